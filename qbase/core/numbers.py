@@ -1,0 +1,81 @@
+"""How numbers are written: true minus, no "−0.0", no "p = 0.000", digits that follow the doubt."""
+
+from __future__ import annotations
+
+import math
+
+from qbase.core.text import Text
+
+MINUS = "\u2212"
+PERCENT_UNITS = frozenset({"pct", "pp"})
+
+UNITS = {
+    "pct": Text("%", "%"),
+    "pp": Text("个百分点", "percentage points"),
+    "log_points": Text("对数点", "log points"),
+    "count": Text("个", ""),
+    "batch": Text("批", "batches"),
+    "per_100": Text("件/百件", "per 100 items"),
+    "share": Text("", ""),
+    "index": Text("", ""),
+    "cny": Text("元", "CNY"),
+    "none": Text("", ""),
+}
+UNITS_SHORT = {**UNITS, "pp": Text("个百分点", "pp")}
+DIFFERENCE = {"pct": "pp"}
+
+
+def difference_unit(unit: str) -> str:
+    """Return the unit of a difference: two percentages differ by percentage points."""
+    return DIFFERENCE.get(unit, unit)
+
+
+def digits_for(unit: str, std_error: float | None) -> int:
+    """Return decimals: one for percentages and points, else three significant digits of the standard error."""
+    if unit in PERCENT_UNITS:
+        return 1
+    if unit in {"count", "batch", "cny"}:
+        return 0
+    if std_error is None or not math.isfinite(std_error) or std_error <= 0:
+        return 3
+    return max(0, 2 - math.floor(math.log10(std_error)))
+
+
+def number(value: float, digits: int = 1, *, sign: bool = False) -> str:
+    """Write a number with a true minus and thousands separators; zero carries no sign."""
+    if not math.isfinite(value):
+        return "–"
+    text = f"{abs(value):,.{digits}f}"
+    if float(text.replace(",", "")) == 0:
+        return text
+    if value < 0:
+        return MINUS + text
+    return "+" + text if sign else text
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Write a percentage: ``93.3%``."""
+    return number(value, digits) + "%"
+
+
+def interval(low: float, high: float, digits: int = 1) -> Text:
+    """Write a range: 0.8～3.9 / 0.8–3.9; with a negative end −0.5 至 0.7 / −0.5 to 0.7."""
+    a, b = number(low, digits), number(high, digits)
+    if a.startswith(MINUS) or b.startswith(MINUS):
+        return Text(f"{a} 至 {b}", f"{a} to {b}")
+    return Text(f"{a}～{b}", f"{a}–{b}")
+
+
+def p_value(p: float) -> str:
+    """Write a p-value: ``< 0.001``, three decimals below 0.1, else two."""
+    if p < 0.001:
+        return "< 0.001"
+    if p < 0.0995:
+        return f"{p:.3f}"
+    # a rounded 1.00 would claim certainty that no sample gives
+    return "> 0.99" if p >= 0.995 else f"{p:.2f}"
+
+
+def count(n: int) -> str:
+    """Write a count with thousands separators."""
+    return f"{n:,}"

@@ -1,0 +1,264 @@
+"""The panel: entity x period, a rate never without its counts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import pandas as pd
+
+from qbase.core.errors import PanelError
+from qbase.core.periods import Freq, to_periods
+from qbase.core.text import Text, same
+from qbase.core.values import EMPTY, Indicator, Source, freeze
+
+Sampling = Literal["naive", "random_draw", "post_stratified"]
+COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi")
+FREQ_NAMES = {"Q": "quarterly", "A": "annual"}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Panel:
+    """Measured qualities of entities over periods.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        Sorted unique MultiIndex (entity, period); one column per indicator id and companions
+        ``<id>__n``, ``__k``, ``__n_firms``, ``__n_eff``, ``__lo``, ``__hi`` where they apply.
+        Rates are in percent, counts are counts.
+    entity : str
+        Name of the first level: ``cluster_id``, ``firm_id`` or ``town_code``.
+    freq : {"Q", "A"}
+        One frequency.
+    sampling : {"naive", "random_draw", "post_stratified"}
+        How draws were treated.
+    indicators : mapping
+        id -> Indicator, one for each main column.
+    labels : mapping
+        Entity -> its name in both languages.
+    cells : pandas.DataFrame or None
+        Long frame (entity, period, stratum, sampling, n, k, n_firms, top1, top2).
+    sources : tuple of Source
+        What it rests on.
+    shrunk : tuple of str
+        Indicators whose values are shrunk; estimators refuse them.
+    """
+
+    data: pd.DataFrame
+    entity: str
+    freq: Freq
+    indicators: Mapping[str, Indicator]
+    sampling: Sampling = "naive"
+    labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
+    cells: pd.DataFrame | None = None
+    sources: tuple[Source, ...] = ()
+    shrunk: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", self.data.copy())
+        object.__setattr__(self, "indicators", freeze(self.indicators))
+        object.__setattr__(self, "labels", freeze(self.labels))
+        _check(self)
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        entity: str,
+        period: str,
+        freq: Freq,
+        indicators: Mapping[str, Indicator],
+        sampling: Sampling = "naive",
+        labels: Mapping[str, Text] = EMPTY,
+        sources: tuple[Source, ...] = (),
+    ) -> Panel:
+        """Build a panel from a researcher's own long frame.
+
+        Parameters
+        ----------
+        frame : pandas.DataFrame
+            One row per entity and period.
+        entity, period : str
+            Columns of the entity and the period (dates, ``2022Q3``, or years).
+        freq : {"Q", "A"}
+            Frequency of the period.
+        indicators : mapping
+            id -> Indicator; the frame has a column named id (companions are taken along).
+        sampling, labels, sources
+            As in `Panel`.
+
+        Returns
+        -------
+        Panel
+
+        Raises
+        ------
+        PanelError
+            A column is missing (QB120), a key is missing (QB121) or doubled (QB122).
+        """
+        wanted = [entity, period, *indicators]
+        missing = [name for name in wanted if name not in frame.columns]
+        if missing:
+            raise PanelError(
+                "QB120",
+                columns=", ".join(missing),
+                found=", ".join(map(str, frame.columns)),
+                expected=", ".join(wanted),
+                fix="rename the columns of the frame before Panel.from_frame",
+            )
+        companions = [f"{i}__{c}" for i in indicators for c in COMPANIONS if f"{i}__{c}" in frame.columns]
+        data = frame[[*wanted, *companions]].copy()
+        if data[[entity, period]].isna().any(axis=None):
+            raise PanelError(
+                "QB121",
+                found=f"{int(data[[entity, period]].isna().any(axis=1).sum())} rows without entity or period",
+                expected="every row with both",
+                fix="drop or complete these rows; they cannot be placed",
+            )
+        periods = data[period]
+        if pd.api.types.is_numeric_dtype(periods):
+            periods = periods.astype(int).astype(str)
+        index = pd.MultiIndex.from_arrays(
+            [data[entity].astype(str), to_periods(periods, freq)], names=["entity", "period"]
+        )
+        data = data.drop(columns=[entity, period]).set_index(index).sort_index()
+        return cls(
+            data=data,
+            entity=entity,
+            freq=freq,
+            indicators=indicators,
+            sampling=sampling,
+            labels=labels,
+            sources=sources,
+        )
+
+    @property
+    def entities(self) -> list[str]:
+        """Entities in the panel, sorted."""
+        return sorted(self.data.index.get_level_values("entity").unique())
+
+    @property
+    def periods(self) -> pd.PeriodIndex:
+        """All periods between the first and the last, gaps included."""
+        observed = pd.PeriodIndex(self.data.index.get_level_values("period"))
+        return pd.period_range(observed.min(), observed.max(), freq=observed.freqstr)
+
+    @property
+    def snapshot(self) -> str:
+        """Snapshot of the lake the panel was read from, or empty."""
+        return next((s.snapshot for s in self.sources if s.snapshot), "")
+
+    def label(self, entity: str) -> Text:
+        """Return the name of an entity, or its code where it has none."""
+        return self.labels.get(entity, same(entity))
+
+    def indicator(self, outcome: str) -> Indicator:
+        """Return the definition of an indicator of this panel.
+
+        Raises
+        ------
+        PanelError
+            The panel has no such indicator (QB123).
+        """
+        if outcome not in self.indicators:
+            raise PanelError(
+                "QB123",
+                outcome=outcome,
+                found=outcome,
+                expected=" | ".join(self.indicators),
+                fix="name one of these, or build the panel with it",
+            )
+        return self.indicators[outcome]
+
+    def counts(self, outcome: str) -> pd.DataFrame:
+        """Return passes ``k`` and inspected ``n`` of a rate, index as in `data`.
+
+        Raises
+        ------
+        PanelError
+            The indicator is not a rate with counts (QB124) or is shrunk (QB125).
+        """
+        self.refuse_shrunk(outcome)
+        names = {f"{outcome}__k": "k", f"{outcome}__n": "n"}
+        if not set(names) <= set(self.data.columns):
+            raise PanelError(
+                "QB124",
+                outcome=outcome,
+                found=", ".join(self.data.columns),
+                expected=f"{outcome}__k and {outcome}__n",
+                fix="build the panel from inspections, or add the counts to the frame",
+            )
+        return self.data[list(names)].rename(columns=names)
+
+    def refuse_shrunk(self, outcome: str) -> None:
+        """Raise when the values of an indicator are shrunk: estimators take raw values and counts.
+
+        Raises
+        ------
+        PanelError
+            The indicator is unknown (QB123) or shrunk (QB125).
+        """
+        self.indicator(outcome)
+        if outcome in self.shrunk:
+            raise PanelError(
+                "QB125",
+                outcome=outcome,
+                found="values pulled towards the mean",
+                expected="raw values with their counts",
+                fix="build the panel without shrinkage; shrunk values are for display and ranking",
+            )
+
+    def __repr__(self) -> str:
+        first, last = self.periods[0], self.periods[-1]
+        names = ", ".join(self.indicators)
+        return (
+            f"<Panel {names}: {len(self.entities)} x {len(self.periods)} {FREQ_NAMES[self.freq]} periods "
+            f"{first} to {last}, {len(self.data)} rows, {self.sampling}>"
+        )
+
+
+def _check(panel: Panel) -> None:
+    index = panel.data.index
+    if index.names != ["entity", "period"] or not isinstance(index.get_level_values(1), pd.PeriodIndex):
+        raise PanelError(
+            "QB126", found=f"index {list(index.names)}", expected="index (entity, period)", fix="use Panel.from_frame"
+        )
+    if len(index) == 0:
+        raise PanelError("QB127", found="0 rows", expected="at least one row", fix="check period, entity and filters")
+    if index.has_duplicates:
+        example = index[index.duplicated()][0]
+        raise PanelError(
+            "QB122",
+            found=f"{int(index.duplicated().sum())} doubled keys, first {example[0]} {example[1]}",
+            expected="one row per entity and period",
+            fix="aggregate or remove the doubled rows; they are never averaged in silence",
+        )
+    if not index.is_monotonic_increasing:
+        object.__setattr__(panel, "data", panel.data.sort_index())
+    for outcome in panel.indicators:
+        _check_counts(panel.data, outcome)
+
+
+def _check_counts(data: pd.DataFrame, outcome: str) -> None:
+    n, k = f"{outcome}__n", f"{outcome}__k"
+    if outcome not in data.columns:
+        raise PanelError(
+            "QB120",
+            columns=outcome,
+            found=", ".join(data.columns),
+            expected=outcome,
+            fix="add the column of the indicator",
+        )
+    if {n, k} <= set(data.columns):
+        wrong = data[(data[k] > data[n]) | (data[k] < 0) | (data[n] < 0)]
+        if len(wrong):
+            raise PanelError(
+                "QB128",
+                outcome=outcome,
+                found=f"{len(wrong)} rows with k outside 0 to n, first {wrong.index[0][0]} {wrong.index[0][1]}",
+                expected="0 <= k <= n",
+                fix="check which column counts passes and which counts inspections",
+            )

@@ -1,0 +1,156 @@
+"""A policy: who was treated when, by which document, with which doses, and how it will be judged."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import pandas as pd
+
+from qbase.core.errors import PolicyError
+from qbase.core.text import Text
+from qbase.core.values import Source, freeze
+
+DateName = Literal["drafted", "announced", "effective", "funded", "accepted"]
+Confidence = Literal["document", "report", "assumed", "fictional"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PolicyDate:
+    """One dated step of a policy, with where the date comes from and how sure it is."""
+
+    on: str
+    source: str
+    confidence: Confidence
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spell:
+    """Treatment of one entity from a period on; open while ``end`` is None."""
+
+    entity: str
+    start: pd.Period
+    end: pd.Period | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定)."""
+
+    outcome: str
+    population: str
+    weight: str
+    window: str
+    comparator: str
+    inference: str
+    locked_on: str = ""
+    sha256: str = ""
+    post_hoc: bool = True
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Policy:
+    """A policy and whom it treated.
+
+    Parameters
+    ----------
+    policy_id : str
+        Stem of its file.
+    title : Text
+        Name of the policy.
+    spells : tuple of Spell
+        One or more per treated entity, not overlapping.
+    dates : mapping
+        ``drafted``, ``announced``, ``effective``, ``funded``, ``accepted`` -> PolicyDate.
+    doses : pandas.DataFrame or None
+        Columns entity, period, instrument, value, unit.
+    group : mapping
+        Entity -> group of a third difference; empty when there is none.
+    kind : {"binary", "dose", "bundle"}
+        What adoption means.
+    plan : Plan or None
+        None is treated as post hoc.
+    sources : tuple of Source
+        What the spells and dates rest on.
+
+    Raises
+    ------
+    PolicyError
+        No spell at all (QB130), or a spell that ends before it starts or overlaps (QB131).
+    """
+
+    policy_id: str
+    title: Text
+    spells: tuple[Spell, ...]
+    dates: Mapping[str, PolicyDate] = dataclasses.field(default_factory=dict)
+    doses: pd.DataFrame | None = None
+    group: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    kind: Literal["binary", "dose", "bundle"] = "binary"
+    plan: Plan | None = None
+    sources: tuple[Source, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "dates", freeze(self.dates))
+        object.__setattr__(self, "group", freeze(self.group))
+        if not self.spells:
+            raise PolicyError(
+                "QB130",
+                policy=self.policy_id,
+                found="no treated entity",
+                expected="at least one spell",
+                fix="add [[spell]]",
+            )
+        _check_spells(self)
+
+    @property
+    def first_treated(self) -> dict[str, pd.Period]:
+        """First treated period by entity; entities not listed are never treated."""
+        first: dict[str, pd.Period] = {}
+        for spell in self.spells:
+            if spell.entity not in first or spell.start < first[spell.entity]:
+                first[spell.entity] = spell.start
+        return first
+
+    def require_absorbing(self) -> None:
+        """Raise when a spell is closed: absorbing estimators cannot use it.
+
+        Raises
+        ------
+        PolicyError
+            A spell has an end (QB132).
+        """
+        closed = [s.entity for s in self.spells if s.end is not None]
+        if closed:
+            raise PolicyError(
+                "QB132",
+                policy=self.policy_id,
+                found=f"treatment of {closed[0]} ends",
+                expected="treatment that, once begun, goes on",
+                fix="use an estimator for reversible policies, or drop the closed spells",
+            )
+
+    def __repr__(self) -> str:
+        return f"<Policy {self.policy_id}: {len(self.first_treated)} treated, {self.kind}>"
+
+
+def _check_spells(policy: Policy) -> None:
+    by_entity: dict[str, list[Spell]] = {}
+    for spell in policy.spells:
+        by_entity.setdefault(spell.entity, []).append(spell)
+    for entity, spells in by_entity.items():
+        ordered = sorted(spells, key=lambda s: s.start)
+        for i, spell in enumerate(ordered):
+            later = ordered[i + 1].start if i + 1 < len(ordered) else None
+            wrong = (spell.end is not None and spell.end < spell.start) or (
+                later is not None and (spell.end is None or spell.end >= later)
+            )
+            if wrong:
+                raise PolicyError(
+                    "QB131",
+                    policy=policy.policy_id,
+                    entity=entity,
+                    found=f"{spell.start} to {spell.end or 'open'}" + (f", then {later}" if later is not None else ""),
+                    expected="spells that end after they start and do not overlap",
+                    fix="correct start and end of the spells of this entity",
+                )

@@ -1,0 +1,47 @@
+"""A text in both languages; nothing a reader sees exists in one only."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """One text, Chinese and English.
+
+    Parameters
+    ----------
+    zh, en : str
+        The same statement in both languages.
+    """
+
+    zh: str
+    en: str
+
+    def __getitem__(self, lang: str) -> str:
+        return self.zh if lang == "zh" else self.en
+
+    def __add__(self, other: Text) -> Text:
+        return Text(self.zh + other.zh, self.en + other.en)
+
+    def format(self, **fields: object) -> Text:
+        """Fill placeholders; a `Text` field gives each language its own part."""
+        return Text(*(getattr(self, lang).format_map(_pick(fields, lang)) for lang in ("zh", "en")))
+
+    def payload(self) -> dict[str, str]:
+        """Return ``{"zh": …, "en": …}``."""
+        return {"zh": self.zh, "en": self.en}
+
+
+def same(text: str) -> Text:
+    """Return a text that reads alike in both languages (a code, a number, a name)."""
+    return Text(text, text)
+
+
+def join(texts: list[Text], *, zh: str = "", en: str = " ") -> Text:
+    """Join texts with the separator of each language."""
+    return Text(zh.join(t.zh for t in texts), en.join(t.en for t in texts))
+
+
+def _pick(fields: dict[str, object], lang: str) -> dict[str, object]:
+    return {name: value[lang] if isinstance(value, Text) else value for name, value in fields.items()}
