@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qbase.core.conclusion import Conclusion, conclude
     from qbase.core.display import MIME, Column, Figure, Prose, Provenance, Table, Tile, Tiles
     from qbase.core.errors import DataError, PanelError, PolicyError, QbaseError, RunError, SetupError, UsageError
     from qbase.core.panel import Panel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from qbase.core.values import CheckResult, Estimate, Indicator, Limits, ReportSpec, RunRecord, Source
 
 _HOME = {
+    "conclusion": ("Conclusion", "conclude"),
     "display": ("MIME", "Column", "Figure", "Prose", "Provenance", "Table", "Tile", "Tiles"),
     "errors": ("DataError", "PanelError", "PolicyError", "QbaseError", "RunError", "SetupError", "UsageError"),
     "panel": ("Panel",),
@@ -31,10 +33,10 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "MIME", "CheckResult", "Column", "Criterion", "DataError", "Estimate", "Figure", "Indicator", "Limits", "Panel",
+    "MIME", "CheckResult", "Column", "Conclusion", "Criterion", "DataError", "Estimate", "Figure", "Indicator", "Limits", "Panel",
     "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance", "QbaseError", "ReportSpec",
     "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell", "Table", "Text", "Tile", "Tiles",
-    "UsageError", "record",
+    "UsageError", "conclude", "record",
 ]  # fmt: skip
 
 
