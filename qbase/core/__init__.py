@@ -33,10 +33,10 @@ _HOME = {
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "MIME", "CheckResult", "Column", "Conclusion", "Criterion", "DataError", "Estimate", "Figure", "Indicator", "Limits", "Panel",
-    "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance", "QbaseError", "ReportSpec",
-    "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell", "Table", "Text", "Tile", "Tiles",
-    "UsageError", "conclude", "record",
+    "MIME", "CheckResult", "Column", "Conclusion", "Criterion", "DataError", "Estimate", "Figure", "Indicator",
+    "Limits", "Panel", "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance",
+    "QbaseError", "ReportSpec", "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell",
+    "Table", "Text", "Tile", "Tiles", "UsageError", "conclude", "record",
 ]  # fmt: skip
 
 
