@@ -22,6 +22,11 @@ def lazy_names(package: str, home: Mapping[str, Sequence[str]]) -> Callable[[str
     -------
     callable
         Loads a name on first use and keeps it.
+
+    Raises
+    ------
+    AttributeError
+        By the callable, for a name the package does not hold.
     """
     module_of = {name: module for module, names in home.items() for name in names}
 
