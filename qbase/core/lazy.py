@@ -30,11 +30,11 @@ def lazy_names(package: str, home: Mapping[str, Sequence[str]]) -> Callable[[str
     """
     module_of = {name: module for module, names in home.items() for name in names}
 
-    def load(name: str) -> Any:
+    def _load(name: str) -> Any:
         if name not in module_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         value = getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    return load
+    return _load
