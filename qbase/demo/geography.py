@@ -51,6 +51,8 @@ class Geography:
     ----------
     towns : pandas.DataFrame
         Contract ``towns``, in the order positions refer to; the last row is a town merged into its neighbour at the end of 2019.
+    town_names_en : tuple of str
+        English names of the towns.
     town_of, county_of, industry_of : numpy.ndarray, shape (C,)
         Position of the town, the county and the industry of each cluster.
     alpha : numpy.ndarray, shape (C,)
@@ -64,6 +66,7 @@ class Geography:
     """
 
     towns: pd.DataFrame
+    town_names_en: tuple[str, ...]
     town_of: Ints
     county_of: Ints
     industry_of: Ints
@@ -123,6 +126,7 @@ def build_geography(dims: Dimensions, streams: Streams) -> Geography:
     is_neighbour = ((gap <= dims.n_counties) & same_county) & ~np.eye(n, dtype=bool)
     return Geography(
         towns=towns,
+        town_names_en=tuple(en for _, en in town_names(dims.n_towns)),
         town_of=town_of,
         county_of=town_of % dims.n_counties,
         industry_of=industry_of,
@@ -147,16 +151,13 @@ def _places_of_clusters(dims: Dimensions, rng: np.random.Generator) -> Ints:
 def _towns(dims: Dimensions, part: int) -> pd.DataFrame:
     names = town_names(dims.n_towns)
     rows = []
-    for k, (zh, en) in enumerate(names):
+    for k, (zh, _) in enumerate(names):
         county = k % dims.n_counties
         rows.append(
             {
                 "town_code": f"{county_code(county, part)}{101 + k // dims.n_counties}",
                 "town_name": zh,
-                "town_name_en": en,
-                "county_code": county_code(county, part),
                 "county_name": COUNTIES[county][0],
-                "county_name_en": COUNTIES[county][1],
                 "valid_from_date": "2011-01-01",
                 "valid_to_date": "",
                 "successor_code": "",

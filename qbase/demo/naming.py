@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from qbase.demo.geography import COUNTIES, Geography, Ints, county_code, read_industries
 from qbase.demo.scenario import Streams
 from qbase.tables.uscc import ALPHABET, build_uscc

@@ -94,4 +94,3 @@ def lowest_labs(geo: Geography) -> Ints:
     """Return the most lenient of each cluster's laboratories, shape (C,)."""
     best = np.argmax(geo.lab_logit[geo.labs], axis=1)
     return geo.labs[np.arange(geo.n_clusters), best]
-

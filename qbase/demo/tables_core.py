@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.demo.firms import NEVER
-from qbase.demo.geography import Ints, county_code, read_industries
+from qbase.demo.geography import Ints, read_industries
 from qbase.demo.naming import build_codes, build_names
 from qbase.demo.sampling import MILLION
 from qbase.demo.scenario import (
@@ -27,9 +27,10 @@ from qbase.demo.world import TYPES, World
 SIZES = ("small", "medium", "large")
 LEVELS = ("national", "province", "city", "county")
 RISKS = ("A", "B", "C", "D")
-REASONS = ("", "closed", "merged", "moved")
+OPEN_SEA = (125.0, 30.0)
+BRAND_TIERS = ("national", "province", "city", "")
 LABS = ("甲", "乙", "丙", "丁", "戊", "己", "庚", "辛")
-OWNERSHIP = ("private", "joint_stock", "foreign", "state")
+OWNERSHIP = ("private", "hmt", "foreign", "collective", "state")
 QUARTER_STARTS = np.array(
     [f"{FIRST_YEAR + t // 4}-{3 * (t % 4) + 1:02d}-01" for t in range(N_QUARTERS + 8)], dtype="datetime64[D]"
 )
@@ -64,22 +65,30 @@ def firm_ids(world: World) -> Texts:
     return texts([f"F{k + 1:05d}" for k in range(len(world.firms))])
 
 
+def document_dates(start: Ints) -> Texts:
+    """Return the date of the document: the tenth of the quarter's second month."""
+    first = QUARTER_STARTS[np.minimum(start, N_QUARTERS)].astype("datetime64[M]")
+    return iso((first + 1).astype("datetime64[D]") + 9)
+
+
 def build_clusters(world: World) -> pd.DataFrame:
-    """Build table clusters."""
+    """Build table clusters; adoption dates are fictional."""
     geo = world.geo
+    start = world.plan.cohort
+    adopted = start < NEVER
     towns, industries = geo.towns.iloc[geo.town_of], read_industries()
     kinds = [industries[k] for k in geo.industry_of]
     return pd.DataFrame(
         {
             "cluster_id": cluster_ids(world),
             "town_code": texts(towns["town_code"]),
-            "county_code": texts(towns["county_code"]),
             "industry_code": [k["code"] for k in kinds],
-            "industry_name": [k["zh"] for k in kinds],
             "cluster_name": [t + k["short"] + "产业集群" for t, k in zip(towns["town_name"], kinds, strict=True)],
             "cluster_name_en": [
-                f"{t} {k['en'].lower()} cluster" for t, k in zip(towns["town_name_en"], kinds, strict=True)
+                f"{geo.town_names_en[t]} {k['en'].lower()} cluster" for t, k in zip(geo.town_of, kinds, strict=True)
             ],
+            "adopt_date": np.where(adopted, document_dates(start), ""),
+            "cohort_code": quarter_codes(start),
         }
     )
 
@@ -94,15 +103,12 @@ def build_firms_table(world: World) -> pd.DataFrame:
     successor = texts([""] * n)
     heirs = heirs[lived[heirs]]
     successor[firms.predecessor[heirs]] = ids[heirs]
-    exits = np.minimum(world.exit, NEVER)
     town_codes = texts(geo.towns["town_code"])
-    town = town_codes[geo.town_of[firms.cluster]]
     n_towns = len(town_codes)
-    moved = town_codes[(geo.town_of[firms.cluster] + 6 + rng.integers(0, 3, n)) % (n_towns - 1)]
     revenue_rank = pd.Series(firms.beta + rng.normal(0, 0.3, n)).where(lived & (world.exit >= N_QUARTERS), -99.0)
     rank = revenue_rank.groupby(firms.cluster).rank(ascending=False, method="first").to_numpy()
-    centre = rng.uniform(5, 95, (n_towns, 2))[geo.town_of[firms.cluster]]
-    place = np.round(centre + rng.normal(0, 1.2, (n, 2)), 2)
+    centre = rng.uniform(0.05, 0.95, (n_towns, 2))[geo.town_of[firms.cluster]]
+    place = np.round(np.array(OPEN_SEA) + centre + rng.normal(0, 0.012, (n, 2)), 4)
     is_large = firms.size > 0
     table = pd.DataFrame(
         {
@@ -110,20 +116,19 @@ def build_firms_table(world: World) -> pd.DataFrame:
             "uscc": build_codes(geo, firms.cluster, world.streams),
             "firm_name": build_names(geo, firms.cluster, firms.size, world.streams),
             "cluster_id": cluster_ids(world)[firms.cluster],
-            "town_code": town,
+            "town_code": town_codes[geo.town_of[firms.cluster]],
             "industry_code": texts([i["code"] for i in read_industries()])[geo.industry_of[firms.cluster]],
             "entry_quarter": quarter_codes(firms.entry),
-            "exit_quarter": quarter_codes(exits),
-            "exit_reason": texts(REASONS)[world.exit_reason],
-            "successor_firm_id": successor,
-            "moved_to_town_code": np.where(world.exit_reason == 3, moved, ""),
-            "ownership": texts(OWNERSHIP)[np.digitize(rng.random(n), (0.78, 0.91, 0.97))],
+            "exit_quarter": quarter_codes(world.exit),
+            "ownership": texts(OWNERSHIP)[np.digitize(rng.random(n), (0.86, 0.91, 0.95, 0.98))],
             "is_above_scale": is_large | (rng.random(n) < 0.08),
             "size_class": texts(SIZES)[firms.size],
             "is_lead": rank <= 3,
+            "brand_tier": texts(BRAND_TIERS)[np.digitize(rng.random(n) - 0.2 * is_large, (-0.1, 0.02, 0.1))],
             "is_in_park": rng.random(n) < 0.35 + 0.25 * is_large,
-            "x_km": place[:, 0],
-            "y_km": place[:, 1],
+            "longitude": place[:, 0],
+            "latitude": place[:, 1],
+            "successor_id": successor,
         }
     )
     return table[lived].reset_index(drop=True)
@@ -176,7 +181,9 @@ def first_inspections(world: World) -> pd.DataFrame:
     level = _levels(world, cluster, product)
     complaint = world.kind == TYPES.index("complaint")
     appealed = rng.random(n)
-    appeal = np.where(world.passed, np.where(appealed < 0.003, "overturned", ""), np.where(appealed < 0.06, "upheld", ""))
+    appeal = np.where(
+        world.passed, np.where(appealed < 0.003, "overturned", ""), np.where(appealed < 0.06, "upheld", "")
+    )
     inspector = (cluster % 12) * 4 + rng.integers(0, 4, n)
     return pd.DataFrame(
         {
@@ -289,8 +296,3 @@ def print_names(inspections: pd.DataFrame, names: pd.DataFrame, ids: Texts) -> T
     old = former.reindex(firm)
     still = (texts(inspections["sample_date"]) <= texts(old["valid_to_date"].fillna(""))).astype(bool)
     return texts(np.where(still, texts(old["firm_name"]), texts(inspections["firm_name"])))
-
-
-def county_of_code(code: int, part: int = 0) -> str:
-    """Return the code of a county by position."""
-    return county_code(code, part)
