@@ -52,7 +52,15 @@ class Element:
 
     def text(self) -> str:
         """Return the text inside, styles and scripts left out."""
-        return "".join(_texts(self))
+        return "".join(self.texts())
+
+    def texts(self) -> Iterator[str]:
+        """Yield the pieces of text inside, styles and scripts left out."""
+        for child in self.children:
+            if isinstance(child, Element):
+                yield from child.texts()
+            elif self.tag not in {"style", "script"}:
+                yield child
 
     def ancestors(self) -> Iterator[Element]:
         """Yield parents, nearest first."""
@@ -110,15 +118,6 @@ def read_page(source: str) -> Page:
     reader.feed(source)
     reader.close()
     return Page(source=source, root=reader.root)
-
-
-def _texts(element: Element) -> Iterator[str]:
-    for child in element.children:
-        if isinstance(child, str):
-            if element.tag not in {"style", "script"}:
-                yield child
-        else:
-            yield from _texts(child)
 
 
 class _Reader(HTMLParser):
