@@ -40,12 +40,13 @@ MET: Mapping[str, Text] = {
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
-    "enough_data": Text("样本量", "Sample size"),
     "small_n": Text("样本量", "Sample size"),
     "same_sampling": Text("抽样方式一致", "Same sampling"),
     "rows_used": Text("使用的行", "Rows used"),
     "errors_allow_correlation": Text("标准误允许前后相关", "Errors may be alike over time"),
     "staggered_timing": Text("分批实施", "Staggered adoption"),
+    "published": Text("与已发表结果对照", "Against the published result"),
+    "coverage": Text("数据覆盖", "Coverage of the data"),
     "no_anticipation": Text("提前反应", "Anticipation"),
 }
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")

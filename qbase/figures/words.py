@@ -40,12 +40,11 @@ def length(text: Text) -> tuple[float, int]:
 
 
 def first_fit(candidates: Sequence[Text]) -> Text:
-    """Return the first title within 28 Chinese characters and 14 English words, else the last one."""
-    for text in candidates:
-        zh, en = length(text)
-        if zh <= MAX_ZH and en <= MAX_EN:
-            return text
-    return candidates[-1]
+    """Return, for each language, the first title within 28 Chinese characters or 14 words, else the last one."""
+    sizes = [length(text) for text in candidates]
+    zh = next((t.zh for t, (size, _) in zip(candidates, sizes, strict=True) if size <= MAX_ZH), candidates[-1].zh)
+    en = next((t.en for t, (_, size) in zip(candidates, sizes, strict=True) if size <= MAX_EN), candidates[-1].en)
+    return Text(zh, en)
 
 
 def axis_unit(unit: str) -> Text:
@@ -163,8 +162,9 @@ def model_of(result: Result) -> Text:
 
 def term_of(result: Result, estimate: Estimate) -> Text:
     """Return the words for one estimate of a result: the first clause of its label, else its key."""
-    if estimate.term in result.labels:
-        label = result.labels[estimate.term]
+    at_time = f"{estimate.term}[{estimate.key.get('event_time')}]"
+    label = result.labels.get(at_time, result.labels.get(estimate.term))
+    if label is not None:
         return Text(re.split("[，：]", label.zh)[0].strip(), re.split("[,:]", label.en)[0].strip())
     key = dict(estimate.key)
     time = key.pop("event_time", None)
