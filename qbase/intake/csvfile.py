@@ -107,7 +107,8 @@ def count_records(text: bytes, separator: str, width: int) -> int:
         ),
         convert_options=arrow_csv.ConvertOptions(include_columns=["0"], column_types={"0": pa.binary()}),
     )
-    return sum(batch.num_rows for batch in reader) + others
+    rows = sum(int(batch.num_rows) for batch in reader)
+    return rows + others
 
 
 def _lines(text: bytes) -> Iterator[str]:
