@@ -16,17 +16,15 @@ SEPARATORS = (",", ";", "\t", "|")
 FIELD_LIMIT = 1 << 20
 
 
-def read_csv(text: bytes, *, separator: str | None = None, score: Callable[[Sequence[str]], float]) -> Grid:
+def read_csv(text: bytes, separator: str) -> Grid:
     """Read CSV text.
 
     Parameters
     ----------
     text : bytes
         UTF-8 without mark.
-    separator : str or None
-        None decides it on the first line that is not blank.
-    score : callable
-        How well a row of headers is understood; breaks a tie between separators.
+    separator : str
+        One of `SEPARATORS`.
 
     Returns
     -------
@@ -38,8 +36,7 @@ def read_csv(text: bytes, *, separator: str | None = None, score: Callable[[Sequ
     DataError
         A quote does not close, or text follows a closing quote (QB315); names the line.
     """
-    sign = separator or find_separator(text, score)
-    return build_grid(_records(text, sign))
+    return build_grid(_records(text, separator))
 
 
 def find_separator(text: bytes, score: Callable[[Sequence[str]], float]) -> str:

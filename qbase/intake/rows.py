@@ -112,7 +112,7 @@ def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
 
 
 def _drop_inner_notes(listed: dict[int, str], rows: int) -> None:
-    """A note belongs below the data; further up it is a broken row and must be looked at."""
+    """Keep notes below the data only: further up such a row is broken and must be looked at."""
     last = next((position for position in range(rows - 1, -1, -1) if position not in listed), -1)
     for position in [p for p, reason in listed.items() if reason == "note_row" and p < last]:
         del listed[position]
