@@ -7,7 +7,6 @@ import functools
 import unicodedata
 
 import numpy as np
-import numpy.typing as npt
 
 from qbase.core.errors import DataError
 
@@ -115,15 +114,16 @@ def _is_everyday(text: str) -> bool:
 def _check_characters(text: bytes) -> None:
     if text.isascii():
         return
-    allowed = _assigned()
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     for start in range(0, len(text), BLOCK):
         block = decoder.decode(text[start : start + BLOCK])
         codes = np.frombuffer(block.encode("utf-32-le"), np.uint32)
-        wrong = np.flatnonzero(~allowed[codes])
-        if len(wrong):
-            at = int(wrong[0])
+        present = np.zeros(0x110000, np.bool_)
+        present[codes] = True
+        strange = [code for code in np.flatnonzero(present).tolist() if _is_strange(code)]
+        if strange:
+            at = int(np.flatnonzero(np.isin(codes, strange))[0])
             line += block.count("\n", 0, at) or block.count("\r", 0, at)
             char = f"U+{ord(block[at]):04X}"
             found = f"line {line}: {char} ({unicodedata.category(block[at])})"
@@ -132,10 +132,9 @@ def _check_characters(text: bytes) -> None:
 
 
 @functools.cache
-def _assigned() -> npt.NDArray[np.bool_]:
-    """Return for each code point whether it is assigned and public."""
-    categories = (unicodedata.category(chr(code)) for code in range(0x110000))
-    return np.fromiter((c not in ("Co", "Cn", "Cs") for c in categories), np.bool_, 0x110000)
+def _is_strange(code: int) -> bool:
+    """Say whether a code point is private, unassigned or half a pair."""
+    return unicodedata.category(chr(code)) in ("Co", "Cn", "Cs")
 
 
 def _line_of(data: bytes, error: UnicodeError) -> int:
