@@ -116,6 +116,12 @@ def _n(estimate: Estimate, unit: Text) -> Text:
     )
 
 
+def label_of(result: Result, estimate: Estimate) -> Text:
+    """Return the words for an estimate: of its event time (``event[1]``) where it has one, else of its term."""
+    at_time = f"{estimate.term}[{estimate.key.get('event_time')}]"
+    return result.labels.get(at_time, result.labels.get(estimate.term, Text("", "")))
+
+
 def _unit_of_n(result: Result) -> Text:
     return UNITS["batch"] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
 
@@ -140,7 +146,7 @@ def _say_difference(result: Result, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_for(result.unit, estimate.std_error)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=result.labels.get(estimate.term, Text("", "")), subject=result.subject, outcome=result.outcome.name
+        label=label_of(result, estimate), subject=result.subject, outcome=result.outcome.name
     )
     tail = _n(estimate, Text("", ""))
     if direction == "cannot_tell":
