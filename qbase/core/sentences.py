@@ -137,7 +137,7 @@ def _say_level(result: Result, estimate: Estimate) -> Text:
 
 def _say_need(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, 0)
-    return Text("{subject}：需要 {value}（{label}）。", "{subject}: {value} are needed ({label}).").format(
+    return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
         subject=result.subject, value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
 

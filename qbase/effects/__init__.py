@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from qbase.effects.event_study import estimate_event_study
-    from qbase.effects.published import Published, check_published, read_published
+    from qbase.effects.published import check_published
     from qbase.effects.twfe import estimate_twfe
 
 _MODULE_OF = {
-    "Published": "published",
     "check_published": "published",
     "estimate_event_study": "event_study",
     "estimate_twfe": "twfe",
-    "read_published": "published",
 }
 
-__all__ = ["Published", "check_published", "estimate_event_study", "estimate_twfe", "read_published"]
+__all__ = ["check_published", "estimate_event_study", "estimate_twfe"]
 
 
 def __getattr__(name: str) -> Any:

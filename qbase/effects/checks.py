@@ -41,7 +41,7 @@ def check_enough_clusters(design: Design) -> CheckResult:
         "足以按主体聚类。" if passed else f"少于各 {ENOUGH} 个，聚类标准误偏小，区间可能过窄。",
         "enough to cluster by entity."
         if passed
-        else f"fewer than {ENOUGH} each, so clustered standard errors are too small and the interval may be too narrow.",
+        else f"fewer than {ENOUGH} each: clustered standard errors are too small, the interval may be too narrow.",
     )
     return CheckResult(
         name="enough_clusters", passed=passed, text=Text(f"{facts.zh}，{ends.zh}", f"{facts.en}: {ends.en}")
@@ -75,13 +75,11 @@ def check_rows_used(design: Design, fit: Fit) -> CheckResult:
 def check_errors_allow_correlation(errors: str) -> CheckResult:
     """Check that standard errors allow errors of one entity to be alike over time."""
     if errors == "CRV1":
-        text = Text(
-            "标准误按主体聚类，允许同一主体前后相关。", "Standard errors are clustered by entity (CRV1)."
-        )
+        text = Text("标准误按主体聚类，允许同一主体前后相关。", "Standard errors are clustered by entity (CRV1).")
         return CheckResult(name="errors_allow_correlation", passed=True, text=text)
     text = Text(
         "标准误假定各期误差互不相关；同一主体前后相近时，区间过窄。",
-        "Standard errors assume errors independent over time; where an entity resembles itself the interval is too narrow.",
+        "Standard errors assume errors independent over time; where an entity resembles itself they are too small.",
     )
     return CheckResult(name="errors_allow_correlation", passed=False, text=text)
 
@@ -122,7 +120,10 @@ def check_staggered_timing(design: Design, weights: pd.DataFrame | None) -> Chec
     """
     dates = len(design.starts)
     if dates == 1:
-        text = Text("各对象同时采用，不存在先后采用者互为比较的问题。", "All were treated at one time; none is compared with one treated before.")
+        text = Text(
+            "各对象同时采用，不存在先后采用者互为比较的问题。",
+            "All were treated at one time; none is compared with one treated before.",
+        )
         return CheckResult(name="staggered_timing", passed=True, text=text)
     base = Text(f"政策分 {dates} 个时点采用", f"Adoption came at {dates} dates")
     negative = 0.0 if weights is None else float(-weights.loc[weights["is_negative"], "weight"].sum())
@@ -210,9 +211,8 @@ def check_no_anticipation(low: float, high: float, when: Text) -> CheckResult:
     if low > 0 or high < 0:
         text = Text(
             f"{when.zh}已与基期不同，可能有提前反应或选择。{base.zh}",
-            f"{when.en[:1].upper() + when.en[1:]} already differs from the base: early reaction or selection. {base.en}",
+            f"{when.en[:1].upper() + when.en[1:]} the groups already differ: early reaction or selection. {base.en}",
         )
         return CheckResult(name="no_anticipation", passed=False, text=text)
     text = Text(f"{when.zh}未见提前反应。{base.zh}", f"No early reaction seen {when.en}. {base.en}")
     return CheckResult(name="no_anticipation", passed=None, text=text)
-

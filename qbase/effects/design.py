@@ -17,6 +17,7 @@ from qbase.core.values import Indicator
 from qbase.indicators.suggest import suggest_names
 
 Weights = Literal["n"]
+FREQ = {"Q": "Q-DEC", "A": "Y-DEC"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +60,7 @@ class Design:
 
     def name_of(self, ordinal: int) -> str:
         """Return the code of a period of the rows."""
-        return periods.code(pd.Period(ordinal=int(ordinal), freq=self.starts[0].freq))
+        return periods.code(pd.Period(ordinal=int(ordinal), freq=FREQ[self.freq]))
 
 
 def build_design(panel: Panel, policy: Policy, outcome: str, *, weights: Weights | None = None) -> Design:
@@ -127,9 +128,7 @@ def _match_entities(panel: Panel, policy: Policy) -> dict[str, pd.Period]:
     return first
 
 
-def _rows(
-    panel: Panel, outcome: str, first: dict[str, pd.Period], weights: Weights | None
-) -> tuple[pd.DataFrame, int]:
+def _rows(panel: Panel, outcome: str, first: dict[str, pd.Period], weights: Weights | None) -> tuple[pd.DataFrame, int]:
     values = panel.data[outcome].astype(float)
     index = pd.PeriodIndex(values.index.get_level_values("period"))
     entities = values.index.get_level_values("entity").astype(str)
@@ -191,7 +190,7 @@ def _check_carries(design: Design, policy: Policy) -> None:
     if not design.treated:
         starts = sorted(policy.first_treated.values())
         observed = design.rows["period"]
-        freq = starts[0].freq
+        freq = FREQ[design.freq]
         span = (
             "nothing else"
             if observed.empty

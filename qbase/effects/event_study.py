@@ -32,9 +32,10 @@ from qbase.effects.wording import (
     COMPARED,
     STAGGERED_EVENTS,
     TREATED,
-    event_label,
     event_text,
+    moment_label,
     notes_of,
+    span_text,
 )
 
 BASE = -1
@@ -235,15 +236,16 @@ def _checks(
 
 
 def _labels(design: Design, window: Window) -> dict[str, Text]:
-    labels = {term_of(t): event_label(t, design.freq, COMPARED, edge=t in window.binned) for t in window.times}
-    last = event_text(window.lags, design.freq, edge=window.lags in window.binned)
-    span = Text(f"政策开始以来（至{last.zh}）平均，", f"on average since treatment began (to {last.en}), ")
-    return {**labels, ATT: Text(span.zh + COMPARED.zh, span.en + COMPARED.en)}
+    whens = {term_of(t): event_text(t, design.freq, edge=t in window.binned) for t in window.times}
+    span = span_text(window.lags, design.freq, edge=window.lags in window.binned)
+    return {term: moment_label(when, COMPARED) for term, when in {**whens, ATT: span}.items()}
 
 
 def _binned_note(window: Window, design: Design) -> Text:
     if not window.binned:
-        return Text("两端没有合并，每个事件时间单独估计。", "No ends are binned; each event time is estimated by itself.")
+        return Text(
+            "两端没有合并，每个事件时间单独估计。", "No ends are binned; each event time is estimated by itself."
+        )
     words = [event_text(t, design.freq, edge=True) for t in window.binned]
     return Text(
         f"两端合并为一项：{'、'.join(w.zh for w in words)}。",

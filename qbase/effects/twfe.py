@@ -25,7 +25,8 @@ from qbase.effects.checks import (
 from qbase.effects.design import Design, Weights, build_design
 from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
 from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
-from qbase.effects.wording import COMPARED, OTHERWISE, REFERENCE, STAGGERED, TREATED, event_label, notes_of
+from qbase.effects.wording import COMPARED, OTHERWISE, REFERENCE, STAGGERED, TREATED, event_text, moment_label, notes_of
+
 
 def estimate_twfe(
     panel: Panel,
@@ -39,6 +40,7 @@ def estimate_twfe(
     level: float = 0.95,
     margin: float | None = None,
     subject: Text = TREATED,
+    event_labels: Sequence[Text] | None = None,
 ) -> Result:
     """Estimate the effect of a policy by two-way fixed effects (pyfixest).
 
@@ -67,6 +69,8 @@ def estimate_twfe(
         Declared beforehand: an interval inside ± margin is called a little effect.
     subject : Text
         The treated in words.
+    event_labels : sequence of Text or None
+        When the event times are, in words (``获补助当年``, ``in the year of the grant``), in their order.
 
     Returns
     -------
@@ -120,7 +124,7 @@ def estimate_twfe(
             event_times=times,
         ),
         sources=(*panel.sources, *policy.sources),
-        labels=_labels(design, times),
+        labels=_labels(design, times, event_labels),
         spoken=tuple(range(len(dummies))),
     )
 
@@ -151,10 +155,20 @@ def _dummies(design: Design, times: list[int] | None) -> dict[str, Floats]:
     return {term_of(t): (event == t).astype(float) for t in times}
 
 
-def _labels(design: Design, times: list[int] | None) -> dict[str, Text]:
+def _labels(design: Design, times: list[int] | None, words: Sequence[Text] | None) -> dict[str, Text]:
     if times is None:
-        return {ATT: Text(COMPARED.zh, COMPARED.en)}
-    return {term_of(t): event_label(t, design.freq, OTHERWISE) for t in times}
+        return {ATT: COMPARED}
+    moments = [event_text(t, design.freq) for t in times] if words is None else words
+    if len(moments) != len(times):
+        raise UsageError(
+            "QB519",
+            option="event_labels",
+            value=f"{len(moments)} texts",
+            found=f"{len(moments)} labels for {len(times)} event times",
+            expected=f"{len(times)} labels",
+            fix="event_labels=None words them by period",
+        )
+    return {term_of(t): moment_label(w, OTHERWISE) for t, w in zip(times, moments, strict=True)}
 
 
 def _checks(design: Design, fit: Fit, errors: Errors, cells: pd.DataFrame | None) -> tuple[CheckResult, ...]:

@@ -10,7 +10,10 @@ from qbase.effects.design import Design
 TREATED = Text("采用政策的集群", "treated clusters")
 
 STEP = {"Q": Text("季度", "quarter"), "A": Text("年", "year")}
-NOW = {"Q": Text("政策开始当季", "in the quarter treatment began"), "A": Text("政策开始当年", "in the year treatment began")}
+NOW = {
+    "Q": Text("政策开始当季", "in the quarter treatment began"),
+    "A": Text("政策开始当年", "in the year treatment began"),
+}
 
 COMPARED = Text("与同期未采用者相比，", "compared with those not treated at the time, ")
 OTHERWISE = Text("与其他时期和未采用者相比，", "relative to all other periods and to those not treated, ")
@@ -20,7 +23,7 @@ PARALLEL = Text(
     "Assumes that without the policy treated and comparison entities would have moved alike; data cannot prove it.",
 )
 EQUAL_WEIGHT = Text(
-    "每个对象每一期权重相同，与抽查批次多少无关。", "Every entity and period weighs the same, however many batches were tested."
+    "每个主体每一期权重相同，不论抽查多少。", "Every entity and period weighs the same, however much of it was tested."
 )
 BATCH_WEIGHT = Text(
     "按抽查批次加权：结果受抽查量影响，而抽查量本身可能随政策改变。",
@@ -80,10 +83,22 @@ def event_text(event_time: int, freq: Freq, *, edge: bool = False) -> Text:
     )
 
 
-def event_label(event_time: int, freq: Freq, comparison: Text, *, edge: bool = False) -> Text:
-    """Return the opening of a sentence about one event time: when, and compared with whom."""
-    when = event_text(event_time, freq, edge=edge)
+def moment_label(when: Text, comparison: Text) -> Text:
+    """Return the opening of a sentence about one moment: when, and compared with whom."""
     return Text(f"{when.zh}，{comparison.zh}", f"{when.en}, {comparison.en}")
+
+
+def span_text(lags: int, freq: Freq, *, edge: bool) -> Text:
+    """Return the time an average effect spans: from adoption to its last event time."""
+    if edge:
+        return Text("政策开始以来平均", "on average since treatment began")
+    if lags == 0:
+        return NOW[freq]
+    step = STEP[freq]
+    plural = "" if lags == 1 else "s"
+    return Text(
+        f"政策开始后（至第 {lags} {step.zh}）平均", f"on average up to {lags} {step.en}{plural} after treatment began"
+    )
 
 
 def notes_of(design: Design, *, weighted: bool, errors: str, staggered: Text) -> tuple[Text, ...]:

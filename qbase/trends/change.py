@@ -95,8 +95,6 @@ def estimate_change(
 
 def _check_order(start: pd.Period, end: pd.Period) -> None:
     if start >= end:
-        from qbase.core.errors import UsageError
-
         raise UsageError(
             "QB504",
             first=periods.code(start),

@@ -130,7 +130,8 @@ def check_same_sampling(
         "drawn much alike." if passed else "part of the change comes from the drawing, not from quality.",
     )
     text = Text(
-        f"双随机批次占比 {before} → {after}，{ends.zh}", f"Random draws were {before}, then {after} of batches: {ends.en}"
+        f"双随机批次占比 {before} → {after}，{ends.zh}",
+        f"Random draws were {before}, then {after} of batches: {ends.en}",
     )
     return CheckResult(name="same_sampling", passed=passed, text=text)
 

@@ -49,9 +49,7 @@ def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95
     return np.clip(np.asarray(low, dtype=float), 0, 1), np.clip(np.asarray(high, dtype=float), 0, 1)
 
 
-def newcombe_interval(
-    passed: tuple[int, int], tested: tuple[int, int], *, level: float = 0.95
-) -> tuple[float, float]:
+def newcombe_interval(passed: tuple[int, int], tested: tuple[int, int], *, level: float = 0.95) -> tuple[float, float]:
     """Return Newcombe's hybrid-score interval of ``passed[0]/tested[0] - passed[1]/tested[1]``, as a share.
 
     Parameters

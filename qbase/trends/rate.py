@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from qbase.core import periods
@@ -57,7 +59,7 @@ def estimate_rate(
     counts = read_counts(panel, outcome, entity=entity, level=level)
     spoken = counts.period(period)
     tested = counts.at(spoken)
-    estimates = tuple(_estimate(row, entity, level) for row in counts.series.to_dict("records"))
+    estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
     return Result(
         estimand="level",
@@ -83,16 +85,16 @@ def estimate_rate(
     )
 
 
-def _estimate(row: dict[str, object], entity: str | None, level: float) -> Estimate:
-    key: dict[str, Key] = {"period": str(row["period"])}
+def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
+    key: dict[str, Key] = {"period": row.period}
     if entity is not None:
         key["entity"] = entity
     return Estimate(
         term="rate",
         key=key,
-        value=float(str(row["rate_pct"])),
-        ci_low=float(str(row["ci_low"])),
-        ci_high=float(str(row["ci_high"])),
+        value=float(row.rate_pct),
+        ci_low=float(row.ci_low),
+        ci_high=float(row.ci_high),
         ci_level=level,
-        n_obs=int(str(row["n"])),
+        n_obs=int(row.n),
     )
