@@ -65,7 +65,7 @@ def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
     kind = "gzip" if is_packed else KINDS.get(suffixes[-1] if suffixes else "", "")
     if not kind or (is_packed and compression != "gzip"):
         expected = " ".join(KINDS)
-        fix = "--recipe (compression = \"gzip\")" if is_packed else ".xlsx / .csv"
+        fix = '--recipe (compression = "gzip")' if is_packed else ".xlsx / .csv"
         raise DataError("QB310", file=name, found=suffixes[-1] if suffixes else name, expected=expected, fix=fix)
     if not head:
         raise DataError("QB323", file=name, found="0 bytes", expected=">= 1", fix=name)

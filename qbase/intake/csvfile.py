@@ -16,17 +16,15 @@ SEPARATORS = (",", ";", "\t", "|")
 FIELD_LIMIT = 1 << 20
 
 
-def read_csv(text: bytes, *, separator: str | None = None, score: Callable[[Sequence[str]], float]) -> Grid:
+def read_csv(text: bytes, separator: str) -> Grid:
     """Read CSV text.
 
     Parameters
     ----------
     text : bytes
         UTF-8 without mark.
-    separator : str or None
-        None decides it on the first line that is not blank.
-    score : callable
-        How well a row of headers is understood; breaks a tie between separators.
+    separator : str
+        One of `SEPARATORS`.
 
     Returns
     -------
@@ -38,8 +36,7 @@ def read_csv(text: bytes, *, separator: str | None = None, score: Callable[[Sequ
     DataError
         A quote does not close, or text follows a closing quote (QB315); names the line.
     """
-    sign = separator or find_separator(text, score)
-    return build_grid(_records(text, sign))
+    return build_grid(_records(text, separator))
 
 
 def find_separator(text: bytes, score: Callable[[Sequence[str]], float]) -> str:
@@ -107,7 +104,8 @@ def count_records(text: bytes, separator: str, width: int) -> int:
         ),
         convert_options=arrow_csv.ConvertOptions(include_columns=["0"], column_types={"0": pa.binary()}),
     )
-    return sum(batch.num_rows for batch in reader) + others
+    rows = sum(int(batch.num_rows) for batch in reader)
+    return rows + others
 
 
 def _lines(text: bytes) -> Iterator[str]:
