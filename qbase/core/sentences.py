@@ -6,8 +6,10 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from qbase.core import periods
 from qbase.core.display import Prose
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
 from qbase.core.result import Criterion, Result, Scorecard
@@ -28,6 +30,7 @@ VERBS: dict[tuple[str, bool], Text] = {
     ("up", False): Text("可能提高，估计为", "probably rose, by an estimated"),
     ("down", False): Text("可能降低，估计为", "probably fell, by an estimated"),
 }
+_PERIOD = re.compile(r"\d{4}(Q[1-4])?")
 CANNOT_TELL = Text("尚无法判断", "cannot be told yet")
 
 
@@ -104,8 +107,13 @@ def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Tex
 
 
 def _when(estimate: Estimate) -> Text:
-    period = estimate.key.get("period")
-    return Text(f"{period} ", f" in {period}") if period is not None else Text("", "")
+    code = estimate.key.get("period")
+    if code is None:
+        return Text("", "")
+    if not _PERIOD.fullmatch(str(code)):
+        return Text(f"{code} ", f" in {code}")
+    named = periods.label(periods.parse_period(str(code), "Q" if "Q" in str(code) else "A"))
+    return Text(named.zh, f" in {named.en}")
 
 
 def _n(estimate: Estimate, unit: Text) -> Text:

@@ -34,18 +34,19 @@ def check_enough_clusters(design: Design) -> CheckResult:
     treated, comparison = len(design.treated), len(design.comparison)
     passed = treated >= ENOUGH and comparison >= ENOUGH
     facts = Text(
-        f"{count(treated)} 个对象采用政策，{count(comparison)} 个未采用",
-        f"{count(treated)} entities treated, {count(comparison)} never treated",
+        f"采用政策的主体 {count(treated)} 个，未采用的 {count(comparison)} 个",
+        f"{count(treated)} treated and {count(comparison)} comparison entities",
     )
     ends = Text(
-        "足以按主体聚类。" if passed else f"少于各 {ENOUGH} 个，聚类标准误偏小，区间可能过窄。",
-        "enough to cluster by entity."
+        f"均不少于 {ENOUGH} 个，可以按主体聚类。"
         if passed
-        else f"fewer than {ENOUGH} each: clustered standard errors are too small, the interval may be too narrow.",
+        else f"有一类少于 {ENOUGH} 个，聚类标准误偏小，区间可能过窄。",
+        ": enough to cluster by entity."
+        if passed
+        else f"; with fewer than {ENOUGH} of either, clustered standard errors are too small and the interval may be "
+        "too narrow.",
     )
-    return CheckResult(
-        name="enough_clusters", passed=passed, text=Text(f"{facts.zh}，{ends.zh}", f"{facts.en}: {ends.en}")
-    )
+    return CheckResult(name="enough_clusters", passed=passed, text=Text(f"{facts.zh}，{ends.zh}", facts.en + ends.en))
 
 
 def check_rows_used(design: Design, fit: Fit) -> CheckResult:
@@ -121,7 +122,7 @@ def check_staggered_timing(design: Design, weights: pd.DataFrame | None) -> Chec
     dates = len(design.starts)
     if dates == 1:
         text = Text(
-            "各对象同时采用，不存在先后采用者互为比较的问题。",
+            "各主体同时采用，不存在先后采用者互为比较的问题。",
             "All were treated at one time; none is compared with one treated before.",
         )
         return CheckResult(name="staggered_timing", passed=True, text=text)

@@ -9,7 +9,7 @@ from qbase.effects.design import Design
 
 TREATED = Text("采用政策的集群", "treated clusters")
 
-STEP = {"Q": Text("季度", "quarter"), "A": Text("年", "year")}
+STEP = {"Q": Text("个季度", "quarter"), "A": Text("年", "year")}
 NOW = {
     "Q": Text("政策开始当季", "in the quarter treatment began"),
     "A": Text("政策开始当年", "in the year treatment began"),
@@ -30,13 +30,13 @@ BATCH_WEIGHT = Text(
     "Weighted by batches tested: the figure depends on how much was tested, which the policy itself may have changed.",
 )
 STAGGERED = Text(
-    "各对象采用时间不同：若效果随时间增强，双向固定效应会把已采用者当作比较对象，估计可能偏小甚至反号"
+    "各主体采用时间不同：若效果随时间增强，双向固定效应会把已采用者当作比较对象，估计可能偏小甚至反号"
     "（Goodman-Bacon 2021）。",
     "Adoption is staggered: where effects grow with time, two-way fixed effects compare with entities already treated, "
     "and the estimate can be too small or have the wrong sign (Goodman-Bacon 2021).",
 )
 STAGGERED_EVENTS = Text(
-    "各对象采用时间不同：若先后采用者的效果不同，各期估计会相互掺杂（Sun 与 Abraham 2021）。",
+    "各主体采用时间不同：若先后采用者的效果不同，各期估计会相互掺杂（Sun 与 Abraham 2021）。",
     "Adoption is staggered: where early and late adopters differ in effect, the event times contaminate each other "
     "(Sun and Abraham 2021).",
 )

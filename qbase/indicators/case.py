@@ -17,7 +17,7 @@ from qbase.indicators.rows import require_table
 from qbase.intake import Case, read_case
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 
 def build_case(workspace: Workspace, name: str, *, snapshot: str | None = None) -> tuple[Panel, Policy]:
@@ -48,7 +48,8 @@ def build_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
         It was not loaded (QB403), or holds no outcome at all (QB406).
     """
     case = read_case(name)
-    rows = _read_rows(workspace, case, snapshot)
+    at = workspace.snapshot(snapshot)
+    rows = _read_rows(workspace, case, at)
     held = rows[rows[case.outcome_column].notna()]
     if held.empty:
         raise DataError(
@@ -58,7 +59,7 @@ def build_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
             expected=f"{case.outcome_column} in at least one row",
             fix=f'load_case(workspace, "{name}")',
         )
-    sources = (workspace.source(case.table, snapshot),)
+    sources = (workspace.source(case.table, at),)
     panel = Panel.from_frame(
         held.rename(columns={case.outcome_column: case.outcome.id}),
         entity=case.entity,
@@ -87,7 +88,7 @@ def check_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
         It was not loaded (QB403).
     """
     case = read_case(name)
-    rows = _read_rows(workspace, case, snapshot)
+    rows = _read_rows(workspace, case, workspace.snapshot(snapshot))
     held = rows[rows[case.outcome_column].notna()]
     all_of, with_it = rows[case.entity].nunique(), held[case.entity].nunique()
     text = Text(
@@ -99,10 +100,10 @@ def check_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
     return CheckResult(name="coverage", passed=None, text=text)
 
 
-def _read_rows(workspace: Workspace, case: Case, snapshot: str | None) -> pd.DataFrame:
-    require_table(workspace, case.table, fix=f'load_case(workspace, "{case.name}")')
+def _read_rows(workspace: Workspace, case: Case, at: Snapshot) -> pd.DataFrame:
+    require_table(workspace, case.table, at, fix=f'load_case(workspace, "{case.name}")')
     # the name of the table comes from the package's own description of the case
-    rows: pd.DataFrame = workspace.query("SELECT * FROM " + case.table, snapshot=snapshot)  # noqa: S608
+    rows: pd.DataFrame = workspace.query("SELECT * FROM " + case.table, snapshot=at)  # noqa: S608
     return rows.assign(**{case.entity: rows[case.entity].astype(str)})
 
 

@@ -88,7 +88,7 @@ def read_coverage(
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
     fates = rows.query("coverage").set_index("fate")
     n = {str(fate): int(value) for fate, value in fates["n"].items()}
-    counted = fates.loc["counted"] if "counted" in fates.index else None
+    extra = fates.reindex(["counted"], fill_value=0)
     return Coverage(
         seen=sum(n.values()),
         counted=n.get("counted", 0),
@@ -96,8 +96,8 @@ def read_coverage(
         complaints=n.get("complaint", 0),
         followups=n.get("followup", 0),
         unmatched=n.get("unmatched", 0),
-        overturned=0 if counted is None else int(counted["overturned"]),
-        by_name=0 if counted is None else int(counted["by_name"]),
+        overturned=int(extra["overturned"].iloc[0]),
+        by_name=int(extra["by_name"].iloc[0]),
     )
 
 

@@ -115,9 +115,9 @@ def _cells(rows: Rows) -> pd.DataFrame:
 
 def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
     table, sql = LABELS[rows.entity]
-    if not rows.workspace.has_table(table):
+    if not rows.workspace.has_table(table, rows.at):
         return {}
-    names = rows.workspace.query(sql, snapshot=rows.snapshot)
+    names = rows.workspace.query(sql, snapshot=rows.at)
     names = names[names["entity"].isin(set(entities)) & names["zh"].notna()]
     english = names["en"].fillna(names["zh"])
     return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["entity"], names["zh"], english, strict=True)}
@@ -125,7 +125,7 @@ def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
 
 def _sources(rows: Rows) -> tuple[Source, ...]:
     tables = dict.fromkeys(["inspections", "firms", LABELS[rows.entity][0]])
-    return tuple(rows.workspace.source(t, rows.snapshot) for t in tables if rows.workspace.has_table(t))
+    return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 
 
 def _nothing(rows: Rows) -> DataError:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 DATES: tuple[DateName, ...] = ("drafted", "announced", "effective", "funded", "accepted")
 PLAN = ("outcome", "population", "weight", "window", "comparator", "inference")
 
-_POLICIES = "SELECT * FROM policies ORDER BY policy_id"
-_SPELLS = "SELECT * FROM spells WHERE policy_id = ? ORDER BY entity_id, start_quarter"
+_POLICIES = "SELECT DISTINCT * FROM policies ORDER BY policy_id"
+_SPELLS = "SELECT DISTINCT * FROM spells WHERE policy_id = ? ORDER BY entity_id, start_quarter"
 
 
 def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snapshot: str | None = None) -> Policy:
@@ -52,13 +52,14 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
     PolicyError
         Nobody is treated (QB130), or spells are impossible (QB131).
     """
+    at = workspace.snapshot(snapshot)
     for table in ("policies", "spells"):
-        require_table(workspace, table)
+        require_table(workspace, table, at)
     if freq not in STEPS:
         raise UsageError(
             "QB402", option="freq", value=freq, found=f"freq={freq!r}", expected=" | ".join(STEPS), fix='freq="Q"'
         )
-    policies = workspace.query(_POLICIES, snapshot=snapshot)
+    policies = workspace.query(_POLICIES, snapshot=at)
     ids = [str(p) for p in policies["policy_id"]]
     if policy_id not in ids:
         raise UsageError(
@@ -69,7 +70,7 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
             fix=suggest_names(policy_id, ids) or "qbase load FILE…",
         )
     row = {str(k): v for k, v in policies.iloc[ids.index(policy_id)].items()}
-    spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=snapshot)
+    spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=at)
     return Policy(
         policy_id=policy_id,
         title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
@@ -78,7 +79,7 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
         group=_groups(spells),
         kind=row["kind"],
         plan=_plan(row),
-        sources=tuple(workspace.source(t, snapshot) for t in ("policies", "spells")),
+        sources=tuple(workspace.source(t, at) for t in ("policies", "spells")),
     )
 
 

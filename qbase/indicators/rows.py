@@ -12,7 +12,7 @@ from qbase.core.periods import Freq, parse_period
 from qbase.indicators.catalogue import read_sql
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 Entity = Literal["cluster_id", "firm_id", "town_code"]
 
@@ -23,7 +23,13 @@ ENTITIES = {
 }
 STEPS = {"Q": "quarter", "A": "year"}
 
-_FIRMS = "SELECT firm_id, uscc, firm_name, cluster_id, town_code FROM firms"
+# a register delivered twice is one register; a firm described in two ways belongs nowhere until that is settled
+_FIRMS = """
+SELECT firm_id, any_value(uscc) AS uscc, any_value(firm_name) AS firm_name, any_value(cluster_id) AS cluster_id,
+       any_value(town_code) AS town_code
+FROM (SELECT DISTINCT firm_id, uscc, firm_name, cluster_id, town_code FROM firms)
+GROUP BY firm_id HAVING count(*) = 1
+"""
 _NO_FIRMS = (
     "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS uscc, NULL::VARCHAR AS firm_name, "
     "NULL::VARCHAR AS cluster_id, NULL::VARCHAR AS town_code WHERE false"
@@ -44,8 +50,8 @@ class Rows:
         Period.
     first_day, last_day : str
         ISO dates, both inside.
-    snapshot : str or None
-        Snapshot of the lake; None is the latest.
+    at : Snapshot
+        One snapshot for every query, whatever is loaded meanwhile.
     """
 
     workspace: Workspace
@@ -53,21 +59,20 @@ class Rows:
     freq: Freq
     first_day: str
     last_day: str
-    snapshot: str | None
+    at: Snapshot
 
     def query(self, measure: str) -> pd.DataFrame:
         """Run a measure over the rows."""
         base = read_sql("inspections")
         parts = {
-            "{firms}": _FIRMS if self.workspace.has_table("firms") else _NO_FIRMS,
+            "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],
         }
         for name, sql in parts.items():
             base = base.replace(name, sql)
-        return self.workspace.query(
-            base + read_sql(measure), params=(self.first_day, self.last_day), snapshot=self.snapshot
-        )
+        sql = base + read_sql(measure)
+        return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
 
 
 def open_rows(
@@ -98,9 +103,10 @@ def open_rows(
                 expected=" | ".join(known),
                 fix=f'{option}="{next(iter(known))}"',
             )
-    require_table(workspace, "inspections")
+    at = workspace.snapshot(snapshot)
+    require_table(workspace, "inspections", at)
     if entity != "town_code":
-        require_table(workspace, "firms")
+        require_table(workspace, "firms", at)
     start, end = (_period(p, freq) for p in (first, last))
     return Rows(
         workspace=workspace,
@@ -108,7 +114,7 @@ def open_rows(
         freq=freq,
         first_day="0001-01-01" if start is None else start.start_time.date().isoformat(),
         last_day="9999-12-31" if end is None else end.end_time.date().isoformat(),
-        snapshot=snapshot,
+        at=at,
     )
 
 
@@ -116,19 +122,19 @@ def _period(given: str | pd.Period | None, freq: Freq) -> pd.Period | None:
     return parse_period(given, freq) if isinstance(given, str) else given
 
 
-def require_table(workspace: Workspace, table: str, *, fix: str = "") -> None:
-    """Raise when the lake has no such table.
+def require_table(workspace: Workspace, table: str, at: Snapshot, *, fix: str = "") -> None:
+    """Raise when a snapshot has no such table.
 
     Raises
     ------
     DataError
         Nothing was loaded into it (QB403).
     """
-    if not workspace.has_table(table):
+    if not workspace.has_table(table, at):
         raise DataError(
             "QB403",
             table=table,
-            found=", ".join(workspace.tables()) or "no table at all",
+            found=", ".join(workspace.tables(at)) or "no table at all",
             expected=table,
             fix=fix or "qbase load FILE…        (or, for a first look: qbase demo)",
         )

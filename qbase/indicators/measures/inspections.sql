@@ -1,5 +1,5 @@
 -- Every inspection of the window, the firm it belongs to, and why it counts or does not.
--- Parameters: first day, last day. {entity}, {step} and {firms} come from closed lists.
+-- Parameters: first day, last day. What stands in braces is filled in from closed lists.
 -- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
 WITH registered AS ({firms}),
 by_uscc AS (SELECT uscc, any_value(firm_id) AS firm_id FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) = 1),
