@@ -1,4 +1,4 @@
-"""Storey 8: specification -> run -> page -> gallery. Knows notebooks by path and parameters, nothing of the rooms behind.
+"""Storey 8: specification -> run -> page -> gallery. Knows notebooks by path, nothing of the rooms behind.
 
 Names are loaded when first used.
 """

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.errors import QbaseError
+from qbase.core.errors import QbaseError, RunError
 from qbase.core.values import RunRecord
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
+    from qbase.reports.running import Progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,15 +49,99 @@ class Outcome:
     error: QbaseError | None = None
 
 
-def run_job(root: str, job: Job) -> Outcome:
-    """Run one job in the workspace at a path; what goes wrong comes back as a value."""
-    from qbase.lake import open_workspace
+def run_many(
+    workspace: Workspace,
+    jobs: Sequence[Job],
+    *,
+    jobs_at_once: int = 1,
+    on_done: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Run several reports, each in a kernel of its own.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they live.
+    jobs : sequence of Job
+        What to run.
+    jobs_at_once : int
+        Processes; 1 runs them one after the other in this process.
+    on_done : callable, optional
+        Called with each outcome as it comes.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of ``jobs``. Nothing is raised for a report that goes wrong.
+    """
+    found: dict[int, Outcome] = {}
+    for index, outcome in _outcomes(workspace, jobs, min(jobs_at_once, len(jobs))):
+        found[index] = outcome
+        if on_done:
+            on_done(outcome)
+    if jobs_at_once > 1 and any(o.record and o.record.state == "ok" for o in found.values()):
+        from qbase.lake import list_runs
+        from qbase.reports.gallery import build_gallery
+
+        # two workers may have listed the runs at once, and the staler page may have been written last
+        build_gallery(workspace.site, runs=list_runs(workspace))
+    return [found[i] for i in range(len(jobs))]
+
+
+def run_here(workspace: Workspace, job: Job, *, on_progress: Progress | None = None) -> Outcome:
+    """Run one job in this process; what goes wrong comes back as a value."""
     from qbase.reports.running import attempt_report
 
     try:
         record, error = attempt_report(
-            open_workspace(root), job.report_id, job.params, lang=job.lang, slot=job.slot, force=job.force
+            workspace,
+            job.report_id,
+            job.params,
+            lang=job.lang,
+            slot=job.slot,
+            force=job.force,
+            on_progress=on_progress,
         )
     except QbaseError as refused:
         return Outcome(job=job, error=refused)
     return Outcome(job=job, record=record, error=error)
+
+
+def run_job(root: str, job: Job) -> Outcome:
+    """Run one job in the workspace at a path; the work of one process of a batch."""
+    from qbase.lake import open_workspace
+
+    return run_here(open_workspace(root), job)
+
+
+def _outcomes(workspace: Workspace, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Outcome]]:
+    root = str(workspace.root)
+    if workers <= 1:
+        yield from ((i, run_here(workspace, job)) for i, job in enumerate(jobs))
+        return
+    # a forked copy of a process that has threads is not safe, and each worker starts only once
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(),)) as pool:
+        waiting = {pool.submit(run_job, root, job): i for i, job in enumerate(jobs)}
+        for future in concurrent.futures.as_completed(waiting):
+            index = waiting[future]
+            try:
+                yield index, future.result()
+            except BrokenProcessPool:
+                yield index, Outcome(job=jobs[index], error=_lost(jobs[index]))
+
+
+def _begin_worker(runner: int) -> None:
+    from qbase.reports.kernel import die_with_parent
+
+    die_with_parent(runner)
+
+
+def _lost(job: Job) -> RunError:
+    return RunError(
+        "QB818",
+        report=job.report_id,
+        found="the worker process is gone",
+        expected="a worker that lives to the end",
+        fix=f"qbase run {job.report_id}",
+    )

@@ -14,8 +14,8 @@ PR_SET_PDEATHSIG = 1
 NO_SUCH_RUNNER = 70
 
 
-def die_with_parent() -> None:
-    """Ask the operating system to kill this process when its runner dies (Linux).
+def die_with_parent(parent: int) -> None:
+    """Ask the operating system to kill this process when its runner, of this process id, dies (Linux).
 
     ipykernel looks at its parent once a second from a Python thread; a cell that holds the
     interpreter lock would keep it from ever looking.
@@ -26,8 +26,7 @@ def die_with_parent() -> None:
 
     ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     # the runner may have died before the request above was made
-    runner = os.environ.get("JPY_PARENT_PID")
-    if runner and os.getppid() != int(runner):
+    if os.getppid() != parent:
         os._exit(NO_SUCH_RUNNER)
 
 
@@ -56,7 +55,8 @@ def seed_everything(seed: int) -> None:
 
 def main() -> None:
     """Prepare the process, then hand over to ipykernel."""
-    die_with_parent()
+    # set by jupyter_client
+    die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
     seed_everything(int(os.environ.get("QBASE_SEED", "0")))
     from ipykernel.kernelapp import launch_new_instance

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import RunError
 from qbase.core.files import write_atomic
 from qbase.core.values import RunRecord
+from qbase.lake import find_published, list_runs, update_run
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 LOCK = "running.lock"
+# a runner that died long ago has been closed by a call in between
+RECENT = 1000
 
 
 @contextlib.contextmanager
@@ -48,7 +51,7 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
         What was closed.
     """
     closed = []
-    for record in workspace.list_runs(report_id):
+    for record in list_runs(workspace, report_id, limit=RECENT):
         folder = workspace.runs / record.report_id / record.run_id
         if record.state != "running" or _is_held(folder):
             continue
@@ -66,7 +69,7 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
             )
             text = f"{told.what_en}: {told.found}"
             record = dataclasses.replace(record, state="failed", error={"cell": None, "text": text, **told.payload()})
-        workspace.update_run(record)
+        update_run(workspace, record)
         if folder.is_dir():
             write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))
         closed.append(record)
@@ -90,10 +93,8 @@ def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> 
     html = workspace.site / f"{record.report_id}.html"
     if not html.is_file() or hashlib.sha256(html.read_bytes()).hexdigest() != meta.get("html_sha256"):
         return False
-    if any_slot:
-        return True
-    done = workspace.list_runs(record.report_id)
-    return any(r.state == "ok" and r.slot == record.slot and r.fingerprint == record.fingerprint for r in done)
+    slot = None if any_slot else record.slot
+    return find_published(workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is not None
 
 
 def _is_held(folder: pathlib.Path) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from qbase.core.errors import DataError, QbaseError, RunError
 from qbase.core.files import write_atomic
 from qbase.core.values import RunRecord
+from qbase.lake import add_run, list_runs, update_run
 from qbase.reports import fingerprint
 from qbase.reports.ledger import close_dead_runs, hold, is_published
 from qbase.reports.proof import Place, find_failure, read_results, traceback_of
@@ -148,12 +149,12 @@ class _Run:
             commit=fingerprint.commit_of(workspace.root),
             versions=fingerprint.versions(),
             snapshot="",
-            started_at=now.astimezone().isoformat(timespec="seconds"),
+            started_at=now.isoformat(timespec="seconds"),
         )
 
     def open(self) -> None:
         """Write the record for the first time: ledger, then its copy."""
-        self.workspace.add_run(self.record)
+        add_run(self.workspace, self.record)
         self._copy()
 
     def pin(self) -> None:
@@ -322,7 +323,7 @@ class _Run:
         from qbase.reports.gallery import build_gallery
 
         try:
-            build_gallery(self.workspace.site, runs=self.workspace.list_runs())
+            build_gallery(self.workspace.site, runs=list_runs(self.workspace))
         except (OSError, QbaseError) as error:
             found = error.found if isinstance(error, QbaseError) else self._plain(error)
             raise RunError(
@@ -337,7 +338,7 @@ class _Run:
         """Write the record for the last time: ledger, then its copy."""
         shown = tuple(self._below(path) if isinstance(path, pathlib.Path) else path for path in outputs)
         self._set(state=state, outputs=shown, error=error, seconds=self._seconds())
-        self.workspace.update_run(self.record)
+        update_run(self.workspace, self.record)
         self._copy()
         return self.record
 

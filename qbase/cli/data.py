@@ -1,0 +1,155 @@
+"""``qbase demo`` and ``qbase load``: deliveries in, accounting out."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qbase.cli.options import AsJson, Home, Quiet, Speech
+from qbase.cli.reports import run_and_tell
+from qbase.cli.shell import Shell, shell_of
+from qbase.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+REFUSED = "REJECTED"
+DATA_FAILED = 3
+
+
+def demo(
+    ctx: typer.Context,
+    size: Annotated[str, typer.Option("--size", help="规模 | size")] = "small",
+    seed: Annotated[int | None, typer.Option("--seed", help="随机种子 | seed")] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="只建立数据，不运行报告 | data only, no reports")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    lang: Speech = None,
+) -> int:
+    """Write the deliveries of the fictional province, load them, run the demo reports."""
+    from qbase.demo import write_deliveries
+
+    shell = shell_of(ctx, home, as_json, quiet, lang)
+    workspace = shell.workspace()
+    make_folders(workspace)
+    with shell.progress("demo") as report:
+        report("load", 0, 0)
+        options = {} if seed is None else {"seed": seed}
+        paths = write_deliveries(workspace.raw / "demo", size=size, **options)
+    deliveries = load_and_tell(shell, workspace, paths)
+    if any(d["verdict"] == REFUSED for d in deliveries):
+        shell.document({"deliveries": deliveries})
+        return DATA_FAILED
+    if no_run:
+        shell.document({"deliveries": deliveries})
+        shell.note(shell.text("下一步  qbase list", "Next    qbase list"))
+        return 0
+    return run_and_tell(shell, workspace, demo_reports(workspace), jobs=jobs, also={"deliveries": deliveries})
+
+
+def load(
+    ctx: typer.Context,
+    files: Annotated[
+        list[pathlib.Path] | None, typer.Argument(metavar="[FILE]...", help="收到的文件 | files received")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    lang: Speech = None,
+) -> int:
+    """Load deliveries; print what became of every row."""
+    shell = shell_of(ctx, home, as_json, quiet, lang)
+    paths = list(files or ())
+    if not paths and not case:
+        raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
+    check_files(paths)
+    workspace = shell.workspace()
+    make_folders(workspace)
+    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    if case:
+        from qbase.intake import load_case
+
+        report = load_case(workspace, case)
+        deliveries.append(tell(shell, report))
+    shell.document({"deliveries": deliveries})
+    if any(d["verdict"] == REFUSED for d in deliveries):
+        return DATA_FAILED
+    shell.note(shell.text("下一步  qbase list", "Next    qbase list"))
+    return 0
+
+
+def load_and_tell(
+    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+) -> list[dict[str, Any]]:
+    """Load files and print the accounting of each; return the accounting as plain values."""
+    from qbase.intake import load_files
+
+    reports = load_files(workspace, paths, recipe=recipe)
+    return [tell(shell, report) for report in reports]
+
+
+def tell(shell: Shell, report: Any) -> dict[str, Any]:
+    """Print what became of one delivery: the identity of its rows, reasons, warnings, the error."""
+    facts: dict[str, Any] = report.payload()
+    shell.out(f"{facts['verdict']:<12} {facts['file']}  ->  {facts.get('table') or '–'}")
+    words = (
+        ("读到", "rows seen", "rows_seen"),
+        ("列出", "listed", "listed"),
+        ("接收", "accepted", "accepted"),
+        ("隔离", "quarantined", "quarantined"),
+    )
+    counts = [f"{shell.text(zh, en)} {facts[name]:,}" for zh, en, name in words]
+    shell.out(f"  {counts[0]} = {' + '.join(counts[1:])}")
+    for reason, number in sorted(facts["reasons"].items()):
+        shell.out(f"  {reason}  {number:,}")
+    for warning in facts["warnings"]:
+        shell.out(f"  [!] {_shown(shell, warning)}")
+    error = getattr(report, "error", None)
+    if error is not None and not shell.as_json:
+        shell.complain(error)
+    return facts
+
+
+def check_files(paths: Sequence[pathlib.Path]) -> None:
+    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    for path in paths:
+        if path.exists():
+            continue
+        folder = path.parent if path.parent.is_dir() else pathlib.Path()
+        names = sorted(p.name for p in folder.iterdir() if p.is_file())
+        near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+        raise UsageError(
+            "QB903",
+            name=path.name,
+            found=str(path),
+            expected=" · ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else f"{folder}/ ∅",
+            fix=f"qbase load {path.parent / near[0]}" if near else "qbase load FILE…",
+        )
+
+
+def make_folders(workspace: Workspace) -> None:
+    """Make the folders a workspace writes to."""
+    for folder in (workspace.raw, workspace.lake, workspace.runs, workspace.site):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def demo_reports(workspace: Workspace) -> list[str]:
+    """Return the reports that the loaded data can carry; real cases in subfolders are run by name."""
+    from qbase.reports import find_specs, read_spec
+
+    here = [name for name, path in find_specs(workspace).items() if path.parent == workspace.specs]
+    return [name for name in here if all(map(workspace.has_table, read_spec(workspace, name).tables))]
+
+
+def _shown(shell: Shell, warning: Any) -> str:
+    return str(warning.get(shell.lang, warning) if isinstance(warning, Mapping) else warning)
