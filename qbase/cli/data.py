@@ -56,7 +56,7 @@ def demo(
 def load(
     ctx: typer.Context,
     files: Annotated[
-        list[pathlib.Path] | None, typer.Argument(metavar="[FILE]...", help="收到的文件 | files received")
+        list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
     case: Annotated[

@@ -139,7 +139,7 @@ def draws(text: str, font: pathlib.Path) -> bool:
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextPath
 
-    properties = FontProperties(fname=str(font))  # type: ignore[arg-type]
+    properties = FontProperties(fname=str(font))
     return all(len(TextPath((0, 0), c, size=10, prop=properties).vertices) > 0 for c in text if not c.isspace())
 
 

@@ -79,7 +79,7 @@ def inspect(
 
 def run(
     ctx: typer.Context,
-    reports: Annotated[list[str], typer.Argument(metavar="REPORT...", help="报告的名字 | names of reports")],
+    reports: Annotated[list[str], typer.Argument(metavar="REPORT", help="报告的名字 | names of reports")],
     params: Annotated[
         list[str] | None,
         typer.Option("-p", "--param", metavar="NAME=VALUE", help="参数，可重复 | a parameter; may be repeated"),
@@ -98,7 +98,7 @@ def run(
 
 def runs(
     ctx: typer.Context,
-    report: Annotated[str | None, typer.Argument(metavar="[REPORT]", help="只看这份报告 | only this report")] = None,
+    report: Annotated[str | None, typer.Argument(metavar="REPORT", help="只看这份报告 | only this report")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="行数 | rows")] = 20,
     home: Home = None,
     as_json: AsJson = False,
@@ -126,7 +126,7 @@ def runs(
 def verify(
     ctx: typer.Context,
     targets: Annotated[
-        list[str], typer.Argument(metavar="FILE|REPORT...", help="HTML 文件或已发布的报告 | HTML files or reports")
+        list[str], typer.Argument(metavar="FILE|REPORT", help="HTML 文件或已发布的报告 | HTML files or reports")
     ],
     home: Home = None,
     as_json: AsJson = False,
@@ -244,8 +244,10 @@ def _tell_outcome(shell: Shell, outcome: Outcome) -> None:
 
 
 def _outcome_payload(outcome: Outcome) -> dict[str, Any]:
-    facts = outcome.record.payload() if outcome.record else {"report_id": outcome.job.report_id, "state": "refused"}
-    return facts | ({"error": {**(facts.get("error") or {}), **outcome.error.payload()}} if outcome.error else {})
+    if outcome.record is not None:
+        return outcome.record.payload()
+    error = outcome.error.payload() if outcome.error else None
+    return {"report_id": outcome.job.report_id, "state": "refused", "error": error}
 
 
 def _summary(shell: Shell, outcomes: Sequence[Outcome]) -> str:
@@ -321,8 +323,7 @@ def _spec_payload(
 def _run_row(shell: Shell, record: RunRecord) -> list[str]:
     state = STATES[record.state] if shell.lang == "zh" else record.state
     error = record.error or {}
-    cell = error.get("cell") or {}
-    place = shell.text(f"第 {cell['index']} 单元 ", f"cell {cell['index']} ") if cell else ""
+    place = shell.text(f"单元 {error['cell']} · ", f"cell {error['cell']} · ") if error.get("cell") else ""
     note = f"{error.get('code', '')} {place}{error.get('found', '')}".strip()
     started, seconds = record.started_at[:16].replace("T", " "), f"{record.seconds:.1f}"
     return [record.run_id, record.report_id, state, started, seconds, record.snapshot or "–", note[:100]]

@@ -5,25 +5,20 @@ Names are loaded when first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.explore.panels import describe_panel
     from qbase.explore.workspaces import add_letter, list_templates, new_workspace
 
-_HOME = {
-    "panels": ("describe_panel",),
-    "workspaces": ("add_letter", "list_templates", "new_workspace"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "panels": ("describe_panel",),
+        "workspaces": ("add_letter", "list_templates", "new_workspace"),
+    },
+)
 
 __all__ = ["add_letter", "describe_panel", "list_templates", "new_workspace"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.explore.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

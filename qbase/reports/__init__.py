@@ -5,8 +5,9 @@ Names are loaded when first used.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.reports.arguments import check_params, read_words
@@ -18,28 +19,22 @@ if TYPE_CHECKING:
     from qbase.reports.running import run_report
     from qbase.reports.spec import find_specs, list_specs, read_spec
 
-_HOME = {
-    "arguments": ("check_params", "read_words"),
-    "batch": ("Job", "Outcome", "run_many"),
-    "gallery": ("build_gallery",),
-    "ledger": ("close_dead_runs", "read_meta"),
-    "parameters": ("Parameter", "read_parameters"),
-    "render": ("render_report", "report_meta"),
-    "running": ("run_report",),
-    "spec": ("find_specs", "list_specs", "read_spec"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "arguments": ("check_params", "read_words"),
+        "batch": ("Job", "Outcome", "run_many"),
+        "gallery": ("build_gallery",),
+        "ledger": ("close_dead_runs", "read_meta"),
+        "parameters": ("Parameter", "read_parameters"),
+        "render": ("render_report", "report_meta"),
+        "running": ("run_report",),
+        "spec": ("find_specs", "list_specs", "read_spec"),
+    },
+)
 
 __all__ = [
     "Job", "Outcome", "Parameter", "build_gallery", "check_params", "close_dead_runs", "find_specs", "list_specs",
     "read_meta", "read_parameters", "read_spec", "read_words", "render_report", "report_meta", "run_many",
     "run_report",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.reports.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qbase import compute
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.values import RunRecord
 
@@ -74,18 +72,23 @@ def run_many(
     list of Outcome
         In the order of ``jobs``. Nothing is raised for a report that goes wrong.
     """
-    found: dict[int, Outcome] = {}
-    for index, outcome in _outcomes(workspace, jobs, min(jobs_at_once, len(jobs))):
-        found[index] = outcome
+    found: list[Outcome] = []
+
+    def take(task: compute.Outcome[tuple[str, Job], Outcome]) -> None:
+        outcome = _outcome(task)
+        found.append(outcome)
         if on_done:
             on_done(outcome)
-    if jobs_at_once > 1 and any(o.record and o.record.state == "ok" for o in found.values()):
+
+    tasks = [(str(workspace.root), job) for job in jobs]
+    done = compute.map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=take)
+    if jobs_at_once > 1 and any(o.record and o.record.state == "ok" for o in found):
         from qbase.lake import list_runs
         from qbase.reports.gallery import build_gallery
 
         # two workers may have listed the runs at once, and the staler page may have been written last
         build_gallery(workspace.site, runs=list_runs(workspace))
-    return [found[i] for i in range(len(jobs))]
+    return [_outcome(task) for task in done]
 
 
 def run_here(workspace: Workspace, job: Job, *, on_progress: Progress | None = None) -> Outcome:
@@ -107,41 +110,28 @@ def run_here(workspace: Workspace, job: Job, *, on_progress: Progress | None = N
     return Outcome(job=job, record=record, error=error)
 
 
-def run_job(root: str, job: Job) -> Outcome:
+def run_job(task: tuple[str, Job]) -> Outcome:
     """Run one job in the workspace at a path; the work of one process of a batch."""
     from qbase.lake import open_workspace
+    from qbase.reports.kernel import die_with_parent
 
+    root, job = task
+    runner = multiprocessing.parent_process()
+    if runner is not None and runner.pid is not None:
+        die_with_parent(runner.pid)
     return run_here(open_workspace(root), job)
 
 
-def _outcomes(workspace: Workspace, jobs: Sequence[Job], workers: int) -> Iterator[tuple[int, Outcome]]:
-    root = str(workspace.root)
-    if workers <= 1:
-        yield from ((i, run_here(workspace, job)) for i, job in enumerate(jobs))
-        return
-    # a forked copy of a process that has threads is not safe, and each worker starts only once
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, _begin_worker, (os.getpid(),)) as pool:
-        waiting = {pool.submit(run_job, root, job): i for i, job in enumerate(jobs)}
-        for future in concurrent.futures.as_completed(waiting):
-            index = waiting[future]
-            try:
-                yield index, future.result()
-            except BrokenProcessPool:
-                yield index, Outcome(job=jobs[index], error=_lost(jobs[index]))
-
-
-def _begin_worker(runner: int) -> None:
-    from qbase.reports.kernel import die_with_parent
-
-    die_with_parent(runner)
-
-
-def _lost(job: Job) -> RunError:
-    return RunError(
-        "QB818",
-        report=job.report_id,
-        found="the worker process is gone",
-        expected="a worker that lives to the end",
-        fix=f"qbase run {job.report_id}",
-    )
+def _outcome(task: compute.Outcome[tuple[str, Job], Outcome]) -> Outcome:
+    if task.value is not None:
+        return task.value
+    job, error = task.task[1], task.error
+    if not isinstance(error, QbaseError):
+        error = RunError(
+            "QB818",
+            report=job.report_id,
+            found=f"{type(error).__name__}: {error}",
+            expected="a worker that lives to the end",
+            fix=f"qbase run {job.report_id}",
+        )
+    return Outcome(job=job, error=error)

@@ -27,9 +27,8 @@ class Place:
     index: int
     line: str
 
-    def payload(self) -> dict[str, Any]:
-        """Return plain values for the run record."""
-        return {"index": self.index, "line": self.line}
+    def __str__(self) -> str:
+        return f"{self.index}: {self.line}"
 
 
 def place_of(cells: Sequence[Mapping[str, Any]], position: int) -> Place:

@@ -9,6 +9,7 @@ import json
 import pathlib
 import secrets
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
@@ -115,9 +116,9 @@ def attempt_report(
             told = run.unwritten(error)
             return run.fail(told), told
         except Exception as error:
-            # a fault of the house itself: recorded like any other end, then shown as what it is
-            run.close("failed", error={"cell": None, "code": "QB999", "text": type(error).__name__})
-            raise
+            # a fault of the house itself ends this report like any other failure, and never the ones after it
+            told = run.fault(error)
+            return run.fail(told), told
         record = run.close("ok", run.outputs)
     run.show_gallery()
     return record, None
@@ -345,9 +346,17 @@ class _Run:
     def fail(self, error: QbaseError) -> RunRecord:
         """Record the end of a run that came to no good."""
         kept = tuple(self._shown(n) for n in ("run.ipynb", "log.txt") if (self.folder / n).is_file())
-        cell = self.place.payload() if self.place else None
+        cell = str(self.place) if self.place else None
         text = f"{error.what_en}: {error.found}"
         return self.close("failed", kept, {"cell": cell, "text": text, **error.payload()})
+
+    def fault(self, error: Exception) -> RunError:
+        """Put a fault of the house into the log of the run and return what to say of it (QB999)."""
+        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+            log.write("".join(traceback.format_exception(error)))
+        first = (str(error).strip().splitlines() or [""])[0][:200]
+        fix = f"report it with its log: {self._shown('log.txt')}"
+        return RunError("QB999", found=f"{type(error).__name__}: {first}", expected="no error of this kind", fix=fix)
 
     def unwritten(self, error: OSError) -> RunError:
         """Return what to say of a file that could not be written."""
