@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ from qbase.cli.shell import Shell, shell_of
 from qbase.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from qbase.intake import LoadReport
     from qbase.lake import Workspace
 
 REFUSED = "REJECTED"
@@ -23,7 +24,7 @@ DATA_FAILED = 3
 
 def demo(
     ctx: typer.Context,
-    size: Annotated[str, typer.Option("--size", help="规模 | size")] = "small",
+    size: Annotated[Literal["small", "province"], typer.Option("--size", help="规模 | size")] = "small",
     seed: Annotated[int | None, typer.Option("--seed", help="随机种子 | seed")] = None,
     no_run: Annotated[bool, typer.Option("--no-run", help="只建立数据，不运行报告 | data only, no reports")] = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
@@ -33,15 +34,14 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import write_deliveries
+    from qbase.demo import SEED, write_deliveries
+    from qbase.lake import Workspace
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
-    workspace = shell.workspace()
-    make_folders(workspace)
-    with shell.progress("demo") as report:
-        report("load", 0, 0)
-        options = {} if seed is None else {"seed": seed}
-        paths = write_deliveries(workspace.raw / "demo", size=size, **options)
+    # where a folder was named, the demo makes a workspace of it
+    workspace = make_folders(Workspace(shell.home.resolve()) if shell.home else shell.workspace())
+    shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
+    paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
     deliveries = load_and_tell(shell, workspace, paths)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
@@ -73,8 +73,7 @@ def load(
     if not paths and not case:
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
-    workspace = shell.workspace()
-    make_folders(workspace)
+    workspace = make_folders(shell.workspace())
     deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
     if case:
         from qbase.intake import load_case
@@ -94,30 +93,29 @@ def load_and_tell(
     """Load files and print the accounting of each; return the accounting as plain values."""
     from qbase.intake import load_files
 
-    reports = load_files(workspace, paths, recipe=recipe)
+    with shell.progress(shell.text("载入", "load")) as report:
+        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
     return [tell(shell, report) for report in reports]
 
 
-def tell(shell: Shell, report: Any) -> dict[str, Any]:
+def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
     """Print what became of one delivery: the identity of its rows, reasons, warnings, the error."""
-    facts: dict[str, Any] = report.payload()
-    shell.out(f"{facts['verdict']:<12} {facts['file']}  ->  {facts.get('table') or '–'}")
-    words = (
-        ("读到", "rows seen", "rows_seen"),
-        ("列出", "listed", "listed"),
-        ("接收", "accepted", "accepted"),
-        ("隔离", "quarantined", "quarantined"),
-    )
-    counts = [f"{shell.text(zh, en)} {facts[name]:,}" for zh, en, name in words]
-    shell.out(f"  {counts[0]} = {' + '.join(counts[1:])}")
-    for reason, number in sorted(facts["reasons"].items()):
-        shell.out(f"  {reason}  {number:,}")
-    for warning in facts["warnings"]:
-        shell.out(f"  [!] {_shown(shell, warning)}")
-    error = getattr(report, "error", None)
-    if error is not None and not shell.as_json:
-        shell.complain(error)
-    return facts
+    from qbase.intake import explain_reason
+
+    before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
+    shell.out(f"{report.verdict:<12} {report.file}  ->  {report.table or '–'}{before}")
+    if report.error is not None:
+        shell.complain(report.error)
+        return report.payload()
+    names = [("读到", "seen"), ("列出", "listed"), ("接收", "accepted"), ("隔离", "quarantined")]
+    numbers = (report.rows_seen, report.listed, report.accepted, report.quarantined)
+    parts = [f"{shell.text(zh, en)} {number:,}" for (zh, en), number in zip(names, numbers, strict=True)]
+    shell.out(f"  {parts[0]} = {' + '.join(parts[1:])}")
+    for code, number in report.reasons.items():
+        shell.out(f"  {number:>7,}  {code}  {explain_reason(code, report.table)[shell.lang]}")
+    for warning in report.warnings:
+        shell.out(f"  [!] {explain_reason(warning, report.table)[shell.lang]}")
+    return report.payload()
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:
@@ -137,10 +135,9 @@ def check_files(paths: Sequence[pathlib.Path]) -> None:
         )
 
 
-def make_folders(workspace: Workspace) -> None:
-    """Make the folders a workspace writes to."""
-    for folder in (workspace.raw, workspace.lake, workspace.runs, workspace.site):
-        folder.mkdir(parents=True, exist_ok=True)
+def make_folders(workspace: Workspace) -> Workspace:
+    """Make the folders a workspace writes to, those that are missing."""
+    return workspace.create(workspace.root)
 
 
 def demo_reports(workspace: Workspace) -> list[str]:
@@ -149,7 +146,3 @@ def demo_reports(workspace: Workspace) -> list[str]:
 
     here = [name for name, path in find_specs(workspace).items() if path.parent == workspace.specs]
     return [name for name in here if all(map(workspace.has_table, read_spec(workspace, name).tables))]
-
-
-def _shown(shell: Shell, warning: Any) -> str:
-    return str(warning.get(shell.lang, warning) if isinstance(warning, Mapping) else warning)

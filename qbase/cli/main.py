@@ -21,7 +21,7 @@ from qbase import __version__
 from qbase.cli import data, house, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
-from qbase.cli.shell import Shell, shell_of
+from qbase.cli.shell import Shell, four_lines, shell_of
 from qbase.core.errors import Lang, QbaseError, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _tell(error: QbaseError, words: list[str], lang: Lang) -> int:
     if "--json" in words:
         typer.echo(json.dumps({"error": error.payload()}, ensure_ascii=False, indent=2))
     else:
-        typer.echo(error.render(lang), err=True)
+        typer.echo(four_lines(error.payload(), lang), err=True)
     return error.exit_code
 
 

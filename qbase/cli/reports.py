@@ -233,8 +233,7 @@ def _run_all(shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int
 
 def _tell_outcome(shell: Shell, outcome: Outcome) -> None:
     if outcome.error:
-        if not shell.as_json:
-            shell.complain(outcome.error)
+        shell.complain(outcome.error.payload())
         return
     record = outcome.record
     if record is None or not record.outputs:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from qbase.cli.language import part, pick_language
-from qbase.cli.layout import table
-from qbase.core.errors import Lang, QbaseError
+from qbase.cli.layout import pad, table, width
+from qbase.core.errors import LABELS, Lang
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -73,9 +73,10 @@ class Shell:
         if not self.quiet:
             typer.echo(line, err=True)
 
-    def complain(self, error: QbaseError) -> None:
-        """Write the four lines of an error to stderr; ``--quiet`` does not silence them."""
-        typer.echo(error.render(self.lang), err=True)
+    def complain(self, error: Mapping[str, str]) -> None:
+        """Write the four lines of an error to stderr; ``--quiet`` does not silence them, ``--json`` holds them."""
+        if not self.as_json:
+            typer.echo(four_lines(error, self.lang), err=True)
 
     def workspace(self) -> Workspace:
         """Open the workspace of the call."""
@@ -104,6 +105,15 @@ class Shell:
                 typer.echo(f"{title}  {part(STEPS.get(step, step), self.lang)}{amount}", err=True)
 
         return report
+
+
+def four_lines(error: Mapping[str, str], lang: Lang) -> str:
+    """Return the four lines of an error from its payload, as `QbaseError.render` writes them."""
+    label, *labels = LABELS[lang]
+    columns = max(map(width, labels))
+    lines = [f"{label}[{error['code']}] {error[f'what_{lang}']}"]
+    names = zip(labels, ("found", "expected", "fix"), strict=True)
+    return "\n".join(lines + [f"  {pad(label, columns)}  {error[name]}" for label, name in names])
 
 
 @contextmanager

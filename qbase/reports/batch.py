@@ -85,9 +85,10 @@ def run_many(
     if jobs_at_once > 1 and any(o.record and o.record.state == "ok" for o in found):
         from qbase.lake import list_runs
         from qbase.reports.gallery import build_gallery
+        from qbase.reports.ledger import RECENT
 
         # two workers may have listed the runs at once, and the staler page may have been written last
-        build_gallery(workspace.site, runs=list_runs(workspace))
+        build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
     return [_outcome(task) for task in done]
 
 

@@ -18,7 +18,7 @@ from qbase.core.files import write_atomic
 from qbase.core.values import RunRecord
 from qbase.lake import add_run, list_runs, update_run
 from qbase.reports import fingerprint
-from qbase.reports.ledger import close_dead_runs, hold, is_published
+from qbase.reports.ledger import RECENT, close_dead_runs, hold, is_published
 from qbase.reports.proof import Place, find_failure, read_results, traceback_of
 from qbase.reports.publish import publish_files
 from qbase.reports.request import Request, read_request
@@ -324,7 +324,7 @@ class _Run:
         from qbase.reports.gallery import build_gallery
 
         try:
-            build_gallery(self.workspace.site, runs=list_runs(self.workspace))
+            build_gallery(self.workspace.site, runs=list_runs(self.workspace, limit=RECENT))
         except (OSError, QbaseError) as error:
             found = error.found if isinstance(error, QbaseError) else self._plain(error)
             raise RunError(

@@ -33,6 +33,8 @@ LIMITS = ("seconds", "memory_mb", "output_mb")
 PROFILES = ("internal", "external", "statutory_public")
 # the handle is a file name, a URL and a word on the command line
 HANDLE = re.compile(r"[^\W_][\w-]{0,79}")
+# files of the gallery stand beside the pages
+RESERVED = ("index", "feed")
 
 
 def find_specs(workspace: Workspace) -> dict[str, pathlib.Path]:
@@ -56,7 +58,7 @@ def find_specs(workspace: Workspace) -> dict[str, pathlib.Path]:
     found: dict[str, pathlib.Path] = {}
     for path in sorted(workspace.specs.rglob("*.toml")):
         name = path.stem
-        if not HANDLE.fullmatch(name):
+        if not HANDLE.fullmatch(name) or name.lower() in RESERVED:
             raise _bad(workspace, path, f"file name {path.name}", "letters, digits, _ and -", f"rename {path.name}")
         if name in found:
             shown = _below(workspace, found[name])

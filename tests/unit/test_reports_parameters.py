@@ -11,7 +11,7 @@ from qbase.core.errors import UsageError
 from qbase.reports.arguments import check_params, example, read_words
 from qbase.reports.parameters import Parameter, parse_cells, parse_source, read_parameters
 
-SOURCE = '''from typing import Literal
+SOURCE = """from typing import Literal
 year: int = 2024  # 报告年份 | Report year | 2016..2025
 code: str = "007"  # 代码 | Code
 start: str = "2022Q1"  # 起点 | Start | 2019Q2..2024Q3
@@ -24,7 +24,7 @@ note: str | None = None  # 备注 | Note
 is_draft: bool = False  # 草稿 | Draft
 must: int = ...  # 必填 | Required | 1..
 side: str = "left"  # 边 | Side | left, right
-'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -169,9 +169,7 @@ def test_a_misspelt_name_gives_exactly_these_four_lines() -> None:
         ("is_draft=true", True),
     ],
 )
-def test_words_are_read_by_the_declared_type_alone(
-    declared: tuple[Parameter, ...], word: str, value: object
-) -> None:
+def test_words_are_read_by_the_declared_type_alone(declared: tuple[Parameter, ...], word: str, value: object) -> None:
     read = read_words(declared, [word], report_id="trends")
     assert read == {word.partition("=")[0]: value}
     assert [type(v) for v in read.values()] == [type(value)]
@@ -236,9 +234,7 @@ class Text(str):
         ("is_draft", 1, "QB805"),
     ],
 )
-def test_typed_values_are_never_coerced(
-    declared: tuple[Parameter, ...], name: str, value: object, code: str
-) -> None:
+def test_typed_values_are_never_coerced(declared: tuple[Parameter, ...], name: str, value: object, code: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_params(declared, {"must": 1, name: value}, report_id="trends")
     assert caught.value.code == code
