@@ -7,15 +7,17 @@ import re
 
 import nh3
 
-TAGS = frozenset(
-    "a abbr b blockquote br caption code col colgroup dd del div dl dt em figcaption figure h1 h2 h3 h4 h5 h6 hr i img"
-    " ins kbd li mark ol p pre q s samp small span strong sub sup table tbody td tfoot th thead tr u ul var".split()
-)
+TAGS = frozenset({
+    "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em",
+    "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol",
+    "p", "pre", "q", "s", "samp", "small", "span", "strong", "sub", "sup", "table", "tbody", "td", "tfoot", "th",
+    "thead", "tr", "u", "ul", "var",
+})  # fmt: skip
 # what stands inside these is not text of the report: it goes with the tag
-DROPPED_WITH_CONTENT = frozenset(
-    "script style template iframe object embed applet noscript svg math form select textarea title head"
-    " audio video canvas noembed noframes xmp plaintext".split()
-)
+DROPPED_WITH_CONTENT = frozenset({
+    "script", "style", "template", "iframe", "object", "embed", "applet", "noscript", "svg", "math", "form", "select",
+    "textarea", "title", "head", "audio", "video", "canvas", "noembed", "noframes", "xmp", "plaintext",
+})  # fmt: skip
 ATTRIBUTES = {
     "a": {"href", "title"},
     "abbr": {"title"},

@@ -14,11 +14,13 @@ CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; font-src data:; base-uri 'none'; form-action 'none'"
 )
 # attributes that make a browser fetch something as soon as the page opens
-FETCHING = frozenset(
-    "src srcset poster background data ping action formaction manifest codebase classid longdesc cite icon profile"
-    " archive imagesrcset".split()
-)
-FETCHING_TAGS = frozenset("link base iframe frame object embed applet audio video source track portal".split())
+FETCHING = frozenset({
+    "src", "srcset", "poster", "background", "data", "ping", "action", "formaction", "manifest", "codebase",
+    "classid", "longdesc", "cite", "icon", "profile", "archive", "imagesrcset",
+})  # fmt: skip
+FETCHING_TAGS = frozenset({
+    "link", "base", "iframe", "frame", "object", "embed", "applet", "audio", "video", "source", "track", "portal",
+})  # fmt: skip
 _CSS_URL = re.compile(r"url\(\s*['\"]?([^)'\"]*)", re.IGNORECASE)
 _CSS_IMPORT = re.compile(r"@import|image-set\(|src\(", re.IGNORECASE)
 _SCRIPT = re.compile(r"<\s*/?\s*script", re.IGNORECASE)

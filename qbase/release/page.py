@@ -7,7 +7,9 @@ import itertools
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
-VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
+VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+})  # fmt: skip
 
 
 @dataclasses.dataclass(eq=False)

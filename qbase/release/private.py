@@ -16,16 +16,14 @@ SYSTEM_FOLDERS = "root|home|tmp|usr|var|opt|etc|mnt|srv|private|Users|Volumes|pr
 _POSIX = re.compile(rf"(?<![\w./:~-])/(?:{SYSTEM_FOLDERS})/[\w.@+-]+(?:/[\w.@+-]*)*")
 _WINDOWS = re.compile(r"(?<![\w])[A-Za-z]:\\(?:Users|Windows|Program Files|ProgramData|Documents)[^\s\"'<>|]*")
 _CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>]+:[^\s/@\"'<>]+@")
-_SECRET_NAME = re.compile(
-    r"(?:KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|DSN|CONNECTION|AUTH)", re.IGNORECASE
-)
+_SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|DSN|CONNECTION|AUTH)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+=.]{24,}\Z")
 FIXED = ("Traceback (most recent call last)", "site-packages", "dist-packages")
 # such names say nothing about a person or a machine, and are words of their own
-COMMON = frozenset(
-    "root user users admin runner ubuntu debian nobody daemon jovyan docker builder vagrant default guest test"
-    " localhost local host server machine container".split()
-)
+COMMON = frozenset({
+    "root", "user", "users", "admin", "runner", "ubuntu", "debian", "nobody", "daemon", "jovyan", "docker", "builder",
+    "vagrant", "default", "guest", "test", "localhost", "local", "host", "server", "machine", "container",
+})  # fmt: skip
 SHORTEST_SECRET = 7
 BITS_OF_A_TOKEN = 3.5
 
@@ -57,7 +55,9 @@ def scan_private(text: str, *, environment: Mapping[str, str] | None = None) -> 
     if _CREDENTIALS.search(text):
         found.append("address with a password")
     values = os.environ if environment is None else environment
-    found += [f"value of the environment variable {n}" for n, v in sorted(values.items()) if _secret(n, v) and v in text]
+    found += [
+        f"value of the environment variable {n}" for n, v in sorted(values.items()) if _secret(n, v) and v in text
+    ]
     return found
 
 

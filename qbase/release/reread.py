@@ -17,6 +17,7 @@ from qbase.export import write_csv
 from qbase.release.page import Element, Page
 
 FIGURE_TEXTS = ("title", "subtitle", "how_to_read", "note", "alt")
+TEXT_ATTRIBUTES = frozenset({"alt", "title", "aria-label", "data-zh", "data-en", "content", "download", "data-values"})
 TILE_TEXTS = ("label", "unit", "interval", "change")
 
 
@@ -93,16 +94,14 @@ def read_parts(page: Page) -> dict[tuple[str, str], list[Element]]:
 def read_sentences(kind: str, name: str, parts: list[Element]) -> dict[str, Any]:
     """Return the payload of a conclusion or of prose from its marked sentences."""
     base = {"schema": SCHEMA, "kind": kind, "name": name}
-    of = {
-        role: [e for e in parts if e.attributes.get("data-part") == role] for role in ("lead", "finding", "failed", "limit")
-    }
+    of = {role: [e for e in parts if role in _roles(e)] for role in ("lead", "failed", "limit")}
     if kind == "prose":
         role = parts[0].attributes.get("data-part", "")
         return {**base, "role": role, "items": [_graded(e) for e in parts]}
     return {
         **base,
         "lead": read_text(of["lead"][0]) if of["lead"] else {"zh": "", "en": ""},
-        "findings": [_graded(e) for e in of["finding"]],
+        "findings": [_graded(e) for e in parts if "finding" in _roles(e)],
         "failed_checks": [{"name": e.attributes.get("data-check", ""), **read_text(e)} for e in of["failed"]],
         "limits": [read_text(e) for e in of["limit"]],
     }
@@ -136,9 +135,7 @@ def visible_texts(page: Page) -> Iterator[str]:
     yield from page.body.texts()
     for element in page.root.walk():
         for name, value in element.attributes.items():
-            if name in {"alt", "title", "aria-label", "data-zh", "data-en", "content", "download", "data-values"}:
-                yield value
-            elif name == "href" and not value.startswith("data:"):
+            if name in TEXT_ATTRIBUTES or (name == "href" and not value.startswith("data:")):
                 yield value
     yield from (e.text() for e in page.head.tagged("title"))
 
@@ -153,6 +150,11 @@ def _root(root: Element) -> dict[str, Any]:
 
 def _graded(element: Element) -> dict[str, Any]:
     return {**read_text(element), "grade": element.attributes.get("data-grade") or None}
+
+
+def _roles(element: Element) -> set[str]:
+    """Return what a sentence is; the lead may be the first finding as well."""
+    return {element.attributes.get("data-part", ""), element.attributes.get("data-also", "")}
 
 
 def _field(root: Element, name: str) -> Element | None:

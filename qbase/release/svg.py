@@ -7,6 +7,7 @@ either keeps to the list below or the run fails.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import NoReturn
 from xml.parsers import expat
 
@@ -14,25 +15,28 @@ from qbase.core.errors import RunError
 
 NAMESPACE = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
-ELEMENTS = frozenset(
-    "svg title desc defs g path line polyline polygon rect circle ellipse text tspan use symbol marker clipPath"
-    " linearGradient radialGradient stop pattern".split()
-)
+ELEMENTS = frozenset({
+    "svg", "title", "desc", "defs", "g", "path", "line", "polyline", "polygon", "rect", "circle", "ellipse", "text",
+    "tspan", "use", "symbol", "marker", "clipPath", "linearGradient", "radialGradient", "stop", "pattern",
+})  # fmt: skip
 WORDS_ONLY = frozenset({"title", "desc"})
-ATTRIBUTES = frozenset(
-    "id class d x y x1 x2 y1 y2 cx cy r rx ry dx dy points width height viewBox preserveAspectRatio transform version"
-    " rotate textLength lengthAdjust offset gradientUnits gradientTransform spreadMethod fx fy patternUnits"
-    " patternContentUnits patternTransform markerWidth markerHeight markerUnits refX refY orient clipPathUnits"
-    " overflow role lang xml:lang xml:space focusable tabindex style href xlink:href xmlns xmlns:xlink".split()
-)
-PROPERTIES = frozenset(
-    "fill fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-dasharray stroke-dashoffset stroke-linecap"
-    " stroke-linejoin stroke-miterlimit opacity color font-family font-size font-weight font-style font-stretch"
-    " font-variant font-variant-numeric text-anchor text-decoration dominant-baseline alignment-baseline"
-    " baseline-shift letter-spacing word-spacing paint-order vector-effect clip-path clip-rule marker-start"
-    " marker-mid marker-end stop-color stop-opacity shape-rendering text-rendering display visibility overflow"
-    " white-space writing-mode".split()
-)
+ATTRIBUTES = frozenset({
+    "id", "class", "d", "x", "y", "x1", "x2", "y1", "y2", "cx", "cy", "r", "rx", "ry", "dx", "dy", "points", "width",
+    "height", "viewBox", "preserveAspectRatio", "transform", "version", "rotate", "textLength", "lengthAdjust",
+    "offset", "gradientUnits", "gradientTransform", "spreadMethod", "fx", "fy", "patternUnits", "patternContentUnits",
+    "patternTransform", "markerWidth", "markerHeight", "markerUnits", "refX", "refY", "orient", "clipPathUnits",
+    "overflow", "role", "lang", "xml:lang", "xml:space", "focusable", "tabindex", "style", "href", "xlink:href",
+    "xmlns", "xmlns:xlink",
+})  # fmt: skip
+PROPERTIES = frozenset({
+    "fill", "fill-opacity", "fill-rule", "stroke", "stroke-width", "stroke-opacity", "stroke-dasharray",
+    "stroke-dashoffset", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "opacity", "color", "font-family",
+    "font-size", "font-weight", "font-style", "font-stretch", "font-variant", "font-variant-numeric", "text-anchor",
+    "text-decoration", "dominant-baseline", "alignment-baseline", "baseline-shift", "letter-spacing", "word-spacing",
+    "paint-order", "vector-effect", "clip-path", "clip-rule", "marker-start", "marker-mid", "marker-end",
+    "stop-color", "stop-opacity", "shape-rendering", "text-rendering", "display", "visibility", "overflow",
+    "white-space", "writing-mode",
+})  # fmt: skip
 _URL = re.compile(r"url\(\s*(?P<target>[^)]*)\)", re.IGNORECASE)
 _FRAGMENT = re.compile(r"#[\w.:-]+\Z")
 _VALUE = re.compile(r"[\w\s.,#%()+/'\"–−-]*\Z")
@@ -96,7 +100,7 @@ class _Walker:
     def end(self, tag: str) -> None:
         self.path.pop()
 
-    def refuse(self, what: str) -> object:
+    def refuse(self, what: str) -> Callable[..., None]:
         def handler(*_: object) -> None:
             _not_xml(what, "elements and text only")
 

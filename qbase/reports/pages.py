@@ -12,7 +12,7 @@ from nbformat import NotebookNode
 
 from qbase.core.errors import RunError
 from qbase.core.text import Text
-from qbase.reports.outputs import label_tables, lower_headings, read_markdown, read_outputs, render_tokens
+from qbase.reports.outputs import as_inert, label_tables, lower_headings, read_markdown, read_outputs, render_tokens
 
 BlockKind = Literal["words", "prose", "table", "figure", "foreign", "note", "code"]
 LANGUAGES = ("zh", "en")
@@ -34,6 +34,7 @@ class Item:
     grade: str | None = None
     check: str = ""
     link: str = ""
+    also: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -219,7 +220,7 @@ def _words(sources: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
             yield "section", _without_number(title)
         caption = f'<span class="vh">{Markup.escape(titles[0] or "—")}</span>'
         html = {
-            language: Markup(lower_headings(label_tables(body, caption)))
+            language: as_inert(lower_headings(label_tables(body, caption)))
             for language, (_, body) in zip(split, pieces, strict=True)
         }
         if any(body.strip() for body in html.values()):
@@ -229,7 +230,7 @@ def _words(sources: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
 def _split(source: str) -> Iterator[tuple[str, str]]:
     """Yield (second-level heading, HTML below it); the first-level heading is the report's own title."""
     tokens, state = read_markdown(source)
-    title, body, started = "", [], False
+    title, body, started = "", list[dict[str, Any]](), False
     for token in tokens:
         level = token["attrs"]["level"] if token["type"] == "heading" else 0
         if level == 1:
@@ -291,8 +292,11 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted) -> Letter:
         sections.append(section)
     intro, rest = _introduction(sections[0].blocks)
     kept = tuple(s for s in (rest, *sections[1:]) if not s.is_empty)
-    lead, *more = hoisted.leads or [None]
-    findings = [_linked(item, kept) for item in (*(m for m in more if m), *hoisted.findings)]
+    lead = hoisted.leads[0] if hoisted.leads else None
+    findings = [_linked(item, kept) for item in (*hoisted.leads[1:], *hoisted.findings)]
+    if lead and findings and findings[0].text == lead.text and findings[0].of == lead.of:
+        # the first finding is the lead: it is shown once, with its evidence, and counts as both
+        lead = dataclasses.replace(findings.pop(0), part="lead", also="finding")
     return Letter(
         intro=intro,
         sections=kept,

@@ -13,12 +13,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-import nbformat
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
-from nbformat import NotebookNode
+from nbformat import NotebookNode, from_dict
 
 from qbase.core import fonts, palette
 from qbase.core.errors import RunError, read_codes
@@ -31,11 +30,13 @@ from qbase.release import scan_private
 from qbase.release.form import CSP
 from qbase.release.glyphs import find_missing, name_characters
 from qbase.release.reread import table_csv
+from qbase.reports.outputs import as_inert
 from qbase.reports.pages import NUMERALS, Letter, read_letter
 
 Lang = Literal["zh", "en"]
 
 TEMPLATES = pathlib.Path(__file__).parent / "template"
+META_SCHEMA = 1
 FONT_SLOT = "@qbase-font@"
 PROFILES = {
     "internal": Text("内部资料", "Internal"),
@@ -45,8 +46,12 @@ PROFILES = {
 DOTS = {"strong": 3, "moderate": 2, "limited": 1}
 _WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[lang]} | {"pp"}, key=len, reverse=True)
 _KEY = re.compile(
-    r"尚无法判断|cannot tell|cannot be told yet|[+−]?\d[\d,]*(?:\.\d+)?\s?(?:" + "|".join(map(re.escape, _WORDS)) + r")(?![\w%])"
+    r"尚无法判断|cannot tell|cannot be told yet|[+−]?\d[\d,]*(?:\.\d+)?\s?(?:"
+    + "|".join(map(re.escape, _WORDS))
+    + r")(?![\w%])"
 )
+_N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
+_TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
 
 
 def render_report(
@@ -100,7 +105,7 @@ def render_report(
         "facts": _facts(letter, run),
         "command": _command(run),
     }
-    return with_font(fill("report.html.j2", notebook, context), context["title"])
+    return with_font(fill("report.html.j2", context, notebook), context["title"])
 
 
 def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> str:
@@ -133,7 +138,58 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
         "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
         "command": _command(run),
     }
-    return with_font(fill("failure.html.j2", nbformat.v4.new_notebook(), context), spec.title)
+    return with_font(fill("failure.html.j2", context), spec.title)
+
+
+def report_meta(spec: ReportSpec, run: RunRecord, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the gallery shows of a published report; it is written beside the page as ``<report>.json``.
+
+    Parameters
+    ----------
+    spec : ReportSpec
+        Title and profile.
+    run : RunRecord
+        The run whose page is published, and so has passed verification.
+    results : mapping
+        ``results.json`` of the run: its first sentence leads.
+
+    Returns
+    -------
+    dict
+        JSON values.
+    """
+    sentences = [
+        (text, grade)
+        for entry in (*results.get("results", ()), *results.get("scorecards", ()))
+        for text, grade in zip(entry["sentences"], entry.get("grades") or [None] * len(entry["sentences"]), strict=True)
+    ]
+    lead, grade = sentences[0] if sentences else ({"zh": "", "en": ""}, None)
+    checks = [check["passed"] for entry in results.get("results", ()) for check in entry["checks"]]
+    return {
+        "schema": META_SCHEMA,
+        "report_id": spec.report_id,
+        "title": spec.title.payload(),
+        "lead": lead,
+        "grade": grade,
+        "estimates": sum(len(entry["estimates"]) for entry in results.get("results", ())),
+        "failed_checks": sum(passed is False for passed in checks),
+        "profile": spec.profile,
+        "fictional": is_fictional(results),
+        "verified": True,
+        "run_id": run.run_id,
+        "slot": run.slot,
+        "finished_at": _finished(run),
+        "snapshot": run.snapshot,
+        "params": dict(run.params),
+    }
+
+
+def _finished(run: RunRecord) -> str:
+    try:
+        begun = datetime.datetime.fromisoformat(run.started_at)
+    except ValueError:
+        return run.started_at
+    return (begun + datetime.timedelta(seconds=run.seconds)).isoformat(timespec="seconds")
 
 
 def is_fictional(results: Mapping[str, Any]) -> bool:
@@ -151,8 +207,10 @@ def date_of(moment: str) -> Text:
     return Text(f"{day.year} 年 {day.month} 月 {day.day} 日", f"{day.day} {day:%B} {day.year}")
 
 
-def fill(template: str, notebook: NotebookNode, context: Mapping[str, Any]) -> str:
+def fill(template: str, context: Mapping[str, Any], notebook: NotebookNode | None = None) -> str:
     """Fill a template of the house through nbconvert."""
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook = from_dict(empty) if notebook is None else notebook  # type: ignore[no-untyped-call]
     resources = {"page": {**context, "css": _css(context["title"]), "csp": CSP}}
     page, _ = _exporter(template).from_notebook_node(notebook, resources=resources)
     return str(page)
@@ -183,15 +241,18 @@ def with_font(page: str, title: Text) -> str:
 
 @functools.cache
 def _exporter(template: str) -> Any:
-    exporter = TemplateExporter(template_paths=[str(TEMPLATES)], template_file=template)
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
+        template_paths=[str(TEMPLATES)], template_file=template
+    )
     environment = exporter.environment
     environment.autoescape = True
     environment.undefined = StrictUndefined
     environment.trim_blocks = environment.lstrip_blocks = True
-    highlight = Highlight2HTML(extra_formatter_options={"nowrap": True})
+    highlight = Highlight2HTML(extra_formatter_options={"nowrap": True})  # type: ignore[no-untyped-call]
     environment.filters |= {
-        "code": lambda source: Markup(highlight(source, language="python3")),
+        "code": lambda source: as_inert(highlight(source, language="python3")),
         "emphasise": emphasise,
+        "together": keep_together,
         "json": lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":")),
         "csv": lambda payload: base64.b64encode(table_csv(payload)).decode(),
         "slug": lambda name: re.sub(r"[^\w.-]+", "_", str(name)).strip("_.") or "table",
@@ -202,12 +263,22 @@ def _exporter(template: str) -> Any:
     return exporter
 
 
+def keep_together(text: str) -> Markup:
+    """Return a sentence whose ranges, counts and p-values are not torn apart at the end of a line."""
+    pieces, last = [], 0
+    for match in _TOGETHER.finditer(text):
+        pieces += [escape(text[last : match.start()]), Markup('<span class="nb">{}</span>').format(match[0])]
+        last = match.end()
+    return Markup("").join([*pieces, escape(text[last:])])
+
+
 def emphasise(text: str) -> Markup:
     """Return a sentence with its key quantity, or its “cannot tell”, in bold."""
     match = _KEY.search(text)
     if match is None:
-        return escape(text)
-    return Markup("{}<b>{}</b>{}").format(text[: match.start()], match[0], text[match.end() :])
+        return keep_together(text)
+    before, after = keep_together(text[: match.start()]), keep_together(text[match.end() :])
+    return before + Markup("<b>{}</b>").format(match[0]) + after
 
 
 def _css(title: Text) -> Markup:
@@ -221,7 +292,7 @@ def _css(title: Text) -> Markup:
     sheet = re.sub(r"/\*\s.*?\*/\n?", "", sheet, flags=re.DOTALL)
     for slot, value in slots.items():
         sheet = sheet.replace(slot, value)
-    return Markup(sheet)
+    return as_inert(sheet)
 
 
 def _css_string(text: str) -> str:
@@ -299,4 +370,3 @@ def _written(value: Any) -> str:
 def parameters_of(run: RunRecord) -> Sequence[tuple[str, str]]:
     """Return the parameters of a run as the page writes them."""
     return [(name, _written(value)) for name, value in run.params.items()]
-
