@@ -188,7 +188,7 @@ def _policy_label(trend: Trend, sheet: Sheet, left: float, right: float) -> list
     together = f"{when} {title}"
     if sheet.wide(together, bold=True) <= room:
         return [together]
-    return [when, *sheet.wrap(title, room, 2, bold=True)]
+    return [when, *sheet.wrap(title, room, 3 if sheet.narrow else 2, bold=True)]
 
 
 def _line_x(trend: Trend, start: pd.Period, left: float, right: float) -> float:

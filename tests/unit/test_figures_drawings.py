@@ -158,6 +158,7 @@ CASES: dict[str, Callable[[], Figure]] = {
     "trend_many": lambda: plot_trend(rate(MANY, [90 + i % 7 for i in range(60)]), policy=policy("2012Q2", "2018Q4")),
     "trend_yearly": lambda: plot_trend(rate(("2020", "2021", "2022", "2023")), policy=policy("2022Q3")),
     "trend_long_name": lambda: plot_trend(rate(subject=LONG), policy=policy("2021Q2", title=LONG)),
+    "trend_crowded": lambda: plot_trend(rate(), policy=policy("2021Q4"), target=card(93.4, 93.7, 93.9)),
     "trend_wide_interval": lambda: plot_trend(rate(half=45.0)),
     "events": lambda: plot_event_study(events(), policy=policy("2022Q1", "2022Q1")),
     "events_many": lambda: plot_event_study(events([t for t in range(-12, 14) if t != -1])),
