@@ -80,7 +80,7 @@ def open_clean(lake: pathlib.Path, table: str, version: int | None) -> DeltaTabl
         return None
     opened = _open(lake, table)
     if opened.version() < version:
-        raise _missing(table, f"version {opened.version()}", version)
+        raise missing_error(table, f"version {opened.version()}", version)
     if opened.version() > version:
         with _telling(table):
             opened.restore(version, commit_properties=CommitProperties(custom_metadata={"qbase": "undone"}))
@@ -260,9 +260,9 @@ def _open(lake: pathlib.Path, table: str, version: int | None = None) -> DeltaTa
     try:
         opened = DeltaTable(_uri(lake, table), version=version)
     except TableNotFoundError as error:
-        raise _missing(table, "no table", version) from error
+        raise missing_error(table, "no table", version) from error
     except (DeltaError, OSError) as error:
-        raise _missing(table, str(error).splitlines()[0], version) from error
+        raise missing_error(table, str(error).splitlines()[0], version) from error
     protocol = opened.protocol()
     features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} & _REFUSED
     settings = opened.metadata().configuration
@@ -283,7 +283,8 @@ def _open(lake: pathlib.Path, table: str, version: int | None = None) -> DeltaTa
     return opened
 
 
-def _missing(table: str, found: str, version: int | None) -> SetupError:
+def missing_error(table: str, found: str, version: int | None) -> SetupError:
+    """Return the error for a version that the ledger names and the lake does not hold."""
     return SetupError(
         "QB223",
         table=table,
