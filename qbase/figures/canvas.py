@@ -190,6 +190,9 @@ def _metrics() -> Any:
 def _advance(character: str) -> float:
     from matplotlib.ft2font import LoadFlags
 
+    if missing_glyphs(character):
+        # refused by `render` with all its fellows, so its width does not matter
+        return 1.0
     return float(_metrics().load_char(ord(character), flags=LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / 100
 
 

@@ -252,7 +252,7 @@ def _table(study: Study, name: str) -> Table:
     rows = []
     for e in study.events:
         row: list[str | Text] = [
-            number(float(e.key["event_time"]), 0, sign=True),
+            study.shown(int(e.key["event_time"])),
             number(e.value, digits, sign=True),
             "–" if e.std_error is None else number(e.std_error, digits),
             bracket(e, digits, level=False),

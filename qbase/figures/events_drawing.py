@@ -45,6 +45,11 @@ class Study:
         base = int(self.result.settings.get("base", BASE))
         return None if base in self.times else base
 
+    def shown(self, time: int) -> str:
+        """Return an event time as it is written; a binned end stands for all beyond it."""
+        side = "" if time not in self.result.settings.get("binned", ()) else ("≥" if time >= 0 else "≤")
+        return side + number(time, 0, sign=True)
+
     @property
     def digits(self) -> int:
         """Decimals that suit the largest standard error."""
@@ -102,10 +107,11 @@ def draw_study(study: Study, sheet: Sheet) -> None:
 
 def _x_axis(study: Study, sheet: Sheet, times: list[int], room: float) -> None:
     slot = room / (max(times) - min(times) + 1.2)
-    wide = max(sheet.wide(number(t, 0, sign=True)) for t in times) + 6
+    slots = range(min(times), max(times) + 1)
+    wide = max(sheet.wide(study.shown(t)) for t in slots) + 6
     step = next(s for s in (1, 2, 4, 5, 10, 20, 50, 1000) if s * slot >= wide)
-    at = [t for t in range(min(times), max(times) + 1) if t % step == 0]
-    sheet.x_labels(at, [number(t, 0, sign=True) for t in at])
+    at = [t for t in slots if t % step == 0]
+    sheet.x_labels(at, [study.shown(t) for t in at])
     word = Text(
         f"实施后的{study.step.zh}数（0 为实施当期）", f"{study.step.en.capitalize()} since adoption (0 = adoption)"
     )
@@ -149,7 +155,10 @@ def _draw_events(study: Study, sheet: Sheet) -> None:
         word = sheet.t(Text("基期", "base"))
         half = sheet.wide(word, size=sheet.small) / 2
         x = min(sheet.px(study.base), sheet.px(-0.5) - half - 4) if study.base < 0 else sheet.px(study.base)
-        sheet.text(x, sheet.py(0) + dot + 9, word, role="mut", size=sheet.small, ha="center")
+        # the start of the policy is named at the bottom
+        below = sheet.py(0) + dot + 9 < sheet.py(ax.get_ylim()[0]) - 2 * sheet.size
+        y = sheet.py(0) + (dot + 9 if below else -dot - 9)
+        sheet.text(x, y, word, role="mut", size=sheet.small, ha="center")
 
 
 def _draw_words(study: Study, sheet: Sheet, left: float, top: float, right: float, bottom: float) -> None:

@@ -27,10 +27,10 @@ from qbase.figures.words import (
     counts,
     first_fit,
     model_of,
+    row_label,
     sentence,
     sentences,
     source_note,
-    term_of,
     uncapital,
     verdict,
 )
@@ -127,11 +127,8 @@ def _rows(results: Sequence[Result], labels: Sequence[Text]) -> tuple[_Row, ...]
         model = labels[i] if i < len(labels) else model_of(result)
         for estimate in spoken_of(result):
             refuse_bare(estimate)
-            term = term_of(result, estimate)
-            label = result.outcome.name if several or not term.zh else term
-            if several and term.zh:
-                label = Text(f"{label.zh}：{term.zh}", f"{label.en}: {term.en}")
-            rows.append(_Row(result=result, estimate=estimate, label=capital(label), model=capital(model)))
+            label = row_label(result, estimate, several=several)
+            rows.append(_Row(result=result, estimate=estimate, label=label, model=capital(model)))
     # lines on one question stand together, whatever the order of the results
     first = {r.label.en: i for i, r in reversed(list(enumerate(rows)))}
     return tuple(sorted(rows, key=lambda r: first[r.label.en]))
@@ -148,7 +145,7 @@ def _title(rows: Sequence[_Row]) -> Text:
     if len(rows) == 1:
         found = uncapital(verdict(rows[0].result, rows[0].estimate, graded=False))
     elif settled == len(rows):
-        found = Text(f"{len(rows)} 个估计都可判断升降", f"all {len(rows)} estimates tell a direction")
+        found = Text(f"{len(rows)} 个估计都可判断升降", f"{len(rows)} of {len(rows)} estimates tell a direction")
     elif settled == 0:
         found = Text(f"{len(rows)} 个估计均尚无法判断升降", f"none of {len(rows)} estimates tells a direction")
     one = outcomes[0] if len(outcomes) == 1 else Text(f"{len(outcomes)} 项指标", f"{len(outcomes)} indicators")

@@ -10,6 +10,7 @@ import hashlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from typing import NoReturn
 
 from qbase.core.errors import DataError
 from qbase.core.palette import DRAWING_ROLES, LIGHT
@@ -153,6 +154,9 @@ def _rename(body: ET.Element, prefix: str) -> None:
         if "id" in element.attrib:
             names[element.attrib["id"]] = f"{prefix}-{len(names) + 1}"
     for element in body.iter():
+        for reference in _references(element):
+            if reference not in names:
+                _refuse(f"reference to {reference}")
         if "id" in element.attrib:
             element.set("id", names[element.attrib["id"]])
         if "href" in element.attrib:
@@ -171,7 +175,7 @@ def _refuse_leftovers(root: ET.Element, text: str) -> None:
         _refuse(left[0])
 
 
-def _refuse(what: str) -> None:
+def _refuse(what: str) -> NoReturn:
     raise DataError(
         "QB709", what=what, found=what, expected="elements, attributes and colour roles of the house", fix="report it"
     )

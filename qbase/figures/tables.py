@@ -9,13 +9,12 @@ import pandas as pd
 
 from qbase.core.display import Column, Table
 from qbase.core.errors import DataError
-from qbase.core.numbers import count, digits_for, number, p_value
+from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
 from qbase.core.result import Result, Scorecard
 from qbase.core.sentences import quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
 from qbase.figures.words import (
-    axis_unit,
     bracket,
     capital,
     data_row,
@@ -30,22 +29,23 @@ from qbase.figures.words import (
 PASSED: Mapping[bool | None, Text] = {
     True: Text("通过", "Passed"),
     False: Text("未通过", "Failed"),
-    None: Text("供参考", "For information"),
+    None: Text("供参考", "Information"),
 }
 MET: Mapping[str, Text] = {
-    "met": Text("◆ 达到", "◆ Met"),
-    "cannot_tell": Text("▽ 尚无法判断", "▽ Cannot tell"),
-    "not_met": Text("▼ 未达到", "▼ Not met"),
+    "met": Text("◆\u00a0达到", "◆\u00a0Met"),
+    "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
+    "not_met": Text("▼\u00a0未达到", "▼\u00a0Not met"),
 }
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
-    "enough_data": Text("样本量", "Sample size"),
     "small_n": Text("样本量", "Sample size"),
     "same_sampling": Text("抽样方式一致", "Same sampling"),
     "rows_used": Text("使用的行", "Rows used"),
     "errors_allow_correlation": Text("标准误允许前后相关", "Errors may be alike over time"),
     "staggered_timing": Text("分批实施", "Staggered adoption"),
+    "published": Text("与已发表结果对照", "Against the published result"),
+    "coverage": Text("数据覆盖", "Coverage of the data"),
     "no_anticipation": Text("提前反应", "Anticipation"),
 }
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
@@ -82,9 +82,9 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     pairs = [(r, e) for r in results for e in (r.estimates if every else spoken_of(r))]
     levels = {f"{e.ci_level:.0%}" for _, e in pairs}
     single = len(levels) == 1
-    several = len({model_of(r).en for r in results}) > 1
+    models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
     columns = (
-        Column(label=Text("结果指标", "Outcome")),
+        Column(label=Text("结果指标", "Outcome") if outcomes else Text("项目", "Item")),
         Column(label=Text("估计值", "Estimate"), numeric=True),
         Column(label=Text("标准误", "Std. error"), numeric=True),
         Column(label=same(f"{next(iter(levels))} CI") if single else Text("区间", "Interval"), numeric=True),
@@ -97,24 +97,24 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         name="estimates:" + ":".join(dict.fromkeys(r.name for r in results)),
         caption=_caption(results),
         columns=columns,
-        rows=tuple(_estimate_row(r, e, level=not single, model=several) for r, e in pairs),
-        note=_estimate_note(results, several),
+        rows=tuple(_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs),
+        note=_estimate_note(results, models),
         data=_estimate_data(pairs),
         style="effects",
     )
 
 
-def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool) -> tuple[str | Text, ...]:
+def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool) -> tuple[str | Text, ...]:
     digits = digits_for(result.unit, e.std_error)
     is_difference = result.estimand not in {"level", "need"}
-    unit = axis_unit(result.unit)
-    label = row_label(result, e)
+    unit = UNITS_SHORT[result.unit]
+    label = row_label(result, e, several=outcome)
     if model:
         words = model_of(result)
         label = Text(f"{label.zh}（{words.zh}）", f"{label.en} ({words.en})")
     value = number(e.value, digits, sign=is_difference)
     return (
-        capital(label),
+        label,
         Text(f"{value} {unit.zh}".rstrip(), f"{value} {unit.en}".rstrip()) if unit.en != "%" else same(value + "%"),
         NONE if e.std_error is None else number(e.std_error, digits),
         bracket(e, digits, level=level),
@@ -136,8 +136,7 @@ def _caption(results: Sequence[Result]) -> Text:
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     models = [] if several else [sentence(model_of(results[0]))]
     failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
-    notes = {n.en: sentence(n) for r in results for n in r.notes}
-    note = sentences(*models, *failed.values(), *notes.values(), source_note(*results))
+    note = sentences(*models, *failed.values(), source_note(*results))
     return note if note.zh else None
 
 
@@ -197,6 +196,7 @@ def tabulate_checks(*results: Result) -> Table:
             "text_zh": [c.text.zh for c in checks],
             "text_en": [c.text.en for c in checks],
         },
+        style="effects",
     )
 
 
@@ -218,7 +218,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
         digits = digits_for(c.indicator.unit, c.estimate.std_error)
         rows.append(
             (
-                c.indicator.name,
+                capital(c.indicator.name),
                 quantity(c.estimate.value, c.indicator.unit, digits),
                 bracket(c.estimate, digits),
                 quantity(c.target, c.indicator.unit, digits),
@@ -228,9 +228,8 @@ def tabulate_scorecard(card: Scorecard) -> Table:
         )
     return Table(
         name=card.name,
-        caption=Text(
-            f"{card.subject.zh}：对照{card.preset_title.zh}的目标",
-            capital(Text("", f"{card.subject.en} against the targets of {card.preset_title.en}")).en,
+        caption=capital(
+            Text(f"{card.subject.zh}：对照{card.preset_title.zh}", f"{card.subject.en}: {card.preset_title.en}")
         ),
         columns=(
             Column(label=Text("指标", "Indicator")),
@@ -255,6 +254,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             "verdict": [c.verdict for c in card.criteria],
             "probability_met": [c.probability_met for c in card.criteria],
         },
+        style="effects",
     )
 
 

@@ -13,8 +13,8 @@ from qbase.core.result import Criterion, Result, Scorecard
 from qbase.core.sentences import VERDICTS, quantity
 from qbase.core.text import Text, same
 from qbase.figures.periods import period_text
-from qbase.figures.series import Floats, entity_of, read_series
-from qbase.figures.words import bracket, capital, verdict
+from qbase.figures.series import Floats, entity_of, read_series, targets_of
+from qbase.figures.words import bracket, capital, term_of, verdict
 
 WIDTH, HEIGHT, EDGE = 120, 34, 4
 NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
@@ -62,10 +62,10 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
     spoken = result.estimates[result.spoken[0]]
     digits = digits_for(result.unit, spoken.std_error)
     is_level = result.estimand in {"level", "need"}
-    label = result.outcome.name
-    if "period" in spoken.key:
-        label += Text("（{period}）", " ({period})").format(period=period_text(spoken.key["period"]))
-    chips = [_chip(c) for c in (targets.criteria if targets else ()) if c.indicator.id == result.outcome.id]
+    label, term = result.outcome.name, term_of(result, spoken)
+    if term.zh:
+        label += Text(f"（{term.zh}）", f" ({term.en})")
+    chips = [_chip(c) for c in targets_of(result, targets)] if result.estimand == "level" else []
     if not is_level:
         chips.append(verdict(result, spoken))
     return Tile(

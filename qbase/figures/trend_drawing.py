@@ -115,12 +115,12 @@ def _draw_series(trend: Trend, sheet: Sheet) -> None:
             )
     for run in series.runs:
         ax.plot(series.x[run], series.value[run], color=LIGHT["blue"], lw=1.6, zorder=3, clip_on=False)
-    sizes = np.full(len(seen), dot**2)
-    sizes[-1] = (dot + 2.2) ** 2
-    ax.scatter(
-        series.x[seen], series.value[seen], s=sizes, color=LIGHT["blue"], edgecolor=LIGHT["bg"],
-        lw=0.8 if dot < 5 else 1.0, zorder=4, clip_on=False,
-    )  # fmt: skip
+    # one size per call: matplotlib then writes the marker once and refers to it
+    for part, size in ((seen[:-1], dot), (seen[-1:], dot + 2.2)):
+        ax.scatter(
+            series.x[part], series.value[part], s=size**2, color=LIGHT["blue"], edgecolor=LIGHT["bg"],
+            lw=0.8 if dot < 5 else 1.0, zorder=4, clip_on=False,
+        )  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _policy_label(trend: Trend, sheet: Sheet, left: float, right: float) -> list
     together = f"{when} {title}"
     if sheet.wide(together, bold=True) <= room:
         return [together]
-    return [when, *sheet.wrap(title, room, 2, bold=True)]
+    return [when, *sheet.wrap(title, room, 3 if sheet.narrow else 2, bold=True)]
 
 
 def _line_x(trend: Trend, start: pd.Period, left: float, right: float) -> float:

@@ -40,12 +40,11 @@ def length(text: Text) -> tuple[float, int]:
 
 
 def first_fit(candidates: Sequence[Text]) -> Text:
-    """Return the first title within 28 Chinese characters and 14 English words, else the last one."""
-    for text in candidates:
-        zh, en = length(text)
-        if zh <= MAX_ZH and en <= MAX_EN:
-            return text
-    return candidates[-1]
+    """Return, for each language, the first title within 28 Chinese characters or 14 words, else the last one."""
+    sizes = [length(text) for text in candidates]
+    zh = next((t.zh for t, (size, _) in zip(candidates, sizes, strict=True) if size <= MAX_ZH), candidates[-1].zh)
+    en = next((t.en for t, (_, size) in zip(candidates, sizes, strict=True) if size <= MAX_EN), candidates[-1].en)
+    return Text(zh, en)
 
 
 def axis_unit(unit: str) -> Text:
@@ -151,34 +150,40 @@ def model_of(result: Result) -> Text:
     method = METHODS.get(result.method, same(result.method))
     by, vcov = groups_of(result), result.settings.get("vcov")
     if by is not None:
-        return method + Text(f"，标准误按{by.zh}聚类", f", standard errors clustered by {by.en}")
+        return method + Text(f"，标准误按{by.zh}聚类", f", errors clustered by {by.en}")
     if vcov is None:
         return method
     words = {
-        "iid": Text("同方差标准误", "iid standard errors"),
-        "hetero": Text("异方差稳健标准误", "robust standard errors"),
+        "iid": Text("同方差标准误", "iid errors"),
+        "hetero": Text("异方差稳健标准误", "robust errors"),
     }
-    return method + Text("，", ", ") + words.get(str(vcov), Text(f"标准误：{vcov}", f"standard errors: {vcov}"))
+    return method + Text("，", ", ") + words.get(str(vcov), Text(f"标准误：{vcov}", f"errors: {vcov}"))
 
 
 def term_of(result: Result, estimate: Estimate) -> Text:
-    """Return the words for one estimate of a result: the first clause of its label, else its key."""
-    if estimate.term in result.labels:
-        label = result.labels[estimate.term]
+    """Return the words for one estimate: what it is, when; where nothing else fits the first clause of its label."""
+    key = {name: period_text(value) for name, value in estimate.key.items() if name != "entity"}
+    if estimate.term == "att":
+        return Text("平均效果", "average effect")
+    if {"first", "period"} <= key.keys():
+        return Text("{period} 比 {first}", "{period} vs {first}").format(**key)
+    time = estimate.key.get("event_time")
+    label = result.labels.get(f"{estimate.term}[{time}]", result.labels.get(estimate.term))
+    if label is not None:
         return Text(re.split("[，：]", label.zh)[0].strip(), re.split("[,:]", label.en)[0].strip())
-    key = dict(estimate.key)
-    time = key.pop("event_time", None)
-    parts = [period_text(v) for v in key.values()]
+    parts = [value for name, value in key.items() if name != "event_time"]
     if time is not None:
         signed = number(float(time), 0, sign=True)
         parts.insert(0, Text(f"事件时间 {signed}", f"event time {signed}"))
     return join(parts, zh="，", en=", ")
 
 
-def row_label(result: Result, estimate: Estimate) -> Text:
-    """Return outcome and term as one row header."""
-    term = term_of(result, estimate)
-    return result.outcome.name + (Text("：" + term.zh, ": " + term.en) if term.zh else same(""))
+def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
+    """Return the header of a row: the term, with the outcome where a table or figure holds several outcomes."""
+    term, outcome = term_of(result, estimate), result.outcome.name
+    if not term.zh:
+        return capital(outcome)
+    return capital(Text(f"{outcome.zh}：{term.zh}", f"{outcome.en}: {term.en}") if several else term)
 
 
 def source_note(*results: Result) -> Text:
@@ -209,7 +214,8 @@ def change_words(change: Result) -> Text:
     if "first" in moved.key:
         against = Text("比 {base}", " on {base}").format(base=period_text(moved.key["first"]))
     if moved.covers_zero:
-        return Text(f"{against.zh}的变化尚无法判断".removeprefix("的"), f"change{against.en} cannot be told yet")
+        since = against.zh.replace("比", "较", 1) + " 的" if against.zh else ""
+        return Text(f"{since}变化尚无法判断", f"change{against.en} cannot be told yet")
     return Text(f"{against.zh} {words.zh}".strip(), f"{uncapital(words).en}{against.en}")
 
 
