@@ -24,8 +24,8 @@ from qbase.lake.sqlite import Ledger
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
 
-# deltalake 1.6 turns paths into URLs: %41 is decoded twice, and these characters end the process.
-_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
+# deltalake 1.6 turns paths into URLs: it decodes %41 twice and panics at [ ] ^ |; DuckDB expands * and ?.
+_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\*?]")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""Files whose bytes depend on nothing but their content: no clock, no zip dates, no float statistics."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from qbase.core.files import write_atomic
+
+ZIP_DATE = (2026, 1, 1, 0, 0, 0)
+DOC_DATE = "2026-01-01T00:00:00Z"
+Cells = Sequence[Sequence[Any]]
+
+
+def csv_bytes(rows: Cells, *, encoding: str = "utf-8", newline: str = "\r\n") -> bytes:
+    """Return rows as CSV; fields with separators, quotes or line breaks are quoted."""
+    lines = (",".join(_field(cell) for cell in row) for row in rows)
+    return (newline.join(lines) + newline).encode(encoding)
+
+
+def _field(cell: Any) -> str:
+    text = "" if cell is None else str(cell)
+    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+
+
+def write_csv(path: Path, rows: Cells, *, encoding: str = "utf-8") -> Path:
+    """Write rows as CSV, whole or not at all."""
+    write_atomic(path, csv_bytes(rows, encoding=encoding))
+    return path
+
+
+def workbook_bytes(book: openpyxl.Workbook) -> bytes:
+    """Return a workbook with fixed dates in the zip and in docProps."""
+    raw = io.BytesIO()
+    book.save(raw)
+    out = io.BytesIO()
+    with zipfile.ZipFile(raw) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+        for name in source.namelist():
+            data = source.read(name)
+            if name == "docProps/core.xml":
+                data = re.sub(rb"\d{4}-\d\d-\d\dT[\d:.]+Z?(?=<)", DOC_DATE.encode(), data)
+            target.writestr(zipfile.ZipInfo(name, ZIP_DATE), data, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
+
+
+def write_xlsx(path: Path, sheets: Mapping[str, Cells]) -> Path:
+    """Write sheets of plain rows as xlsx, whole or not at all."""
+    book = openpyxl.Workbook(write_only=True)
+    for title, rows in sheets.items():
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(list(row))
+    write_atomic(path, workbook_bytes(book))
+    return path
+
+
+def to_arrow(frame: pd.DataFrame) -> pa.Table:
+    """Return a frame as Arrow: empty texts become null, ``…_date`` columns dates."""
+    arrays: dict[str, pa.Array] = {}
+    for name in frame.columns:
+        column = frame[name]
+        if column.dtype == bool or column.dtype.kind in "iuf":
+            arrays[name] = pa.array(column.to_numpy(), from_pandas=True)
+            continue
+        values = pa.array([v or None for v in column.tolist()], type=pa.string())
+        arrays[name] = values.cast(pa.date32()) if name.endswith("_date") else values
+    return pa.table(arrays)
+
+
+def write_parquet(path: Path, table: pa.Table) -> Path:
+    """Write Arrow as Parquet without statistics of floats, whole or not at all."""
+    sink = io.BytesIO()
+    exact = [f.name for f in table.schema if not pa.types.is_floating(f.type)]
+    pq.write_table(table, sink, compression="zstd", write_statistics=exact)
+    write_atomic(path, sink.getvalue())
+    return path
+
+
+def content_hash(frame: pd.DataFrame) -> str:
+    """Return a hash of the content, the same whatever library wrote it.
+
+    Numbers count with six decimals, texts as they are, columns in alphabetical order.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(frame.columns):
+        column = frame[name]
+        digest.update(f"\x1e{name}\x1e".encode())
+        if column.dtype.kind == "f":
+            values = [f"{v:.6f}" if v == v else "" for v in column.tolist()]
+        else:
+            values = [str(v) for v in column.tolist()]
+        digest.update("\x1f".join(values).encode())
+    return digest.hexdigest()
