@@ -277,6 +277,8 @@ class _Run:
         spec = self.request.spec
         try:
             page = render_report(executed, spec=spec, run=self._final(), results=results, lang=self.lang)
+        except RunError:
+            raise
         except QbaseError as error:
             found = f"{error.code}: {error.what_en} · {error.found}"
             raise RunError(

@@ -251,3 +251,20 @@ def test_a_lake_older_than_its_ledger_is_an_error_of_the_setup(workspace):
             act()
         assert caught.value.code == "QB223"
     assert values(workspace, snapshot="S0001") == [1]
+
+
+def test_a_missing_file_is_an_error_of_the_setup(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    next((workspace.lake / "t").glob("*.parquet")).unlink()
+    with pytest.raises(SetupError) as caught:
+        values(workspace)
+    assert caught.value.code == "QB223"
+
+
+def test_a_lake_on_another_disk_behind_a_link(workspace, tmp_path_factory):
+    other = tmp_path_factory.mktemp("disk")
+    workspace.lake.rmdir()
+    workspace.lake.symlink_to(other, target_is_directory=True)
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    assert values(workspace) == [1]
+    assert (other / "t").is_dir()

@@ -46,7 +46,9 @@ def test_a_missing_table_says_what_there_is(workspace):
     assert "qbase load" in caught.value.fix
 
 
-@pytest.mark.parametrize("sql", ["SELEC 1", "SELECT nope FROM firms", "SELECT ? + 1", "SELECT 'a'::INT", "", "("])
+@pytest.mark.parametrize(
+    "sql", ["SELEC 1", "SELECT nope FROM firms", "SELECT ? + 1", "SELECT 'a'::INT", "", "(", "\x00", "SELECT '\ud800'"]
+)
 def test_a_query_that_fails_is_one_error(workspace, sql):
     with pytest.raises(QbaseError) as caught:
         workspace.query(sql)
@@ -127,3 +129,13 @@ def test_the_settings_are_locked(workspace):
     allowed = workspace.query("SELECT unnest(current_setting('allowed_directories')) AS d")["d"].tolist()
     assert str(workspace.lake) in [d.rstrip("/") for d in allowed]
     assert all(d.rstrip("/") == str(workspace.lake) or "qbase-" in d for d in allowed)
+
+
+def test_a_text_that_looks_like_a_statement_is_a_text(workspace):
+    text = '{"type":"COPY_QUERY_NODE"}'
+    assert workspace.query(f"SELECT '{text}' AS t, 'COPY x TO y' AS u")["t"].tolist() == [text]
+
+
+def test_long_queries_are_read(workspace):
+    sql = " UNION ALL ".join(f"SELECT {i} AS i" for i in range(400))
+    assert len(workspace.query(sql)) == 400

@@ -8,6 +8,7 @@ import duckdb
 import pytest
 
 from qbase.tables import check_rows_sql, parse_contract, read_contract, typed_select_sql
+from qbase.tables.uscc import uscc_check_char
 
 GOOD = {
     "sample_no": "S1",
@@ -20,6 +21,9 @@ GOOD = {
     "product_name": "涤纶",
     "result": "合格",
 }
+
+# The inner digit (GB 11714) is wrong, the outer one (GB 32100) fits it.
+WRONG_INSIDE = "91110000600037342" + uscc_check_char("91110000600037342")
 
 
 def _reasons(contract, **cells):
@@ -42,6 +46,7 @@ def _reasons(contract, **cells):
         ({"sample_date": "1985-01-01"}, ["sample_date:range"]),
         ({"uscc": ""}, []),
         ({"uscc": "91110000600037341M"}, ["uscc:check"]),
+        ({"uscc": WRONG_INSIDE}, ["uscc:check"]),
         ({"is_recheck": "是"}, ["rule:recheck_has_parent"]),
         ({"is_recheck": "是", "parent_no": "S0"}, []),
         ({"is_recheck": "", "parent_no": ""}, []),
