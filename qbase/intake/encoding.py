@@ -62,13 +62,9 @@ def _decode_unmarked(data: bytes) -> tuple[bytes, str]:
     try:
         text = data.decode("gb18030").encode()
     except UnicodeError as gb_error:
-        try:
-            data.decode("utf-8")
-        except UnicodeError as utf_error:
-            line = _line_of(data, utf_error)
-            found = f"line {line}: not UTF-8; line {_line_of(data, gb_error)}: not GB18030"
-            raise _undecodable(found, data, utf_error) from None
-        raise
+        utf_error = _utf8_error(data)
+        found = f"line {_line_of(data, utf_error)}: not UTF-8; line {_line_of(data, gb_error)}: not GB18030"
+        raise _undecodable(found, data, utf_error) from None
     _check_one_encoding(data)
     _check_characters(text)
     return text, "gb18030"
@@ -87,6 +83,15 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _utf8_error(data: bytes) -> UnicodeError:
+    """Return where data that are not UTF-8 cease to be it."""
+    try:
+        data.decode("utf-8")
+    except UnicodeError as error:
+        return error
+    return UnicodeError()
+
+
 def _check_one_encoding(data: bytes) -> None:
     """Refuse a GB18030 file with lines of UTF-8 in it.
 
@@ -100,7 +105,9 @@ def _check_one_encoding(data: bytes) -> None:
         except UnicodeError:
             continue
         if _is_everyday(text) and not _is_everyday(line.decode("gb18030", "replace")):
-            raise DataError("QB313", line=number, found=f"line {number}: UTF-8", expected="GB18030", fix=FIX)
+            other = _line_of(data, _utf8_error(data))
+            found = f"line {number}: UTF-8; line {other}: GB18030"
+            raise DataError("QB313", line=max(number, other), found=found, expected=EXPECTED, fix=FIX)
 
 
 def _is_everyday(text: str) -> bool:
