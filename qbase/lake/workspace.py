@@ -110,7 +110,7 @@ class Workspace:
     @property
     def book(self) -> Ledger:
         """The ledger, opened where it is used."""
-        return Ledger(path=self.ledger, lock=self.root / "data" / ".lock")
+        return Ledger(path=self.ledger, lock=self.lake / ".lock")
 
     def relative(self, path: str | pathlib.Path) -> str:
         """Return a path below the workspace with forward slashes.
