@@ -14,9 +14,7 @@ import pytest
 from qbase.core.errors import UsageError
 from qbase.demo import Scenario, build_province, write_deliveries
 from qbase.demo.__main__ import main
-from qbase.demo.deliveries import write_messy
 from qbase.demo.nation import N_PROVINCES, write_nation
-from qbase.demo.planted import Planted
 from qbase.demo.province import Province
 from qbase.demo.scenario import DIMENSIONS
 from qbase.demo.writing import content_hash, to_arrow
@@ -30,19 +28,17 @@ def small() -> Province:
 
 
 @pytest.fixture(scope="module")
-def messy(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, pd.DataFrame]:
-    folder = tmp_path_factory.mktemp("messy")
-    _, planted = write_messy(folder, small())
-    assert isinstance(planted, Planted)
-    return folder, planted.frame()
-
-
-@pytest.fixture(scope="module")
 def outputs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folders = tmp_path_factory.mktemp("a") / "out", tmp_path_factory.mktemp("b") / "out"
     for folder in folders:
         assert main(["--size", "small", "--seed", str(SEED), "--out", str(folder)]) == 0
     return folders
+
+
+@pytest.fixture(scope="module")
+def messy(outputs) -> tuple[Path, pd.DataFrame]:
+    planted = pq.read_table(outputs[0] / "truth" / "planted.parquet").to_pandas().fillna("")
+    return outputs[0] / "deliveries" / "messy", planted
 
 
 def rows_of(year: str) -> pd.DataFrame:
@@ -89,20 +85,18 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_write_deliveries_never_writes_truth(tmp_path):
+def test_write_deliveries_writes_the_same_files_and_never_truth(tmp_path, outputs):
     paths = write_deliveries(tmp_path, size="small", seed=SEED)
     assert {p.relative_to(tmp_path).parts[0] for p in paths} == {"tidy", "messy"}
     assert sorted(paths) == sorted(p for p in tmp_path.rglob("*") if p.is_file())
+    ours = [p.relative_to(tmp_path) for p in paths if p.parent.name == "tidy" and p.name.startswith("监督抽查")]
+    assert [p.name for p in ours] == [f"监督抽查{y}.{'xlsx' if y == 2022 else 'csv'}" for y in range(2016, 2026)]
+    for path in paths:
+        assert path.read_bytes() == (outputs[0] / "deliveries" / path.relative_to(tmp_path)).read_bytes()
     columns = {"p0", "p1", "p_none", "pi_random", "pi_any"}
     for path in paths:
         if path.suffix == ".csv":
             assert columns.isdisjoint(path.read_bytes()[:2000].decode("utf-8", "ignore").replace("\n", ",").split(","))
-
-
-def test_the_tidy_inspections_have_one_file_per_year_and_one_workbook(tmp_path):
-    names = [p.name for p in write_deliveries(tmp_path, size="small", seed=SEED) if p.parent.name == "tidy"]
-    ours = [n for n in names if n.startswith("监督抽查")]
-    assert ours == [f"监督抽查{y}.{'xlsx' if y == 2022 else 'csv'}" for y in range(2016, 2026)]
 
 
 def test_unknown_sizes_and_impossible_switches_end_in_four_lines():
