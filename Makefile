@@ -1,0 +1,88 @@
+# The front door. `make help` lists what is here.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+QBASE := $(BIN)/python -m qbase
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+# a lock pins every file by hash; the project itself is linked, never copied
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement
+LINK = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+WORKERS ?= 2
+
+.PHONY: help report test lab check bench study fuzz notebooks locks picture clean
+
+help: ## List the commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "qbase needs Python 3.11 or newer; found $$("$(PYTHON)" --version)" >&2; exit 4; }
+	"$(PYTHON)" -m venv $(VENV)
+	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+$(VENV)/run.done: locks/run.lock pyproject.toml | $(BIN)/python
+	$(INSTALL) locks/run.lock
+	$(LINK)
+	@touch $@
+
+$(VENV)/test.done: locks/test.lock $(VENV)/run.done
+	$(INSTALL) locks/test.lock
+	@touch $@
+
+$(VENV)/lab.done: locks/lab.lock $(VENV)/run.done
+	$(INSTALL) locks/lab.lock
+	@touch $@
+
+$(VENV)/bench.done: locks/bench.lock $(VENV)/test.done
+	$(INSTALL) locks/bench.lock
+	@touch $@
+
+report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gallery and print its path
+	$(QBASE) demo --no-run
+	$(QBASE) load --case us_scrap_grants
+	$(QBASE) run quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
+	@echo "Gallery: $(CURDIR)/reports/site/index.html"
+
+test: $(VENV)/test.done check ## Set up, check the code, run all tests and the letters
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests
+	$(BIN)/python tests/notebooks/run_letters.py
+
+check: $(VENV)/test.done ## Lint, types, and the one-way street
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+notebooks: $(VENV)/test.done ## Run the letters on the demo and store their text outputs
+	$(BIN)/python tests/notebooks/run_letters.py --update
+
+lab: $(VENV)/lab.done ## Open JupyterLab in this workspace
+	$(BIN)/jupyter lab --notebook-dir=.
+
+bench: $(VENV)/bench.done ## Measure speed as ratios against named peers
+	for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
+
+study: $(VENV)/test.done ## Repeat the slow statistical studies stored under docs/studies
+	for file in tests/truth/study_*.py; do $(BIN)/python "$$file"; done
+
+fuzz: $(VENV)/test.done ## Search longer for inputs that break a promise
+	$(BIN)/python -m pytest -n $(WORKERS) tests/property --hypothesis-profile=fuzz
+
+picture: $(VENV)/run.done ## Redraw the picture of the README from a report
+	$(BIN)/python docs/make_picture.py
+
+locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
+	for extra in run test lab bench; do \
+	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; [ $$extra = bench ] && flags="--extra build --extra test --extra bench"; \
+	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
+	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
+	    --override locks/overrides.txt $$constraint $$flags --output-file locks/$$extra.lock pyproject.toml; \
+	done
+
+clean: ## Remove what was built (data, reports, environment)
+	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* reports/runs reports/site build

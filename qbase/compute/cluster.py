@@ -1,0 +1,45 @@
+"""Several machines: a client of a Dask scheduler, when the extra is installed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qbase.core.errors import SetupError
+
+TIMEOUT = "10s"
+
+
+def open_client(address: str) -> Any:
+    """Connect to a Dask scheduler.
+
+    Parameters
+    ----------
+    address : str
+        ``tcp://host:8786``.
+
+    Returns
+    -------
+    distributed.Client
+        To be closed by the caller (it is a context manager).
+
+    Raises
+    ------
+    SetupError
+        Dask is not installed (QB181), or the scheduler does not answer (QB182).
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise SetupError(
+            "QB181", found="no package distributed", expected="the extra cluster", fix="pip install qbase[cluster]"
+        ) from error
+    try:
+        return Client(address, timeout=TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            "QB182",
+            address=address,
+            found=str(error) or type(error).__name__,
+            expected="a running scheduler, for example tcp://127.0.0.1:8786",
+            fix="start one with: dask scheduler",
+        ) from error

@@ -1,0 +1,168 @@
+"""Real cases that ship with a package: what they are, what was published about them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import tomllib
+from importlib import resources
+from typing import Any
+
+from qbase.core.errors import UsageError
+from qbase.core.text import Text
+from qbase.core.values import Indicator
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PublishedNumber:
+    """A number as it was printed.
+
+    Parameters
+    ----------
+    term : str
+        Name of the regressor in the publication.
+    event_time : int
+        Years since the start of the treatment.
+    value, std_error : float
+        As printed.
+    digits : int
+        Decimals printed.
+    source : str
+        Author, work, table or example.
+    """
+
+    term: str
+    event_time: int
+    value: float
+    std_error: float
+    digits: int
+    source: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Case:
+    """A real data set with a known answer.
+
+    Parameters
+    ----------
+    name : str
+        Handle: ``us_scrap_grants``.
+    title, description : Text
+        For readers.
+    table : str
+        Table of the lake the loader writes.
+    entity, period : str
+        Columns of the table.
+    freq : {"A", "Q"}
+        Frequency of the period.
+    outcome : Indicator
+        What is measured.
+    outcome_column : str
+        Column of the table that holds it; empty cells are missing values.
+    adoption_column : str
+        Column with the first treated period; empty for the never treated.
+    event_times : tuple of int
+        Periods since adoption of the published specification.
+    labels : tuple of Text
+        One label per event time, in the same order.
+    published : tuple of PublishedNumber
+        The published answer.
+    n_obs : int
+        Observations behind the published answer.
+    producer, licence : str
+        Who made the data, and the terms.
+    """
+
+    name: str
+    title: Text
+    description: Text
+    table: str
+    entity: str
+    period: str
+    freq: str
+    outcome: Indicator
+    outcome_column: str
+    adoption_column: str
+    event_times: tuple[int, ...]
+    labels: tuple[Text, ...]
+    published: tuple[PublishedNumber, ...]
+    n_obs: int
+    producer: str
+    licence: str
+
+
+def list_cases() -> list[str]:
+    """Return the names of the cases that ship with qbase."""
+    folder = resources.files("qbase.intake.cases")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def read_case(name: str) -> Case:
+    """Read the description of a case; no data are touched.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_cases`.
+
+    Returns
+    -------
+    Case
+        Frozen description.
+
+    Raises
+    ------
+    UsageError
+        There is no such case (QB301).
+    """
+    raw = read_case_file(name)
+    outcome = raw["outcome"]
+    return Case(
+        name=raw["name"],
+        title=_text(raw["title"]),
+        description=_text(raw["description"]),
+        table=raw["table"],
+        entity=raw["entity"],
+        period=raw["period"],
+        freq=raw["freq"],
+        outcome=Indicator(
+            id=outcome["id"],
+            name=_text(outcome),
+            unit=outcome["unit"],
+            better=outcome["better"],
+            formula=outcome["formula"],
+        ),
+        outcome_column=outcome["column"],
+        adoption_column=raw["adoption"]["column"],
+        event_times=tuple(raw["event_times"]),
+        labels=tuple(_text(label) for label in raw["label"]),
+        published=tuple(PublishedNumber(**number) for number in raw["published"]),
+        n_obs=raw["n_obs"],
+        producer=raw["producer"],
+        licence=raw["licence"],
+    )
+
+
+@functools.cache
+def read_case_file(name: str) -> dict[str, Any]:
+    """Read the TOML file of a case.
+
+    Raises
+    ------
+    UsageError
+        There is no such case (QB301).
+    """
+    if name not in list_cases():
+        raise UsageError(
+            "QB301",
+            name=name,
+            found=name,
+            expected=", ".join(list_cases()),
+            fix=f'load_case(workspace, "{list_cases()[0]}")',
+        )
+    file = resources.files("qbase.intake.cases") / f"{name}.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def _text(raw: dict[str, Any]) -> Text:
+    return Text(raw["zh"], raw["en"])

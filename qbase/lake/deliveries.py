@@ -1,0 +1,122 @@
+"""What was delivered, and what the lake looked like afterwards."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+from qbase.core.errors import DataError
+from qbase.core.values import freeze
+
+Verdict = Literal["OK", "WARN", "QUARANTINED", "REJECTED"]
+VERDICTS = ("OK", "WARN", "QUARANTINED", "REJECTED")
+EMPTY_SNAPSHOT = "S0000"
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def snapshot_id(number: int) -> str:
+    """Return the id of a snapshot: ``S0003``."""
+    return f"S{number:04d}"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """The version of every table after one commit of the ledger.
+
+    Parameters
+    ----------
+    id : str
+        ``S0003``; ``S0000`` is the empty lake.
+    created_at : str
+        ISO with offset; empty for the empty lake.
+    versions : mapping
+        Table -> version of its Delta log.
+    delivery : str
+        sha256 of the delivery that made it, or empty.
+    """
+
+    id: str = EMPTY_SNAPSHOT
+    created_at: str = ""
+    versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    delivery: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", freeze(self.versions))
+
+    @property
+    def number(self) -> int:
+        """Number of the snapshot, 0 for the empty lake."""
+        return int(self.id[1:])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """One file as received, and the accounting of its rows.
+
+    Parameters
+    ----------
+    sha256 : str
+        Of the bytes received: the identity of the delivery.
+    file_name : str
+        As received, without folders.
+    table : str
+        Main table it went to; empty when it was rejected.
+    recipe : str
+        Recipe that read it, or empty.
+    producer, licence : str
+        Who made it, and under which terms.
+    retrieved_on : str
+        ISO date, or empty when unknown.
+    verdict : {"OK", "WARN", "QUARANTINED", "REJECTED"}
+        Outcome of the intake.
+    rows_seen, listed, accepted, quarantined : int
+        ``rows_seen = listed + accepted + quarantined``, always.
+    reasons : mapping
+        Reason code -> number of rows.
+    warnings : tuple of str
+        What a reader of the data should know.
+
+    Raises
+    ------
+    DataError
+        The counts do not add up (QB225), or sha256 or verdict is none (QB226).
+    """
+
+    sha256: str
+    file_name: str
+    table: str
+    verdict: Verdict
+    recipe: str = ""
+    producer: str = ""
+    licence: str = ""
+    retrieved_on: str = ""
+    rows_seen: int = 0
+    listed: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    reasons: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reasons", freeze(self.reasons))
+        object.__setattr__(self, "warnings", tuple(self.warnings))
+        counts = (self.rows_seen, self.listed, self.accepted, self.quarantined)
+        if min(counts) < 0 or self.rows_seen != self.listed + self.accepted + self.quarantined:
+            raise DataError(
+                "QB225",
+                file=self.file_name,
+                found="{} seen, {} listed + {} accepted + {} quarantined".format(*counts),
+                expected="seen = listed + accepted + quarantined",
+                fix="report the file and the recipe: a row was lost or counted twice",
+            )
+        if not _SHA256.fullmatch(self.sha256) or self.verdict not in VERDICTS:
+            raise DataError(
+                "QB226",
+                file=self.file_name,
+                found=f"sha256 {self.sha256!r}, verdict {self.verdict!r}",
+                expected="64 hexadecimal digits; " + " | ".join(VERDICTS),
+                fix="store the file with Workspace.store_raw and take its sha256",
+            )

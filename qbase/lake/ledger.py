@@ -1,0 +1,273 @@
+"""What the ledger says: snapshots, deliveries, runs."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from qbase.core.errors import UsageError
+from qbase.core.values import RunRecord
+from qbase.lake.deliveries import Delivery, Snapshot, snapshot_id
+from qbase.lake.schema import DELIVERIES, DELIVERY_TABLES, RUNS, SNAPSHOT_TABLES, SNAPSHOTS
+
+if TYPE_CHECKING:
+    from qbase.lake.workspace import Workspace
+
+_COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
+_WORDS = ("sha256", "file_name", "table", "recipe", "producer", "licence", "retrieved_on", "verdict")
+_RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
+
+
+def now() -> str:
+    """Return the time as ISO text with offset."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def read_snapshot(connection: sa.Connection, number: int | None = None) -> Snapshot | None:
+    """Return a snapshot, or the latest; None when there is no such one."""
+    query = sa.select(SNAPSHOTS).order_by(SNAPSHOTS.c.number.desc()).limit(1)
+    row = connection.execute(query if number is None else query.where(SNAPSHOTS.c.number == number)).first()
+    if row is None:
+        return None
+    tables = connection.execute(sa.select(SNAPSHOT_TABLES).where(SNAPSHOT_TABLES.c.number == row.number))
+    versions = {t.table_name: int(t.version) for t in tables}
+    return Snapshot(id=snapshot_id(row.number), created_at=row.created_at, versions=versions, delivery=row.delivery)
+
+
+def find_loaded(connection: sa.Connection, sha256: str) -> int | None:
+    """Return the number of the snapshot that holds a delivery; None unless it was loaded before and not rejected."""
+    query = sa.select(DELIVERIES.c.snapshot).where(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.verdict != "REJECTED")
+    return connection.execute(query).scalar_one_or_none()
+
+
+def add_delivery(
+    connection: sa.Connection, delivery: Delivery, versions: Mapping[str, int], rows: Mapping[str, int]
+) -> Snapshot:
+    """Write a delivery and the snapshot it makes; without new rows it joins the latest snapshot.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Inside the one transaction of the commit.
+    delivery : Delivery
+        What was received.
+    versions : mapping
+        Table -> version after the commit, for the tables it touched.
+    rows : mapping
+        Table -> rows it added.
+
+    Returns
+    -------
+    Snapshot
+    """
+    latest = read_snapshot(connection) or Snapshot()
+    snapshot = latest
+    if versions:
+        snapshot = Snapshot(
+            id=snapshot_id(latest.number + 1),
+            created_at=now(),
+            versions={**latest.versions, **versions},
+            delivery=delivery.sha256,
+        )
+        _insert_snapshot(connection, snapshot)
+    values: dict[str, Any] = {name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)}
+    values |= {
+        "reasons": json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True),
+        "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
+        "snapshot": snapshot.number,
+        "loaded_at": now(),
+    }
+    number = connection.execute(sa.insert(DELIVERIES).values(values).returning(DELIVERIES.c.number)).scalar_one()
+    for table, count in rows.items():
+        connection.execute(sa.insert(DELIVERY_TABLES).values(delivery=number, table_name=table, rows=count))
+    return snapshot
+
+
+def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
+    connection.execute(
+        sa.insert(SNAPSHOTS).values(number=snapshot.number, created_at=snapshot.created_at, delivery=snapshot.delivery)
+    )
+    for table, version in snapshot.versions.items():
+        connection.execute(sa.insert(SNAPSHOT_TABLES).values(number=snapshot.number, table_name=table, version=version))
+
+
+def list_deliveries(connection: sa.Connection | None) -> pd.DataFrame:
+    """Return one row per delivery, oldest first; ``reasons`` and ``tables`` are dicts of row counts."""
+    columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "tables", "snapshot", "loaded_at"]
+    if connection is None:
+        return pd.DataFrame(columns=columns)
+    rows: dict[int, dict[str, int]] = {}
+    for part in connection.execute(sa.select(DELIVERY_TABLES).order_by(DELIVERY_TABLES.c.table_name)):
+        rows.setdefault(part.delivery, {})[part.table_name] = part.rows
+    records = []
+    for row in connection.execute(sa.select(DELIVERIES).order_by(DELIVERIES.c.number)).mappings():
+        record = {**row, "reasons": json.loads(row["reasons"]), "warnings": json.loads(row["warnings"])}
+        record |= {"tables": rows.get(row["number"], {}), "snapshot": snapshot_id(row["snapshot"])}
+        records.append(record)
+    return pd.DataFrame(records, columns=columns)
+
+
+def find_latest_delivery(connection: sa.Connection, table: str, number: int) -> sa.RowMapping | None:
+    """Return the latest delivery that brought rows to a table, up to a snapshot."""
+    query = (
+        sa.select(DELIVERIES)
+        .join(DELIVERY_TABLES, DELIVERY_TABLES.c.delivery == DELIVERIES.c.number)
+        .where(DELIVERY_TABLES.c.table_name == table, DELIVERY_TABLES.c.rows > 0, DELIVERIES.c.snapshot <= number)
+        .order_by(DELIVERIES.c.number.desc())
+        .limit(1)
+    )
+    return connection.execute(query).mappings().first()
+
+
+def add_run(workspace: Workspace, record: RunRecord) -> None:
+    """Write a new run into the ledger.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the run happens.
+    record : RunRecord
+        Its state is usually ``running``.
+
+    Raises
+    ------
+    UsageError
+        The ledger has a run of this id already (QB211).
+    """
+    with workspace.book.writing() as connection:
+        if connection.execute(sa.select(RUNS.c.run_id).where(RUNS.c.run_id == record.run_id)).first() is not None:
+            raise UsageError(
+                "QB211",
+                run=record.run_id,
+                found=record.run_id,
+                expected="a new run id",
+                fix="update_run for a run that exists, or a new id",
+            )
+        connection.execute(sa.insert(RUNS).values(_run_values(record)))
+
+
+def update_run(workspace: Workspace, record: RunRecord) -> None:
+    """Replace what the ledger knows of a run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the run happened.
+    record : RunRecord
+        The whole record.
+
+    Raises
+    ------
+    UsageError
+        The ledger has no run of this id (QB210).
+    """
+    with workspace.book.writing() as connection:
+        changed = connection.execute(
+            sa.update(RUNS).where(RUNS.c.run_id == record.run_id).values(_run_values(record))
+        ).rowcount
+        if changed != 1:
+            raise _no_run(record.run_id)
+
+
+def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int = 50) -> list[RunRecord]:
+    """Return runs, newest first.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they happened.
+    report_id : str or None
+        Runs of one report only.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of RunRecord
+    """
+    query = sa.select(RUNS.c.payload).order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(limit)
+    if report_id is not None:
+        query = query.where(RUNS.c.report_id == report_id)
+    return _runs(workspace, query)
+
+
+def read_run(workspace: Workspace, run_id: str) -> RunRecord:
+    """Return one run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it happened.
+    run_id : str
+        Its id.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    UsageError
+        The ledger has no run of this id (QB210).
+    """
+    found = _runs(workspace, sa.select(RUNS.c.payload).where(RUNS.c.run_id == run_id))
+    if not found:
+        raise _no_run(run_id)
+    return found[0]
+
+
+def find_published(
+    workspace: Workspace, report_id: str, *, slot: str | None = None, fingerprint: str | None = None
+) -> RunRecord | None:
+    """Return the latest run of a report that ended well, if there is one.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it happened.
+    report_id : str
+        The report.
+    slot : str or None
+        Of this slot only.
+    fingerprint : str or None
+        With this fingerprint only.
+
+    Returns
+    -------
+    RunRecord or None
+    """
+    query = (
+        sa.select(RUNS.c.payload)
+        .where(RUNS.c.report_id == report_id, RUNS.c.state == "ok")
+        .order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+        .limit(1)
+    )
+    if slot is not None:
+        query = query.where(RUNS.c.slot == slot)
+    if fingerprint is not None:
+        query = query.where(RUNS.c.fingerprint == fingerprint)
+    return next(iter(_runs(workspace, query)), None)
+
+
+def _runs(workspace: Workspace, query: sa.Select[str]) -> list[RunRecord]:
+    with workspace.book.reading() as connection:
+        return [] if connection is None else [_run(payload) for payload in connection.execute(query).scalars()]
+
+
+def _run(payload: str) -> RunRecord:
+    values = json.loads(payload)
+    return RunRecord(**{**values, "outputs": tuple(values["outputs"])})
+
+
+def _run_values(record: RunRecord) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in _RUN_COLUMNS}
+    return {**values, "payload": json.dumps(record.payload(), ensure_ascii=False, sort_keys=True)}
+
+
+def _no_run(run_id: str) -> UsageError:
+    return UsageError("QB210", run=run_id, found=run_id, expected="a run of the ledger", fix="qbase runs")

@@ -1,0 +1,352 @@
+"""A workspace: one folder with deliveries, lake, notebooks and reports."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import re
+from collections.abc import Mapping
+
+import pandas as pd
+import pyarrow as pa
+
+from qbase.core.errors import DataError, SetupError, UsageError
+from qbase.core.values import Source
+from qbase.lake import ledger
+from qbase.lake.commit import commit_delivery
+from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
+from qbase.lake.delta import Rows
+from qbase.lake.query import Params, query_arrow, query_frame
+from qbase.lake.raw import store_file
+from qbase.lake.sqlite import Ledger
+
+HOME = "QBASE_HOME"
+MARK = pathlib.PurePath("reports", "specs")
+
+# deltalake 1.6 turns paths into URLs: it decodes %41 twice and panics at [ ] ^ |; DuckDB expands * and ?.
+_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\*?]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """One folder with everything a report rests on.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Absolute path of the folder.
+    """
+
+    root: pathlib.Path
+
+    @classmethod
+    def create(cls, root: str | pathlib.Path) -> Workspace:
+        """Make the folders of a workspace; those that exist are left alone.
+
+        Parameters
+        ----------
+        root : str or pathlib.Path
+            Folder, made when missing.
+
+        Returns
+        -------
+        Workspace
+
+        Raises
+        ------
+        SetupError
+            A folder cannot be made (QB202), or its path cannot hold tables (QB212).
+        """
+        workspace = cls(_check_path(pathlib.Path(root).expanduser().resolve()))
+        folders = ("raw", "lake", "notebooks", "specs", "runs", "site")
+        try:
+            for name in folders:
+                getattr(workspace, name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SetupError(
+                "QB202",
+                found=f"{error.filename}: {error.strerror}",
+                expected="a folder in which folders can be made",
+                fix="choose another folder with --home DIR, or change its owner",
+            ) from error
+        return workspace
+
+    @property
+    def raw(self) -> pathlib.Path:
+        """Deliveries as received."""
+        return self.root / "data" / "raw"
+
+    @property
+    def lake(self) -> pathlib.Path:
+        """Built tables."""
+        return self.root / "data" / "lake"
+
+    @property
+    def ledger(self) -> pathlib.Path:
+        """File of the ledger."""
+        return self.root / "data" / "ledger.sqlite"
+
+    @property
+    def notebooks(self) -> pathlib.Path:
+        """Letters."""
+        return self.root / "notebooks"
+
+    @property
+    def specs(self) -> pathlib.Path:
+        """Specs of the reports."""
+        return self.root / "reports" / "specs"
+
+    @property
+    def runs(self) -> pathlib.Path:
+        """Folders of the runs."""
+        return self.root / "reports" / "runs"
+
+    @property
+    def site(self) -> pathlib.Path:
+        """The gallery, the only folder that is published."""
+        return self.root / "reports" / "site"
+
+    @property
+    def book(self) -> Ledger:
+        """The ledger, opened where it is used."""
+        return Ledger(path=self.ledger, lock=self.lake / ".lock")
+
+    def relative(self, path: str | pathlib.Path) -> str:
+        """Return a path below the workspace with forward slashes.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            Absolute, or relative to the workspace.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        UsageError
+            The path lies outside the workspace (QB203).
+        """
+        full = pathlib.Path(os.path.normpath(self.root / path))
+        if not full.is_relative_to(self.root):
+            full = full.resolve()
+        if not full.is_relative_to(self.root):
+            raise UsageError(
+                "QB203",
+                path=str(path),
+                found=str(path),
+                expected="a path below the workspace",
+                fix="move the file into the workspace, or give its path from there",
+            )
+        return full.relative_to(self.root).as_posix()
+
+    def snapshot(self, snapshot_id: str | Snapshot | None = None) -> Snapshot:
+        """Return a snapshot of the lake.
+
+        Parameters
+        ----------
+        snapshot_id : str, Snapshot or None
+            ``S0003``; the latest when None.
+
+        Returns
+        -------
+        Snapshot
+            ``S0000`` without tables while nothing was loaded.
+
+        Raises
+        ------
+        UsageError
+            There is no such snapshot (QB209).
+        SetupError
+            The ledger cannot be read (QB204 to QB207).
+        """
+        if isinstance(snapshot_id, Snapshot):
+            return snapshot_id
+        with self.book.reading() as connection:
+            latest = (connection and ledger.read_snapshot(connection)) or Snapshot()
+            if snapshot_id in (None, latest.id):
+                return latest
+            if snapshot_id == EMPTY_SNAPSHOT:
+                return Snapshot()
+            number = snapshot_id[1:] if snapshot_id and snapshot_id[0] == "S" else ""
+            if connection is not None and number.isascii() and number.isdigit():
+                found = ledger.read_snapshot(connection, int(number))
+                if found is not None and found.id == snapshot_id:
+                    return found
+        raise UsageError(
+            "QB209",
+            snapshot=snapshot_id,
+            found=str(snapshot_id),
+            expected=f"{EMPTY_SNAPSHOT} to {latest.id}",
+            fix=f"name one of these, or leave it out for the latest, {latest.id}",
+        )
+
+    def tables(self, snapshot: str | Snapshot | None = None) -> list[str]:
+        """Return the names of the tables of a snapshot, sorted."""
+        return sorted(self.snapshot(snapshot).versions)
+
+    def has_table(self, name: str, snapshot: str | Snapshot | None = None) -> bool:
+        """Return whether a snapshot has a table."""
+        return name in self.snapshot(snapshot).versions
+
+    def query(self, sql: str, *, params: Params = (), snapshot: str | Snapshot | None = None) -> pd.DataFrame:
+        """Ask a snapshot a question in the SQL of DuckDB.
+
+        Parameters
+        ----------
+        sql : str
+            One SELECT; every table of the snapshot is a view by its name. Without ORDER BY the order is not fixed.
+        params : sequence or mapping
+            Values for ``?`` or ``$name``.
+        snapshot : str, Snapshot or None
+            The latest when None.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        UsageError
+            Not one statement that only reads (QB231), or no such snapshot (QB209).
+        DataError
+            A table is not in the snapshot (QB232), or the query fails (QB230).
+        SetupError
+            Ledger or files cannot be read (QB204 to QB207, QB223).
+        """
+        return query_frame(self.lake, self.snapshot(snapshot), sql, params)
+
+    def arrow(self, sql: str, *, params: Params = (), snapshot: str | Snapshot | None = None) -> pa.Table:
+        """Ask a snapshot a question; as `query`, but with an Arrow table as answer."""
+        return query_arrow(self.lake, self.snapshot(snapshot), sql, params)
+
+    def source(self, table: str, snapshot: str | Snapshot | None = None) -> Source:
+        """Return what a number from a table rests on.
+
+        Parameters
+        ----------
+        table : str
+            Name of the table.
+        snapshot : str, Snapshot or None
+            The latest when None.
+
+        Returns
+        -------
+        Source
+            The table and its snapshot; hash, producer, date and licence of the latest delivery to it.
+
+        Raises
+        ------
+        DataError
+            The table is not in the snapshot (QB232).
+        """
+        at = self.snapshot(snapshot)
+        if table not in at.versions:
+            raise DataError(
+                "QB232",
+                snapshot=at.id,
+                found=table,
+                expected=" | ".join(sorted(at.versions)) or "a table; the lake is empty",
+                fix="qbase load FILE, or name one of these tables",
+            )
+        with self.book.reading() as connection:
+            row = None if connection is None else ledger.find_latest_delivery(connection, table, at.number)
+        if row is None:
+            return Source(path=table, snapshot=at.id)
+        facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
+        return Source(path=table, snapshot=at.id, **facts)
+
+    def deliveries(self) -> pd.DataFrame:
+        """Return every delivery, oldest first: its facts, counts, reasons, warnings, rows by table, snapshot."""
+        with self.book.reading() as connection:
+            return ledger.list_deliveries(connection)
+
+    def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
+        """Store a file as received; the same bytes are stored once.
+
+        Parameters
+        ----------
+        path : str or pathlib.Path
+            The file.
+
+        Returns
+        -------
+        tuple of (str, pathlib.Path)
+            sha256, and ``data/raw/<first two>/<sha256>/<name>``, read-only.
+
+        Raises
+        ------
+        UsageError
+            There is no such file (QB208).
+        SetupError
+            The copy cannot be written (QB207).
+        """
+        return store_file(self.raw, pathlib.Path(path))
+
+    def commit(self, delivery: Delivery, tables: Mapping[str, Rows]) -> Snapshot:
+        """Append a delivery to its tables: all of it becomes visible at once, or none of it.
+
+        Parameters
+        ----------
+        delivery : Delivery
+            What was received. Bytes that were loaded before (and not rejected) change nothing.
+        tables : mapping
+            Table -> `pyarrow.Table` (or RecordBatchReader); empty for a rejected delivery.
+
+        Returns
+        -------
+        Snapshot
+            The new one; for a delivery loaded before, the one it made then.
+
+        Raises
+        ------
+        DataError
+            A bad table name (QB220), a column that changed its type (QB221), refused features (QB222).
+        SetupError
+            The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
+        """
+        return commit_delivery(self.lake, self.book, delivery, tables)
+
+
+def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:
+    """Open the workspace.
+
+    Parameters
+    ----------
+    home : str, pathlib.Path or None
+        Its folder; when None ``$QBASE_HOME``, else the nearest folder upward with ``reports/specs``.
+
+    Returns
+    -------
+    Workspace
+
+    Raises
+    ------
+    SetupError
+        There is no workspace (QB201), or its path cannot hold tables (QB212).
+    """
+    named = home or os.environ.get(HOME)
+    start = pathlib.Path(named).expanduser().resolve() if named else pathlib.Path.cwd()
+    for folder in (start,) if named else (start, *start.parents):
+        if (folder / MARK).is_dir():
+            return Workspace(_check_path(folder))
+    raise SetupError(
+        "QB201",
+        found=f"{start}: no {MARK.as_posix()}" + ("" if named else " here or above"),
+        expected=f"a folder with {MARK.as_posix()}",
+        fix="change into a workspace, name it with --home DIR, or make one: qbase demo --home DIR",
+    )
+
+
+def _check_path(root: pathlib.Path) -> pathlib.Path:
+    wrong = [match[0] for part in root.parts[1:] if (match := _UNSTORABLE.search(part))]
+    if wrong:
+        raise SetupError(
+            "QB212",
+            found=f"{wrong[0]} in {root}",
+            expected="a path without [ ] ^ | * ? \\ and without % before two hexadecimal digits",
+            fix="rename the folder, or choose another with --home DIR",
+        )
+    return root
