@@ -258,7 +258,9 @@ def test_a_page_that_fails_verification_stays_in_its_folder(
     import qbase.reports.render
 
     monkeypatch.setattr(
-        qbase.reports.render, "render_report", lambda *a, **k: "<html><script src='https://example.org'></script></html>"
+        qbase.reports.render,
+        "render_report",
+        lambda *a, **k: "<html><script src='https://example.org'></script></html>",
     )
     error, record = fail(workspace, letter("plain"))
     assert error.code == "QB816"
