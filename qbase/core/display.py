@@ -6,6 +6,7 @@ outside, JupyterLab gets plain HTML or SVG. The plain text is the same in both, 
 
 from __future__ import annotations
 
+import abc
 import base64
 import dataclasses
 import hashlib
@@ -43,7 +44,7 @@ def sha256_of(value: Any) -> str:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bundle:
+class Bundle(abc.ABC):
     """Root of what is shown; ``kind`` names it in the payload."""
 
     name: str
@@ -53,13 +54,13 @@ class Bundle:
         """Name of the bundle's kind, such as ``prose``."""
         return type(self).__name__.lower()
 
+    @abc.abstractmethod
     def body(self) -> dict[str, Any]:
         """Return the fields of this kind as plain values."""
-        raise NotImplementedError(type(self).__name__)
 
+    @abc.abstractmethod
     def plain(self) -> str:
         """Return the text form, constant for equal input."""
-        raise NotImplementedError(type(self).__name__)
 
     def lab(self) -> dict[str, str]:
         """Return what JupyterLab can show."""

@@ -7,7 +7,6 @@ import functools
 import unicodedata
 
 import numpy as np
-import numpy.typing as npt
 
 from qbase.core.errors import DataError
 
@@ -63,13 +62,9 @@ def _decode_unmarked(data: bytes) -> tuple[bytes, str]:
     try:
         text = data.decode("gb18030").encode()
     except UnicodeError as gb_error:
-        try:
-            data.decode("utf-8")
-        except UnicodeError as utf_error:
-            line = _line_of(data, utf_error)
-            found = f"line {line}: not UTF-8; line {_line_of(data, gb_error)}: not GB18030"
-            raise _undecodable(found, data, utf_error) from None
-        raise
+        utf_error = _utf8_error(data)
+        found = f"line {_line_of(data, utf_error)}: not UTF-8; line {_line_of(data, gb_error)}: not GB18030"
+        raise _undecodable(found, data, utf_error) from None
     _check_one_encoding(data)
     _check_characters(text)
     return text, "gb18030"
@@ -88,6 +83,15 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def _utf8_error(data: bytes) -> UnicodeError:
+    """Return where data that are not UTF-8 cease to be it."""
+    try:
+        data.decode("utf-8")
+    except UnicodeError as error:
+        return error
+    return UnicodeError()
+
+
 def _check_one_encoding(data: bytes) -> None:
     """Refuse a GB18030 file with lines of UTF-8 in it.
 
@@ -101,7 +105,9 @@ def _check_one_encoding(data: bytes) -> None:
         except UnicodeError:
             continue
         if _is_everyday(text) and not _is_everyday(line.decode("gb18030", "replace")):
-            raise DataError("QB313", line=number, found=f"line {number}: UTF-8", expected="GB18030", fix=FIX)
+            other = _line_of(data, _utf8_error(data))
+            found = f"line {number}: UTF-8; line {other}: GB18030"
+            raise DataError("QB313", line=max(number, other), found=found, expected=EXPECTED, fix=FIX)
 
 
 def _is_everyday(text: str) -> bool:
@@ -115,15 +121,16 @@ def _is_everyday(text: str) -> bool:
 def _check_characters(text: bytes) -> None:
     if text.isascii():
         return
-    allowed = _assigned()
     decoder = codecs.getincrementaldecoder("utf-8")()
     line = 1
     for start in range(0, len(text), BLOCK):
         block = decoder.decode(text[start : start + BLOCK])
         codes = np.frombuffer(block.encode("utf-32-le"), np.uint32)
-        wrong = np.flatnonzero(~allowed[codes])
-        if len(wrong):
-            at = int(wrong[0])
+        present = np.zeros(0x110000, np.bool_)
+        present[codes] = True
+        strange = [code for code in np.flatnonzero(present).tolist() if _is_strange(code)]
+        if strange:
+            at = int(np.flatnonzero(np.isin(codes, strange))[0])
             line += block.count("\n", 0, at) or block.count("\r", 0, at)
             char = f"U+{ord(block[at]):04X}"
             found = f"line {line}: {char} ({unicodedata.category(block[at])})"
@@ -132,10 +139,9 @@ def _check_characters(text: bytes) -> None:
 
 
 @functools.cache
-def _assigned() -> npt.NDArray[np.bool_]:
-    """Return for each code point whether it is assigned and public."""
-    categories = (unicodedata.category(chr(code)) for code in range(0x110000))
-    return np.fromiter((c not in ("Co", "Cn", "Cs") for c in categories), np.bool_, 0x110000)
+def _is_strange(code: int) -> bool:
+    """Say whether a code point is private, unassigned or half a pair."""
+    return unicodedata.category(chr(code)) in ("Co", "Cn", "Cs")
 
 
 def _line_of(data: bytes, error: UnicodeError) -> int:

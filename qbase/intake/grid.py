@@ -121,7 +121,7 @@ def build_grid(
     """
     stream = iter(rows)
     chunk = _take(stream, SAMPLE_ROWS)
-    width = max((len(row) for row in chunk), default=0)
+    width = max((len(row) for row in chunk), default=0) or 1  # a table without columns forgets its rows
     schema = pa.schema([(str(i), pa.string()) for i in range(width)])
     batches: list[pa.RecordBatch] = []
     widths: list[npt.NDArray[np.int32]] = []

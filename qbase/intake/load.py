@@ -112,9 +112,8 @@ def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
     seen = seen[(seen["sha256"] == sha256) & (seen["verdict"] != "REJECTED")]
     if seen.empty:
         return None
-    row: dict[str, Any] = seen.iloc[-1].to_dict()
-    names = {field.name for field in dataclasses.fields(Delivery)}
-    first = Delivery(**{name: _plain(value) for name, value in row.items() if name in names})
+    row = seen.iloc[-1]
+    first = Delivery(**{field.name: _plain(row[field.name]) for field in dataclasses.fields(Delivery)})
     return report_of(first, snapshot=str(row["snapshot"]), already=True)
 
 
@@ -125,18 +124,24 @@ def _plain(value: Any) -> Any:
 
 
 def _reject(workspace: Workspace, name: str, sha256: str, recipe: Recipe, error: QbaseError) -> LoadReport:
-    delivery = Delivery(
-        sha256=sha256,
-        file_name=name,
-        table="",
-        recipe=recipe.name,
-        producer=recipe.producer,
-        licence=recipe.licence,
-        verdict="REJECTED",
-        reasons={error.code: 1},
+    seen = workspace.deliveries()
+    is_same = (seen["sha256"] == sha256) & (seen["file_name"] == name) & (seen["recipe"] == recipe.name)
+    already = bool((is_same & (seen["reasons"].map(lambda reasons: error.code in reasons))).any())
+    if not already:
+        delivery = Delivery(
+            sha256=sha256,
+            file_name=name,
+            table="",
+            recipe=recipe.name,
+            producer=recipe.producer,
+            licence=recipe.licence,
+            verdict="REJECTED",
+            reasons={error.code: 1},
+        )
+        workspace.commit(delivery, {})
+    return LoadReport(
+        file=name, sha256=sha256, verdict="REJECTED", recipe=recipe.name, error=error.payload(), already=already
     )
-    workspace.commit(delivery, {})
-    return LoadReport(file=name, sha256=sha256, verdict="REJECTED", recipe=recipe.name, error=error.payload())
 
 
 def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, recipe: Recipe) -> LoadReport:
@@ -165,7 +170,9 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
         rows_seen=seen,
         reasons=dict(sorted(reasons.items())),
         warnings=warnings,
-        **parts,
+        listed=parts["listed"],
+        accepted=parts["accepted"],
+        quarantined=parts["quarantined"],
     )
     tables = {sheets.contract.name: _with_origin(sheets, split, sha256), SET_ASIDE: _aside_table(aside, sha256)}
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})

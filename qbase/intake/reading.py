@@ -5,9 +5,8 @@ from __future__ import annotations
 import functools
 import pathlib
 
-from qbase.intake.account import check_count
 from qbase.intake.container import check_archive, find_kind, unpack_gzip
-from qbase.intake.csvfile import count_records, find_separator, read_csv
+from qbase.intake.csvfile import find_separator, read_csv
 from qbase.intake.encoding import decode_text
 from qbase.intake.grid import Grid
 from qbase.intake.mapping import score_headers
@@ -53,6 +52,4 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe) -> list[Grid]:
     del data
     score = functools.partial(score_headers, recipe=recipe)
     separator = recipe.separator or find_separator(text, score)
-    grid = read_csv(text, separator)
-    check_count(name, len(grid), count_records(text, separator, grid.width))
-    return [grid]
+    return [read_csv(text, separator, name)]

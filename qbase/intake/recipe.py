@@ -146,7 +146,7 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        _refuse(origin, str(error), "TOML")
+        _refuse(origin, str(error), 'TOML: "企业名称" = "firm_name"')
     for key in ("name", "table"):
         if not isinstance(raw.get(key), str):
             _refuse(origin, f"{key} = {raw.get(key)!r}", f'{key} = "…"')

@@ -18,6 +18,7 @@ TOTALS = ("合计", "小计", "总计", "共计", "总数", "total", "subtotal",
 _NOTE = re.compile(
     r"(注|备注|附注|说明|数据来源|资料来源|来源|note|notes|source)\s*[0-9一二三四五六七八九十]?\s*[:：]", re.I
 )
+_SUSPECT = "^(?i)(合|小|总|共|注|备|附|说|数|资|来|total|sub|grand|note|source)"
 _SPACE = re.compile(r"[\s\u3000:：]+")
 
 
@@ -87,13 +88,8 @@ def _first_filled(grid: Grid) -> pa.Array:
 
 def _suspects(first: pa.Array, headers: Sequence[str]) -> list[int]:
     """Return rows whose first text could be a total, a note or the header again; only these are looked at closely."""
-    encoded = first.dictionary_encode()
-    label = next((header for header in headers if header.strip()), "")
-    marks = [
-        _is_total(text) or _NOTE.match(text) is not None or normalise_header(text) == normalise_header(label)
-        for text in encoded.dictionary.to_pylist()
-    ]
-    wanted = pc.take(pa.array(marks, pa.bool_()), encoded.indices).fill_null(False)
+    label = next((header.strip() for header in headers if header.strip()), "")
+    wanted = pc.or_(pc.match_substring_regex(first, _SUSPECT), pc.equal(first, label)).fill_null(False)
     return [int(i) for i in np.flatnonzero(np.asarray(wanted))]
 
 

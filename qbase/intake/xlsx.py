@@ -305,9 +305,10 @@ def serial_date(value: float, *, is_1904: bool = False) -> str:
     >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5)
     ('2022-08-10', '', '')
     """
-    day = int(value // 1)
-    first = 0 if is_1904 else 1
-    if not first <= value < MAX_SERIAL or (not is_1904 and day == 60):
+    if not (0 if is_1904 else 1) <= value < MAX_SERIAL:
+        return ""
+    day = int(value)
+    if day == 60 and not is_1904:  # 29 February 1900, which only the 1900 system knows
         return ""
     epoch = datetime.datetime(1904, 1, 1) if is_1904 else datetime.datetime(1899, 12, 31 if day < 60 else 30)
     moment = epoch + datetime.timedelta(days=day, seconds=round((value - day) * 86400))

@@ -1,7 +1,7 @@
 """Build the demo lake in a workspace of its own, then hold every letter to its stored outputs (nbval).
 
 ``--update`` runs the letters there and stores their outputs instead.
-nbval alone is not trusted (a failing ``%magic`` passes it); the letters also run through papermill in the tests of reports.
+nbval alone is not trusted (a failing ``%magic`` passes it): the letters also run through papermill elsewhere.
 """
 
 from __future__ import annotations

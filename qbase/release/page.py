@@ -1,0 +1,161 @@
+"""A finished report read back: elements with their place in the source, so that drawings come out byte by byte."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+
+VOID = frozenset({
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+})  # fmt: skip
+
+
+@dataclasses.dataclass(eq=False)
+class Element:
+    """One element: name, attributes, children, and where its inside begins and ends in the source."""
+
+    tag: str
+    attributes: dict[str, str]
+    parent: Element | None = None
+    children: list[Element | str] = dataclasses.field(default_factory=list)
+    begin: int = 0
+    end: int = 0
+
+    @property
+    def classes(self) -> list[str]:
+        """Class names."""
+        return self.attributes.get("class", "").split()
+
+    @property
+    def elements(self) -> list[Element]:
+        """Child elements, without text."""
+        return [c for c in self.children if isinstance(c, Element)]
+
+    def walk(self) -> Iterator[Element]:
+        """Yield all elements inside, in document order."""
+        for child in self.elements:
+            yield child
+            yield from child.walk()
+
+    def find(self, test: Callable[[Element], bool]) -> Element | None:
+        """Return the first element inside that passes a test."""
+        return next((e for e in self.walk() if test(e)), None)
+
+    def tagged(self, *tags: str) -> list[Element]:
+        """Return all elements inside with one of these names."""
+        return [e for e in self.walk() if e.tag in tags]
+
+    def having(self, attribute: str, value: str | None = None) -> list[Element]:
+        """Return all elements inside that carry an attribute (with a value)."""
+        wanted = [e for e in self.walk() if attribute in e.attributes]
+        return wanted if value is None else [e for e in wanted if e.attributes[attribute] == value]
+
+    def text(self) -> str:
+        """Return the text inside, styles and scripts left out."""
+        return "".join(self.texts())
+
+    def texts(self) -> Iterator[str]:
+        """Yield the pieces of text inside, styles and scripts left out."""
+        for child in self.children:
+            if isinstance(child, Element):
+                yield from child.texts()
+            elif self.tag not in {"style", "script"}:
+                yield child
+
+    def ancestors(self) -> Iterator[Element]:
+        """Yield parents, nearest first."""
+        above = self.parent
+        while above is not None:
+            yield above
+            above = above.parent
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Page:
+    """A page: its source, its tree and its style sheet."""
+
+    source: str
+    root: Element
+
+    def inner(self, element: Element) -> str:
+        """Return the source inside an element, unchanged."""
+        return self.source[element.begin : element.end]
+
+    @property
+    def style(self) -> str:
+        """Text of all style elements."""
+        return "".join(c for e in self.root.tagged("style") for c in e.children if isinstance(c, str))
+
+    @property
+    def body(self) -> Element:
+        """The body, or an empty element when there is none."""
+        return self.root.find(lambda e: e.tag == "body") or Element("body", {})
+
+    @property
+    def head(self) -> Element:
+        """The head, or an empty element when there is none."""
+        return self.root.find(lambda e: e.tag == "head") or Element("head", {})
+
+    def meta(self, name: str) -> str:
+        """Return the content of a meta element by name; empty when there is none."""
+        found = [e for e in self.head.tagged("meta") if e.attributes.get("name") == name]
+        return found[0].attributes.get("content", "") if found else ""
+
+
+def read_page(source: str) -> Page:
+    """Read a page.
+
+    Parameters
+    ----------
+    source : str
+        HTML as written by our template: explicit end tags, quoted attributes.
+
+    Returns
+    -------
+    Page
+    """
+    reader = _Reader(source)
+    reader.feed(source)
+    reader.close()
+    return Page(source=source, root=reader.root)
+
+
+class _Reader(HTMLParser):
+    def __init__(self, source: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.root = Element("", {}, end=len(source))
+        self.open = [self.root]
+        self.lines = [0, *itertools.accumulate(len(line) + 1 for line in source.split("\n"))]
+
+    def _place(self) -> int:
+        line, column = self.getpos()
+        return self.lines[line - 1] + column
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        element = self._add(tag, attrs)
+        if tag not in VOID:
+            self.open.append(element)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._add(tag, attrs)
+
+    def handle_endtag(self, tag: str) -> None:
+        for i in range(len(self.open) - 1, 0, -1):
+            if self.open[i].tag == tag:
+                for element in self.open[i:]:
+                    element.end = self._place()
+                del self.open[i:]
+                return
+
+    def handle_data(self, data: str) -> None:
+        self.open[-1].children.append(data)
+
+    def _add(self, tag: str, attrs: list[tuple[str, str | None]]) -> Element:
+        begin = self._place() + len(self.get_starttag_text() or "")
+        # of a doubled attribute browsers keep the first
+        attributes = {name: value or "" for name, value in reversed(attrs)}
+        element = Element(tag, attributes, self.open[-1], begin=begin, end=begin)
+        self.open[-1].children.append(element)
+        return element

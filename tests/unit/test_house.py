@@ -1,0 +1,103 @@
+"""The house is as its plan says: one street, three walls, a map that matches, codes that are used."""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+import tomllib
+
+import pytest
+
+from qbase.core.errors import read_codes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODULES = sorted((ROOT / "qbase").rglob("*.py"))
+
+
+def test_imports_run_one_way_and_the_three_walls_stand() -> None:
+    words = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    done = subprocess.run([*words, "--no-cache"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_code_raised_is_explained_and_every_explanation_is_raised() -> None:
+    raised = set()
+    for module in MODULES:
+        raised |= set(re.findall(r"\"(QB\d{3})\"", module.read_text(encoding="utf-8")))
+    assert raised - set(read_codes()) == set()
+    assert set(read_codes()) - raised == set()
+
+
+def test_every_error_fills_its_template() -> None:
+    catalogue = read_codes()
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant)):
+                continue
+            code = node.args[0].value
+            if not (isinstance(code, str) and code in catalogue):
+                continue
+            given = {k.arg for k in node.keywords}
+            if None in given:
+                continue
+            for lang in ("what_zh", "what_en"):
+                wanted = set(re.findall(r"{(\w+)", catalogue[code][lang]))
+                assert wanted <= given, f"{module}:{node.lineno} {code} lacks {wanted - given}"
+
+
+def test_the_map_of_the_readme_names_folders_that_exist() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    places = re.findall(r"^\| [^|]+ \| ([^|]+) \|", readme, flags=re.M)
+    named = [p for cell in places for p in re.findall(r"`([\w./]+/)`", cell)]
+    assert len(named) >= 8
+    for place in named:
+        assert (ROOT / place).is_dir() or (ROOT / "qbase" / place).is_dir(), place
+
+
+def test_modules_and_functions_stay_small() -> None:
+    for module in MODULES:
+        text = module.read_text(encoding="utf-8")
+        assert text.count("\n") <= 400, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                doc = ast.get_docstring(node) or ""
+                length = (node.end_lineno or node.lineno) - node.lineno - doc.count("\n")
+                assert length <= 60, f"{module}:{node.lineno} {node.name} has {length} lines"
+
+
+def test_public_functions_that_raise_say_so() -> None:
+    silent = []
+    for module in MODULES:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+                continue
+            raises = any(isinstance(x, ast.Raise) and x.exc is not None for x in ast.walk(node))
+            if raises and "Raises" not in (ast.get_docstring(node) or ""):
+                silent.append(f"{module.relative_to(ROOT)}:{node.lineno} {node.name}")
+    assert silent == []
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"/opt/", r"/root/", r"/work/", r"https?://(?!creativecommons|doi|www\.w3\.org)\S*(?:simple|registry|mirror)"],
+)
+def test_nothing_names_this_machine_or_a_registry(pattern: str) -> None:
+    kinds = {".py", ".toml", ".md", ".cfg", ".sh", ".ipynb", ".yaml", ".lock", ".txt", ""}
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
+    if listed.returncode != 0:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        path = ROOT / name
+        if path.suffix in kinds and path.is_file() and path.name != "test_house.py":
+            found = re.search(pattern, path.read_text(encoding="utf-8"))
+            assert found is None or "tests/" in name, f"{name}: {found}"
+
+
+def test_the_package_says_the_version_of_its_metadata() -> None:
+    import qbase
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == qbase.__version__
