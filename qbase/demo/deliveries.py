@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qbase.demo.deliveries_messy import write_messy_inspections
+from qbase.demo.deliveries_office import write_office_tables
 from qbase.demo.deliveries_tidy import write_tidy
-from qbase.demo.province import build_province
-from qbase.demo.scenario import SEED, Size
+from qbase.demo.planted import Planted
+from qbase.demo.province import Province, build_province
+from qbase.demo.scenario import SEED, Size, Streams
 
 
 def write_deliveries(folder: Path, *, size: Size = "small", seed: int = SEED) -> list[Path]:
@@ -24,7 +27,28 @@ def write_deliveries(folder: Path, *, size: Size = "small", seed: int = SEED) ->
     Returns
     -------
     list of Path
-        The tidy files first, in the order they should be loaded.
+        The tidy files first, in the order they should be loaded, then the messy ones.
     """
     province = build_province(size, seed)
-    return write_tidy(folder / "tidy", province.tables)
+    return [*write_tidy(folder / "tidy", province.tables), *write_messy(folder / "messy", province)[0]]
+
+
+def write_messy(folder: Path, province: Province) -> tuple[list[Path], Planted]:
+    """Write the messy deliveries and return the book of what was planted in them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to.
+    province : Province
+        Clean tables.
+
+    Returns
+    -------
+    tuple of list of Path and Planted
+        Files, and every fault put into them on purpose.
+    """
+    planted, streams = Planted(), Streams(seed=province.seed)
+    tables = province.tables
+    paths = write_messy_inspections(folder, tables, streams, planted)
+    return [*paths, *write_office_tables(folder, tables, streams, planted)], planted

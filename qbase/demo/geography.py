@@ -141,12 +141,13 @@ def build_geography(dims: Dimensions, streams: Streams) -> Geography:
 
 
 def _places_of_clusters(dims: Dimensions, rng: np.random.Generator) -> Ints:
-    """Give each cluster a town: the three of chemical fibre in three counties, the rest at random."""
+    """Give each cluster a town: chemical fibre in three counties, one in the town that took another in."""
     n_towns = dims.n_towns - 1
-    order = rng.permutation(np.arange(3, n_towns))
+    heir = dims.n_towns - 1 - dims.n_counties
+    order = rng.permutation(np.setdiff1d(np.arange(3, n_towns), [heir]))
     spare = max(0, dims.n_clusters - n_towns)
     doubled = rng.integers(0, n_towns, spare)
-    return np.concatenate([[0, 1, 2], order, doubled])[: dims.n_clusters].astype(np.int64)
+    return np.concatenate([[0, 1, 2, heir], order, doubled])[: dims.n_clusters].astype(np.int64)
 
 
 def _towns(dims: Dimensions, part: int) -> pd.DataFrame:

@@ -187,7 +187,7 @@ DIMENSIONS = {
         cohorts=((14, 4), (18, 4), (22, 4), (26, 3)), n_placebo=4,
     ),
     "nation": Dimensions(
-        n_counties=6, n_towns=130, n_clusters=264, n_industries=30, n_start_firms=80, mean_extra=31.0,
+        n_counties=6, n_towns=130, n_clusters=264, n_industries=30, n_start_firms=80, mean_extra=29.0,
         cohorts=((14, 30), (18, 30), (22, 30), (26, 20)), n_placebo=24,
     ),
 }  # fmt: skip

@@ -55,14 +55,19 @@ def quarter_codes(t: Ints) -> Texts:
     return codes[np.minimum(t, N_QUARTERS)]
 
 
+def _part(world: World) -> str:
+    """Return what sets the ids of one province of the nation apart; empty for 云泽省 alone."""
+    return f"{world.geo.part:02d}" if world.geo.part else ""
+
+
 def cluster_ids(world: World) -> Texts:
     """Return ids of the clusters, ``K001`` and so on."""
-    return texts([f"K{k + 1:03d}" for k in range(world.geo.n_clusters)])
+    return texts([f"{_part(world)}K{k + 1:03d}" for k in range(world.geo.n_clusters)])
 
 
 def firm_ids(world: World) -> Texts:
     """Return ids of the firms, ``F00001`` and so on."""
-    return texts([f"F{k + 1:05d}" for k in range(len(world.firms))])
+    return texts([f"{_part(world)}F{k + 1:05d}" for k in range(len(world.firms))])
 
 
 def lived_firms(world: World) -> Bools:
@@ -251,7 +256,7 @@ def build_inspections(world: World, first: pd.DataFrame, again: pd.DataFrame, fi
     level = both["_level"].to_numpy()
     codes = quarter_codes(quarter.to_numpy())
     letter = texts(["G", "S", "D", "X"])[level]
-    number = "YZ" + codes + letter + counted.astype(str).str.zfill(4)
+    number = "YZ" + _part(world) + codes + letter + counted.astype(str).str.zfill(4)
     by_id = firms.set_index("firm_id")
     own = by_id.loc[firm_ids(world)[both["_firm"]]]
     industries = read_industries()

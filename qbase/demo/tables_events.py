@@ -21,8 +21,9 @@ def build_credit_grades(world: World, fy: FirmYears) -> pd.DataFrame:
     frame = pd.DataFrame(
         base_columns(world, fy) | {"scheme": CREDIT_SCHEME, "scheme_version": CREDIT_VERSION, "grade": texts(grade)}
     )
-    assessed = rng.random(len(frame)) < 0.6 + 0.3 * fy.exposure
-    kept: pd.DataFrame = frame[assessed].reset_index(drop=True)
+    assessed = np.flatnonzero(rng.random(len(frame)) < 0.6 + 0.3 * fy.exposure)
+    kept = frame.iloc[assessed]
+    kept.index = pd.RangeIndex(len(kept))
     return kept
 
 
@@ -48,7 +49,9 @@ def build_credit_events(world: World, fy: FirmYears) -> pd.DataFrame:
             "kind": texts([*EVENT_KINDS, ""])[kind],
         }
     )
-    return frame.loc[kind < len(EVENT_KINDS)].reset_index(drop=True)
+    kept = frame.iloc[np.flatnonzero(kind < len(EVENT_KINDS))]
+    kept.index = pd.RangeIndex(len(kept))
+    return kept
 
 
 def build_firm_events(world: World, names: pd.DataFrame, town_codes: Texts) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +15,7 @@ from qbase.demo.firms import NEVER
 from qbase.demo.geography import Bools, Floats, Ints
 from qbase.demo.pseudo import ESTIMATORS
 from qbase.demo.sampling import MILLION, logit
-from qbase.demo.scenario import N_QUARTERS, read_dimensions
+from qbase.demo.scenario import N_QUARTERS
 from qbase.demo.tables_core import RISKS, SIZES, cluster_ids, firm_ids, quarter_codes
 from qbase.demo.world import TYPES, World, build_world
 
@@ -37,7 +36,8 @@ class Truth:
         all first inspections (``naive``) and of the random draws.
     att : pandas.DataFrame
         Effect on the treated by ``kind`` (overall, cohort, event_time, cohort_event_time, size, risk,
-        enrolled) and ``key``; firm-quarters, pp, logit. ``cells`` weighs cluster-quarters alike.
+        enrolled) and ``key``; firm-quarters, pp, logit. ``cells`` weighs cluster-quarters alike; ``total``
+        also holds what the policy does to who stays (cell means against the province without policy).
     spillover : pandas.DataFrame
         By cluster and quarter: effect of other clusters' adoption, pp and logit.
     pseudo : pandas.DataFrame
@@ -164,6 +164,7 @@ def _att(world: World) -> pd.DataFrame:
     for kind in ("cohort", "event_time", "cohort_event_time", "size", "risk", "enrolled"):
         for key, part in frame.groupby(kind, sort=False):
             parts.append(_row(kind, str(key), part[values].mean(), len(part)))
+    parts += _total(world)
     columns = ["kind", "key", "n_obs", *values]
     return pd.DataFrame(parts, columns=columns).sort_values(["kind", "key"], kind="stable", ignore_index=True)
 
@@ -215,20 +216,44 @@ def drawn_rates(world: World, is_used: Bools) -> tuple[Floats, Floats]:
     return np.divide(k, n, out=np.full(n.shape, np.nan), where=n > 0).reshape(shape), n.reshape(shape)
 
 
-@functools.lru_cache(maxsize=4)
-def world_without_policy(size: str, seed: int) -> World:
-    """Return the same province, same random numbers, had nobody adopted: for total effects."""
-    nothing = settings.Scenario(
-        effect="none", anticipation_logit=0.0, spillover_logit=0.0, displacement_logit=0.0, has_sampling_shift=False
+def without_policy(world: World) -> World:
+    """Return the same province under the same random numbers, had nobody adopted."""
+    nothing = dataclasses.replace(
+        world.scenario,
+        effect="none",
+        anticipation_logit=0.0,
+        spillover_logit=0.0,
+        displacement_logit=0.0,
+        has_sampling_shift=False,
+        has_alliance_standard=False,
+        has_gaming=False,
     )
-    return build_world(read_dimensions(size), nothing, settings.Streams(seed=seed))
+    return build_world(world.dims, nothing, world.streams, keeps_hazard=False)
+
+
+def _total(world: World) -> list[dict[str, Any]]:
+    """Return the total effect: who stays and who leaves included, level against the province without policy."""
+    other = without_policy(world)
+    gap = 100 * (cell_mean(world, world.p1) - cell_mean(other, other.p1))
+    treated = world.plan.is_treated
+    rows = []
+    for key, cells in [("all", treated)] + [
+        (quarter_codes(np.array([g]))[0], treated & (world.plan.cohort == g)[:, None])
+        for g in np.unique(world.plan.cohort[world.plan.cohort < NEVER])
+    ]:
+        if cells.any():
+            mean = round(float(np.nanmean(gap[cells])), 6)
+            rows.append(
+                {"kind": "total", "key": key, "n_obs": int(cells.sum()), "att_pp": mean, "att_logit": float("nan")}
+            )
+    return rows
 
 
 def _params(world: World) -> dict[str, Any]:
     constants = {
         name.lower(): value
         for name, value in vars(settings).items()
-        if name.isupper() and isinstance(value, int | float | str | tuple)
+        if name.isupper() and name != "SEED" and isinstance(value, int | float | str | tuple)
     }
     return {
         "seed": world.streams.seed,

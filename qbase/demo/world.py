@@ -41,7 +41,7 @@ class World:
 
     Parameters
     ----------
-    geo, firms, plan, scenario, streams
+    dims, geo, firms, plan, scenario, streams
         What it was made from.
     is_alive : numpy.ndarray, shape (F, T)
         In business at the start of the quarter.
@@ -59,6 +59,7 @@ class World:
         In the county file that was lost.
     """
 
+    dims: Dimensions
     geo: Geography
     firms: Firms
     plan: Plan
@@ -81,7 +82,7 @@ class World:
     is_lost: Bools
 
 
-def build_world(dims: Dimensions, scenario: Scenario, streams: Streams) -> World:
+def build_world(dims: Dimensions, scenario: Scenario, streams: Streams, *, keeps_hazard: bool = True) -> World:
     """Build one province and let it run from 2016Q1 to 2025Q4.
 
     Parameters
@@ -92,6 +93,8 @@ def build_world(dims: Dimensions, scenario: Scenario, streams: Streams) -> World
         Switches.
     streams : Streams
         Random streams.
+    keeps_hazard : bool
+        False for the province without policy, where adoption drives no weak firm out.
 
     Returns
     -------
@@ -102,6 +105,7 @@ def build_world(dims: Dimensions, scenario: Scenario, streams: Streams) -> World
     firms = build_firms(geo, dims, scenario, streams)
     plan = build_plan(geo, dims, scenario, streams)
     state = _State(geo, firms, plan, scenario, streams, dims)
+    state.drives_out = keeps_hazard
     for t in range(N_QUARTERS):
         state.live(t)
     drawn = {name: np.concatenate(parts) for name, parts in state.drawn.items()}
@@ -109,7 +113,7 @@ def build_world(dims: Dimensions, scenario: Scenario, streams: Streams) -> World
         drawn["quarter"] == LOST_QUARTER
     )
     return World(
-        geo=geo, firms=firms, plan=plan, scenario=scenario, streams=streams, is_alive=state.is_alive,
+        dims=dims, geo=geo, firms=firms, plan=plan, scenario=scenario, streams=streams, is_alive=state.is_alive,
         exit=state.exit, exit_reason=state.exit_reason, p_none=state.p_none, p0=state.p0, p1=state.p1,
         pi=state.pi, risk=state.risk, is_lost=lost, **drawn,
     )  # fmt: skip
@@ -133,6 +137,7 @@ class _State:
         self.trend = base_logit(geo, plan, scenario, streams)
         self.lab_logit = geo.lab_logit[geo.labs][firms.cluster]
         self.batches = _batches(geo, dims, streams)
+        self.drives_out = True
         self.drawn: dict[str, list[Ints]] = {
             name: [] for name in ("firm", "quarter", "kind", "lab", "chance", "passed")
         }
@@ -237,7 +242,7 @@ class _State:
         """Close or move firms: weak ones more often, and more often under the policy."""
         rng = self.streams.rng("exit", t)
         weak = np.nan_to_num(self.p1[:, t], nan=1.0) < LOW_PASS
-        treated = self.plan.is_treated[self.firms.cluster, t]
+        treated = self.plan.is_treated[self.firms.cluster, t] & self.drives_out
         hazard = EXIT_HAZARD * np.where(weak, 2, 1) * np.where(treated, 1.5, 1)
         moving = MOVE_HAZARD * np.where(weak & treated, 2, 1)
         number = rng.random(len(self.firms))

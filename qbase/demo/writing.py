@@ -10,15 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from qbase.core.files import write_atomic
 
 ZIP_DATE = (2026, 1, 1, 0, 0, 0)
 DOC_DATE = "2026-01-01T00:00:00Z"
+LEAST = -(2**62)
 Cells = Sequence[Sequence[Any]]
 
 
@@ -72,7 +75,8 @@ def to_arrow(frame: pd.DataFrame) -> pa.Table:
         if column.dtype == bool or column.dtype.kind in "iuf":
             arrays[name] = pa.array(column.to_numpy(), from_pandas=True)
             continue
-        values = pa.array([v or None for v in column.tolist()], type=pa.string())
+        values = pa.array(column if column.dtype == "str" else column.tolist()).cast(pa.string())
+        values = pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
         arrays[name] = values.cast(pa.date32()) if name.endswith("_date") else values
     return pa.table(arrays)
 
@@ -86,18 +90,41 @@ def write_parquet(path: Path, table: pa.Table) -> Path:
     return path
 
 
-def content_hash(frame: pd.DataFrame) -> str:
-    """Return a hash of the content, the same whatever library wrote it.
+def content_hash(table: pa.Table) -> str:
+    """Return a hash of the content of a table, the same whatever library version wrote it.
 
-    Numbers count with six decimals, texts as they are, columns in alphabetical order.
+    Columns count in alphabetical order, numbers with six decimals, texts as UTF-8, a null as an empty text or as
+    the smallest integer.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Texts, numbers, truth values, dates.
+
+    Returns
+    -------
+    str
+        sha256.
     """
-    digest = hashlib.sha256()
-    for name in sorted(frame.columns):
-        column = frame[name]
+    digest = hashlib.sha256(str(table.num_rows).encode())
+    for name in sorted(table.column_names):
         digest.update(f"\x1e{name}\x1e".encode())
-        if column.dtype.kind == "f":
-            values = [f"{v:.6f}" if v == v else "" for v in column.tolist()]
-        else:
-            values = [str(v) for v in column.tolist()]
-        digest.update("\x1f".join(values).encode())
+        column = table[name].combine_chunks()
+        for part in column.chunks if isinstance(column, pa.ChunkedArray) else [column]:
+            digest.update(_logical_bytes(part))
     return digest.hexdigest()
+
+
+def _logical_bytes(column: pa.Array) -> bytes:
+    if pa.types.is_string(column.type):
+        filled = pa.array(pc.fill_null(column, ""))
+        lengths: bytes = pc.binary_length(filled).to_numpy(zero_copy_only=False).astype("<i4").tobytes()
+        return lengths + "".join(filled.to_pylist()).encode()
+    if pa.types.is_floating(column.type):
+        numbers = column.to_numpy(zero_copy_only=False)
+        scaled = np.where(np.isfinite(numbers), np.rint(np.nan_to_num(numbers) * 1e6), LEAST)
+        return scaled.astype("<i8").tobytes()
+    whole = column.cast(pa.int32()) if pa.types.is_date(column.type) else column
+    filled = pc.fill_null(whole.cast(pa.int64()), LEAST)
+    out: bytes = filled.to_numpy(zero_copy_only=False).astype("<i8").tobytes()
+    return out
