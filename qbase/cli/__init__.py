@@ -1,1 +1,1 @@
-"""."""
+"""Storey 10: words in, exit code out. Nothing heavy is imported before a command needs it."""

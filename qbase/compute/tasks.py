@@ -9,7 +9,9 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import multiprocessing
+import os
 import pickle
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -109,7 +111,11 @@ def _spread(function: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterat
 
     def give(slot: int) -> None:
         for index, task in waiting:
-            future = slots[slot].submit(_call_whole, function, index, task)
+            try:
+                future = slots[slot].submit(_call_whole, function, index, task)
+            except BrokenProcessPool:
+                slots[slot] = _new_slot()
+                future = slots[slot].submit(_call_whole, function, index, task)
             at_work[future] = (slot, index, task, time.monotonic())
             return
 
@@ -121,9 +127,6 @@ def _spread(function: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterat
             for future in ended:
                 slot, index, task, begun = at_work.pop(future)
                 outcome = _read(future, index, task, time.monotonic() - begun)
-                if isinstance(future.exception(), BrokenProcessPool):
-                    slots[slot].shutdown(wait=False)
-                    slots[slot] = _new_slot()
                 give(slot)
                 yield outcome
     finally:
@@ -132,7 +135,20 @@ def _spread(function: Callable[[T], R], tasks: Sequence[T], jobs: int) -> Iterat
 
 
 def _new_slot() -> ProcessPoolExecutor:
-    return ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that started it was killed, so that no orphan goes on."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _read(future: Future[Outcome[T, R]], index: int, task: T, seconds: float) -> Outcome[T, R]:
@@ -157,6 +173,9 @@ def _call(function: Callable[[T], R], index: int, task: T) -> Outcome[T, R]:
     begun = time.monotonic()
     try:
         value = function(task)
+    except SystemExit as error:
+        ended = RuntimeError(f"the task called sys.exit({error.code!r})")
+        return Outcome(index=index, task=task, error=ended, trace=_trace(error), seconds=time.monotonic() - begun)
     except Exception as error:
         return Outcome(index=index, task=task, error=error, trace=_trace(error), seconds=time.monotonic() - begun)
     return Outcome(index=index, task=task, value=value, seconds=time.monotonic() - begun)

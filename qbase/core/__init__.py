@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qbase.core.panel import Panel
     from qbase.core.policy import Plan, Policy, PolicyDate, Spell
     from qbase.core.records import record
-    from qbase.core.result import Criterion, Result, Scorecard
+    from qbase.core.result import Criterion, Result, Scorecard, add_checks
     from qbase.core.text import Text
     from qbase.core.values import CheckResult, Estimate, Indicator, Limits, ReportSpec, RunRecord, Source
 
@@ -26,7 +26,7 @@ __getattr__ = lazy_names(
         "panel": ("Panel",),
         "policy": ("Plan", "Policy", "PolicyDate", "Spell"),
         "records": ("record",),
-        "result": ("Criterion", "Result", "Scorecard"),
+        "result": ("Criterion", "Result", "Scorecard", "add_checks"),
         "text": ("Text",),
         "values": ("CheckResult", "Estimate", "Indicator", "Limits", "ReportSpec", "RunRecord", "Source"),
     },
@@ -36,5 +36,5 @@ __all__ = [
     "MIME", "CheckResult", "Column", "Conclusion", "Criterion", "DataError", "Estimate", "Figure", "Indicator",
     "Limits", "Panel", "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance",
     "QbaseError", "ReportSpec", "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell",
-    "Table", "Text", "Tile", "Tiles", "UsageError", "conclude", "record",
+    "Table", "Text", "Tile", "Tiles", "UsageError", "add_checks", "conclude", "record",
 ]  # fmt: skip

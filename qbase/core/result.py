@@ -135,6 +135,23 @@ class Result:
         return "\n".join(lines)
 
 
+def add_checks(result: Result, *checks: CheckResult) -> Result:
+    """Return the result with further checks, such as how many rows the panel could place.
+
+    Parameters
+    ----------
+    result : Result
+        Left unchanged.
+    *checks : CheckResult
+        Appended in order.
+
+    Returns
+    -------
+    Result
+    """
+    return dataclasses.replace(result, checks=(*result.checks, *checks))
+
+
 Verdict = Literal["met", "not_met", "cannot_tell"]
 
 

@@ -6,8 +6,10 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
+from qbase.core import periods
 from qbase.core.display import Prose
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
 from qbase.core.result import Criterion, Result, Scorecard
@@ -28,6 +30,7 @@ VERBS: dict[tuple[str, bool], Text] = {
     ("up", False): Text("可能提高，估计为", "probably rose, by an estimated"),
     ("down", False): Text("可能降低，估计为", "probably fell, by an estimated"),
 }
+_PERIOD = re.compile(r"\d{4}(Q[1-4])?")
 CANNOT_TELL = Text("尚无法判断", "cannot be told yet")
 
 
@@ -104,8 +107,13 @@ def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Tex
 
 
 def _when(estimate: Estimate) -> Text:
-    period = estimate.key.get("period")
-    return Text(f"{period} ", f" in {period}") if period is not None else Text("", "")
+    code = estimate.key.get("period")
+    if code is None:
+        return Text("", "")
+    if not _PERIOD.fullmatch(str(code)):
+        return Text(f"{code} ", f" in {code}")
+    named = periods.label(periods.parse_period(str(code), "Q" if "Q" in str(code) else "A"))
+    return Text(named.zh, f" in {named.en}")
 
 
 def _n(estimate: Estimate, unit: Text) -> Text:
@@ -114,6 +122,12 @@ def _n(estimate: Estimate, unit: Text) -> Text:
     return Text(
         f"；n = {count(estimate.n_obs)} {unit.zh}".rstrip(), f"; n = {count(estimate.n_obs)} {unit.en}".rstrip()
     )
+
+
+def label_of(result: Result, estimate: Estimate) -> Text:
+    """Return the words for an estimate: of its event time (``event[1]``) where it has one, else of its term."""
+    at_time = f"{estimate.term}[{estimate.key.get('event_time')}]"
+    return result.labels.get(at_time, result.labels.get(estimate.term, Text("", "")))
 
 
 def _unit_of_n(result: Result) -> Text:
@@ -131,7 +145,7 @@ def _say_level(result: Result, estimate: Estimate) -> Text:
 
 def _say_need(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, 0)
-    return Text("{subject}：需要 {value}（{label}）。", "{subject}: {value} are needed ({label}).").format(
+    return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
         subject=result.subject, value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
 
@@ -140,7 +154,7 @@ def _say_difference(result: Result, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_for(result.unit, estimate.std_error)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=result.labels.get(estimate.term, Text("", "")), subject=result.subject, outcome=result.outcome.name
+        label=label_of(result, estimate), subject=result.subject, outcome=result.outcome.name
     )
     tail = _n(estimate, Text("", ""))
     if direction == "cannot_tell":

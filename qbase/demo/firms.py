@@ -22,7 +22,7 @@ from qbase.demo.scenario import (
 
 NEVER = 10_000
 RISK_CUTS = (-1.2, -0.2, 0.6)
-RISK_NOISE = 0.7
+RISK_NOISE = 1.35
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,4 +136,5 @@ def _risk_classes(strength: Floats, fixed: Floats, streams: Streams) -> Ints:
     yearly = rng.normal(0, 1, (len(strength), N_YEARS))
     noise = RISK_NOISE * (np.sqrt(0.7) * fixed[:, None] + np.sqrt(0.3) * yearly)
     score = np.round(noise - strength[:, None], 6)
-    return np.digitize(score, RISK_CUTS).astype(np.int64)
+    classes: Ints = np.digitize(score, RISK_CUTS)
+    return classes

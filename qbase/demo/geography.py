@@ -14,9 +14,10 @@ import pandas as pd
 
 from qbase.demo.scenario import ALPHA_MEAN, ALPHA_SD, LAB_SD, Dimensions, Streams
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+# Named by what they hold; numpy's own element types cannot follow mixed arithmetic.
+Ints = npt.NDArray[Any]
+Floats = npt.NDArray[Any]
+Bools = npt.NDArray[Any]
 
 PROVINCE_ZH, PROVINCE_EN = "云泽省", "Yunze"
 COUNTIES = (
@@ -50,7 +51,7 @@ class Geography:
     Parameters
     ----------
     towns : pandas.DataFrame
-        Contract ``towns``, in the order positions refer to; the last row is a town merged into its neighbour at the end of 2019.
+        Contract ``towns``, in the order positions refer to; the last town was merged away at the end of 2019.
     town_names_en : tuple of str
         English names of the towns.
     town_of, county_of, industry_of : numpy.ndarray, shape (C,)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from qbase.demo.firms import Firms
-from qbase.demo.geography import Floats, Geography, Ints, read_industries
+from qbase.demo.geography import Bools, Floats, Geography, Ints, read_industries
 from qbase.demo.policy import Plan, alliance_start, size_factor
 from qbase.demo.scenario import (
     ALLIANCE_LOGIT,
@@ -43,10 +43,11 @@ def base_logit(geo: Geography, plan: Plan, scenario: Scenario, streams: Streams)
     return np.round(geo.alpha[:, None] + (trend + season)[None, :] + plan.drift, 6)
 
 
-def is_changed(geo: Geography, firms: Firms) -> np.ndarray:  # type: ignore[type-arg]
+def is_changed(geo: Geography, firms: Firms) -> Bools:
     """Return which firms make a product whose standard was tightened in 2021Q1, shape (F,)."""
     changed = np.array([bool(i["is_changed"]) for i in read_industries()])
-    return changed[geo.industry_of[firms.cluster]] & (firms.product == 0)
+    made: Bools = changed[geo.industry_of[firms.cluster]] & (firms.product == 0)
+    return made
 
 
 def chances_of(
@@ -93,4 +94,5 @@ def item_growth(p: Floats, t: int, scenario: Scenario) -> Floats:
 def lowest_labs(geo: Geography) -> Ints:
     """Return the most lenient of each cluster's laboratories, shape (C,)."""
     best = np.argmax(geo.lab_logit[geo.labs], axis=1)
-    return geo.labs[np.arange(geo.n_clusters), best]
+    labs: Ints = geo.labs[np.arange(geo.n_clusters), best]
+    return labs

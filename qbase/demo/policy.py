@@ -147,7 +147,8 @@ def _spill(geo: Geography, treated: Bools, scenario: Scenario) -> Floats:
     share = (twin @ treated.astype(float)) / np.maximum(twin.sum(1), 1)[:, None]
     beside = (geo.is_neighbour @ treated.astype(float)) > 0
     pushed = np.where(beside & ~treated, scenario.displacement_logit, 0.0)
-    return np.round(scenario.spillover_logit * share + pushed, 6)
+    spill: Floats = np.round(scenario.spillover_logit * share + pushed, 6)
+    return spill
 
 
 def size_factor(firms: Firms, scenario: Scenario) -> Floats:

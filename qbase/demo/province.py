@@ -12,6 +12,17 @@ import pandas as pd
 from qbase.core.errors import UsageError
 from qbase.core.values import freeze
 from qbase.demo.scenario import SEED, Scenario, Size, Streams, read_dimensions
+from qbase.demo.tables_cluster import (
+    build_designations,
+    build_organisations,
+    build_platform_services,
+    build_platforms,
+    build_programme,
+    build_projects,
+    build_standards,
+    build_supply_chain,
+    build_surveys,
+)
 from qbase.demo.tables_core import (
     INSPECTION_COLUMNS,
     build_clusters,
@@ -22,8 +33,25 @@ from qbase.demo.tables_core import (
     first_inspections,
     print_names,
     rechecks,
+    texts,
 )
+from qbase.demo.tables_events import (
+    build_brand_licences,
+    build_brands,
+    build_credit_events,
+    build_credit_grades,
+    build_firm_events,
+)
+from qbase.demo.tables_firms import (
+    build_certifications,
+    build_firm_checks,
+    build_firm_products,
+    build_firm_year,
+    build_firm_years,
+)
+from qbase.demo.tables_market import build_macro, build_market, build_strategies, build_targets, build_town_year
 from qbase.demo.tables_policy import build_instruments, build_policies, build_spells
+from qbase.demo.tables_samples import build_followup, build_frame, build_items, build_notices
 from qbase.demo.world import World, build_world
 
 if TYPE_CHECKING:
@@ -104,19 +132,55 @@ def build_province(size: Size = "small", seed: int = SEED, *, scenario: Scenario
 
 
 def build_tables(world: World) -> dict[str, pd.DataFrame]:
-    """Build every clean table of one province."""
+    """Build every clean table of one province, in the order they should be loaded."""
     firms = build_firms_table(world)
     names = build_firm_names(world, firms)
     first = first_inspections(world)
     full = build_inspections(world, first, rechecks(world, first), firms)
     full["firm_name"] = print_names(full, names, firm_ids(world))
-    return {
+    platforms = build_platforms(world)
+    tables = {
         "towns": world.geo.towns,
         "clusters": build_clusters(world),
         "firms": firms,
         "firm_names": names,
+        "firm_events": build_firm_events(world, names, texts(world.geo.towns["town_code"])),
         "inspections": full[INSPECTION_COLUMNS].copy(),
+        "items": build_items(world, full),
+        "frame": build_frame(world),
+        "followup": build_followup(world, full),
+        "notices": build_notices(world, full),
         "policies": build_policies(world),
         "spells": build_spells(world),
+        "targets": build_targets(world),
         "instruments": build_instruments(world),
+        "programme": build_programme(world),
+        "platforms": platforms,
+        "platform_services": build_platform_services(world, platforms),
+        "organisations": build_organisations(world),
+        "projects": build_projects(world),
+        "standards": build_standards(world),
+        "designations": build_designations(world),
+        "surveys": build_surveys(world),
+        "supply_chain": build_supply_chain(world),
+        "strategies": build_strategies(world),
+        "macro": build_macro(world),
+    }
+    return tables | _yearly_tables(world, firms)
+
+
+def _yearly_tables(world: World, firms: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    years = build_firm_years(world)
+    firm_year = build_firm_year(world, years)
+    return {
+        "firm_year": firm_year,
+        "firm_checks": build_firm_checks(world, years),
+        "firm_products": build_firm_products(world),
+        "certifications": build_certifications(world),
+        "credit_grades": build_credit_grades(world, years),
+        "credit_events": build_credit_events(world, years),
+        "brands": build_brands(world),
+        "brand_licences": build_brand_licences(world),
+        "market": build_market(world, firm_year, firms),
+        "town_year": build_town_year(world, firm_year, firms),
     }

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.demo.firms import NEVER
-from qbase.demo.geography import Ints, read_industries
+from qbase.demo.geography import Bools, Ints, read_industries
 from qbase.demo.naming import build_codes, build_names
 from qbase.demo.sampling import MILLION
 from qbase.demo.scenario import (
@@ -36,7 +36,7 @@ QUARTER_STARTS = np.array(
 )
 RECHECKED_SHARE, RECHECK_GAIN, RECHECK_MAX = 0.95, 0.25, 0.98
 
-Texts = npt.NDArray[np.object_]
+Texts = npt.NDArray[Any]
 
 
 def texts(values: Any) -> Texts:
@@ -44,7 +44,7 @@ def texts(values: Any) -> Texts:
     return np.asarray(values, dtype=object)
 
 
-def iso(days: npt.NDArray[np.datetime64]) -> Texts:
+def iso(days: npt.NDArray[Any]) -> Texts:
     """Return dates as ISO texts."""
     return texts(np.datetime_as_string(days, unit="D"))
 
@@ -56,13 +56,18 @@ def quarter_codes(t: Ints) -> Texts:
 
 
 def cluster_ids(world: World) -> Texts:
-    """Return ids of the clusters, ``K001`` …"""
+    """Return ids of the clusters, ``K001`` and so on."""
     return texts([f"K{k + 1:03d}" for k in range(world.geo.n_clusters)])
 
 
 def firm_ids(world: World) -> Texts:
-    """Return ids of the firms, ``F00001`` …"""
+    """Return ids of the firms, ``F00001`` and so on."""
     return texts([f"F{k + 1:05d}" for k in range(len(world.firms))])
+
+
+def lived_firms(world: World) -> Bools:
+    """Return which firms were ever in business; heirs of a merger that never came about were not."""
+    return np.asarray(world.is_alive.any(1))
 
 
 def document_dates(start: Ints) -> Texts:
@@ -97,7 +102,7 @@ def build_firms_table(world: World) -> pd.DataFrame:
     """Build table firms: the latest name, size, place and fate of every firm ever alive."""
     geo, firms = world.geo, world.firms
     rng = world.streams.rng("firms.table")
-    lived = world.is_alive.any(1)
+    lived = lived_firms(world)
     n, ids = len(firms), firm_ids(world)
     heirs = np.flatnonzero(firms.predecessor >= 0)
     successor = texts([""] * n)
@@ -131,7 +136,7 @@ def build_firms_table(world: World) -> pd.DataFrame:
             "successor_id": successor,
         }
     )
-    return table[lived].reset_index(drop=True)
+    return table.loc[lived].reset_index(drop=True)
 
 
 def build_firm_names(world: World, firms: pd.DataFrame) -> pd.DataFrame:
@@ -140,7 +145,7 @@ def build_firm_names(world: World, firms: pd.DataFrame) -> pd.DataFrame:
     A change of name keeps the code; a merger does not, it makes a new firm.
     """
     rng = world.streams.rng("renames.when")
-    lived = world.is_alive.any(1)
+    lived = lived_firms(world)
     older = build_names(world.geo, world.firms.cluster, world.firms.size, world.streams, stream="renames")
     born, gone = world.firms.entry, np.minimum(world.exit, N_QUARTERS)
     when = born + np.maximum(4, rng.geometric(RENAME_HAZARD / 4, len(born)))
@@ -216,7 +221,8 @@ def _levels(world: World, cluster: Ints, product: Ints) -> Ints:
     rng = world.streams.rng("levels")
     n = len(read_industries())
     grid = np.digitize(rng.random((n, 2, N_YEARS)), (0.05, 0.30, 0.60))
-    return grid[world.geo.industry_of[cluster], product, world.quarter // 4]
+    levels: Ints = grid[world.geo.industry_of[cluster], product, world.quarter // 4]
+    return levels
 
 
 def rechecks(world: World, first: pd.DataFrame) -> pd.DataFrame:
@@ -254,7 +260,7 @@ def build_inspections(world: World, first: pd.DataFrame, again: pd.DataFrame, fi
     parent = np.where(is_recheck, texts(number)[both["_row"]], "")
     table = both.assign(
         sample_no=texts(number),
-        notice_no=texts("云市监抽" + codes + "-" + letter),
+        notice_no=_notices(both, world.scenario.has_late_failures) + "-" + letter,
         level=texts(LEVELS)[level],
         sample_date=iso(both["_day"].to_numpy().astype("datetime64[D]")),
         uscc=texts(own["uscc"]),
@@ -267,6 +273,13 @@ def build_inspections(world: World, first: pd.DataFrame, again: pd.DataFrame, fi
         parent_no=texts(parent),
     )
     return table[~table["_is_lost"]].reset_index(drop=True)
+
+
+def _notices(rows: pd.DataFrame, is_late: bool) -> Texts:
+    """Return the stem of each batch's notice; where failures mature late theirs is the next quarter's."""
+    quarter = rows["_quarter"].to_numpy() + ((rows["result"] == "fail").to_numpy() if is_late else 0)
+    stems = texts([f"云市监抽{quarter_code(k)}" for k in range(N_QUARTERS + 1)])
+    return texts(stems[quarter])
 
 
 def _standards(world: World, code: Ints, quarter: Ints, cluster: Ints) -> Texts:

@@ -133,7 +133,7 @@ class _State:
         self.trend = base_logit(geo, plan, scenario, streams)
         self.lab_logit = geo.lab_logit[geo.labs][firms.cluster]
         self.batches = _batches(geo, dims, streams)
-        self.drawn: dict[str, list[np.ndarray]] = {  # type: ignore[type-arg]
+        self.drawn: dict[str, list[Ints]] = {
             name: [] for name in ("firm", "quarter", "kind", "lab", "chance", "passed")
         }
         self.year_passes = np.zeros(len(firms), dtype=np.int64)
@@ -154,9 +154,10 @@ class _State:
             self._leave(t, alive)
 
     def _is_born(self, t: int) -> Bools:
-        """A successor exists only if its predecessor lived until the merger."""
+        """Tell which firms may exist: a successor only if its predecessor lived until the merger."""
         heir = self.firms.predecessor
-        return (heir < 0) | (self.exit_reason[np.maximum(heir, 0)] == 2)
+        born: Bools = (heir < 0) | (self.exit_reason[np.maximum(heir, 0)] == 2)
+        return born
 
     def _succeed(self, t: int) -> None:
         heirs = np.flatnonzero((self.firms.predecessor >= 0) & (self.firms.entry == t))

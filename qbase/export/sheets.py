@@ -52,7 +52,7 @@ def write_xlsx(sheets: Mapping[str, pd.DataFrame], path: pathlib.Path | None = N
     Raises
     ------
     DataError
-        A frame or a text is larger than a sheet can hold (QB180), or a sheet name is not allowed (QB181).
+        A frame or a text is larger than a sheet can hold (QB190), or a sheet name is not allowed (QB191).
     """
     checked = {name: _plain_rows(name, frame) for name, frame in sheets.items()}
     book = openpyxl.Workbook(write_only=True)
@@ -113,7 +113,7 @@ def _text(value: str) -> str:
     text = _ILLEGAL.sub("\ufffd", value)
     if len(text) > MAX_TEXT:
         raise DataError(
-            "QB180",
+            "QB190",
             found=f"{len(text):,} > {MAX_TEXT:,}",
             expected=f"<= {MAX_TEXT:,}",
             fix="CSV",
@@ -125,14 +125,14 @@ def _check_sheet(name: str, frame: pd.DataFrame) -> None:
     rows, columns = frame.shape[0] + 1, frame.shape[1]
     if rows > MAX_ROWS or columns > MAX_COLUMNS:
         raise DataError(
-            "QB180",
+            "QB190",
             found=f"{rows:,} x {columns:,}",
             expected=f"<= {MAX_ROWS:,} x {MAX_COLUMNS:,}",
             fix="CSV",
         )
     if not name or len(name) > MAX_NAME or _BAD_NAME.search(name) or name.startswith("'") or name.endswith("'"):
         raise DataError(
-            "QB181",
+            "QB191",
             name=name,
             found=repr(name),
             expected=f"1-{MAX_NAME}, no [ ] : * ? / \\ '",

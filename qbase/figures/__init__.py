@@ -1,1 +1,40 @@
-"""."""
+"""Storey 7: results and scorecards as figures and tables, in both languages and two widths. Computes nothing.
+
+Names are loaded when first used; matplotlib is imported by the first drawing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from qbase.figures.events import plot_event_study
+    from qbase.figures.forest import plot_estimates
+    from qbase.figures.tables import tabulate_accounting, tabulate_checks, tabulate_estimates, tabulate_scorecard
+    from qbase.figures.theme import house_rc, use_theme
+    from qbase.figures.tiles import tiles_of
+    from qbase.figures.trend import plot_trend
+
+_HOME = {
+    "events": ("plot_event_study",),
+    "forest": ("plot_estimates",),
+    "tables": ("tabulate_accounting", "tabulate_checks", "tabulate_estimates", "tabulate_scorecard"),
+    "theme": ("house_rc", "use_theme"),
+    "tiles": ("tiles_of",),
+    "trend": ("plot_trend",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+__all__ = [
+    "house_rc", "plot_estimates", "plot_event_study", "plot_trend", "tabulate_accounting", "tabulate_checks",
+    "tabulate_estimates", "tabulate_scorecard", "tiles_of", "use_theme",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"qbase.figures.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value

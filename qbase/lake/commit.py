@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Mapping
 
 from qbase.lake.deliveries import Delivery, Snapshot
-from qbase.lake.delta import Rows, append, check_name, undo_orphans
+from qbase.lake.delta import Rows, append, check_name, joint_schema, open_clean
 from qbase.lake.faults import fault
 from qbase.lake.ledger import add_delivery, find_loaded, read_snapshot
 from qbase.lake.locks import hold_lock
@@ -50,11 +50,19 @@ def commit_delivery(lake: pathlib.Path, book: Ledger, delivery: Delivery, tables
         latest, loaded = _look(book, delivery)
         if loaded is not None:
             return loaded
-        for table in sorted(tables):
-            undo_orphans(lake, table, latest.versions.get(table))
+        opened = {table: open_clean(lake, table, latest.versions.get(table)) for table in sorted(tables)}
+        schemas = {table: joint_schema(table, opened[table], tables[table].schema) for table in opened}
         written: dict[str, tuple[int, int]] = {}
-        for table in sorted(tables):
-            written[table] = append(lake, table, tables[table], delivery=delivery.sha256, number=latest.number + 1)
+        for table, there in opened.items():
+            written[table] = append(
+                lake,
+                table,
+                there,
+                tables[table],
+                schemas[table],
+                delivery=delivery.sha256,
+                number=latest.number + 1,
+            )
             fault("table_written")
         fault("tables_written")
         versions = {table: version for table, (version, _) in written.items()}

@@ -5,6 +5,7 @@ Logs are never cleaned and files never vacuumed, because an old snapshot must st
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 import re
 import urllib.parse
@@ -46,8 +47,8 @@ def check_name(table: str) -> None:
         )
 
 
-def undo_orphans(lake: pathlib.Path, table: str, version: int | None) -> None:
-    """Take back commits that no snapshot knows: what a killed load left behind.
+def open_clean(lake: pathlib.Path, table: str, version: int | None) -> DeltaTable | None:
+    """Open a table for writing, after taking back commits that no snapshot knows: what a killed load left behind.
 
     Parameters
     ----------
@@ -58,10 +59,17 @@ def undo_orphans(lake: pathlib.Path, table: str, version: int | None) -> None:
     version : int or None
         Version of the latest snapshot; None when no snapshot has the table.
 
+    Returns
+    -------
+    deltalake.DeltaTable or None
+        At the content of that version; None for a new table.
+
     Raises
     ------
     SetupError
         The table is older than its snapshot, or gone (QB223).
+    DataError
+        The table has features that are refused (QB222).
     """
     folder = lake / table
     if version is None:
@@ -69,18 +77,66 @@ def undo_orphans(lake: pathlib.Path, table: str, version: int | None) -> None:
             (lake / ORPHANS).mkdir(exist_ok=True)
             folder.rename(lake / ORPHANS / f"{table}-{uuid.uuid4().hex}")
             fault("orphans_undone")
-        return
-    found = _open(lake, table).version()
-    if found < version:
-        raise _missing(table, f"version {found}", version)
-    if found > version:
-        DeltaTable(_uri(lake, table)).restore(
-            version, commit_properties=CommitProperties(custom_metadata={"qbase": "undone"})
-        )
+        return None
+    opened = _open(lake, table)
+    if opened.version() < version:
+        raise missing_error(table, f"version {opened.version()}", version)
+    if opened.version() > version:
+        with _telling(table):
+            opened.restore(version, commit_properties=CommitProperties(custom_metadata={"qbase": "undone"}))
         fault("orphans_undone")
+        return _open(lake, table)
+    return opened
 
 
-def append(lake: pathlib.Path, table: str, rows: Rows, *, delivery: str, number: int) -> tuple[int, int]:
+def joint_schema(table: str, opened: DeltaTable | None, given: pa.Schema) -> pa.Schema:
+    """Return the columns a table will have: the known ones, then new ones.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table.
+    opened : deltalake.DeltaTable or None
+        The table; None when it is new.
+    given : pyarrow.Schema
+        Columns that come; one that is all null takes the type it has in the table.
+
+    Returns
+    -------
+    pyarrow.Schema
+        In the types of the house, every column nullable.
+
+    Raises
+    ------
+    DataError
+        A column changed its type (QB221).
+    """
+    fields = {} if opened is None else {f.name: f.type for f in table_schema(opened)}
+    for field in given:
+        kind = house_type(field.type)
+        old = fields.setdefault(field.name, kind)
+        if old != kind and not pa.types.is_null(field.type):
+            raise DataError(
+                "QB221",
+                table=table,
+                column=field.name,
+                found=f"{field.name}: {kind}",
+                expected=f"{field.name}: {old}",
+                fix="map the column to its old type in the recipe, or load it under another name",
+            )
+    return pa.schema([pa.field(name, kind) for name, kind in fields.items()])
+
+
+def append(
+    lake: pathlib.Path,
+    table: str,
+    opened: DeltaTable | None,
+    rows: Rows,
+    schema: pa.Schema,
+    *,
+    delivery: str,
+    number: int,
+) -> tuple[int, int]:
     """Append rows in one commit that carries the delivery as application transaction id.
 
     Parameters
@@ -88,9 +144,13 @@ def append(lake: pathlib.Path, table: str, rows: Rows, *, delivery: str, number:
     lake : pathlib.Path
         Folder of the tables.
     table : str
-        Name of the table; created when it is new.
+        Name of the table.
+    opened : deltalake.DeltaTable or None
+        From `open_clean`; None creates the table.
     rows : pyarrow.Table or pyarrow.RecordBatchReader
-        Known columns of the same type; further columns are added to the table.
+        What to append.
+    schema : pyarrow.Schema
+        From `joint_schema`.
     delivery : str
         sha256 of the delivery.
     number : int
@@ -103,20 +163,15 @@ def append(lake: pathlib.Path, table: str, rows: Rows, *, delivery: str, number:
 
     Raises
     ------
-    DataError
-        A column changed its type (QB221), or the table has features that are refused (QB222).
     SetupError
         The disk is full or cannot be written (QB207).
     """
-    uri = _uri(lake, table)
-    known = table_schema(_open(lake, table)) if DeltaTable.is_deltatable(uri) else None
-    schema = _joint_schema(table, known, rows.schema)
-    if known is not None and isinstance(rows, pa.Table) and rows.num_rows == 0 and schema.equals(known):
-        return DeltaTable(uri).version(), 0
+    if opened is not None and isinstance(rows, pa.Table) and rows.num_rows == 0:
+        return opened.version(), 0
     counter = _Counter(rows, schema)
-    try:
+    with _telling(table):
         write_deltalake(
-            uri,
+            opened if opened is not None else _uri(lake, table),
             pa.RecordBatchReader.from_batches(schema, iter(counter)),
             mode="append",
             schema_mode="merge",
@@ -126,9 +181,16 @@ def append(lake: pathlib.Path, table: str, rows: Rows, *, delivery: str, number:
             ),
             post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
         )
+    written = opened if opened is not None else _open(lake, table)
+    return written.version(), counter.rows
+
+
+@contextlib.contextmanager
+def _telling(table: str) -> Iterator[None]:
+    try:
+        yield
     except (DeltaError, OSError) as error:
         raise unwritable_error(table, str(error)) from error
-    return DeltaTable(uri).version(), counter.rows
 
 
 def read_version(lake: pathlib.Path, table: str, version: int) -> tuple[list[pathlib.Path], pa.Schema]:
@@ -190,24 +252,6 @@ class _Counter:
             )
 
 
-def _joint_schema(table: str, known: pa.Schema | None, given: pa.Schema) -> pa.Schema:
-    """Return known columns, then new ones; a column that is all null takes the type it has in the table."""
-    fields = {} if known is None else {f.name: f.type for f in known}
-    for field in given:
-        kind = house_type(field.type)
-        old = fields.setdefault(field.name, kind)
-        if old != kind and not pa.types.is_null(field.type):
-            raise DataError(
-                "QB221",
-                table=table,
-                column=field.name,
-                found=f"{field.name}: {kind}",
-                expected=f"{field.name}: {old}",
-                fix="map the column to its old type in the recipe, or load it under another name",
-            )
-    return pa.schema([pa.field(name, kind) for name, kind in fields.items()])
-
-
 def _uri(lake: pathlib.Path, table: str) -> str:
     return (lake / table).as_uri()
 
@@ -216,9 +260,9 @@ def _open(lake: pathlib.Path, table: str, version: int | None = None) -> DeltaTa
     try:
         opened = DeltaTable(_uri(lake, table), version=version)
     except TableNotFoundError as error:
-        raise _missing(table, "no table", version) from error
+        raise missing_error(table, "no table", version) from error
     except (DeltaError, OSError) as error:
-        raise _missing(table, str(error).splitlines()[0], version) from error
+        raise missing_error(table, str(error).splitlines()[0], version) from error
     protocol = opened.protocol()
     features = {*(protocol.reader_features or ()), *(protocol.writer_features or ())} & _REFUSED
     settings = opened.metadata().configuration
@@ -239,7 +283,8 @@ def _open(lake: pathlib.Path, table: str, version: int | None = None) -> DeltaTa
     return opened
 
 
-def _missing(table: str, found: str, version: int | None) -> SetupError:
+def missing_error(table: str, found: str, version: int | None) -> SetupError:
+    """Return the error for a version that the ledger names and the lake does not hold."""
     return SetupError(
         "QB223",
         table=table,

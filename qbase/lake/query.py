@@ -8,8 +8,8 @@ statement is walked and every part of it must be a reading one.
 from __future__ import annotations
 
 import contextlib
-import json
 import pathlib
+import re
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,10 +21,13 @@ import pyarrow as pa
 
 from qbase.core.errors import DataError, UsageError
 from qbase.lake.deliveries import Snapshot
-from qbase.lake.delta import read_version
+from qbase.lake.delta import missing_error, read_version
+from qbase.lake.locks import unwritable_error
 
 Params = Sequence[Any] | Mapping[str, Any]
 
+# In the JSON of a parsed statement a quote inside a text is escaped, so no text of a query can look like a node.
+_NODE = re.compile(r'"type"\s*:\s*"(\w+_NODE)"')
 _READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "allow_community_extensions": "false",
@@ -61,21 +64,31 @@ def query_arrow(lake: pathlib.Path, snapshot: Snapshot, sql: str, params: Params
 
 @contextlib.contextmanager
 def _asking(lake: pathlib.Path, snapshot: Snapshot, sql: str, params: Params) -> Iterator[duckdb.DuckDBPyRelation]:
-    with tempfile.TemporaryDirectory(prefix="qbase-") as spill, duckdb.connect(config=_CONFIG) as connection:
-        _check_reading(connection, sql)
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET temp_directory = ?", [spill])
-        connection.execute("SET allowed_directories = ?", [[f"{lake}/"]])
-        connection.execute("SET enable_external_access = false")
-        connection.execute("SET lock_configuration = true")
-        text = sql.lower()
-        named = [t for t in sorted(snapshot.versions) if t in text]
-        for table in named or sorted(snapshot.versions):
-            _add_view(connection, lake, table, snapshot.versions[table])
-        try:
+    try:
+        with tempfile.TemporaryDirectory(prefix="qbase-") as spill, duckdb.connect(config=_CONFIG) as connection:
+            _check_reading(connection, sql)
+            _lock_in(connection, lake, spill)
+            for table in _named(sql, snapshot):
+                _add_view(connection, lake, table, snapshot.versions[table])
             yield connection.sql(sql, params=params or None)
-        except duckdb.Error as error:
-            raise _told(error, snapshot) from error
+    except (duckdb.Error, UnicodeError) as error:
+        raise _told(error, snapshot) from error
+    except OSError as error:
+        raise unwritable_error("temporary folder", str(error)) from error
+
+
+def _lock_in(connection: duckdb.DuckDBPyConnection, lake: pathlib.Path, spill: str) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET temp_directory = ?", [spill])
+    connection.execute("SET allowed_directories = ?", [[f"{lake}/"]])
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _named(sql: str, snapshot: Snapshot) -> list[str]:
+    """Return the tables whose name stands in a query, or all when none does: opening files costs time."""
+    text = sql.lower()
+    return [t for t in sorted(snapshot.versions) if t in text] or sorted(snapshot.versions)
 
 
 def _add_view(connection: duckdb.DuckDBPyConnection, lake: pathlib.Path, table: str, version: int) -> None:
@@ -85,45 +98,32 @@ def _add_view(connection: duckdb.DuckDBPyConnection, lake: pathlib.Path, table: 
         return
     names = ", ".join('"' + name.replace('"', '""') + '"' for name in schema.names)
     paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
-    connection.execute(
-        f'CREATE VIEW "{table}" AS SELECT {names} '  # noqa: S608  (names and paths of our own tables)
-        f"FROM read_parquet([{paths}], union_by_name = true)"
-    )
+    try:
+        connection.execute(
+            f'CREATE VIEW "{table}" AS SELECT {names} '  # noqa: S608  (names and paths of our own tables)
+            f"FROM read_parquet([{paths}], union_by_name = true)"
+        )
+    except duckdb.Error as error:
+        raise missing_error(table, _first_line(str(error)), version) from error
 
 
 def _check_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse anything but one statement all of whose parts read; a text that is no Unicode fails on the way."""
+    sql.encode()
+    count = len(connection.extract_statements(sql))
     row = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [sql]).fetchone()
-    parsed = json.loads(row[0]) if row else {}
-    if parsed.get("error_type") == "parser":
-        raise DataError(
-            "QB230",
-            found=_first_line(str(parsed.get("error_message"))),
-            expected="one SELECT in the SQL of DuckDB",
-            fix="correct the query",
-        )
-    statements = parsed.get("statements", [])
-    wrong = sorted(_nodes(statements) - _READING)
-    if len(statements) != 1 or wrong:
+    parsed = str(row[0]) if row else ""
+    nodes = set(_NODE.findall(parsed))
+    if count != 1 or not nodes or not nodes <= _READING:
         raise UsageError(
             "QB231",
-            found=", ".join(wrong) or f"{len(statements)} statements that read",
+            found=f"{count} statements" if count != 1 else ", ".join(sorted(nodes - _READING)) or "no SELECT",
             expected="one SELECT that only reads",
             fix="ask with one SELECT; tables are changed by qbase load only",
         )
 
 
-def _nodes(value: Any) -> set[str]:
-    """Return the kinds of all query nodes in a parsed statement."""
-    if isinstance(value, list):
-        return set().union(*map(_nodes, value)) if value else set()
-    if not isinstance(value, dict):
-        return set()
-    kind = value.get("type")
-    own = {kind} if isinstance(kind, str) and kind.endswith("_NODE") else set()
-    return own.union(*map(_nodes, value.values()))
-
-
-def _told(error: duckdb.Error, snapshot: Snapshot) -> DataError:
+def _told(error: Exception, snapshot: Snapshot) -> DataError:
     found = _first_line(str(error))
     if isinstance(error, duckdb.CatalogException) and "Table with name" in found:
         return DataError(

@@ -24,8 +24,8 @@ from qbase.lake.sqlite import Ledger
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
 
-# deltalake 1.6 turns paths into URLs: %41 is decoded twice, and these characters end the process.
-_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
+# deltalake 1.6 turns paths into URLs: it decodes %41 twice and panics at [ ] ^ |; DuckDB expands * and ?.
+_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\*?]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Workspace:
     @property
     def book(self) -> Ledger:
         """The ledger, opened where it is used."""
-        return Ledger(path=self.ledger, lock=self.root / "data" / ".lock")
+        return Ledger(path=self.ledger, lock=self.lake / ".lock")
 
     def relative(self, path: str | pathlib.Path) -> str:
         """Return a path below the workspace with forward slashes.

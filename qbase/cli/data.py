@@ -1,0 +1,148 @@
+"""``qbase demo`` and ``qbase load``: deliveries in, accounting out."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from qbase.cli.options import AsJson, Home, Quiet, Speech
+from qbase.cli.reports import run_and_tell
+from qbase.cli.shell import Shell, shell_of
+from qbase.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from qbase.intake import LoadReport
+    from qbase.lake import Workspace
+
+REFUSED = "REJECTED"
+DATA_FAILED = 3
+
+
+def demo(
+    ctx: typer.Context,
+    size: Annotated[Literal["small", "province"], typer.Option("--size", help="规模 | size")] = "small",
+    seed: Annotated[int | None, typer.Option("--seed", help="随机种子 | seed")] = None,
+    no_run: Annotated[bool, typer.Option("--no-run", help="只建立数据，不运行报告 | data only, no reports")] = False,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    lang: Speech = None,
+) -> int:
+    """Write the deliveries of the fictional province, load them, run the demo reports."""
+    from qbase.demo import SEED, write_deliveries
+    from qbase.lake import Workspace
+
+    shell = shell_of(ctx, home, as_json, quiet, lang)
+    # where a folder was named, the demo makes a workspace of it
+    workspace = make_folders(Workspace(shell.home.resolve()) if shell.home else shell.workspace())
+    shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
+    paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
+    deliveries = load_and_tell(shell, workspace, paths)
+    if any(d["verdict"] == REFUSED for d in deliveries):
+        shell.document({"deliveries": deliveries})
+        return DATA_FAILED
+    if no_run:
+        shell.document({"deliveries": deliveries})
+        shell.note(shell.text("下一步  qbase list", "Next    qbase list"))
+        return 0
+    return run_and_tell(shell, workspace, demo_reports(workspace), jobs=jobs, also={"deliveries": deliveries})
+
+
+def load(
+    ctx: typer.Context,
+    files: Annotated[
+        list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    case: Annotated[
+        str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    lang: Speech = None,
+) -> int:
+    """Load deliveries; print what became of every row."""
+    shell = shell_of(ctx, home, as_json, quiet, lang)
+    paths = list(files or ())
+    if not paths and not case:
+        raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
+    check_files(paths)
+    workspace = make_folders(shell.workspace())
+    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    if case:
+        from qbase.intake import load_case
+
+        report = load_case(workspace, case)
+        deliveries.append(tell(shell, report))
+    shell.document({"deliveries": deliveries})
+    if any(d["verdict"] == REFUSED for d in deliveries):
+        return DATA_FAILED
+    shell.note(shell.text("下一步  qbase list", "Next    qbase list"))
+    return 0
+
+
+def load_and_tell(
+    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+) -> list[dict[str, Any]]:
+    """Load files and print the accounting of each; return the accounting as plain values."""
+    from qbase.intake import load_files
+
+    with shell.progress(shell.text("载入", "load")) as report:
+        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
+    return [tell(shell, report) for report in reports]
+
+
+def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
+    """Print what became of one delivery: the identity of its rows, reasons, warnings, the error."""
+    from qbase.intake import explain_reason
+
+    before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
+    shell.out(f"{report.verdict:<12} {report.file}  ->  {report.table or '–'}{before}")
+    if report.error is not None:
+        shell.complain(report.error)
+        return report.payload()
+    names = [("读到", "seen"), ("列出", "listed"), ("接收", "accepted"), ("隔离", "quarantined")]
+    numbers = (report.rows_seen, report.listed, report.accepted, report.quarantined)
+    parts = [f"{shell.text(zh, en)} {number:,}" for (zh, en), number in zip(names, numbers, strict=True)]
+    shell.out(f"  {parts[0]} = {' + '.join(parts[1:])}")
+    for code, number in report.reasons.items():
+        shell.out(f"  {number:>7,}  {code}  {explain_reason(code, report.table)[shell.lang]}")
+    for warning in report.warnings:
+        shell.out(f"  [!] {explain_reason(warning, report.table)[shell.lang]}")
+    return report.payload()
+
+
+def check_files(paths: Sequence[pathlib.Path]) -> None:
+    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    for path in paths:
+        if path.exists():
+            continue
+        folder = path.parent if path.parent.is_dir() else pathlib.Path()
+        names = sorted(p.name for p in folder.iterdir() if p.is_file())
+        near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+        raise UsageError(
+            "QB903",
+            name=path.name,
+            found=str(path),
+            expected=" · ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else f"{folder}/ ∅",
+            fix=f"qbase load {path.parent / near[0]}" if near else "qbase load FILE…",
+        )
+
+
+def make_folders(workspace: Workspace) -> Workspace:
+    """Make the folders a workspace writes to, those that are missing."""
+    return workspace.create(workspace.root)
+
+
+def demo_reports(workspace: Workspace) -> list[str]:
+    """Return the reports that the loaded data can carry; real cases in subfolders are run by name."""
+    from qbase.reports import find_specs, read_spec
+
+    here = [name for name, path in find_specs(workspace).items() if path.parent == workspace.specs]
+    return [name for name in here if all(map(workspace.has_table, read_spec(workspace, name).tables))]

@@ -1,0 +1,180 @@
+"""Two-way fixed effects: the classical comparison, with its caveat."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from qbase.core.errors import DataError, UsageError
+from qbase.core.numbers import difference_unit
+from qbase.core.panel import Panel
+from qbase.core.policy import Policy
+from qbase.core.result import Result
+from qbase.core.text import Text
+from qbase.core.values import CheckResult
+from qbase.effects.assemble import ATT, build_paths, estimates_of, settings_of, term_of, vcov_frame
+from qbase.effects.checks import (
+    cap_of,
+    check_enough_clusters,
+    check_errors_allow_correlation,
+    check_rows_used,
+    check_staggered_timing,
+    treated_weights,
+)
+from qbase.effects.design import Design, Weights, build_design
+from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
+from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
+from qbase.effects.wording import COMPARED, OTHERWISE, REFERENCE, STAGGERED, TREATED, event_text, moment_label, notes_of
+
+
+def estimate_twfe(
+    panel: Panel,
+    policy: Policy,
+    outcome: str,
+    *,
+    event_times: Sequence[int] | None = None,
+    vcov: Vcov | None = None,
+    weights: Weights | None = None,
+    small_sample: SmallSample = "fixest",
+    level: float = 0.95,
+    margin: float | None = None,
+    subject: Text = TREATED,
+    event_labels: Sequence[Text] | None = None,
+) -> Result:
+    """Estimate the effect of a policy by two-way fixed effects (pyfixest).
+
+    ``y = entity effect + period effect + effect × treated + error``; with ``event_times`` one dummy for each
+    listed time since adoption instead of one for all of them, all other periods being the reference.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds ``outcome``.
+    policy : Policy
+        Who was treated from when; absorbing.
+    outcome : str
+        Id of an indicator of the panel.
+    event_times : sequence of int or None
+        ``[0, 1]``: dummies for the period of adoption and the next, as in published work.
+    vcov : {"iid"}, {"CRV1": entity} or None
+        Standard errors; None clusters by entity.
+    weights : {"n"} or None
+        None gives every entity and period the same weight; ``"n"`` weights by batches tested.
+    small_sample : {"fixest", "linearmodels"}
+        Factor on clustered covariances, see `qbase.effects.fit.fit_two_way`.
+    level : float
+        Confidence level.
+    margin : float or None
+        Declared beforehand: an interval inside ± margin is called a little effect.
+    subject : Text
+        The treated in words.
+    event_labels : sequence of Text or None
+        When the event times are, in words (``获补助当年``, ``in the year of the grant``), in their order.
+
+    Returns
+    -------
+    Result
+        Estimand ``effect``; term ``att``, or terms ``event`` with key ``event_time``. Tables ``paths`` (means of
+        treated and comparison by period) and, without event times, ``weights`` (weight of each treated cell).
+
+    Raises
+    ------
+    PanelError, PolicyError, DataError, UsageError
+        See `qbase.effects.design.build_design`, `qbase.effects.fit.fit_two_way`, `qbase.effects.options`;
+        an event time that nobody is observed at (QB520).
+
+    References
+    ----------
+    Goodman-Bacon, A. (2021). Difference-in-differences with variation in treatment timing. J. Econometrics 225.
+    de Chaisemartin, C. and D'Haultfœuille, X. (2020). Two-way fixed effects estimators with heterogeneous
+    treatment effects. American Economic Review 110.
+    """
+    check_options(level=level, small_sample=small_sample)
+    errors = read_vcov(vcov, panel)
+    design = build_design(panel, policy, outcome, weights=weights)
+    refuse_single_treated(design, errors)
+    times = None if event_times is None else _times(design, event_times)
+    dummies = _dummies(design, times)
+    fit = fit_two_way(design, dummies, errors=errors, small_sample=small_sample, weighted=weights is not None)
+    cells = treated_weights(design, fit) if times is None else None
+    tables = {"paths": build_paths(design)}
+    notes = notes_of(design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
+    return Result(
+        estimand="effect",
+        outcome=design.indicator,
+        unit=difference_unit(design.indicator.unit),
+        method="twfe",
+        estimates=estimates_of(fit, times, errors=errors, level=level),
+        subject=subject,
+        vcov=vcov_frame(fit),
+        tables=tables if cells is None else {**tables, "weights": cells},
+        checks=_checks(design, fit, errors, cells),
+        grade=cap_of(design),
+        notes=notes if times is None else (*notes, REFERENCE),
+        settings=settings_of(
+            panel,
+            policy,
+            outcome,
+            errors=errors,
+            small_sample=small_sample,
+            weights=weights,
+            level=level,
+            margin=margin,
+            event_times=times,
+        ),
+        sources=(*panel.sources, *policy.sources),
+        labels=_labels(design, times, event_labels),
+        spoken=tuple(range(len(dummies))),
+    )
+
+
+def _times(design: Design, event_times: Sequence[int]) -> list[int]:
+    times = list(dict.fromkeys(int(t) for t in event_times))
+    observed = sorted(int(t) for t in design.rows["event_time"].dropna().unique())
+    absent = [t for t in times if t not in observed]
+    if not times:
+        raise UsageError(
+            "QB519", option="event_times", value="[]", found="event_times=[]", expected="[0, 1]", fix="event_times=None"
+        )
+    if absent:
+        raise DataError(
+            "QB520",
+            times=", ".join(map(str, absent)),
+            found=f"event times {observed[0]} to {observed[-1]} observed",
+            expected="event times within this range",
+            fix=f"event_times={[t for t in times if t not in absent] or [0]}",
+        )
+    return times
+
+
+def _dummies(design: Design, times: list[int] | None) -> dict[str, Floats]:
+    if times is None:
+        return {ATT: design.rows["is_treated"].to_numpy(dtype=float)}
+    event = design.rows["event_time"].to_numpy(dtype=float)
+    return {term_of(t): (event == t).astype(float) for t in times}
+
+
+def _labels(design: Design, times: list[int] | None, words: Sequence[Text] | None) -> dict[str, Text]:
+    if times is None:
+        return {ATT: COMPARED}
+    moments = [event_text(t, design.freq) for t in times] if words is None else words
+    if len(moments) != len(times):
+        raise UsageError(
+            "QB519",
+            option="event_labels",
+            value=f"{len(moments)} texts",
+            found=f"{len(moments)} labels for {len(times)} event times",
+            expected=f"{len(times)} labels",
+            fix="event_labels=None words them by period",
+        )
+    return {term_of(t): moment_label(w, OTHERWISE) for t, w in zip(times, moments, strict=True)}
+
+
+def _checks(design: Design, fit: Fit, errors: Errors, cells: pd.DataFrame | None) -> tuple[CheckResult, ...]:
+    return (
+        check_enough_clusters(design),
+        check_errors_allow_correlation(errors),
+        check_staggered_timing(design, cells),
+        check_rows_used(design, fit),
+    )

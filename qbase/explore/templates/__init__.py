@@ -1,0 +1,1 @@
+"""Templates of letters, one TOML file each."""

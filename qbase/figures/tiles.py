@@ -1,0 +1,142 @@
+"""Key indicators as tiles: value with interval, change, verdict in words, and a small line of the series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from qbase.core.display import Tile, Tiles
+from qbase.core.errors import DataError
+from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number
+from qbase.core.result import Criterion, Result, Scorecard
+from qbase.core.sentences import VERDICTS, quantity
+from qbase.core.text import Text, same
+from qbase.figures.periods import period_text
+from qbase.figures.series import Floats, entity_of, read_series, targets_of
+from qbase.figures.words import bracket, capital, term_of, verdict
+
+WIDTH, HEIGHT, EDGE = 120, 34, 4
+NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
+
+
+def tiles_of(*results: Result, targets: Scorecard | None = None) -> Tiles:
+    """Put results into tiles; a change of the same indicator and entity joins its level.
+
+    Parameters
+    ----------
+    *results : Result
+        Levels, changes and effects, in the order of the tiles.
+    targets : Scorecard or None
+        Its verdicts on these indicators become chips.
+
+    Returns
+    -------
+    Tiles
+
+    Raises
+    ------
+    DataError
+        No result was given (QB707).
+    """
+    if not results:
+        raise DataError("QB707", found="0 results", expected="at least one", fix="tiles_of(result, …)")
+    levels = [r for r in results if r.estimand == "level"]
+    joined: list[Result] = []
+    items = []
+    for result in results:
+        if result.estimand == "change" and any(_belongs(result, level) for level in levels):
+            continue
+        change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
+        if change is not None and result.estimand == "level":
+            joined.append(change)
+        items.append(_tile(result, change if result.estimand == "level" else None, targets))
+    return Tiles(name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)), items=tuple(items))
+
+
+def _belongs(change: Result, level: Result) -> bool:
+    return change.outcome.id == level.outcome.id and entity_of(change) == entity_of(level)
+
+
+def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> Tile:
+    spoken = result.estimates[result.spoken[0]]
+    digits = digits_for(result.unit, spoken.std_error)
+    is_level = result.estimand in {"level", "need"}
+    label, term = result.outcome.name, term_of(result, spoken)
+    if term.zh:
+        label += Text(f"（{term.zh}）", f" ({term.en})")
+    chips = [_chip(c) for c in targets_of(result, targets)] if result.estimand == "level" else []
+    if not is_level:
+        chips.append(verdict(result, spoken))
+    return Tile(
+        label=capital(label),
+        value=number(spoken.value, digits, sign=not is_level),
+        unit=UNITS_SHORT[result.unit],
+        interval=capital(bracket(spoken, digits)),
+        change=_change(change) if is_level else result.subject,
+        chips=tuple(chips),
+        spark=_spark(result),
+    )
+
+
+def _change(change: Result | None) -> Text:
+    if change is None:
+        return NO_CHANGE
+    moved = change.estimates[change.spoken[0]]
+    digits = digits_for(change.unit, moved.std_error)
+    value = number(moved.value, digits, sign=True)
+    unit = UNITS_SHORT[change.unit]
+    doubt = bracket(moved, digits)
+    if moved.ci_low is not None and moved.ci_high is not None:
+        doubt = interval(moved.ci_low, moved.ci_high, digits)
+    unclear = Text("，变化尚不明确", ", not clear") if moved.covers_zero else same("")
+    against = same("")
+    if "first" in moved.key:
+        against = Text("比 {base} ", "vs {base}: ").format(base=period_text(moved.key["first"]))
+    return (
+        Text(f"{against.zh}{value} {unit.zh}".rstrip(), f"{against.en}{value} {unit.en}".rstrip())
+        + Text(f"（{doubt.zh}）", f" ({doubt.en})")
+        + unclear
+    )
+
+
+def _chip(criterion: Criterion) -> Text:
+    digits = digits_for(criterion.indicator.unit, criterion.estimate.std_error)
+    target = quantity(criterion.target, criterion.indicator.unit, digits)
+    words = VERDICTS[criterion.verdict]
+    en = {"met": "Meets", "not_met": "Misses", "cannot_tell": "Cannot tell yet:"}[criterion.verdict]
+    return Text(f"{words.zh}目标 {target.zh}", f"{en} target {target.en}")
+
+
+def _spark(result: Result) -> str:
+    """Return a small line of the series, broken at gaps; empty where there is no series."""
+    if "series" not in result.tables:
+        return ""
+    series = read_series(result)
+    if len(series.observed) < 2:
+        return ""
+    seen = series.value[series.observed]
+    low, high = float(np.min(seen)), float(np.max(seen))
+    xs = np.linspace(EDGE, WIDTH - EDGE, len(series.periods))
+    flat = high - low < 1e-12
+    ys = (
+        np.full(len(xs), HEIGHT / 2)
+        if flat
+        else HEIGHT - EDGE - (series.value - low) / (high - low) * (HEIGHT - 2 * EDGE)
+    )
+    parts = [_stretch(xs, ys, run) for run in series.runs]
+    last = int(series.observed[-1])
+    dot = f'<circle cx="{_two(xs[last])}" cy="{_two(ys[last])}" r="2.6" style="fill:var(--blue)" />'
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" class="spark" aria-hidden="true">{"".join(parts)}{dot}</svg>'
+
+
+def _stretch(xs: Floats, ys: Floats, run: Iterable[int]) -> str:
+    points = [f"{_two(xs[i])},{_two(ys[i])}" for i in run]
+    if len(points) == 1:
+        x, y = points[0].split(",")
+        return f'<circle cx="{x}" cy="{y}" r="1.2" style="fill:var(--mut)" />'
+    return f'<polyline points="{" ".join(points)}" style="fill:none;stroke:var(--mut);stroke-width:1.6" />'
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

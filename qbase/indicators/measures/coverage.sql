@@ -1,0 +1,8 @@
+SELECT
+    fate,
+    count(*) AS n,
+    count(*) FILTER (is_overturned) AS overturned,
+    count(*) FILTER (matched_by = 'firm_name') AS by_name
+FROM placed
+GROUP BY fate
+ORDER BY fate

@@ -1,0 +1,41 @@
+-- Every inspection of the window, the firm it belongs to, and why it counts or does not.
+-- Parameters: first day, last day. What stands in braces is filled in from closed lists.
+-- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
+WITH registered AS ({firms}),
+by_uscc AS (SELECT uscc, any_value(firm_id) AS firm_id FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) = 1),
+by_name AS (SELECT firm_name, any_value(firm_id) AS firm_id FROM registered GROUP BY firm_name HAVING count(*) = 1),
+matched AS (
+    SELECT
+        i.*,
+        coalesce(u.firm_id, c.firm_id, n.firm_id) AS matched_id,
+        CASE
+            WHEN u.firm_id IS NOT NULL THEN 'uscc'
+            WHEN c.firm_id IS NOT NULL THEN 'firm_code'
+            WHEN n.firm_id IS NOT NULL THEN 'firm_name'
+        END AS matched_by
+    FROM inspections AS i
+    LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
+    LEFT JOIN registered AS c ON c.firm_id = i.firm_code
+    LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
+    WHERE i.sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)
+),
+placed AS (
+    SELECT
+        {entity} AS entity,
+        date_trunc('{step}', m.sample_date) AS period,
+        m.sample_type,
+        m.matched_by,
+        -- an unregistered firm is still one contributor
+        coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
+        coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass,
+        coalesce(m.result = 'fail' AND m.appeal_result = 'overturned', false) AS is_overturned,
+        CASE
+            WHEN coalesce(m.is_recheck, false) THEN 'recheck'
+            WHEN m.sample_type IN ('complaint', 'followup') THEN m.sample_type
+            WHEN {entity} IS NULL THEN 'unmatched'
+            ELSE 'counted'
+        END AS fate
+    FROM matched AS m
+    LEFT JOIN registered AS f ON f.firm_id = m.matched_id
+),
+counted AS (SELECT * FROM placed WHERE fate = 'counted')

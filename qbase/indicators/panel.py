@@ -1,0 +1,139 @@
+"""Snapshot of the lake → panel: rates with their counts, intervals, names and sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from statsmodels.stats.proportion import proportion_confint
+
+from qbase.core.errors import DataError, UsageError
+from qbase.core.panel import Panel
+from qbase.core.periods import Freq, to_periods
+from qbase.core.text import Text
+from qbase.core.values import Source
+from qbase.indicators.catalogue import find_indicator
+from qbase.indicators.rows import Entity, Rows, open_rows
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+LABELS = {
+    "cluster_id": ("clusters", "SELECT cluster_id AS entity, cluster_name AS zh, cluster_name_en AS en FROM clusters"),
+    "town_code": ("towns", "SELECT town_code AS entity, town_name AS zh, NULL::VARCHAR AS en FROM towns"),
+    "firm_id": ("firms", "SELECT firm_id AS entity, firm_name AS zh, NULL::VARCHAR AS en FROM firms"),
+}
+
+
+def build_panel(
+    workspace: Workspace,
+    indicators: str | Sequence[str],
+    *,
+    entity: Entity = "cluster_id",
+    freq: Freq = "Q",
+    snapshot: str | None = None,
+    first: str | pd.Period | None = None,
+    last: str | pd.Period | None = None,
+) -> Panel:
+    """Build a panel of indicators from inspections.
+
+    Counted are first inspections: no re-checks, no complaint or follow-up samples; a failure overturned on appeal
+    counts as a pass. Inspections that match no entity are left out and reported by
+    `qbase.indicators.check_coverage`. A period without inspections has no row.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds inspections and, for clusters and firms, the register of firms.
+    indicators : str or sequence of str
+        Ids of the catalogue, ``"D1.batch"``.
+    entity : {"cluster_id", "firm_id", "town_code"}
+        What is followed. A town is the one printed on the inspection, else the firm's.
+    freq : {"Q", "A"}
+        Quarters or years.
+    snapshot : str or None
+        Snapshot of the lake; None is the latest.
+    first, last : str, pandas.Period or None
+        Window, both inside.
+
+    Returns
+    -------
+    Panel
+        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (Wilson, 95 %);
+        ``cells`` holds batches by way of drawing.
+
+    Raises
+    ------
+    UsageError
+        Unknown indicator (QB401), none named (QB407), kind of entity or frequency (QB402), period (QB101).
+    DataError
+        A table is missing (QB403), or no inspection of the window counts (QB404).
+    """
+    ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
+    if not ids:
+        raise UsageError("QB407", found="[]", expected='"D1.batch" | …', fix='build_panel(workspace, "D1.batch")')
+    measured = {i: find_indicator(i) for i in ids}
+    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    frames = {i: rows.query(m.measure) for i, m in measured.items()}
+    if all(frame.empty for frame in frames.values()):
+        raise _nothing(rows)
+    data = pd.concat([_columns(i, frame, freq) for i, frame in frames.items()], axis=1).sort_index()
+    return Panel(
+        data=data,
+        entity=entity,
+        freq=freq,
+        indicators={i: m.indicator for i, m in measured.items()},
+        labels=_labels(rows, data.index.get_level_values("entity").unique()),
+        cells=_cells(rows),
+        sources=_sources(rows),
+    )
+
+
+def _columns(indicator: str, frame: pd.DataFrame, freq: Freq) -> pd.DataFrame:
+    n, k = frame["n"].to_numpy(dtype=np.int64), frame["k"].to_numpy(dtype=np.int64)
+    low, high = proportion_confint(k, n, method="wilson")
+    index = pd.MultiIndex.from_arrays(
+        [frame["entity"].astype(str), to_periods(frame["period"], freq)], names=["entity", "period"]
+    )
+    columns = {
+        "": 100 * k / n,
+        "__n": n,
+        "__k": k,
+        "__n_firms": frame["n_firms"].to_numpy(dtype=np.int64),
+        "__lo": 100 * np.clip(low, 0, 1),
+        "__hi": 100 * np.clip(high, 0, 1),
+    }
+    return pd.DataFrame({indicator + name: values for name, values in columns.items()}, index=index)
+
+
+def _cells(rows: Rows) -> pd.DataFrame:
+    cells = rows.query("cells")
+    return cells.assign(entity=cells["entity"].astype(str), period=to_periods(cells["period"], rows.freq))
+
+
+def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
+    table, sql = LABELS[rows.entity]
+    if not rows.workspace.has_table(table, rows.at):
+        return {}
+    names = rows.workspace.query(sql, snapshot=rows.at)
+    names = names[names["entity"].isin(set(entities)) & names["zh"].notna()]
+    english = names["en"].fillna(names["zh"])
+    return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["entity"], names["zh"], english, strict=True)}
+
+
+def _sources(rows: Rows) -> tuple[Source, ...]:
+    tables = dict.fromkeys(["inspections", "firms", LABELS[rows.entity][0]])
+    return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
+
+
+def _nothing(rows: Rows) -> DataError:
+    fates = rows.query("coverage")
+    found = ", ".join(f"{fate} {n:,}" for fate, n in zip(fates["fate"], fates["n"], strict=True))
+    return DataError(
+        "QB404",
+        found=found or f"0 inspections from {rows.first_day} to {rows.last_day}",
+        expected="at least one first inspection that matches an entity",
+        fix="widen first and last, choose another entity, or load the register of firms",
+    )

@@ -1,0 +1,140 @@
+"""The inspections of a window, matched to firms: the SQL every measure starts from."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from qbase.core.errors import DataError, UsageError
+from qbase.core.periods import Freq, parse_period
+from qbase.indicators.catalogue import read_sql
+
+if TYPE_CHECKING:
+    from qbase.lake import Snapshot, Workspace
+
+Entity = Literal["cluster_id", "firm_id", "town_code"]
+
+ENTITIES = {
+    "cluster_id": "f.cluster_id",
+    "firm_id": "f.firm_id",
+    "town_code": "coalesce(m.town_code, f.town_code)",
+}
+STEPS = {"Q": "quarter", "A": "year"}
+
+# a register delivered twice is one register; a firm described in two ways belongs nowhere until that is settled
+_FIRMS = """
+SELECT firm_id, any_value(uscc) AS uscc, any_value(firm_name) AS firm_name, any_value(cluster_id) AS cluster_id,
+       any_value(town_code) AS town_code
+FROM (SELECT DISTINCT firm_id, uscc, firm_name, cluster_id, town_code FROM firms)
+GROUP BY firm_id HAVING count(*) = 1
+"""
+_NO_FIRMS = (
+    "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS uscc, NULL::VARCHAR AS firm_name, "
+    "NULL::VARCHAR AS cluster_id, NULL::VARCHAR AS town_code WHERE false"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rows:
+    """Inspections of a window, by entity and period; `query` counts them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they lie.
+    entity : {"cluster_id", "firm_id", "town_code"}
+        What is followed.
+    freq : {"Q", "A"}
+        Period.
+    first_day, last_day : str
+        ISO dates, both inside.
+    at : Snapshot
+        One snapshot for every query, whatever is loaded meanwhile.
+    """
+
+    workspace: Workspace
+    entity: Entity
+    freq: Freq
+    first_day: str
+    last_day: str
+    at: Snapshot
+
+    def query(self, measure: str) -> pd.DataFrame:
+        """Run a measure over the rows."""
+        base = read_sql("inspections")
+        parts = {
+            "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
+            "{entity}": ENTITIES[self.entity],
+            "{step}": STEPS[self.freq],
+        }
+        for name, sql in parts.items():
+            base = base.replace(name, sql)
+        sql = base + read_sql(measure)
+        return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
+
+
+def open_rows(
+    workspace: Workspace,
+    *,
+    entity: Entity,
+    freq: Freq,
+    snapshot: str | None,
+    first: str | pd.Period | None,
+    last: str | pd.Period | None,
+) -> Rows:
+    """Check the words of the call and the tables it needs, before anything is counted.
+
+    Raises
+    ------
+    UsageError
+        Unknown kind of entity or frequency (QB402), a period that is none (QB101).
+    DataError
+        A table is missing (QB403).
+    """
+    for option, value, known in (("entity", entity, ENTITIES), ("freq", freq, STEPS)):
+        if value not in known:
+            raise UsageError(
+                "QB402",
+                option=option,
+                value=value,
+                found=f"{option}={value!r}",
+                expected=" | ".join(known),
+                fix=f'{option}="{next(iter(known))}"',
+            )
+    at = workspace.snapshot(snapshot)
+    require_table(workspace, "inspections", at)
+    if entity != "town_code":
+        require_table(workspace, "firms", at)
+    start, end = (_period(p, freq) for p in (first, last))
+    return Rows(
+        workspace=workspace,
+        entity=entity,
+        freq=freq,
+        first_day="0001-01-01" if start is None else start.start_time.date().isoformat(),
+        last_day="9999-12-31" if end is None else end.end_time.date().isoformat(),
+        at=at,
+    )
+
+
+def _period(given: str | pd.Period | None, freq: Freq) -> pd.Period | None:
+    return parse_period(given, freq) if isinstance(given, str) else given
+
+
+def require_table(workspace: Workspace, table: str, at: Snapshot, *, fix: str = "") -> None:
+    """Raise when a snapshot has no such table.
+
+    Raises
+    ------
+    DataError
+        Nothing was loaded into it (QB403).
+    """
+    if not workspace.has_table(table, at):
+        raise DataError(
+            "QB403",
+            table=table,
+            found=", ".join(workspace.tables(at)) or "no table at all",
+            expected=table,
+            fix=fix or "qbase load FILE…        (or, for a first look: qbase demo)",
+        )

@@ -1,0 +1,158 @@
+"""Which encoding a text file is in, decided by proof, never by likelihood."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import unicodedata
+
+import numpy as np
+
+from qbase.core.errors import DataError
+
+BLOCK = 1 << 22
+BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+EXPECTED = "UTF-8, GB18030 (GBK), UTF-16 + BOM"
+FIX = "Excel: CSV UTF-8 (*.csv)"
+
+
+def decode_text(data: bytes) -> tuple[bytes, str]:
+    """Decode a file strictly and return it as UTF-8.
+
+    A byte order mark decides; else the file is UTF-8 when all of it is; else GB18030 when all of it is.
+
+    Parameters
+    ----------
+    data : bytes
+        The whole file.
+
+    Returns
+    -------
+    tuple of (bytes, str)
+        The text in UTF-8 without mark, and the name of the encoding found.
+
+    Raises
+    ------
+    DataError
+        Some bytes are in neither encoding (QB312), lines differ in encoding (QB313), or the decoded text holds
+        characters that are private or unassigned, as a wrong encoding gives them (QB314). Each names the line.
+    """
+    for mark, encoding in BOMS:
+        if data.startswith(mark):
+            body = data[len(mark) :]
+            try:
+                text = body if encoding == "utf-8" and _is_utf8(body) else body.decode(encoding).encode()
+            except UnicodeError as error:
+                raise _undecodable(f"{encoding}: {_reason(error)}", body, error) from None
+            _check_characters(text)
+            return text, encoding
+    return _decode_unmarked(data)
+
+
+def _decode_unmarked(data: bytes) -> tuple[bytes, str]:
+    if _is_utf8(data):
+        _check_characters(data)
+        return data, "utf-8"
+    try:
+        text = data.decode("gb18030").encode()
+    except UnicodeError as gb_error:
+        utf_error = _utf8_error(data)
+        found = f"line {_line_of(data, utf_error)}: not UTF-8; line {_line_of(data, gb_error)}: not GB18030"
+        raise _undecodable(found, data, utf_error) from None
+    _check_one_encoding(data)
+    _check_characters(text)
+    return text, "gb18030"
+
+
+def _is_utf8(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        for start in range(0, len(data), BLOCK):
+            decoder.decode(data[start : start + BLOCK])
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
+
+
+def _utf8_error(data: bytes) -> UnicodeError:
+    """Return where data that are not UTF-8 cease to be it."""
+    try:
+        data.decode("utf-8")
+    except UnicodeError as error:
+        return error
+    return UnicodeError()
+
+
+def _check_one_encoding(data: bytes) -> None:
+    """Refuse a GB18030 file with lines of UTF-8 in it.
+
+    Such a line is strict UTF-8, reads as everyday Chinese that way, and not as everyday Chinese in GB18030.
+    """
+    for number, line in enumerate(data.splitlines(), start=1):
+        if line.isascii():
+            continue
+        try:
+            text = line.decode("utf-8")
+        except UnicodeError:
+            continue
+        if _is_everyday(text) and not _is_everyday(line.decode("gb18030", "replace")):
+            other = _line_of(data, _utf8_error(data))
+            found = f"line {number}: UTF-8; line {other}: GB18030"
+            raise DataError("QB313", line=max(number, other), found=found, expected=EXPECTED, fix=FIX)
+
+
+def _is_everyday(text: str) -> bool:
+    try:
+        text.encode("gb2312")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _check_characters(text: bytes) -> None:
+    if text.isascii():
+        return
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    line = 1
+    for start in range(0, len(text), BLOCK):
+        block = decoder.decode(text[start : start + BLOCK])
+        codes = np.frombuffer(block.encode("utf-32-le"), np.uint32)
+        present = np.zeros(0x110000, np.bool_)
+        present[codes] = True
+        strange = [code for code in np.flatnonzero(present).tolist() if _is_strange(code)]
+        if strange:
+            at = int(np.flatnonzero(np.isin(codes, strange))[0])
+            line += block.count("\n", 0, at) or block.count("\r", 0, at)
+            char = f"U+{ord(block[at]):04X}"
+            found = f"line {line}: {char} ({unicodedata.category(block[at])})"
+            raise DataError("QB314", char=char, line=line, found=found, expected=EXPECTED, fix=FIX)
+        line += block.count("\n") or block.count("\r")
+
+
+@functools.cache
+def _is_strange(code: int) -> bool:
+    """Say whether a code point is private, unassigned or half a pair."""
+    return unicodedata.category(chr(code)) in ("Co", "Cn", "Cs")
+
+
+def _line_of(data: bytes, error: UnicodeError) -> int:
+    at = getattr(error, "start", 0)
+    return 1 + (data.count(b"\n", 0, at) or data.count(b"\r", 0, at))
+
+
+def _reason(error: UnicodeError) -> str:
+    return str(getattr(error, "reason", error))
+
+
+def _undecodable(found: str, data: bytes, error: UnicodeError) -> DataError:
+    line = _line_of(data, error)
+    return DataError("QB312", line=line, found=found, expected=EXPECTED, fix=FIX)

@@ -1,0 +1,65 @@
+"""Reason codes in words."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib import resources
+
+from qbase.core.errors import UsageError
+from qbase.core.text import Text
+from qbase.tables import list_contracts, read_contract
+
+
+@functools.cache
+def read_reasons() -> dict[str, dict[str, list[str]]]:
+    """Read the catalogue of reasons and warnings: kind -> code -> Chinese, English."""
+    file = resources.files("qbase.intake") / "reasons.toml"
+    catalogue: dict[str, dict[str, list[str]]] = tomllib.loads(file.read_text(encoding="utf-8"))
+    return catalogue
+
+
+def explain_reason(code: str, table: str = "") -> Text:
+    """Say a reason code or a warning of a `LoadReport` in words.
+
+    Parameters
+    ----------
+    code : str
+        ``total_row``, ``result:enum``, ``rule:recheck_has_parent``, or a warning such as ``uscc:fullwidth 12``.
+    table : str
+        Contract the columns and rules belong to; empty leaves columns as codes.
+
+    Returns
+    -------
+    Text
+        In both languages; an unknown code stands for itself.
+
+    Examples
+    --------
+    >>> explain_reason("result:enum", "inspections").en
+    'Result: not one of the allowed values'
+    """
+    name, _, count = code.partition(" ")
+    owner, _, short = name.rpartition(":")
+    if owner == "rule":
+        return _rule(short, table)
+    words = next((kind[short] for kind in read_reasons().values() if short in kind), [short, short])
+    about = _column(owner, table) if owner not in ("", "sheet") else None
+    number = f"{count} " if count else ""
+    if about is None:
+        return Text(number + words[0], number + words[1])
+    return Text(f"{about.zh}：{number}{words[0]}", f"{about.en}: {number}{words[1]}")
+
+
+def _column(name: str, table: str) -> Text:
+    if table in list_contracts():
+        try:
+            return read_contract(table).column(name).text
+        except UsageError:
+            return Text(name, name)
+    return Text(name, name)
+
+
+def _rule(code: str, table: str) -> Text:
+    rules = read_contract(table).rules if table in list_contracts() else ()
+    return next((rule.text for rule in rules if rule.code == code), Text(code, code))

@@ -1,0 +1,153 @@
+"""Accepted, listed or quarantined: every data row gets exactly one verdict, in DuckDB, from the contract."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from qbase.tables import ColumnRule, Contract, check_rows_sql, typed_select_sql
+
+ROW = "row__"
+CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "autoload_known_extensions": "false",
+    "memory_limit": "1500MB",
+}
+
+Codes = Mapping[str, npt.NDArray[np.int64]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Split:
+    """The verdict on D data rows.
+
+    Parameters
+    ----------
+    accepted : pyarrow.Table
+        Typed as the contract says, in file order, without `ROW`.
+    accepted_rows : ndarray of int
+        Their positions among the data rows.
+    quarantined : mapping
+        Position -> reason codes.
+    duplicates : ndarray of int
+        Positions of rows that repeat an accepted or stored row word for word.
+    """
+
+    accepted: pa.Table
+    accepted_rows: npt.NDArray[np.int64]
+    quarantined: Mapping[int, tuple[str, ...]]
+    duplicates: npt.NDArray[np.int64]
+
+
+def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Table | None) -> Split:
+    """Judge data rows by the contract, the reader's own findings and the rows already stored.
+
+    A key that occurs twice with the same content is stored once, the others are duplicates. A key with
+    different contents sets all its rows aside: which of them is right is not for a program to say.
+
+    Parameters
+    ----------
+    data : pyarrow.Table
+        D rows of text with canonical columns, null where missing, and `ROW` = 0 … D-1.
+    contract : Contract
+        Of the table.
+    codes : mapping
+        Reason code -> positions the readers set aside.
+    stored : pyarrow.Table or None
+        Rows of the lake whose keys may collide, typed as the contract says.
+
+    Returns
+    -------
+    Split
+    """
+    with duckdb.connect(config=CONFIG) as db:
+        db.register("data", data)
+        db.register("codes", _code_table(codes))
+        db.execute(f"CREATE TABLE judged AS {check_rows_sql(contract, 'data')}")
+        db.execute(
+            f"UPDATE judged SET reasons = list_concat(reasons, x.codes) "  # noqa: S608
+            f"FROM (SELECT {ROW}, list(code ORDER BY code) AS codes FROM codes GROUP BY {ROW}) x "
+            f"WHERE judged.{ROW} = x.{ROW}"
+        )
+        db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT)")
+        if contract.key:
+            _judge_keys(db, contract, stored)
+        accepted: pa.Table = db.sql(
+            f"SELECT * FROM ({typed_select_sql(contract, 'judged', keep=[ROW], is_checked=True)}) "  # noqa: S608
+            f"WHERE {ROW} NOT IN (SELECT {ROW} FROM duplicates)"
+        ).to_arrow_table()
+        duplicates = db.execute(f"SELECT {ROW} FROM duplicates ORDER BY 1").fetchall()  # noqa: S608
+        wrong = db.execute(f"SELECT {ROW}, reasons FROM judged WHERE len(reasons) > 0 ORDER BY 1").fetchall()  # noqa: S608
+    rows = accepted.column(ROW).to_numpy().astype(np.int64)
+    if (np.diff(rows) < 0).any():  # file order; sorting wide rows in SQL would cost a third of the time
+        order = np.argsort(rows)
+        rows, accepted = rows[order], accepted.take(pa.array(order))
+    return Split(
+        accepted=accepted.drop_columns([ROW]),
+        accepted_rows=rows,
+        quarantined={row: tuple(dict.fromkeys(reasons)) for row, reasons in wrong},
+        duplicates=np.array([row for (row,) in duplicates], np.int64),
+    )
+
+
+def _judge_keys(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Table | None) -> None:
+    """Mark conflicting keys in ``judged`` and put exact repetitions into ``duplicates``."""
+    key = ", ".join(map(_name, contract.key))
+    filled = " AND ".join(f"{_name(column)} IS NOT NULL" for column in contract.key)
+    content = ", ".join(_content_sql(column) for column in contract.columns)
+    old = _stored_text(db, contract, stored)
+    db.execute(
+        f"CREATE TABLE twice AS SELECT {key} FROM "  # noqa: S608
+        f"(SELECT {key} FROM judged WHERE {filled} UNION ALL SELECT {key} FROM {old}) GROUP BY {key} "
+        f"HAVING count(*) > 1"
+    )
+    db.execute(
+        f"CREATE TABLE keyed AS SELECT {key}, row({content}) AS content, {ROW}, len(reasons) = 0 AS is_clean "  # noqa: S608
+        f"FROM judged SEMI JOIN twice USING ({key}) UNION ALL "
+        f"SELECT {key}, row({content}) AS content, -1 AS {ROW}, true AS is_clean "
+        f"FROM {old} SEMI JOIN twice USING ({key})"
+    )
+    db.execute(
+        f"CREATE TABLE shared AS SELECT {key}, count(DISTINCT content) AS contents, "  # noqa: S608
+        f"min({ROW}) FILTER (is_clean) AS first FROM keyed GROUP BY {key}"
+    )
+    db.execute(
+        f"INSERT INTO duplicates SELECT k.{ROW} FROM keyed k JOIN shared USING ({key}) "  # noqa: S608
+        f"WHERE contents = 1 AND is_clean AND k.{ROW} > first"
+    )
+    db.execute(
+        f"UPDATE judged SET reasons = list_append(reasons, 'key_conflict') WHERE {ROW} IN "  # noqa: S608
+        f"(SELECT k.{ROW} FROM keyed k JOIN shared USING ({key}) WHERE contents > 1)"
+    )
+
+
+def _content_sql(column: ColumnRule) -> str:
+    """Return what two rows must share to say the same: 1 and 1.0 are one number."""
+    name = _name(column.name)
+    return f"coalesce(TRY_CAST({name} AS DOUBLE)::VARCHAR, {name})" if column.type == "number" else name
+
+
+def _stored_text(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Table | None) -> str:
+    """Return a relation of the stored rows as text; the columns an older version lacks are null."""
+    if stored is None:
+        return f"(SELECT {', '.join(f'NULL::VARCHAR AS {_name(c)}' for c in contract.column_names)} WHERE false) old"
+    db.register("stored", stored)
+    columns = ", ".join(
+        f"{_name(c) if c in stored.column_names else 'NULL'}::VARCHAR AS {_name(c)}" for c in contract.column_names
+    )
+    return f"(SELECT {columns} FROM stored) old"  # noqa: S608
+
+
+def _code_table(codes: Codes) -> pa.Table:
+    rows = np.concatenate([np.empty(0, np.int64), *codes.values()])
+    names = [code for code, positions in codes.items() for _ in range(len(positions))]
+    return pa.table({ROW: pa.array(rows, pa.int64()), "code": pa.array(names, pa.string())})
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

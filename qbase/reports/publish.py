@@ -1,0 +1,51 @@
+"""Published files appear together: all staged and synced first, then renamed. A reader never sees half of one."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+from collections.abc import Mapping
+
+
+def publish_files(contents: Mapping[pathlib.Path, bytes]) -> None:
+    """Replace several files of one folder; when any cannot be staged, none is touched.
+
+    Parameters
+    ----------
+    contents : mapping
+        Path -> bytes.
+
+    Raises
+    ------
+    OSError
+        The disk is full, the folder is not writable, a limit was hit. The old files stand as they were.
+    """
+    staged: dict[pathlib.Path, str] = {}
+    try:
+        for path, data in contents.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+            staged[path] = name
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o644)
+        for path, name in staged.items():
+            os.replace(name, path)
+    finally:
+        for name in staged.values():
+            pathlib.Path(name).unlink(missing_ok=True)
+    for folder in {path.parent for path in contents}:
+        _sync_folder(folder)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Dated targets, one TOML file per source."""

@@ -1,0 +1,156 @@
+"""The change of a rate between two periods."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.errors import UsageError
+from qbase.core.numbers import difference_unit
+from qbase.core.panel import Panel
+from qbase.core.result import Result
+from qbase.core.text import Text
+from qbase.core.values import Estimate, Key
+from qbase.trends.checks import check_same_sampling, check_small_n, notes_of
+from qbase.trends.counts import Counts, read_counts
+from qbase.trends.intervals import newcombe_interval
+
+STEPS_PER_YEAR = {"Q": 4, "A": 1}
+
+
+def estimate_change(
+    panel: Panel,
+    outcome: str,
+    *,
+    entity: str | None = None,
+    first: str | pd.Period | None = None,
+    last: str | pd.Period | None = None,
+    level: float = 0.95,
+    margin: float | None = None,
+) -> Result:
+    """Estimate the change of a rate between two periods with Newcombe's hybrid-score interval.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds ``outcome`` with its counts.
+    outcome : str
+        Id of a rate, ``D1.batch``.
+    entity : str or None
+        One entity; None pools all entities (counts are summed).
+    first, last : str, pandas.Period or None
+        The two periods. ``last`` defaults to the last one with tests, ``first`` to the same quarter
+        (or the year) one year before ``last`` (同比).
+    level : float
+        Confidence level.
+    margin : float or None
+        Declared beforehand, in percentage points: an interval inside ± margin is called a little change.
+
+    Returns
+    -------
+    Result
+        Estimand ``change`` in percentage points; term ``change`` with keys ``first`` and ``period``;
+        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods).
+
+    Raises
+    ------
+    PanelError
+        No such indicator (QB123), no counts (QB124), shrunk values (QB125).
+    UsageError
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
+        periods in the wrong order (QB504).
+    DataError
+        Nothing was tested in one of the periods (QB502).
+
+    References
+    ----------
+    Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions: comparison of
+    eleven methods. Statistics in Medicine 17, 873-890 (method 10).
+    """
+    counts = read_counts(panel, outcome, entity=entity, level=level)
+    end = counts.period(last)
+    start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
+    _check_order(start, end)
+    before, after = counts.at(start), counts.at(end)
+    estimate = _estimate(before, after, start, end, entity, level)
+    compared = counts.series[(counts.index == start) | (counts.index == end)].reset_index(drop=True)
+    return Result(
+        estimand="change",
+        outcome=counts.indicator,
+        unit=difference_unit(counts.indicator.unit),
+        method="newcombe",
+        estimates=(estimate,),
+        subject=counts.subject,
+        tables={"series": counts.series, "compared": compared},
+        checks=(
+            check_small_n({start: before, end: after}, level=level),
+            check_same_sampling(panel, entity, start, end, level=level),
+        ),
+        notes=notes_of(panel, counts.indicator, entity),
+        settings=_settings(panel, counts, entity, start, end, level, margin),
+        sources=panel.sources,
+        labels={"change": _label(start, end)},
+    )
+
+
+def _check_order(start: pd.Period, end: pd.Period) -> None:
+    if start >= end:
+        raise UsageError(
+            "QB504",
+            first=periods.code(start),
+            last=periods.code(end),
+            found=f"first={periods.code(start)}, last={periods.code(end)}",
+            expected="first before last",
+            fix=f'first="{periods.code(end - 1)}", last="{periods.code(end)}"',
+        )
+
+
+def _estimate(
+    before: tuple[int, int],
+    after: tuple[int, int],
+    start: pd.Period,
+    end: pd.Period,
+    entity: str | None,
+    level: float,
+) -> Estimate:
+    (n0, k0), (n1, k1) = before, after
+    low, high = newcombe_interval((k1, k0), (n1, n0), level=level)
+    key: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
+    if entity is not None:
+        key["entity"] = entity
+    return Estimate(
+        term="change",
+        key=key,
+        value=100 * (k1 / n1 - k0 / n0),
+        ci_low=100 * low,
+        ci_high=100 * high,
+        ci_level=level,
+        n_obs=n0 + n1,
+    )
+
+
+def _label(start: pd.Period, end: pd.Period) -> Text:
+    a, b = periods.label(start), periods.label(end)
+    return Text(f"与 {a.zh}相比，{b.zh}", f"Between {a.en} and {b.en} ")
+
+
+def _settings(
+    panel: Panel,
+    counts: Counts,
+    entity: str | None,
+    start: pd.Period,
+    end: pd.Period,
+    level: float,
+    margin: float | None,
+) -> dict[str, object]:
+    settings: dict[str, object] = {
+        "outcome": counts.indicator.id,
+        "entity_kind": panel.entity,
+        "entity": entity,
+        "first": periods.code(start),
+        "last": periods.code(end),
+        "level": level,
+        "freq": panel.freq,
+        "sampling": panel.sampling,
+    }
+    return settings if margin is None else {**settings, "margin": margin}

@@ -1,0 +1,153 @@
+"""What the counts behind a rate can carry, in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.numbers import count, number, percent
+from qbase.core.panel import Panel
+from qbase.core.text import Text, join
+from qbase.core.values import CheckResult, Indicator
+from qbase.trends.intervals import newcombe_interval, wilson_interval
+
+SMALL_N = 30
+"""Below this one batch moves the rate by more than 3 points; the interval is honest but wide."""
+
+MIX_MOVED_PP = 10.0
+"""A shift of the share of random draws by more than this, beyond chance, is a change of the yardstick."""
+
+INDEPENDENT = Text(
+    "区间把各批次视为互不相关；同一企业的批次相近时，实际不确定性更大。",
+    "The interval treats batches as independent; where batches of one firm are alike, the true doubt is larger.",
+)
+POOLED = Text(
+    "合并计算时，抽查批次多的对象权重大，结果受抽查量影响。",
+    "Pooled over entities, those tested more often weigh more: the figure depends on who was tested how often.",
+)
+NAIVE = Text(
+    "未按抽样方式加权：风险定向抽查使合格率偏低，抽样方式改变时数字也会跟着变。",
+    "Draws are not weighted: sampling directed at risk lowers the rate, and a new way of sampling moves it.",
+)
+
+
+def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Text, ...]:
+    """Return the limits of a rate of this panel."""
+    notes = [INDEPENDENT] if indicator.unit == "pct" else []
+    if entity is None and len(panel.entities) > 1:
+        notes.append(POOLED)
+    if panel.sampling == "naive":
+        notes.append(NAIVE)
+    return tuple(notes)
+
+
+def check_small_n(tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.95) -> CheckResult:
+    """Check whether a period rests on few batches, or on batches of which all passed (or failed).
+
+    Parameters
+    ----------
+    tested : dict
+        Period -> (n, k).
+    level : float
+        Confidence level of the limits quoted.
+
+    Returns
+    -------
+    CheckResult
+        ``small_n``; False when a period has n < 30 or k = n or k = 0.
+    """
+    texts = [_thin(p, n, k, level) for p, (n, k) in tested.items()]
+    thin = [t for t in texts if t is not None]
+    if thin:
+        return CheckResult(name="small_n", passed=False, text=join(thin, zh="", en=" "))
+    smallest = min(n for n, _ in tested.values())
+    text = Text(
+        f"每期至少 {count(smallest)} 个样本，且并非全部合格。",
+        f"At least {count(smallest)} tested in each period, and not all of them passed.",
+    )
+    return CheckResult(name="small_n", passed=True, text=text)
+
+
+def _thin(period: pd.Period, n: int, k: int, level: float) -> Text | None:
+    when = periods.label(period)
+    low, high = (float(100 * x[0]) for x in wilson_interval([k], [n], level=level))
+    if k == n:
+        return Text(
+            f"{when.zh}抽查的 {n} 个样本全部合格，这不等于没有不合格：真实合格率可能低至 {percent(low)}。",
+            f"All {n} tested in {when.en} passed; that is not the absence of failures: "
+            f"the true rate may be as low as {percent(low)}.",
+        )
+    if k == 0:
+        return Text(
+            f"{when.zh}抽查的 {n} 个样本全部不合格，真实合格率仍可能高达 {percent(high)}。",
+            f"All {n} tested in {when.en} failed; the true rate may still be as high as {percent(high)}.",
+        )
+    if n < SMALL_N:
+        step = number(100 / n, 1)
+        return Text(
+            f"{when.zh}只有 {n} 个样本，一个样本之差就使合格率变动 {step} 个百分点。",
+            f"Only {n} were tested in {when.en}: one more failure moves the rate by {step} percentage points.",
+        )
+    return None
+
+
+def check_same_sampling(
+    panel: Panel, entity: str | None, first: pd.Period, last: pd.Period, *, level: float = 0.95
+) -> CheckResult:
+    """Check whether two periods were drawn alike: share of random draws (双随机) among the batches.
+
+    Parameters
+    ----------
+    panel : Panel
+        Its ``cells`` hold batches by way of drawing; without cells nothing can be said.
+    entity : str or None
+        None sums over all entities.
+    first, last : pandas.Period
+        The two periods compared.
+    level : float
+        Confidence level of the difference of shares.
+
+    Returns
+    -------
+    CheckResult
+        ``same_sampling``; None when unknown, False when the share moved by more than 10 points and beyond chance.
+    """
+    shares = None if panel.cells is None else _random_shares(panel.cells, entity, first, last)
+    if shares is None:
+        text = Text(
+            "两期的抽样方式（双随机、风险定向）没有记录，变化中可能含有抽样方式的改变。",
+            "How batches were drawn in the two periods is not on record; part of the change may come from that.",
+        )
+        return CheckResult(name="same_sampling", passed=None, text=text)
+    (n0, k0), (n1, k1) = shares
+    low, high = newcombe_interval((k1, k0), (n1, n0), level=level)
+    moved_pp = 100 * (k1 / n1 - k0 / n0)
+    passed = not (abs(moved_pp) > MIX_MOVED_PP and (low > 0 or high < 0))
+    before, after = percent(100 * k0 / n0), percent(100 * k1 / n1)
+    ends = Text(
+        "抽样方式大体未变。" if passed else "变化中有一部分来自抽样方式，而不是质量。",
+        "drawn much alike." if passed else "part of the change comes from the drawing, not from quality.",
+    )
+    text = Text(
+        f"双随机批次占比 {before} → {after}，{ends.zh}",
+        f"Random draws were {before}, then {after} of batches: {ends.en}",
+    )
+    return CheckResult(name="same_sampling", passed=passed, text=text)
+
+
+def _random_shares(
+    cells: pd.DataFrame, entity: str | None, first: pd.Period, last: pd.Period
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Return (n, random) of both periods, or None when a period has no drawing on record."""
+    known = cells[cells["sampling"].isin(["random", "directed"])]
+    if entity is not None:
+        known = known[known["entity"] == entity]
+    found = []
+    for period in (first, last):
+        now = known[known["period"] == period]
+        n = int(now["n"].sum())
+        if n == 0:
+            return None
+        found.append((n, int(now.loc[np.asarray(now["sampling"] == "random"), "n"].sum())))
+    return found[0], found[1]

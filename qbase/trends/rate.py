@@ -1,0 +1,100 @@
+"""The level of a rate: how many of those tested passed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.panel import Panel
+from qbase.core.result import Result
+from qbase.core.values import Estimate, Key
+from qbase.trends.checks import check_small_n, notes_of
+from qbase.trends.counts import read_counts
+
+
+def estimate_rate(
+    panel: Panel,
+    outcome: str,
+    *,
+    entity: str | None = None,
+    period: str | pd.Period | None = None,
+    level: float = 0.95,
+) -> Result:
+    """Estimate the level of a rate with Wilson's interval, period by period.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds ``outcome`` with its counts.
+    outcome : str
+        Id of a rate, ``D1.batch``.
+    entity : str or None
+        One entity; None pools all entities (counts are summed).
+    period : str, pandas.Period or None
+        The period spoken of; the last one with tests when None.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    Result
+        Estimand ``level`` in percent; term ``rate`` with key ``period``; table ``series``
+        (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests.
+
+    Raises
+    ------
+    PanelError
+        No such indicator (QB123), no counts (QB124), shrunk values (QB125).
+    UsageError
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
+    DataError
+        Nothing was tested in the period (QB502).
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
+    """
+    counts = read_counts(panel, outcome, entity=entity, level=level)
+    spoken = counts.period(period)
+    tested = counts.at(spoken)
+    estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
+    code = periods.code(spoken)
+    return Result(
+        estimand="level",
+        outcome=counts.indicator,
+        unit=counts.indicator.unit,
+        method="wilson",
+        estimates=estimates,
+        subject=counts.subject,
+        tables={"series": counts.series},
+        checks=(check_small_n({spoken: tested}, level=level),),
+        notes=notes_of(panel, counts.indicator, entity),
+        settings={
+            "outcome": outcome,
+            "entity_kind": panel.entity,
+            "entity": entity,
+            "period": code,
+            "level": level,
+            "freq": panel.freq,
+            "sampling": panel.sampling,
+        },
+        sources=panel.sources,
+        spoken=(list(counts.series["period"]).index(code),),
+    )
+
+
+def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
+    key: dict[str, Key] = {"period": row.period}
+    if entity is not None:
+        key["entity"] = entity
+    return Estimate(
+        term="rate",
+        key=key,
+        value=float(row.rate_pct),
+        ci_low=float(row.ci_low),
+        ci_high=float(row.ci_high),
+        ci_level=level,
+        n_obs=int(row.n),
+    )

@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import datetime
+import gzip
+import io
+import pathlib
+import re
+import subprocess
+import zipfile
+from typing import Any
+
+import openpyxl
+import pytest
+
+from qbase.core.errors import DataError
+from qbase.intake import workbook
+from qbase.intake.container import check_archive, find_kind, unpack_gzip
+from qbase.intake.workbook import read_workbook
+from qbase.intake.xlsx import find_style, serial_date, unescape
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def save(path: pathlib.Path, rows: list[list[Any]], formats: dict[str, str] | None = None) -> pathlib.Path:
+    book = openpyxl.Workbook()
+    for row in rows:
+        book.active.append(row)
+    for place, code in (formats or {}).items():
+        book.active[place].number_format = code
+    book.save(path)
+    return path
+
+
+def rewrite(path: pathlib.Path, part: str, old: bytes, new: bytes) -> pathlib.Path:
+    out = io.BytesIO()
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as copy:
+        for name in archive.namelist():
+            data = archive.read(name)
+            assert name != part or re.search(old, data)
+            copy.writestr(name, re.sub(old, new, data) if name == part else data)
+    path.write_bytes(out.getvalue())
+    return path
+
+
+def read(path: pathlib.Path) -> Any:
+    (grid,) = read_workbook(path, "xlsx", path.name)
+    return grid
+
+
+def test_cells_are_text_as_the_sheet_shows_them(tmp_path: pathlib.Path) -> None:
+    rows = [
+        ["a", "b", "c", "d"],
+        ["007", 7, 0.975, datetime.date(2022, 8, 10)],
+        ["NA", 0.1, True, datetime.datetime(2022, 8, 10, 3, 4, 5)],
+        [None, -5, "=cmd|' /C calc'!A0", 20220810],
+    ]
+    grid = read(save(tmp_path / "a.xlsx", rows, {"B2": "000", "C2": "0.0%"}))
+    assert grid.rows(range(4)) == [
+        ("a", "b", "c", "d"),
+        ("007", "007", "97.5%", "2022-08-10"),
+        ("NA", "0.1", "TRUE", "2022-08-10T03:04:05"),
+        ("", "-5", "", "20220810"),
+    ]
+    assert {(f.row, f.column, f.code, f.is_fatal) for f in grid.faults} == {
+        (1, 1, "zeros_by_format", False),
+        (3, 2, "formula_without_value", True),
+    }
+
+
+def test_errors_and_long_numbers_are_named(tmp_path: pathlib.Path) -> None:
+    grid = read(save(tmp_path / "a.xlsx", [["a", "b"], ["#REF!", 911000006000373412], ["x", 123456789012345]]))
+    assert [(f.row, f.column, f.code) for f in grid.faults] == [(1, 0, "error_cell"), (1, 1, "long_number")]
+    assert grid.row(2) == ("x", "123456789012345")
+
+
+def test_a_formula_with_its_value_is_the_value(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"], ["=1+1"]])
+    rewrite(path, SHEET, rb"<f>1\+1</f><v( ?/>|></v>)", b"<f>1+1</f><v>2</v>")
+    assert read(path).row(1) == ("2",)
+
+
+def test_gaps_hidden_parts_and_merged_cells_are_noted(tmp_path: pathlib.Path) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    sheet["A1"], sheet["A4"], sheet["B4"] = "a", "x", "y"
+    sheet.row_dimensions[2].hidden = True
+    sheet.column_dimensions["B"].hidden = True
+    sheet.merge_cells("A5:B5")
+    book.create_sheet("隐藏").append(["z"])
+    book["隐藏"].sheet_state = "hidden"
+    book.save(tmp_path / "a.xlsx")
+    first, second = read_workbook(tmp_path / "a.xlsx", "xlsx", "a.xlsx")
+    assert len(first) == 4
+    assert first.row(1) == ("", "")
+    assert set(first.notes) == {"sheet:hidden_rows 1", "sheet:hidden_columns 1", "sheet:merged_cells 1"}
+    assert second.notes == ("sheet:hidden_sheet 1",)
+
+
+def test_1904_dates(tmp_path: pathlib.Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = openpyxl.utils.datetime.CALENDAR_MAC_1904
+    book.active.append(["d"])
+    book.active.append([datetime.date(2022, 8, 10)])
+    book.save(tmp_path / "a.xlsx")
+    assert read(tmp_path / "a.xlsx").row(1) == ("2022-08-10",)
+
+
+@pytest.mark.parametrize(
+    ("serial", "text"),
+    [
+        (44783.0, "2022-08-10"),
+        (59.0, "1900-02-28"),
+        (61.0, "1900-03-01"),
+        (60.0, ""),
+        (0.5, ""),
+        (-1.0, ""),
+        (3e6, ""),
+        (float("nan"), ""),
+    ],
+)
+def test_serial_dates(serial: float, text: str) -> None:
+    assert serial_date(serial) == text
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("General", ""), ("0.00", ""), ("#,##0;[Red]-#,##0", ""), ('yyyy"年"m"月"d"日"', "date"),
+        ("[$-804]yyyy/m/d", "date"),
+        ("0.0%", "percent"), ("000000", "zeros"), ('0.00"days"', ""), ("[h]:mm", "date"),
+        ('"第"0"号"', ""),
+    ],
+)  # fmt: skip
+def test_number_formats(code: str, kind: str) -> None:
+    assert find_style(200, code).kind == kind
+
+
+def test_escaped_characters() -> None:
+    assert unescape("a_x000D_b") == "a\rb"
+
+
+def test_a_document_type_is_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"], ["b"]])
+    rewrite(path, SHEET, b"<worksheet", b'<!DOCTYPE x [<!ENTITY e "x">]><worksheet')
+    with pytest.raises(DataError, match="QB326"):
+        read(path)
+
+
+def test_a_far_cell_is_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"]])
+    rewrite(path, SHEET, b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
+    with pytest.raises(DataError, match="QB318"):
+        read(path)
+
+
+def test_broken_xml_is_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"]])
+    rewrite(path, SHEET, b"</sheetData>", b"")
+    with pytest.raises(DataError, match="QB316"):
+        read(path)
+
+
+def test_a_child_that_dies_or_hangs_rejects_only_its_file(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"]])
+    died = subprocess.CompletedProcess([], -9, b"", b"")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: died)
+    with pytest.raises(DataError, match="QB319"):
+        read(path)
+
+    def hang(*_: Any, **__: Any) -> None:
+        raise subprocess.TimeoutExpired("x", 1)
+
+    monkeypatch.setattr(subprocess, "run", hang)
+    with pytest.raises(DataError, match="QB319"):
+        read(path)
+
+
+def test_different_counts_of_the_two_engines_are_refused(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = {"name": "s", "rows": [["a"], ["b"]], "faults": [], "notes": {}, "numbers": {}, "filled": 2, "counted": 1}
+    monkeypatch.setattr(workbook, "_ask", lambda *_: {"sheets": [sheet]})
+    with pytest.raises(DataError, match="QB330"):
+        read_workbook(tmp_path / "a.xlsx", "xlsx", "a.xlsx")
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "code"),
+    [
+        ("a.xlsx", b"a,b\n1,2\n", "QB311"), ("a.xls", b"<html><table>", "QB311"),
+        ("a.csv", b"PK\x03\x04", "QB311"), ("a.xls", b"PK\x03\x04", "QB311"),
+        ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "QB311"), ("a.csv", b"\x80\x04\x95", "QB311"),
+        ("a.csv", b"\xef\xbb\xbf <!DOCTYPE html>", "QB311"), ("a.csv.gz", b"\x1f\x8b", "QB310"),
+        ("a.pkl", b"x", "QB310"), ("a", b"x", "QB310"), ("a.csv", b"", "QB323"),
+    ],
+)  # fmt: skip
+def test_names_and_bytes_must_agree(name: str, head: bytes, code: str) -> None:
+    with pytest.raises(DataError, match=code):
+        find_kind(name, head)
+
+
+def test_kinds() -> None:
+    assert find_kind("统计.CSV", b"a") == "csv"
+    assert find_kind("a.csv.gz", b"\x1f\x8b", compression="gzip") == "gzip"
+    assert find_kind("a.xlsm", b"PK\x03\x04") == "xlsx"
+
+
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "a.xlsx"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", b"0" * 20_000_000)
+    with pytest.raises(DataError, match="QB317"):
+        check_archive(path, "a.xlsx")
+    with zipfile.ZipFile(path, "w") as archive:
+        for i in range(2001):
+            archive.writestr(str(i), b"")
+    with pytest.raises(DataError, match="QB317"):
+        check_archive(path, "a.xlsx")
+    with pytest.raises(DataError, match="QB317"):
+        unpack_gzip(gzip.compress(b"0" * 20_000_000), "a.csv.gz")
+
+
+def test_truncated_archives_are_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"]])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(DataError, match="QB316"):
+        check_archive(path, "a.xlsx")
+    with pytest.raises(DataError, match="QB316"):
+        unpack_gzip(gzip.compress(b"a,b\n" * 1000)[:-9], "a.csv.gz")

@@ -1,0 +1,270 @@
+"""Commits, snapshots, sources."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+
+from qbase.core import DataError, SetupError, Source, UsageError
+from qbase.lake import Delivery, Snapshot, Workspace
+
+
+def delivery(name="a", **facts):
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    return Delivery(**{"sha256": sha256, "file_name": f"{name}.csv", "table": "t", "verdict": "OK", **facts})
+
+
+def rows(*values, **columns):
+    return pa.table({"v": pa.array(values, pa.int64()), **columns})
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return Workspace.create(tmp_path)
+
+
+def values(workspace, table="t", snapshot=None):
+    return workspace.query(f"SELECT v FROM {table} ORDER BY v", snapshot=snapshot)["v"].tolist()  # noqa: S608
+
+
+def test_an_empty_workspace_reads_as_empty_and_stays_empty(workspace):
+    assert workspace.snapshot() == Snapshot() == workspace.snapshot("S0000")
+    assert workspace.tables() == []
+    assert not workspace.has_table("t")
+    assert len(workspace.deliveries()) == 0
+    assert "reasons" in workspace.deliveries().columns
+    assert workspace.query("SELECT 1 AS one")["one"].tolist() == [1]
+    assert not workspace.ledger.exists()
+
+
+def test_every_commit_is_a_snapshot_and_old_ones_stay_readable(workspace):
+    first = workspace.commit(delivery("a"), {"t": rows(1, 2), "set_aside": rows()})
+    second = workspace.commit(delivery("b"), {"t": rows(3)})
+    assert (first.id, second.id) == ("S0001", "S0002")
+    assert second == workspace.snapshot() == workspace.snapshot("S0002")
+    assert second.delivery == delivery("b").sha256
+    assert second.versions["set_aside"] == first.versions["set_aside"]
+    assert datetime.datetime.fromisoformat(second.created_at).tzinfo is not None
+    assert values(workspace) == [1, 2, 3]
+    assert values(workspace, snapshot="S0001") == values(workspace, snapshot=first) == [1, 2]
+    assert values(workspace, "set_aside") == []
+    assert workspace.tables() == ["set_aside", "t"]
+    assert workspace.tables("S0000") == []
+    assert workspace.has_table("t", "S0001")
+
+
+def test_the_same_delivery_twice_changes_nothing(workspace):
+    first = workspace.commit(delivery("a"), {"t": rows(1)})
+    workspace.commit(delivery("b"), {"t": rows(2)})
+    assert workspace.commit(delivery("a", recipe="other"), {"t": rows(1), "u": rows(9)}) == first
+    assert values(workspace) == [1, 2]
+    assert workspace.tables() == ["t"]
+    assert len(workspace.deliveries()) == 2
+
+
+def test_a_rejected_delivery_is_recorded_and_may_come_again(workspace):
+    rejected = delivery("a", verdict="REJECTED", table="", warnings=("no header",))
+    assert workspace.commit(rejected, {}) == Snapshot()
+    assert workspace.snapshot() == Snapshot()
+    assert workspace.deliveries()["verdict"].tolist() == ["REJECTED"]
+    assert workspace.commit(delivery("a"), {"t": rows(1)}).id == "S0001"
+    assert values(workspace) == [1]
+    listed = workspace.deliveries()
+    assert listed["snapshot"].tolist() == ["S0000", "S0001"]
+    assert listed["warnings"].tolist() == [["no header"], []]
+
+
+def test_deliveries_carry_their_accounting(workspace):
+    counts = {"rows_seen": 6, "listed": 1, "accepted": 3, "quarantined": 2}
+    workspace.commit(
+        delivery("a", recipe="r", **counts, reasons={"合计行": 1, "uscc:check": 2}),
+        {"t": rows(1, 2, 3), "s": rows(4, 5)},
+    )
+    row = workspace.deliveries().iloc[0]
+    assert {k: row[k] for k in counts} == counts
+    assert row["reasons"] == {"合计行": 1, "uscc:check": 2}
+    assert row["tables"] == {"s": 2, "t": 3}
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"rows_seen": 3, "accepted": 2}, "QB225"),
+        ({"rows_seen": 0, "accepted": 1, "quarantined": -1}, "QB225"),
+        ({"sha256": "abc"}, "QB226"),
+        ({"verdict": "FINE"}, "QB226"),
+    ],
+)
+def test_a_delivery_that_does_not_add_up_is_refused(facts, code):
+    with pytest.raises(DataError) as caught:
+        delivery("a", **facts)
+    assert caught.value.code == code
+
+
+def test_the_source_of_a_table_is_its_latest_delivery(workspace):
+    workspace.commit(delivery("a", producer="甲局", licence="L", retrieved_on="2022-08-10"), {"t": rows(1)})
+    workspace.commit(delivery("b", producer="乙局"), {"u": rows(1), "t": rows()})
+    assert workspace.source("t") == Source(
+        path="t",
+        sha256=delivery("a").sha256,
+        producer="甲局",
+        licence="L",
+        retrieved_on="2022-08-10",
+        snapshot="S0002",
+    )
+    assert workspace.source("t", "S0001").snapshot == "S0001"
+    with pytest.raises(DataError, match="QB232"):
+        workspace.source("u", "S0001")
+
+
+def test_optional_columns_may_be_added_and_left_out(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    workspace.commit(delivery("b"), {"t": rows(2, w=["x"])})
+    workspace.commit(delivery("c"), {"t": pa.table({"w": ["y"]})})
+    frame = workspace.query("SELECT v, w FROM t ORDER BY v NULLS LAST")
+    assert frame["v"].fillna(-1).tolist() == [1, 2, -1]
+    assert frame["w"].fillna("").tolist() == ["", "x", "y"]
+    assert workspace.query("SELECT * FROM t", snapshot="S0001").columns.tolist() == ["v"]
+    assert workspace.query("SELECT * FROM t", snapshot="S0002").columns.tolist() == ["v", "w"]
+
+
+def test_a_table_born_empty_can_be_filled_and_evolve(workspace):
+    workspace.commit(delivery("a"), {"t": rows(w=pa.array([], pa.string()))})
+    workspace.commit(delivery("b"), {"t": rows(1)})
+    assert workspace.query("SELECT v, w FROM t").fillna("").to_numpy().tolist() == [[1, ""]]
+
+
+def test_a_column_keeps_its_type(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    with pytest.raises(DataError) as caught:
+        workspace.commit(delivery("b"), {"s": rows(5), "t": pa.table({"v": ["x"]})})
+    assert (caught.value.code, caught.value.found, caught.value.expected) == ("QB221", "v: string", "v: int64")
+    assert workspace.snapshot().id == "S0001"
+    assert workspace.tables() == ["t"]
+    workspace.commit(delivery("c"), {"s": rows(6), "t": pa.table({"v": pa.nulls(1)})})
+    assert values(workspace, "s") == [6]
+
+
+def test_types_of_any_width_come_in(workspace):
+    given = {
+        "i": pa.array([1], pa.int8()),
+        "f": pa.array([1.5], pa.float32()),
+        "s": pa.array(["x"], pa.large_string()),
+        "d": pa.array(["x"]).dictionary_encode(),
+        "n": pa.nulls(1),
+        "day": pa.array([datetime.date(2022, 8, 10)]),
+        "moment": pa.array([datetime.datetime(2022, 8, 10, tzinfo=datetime.UTC)], pa.timestamp("ns", "UTC")),
+        "b": [True],
+    }
+    workspace.commit(delivery("a"), {"t": pa.table(given)})
+    workspace.commit(delivery("b"), {"t": pa.RecordBatchReader.from_batches(*_stream(given))})
+    table = workspace.arrow("SELECT * FROM t")
+    assert table.num_rows == 2
+    assert [str(f.type) for f in table.schema] == [
+        "int64", "double", "string", "string", "string", "date32[day]", "timestamp[us, tz=UTC]", "bool",
+    ]  # fmt: skip
+    assert workspace.deliveries()["tables"].tolist() == [{"t": 1}, {"t": 1}]
+    assert str(workspace.query("SELECT moment FROM t")["moment"].dt.tz) in ("UTC", "Etc/UTC")
+
+
+def _stream(given):
+    table = pa.table(given)
+    return table.schema, table.to_batches()
+
+
+@pytest.mark.parametrize("name", ["", "../x", "T", "a-b", "a b", "1a", "_x", "a" * 64])
+def test_table_names_are_plain(workspace, name):
+    with pytest.raises(DataError, match="QB220"):
+        workspace.commit(delivery("a"), {name: rows(1)})
+
+
+def test_unknown_snapshots_say_which_there_are(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    for wrong in ("S0002", "S1", "0001", "", "S", "latest", "S٣"):
+        with pytest.raises(UsageError) as caught:
+            workspace.snapshot(wrong)
+        assert (caught.value.code, caught.value.expected) == ("QB209", "S0000 to S0001")
+
+
+def test_delta_commits_carry_the_delivery(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    table = DeltaTable(workspace.lake / "t")
+    assert table.transaction_version(delivery("a").sha256) == 1
+    assert table.history(1)[0]["qbase_delivery"] == delivery("a").sha256
+
+
+def test_a_commit_from_outside_is_not_seen_and_does_not_come_back(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    write_deltalake(workspace.lake / "t", rows(666), mode="append")
+    write_deltalake(workspace.lake / "u", pa.table({"other": ["x"]}), mode="append")
+    assert values(workspace) == [1]
+    assert workspace.tables() == ["t"]
+    workspace.commit(delivery("b"), {"t": rows(2), "u": rows(7)})
+    assert values(workspace) == [1, 2]
+    assert values(workspace, "u") == [7]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "feature"),
+    [
+        ({"delta.enableDeletionVectors": "true"}, "deletionVectors"),
+        ({"delta.columnMapping.mode": "name"}, "columnMapping"),
+        (None, "partitions"),
+    ],
+)
+def test_tables_that_would_be_misread_are_refused(workspace, configuration, feature):
+    snapshot = workspace.commit(delivery("a"), {"t": rows(1)})
+    folder = workspace.lake / "t"
+    _forge(folder, configuration)
+    with pytest.raises(DataError) as caught:
+        workspace.query("SELECT * FROM t", snapshot=snapshot)
+    assert caught.value.code == "QB222"
+    assert feature in caught.value.found
+
+
+def _forge(folder, configuration):
+    """Rewrite the first log entry as another program could have written it."""
+    import json
+
+    log = folder / "_delta_log" / "00000000000000000000.json"
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    for line in lines:
+        if "metaData" in line and configuration:
+            line["metaData"]["configuration"] = configuration
+        elif "metaData" in line:
+            line["metaData"]["partitionColumns"] = ["v"]
+        if "add" in line and not configuration:
+            line["add"]["partitionValues"] = {"v": "1"}
+    log.write_text("\n".join(json.dumps(line) for line in lines))
+
+
+def test_a_lake_older_than_its_ledger_is_an_error_of_the_setup(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    workspace.commit(delivery("b"), {"t": rows(2)})
+    (workspace.lake / "t" / "_delta_log" / "00000000000000000001.json").unlink()
+    for act in (lambda: values(workspace), lambda: workspace.commit(delivery("c"), {"t": rows(3)})):
+        with pytest.raises(SetupError) as caught:
+            act()
+        assert caught.value.code == "QB223"
+    assert values(workspace, snapshot="S0001") == [1]
+
+
+def test_a_missing_file_is_an_error_of_the_setup(workspace):
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    next((workspace.lake / "t").glob("*.parquet")).unlink()
+    with pytest.raises(SetupError) as caught:
+        values(workspace)
+    assert caught.value.code == "QB223"
+
+
+def test_a_lake_on_another_disk_behind_a_link(workspace, tmp_path_factory):
+    other = tmp_path_factory.mktemp("disk")
+    workspace.lake.rmdir()
+    workspace.lake.symlink_to(other, target_is_directory=True)
+    workspace.commit(delivery("a"), {"t": rows(1)})
+    assert values(workspace) == [1]
+    assert (other / "t").is_dir()
