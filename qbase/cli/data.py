@@ -35,11 +35,16 @@ def demo(
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
     from qbase.demo import SEED, write_deliveries
+    from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
+    from qbase.reports import find_specs
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     # where a folder was named, the demo makes a workspace of it
     workspace = make_folders(Workspace(shell.home.resolve()) if shell.home else shell.workspace())
+    if not find_specs(workspace):
+        for template in list_templates():
+            add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
     deliveries = load_and_tell(shell, workspace, paths)
