@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REFUSED = "REJECTED"
 DATA_FAILED = 3
+DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
+SHOWN = 5
 
 
 def demo(
@@ -129,13 +131,14 @@ def check_files(paths: Sequence[pathlib.Path]) -> None:
         if path.exists():
             continue
         folder = path.parent if path.parent.is_dir() else pathlib.Path()
-        names = sorted(p.name for p in folder.iterdir() if p.is_file())
-        near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+        names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in DELIVERIES)
+        near = get_close_matches(path.name, names, n=1)
+        more = " …" if len(names) > SHOWN else ""
         raise UsageError(
             "QB903",
             name=path.name,
             found=str(path),
-            expected=" · ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else f"{folder}/ ∅",
+            expected=(" · ".join(names[:SHOWN]) + more) if names else "a file or folder that exists",
             fix=f"qbase load {path.parent / near[0]}" if near else "qbase load FILE…",
         )
 
