@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REFUSED = "REJECTED"
 DATA_FAILED = 3
+DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
+SHOWN = 5
 
 
 def demo(
@@ -35,11 +37,16 @@ def demo(
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
     from qbase.demo import SEED, write_deliveries
+    from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
+    from qbase.reports import find_specs
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     # where a folder was named, the demo makes a workspace of it
     workspace = make_folders(Workspace(shell.home.resolve()) if shell.home else shell.workspace())
+    if not find_specs(workspace):
+        for template in list_templates():
+            add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
     deliveries = load_and_tell(shell, workspace, paths)
@@ -124,13 +131,14 @@ def check_files(paths: Sequence[pathlib.Path]) -> None:
         if path.exists():
             continue
         folder = path.parent if path.parent.is_dir() else pathlib.Path()
-        names = sorted(p.name for p in folder.iterdir() if p.is_file())
-        near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+        names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in DELIVERIES)
+        near = get_close_matches(path.name, names, n=1)
+        more = " …" if len(names) > SHOWN else ""
         raise UsageError(
             "QB903",
             name=path.name,
             found=str(path),
-            expected=" · ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else f"{folder}/ ∅",
+            expected=(" · ".join(names[:SHOWN]) + more) if names else "a file or folder that exists",
             fix=f"qbase load {path.parent / near[0]}" if near else "qbase load FILE…",
         )
 

@@ -101,7 +101,7 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
     found = find_specs(workspace)
     if report_id in found:
         return read_spec_file(workspace, found[report_id])
-    near = difflib.get_close_matches(report_id, found, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(report_id, found, n=1)
     raise UsageError(
         "QB801",
         report=report_id,

@@ -239,6 +239,7 @@ def test_demo_makes_a_workspace_loads_and_runs(
     assert run(["demo", "--no-run", "--json", "--home", str(home)]) == 0
     assert json.loads(capsys.readouterr().out)["deliveries"][0]["table"] == "towns"
     workspace = Workspace(home)
+    assert sorted(p.name for p in workspace.specs.iterdir()) == ["effects.toml", "trends.toml"]
     write_letter(workspace, "trends", "1")
     (workspace.specs / "cases").mkdir()
     (workspace.specs / "cases" / "case.toml").write_text((workspace.specs / "trends.toml").read_text(encoding="utf-8"))

@@ -157,6 +157,22 @@ def test_an_internal_error_keeps_its_traceback_in_a_log(
         run(["list"])
 
 
+def test_a_machine_that_refuses_is_no_fault_of_the_house(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: pathlib.Path
+) -> None:
+    import qbase.lake
+
+    def full(home: object) -> None:
+        raise OSError(28, "No space left on device", "ledger.sqlite")
+
+    monkeypatch.setattr(qbase.lake, "open_workspace", full)
+    assert run(["list"]) == 4
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("error[QB907]")
+    assert lines[1] == "  found     No space left on device: ledger.sqlite"
+    assert len(lines) == 4
+
+
 def test_ctrl_c_ends_quietly(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import qbase.lake
 
