@@ -11,7 +11,6 @@ from qbase.core.errors import UsageError
 from qbase.core.text import Text
 from qbase.tables import list_contracts, read_contract
 
-
 # a header may hold spaces itself, so only a number at the end is a count
 _COUNTED = re.compile(r"(.*?)(?: (\d+))?", re.DOTALL)
 
