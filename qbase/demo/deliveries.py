@@ -27,10 +27,11 @@ def write_deliveries(folder: Path, *, size: Size = "small", seed: int = SEED) ->
     Returns
     -------
     list of Path
-        The tidy files first, in the order they should be loaded, then the messy ones.
+        The tidy files, in the order they should be loaded. The messy ones lie beside them and ask for recipes.
     """
     province = build_province(size, seed)
-    return [*write_tidy(folder / "tidy", province.tables), *write_messy(folder / "messy", province)[0]]
+    write_messy(folder / "messy", province)
+    return write_tidy(folder / "tidy", province.tables)
 
 
 def write_messy(folder: Path, province: Province) -> tuple[list[Path], Planted]:

@@ -132,7 +132,7 @@ def build_geography(dims: Dimensions, streams: Streams) -> Geography:
         county_of=town_of % dims.n_counties,
         industry_of=industry_of,
         alpha=np.round(rng.normal(ALPHA_MEAN, ALPHA_SD, n), 6),
-        volume=np.round(rng.uniform(0.6, 1.5, n), 3),
+        volume=np.round(rng.uniform(0.5, 1.6, n), 3),
         labs=labs,
         lab_logit=np.round(streams.rng("labs").normal(0, LAB_SD, N_LABS), 6),
         is_neighbour=is_neighbour,

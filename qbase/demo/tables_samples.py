@@ -24,8 +24,7 @@ ITEMS = (
     ("重金属含量", "mg/kg", 0, None, 90, 50),
     ("标识完整项数", "count", 0, 8, None, 2),
 )
-TIGHTENED_SHARE = 0.1
-ROUNDS = 6
+ALSO_FAILED_SHARE = 0.62
 
 
 def items_per_batch(world: World, rows: pd.DataFrame) -> Ints:
@@ -62,7 +61,7 @@ def build_items(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     kind = (shift + place) % len(ITEMS)
     failed = (rows["result"] == "fail").to_numpy()[row]
     worst = rng.integers(0, 1_000_000, len(rows))[row] % count[row]
-    is_bad = failed & ((place == worst) | (rng.random(len(row)) < 0.2))
+    is_bad = failed & ((place == worst) | (rng.random(len(row)) < ALSO_FAILED_SHARE))
     value, lower, upper = _values(kind, is_bad, row, len(rows), rng)
     scale = 10.0 ** -np.array([i[2] for i in ITEMS])[kind]
     digits = np.array([i[2] for i in ITEMS])[kind]

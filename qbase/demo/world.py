@@ -152,7 +152,7 @@ class _State:
         self.risk[:, t] = self._risk(t)
         chances = chances_of(self.geo, self.firms, self.plan, self.scenario, self.trend[:, t], self.last_fail, t)
         for target, eta in ((self.p_none, chances.eta_none), (self.p0, chances.eta0), (self.p1, chances.eta1)):
-            mean = expit(eta[:, None] + self.lab_logit) @ np.asarray(LAB_SHARES)
+            mean = (expit(eta[:, None] + self.lab_logit) * np.asarray(LAB_SHARES)).sum(1)
             target[:, t] = np.where(alive, np.round(item_growth(mean, t, self.scenario), 6), np.nan)
         self._inspect(t, alive, chances)
         if self.scenario.has_churn:

@@ -1,5 +1,7 @@
 """Deliveries: deterministic, without truth, and every planted fault is where the book says."""
 
+import contextlib
+import csv
 import functools
 import json
 import zipfile
@@ -86,10 +88,11 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path, capsys):
 
 
 def test_write_deliveries_writes_the_same_files_and_never_truth(tmp_path, outputs):
-    paths = write_deliveries(tmp_path, size="small", seed=SEED)
+    returned = write_deliveries(tmp_path, size="small", seed=SEED)
+    paths = sorted(p for p in tmp_path.rglob("*") if p.is_file())
     assert {p.relative_to(tmp_path).parts[0] for p in paths} == {"tidy", "messy"}
-    assert sorted(paths) == sorted(p for p in tmp_path.rglob("*") if p.is_file())
-    ours = [p.relative_to(tmp_path) for p in paths if p.parent.name == "tidy" and p.name.startswith("监督抽查")]
+    assert sorted(returned) == [p for p in paths if p.parent.name == "tidy"]
+    ours = [p for p in returned if p.name.startswith("监督抽查")]
     assert [p.name for p in ours] == [f"监督抽查{y}.{'xlsx' if y == 2022 else 'csv'}" for y in range(2016, 2026)]
     for path in paths:
         assert path.read_bytes() == (outputs[0] / "deliveries" / path.relative_to(tmp_path)).read_bytes()
@@ -110,6 +113,35 @@ def test_unknown_sizes_and_impossible_switches_end_in_four_lines():
 
 
 # --- what was planted
+
+
+ENCODINGS = {"2018": "gbk", "2019": "utf-8-sig", "2025": "utf-16"}
+NAMED = {"抽样编号", "抽样单编号"}
+
+
+def sheets_of(path: Path) -> dict[str, list[tuple]]:
+    with contextlib.closing(openpyxl.load_workbook(path, read_only=True)) as book:
+        return {sheet.title: list(sheet.iter_rows(values_only=True)) for sheet in book.worksheets}
+
+
+def numbers_printed(path: Path) -> set[str]:
+    """Return the cells below the header of sample numbers, whatever the format."""
+    if path.suffix == ".xlsx":
+        tables = [[[str(c) for c in row] for row in rows] for rows in sheets_of(path).values()]
+    else:
+        text = path.read_bytes().decode(ENCODINGS.get(path.name[:4], "utf-8"))
+        tables = [list(csv.reader(text.splitlines(), delimiter="\t" if path.suffix == ".txt" else ","))]
+    found: set[str] = set()
+    for rows in tables:
+        top, left = next((i, j) for i, row in enumerate(rows) for j, cell in enumerate(row) if cell in NAMED)
+        found |= {row[left] for row in rows[top + 1 :] if len(row) > left and row[left].startswith("YZ")}
+    return found
+
+
+@pytest.mark.parametrize("year", [str(y) for y in range(2016, 2026)])
+def test_every_batch_of_every_year_is_in_its_messy_file(messy, year):
+    path = next(messy[0].glob(f"{year}年监督抽查结果.*"))
+    assert numbers_printed(path) == set(rows_of(year)["sample_no"])
 
 
 def test_2018_is_gbk_and_forgets_to_flag_rechecks(messy):
@@ -141,9 +173,9 @@ def test_2020_has_a_merged_header_subtotals_and_a_total_that_add_up(messy):
 
 
 def test_2022_counts_from_january_in_the_last_row_of_each_sheet(messy):
-    book = openpyxl.load_workbook(messy[0] / "2022年监督抽查结果.xlsx", read_only=True)
-    assert book.sheetnames == [f"2022年{q}季度" for q in "一二三四"]
-    last = list(book["2022年四季度"].iter_rows(values_only=True))[-1]
+    book = sheets_of(messy[0] / "2022年监督抽查结果.xlsx")
+    assert list(book) == [f"2022年{q}季度" for q in "一二三四"]
+    last = book["2022年四季度"][-1]
     assert last[:2] == ("1—12月累计", f"{len(rows_of('2022'))}批次")
 
 
@@ -158,9 +190,7 @@ def test_2023_repeats_a_failed_batch_once_per_failed_item(messy):
 
 def test_2024_repeats_one_batch_in_fifty_under_another_notice_and_writes_serial_dates(messy):
     folder, book = messy
-    rows = list(
-        openpyxl.load_workbook(folder / "2024年监督抽查结果.xlsx", read_only=True)["抽查"].iter_rows(values_only=True)
-    )
+    rows = sheets_of(folder / "2024年监督抽查结果.xlsx")["抽查"]
     frame = pd.DataFrame(rows[1:], columns=rows[0])
     doubled = frame["抽样编号"][frame["抽样编号"].duplicated()]
     assert sorted(doubled) == sorted(book.query("fault == 'duplicate_notice'")["sample_no"])
