@@ -234,6 +234,6 @@ def _serial_dates(path: Path, rows: pd.DataFrame, planted: Planted) -> Path:
 
 def _utf16_tabs(path: Path, rows: pd.DataFrame, planted: Planted) -> Path:
     """Write what Excel calls Unicode text: UTF-16 with tabs."""
-    text = csv_bytes([headers(rows.columns), *_cells(rows)]).decode().replace(",", "\t")
-    write_atomic(path, b"\xff\xfe" + text.encode("utf-16-le"))
+    body = csv_bytes([headers(rows.columns), *_cells(rows)], encoding="utf-16-le", delimiter="\t")
+    write_atomic(path, b"\xff\xfe" + body)
     return path

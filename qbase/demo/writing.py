@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import re
@@ -25,15 +26,11 @@ LEAST = -(2**62)
 Cells = Sequence[Sequence[Any]]
 
 
-def csv_bytes(rows: Cells, *, encoding: str = "utf-8", newline: str = "\r\n") -> bytes:
-    """Return rows as CSV; fields with separators, quotes or line breaks are quoted."""
-    lines = (",".join(_field(cell) for cell in row) for row in rows)
-    return (newline.join(lines) + newline).encode(encoding)
-
-
-def _field(cell: Any) -> str:
-    text = "" if cell is None else str(cell)
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n\r') else text
+def csv_bytes(rows: Cells, *, encoding: str = "utf-8", delimiter: str = ",") -> bytes:
+    """Return rows as CSV with Windows line ends; only fields that need quotes have them."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+    return text.getvalue().encode(encoding)
 
 
 def write_csv(path: Path, rows: Cells, *, encoding: str = "utf-8") -> Path:

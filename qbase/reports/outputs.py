@@ -22,8 +22,8 @@ RAW_LIMIT = 4_000_000
 STREAM_LIMIT = 20_000
 _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _HEADING = re.compile(r"<(/?)h([1-6])>")
-_CELL = re.compile(r"<t([hd])([^>]*)>(.*?)</t[hd]>", re.DOTALL)
-_ROW = re.compile(r"<tr>(\s*)<td([^>]*)>(.*?)</td>", re.DOTALL)
+_CELL = re.compile(r"<t([hd])((?:\s[^>]*)?)>(.*?)</t[hd]>", re.DOTALL)
+_ROW = re.compile(r"<tr>(\s*)<td((?:\s[^>]*)?)>(.*?)</td>", re.DOTALL)
 _ALT = re.compile(r'<img alt=""')
 
 

@@ -33,8 +33,17 @@ SOME = settings(max_examples=40, deadline=None, derandomize=True)
 
 @FEW
 @given(seed=SEEDS, scenario=SWITCHES)
-def test_rechecks_are_a_subset_of_failures_and_follow_them(seed, scenario):
-    rows = build_province("small", seed, scenario=scenario).tables["inspections"]
+def test_the_tables_of_any_province_keep_its_books(seed, scenario):
+    tables = build_province("small", seed, scenario=scenario).tables
+    check_rechecks_are_a_subset_of_failures_and_follow_them(tables["inspections"])
+    check_frame_counts_are_the_firms_alive(tables["frame"], tables["firms"])
+    check_each_cluster_adopts_at_most_once(tables["spells"], scenario)
+    check_notices_add_up(tables)
+    check_a_batch_fails_exactly_when_an_item_does(tables["inspections"], tables["items"])
+    check_no_product_is_drawn_at_two_levels(tables["inspections"], scenario)
+
+
+def check_rechecks_are_a_subset_of_failures_and_follow_them(rows):
     again = rows[rows["is_recheck"]]
     parents = rows.set_index("sample_no").loc[again["parent_no"]]
     assert (parents["result"] == "fail").all()
@@ -45,12 +54,8 @@ def test_rechecks_are_a_subset_of_failures_and_follow_them(seed, scenario):
     assert rows["sample_no"].is_unique
 
 
-@FEW
-@given(seed=SEEDS, scenario=SWITCHES)
-def test_frame_counts_are_the_firms_alive(seed, scenario):
-    tables = build_province("small", seed, scenario=scenario).tables
-    frame = tables["frame"].groupby(["cluster_id", "quarter"])["n_firms"].sum()
-    firms = tables["firms"]
+def check_frame_counts_are_the_firms_alive(strata, firms):
+    frame = strata.groupby(["cluster_id", "quarter"])["n_firms"].sum()
     for quarter in ("2016Q1", "2019Q3", "2025Q4"):
         left = firms["exit_quarter"]
         alive = firms[(firms["entry_quarter"] <= quarter) & ((left == "") | (left > quarter))]
@@ -58,13 +63,13 @@ def test_frame_counts_are_the_firms_alive(seed, scenario):
         pd.testing.assert_series_equal(frame.xs(quarter, level="quarter"), expected, check_names=False)
 
 
-@FEW
-@given(seed=SEEDS, scenario=SWITCHES)
-def test_each_cluster_adopts_at_most_once_and_notices_add_up(seed, scenario):
-    tables = build_province("small", seed, scenario=scenario).tables
-    assert not tables["spells"].duplicated(["policy_id", "entity_id"]).any()
+def check_each_cluster_adopts_at_most_once(spells, scenario):
+    assert not spells.duplicated(["policy_id", "entity_id"]).any()
     if scenario.n_treated is not None and not scenario.is_all_treated:
-        assert (tables["spells"]["policy_id"] == "base").sum() == min(scenario.n_treated, 5)
+        assert (spells["policy_id"] == "base").sum() == min(scenario.n_treated, 5)
+
+
+def check_notices_add_up(tables):
     first = tables["inspections"].query("not is_recheck")
     counted = first.groupby("notice_no")["result"].agg(n="size", k=lambda r: (r == "fail").sum())
     headline = tables["notices"].set_index("notice_no")
@@ -72,13 +77,12 @@ def test_each_cluster_adopts_at_most_once_and_notices_add_up(seed, scenario):
     assert (headline["failed_count"] == counted["k"]).all()
 
 
-@FEW
-@given(seed=SEEDS, scenario=SWITCHES)
-def test_a_batch_fails_exactly_when_an_item_does_and_no_product_is_drawn_at_two_levels(seed, scenario):
-    tables = build_province("small", seed, scenario=scenario).tables
-    rows = tables["inspections"]
-    worst = tables["items"].groupby("sample_no")["is_ok"].all()
+def check_a_batch_fails_exactly_when_an_item_does(rows, items):
+    worst = items.groupby("sample_no")["is_ok"].all()
     assert (worst.loc[rows["sample_no"]].to_numpy() == (rows["result"] == "pass").to_numpy()).all()
+
+
+def check_no_product_is_drawn_at_two_levels(rows, scenario):
     first = rows[~rows["is_recheck"]]
     if not scenario.has_level_split:
         levels = first.groupby(["product_name", first["sample_date"].str[:4]])["level"].nunique()

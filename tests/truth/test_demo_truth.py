@@ -15,7 +15,7 @@ from qbase.demo.scenario import DIMENSIONS, Streams
 from qbase.demo.truth import Truth, without_policy
 from qbase.demo.world import World, build_world
 
-SEEDS = range(20220810, 20220810 + 24)
+SEEDS = range(20220810, 20220810 + 18)
 STATED_NAIVE_BIAS_PP = -1.7
 LEVEL_TOLERANCE_PP = 0.25  # domain.md 0.3 gives one figure from 12 draws, with a standard error of about 0.1
 MC_ERRORS = 3.5  # one false alarm in about 2,000

@@ -337,7 +337,7 @@ def test_unknown_recipes_are_refused_before_anything_is_read(home: Workspace) ->
 )  # fmt: skip
 def test_unsound_recipes_are_refused(body: str) -> None:
     with pytest.raises(DataError, match="QB303"):
-        parse_recipe(body, origin="x.toml")
+        parse_recipe(body.encode(), origin="x.toml")
 
 
 def test_recipe_warns_of_absent_columns_and_refuses_missing_ones(home: Workspace, tmp_path: pathlib.Path) -> None:
