@@ -122,7 +122,7 @@ def estimate_event_study(
     events = estimates_of(fit, window.times, errors=errors, level=level, joint=critical * fit.std_errors)
     whole = _with_average(fit, window)
     checks = _checks(design, fit, window, events, errors)
-    mix = check_same_sampling(panel, design, errors=errors, small_sample=small_sample, level=level)
+    mix = check_same_sampling(panel, design, level=level)
     average = _average(whole, errors=errors, level=level)
     return Result(
         estimand="effect",

@@ -13,7 +13,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.assemble import ATT
 from qbase.effects.design import Design
-from qbase.effects.fit import Errors, SmallSample, fit_two_way
+from qbase.effects.fit import fit_two_way
 
 MIX_MOVED_PP = 10.0
 """A shift of the share of random draws by more than this, beyond chance, is a change of the yardstick."""
@@ -28,12 +28,11 @@ IN_STEP = Text(
 )
 
 
-def check_same_sampling(
-    panel: Panel, design: Design, *, errors: Errors, small_sample: SmallSample, level: float
-) -> CheckResult | None:
+def check_same_sampling(panel: Panel, design: Design, *, level: float) -> CheckResult | None:
     """Check whether the share of random draws (双随机) moved with the policy.
 
-    The same two-way comparison as for the outcome, with the share of random draws in its place.
+    The same two-way comparison as for the outcome, with the share of random draws in its place, always with
+    errors clustered by entity: the answer is about the panel and does not change with the outcome's errors.
 
     Parameters
     ----------
@@ -41,8 +40,8 @@ def check_same_sampling(
         Its ``cells`` hold batches by way of drawing; without them the outcome does not come from inspections.
     design : Design
         The rows of the outcome.
-    errors, small_sample, level
-        As for the outcome.
+    level : float
+        Confidence level.
 
     Returns
     -------
@@ -60,7 +59,7 @@ def check_same_sampling(
     mix = dataclasses.replace(design, rows=rows)
     dummy = {ATT: rows["is_treated"].to_numpy(dtype=float)}
     try:
-        fit = fit_two_way(mix, dummy, errors=errors, small_sample=small_sample)
+        fit = fit_two_way(mix, dummy)
     except DataError as problem:
         if problem.code == "QB518":
             return CheckResult(name="same_sampling", passed=False, text=IN_STEP)
@@ -92,7 +91,8 @@ def _text(moved: float, half: float, passed: bool, level: float) -> Text:
             "no clear change in the way of drawing.",
         )
     return Text(
-        f"双随机批次占比随政策变化 {shown} 个百分点（{level:.0%} CI {span.zh}），估计中有一部分来自抽样方式而不是质量。",
+        f"双随机批次占比随政策变化 {shown} 个百分点（{level:.0%} CI {span.zh}），"
+        "估计中有一部分来自抽样方式，而不是质量。",
         f"The share of random draws moved by {shown} points with the policy ({level:.0%} CI {span.en}): "
         "part of the estimate comes from the way of drawing, not from quality.",
     )

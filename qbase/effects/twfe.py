@@ -108,7 +108,7 @@ def estimate_twfe(
     dummies = _dummies(design, times)
     fit = fit_two_way(design, dummies, errors=errors, small_sample=small_sample, weighted=weights is not None)
     cells = treated_weights(design, fit) if times is None else None
-    mix = check_same_sampling(panel, design, errors=errors, small_sample=small_sample, level=level)
+    mix = check_same_sampling(panel, design, level=level)
     checks = _checks(design, fit, errors, cells)
     tables = {"paths": build_paths(design)}
     notes = notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
