@@ -27,15 +27,16 @@ from qbase.effects.checks import (
 from qbase.effects.design import Design, Weights, build_design
 from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
 from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
+from qbase.effects.sampling import check_same_sampling
 from qbase.effects.wording import (
     CAUSAL_BASE,
     COMPARED,
     STAGGERED_EVENTS,
-    TREATED,
     event_text,
     moment_label,
     notes_of,
     span_text,
+    treated_text,
 )
 
 BASE = -1
@@ -57,7 +58,7 @@ def estimate_event_study(
     level: float = 0.95,
     margin: float | None = None,
     seed: int = SEED,
-    subject: Text = TREATED,
+    subject: Text | None = None,
 ) -> Result:
     """Estimate effects by time since adoption, with pointwise and simultaneous intervals.
 
@@ -87,8 +88,8 @@ def estimate_event_study(
         Declared beforehand: an interval inside ± margin is called a little effect.
     seed : int
         Of the simulated critical value.
-    subject : Text
-        The treated in words.
+    subject : Text or None
+        The treated in words; None names them by what the panel follows.
 
     Returns
     -------
@@ -120,6 +121,8 @@ def estimate_event_study(
     critical = sup_t_value(fit.vcov, fit.df, level=level, seed=seed)
     events = estimates_of(fit, window.times, errors=errors, level=level, joint=critical * fit.std_errors)
     whole = _with_average(fit, window)
+    checks = _checks(design, fit, window, events, errors)
+    mix = check_same_sampling(panel, design, level=level)
     average = _average(whole, errors=errors, level=level)
     return Result(
         estimand="effect",
@@ -127,13 +130,13 @@ def estimate_event_study(
         unit=difference_unit(design.indicator.unit),
         method="event_study",
         estimates=(*events, average),
-        subject=subject,
+        subject=treated_text(panel.entity) if subject is None else subject,
         vcov=vcov_frame(whole),
         tables={"paths": build_paths(design)},
-        checks=_checks(design, fit, window, events, errors),
+        checks=checks if mix is None else (*checks, mix),
         grade=cap_of(design),
         notes=(
-            *notes_of(design, weighted=weights is not None, errors=errors, staggered=STAGGERED_EVENTS),
+            *notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED_EVENTS),
             CAUSAL_BASE,
             _binned_note(window, design),
         ),

@@ -25,7 +25,17 @@ from qbase.effects.checks import (
 from qbase.effects.design import Design, Weights, build_design
 from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
 from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
-from qbase.effects.wording import COMPARED, OTHERWISE, REFERENCE, STAGGERED, TREATED, event_text, moment_label, notes_of
+from qbase.effects.sampling import check_same_sampling
+from qbase.effects.wording import (
+    COMPARED,
+    OTHERWISE,
+    REFERENCE,
+    STAGGERED,
+    event_text,
+    moment_label,
+    notes_of,
+    treated_text,
+)
 
 
 def estimate_twfe(
@@ -39,7 +49,7 @@ def estimate_twfe(
     small_sample: SmallSample = "fixest",
     level: float = 0.95,
     margin: float | None = None,
-    subject: Text = TREATED,
+    subject: Text | None = None,
     event_labels: Sequence[Text] | None = None,
 ) -> Result:
     """Estimate the effect of a policy by two-way fixed effects (pyfixest).
@@ -67,8 +77,8 @@ def estimate_twfe(
         Confidence level.
     margin : float or None
         Declared beforehand: an interval inside ± margin is called a little effect.
-    subject : Text
-        The treated in words.
+    subject : Text or None
+        The treated in words; None names them by what the panel follows.
     event_labels : sequence of Text or None
         When the event times are, in words (``获补助当年``, ``in the year of the grant``), in their order.
 
@@ -98,18 +108,20 @@ def estimate_twfe(
     dummies = _dummies(design, times)
     fit = fit_two_way(design, dummies, errors=errors, small_sample=small_sample, weighted=weights is not None)
     cells = treated_weights(design, fit) if times is None else None
+    mix = check_same_sampling(panel, design, level=level)
+    checks = _checks(design, fit, errors, cells)
     tables = {"paths": build_paths(design)}
-    notes = notes_of(design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
+    notes = notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
     return Result(
         estimand="effect",
         outcome=design.indicator,
         unit=difference_unit(design.indicator.unit),
         method="twfe",
         estimates=estimates_of(fit, times, errors=errors, level=level),
-        subject=subject,
+        subject=treated_text(panel.entity) if subject is None else subject,
         vcov=vcov_frame(fit),
         tables=tables if cells is None else {**tables, "weights": cells},
-        checks=_checks(design, fit, errors, cells),
+        checks=checks if mix is None else (*checks, mix),
         grade=cap_of(design),
         notes=notes if times is None else (*notes, REFERENCE),
         settings=settings_of(

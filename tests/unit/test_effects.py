@@ -122,6 +122,9 @@ def test_the_subject_speaks_in_both_languages():
     assert sentence.zh.startswith("与同期未采用者相比，示范集群的批次合格率估计提高")
     assert sentence.en.startswith("Compared with those not treated at the time, the batch pass rate of model clusters")
     assert result.say().grades == ("strong",)
+    assert estimate_twfe(PANEL, ONE_DATE, ID).subject.zh == "采用政策的集群"
+    firms = dataclasses.replace(PANEL, entity="firm_id")
+    assert estimate_event_study(firms, ONE_DATE, ID).subject.en == "treated firms"
 
 
 def test_event_times_have_their_own_words():
@@ -148,6 +151,36 @@ def test_what_is_left_out_is_counted():
     for part in ("12 rows without an outcome", "1 rows alone", "1 entities already treated"):
         assert part in check.text.en
     assert result["att"].n_clusters == 23
+
+
+def make_cells(shift: int, *, jitter: bool = True) -> pd.DataFrame:
+    """20 batches a quarter, 6 to 8 of them random; in treated entities ``shift`` more from quarter 6 on."""
+    rows, extra = [], np.random.default_rng(5).integers(-1, 2, (24, 12)) * jitter
+    for i in range(24):
+        for t in range(12):
+            random = 7 + extra[i, t] + shift * (i < 12 and t >= 6)
+            rows += [(f"K{i:02d}", FIRST + t, s, s, n) for s, n in (("random", random), ("directed", 20 - random))]
+    return pd.DataFrame(rows, columns=["entity", "period", "stratum", "sampling", "n"])
+
+
+@pytest.mark.parametrize("estimate", [estimate_twfe, estimate_event_study])
+@pytest.mark.parametrize(("shift", "passed", "said"), [(7, False, "而不是质量"), (0, True, "未见"), (1, True, "未见")])
+def test_a_way_of_drawing_that_comes_with_the_policy_fails(estimate, shift, passed, said):
+    result = estimate(dataclasses.replace(PANEL, cells=make_cells(shift)), ONE_DATE, ID)
+    check = next(c for c in result.checks if c.name == "same_sampling")
+    assert check.passed is passed
+    assert said in check.text.zh
+    assert any("风险定向" in n.zh for n in result.notes)
+    assert "same_sampling" not in checks_of(estimate(PANEL, ONE_DATE, ID)), "no inspections, no way of drawing"
+
+
+def test_a_way_of_drawing_that_cannot_be_tested_says_so():
+    alike = estimate_twfe(dataclasses.replace(PANEL, cells=make_cells(0, jitter=False)), ONE_DATE, ID)
+    assert checks_of(alike)["same_sampling"] is True
+    exact = estimate_twfe(dataclasses.replace(PANEL, cells=make_cells(7, jitter=False)), ONE_DATE, ID)
+    assert checks_of(exact)["same_sampling"] is False, "in step with the policy is the worst case"
+    unknown = make_cells(0).assign(sampling="unknown")
+    assert checks_of(estimate_twfe(dataclasses.replace(PANEL, cells=unknown), ONE_DATE, ID))["same_sampling"] is None
 
 
 def test_paths_are_the_plain_means():
