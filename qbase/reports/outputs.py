@@ -24,16 +24,21 @@ _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _CELL = re.compile(r"<t([hd])((?:\s[^>]*)?)>(.*?)</t[hd]>", re.DOTALL)
 _ROW = re.compile(r"<tr>(\s*)<td((?:\s[^>]*)?)>(.*?)</td>", re.DOTALL)
+_OBJECT = re.compile(r"[(\[]?<[A-Za-z_.]+[ :]")
 _ALT = re.compile(r'<img alt=""')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One output: a bundle, inert HTML, or a note that says what is not shown and why."""
+    """One output: a bundle, inert HTML, or a note that says what is not shown and why.
+
+    ``quiet`` HTML is the representation of an object, such as ``<Panel …>``: it goes with the code.
+    """
 
     payload: Mapping[str, Any] | None = None
     html: Markup | None = None
     note: Text | None = None
+    quiet: bool = False
 
 
 def read_outputs(outputs: Sequence[Mapping[str, Any]], *, cell: int, run_id: str) -> Iterator[Shown]:
@@ -122,7 +127,7 @@ def _display(output: Mapping[str, Any], cell: int) -> Iterator[Shown]:
     elif set(data) == {"text/plain"}:
         text = _joined(data["text/plain"])
         if text.strip():
-            yield Shown(html=_pre(text[:STREAM_LIMIT]))
+            yield Shown(html=_pre(text[:STREAM_LIMIT]), quiet=bool(_OBJECT.match(text)))
     elif data:
         name = sorted(set(data) - {"text/plain"})[0]
         yield Shown(note=_about(cell, f"输出类型 {name} 在报告里不显示", f"an output of type {name} is not shown"))

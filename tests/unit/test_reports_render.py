@@ -201,6 +201,66 @@ def test_headings_are_numbered_anew_and_bilingual_ones_split() -> None:
     assert titles == [Text("走势", "Trend"), Text("数据", "Data"), Text("2023 年", "40 clusters")]
 
 
+def cells_of(*cells: Any) -> nbformat.NotebookNode:
+    return nbformat.v4.new_notebook(
+        cells=[c for group in cells for c in (group if isinstance(group, list) else [group])]
+    )
+
+
+def test_where_the_letter_speaks_of_limits_they_stand_there() -> None:
+    case = CASE.make_case()
+    conclusion = CASE.code("conclude(effect)", CASE.conclude(CASE.effect()))
+    notebook = cells_of(CASE.pair("## 结论与局限\n\n甲", "## Conclusion and limits\n\nb"), conclusion)
+    page = read_page(render(dataclasses.replace(case, notebook=notebook)))
+    assert headings(page) == ["1 Conclusion and limits", "2 Terms", "3 Provenance"]
+    (limits,) = page.body.having("id", "limits")
+    assert limits.parent is not None
+    assert limits.parent.attributes["id"] == "s1"
+    assert "can be biased" in limits.text()
+
+
+def test_a_finding_links_to_the_section_that_shows_its_result() -> None:
+    case = CASE.make_case()
+    result = CASE.level()
+    figure = dataclasses.replace(CASE.trend_figure(), name=f"trend:{result.name}")
+    notebook = cells_of(
+        CASE.pair("## 甲\n\n甲", "## A\n\na"),
+        CASE.pair("## 乙", "## B"),
+        CASE.code("figure", figure),
+        CASE.code("conclude(rate)", CASE.conclude(result)),
+    )
+    page = read_page(render(dataclasses.replace(case, notebook=notebook)))
+    assert [a.attributes["href"] for a in by_class(page, "bluf").tagged("a")] == ["#s2"]
+
+
+def test_the_representation_of_an_object_goes_with_the_code() -> None:
+    case = CASE.make_case()
+    shown = {"<Panel D1.batch: 12 x 40>": 0, "(<Panel x: 1>, <Policy base: 5 treated>)": 0, "42": 1, "< 0.001": 1}
+    for text, visible in shown.items():
+        output = nbformat.v4.new_output("execute_result", data={"text/plain": text}, execution_count=1)
+        cell = nbformat.v4.new_code_cell("panel", outputs=[output])
+        page = read_page(render(dataclasses.replace(case, notebook=cells_of(cell))))
+        (block,) = page.body.having("data-foreign")
+        assert ("code" not in block.classes) is bool(visible)
+        assert text in block.text()
+
+
+def test_parameters_left_empty_are_not_in_the_title_but_in_the_table() -> None:
+    page = read_page(render(CASE.make_case(first=None, subject="K001")))
+    assert "first" not in by_class(page, "meta").text()
+    assert "subject = K001" in by_class(page, "meta").text()
+    assert "first" in by_class(page, "origin").text()
+
+
+def test_a_long_table_scrolls_inside_its_frame(page: Page) -> None:
+    frames = {
+        e.parent.attributes["data-name"]: e.classes
+        for e in page.body.walk()
+        if "scroll" in e.classes and e.parent and "data-name" in e.parent.attributes
+    }
+    assert frames == {"trend-data": ["scroll", "long"], "effects": ["scroll"]}
+
+
 def broken(change: Any) -> nbformat.NotebookNode:
     notebook = copy.deepcopy(CASE.make_case().notebook)
     change(notebook.cells)
