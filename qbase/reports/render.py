@@ -128,7 +128,8 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
     str
     """
     error = dict(run.error or {})
-    words = str(error.get("text", ""))
+    text, found = str(error.get("text", "")), str(error.get("found", ""))
+    words = Text(f"{error['what_zh']}：{found}", f"{error['what_en']}: {found}") if "what_zh" in error else same(text)
     entry = read_codes().get(str(error.get("code", "")), {})
     context = {
         "lang": lang,
@@ -137,7 +138,7 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
         "run": run,
         "when": date_of(run.slot or run.started_at),
         "error": error,
-        "words": "" if scan_private(words) else words,
+        "words": None if scan_private(f"{text} {words.en}") or not words.en else words,
         "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
         "command": _command(run),
     }

@@ -328,6 +328,10 @@ def test_the_page_of_a_failed_run_shows_code_and_next_step_but_no_path() -> None
     assert not verify_html(page).failed
     plain = dataclasses.replace(run, error={"cell": None, "code": "", "text": "kernel died"})
     assert "kernel died" in render_failure(spec=case.spec, run=plain, lang="en")
+    told = {"cell": "7", "code": "QB811", "what_zh": "运行出错", "what_en": "a cell failed", "found": "KeyError: 2019"}
+    both = render_failure(spec=case.spec, run=dataclasses.replace(run, error=told))
+    assert "运行出错：KeyError: 2019" in both
+    assert "a cell failed: KeyError: 2019" in both
 
 
 def test_dates_are_written_out_and_other_words_stay() -> None:
