@@ -48,7 +48,8 @@ _WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[l
 _KEY = re.compile(
     r"尚无法判断|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
     + "|".join(map(re.escape, _WORDS))
-    + r")(?![\w%])"
+    # the level of an interval is no result
+    + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"
 )
 _N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
 _TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")

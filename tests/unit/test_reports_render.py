@@ -347,6 +347,7 @@ def test_dates_are_written_out_and_other_words_stay() -> None:
         ("如何变化尚无法判断：估计 +0.1 个百分点。", "尚无法判断"),
         ("rose by an estimated 1,234 batches", "1,234 batches"),
         ("The scrap fell by −0.252 log points <b>", "−0.252 log points"),
+        ("把合格率的 95% 区间控制在 ±2.0 个百分点以内，需要 1,395 批。", "±2.0 个百分点"),
         ("no number at all & more", None),
     ],
 )
