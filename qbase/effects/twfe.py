@@ -7,15 +7,13 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.effects.assemble import ATT, build_paths, estimates_of, settings_of, term_of, vcov_frame
+from qbase.effects.assemble import ATT, assemble, estimates_of, term_of
 from qbase.effects.checks import (
-    cap_of,
     check_enough_clusters,
     check_errors_allow_correlation,
     check_rows_used,
@@ -23,8 +21,8 @@ from qbase.effects.checks import (
     treated_weights,
 )
 from qbase.effects.design import Design, Weights, build_design
-from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
-from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
+from qbase.effects.fit import Fit, Floats, SmallSample
+from qbase.effects.options import Options, Vcov, fit_design, read_options, refuse_single_treated
 from qbase.effects.sampling import check_same_sampling
 from qbase.effects.wording import (
     COMPARED,
@@ -34,7 +32,6 @@ from qbase.effects.wording import (
     event_text,
     moment_label,
     notes_of,
-    treated_text,
 )
 
 
@@ -100,44 +97,37 @@ def estimate_twfe(
     de Chaisemartin, C. and D'Haultfœuille, X. (2020). Two-way fixed effects estimators with heterogeneous
     treatment effects. American Economic Review 110.
     """
-    check_options(level=level, small_sample=small_sample)
-    errors = read_vcov(vcov, panel)
+    options = read_options(
+        panel,
+        outcome,
+        vcov=vcov,
+        weights=weights,
+        small_sample=small_sample,
+        level=level,
+        margin=margin,
+        subject=subject,
+    )
     design = build_design(panel, policy, outcome, weights=weights)
-    refuse_single_treated(design, errors)
+    refuse_single_treated(design, options.errors)
     times = None if event_times is None else _times(design, event_times)
-    dummies = _dummies(design, times)
-    fit = fit_two_way(design, dummies, errors=errors, small_sample=small_sample, weighted=weights is not None)
+    labels = _labels(design, times, event_labels)
+    fit = fit_design(design, _dummies(design, times), options)
     cells = treated_weights(design, fit) if times is None else None
-    mix = check_same_sampling(panel, design, level=level)
-    checks = _checks(design, fit, errors, cells)
-    tables = {"paths": build_paths(design)}
-    notes = notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
-    return Result(
-        estimand="effect",
-        outcome=design.indicator,
-        unit=difference_unit(design.indicator.unit),
+    notes = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
+    return assemble(
+        panel,
+        policy,
+        design,
+        options,
+        fit=fit,
         method="twfe",
-        estimates=estimates_of(fit, times, errors=errors, level=level),
-        subject=treated_text(panel.entity) if subject is None else subject,
-        vcov=vcov_frame(fit),
-        tables=tables if cells is None else {**tables, "weights": cells},
-        checks=checks if mix is None else (*checks, mix),
-        grade=cap_of(design),
+        estimates=estimates_of(fit, times, options),
+        tables={} if cells is None else {"weights": cells},
+        checks=_checks(panel, design, fit, options, cells),
         notes=notes if times is None else (*notes, REFERENCE),
-        settings=settings_of(
-            panel,
-            policy,
-            outcome,
-            errors=errors,
-            small_sample=small_sample,
-            weights=weights,
-            level=level,
-            margin=margin,
-            event_times=times,
-        ),
-        sources=(*panel.sources, *policy.sources),
-        labels=_labels(design, times, event_labels),
-        spoken=tuple(range(len(dummies))),
+        settings={"event_times": times},
+        labels=labels,
+        spoken=tuple(range(len(labels))),
     )
 
 
@@ -183,10 +173,14 @@ def _labels(design: Design, times: list[int] | None, words: Sequence[Text] | Non
     return {term_of(t): moment_label(w, OTHERWISE) for t, w in zip(times, moments, strict=True)}
 
 
-def _checks(design: Design, fit: Fit, errors: Errors, cells: pd.DataFrame | None) -> tuple[CheckResult, ...]:
+def _checks(
+    panel: Panel, design: Design, fit: Fit, options: Options, cells: pd.DataFrame | None
+) -> tuple[CheckResult, ...]:
+    mix = check_same_sampling(panel, design, level=options.level)
     return (
         check_enough_clusters(design),
-        check_errors_allow_correlation(errors),
+        check_errors_allow_correlation(options.errors),
         check_staggered_timing(design, cells),
         check_rows_used(design, fit),
+        *(() if mix is None else (mix,)),
     )
