@@ -115,7 +115,7 @@ def estimate_event_study(
         small_sample=small_sample,
         level=level,
         margin=margin,
-        subject=subject,
+        subject=subject or policy.treated,
     )
     design = build_design(panel, policy, outcome, weights=weights)
     refuse_single_treated(design, options.errors)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -47,7 +47,6 @@ def estimate_twfe(
     level: float = 0.95,
     margin: float | None = None,
     subject: Text | None = None,
-    event_labels: Sequence[Text] | None = None,
 ) -> Result:
     """Estimate the effect of a policy by two-way fixed effects (pyfixest).
 
@@ -76,8 +75,6 @@ def estimate_twfe(
         Declared beforehand: an interval inside ± margin is called a little effect.
     subject : Text or None
         The treated in words; None names them by what the panel follows.
-    event_labels : sequence of Text or None
-        When the event times are, in words (``获补助当年``, ``in the year of the grant``), in their order.
 
     Returns
     -------
@@ -105,12 +102,12 @@ def estimate_twfe(
         small_sample=small_sample,
         level=level,
         margin=margin,
-        subject=subject,
+        subject=subject or policy.treated,
     )
     design = build_design(panel, policy, outcome, weights=weights)
     refuse_single_treated(design, options.errors)
     times = None if event_times is None else _times(design, event_times)
-    labels = _labels(design, times, event_labels)
+    labels = _labels(design, times, policy.moments)
     fit = fit_design(design, _dummies(design, times), options)
     cells = treated_weights(design, fit) if times is None else None
     notes = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
@@ -157,20 +154,10 @@ def _dummies(design: Design, times: list[int] | None) -> dict[str, Floats]:
     return {term_of(t): (event == t).astype(float) for t in times}
 
 
-def _labels(design: Design, times: list[int] | None, words: Sequence[Text] | None) -> dict[str, Text]:
+def _labels(design: Design, times: list[int] | None, moments: Mapping[int, Text]) -> dict[str, Text]:
     if times is None:
         return {ATT: COMPARED}
-    moments = [event_text(t, design.freq) for t in times] if words is None else words
-    if len(moments) != len(times):
-        raise UsageError(
-            "QB519",
-            option="event_labels",
-            value=f"{len(moments)} texts",
-            found=f"{len(moments)} labels for {len(times)} event times",
-            expected=f"{len(times)} labels",
-            fix="event_labels=None words them by period",
-        )
-    return {term_of(t): moment_label(w, OTHERWISE) for t, w in zip(times, moments, strict=True)}
+    return {term_of(t): moment_label(moments.get(t, event_text(t, design.freq)), OTHERWISE) for t in times}
 
 
 def _checks(
