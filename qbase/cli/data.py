@@ -36,7 +36,7 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import SEED, write_deliveries
+    from qbase.demo import PRODUCER, SEED, write_deliveries
     from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
     from qbase.reports import find_specs
@@ -49,7 +49,7 @@ def demo(
             add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
-    deliveries = load_and_tell(shell, workspace, paths)
+    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
@@ -66,6 +66,7 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -81,7 +82,7 @@ def load(
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer) if paths else []
     if case:
         from qbase.intake import load_case
 
@@ -95,13 +96,20 @@ def load(
 
 
 def load_and_tell(
-    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+    shell: Shell,
+    workspace: Workspace,
+    paths: Sequence[pathlib.Path],
+    *,
+    recipe: str | None = None,
+    producer: str | None = None,
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each; return the accounting as plain values."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
-        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
+        reports = load_files(
+            workspace, paths, recipe=recipe, producer=producer, on_progress=lambda i, n, _: report("load", i, n)
+        )
     return [tell(shell, report) for report in reports]
 
 

@@ -42,6 +42,7 @@ def load_files(
     paths: str | pathlib.Path | Iterable[str | pathlib.Path],
     *,
     recipe: str | None = None,
+    producer: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -54,6 +55,8 @@ def load_files(
         Files; a folder stands for the files in it.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
+    producer : str or None
+        Who made the files, where the recipe does not say.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -72,6 +75,8 @@ def load_files(
         The workspace cannot be written.
     """
     plan = read_recipe(recipe)
+    if producer is not None:
+        plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     reports = []
