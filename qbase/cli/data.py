@@ -75,7 +75,13 @@ def load(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Load deliveries; print what became of every row."""
+    """Load deliveries; print what became of every row.
+
+    Raises
+    ------
+    UsageError
+        Neither a file nor a case is named (QB906), or a file does not exist (QB903).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     paths = list(files or ())
     if not paths and not case:
@@ -134,7 +140,13 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:
-    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    """Refuse the call when a file does not exist, before anything is loaded (QB903).
+
+    Raises
+    ------
+    UsageError
+        A file does not exist (QB903).
+    """
     for path in paths:
         if path.exists():
             continue

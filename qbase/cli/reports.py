@@ -163,7 +163,13 @@ def run_and_tell(
     force: bool = False,
     also: Mapping[str, Any] | None = None,
 ) -> int:
-    """Run reports by name, print each outcome as it comes, and return the exit code."""
+    """Run reports by name, print each outcome as it comes, and return the exit code.
+
+    Raises
+    ------
+    QbaseError
+        The only report asked for failed; of several, each failure is printed instead.
+    """
     ready, outcomes = _jobs(shell, workspace, list(dict.fromkeys(names)), words, force)
     if len(names) == 1 and outcomes and outcomes[0].error:
         raise outcomes[0].error

@@ -159,7 +159,13 @@ class _Run:
         self._copy()
 
     def pin(self) -> None:
-        """Find the versions of the declared tables and the fingerprint; refuse when a table is missing."""
+        """Find the versions of the declared tables and the fingerprint; refuse when a table is missing.
+
+        Raises
+        ------
+        DataError
+            A declared table is not in the lake (QB810).
+        """
         spec, tables = self.request.spec, self.request.spec.tables
         missing = [name for name in tables if not self.workspace.has_table(name)]
         if missing:
@@ -322,7 +328,13 @@ class _Run:
         self.on_progress("publish", 1, 1)
 
     def show_gallery(self) -> None:
-        """Build the gallery anew; the report is out already, so a failure here is told apart (QB822)."""
+        """Build the gallery anew; the report is out already, so a failure here is told apart (QB822).
+
+        Raises
+        ------
+        RunError
+            The gallery could not be written (QB822).
+        """
         from qbase.reports.gallery import build_gallery
 
         try:
