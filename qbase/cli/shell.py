@@ -19,7 +19,7 @@ from qbase.core.errors import LABELS, Lang
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
-    from qbase.reports.running import Progress
+    from qbase.reports.single import Progress
 
 STEPS = {
     "load": "载入 | load",

@@ -170,9 +170,9 @@ def request_for(workspace: Workspace, **spec: Any) -> Any:
 
 
 def run_of(workspace: Workspace, **spec: Any) -> Any:
-    from qbase.reports.running import _Run
+    from qbase.reports.single import OneRun
 
-    return _Run(workspace, request_for(workspace, **spec), "zh", None, lambda *a: None)
+    return OneRun(workspace, request_for(workspace, **spec), "zh", None, lambda *a: None)
 
 
 def commit(workspace: Workspace, name: str, sha: str) -> None:
