@@ -13,7 +13,7 @@ from qbase.core import periods
 from qbase.core.display import Prose
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
 from qbase.core.result import Criterion, Result, Scorecard
-from qbase.core.text import Text, join
+from qbase.core.text import Text, join, spaced
 from qbase.core.values import Estimate, Grade
 
 Direction = Literal["up", "down", "little", "cannot_tell"]
@@ -91,7 +91,7 @@ def say_result(result: Result) -> Prose:
     """Return the sentences of a result with their evidence grades."""
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
-    items = tuple(speak(result, e) for e in spoken)
+    items = tuple(spaced(speak(result, e)) for e in spoken)
     graded = result.estimand in {"change", "trend", "effect"}
     grades = tuple(grade_of(result, e) if graded else None for e in spoken)
     return Prose(name=result.name, items=items, grades=grades)
@@ -210,8 +210,8 @@ def say_scorecard(card: Scorecard) -> Prose:
     if not card.criteria:
         silent = Text("{preset}：不判断{subject}是否达标。", "{preset}: no verdict on {subject}.")
         words = silent.format(preset=card.preset_title, subject=card.subject)
-        return Prose(name=card.name, items=(_capital(words),))
-    return Prose(name=card.name, items=tuple(_say_criterion(card, c) for c in card.criteria))
+        return Prose(name=card.name, items=(spaced(_capital(words)),))
+    return Prose(name=card.name, items=tuple(spaced(_say_criterion(card, c)) for c in card.criteria))
 
 
 def _say_criterion(card: Scorecard, criterion: Criterion) -> Text:

@@ -101,7 +101,8 @@ def render_report(
         "fictional": is_fictional(results),
         "run": run,
         "parameters": parameters_of(run),
-        "given": [(n, v) for n, v in parameters_of(run) if run.params[n] not in (None, "")][:4],
+        # what the specification chose; defaults stand in the provenance
+        "given": [(n, v) for n, v in parameters_of(run) if n in spec.params and run.params[n] not in (None, "")][:4],
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
