@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 REFUSED = "REJECTED"
 DATA_FAILED = 3
+DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
+SHOWN = 5
 
 
 def demo(
@@ -34,15 +36,20 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import SEED, write_deliveries
+    from qbase.demo import PRODUCER, SEED, write_deliveries
+    from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
+    from qbase.reports import find_specs
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     # where a folder was named, the demo makes a workspace of it
     workspace = make_folders(Workspace(shell.home.resolve()) if shell.home else shell.workspace())
+    if not find_specs(workspace):
+        for template in list_templates():
+            add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
-    deliveries = load_and_tell(shell, workspace, paths)
+    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
@@ -59,6 +66,7 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -67,14 +75,20 @@ def load(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Load deliveries; print what became of every row."""
+    """Load deliveries; print what became of every row.
+
+    Raises
+    ------
+    UsageError
+        Neither a file nor a case is named (QB906), or a file does not exist (QB903).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     paths = list(files or ())
     if not paths and not case:
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer) if paths else []
     if case:
         from qbase.intake import load_case
 
@@ -88,13 +102,20 @@ def load(
 
 
 def load_and_tell(
-    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+    shell: Shell,
+    workspace: Workspace,
+    paths: Sequence[pathlib.Path],
+    *,
+    recipe: str | None = None,
+    producer: str | None = None,
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each; return the accounting as plain values."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
-        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
+        reports = load_files(
+            workspace, paths, recipe=recipe, producer=producer, on_progress=lambda i, n, _: report("load", i, n)
+        )
     return [tell(shell, report) for report in reports]
 
 
@@ -119,18 +140,25 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:
-    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    """Refuse the call when a file does not exist, before anything is loaded (QB903).
+
+    Raises
+    ------
+    UsageError
+        A file does not exist (QB903).
+    """
     for path in paths:
         if path.exists():
             continue
         folder = path.parent if path.parent.is_dir() else pathlib.Path()
-        names = sorted(p.name for p in folder.iterdir() if p.is_file())
-        near = get_close_matches(path.name, names, n=1, cutoff=0.5)
+        names = sorted(p.name for p in folder.iterdir() if p.suffix.lower() in DELIVERIES)
+        near = get_close_matches(path.name, names, n=1)
+        more = " …" if len(names) > SHOWN else ""
         raise UsageError(
             "QB903",
             name=path.name,
             found=str(path),
-            expected=" · ".join(names[:5]) + (" …" if len(names) > 5 else "") if names else f"{folder}/ ∅",
+            expected=(" · ".join(names[:SHOWN]) + more) if names else "a file or folder that exists",
             fix=f"qbase load {path.parent / near[0]}" if near else "qbase load FILE…",
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import itertools
 import json
 import os
@@ -22,11 +23,12 @@ from qbase.cli import data, house, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
-from qbase.core.errors import Lang, QbaseError, RunError, UsageError
+from qbase.core.errors import Lang, QbaseError, RunError, SetupError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+REFUSALS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EMFILE)
 ABOUT = "产业集群质量研究工作台 | A workbench for the quality of industrial clusters"
 SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
     "开始 | Start": {
@@ -60,7 +62,13 @@ class Verbs(TyperGroup):
     """Lists the commands by subject, and answers a misspelt one with the four lines."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command or say which one was meant (QB901)."""
+        """Find the command or say which one was meant (QB901).
+
+        Raises
+        ------
+        UsageError
+            There is no such command (QB901).
+        """
         if args[0] not in self.commands and not args[0].startswith("-"):
             near = get_close_matches(args[0], self.commands, n=1)
             raise UsageError(
@@ -142,7 +150,7 @@ def run(words: Sequence[str] | None = None) -> int:
     except Exception as error:
         if os.environ.get("QBASE_DEBUG") == "1":
             raise
-        return _tell(_internal(error, words), words, lang)
+        return _tell(_outside(error) or _internal(error, words), words, lang)
     return code if isinstance(code, int) else 0
 
 
@@ -160,6 +168,15 @@ def _usage(error: typer.TyperException) -> UsageError:
     expected = context.get_usage().removeprefix("Usage: ") if context else "qbase COMMAND"
     found = " ".join(error.format_message().split())
     return UsageError("QB902", found=found, expected=" ".join(expected.split()), fix=f"{path} --help")
+
+
+def _outside(error: Exception) -> SetupError | None:
+    """Return what to say when the machine refused, or None when the fault is ours."""
+    if not isinstance(error, OSError) or error.errno not in REFUSALS:
+        return None
+    found = f"{error.strerror}: {error.filename or 'stdout'}"
+    fix = "free disk space or correct the permissions, then: qbase doctor"
+    return SetupError("QB907", found=found, expected="a writable disk with room", fix=fix)
 
 
 def _internal(error: Exception, words: list[str]) -> RunError:

@@ -163,12 +163,18 @@ def run_and_tell(
     force: bool = False,
     also: Mapping[str, Any] | None = None,
 ) -> int:
-    """Run reports by name, print each outcome as it comes, and return the exit code."""
+    """Run reports by name, print each outcome as it comes, and return the exit code.
+
+    Raises
+    ------
+    QbaseError
+        The only report asked for failed; of several, each failure is printed instead.
+    """
     ready, outcomes = _jobs(shell, workspace, list(dict.fromkeys(names)), words, force)
     if len(names) == 1 and outcomes and outcomes[0].error:
         raise outcomes[0].error
     for outcome in outcomes:
-        _tell_outcome(shell, outcome)
+        _tell_outcome(shell, workspace, outcome)
     outcomes += _run_all(shell, workspace, ready, jobs)
     gallery = workspace.site / "index.html"
     failed = [outcome for outcome in outcomes if outcome.error]
@@ -221,17 +227,19 @@ def _run_all(shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int
                 f"{len(ready)} 份报告，同时 {jobs} 份：{names}", f"{len(ready)} reports, {jobs} at once: {names}"
             )
         )
-        return run_many(workspace, ready, jobs_at_once=jobs, on_done=lambda outcome: _tell_outcome(shell, outcome))
+        return run_many(
+            workspace, ready, jobs_at_once=jobs, on_done=lambda outcome: _tell_outcome(shell, workspace, outcome)
+        )
     outcomes = []
     for job in ready:
         with shell.progress(job.report_id) as report:
             outcome = run_here(workspace, job, on_progress=report)
-        _tell_outcome(shell, outcome)
+        _tell_outcome(shell, workspace, outcome)
         outcomes.append(outcome)
     return outcomes
 
 
-def _tell_outcome(shell: Shell, outcome: Outcome) -> None:
+def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
     if outcome.error:
         shell.complain(outcome.error.payload())
         return
@@ -239,7 +247,8 @@ def _tell_outcome(shell: Shell, outcome: Outcome) -> None:
     if record is None or not record.outputs:
         return
     state = STATES[record.state] if shell.lang == "zh" else record.state
-    shell.out(f"{shell.text('报告', 'Report')}  {record.outputs[0]}  ({state}, {record.seconds:.1f} s)")
+    page = _near(workspace.root / record.outputs[0])
+    shell.out(f"{shell.text('报告', 'Report')}  {page}  ({state}, {record.seconds:.1f} s)")
 
 
 def _outcome_payload(outcome: Outcome) -> dict[str, Any]:
@@ -350,7 +359,7 @@ def _example(spec: ReportSpec, parameters: Sequence[Parameter]) -> str:
     from qbase.reports.arguments import example
 
     needed = [p for p in parameters if p.required and p.name not in spec.params]
-    chosen = needed or list(parameters[:1])
+    chosen = needed or [p for p in parameters if p.default is not None][:1]
     return " ".join([f"qbase run {spec.report_id}", *(f"-p {p.name}={example(p)}" for p in chosen)])
 
 

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from qbase.cli.language import part, pick_language
-from qbase.cli.layout import pad, table, width
+from qbase.cli.layout import table
 from qbase.core.errors import LABELS, Lang
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
-    from qbase.reports.running import Progress
+    from qbase.reports.single import Progress
 
 STEPS = {
     "load": "载入 | load",
@@ -109,11 +109,11 @@ class Shell:
 
 def four_lines(error: Mapping[str, str], lang: Lang) -> str:
     """Return the four lines of an error from its payload, as `QbaseError.render` writes them."""
-    label, *labels = LABELS[lang]
-    columns = max(map(width, labels))
-    lines = [f"{label}[{error['code']}] {error[f'what_{lang}']}"]
+    title, *labels = LABELS[lang]
+    columns = 9 if lang == "en" else 5
+    lines = [f"{title}[{error['code']}] {error[f'what_{lang}']}"]
     names = zip(labels, ("found", "expected", "fix"), strict=True)
-    return "\n".join(lines + [f"  {pad(label, columns)}  {error[name]}" for label, name in names])
+    return "\n".join([*lines, *(f"  {label:<{columns}} {error[name]}" for label, name in names)])
 
 
 @contextmanager

@@ -206,7 +206,11 @@ VERDICTS = {
 
 
 def say_scorecard(card: Scorecard) -> Prose:
-    """Return one sentence per criterion."""
+    """Return one sentence per criterion, or the one that no target was declared."""
+    if not card.criteria:
+        silent = Text("{preset}：不判断{subject}是否达标。", "{preset}: no verdict on {subject}.")
+        words = silent.format(preset=card.preset_title, subject=card.subject)
+        return Prose(name=card.name, items=(_capital(words),))
     return Prose(name=card.name, items=tuple(_say_criterion(card, c) for c in card.criteria))
 
 

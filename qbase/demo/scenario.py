@@ -14,6 +14,7 @@ Size = Literal["small", "province", "nation"]
 EffectShape = Literal["none", "homogeneous", "dynamic"]
 
 SEED = 20220810
+PRODUCER = "云泽省（虚构，模拟数据）/ Yunze (fictional, simulated)"
 FIRST_YEAR = 2016
 N_YEARS = 10
 N_QUARTERS = 4 * N_YEARS

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 DEMEAN_TOLERANCE = 1e-10
@@ -67,9 +68,9 @@ def run_feols(formula: str, data: pd.DataFrame, *, vcov: Any, weights: str | Non
     """
     feols, ssc, demeaner = load_pyfixest()
     options = {"ssc": ssc(k_adj=False, G_adj=False)} if plain else {}
-    with _restored_process(), warnings.catch_warnings():
-        # singletons and collinear columns are read off the model and reported in words by the caller
-        warnings.filterwarnings("ignore", message=r"\d+ singleton fixed effect", category=UserWarning)
+    # an outcome without variation makes the library divide by zero; the caller refuses it, with words
+    with _restored_process(), warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        # collinear columns are read off the model and reported in words by the caller
         warnings.filterwarnings("ignore", message=r"\s*\d+ variables dropped due to multi", category=UserWarning)
         # pyfixest 0.60 uses an argument that pandas 3.1 deprecates; pinned below 0.61
         warnings.filterwarnings("ignore", message="The inplace keyword", category=DeprecationWarning)
@@ -78,6 +79,8 @@ def run_feols(formula: str, data: pd.DataFrame, *, vcov: Any, weights: str | Non
             data=data,
             vcov=vcov,
             weights=weights,
+            # lone rows are dropped by the caller: when nothing else is left, version 0.60 panics in Rust
+            fixef_rm="none",
             demeaner=demeaner(fixef_tol=DEMEAN_TOLERANCE),
             **options,
         )

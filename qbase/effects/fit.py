@@ -111,21 +111,48 @@ def fit_two_way(
     data = design.rows[["entity", "period", "y", "w"]].assign(
         **{c: np.asarray(dummies[t], dtype=float) for c, t in zip(columns, terms, strict=True)}
     )
+    is_used = find_company(data["entity"], data["period"])
+    used = data[is_used].reset_index(drop=True)
+    _check_size(used, len(terms))
     plain = errors == "CRV1" and small_sample == "linearmodels"
-    model = run_feols(
-        f"y ~ {' + '.join(columns)} | entity + period",
-        data,
-        vcov={"CRV1": "entity"} if errors == "CRV1" else "iid",
-        weights="w" if weighted else None,
-        plain=plain,
-    )
+    formula = f"y ~ {' + '.join(columns)} | entity + period"
+    vcov = {"CRV1": "entity"} if errors == "CRV1" else "iid"
+    try:
+        model = run_feols(formula, used, vcov=vcov, weights="w" if weighted else None, plain=plain)
+    except ValueError as problem:
+        if "collinear" not in str(problem):
+            raise
+        raise _not_identified(list(terms)) from problem
     lost = [terms[columns.index(str(c))] for c in model._collin_vars]
     if lost:
         raise _not_identified(lost)
-    is_used = np.ones(len(data), dtype=bool)
-    is_used[list(model._na_index)] = False
-    used = data[is_used]
     return _checked(design, terms, model, used, is_used, errors=errors, plain=plain)
+
+
+def find_company(entities: pd.Series, periods: pd.Series) -> NDArray[np.bool_]:
+    """Return which rows are not alone in their entity or period, the others left out again and again.
+
+    A row alone in its entity or period is fitted exactly by that fixed effect and says nothing.
+    """
+    kept = np.ones(len(entities), dtype=bool)
+    while True:
+        e, p = entities[kept], periods[kept]
+        company = (e.map(e.value_counts()) > 1).to_numpy() & (p.map(p.value_counts()) > 1).to_numpy()
+        if company.all():
+            return kept
+        kept[np.flatnonzero(kept)[~company]] = False
+
+
+def _check_size(used: pd.DataFrame, n_terms: int) -> None:
+    n, entities, periods = len(used), used["entity"].nunique(), used["period"].nunique()
+    parameters = n_terms + entities + periods - 1
+    if n <= parameters or entities < 2 or periods < 2:
+        raise DataError(
+            "QB516",
+            found=f"{n} observations of {entities} entities in {periods} periods, {parameters} parameters",
+            expected="more observations than parameters, at least 2 entities in 2 periods",
+            fix="fewer event times, or a wider window",
+        )
 
 
 def _checked(
@@ -140,15 +167,7 @@ def _checked(
 ) -> Fit:
     n, entities, times = len(used), used["entity"].nunique(), used["period"].nunique()
     counted = len(terms) + times
-    left = n - counted - entities + 1
-    df = float(entities - 1 if errors == "CRV1" else left)
-    if left < 1 or df < 1:
-        raise DataError(
-            "QB516",
-            found=f"{n} observations, {counted + entities - 1} parameters, {entities} entities",
-            expected="more observations than parameters, at least 2 entities",
-            fix="fewer event times, or a wider window",
-        )
+    df = float(entities - 1 if errors == "CRV1" else n - counted - entities + 1)
     vcov = np.asarray(model._vcov, dtype=float)
     fit = Fit(
         terms=terms,

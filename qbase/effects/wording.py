@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from qbase.core.numbers import count
+from qbase.core.panel import Panel
 from qbase.core.periods import Freq
 from qbase.core.text import Text
 from qbase.effects.design import Design
 
-TREATED = Text("采用政策的集群", "treated clusters")
+TREATED = {
+    "cluster_id": Text("采用政策的集群", "treated clusters"),
+    "firm_id": Text("采用政策的企业", "treated firms"),
+    "town_code": Text("采用政策的乡镇", "treated towns"),
+}
 
 STEP = {"Q": Text("个季度", "quarter"), "A": Text("年", "year")}
 NOW = {
@@ -44,6 +49,11 @@ REFERENCE = Text(
     "只为所列事件时间设虚拟变量，参照为其余所有时期；其余时期若仍有效果，估计会偏离。",
     "Only the listed event times have dummies; all other periods are the reference. An effect in those would bias it.",
 )
+NAIVE = Text(
+    "合格率未按抽样方式加权：风险定向抽查使它偏低，抽样方式随政策改变时，估计会把这一改变算作效果。",
+    "Pass rates are not weighted by how batches were drawn: sampling directed at risk lowers them, and a change of "
+    "drawing that comes with the policy is counted as an effect.",
+)
 IID = Text(
     "标准误假定各期误差互不相关，仅用于复现已发表结果。",
     "Standard errors assume errors independent over time; for replication of a published result only.",
@@ -52,6 +62,11 @@ CAUSAL_BASE = Text(
     "以政策开始前一期为基期；该期若已提前反应，整条曲线都会随之移动。",
     "The period before treatment is the base; if it already reacts, the whole path shifts.",
 )
+
+
+def treated_text(entity: str) -> Text:
+    """Return the treated in words, by what a panel follows."""
+    return TREATED.get(entity, Text("采用政策的主体", "treated entities"))
 
 
 def event_text(event_time: int, freq: Freq, *, edge: bool = False) -> Text:
@@ -101,12 +116,14 @@ def span_text(lags: int, freq: Freq, *, edge: bool) -> Text:
     )
 
 
-def notes_of(design: Design, *, weighted: bool, errors: str, staggered: Text) -> tuple[Text, ...]:
-    """Return the caveats that hold for this design."""
+def notes_of(panel: Panel, design: Design, *, weighted: bool, errors: str, staggered: Text) -> tuple[Text, ...]:
+    """Return the caveats that hold for this panel and design."""
     notes = [PARALLEL]
     if design.is_staggered:
         notes.append(staggered)
     notes.append(BATCH_WEIGHT if weighted else EQUAL_WEIGHT)
+    if panel.cells is not None and panel.sampling == "naive":
+        notes.append(NAIVE)
     if errors == "iid":
         notes.append(IID)
     return tuple(notes)

@@ -70,8 +70,8 @@ def _balance(panel: Panel, grid: np.ndarray) -> Text:
     return Text(
         "面板有 {entities} 个主体、{periods} 期（{first} 至 {last}），有观测的格 {cells} 个（{share}），"
         "{full} 个主体每期都有观测：{balance}。",
-        "The panel holds {entities} entities and {periods} periods ({first} to {last}); {cells} cells are observed "
-        "({share}) and {full} entities are seen in every period: {balance}.",
+        "The panel holds {entities} entities over {periods} periods ({first} to {last}); cells observed: {cells} "
+        "({share}); entities seen in every period: {full}; {balance}.",
     ).format(**facts)
 
 
@@ -79,15 +79,13 @@ def _gaps(panel: Panel, grid: np.ndarray) -> Text:
     gaps = {entity: longest_gap(row) for entity, row in zip(panel.entities, grid, strict=True)}
     holed = {entity: gap for entity, gap in gaps.items() if gap}
     late, early = int((~grid[:, 0]).sum()), int((~grid[:, -1]).sum())
-    ends = Text(
-        "；{late} 个主体晚于首期进入，{early} 个早于末期退出", "; {late} entities enter late and {early} leave early"
-    )
+    ends = Text("；{late} 个主体晚于首期进入，{early} 个早于末期退出", "; late entries: {late}, early exits: {early}")
     ends = ends.format(late=count(late), early=count(early))
     if not holed:
-        return Text("没有主体中途缺期", "No entity has a gap") + ends + Text("。", ".")
+        return Text("没有主体中途缺期", "Entities with gaps: none") + ends + Text("。", ".")
     worst = max(holed, key=lambda entity: holed[entity])
     told = Text(
-        "{n} 个主体中途缺期，最长 {gap} 期（{name}）", "{n} entities have gaps, the longest of {gap} periods ({name})"
+        "{n} 个主体中途缺期，最长 {gap} 期（{name}）", "Entities with gaps: {n}, longest gap in periods: {gap} ({name})"
     )
     return told.format(n=count(len(holed)), gap=holed[worst], name=panel.label(worst)) + ends + Text("。", ".")
 
@@ -125,8 +123,8 @@ def _adoption(panel: Panel, policy: Policy) -> Text:
     return Text(
         "政策“{title}”：{treated} 个主体实施（{waves}），{never} 个从未实施；首期之前已实施 {before} 个，"
         "不在面板中的实施主体 {outside} 个。",
-        "Policy “{title}”: {treated} entities adopt ({waves}), {never} never do; {before} had adopted by the first "
-        "period, and {outside} adopters are not in the panel.",
+        "Policy “{title}”: adopters {treated} ({waves}), never treated {never}; adopted by the first period {before}, "
+        "adopters outside the panel {outside}.",
     ).format(
         title=policy.title,
         treated=count(len(first)),

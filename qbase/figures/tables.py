@@ -10,7 +10,7 @@ import pandas as pd
 from qbase.core.display import Column, Table
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
-from qbase.core.result import Result, Scorecard
+from qbase.core.result import Criterion, Result, Scorecard
 from qbase.core.sentences import quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
@@ -213,19 +213,6 @@ def tabulate_scorecard(card: Scorecard) -> Table:
     Table
         Verdicts ◆ met, ▽ cannot tell, ▼ not met.
     """
-    rows = []
-    for c in card.criteria:
-        digits = digits_for(c.indicator.unit, c.estimate.std_error)
-        rows.append(
-            (
-                capital(c.indicator.name),
-                quantity(c.estimate.value, c.indicator.unit, digits),
-                bracket(c.estimate, digits),
-                quantity(c.target, c.indicator.unit, digits),
-                MET[c.verdict],
-                c.source,
-            )
-        )
     return Table(
         name=card.name,
         caption=capital(
@@ -239,7 +226,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             Column(label=Text("结论", "Verdict")),
             Column(label=Text("目标出处", "Source of the target")),
         ),
-        rows=tuple(rows),
+        rows=tuple(map(_criterion_row, card.criteria)),
         note=Text(
             "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
             "Met only when the whole interval lies on the good side of the target; "
@@ -256,6 +243,12 @@ def tabulate_scorecard(card: Scorecard) -> Table:
         },
         style="effects",
     )
+
+
+def _criterion_row(c: Criterion) -> tuple[str | Text, ...]:
+    digits, unit = digits_for(c.indicator.unit, c.estimate.std_error), c.indicator.unit
+    value, target = quantity(c.estimate.value, unit, digits), quantity(c.target, unit, digits)
+    return capital(c.indicator.name), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
 
 
 def tabulate_accounting(frame: pd.DataFrame) -> Table:

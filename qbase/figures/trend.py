@@ -175,7 +175,7 @@ def _target_note(trend: Trend, target: Scorecard) -> Text:
             f"{target.preset_title.zh}没有为该指标设目标。",
             f"{target.preset_title.en} sets no target for this indicator.",
         )
-    source = join([c.source for c in trend.targets], zh="；", en="; ")
+    source = join(list(dict.fromkeys(c.source for c in trend.targets)), zh="；", en="; ")
     return Text(f"目标：{target.preset_title.zh}（{source.zh}）。", f"Target: {target.preset_title.en} ({source.en}).")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from statsmodels.stats.proportion import proportion_confint
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
@@ -16,6 +15,7 @@ from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.catalogue import find_indicator
 from qbase.indicators.rows import Entity, Rows, open_rows
+from qbase.indicators.wilson import wilson_interval
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -93,7 +93,7 @@ def build_panel(
 
 def _columns(indicator: str, frame: pd.DataFrame, freq: Freq) -> pd.DataFrame:
     n, k = frame["n"].to_numpy(dtype=np.int64), frame["k"].to_numpy(dtype=np.int64)
-    low, high = proportion_confint(k, n, method="wilson")
+    low, high = wilson_interval(k, n)
     index = pd.MultiIndex.from_arrays(
         [frame["entity"].astype(str), to_periods(frame["period"], freq)], names=["entity", "period"]
     )
@@ -102,8 +102,8 @@ def _columns(indicator: str, frame: pd.DataFrame, freq: Freq) -> pd.DataFrame:
         "__n": n,
         "__k": k,
         "__n_firms": frame["n_firms"].to_numpy(dtype=np.int64),
-        "__lo": 100 * np.clip(low, 0, 1),
-        "__hi": 100 * np.clip(high, 0, 1),
+        "__lo": 100 * low,
+        "__hi": 100 * high,
     }
     return pd.DataFrame({indicator + name: values for name, values in columns.items()}, index=index)
 

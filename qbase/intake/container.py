@@ -131,7 +131,7 @@ def check_archive(path: pathlib.Path, name: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, struct.error) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
         raise _broken(name, str(error)) from None
     if len(entries) > MAX_ENTRIES:
         raise _too_large(name, f"{len(entries):,} entries")

@@ -122,10 +122,11 @@ def find_separator(text: bytes, score: Callable[[Sequence[str]], float]) -> str:
         A comma where no separator occurs: one column.
     """
     line = next((line for line in _lines(text) if line.strip()), "")
+    candidates = [sign for sign in SEPARATORS if sign in line]
+    if len(candidates) < 2:
+        return candidates[0] if candidates else ","
     best, best_score = ",", (-1.0, 0)
-    for sign in SEPARATORS:
-        if sign not in line:
-            continue
+    for sign in candidates:
         fields = next(csv.reader([line], delimiter=sign))
         current = (score(fields), len(fields))
         if current > best_score:

@@ -21,7 +21,6 @@ from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
 from qbase.lake import Delivery, Workspace
-from qbase.tables import Contract
 
 SET_ASIDE = "set_aside"
 Progress = Callable[[int, int, LoadReport], None]
@@ -40,9 +39,10 @@ class _Aside:
 
 def load_files(
     workspace: Workspace,
-    paths: Iterable[str | pathlib.Path],
+    paths: str | pathlib.Path | Iterable[str | pathlib.Path],
     *,
     recipe: str | None = None,
+    producer: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -51,10 +51,12 @@ def load_files(
     ----------
     workspace : Workspace
         Where to.
-    paths : iterable of str or Path
+    paths : path or iterable of paths
         Files; a folder stands for the files in it.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
+    producer : str or None
+        Who made the files, where the recipe does not say.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -73,7 +75,10 @@ def load_files(
         The workspace cannot be written.
     """
     plan = read_recipe(recipe)
-    files = [file for path in paths for file in _expand(pathlib.Path(path))]
+    if producer is not None:
+        plan = dataclasses.replace(plan, producer=producer)
+    given = [paths] if isinstance(paths, str | pathlib.Path) else paths
+    files = [file for path in given for file in _expand(pathlib.Path(path))]
     reports = []
     for done, file in enumerate(files, start=1):
         reports.append(_load_file(workspace, file, plan))
@@ -190,17 +195,17 @@ def _stored_rows(workspace: Workspace, sheets: Sheets) -> pa.Table | None:
     contract, data = sheets.contract, sheets.data
     if not contract.key or not workspace.has_table(contract.name) or not set(contract.key) <= set(data.column_names):
         return None
+    snapshot = workspace.snapshot()
     with duckdb.connect(config={"enable_external_access": "false"}) as db:
         key = ", ".join(contract.key)
-        old = workspace.arrow(f"SELECT {_key_text(contract)} FROM {contract.name}")  # noqa: S608
+        text = ", ".join(f"{column}::VARCHAR AS {column}" for column in contract.key)
+        old = workspace.arrow(f"SELECT {text} FROM {contract.name}", snapshot=snapshot)  # noqa: S608
         db.register("old", old)
         db.register("new", data.select(list(contract.key)))
         shared = db.execute(f"SELECT count(*) FROM old SEMI JOIN new USING ({key})").fetchone()  # noqa: S608
-    return workspace.arrow(f"SELECT * FROM {contract.name}") if shared and shared[0] else None  # noqa: S608
-
-
-def _key_text(contract: Contract) -> str:
-    return ", ".join(f"{column}::VARCHAR AS {column}" for column in contract.key)
+    if not shared or not shared[0]:
+        return None
+    return workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=snapshot)  # noqa: S608
 
 
 def _set_aside(sheets: Sheets, split: Split) -> list[_Aside]:

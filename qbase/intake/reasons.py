@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
 import tomllib
 from importlib import resources
 
 from qbase.core.errors import UsageError
 from qbase.core.text import Text
 from qbase.tables import list_contracts, read_contract
+
+# a header may hold spaces itself, so only a number at the end is a count
+_COUNTED = re.compile(r"(.*?)(?: (\d+))?", re.DOTALL)
 
 
 @functools.cache
@@ -39,7 +43,8 @@ def explain_reason(code: str, table: str = "") -> Text:
     >>> explain_reason("result:enum", "inspections").en
     'Result: not one of the allowed values'
     """
-    name, _, count = code.partition(" ")
+    match = _COUNTED.fullmatch(code)
+    name, count = match.groups(default="") if match else (code, "")
     owner, _, short = name.rpartition(":")
     if owner == "rule":
         return _rule(short, table)

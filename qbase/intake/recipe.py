@@ -101,7 +101,7 @@ def read_recipe(name: str | None) -> Recipe:
         return Recipe(name=name, title=read_contract(name).name_text, table=name)
     path = pathlib.Path(name)
     if path.suffix == ".toml" and path.is_file():
-        return parse_recipe(path.read_text(encoding="utf-8"), origin=path.name)
+        return parse_recipe(path.read_bytes(), origin=path.name)
     near = difflib.get_close_matches(name, list_recipes(), n=1, cutoff=0.4)
     raise UsageError(
         "QB302",
@@ -120,17 +120,17 @@ def _shipped() -> tuple[str, ...]:
 
 @functools.cache
 def _read_shipped(name: str) -> Recipe:
-    text = (resources.files("qbase.intake.recipes") / f"{name}.toml").read_text(encoding="utf-8")
-    return parse_recipe(text, origin=f"{name}.toml")
+    file = resources.files("qbase.intake.recipes") / f"{name}.toml"
+    return parse_recipe(file.read_bytes(), origin=file.name)
 
 
-def parse_recipe(text: str, *, origin: str) -> Recipe:
-    """Parse and check the TOML text of a recipe.
+def parse_recipe(content: bytes, *, origin: str) -> Recipe:
+    """Parse and check the TOML of a recipe.
 
     Parameters
     ----------
-    text : str
-        Content of the file.
+    content : bytes
+        Of the file.
     origin : str
         What errors call it.
 
@@ -144,8 +144,8 @@ def parse_recipe(text: str, *, origin: str) -> Recipe:
         Not TOML, an unknown key, a column or a value the contract does not have (QB303).
     """
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        raw = tomllib.loads(content.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeError) as error:
         _refuse(origin, str(error), 'TOML: "企业名称" = "firm_name"')
     for key in ("name", "table"):
         if not isinstance(raw.get(key), str):

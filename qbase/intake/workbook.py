@@ -14,6 +14,14 @@ from qbase.core.errors import DataError
 from qbase.intake.grid import Fault, Grid, build_grid
 
 SECONDS = 180
+REFUSED = {
+    "broken": "QB316",
+    "doctype": "QB326",
+    "encrypted": "QB325",
+    "kind": "QB311",
+    "large": "QB318",
+    "limits": "QB319",
+}
 
 
 def read_workbook(path: pathlib.Path, kind: str, name: str) -> list[Grid]:
@@ -42,7 +50,7 @@ def read_workbook(path: pathlib.Path, kind: str, name: str) -> list[Grid]:
     answer = _ask(path, kind, name)
     if "refused" in answer:
         refused = answer["refused"]
-        raise DataError(refused["code"], file=name, found=refused["found"], expected=_EXPECTED, fix=_FIX)
+        raise DataError(REFUSED[refused["why"]], file=name, found=refused["found"], expected=_EXPECTED, fix=_FIX)
     for sheet in answer["sheets"]:
         if "counted" in sheet and sheet["counted"] != sheet["filled"]:
             found = f"{sheet['name']}: {sheet['filled']:,} / {sheet['counted']:,}"

@@ -13,7 +13,8 @@ from typing import Any
 
 import python_calamine
 
-from qbase.intake.xlsx import EXACT, Refused, read_xlsx, sheet_payload
+from qbase.intake.cells import EXACT
+from qbase.intake.xlsx import Refused, read_xlsx, sheet_payload
 
 MEMORY_BYTES = 2_000_000_000
 CPU_SECONDS = 120
@@ -44,18 +45,18 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (code, found).
+        ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (why, found).
     """
     try:
         return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_xls(path)}
     except Refused as refused:
-        return {"refused": {"code": refused.code, "found": refused.found}}
+        return {"refused": {"why": refused.why, "found": refused.found}}
     except python_calamine.PasswordError as error:
-        return {"refused": {"code": "QB325", "found": str(error)}}
+        return {"refused": {"why": "encrypted", "found": str(error)}}
     except (python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
-        return {"refused": {"code": "QB316", "found": str(error)}}
+        return {"refused": {"why": "broken", "found": str(error)}}
     except MemoryError:
-        return {"refused": {"code": "QB319", "found": f"> {MEMORY_BYTES:,} bytes"}}
+        return {"refused": {"why": "limits", "found": f"> {MEMORY_BYTES:,} bytes"}}
 
 
 def _read_xlsx(path: str) -> list[dict[str, Any]]:

@@ -7,34 +7,31 @@ error or a formula without value from an empty cell; this one keeps what the fil
 from __future__ import annotations
 
 import dataclasses
-import datetime
+import lzma
 import posixpath
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
-from decimal import Decimal
 from typing import Any
 from xml.parsers import expat
 
+from qbase.intake.cells import Cells, Style, find_style, unescape
+
 MAX_CELLS = 20_000_000
 MIN_FILL = 0.1
-EXACT = 10**15
-MAX_SERIAL = 2_958_466  # 10000-01-01
-DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
-PERCENT_FORMATS = {9, 10}
+MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 BLOCK = 1 << 16
 
-_PLAIN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')
 _CELL = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
-_ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 class Refused(Exception):
-    """The workbook cannot be read; carries a code and what was found."""
+    """The workbook cannot be read; carries why (``broken``, ``doctype``, ``kind``, ``large``) and what was found."""
 
-    def __init__(self, code: str, found: str) -> None:
-        super().__init__(code, found)
-        self.code, self.found = code, found
+    def __init__(self, why: str, found: str) -> None:
+        super().__init__(why, found)
+        self.why, self.found = why, found
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -50,14 +47,6 @@ class Sheet:
     def note(self, code: str) -> None:
         """Count a remark."""
         self.notes[code] = self.notes.get(code, 0) + 1
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Style:
-    """What a number format does to a number: ``date``, ``percent``, ``zeros`` (with their width) or nothing."""
-
-    kind: str = ""
-    width: int = 0
 
 
 def read_xlsx(archive: zipfile.ZipFile) -> Iterator[Sheet]:
@@ -85,7 +74,7 @@ def read_xlsx(archive: zipfile.ZipFile) -> Iterator[Sheet]:
         sheet = Sheet(name=name, notes=dict(notes))
         if is_hidden:
             sheet.note("hidden_sheet")
-        _read_sheet(archive, target, sheet, _Cells(strings=strings, styles=styles, is_1904=is_1904))
+        _read_sheet(archive, target, sheet, Cells(strings=strings, styles=styles, is_1904=is_1904))
         yield sheet
 
 
@@ -97,7 +86,22 @@ def parse_xml(
     end: Callable[[str], None] | None = None,
     text: Callable[[str], None] | None = None,
 ) -> None:
-    """Stream one part of the archive through expat; a document type declaration is refused."""
+    """Stream one part of the archive through expat; a document type declaration is refused.
+
+    Parameters
+    ----------
+    archive : ZipFile
+        The workbook.
+    name : str
+        The part.
+    start, end, text : callable
+        What to do with elements (local name, attributes) and text.
+
+    Raises
+    ------
+    Refused
+        The part is missing, broken, or declares a document type.
+    """
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
     parser.StartElementHandler = lambda tag, attributes: start(_local(tag), attributes)
@@ -110,15 +114,15 @@ def parse_xml(
                 parser.Parse(block, False)
         parser.Parse(b"", True)
     except KeyError:
-        raise Refused("QB316", f"no part {name}") from None
+        raise Refused("broken", f"no part {name}") from None
     except expat.ExpatError as error:
-        raise Refused("QB316", f"{name}: {error}") from None
-    except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError, RuntimeError) as error:
-        raise Refused("QB316", f"{name}: {error}") from None
+        raise Refused("broken", f"{name}: {error}") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError) as error:
+        raise Refused("broken", f"{name}: {error}") from None
 
 
 def _refuse_doctype(*_: object) -> None:
-    raise Refused("QB326", "<!DOCTYPE")
+    raise Refused("doctype", "<!DOCTYPE")
 
 
 def _local(tag: str) -> str:
@@ -147,7 +151,7 @@ def _workbook(archive: zipfile.ZipFile) -> tuple[list[tuple[str, str, bool]], bo
             sheets.append((attributes.get("name", ""), key, is_hidden))
 
     if book not in names:
-        raise Refused("QB311", "zip")
+        raise Refused("kind", "zip")
     parse_xml(archive, "xl/_rels/workbook.xml.rels", start=relation)
     parse_xml(archive, book, start=element)
     notes: dict[str, int] = {}
@@ -209,11 +213,6 @@ class _Text:
         return unescape("".join(self.parts))
 
 
-def unescape(text: str) -> str:
-    """Resolve ``_x000D_``, the way a workbook writes characters that XML cannot hold."""
-    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text) if "_x" in text else text
-
-
 def _styles(archive: zipfile.ZipFile) -> list[Style]:
     formats: dict[int, str] = {}
     cells: list[int] = []
@@ -237,99 +236,20 @@ def _styles(archive: zipfile.ZipFile) -> list[Style]:
     return [find_style(number, formats.get(number, "")) for number in cells]
 
 
-def find_style(number: int, code: str) -> Style:
-    """Say what a number format does: its number decides unless the file gives it a code."""
-    if not code:
-        if number in DATE_FORMATS:
-            return Style(kind="date")
-        return Style(kind="percent") if number in PERCENT_FORMATS else Style()
-    plain = _PLAIN.sub("", code.split(";")[0]).strip()
-    if plain.lower() == "general":
-        return Style()
-    if re.fullmatch("0{2,}", plain) and plain == code.split(";")[0].strip():
-        return Style(kind="zeros", width=len(plain))
-    if plain.endswith("%"):
-        return Style(kind="percent")
-    return Style(kind="date") if re.search("[ymdhs]|[上下]午", plain, re.IGNORECASE) else Style()
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Cells:
-    """Turns a cell as stored into text."""
-
-    strings: list[str]
-    styles: list[Style]
-    is_1904: bool
-
-    def text(self, kind: str, raw: str, style: int) -> tuple[str, str, bool]:
-        """Return text, code of what is wrong or remarkable, and whether that is fatal."""
-        if kind == "s":
-            try:
-                return self.strings[int(raw)], "", False
-            except (ValueError, IndexError):
-                return raw, "broken_cell", True
-        if kind in ("str", "inlineStr"):
-            return unescape(raw) if kind == "str" else raw, "", False
-        if kind == "e":
-            return raw, "error_cell", True
-        if kind == "b":
-            return {"1": "TRUE", "0": "FALSE"}.get(raw, raw), "", False
-        if kind == "d":
-            return raw.removesuffix("T00:00:00"), "", False
-        return self.number(raw, self.styles[style] if style < len(self.styles) else Style())
-
-    def number(self, raw: str, style: Style) -> tuple[str, str, bool]:
-        """Return a number as text, as its format shows it where the format changes its meaning."""
-        try:
-            value = float(raw)
-        except ValueError:
-            return raw, "broken_cell", True
-        if style.kind == "date":
-            shown = serial_date(value, is_1904=self.is_1904)
-            return (shown, "", False) if shown else (raw, "impossible_date", True)
-        if abs(value) >= EXACT or value != value:
-            return raw, "long_number", True
-        if style.kind == "percent":
-            return f"{(Decimal(repr(value)) * 100).normalize():f}%", "", False
-        if value.is_integer():
-            whole = str(int(value))
-            if style.kind == "zeros" and value >= 0:
-                return whole.zfill(style.width), "zeros_by_format", False
-            return whole, "number", False
-        return repr(value), "number", False
-
-
-def serial_date(value: float, *, is_1904: bool = False) -> str:
-    """Return a serial number as ISO date (with time where there is one); empty when no such day exists.
-
-    >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5)
-    ('2022-08-10', '', '')
-    """
-    if not (0 if is_1904 else 1) <= value < MAX_SERIAL:
-        return ""
-    day = int(value)
-    if day == 60 and not is_1904:  # 29 February 1900, which only the 1900 system knows
-        return ""
-    epoch = datetime.datetime(1904, 1, 1) if is_1904 else datetime.datetime(1899, 12, 31 if day < 60 else 30)
-    moment = epoch + datetime.timedelta(days=day, seconds=round((value - day) * 86400))
-    text = moment.isoformat()
-    return text.removesuffix("T00:00:00")
-
-
-def _read_sheet(archive: zipfile.ZipFile, target: str, sheet: Sheet, cells: _Cells) -> None:
+def _read_sheet(archive: zipfile.ZipFile, target: str, sheet: Sheet, cells: Cells) -> None:
     reader = _SheetReader(sheet, cells)
     parse_xml(archive, target, start=reader.start, end=reader.end, text=reader.text)
     if reader.last_row * reader.last_column > MAX_CELLS and reader.count < MIN_FILL * reader.last_row * max(
         reader.last_column, 1
     ):
         found = f"{sheet.name}: {reader.last_row:,} x {reader.last_column:,}, {reader.count:,} cells"
-        raise Refused("QB318", found)
+        raise Refused("large", found)
 
 
 class _SheetReader:
     """Handlers for the XML of one sheet."""
 
-    def __init__(self, sheet: Sheet, cells: _Cells) -> None:
+    def __init__(self, sheet: Sheet, cells: Cells) -> None:
         self.sheet, self.cells = sheet, cells
         self.row = self.column = -1
         self.last_row = self.last_column = self.count = 0
@@ -393,12 +313,16 @@ class _SheetReader:
         self._store(*self.cells.text(self.kind, raw, self.style))
 
     def _store(self, text: str, code: str, is_fatal: bool) -> None:
-        self.sheet.rows.setdefault(self.row, {})[self.column] = text
+        cells = self.sheet.rows.setdefault(self.row, {})
+        is_inside = 0 <= self.row < MAX_ROWS and 0 <= self.column < MAX_COLUMNS
+        if not is_inside or self.column in cells:
+            raise Refused("broken", f"{self.sheet.name}: row {self.row + 1}, column {self.column + 1}")
+        cells[self.column] = text
         self.count += 1
         self.last_row = max(self.last_row, self.row + 1)
         self.last_column = max(self.last_column, self.column + 1)
         if self.count > MAX_CELLS:
-            raise Refused("QB318", f"{self.sheet.name}: > {MAX_CELLS:,} cells")
+            raise Refused("large", f"{self.sheet.name}: > {MAX_CELLS:,} cells")
         if code == "number":
             self.sheet.numbers[self.column] = self.sheet.numbers.get(self.column, 0) + 1
         elif code:

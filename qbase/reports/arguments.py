@@ -10,10 +10,13 @@ from typing import Any
 from qbase.core.errors import UsageError
 from qbase.reports.parameters import Parameter, as_declared, fault, read_one
 
+# "yeer" is near "year"; "clster" is not near "last"
+NEAR = 0.7
+ANY = "REPORT"
 CODES = {"type": "QB805", "range": "QB806", "json": "QB807"}
 
 
-def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, report_id: str) -> dict[str, Any]:
+def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, report_id: str = ANY) -> dict[str, Any]:
     """Check given values against the declared parameters and fill in the defaults.
 
     Parameters
@@ -59,7 +62,7 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
     return values
 
 
-def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_id: str) -> dict[str, Any]:
+def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_id: str = ANY) -> dict[str, Any]:
     """Read ``name=value`` words of the command line by the declared types alone.
 
     Text stays text: ``code=007`` is "007" and ``answer=no`` is "no". A list is ``a,b`` or JSON, a map
@@ -144,7 +147,7 @@ def _one(parameter: Parameter, text: str) -> Any:
 
 
 def _unknown(declared: Mapping[str, Parameter], name: str, value: Any, report_id: str) -> UsageError:
-    near = difflib.get_close_matches(name, declared, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name, declared, n=1, cutoff=NEAR)
     inspect = f"qbase inspect {report_id}"
     typed = value if isinstance(value, str) else written(value) if value is None else _short(value)
     fix = f"qbase run {report_id} -p {near[0]}={typed}        (all parameters: {inspect})" if near else inspect

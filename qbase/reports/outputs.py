@@ -22,18 +22,24 @@ RAW_LIMIT = 4_000_000
 STREAM_LIMIT = 20_000
 _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _HEADING = re.compile(r"<(/?)h([1-6])>")
-_CELL = re.compile(r"<t([hd])([^>]*)>(.*?)</t[hd]>", re.DOTALL)
-_ROW = re.compile(r"<tr>(\s*)<td([^>]*)>(.*?)</td>", re.DOTALL)
+_CELL = re.compile(r"<t([hd])((?:\s[^>]*)?)>(.*?)</t[hd]>", re.DOTALL)
+_ROW = re.compile(r"<tr>(\s*)<td((?:\s[^>]*)?)>(.*?)</td>", re.DOTALL)
+_CHINESE = re.compile("[\u2014-\u201d\u3000-\u9fff\uff00-\uffef]")
+_OBJECT = re.compile(r"[(\[]?<[A-Za-z_.]+[ :]")
 _ALT = re.compile(r'<img alt=""')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shown:
-    """One output: a bundle, inert HTML, or a note that says what is not shown and why."""
+    """One output: a bundle, inert HTML, or a note that says what is not shown and why.
+
+    ``quiet`` HTML is the representation of an object, such as ``<Panel …>``: it goes with the code.
+    """
 
     payload: Mapping[str, Any] | None = None
     html: Markup | None = None
     note: Text | None = None
+    quiet: bool = False
 
 
 def read_outputs(outputs: Sequence[Mapping[str, Any]], *, cell: int, run_id: str) -> Iterator[Shown]:
@@ -122,7 +128,7 @@ def _display(output: Mapping[str, Any], cell: int) -> Iterator[Shown]:
     elif set(data) == {"text/plain"}:
         text = _joined(data["text/plain"])
         if text.strip():
-            yield Shown(html=_pre(text[:STREAM_LIMIT]))
+            yield Shown(html=_pre(text[:STREAM_LIMIT]), quiet=bool(_OBJECT.match(text)))
     elif data:
         name = sorted(set(data) - {"text/plain"})[0]
         yield Shown(note=_about(cell, f"输出类型 {name} 在报告里不显示", f"an output of type {name} is not shown"))
@@ -158,8 +164,20 @@ def render_markdown(text: str) -> str:
 
 def read_markdown(text: str) -> tuple[list[dict[str, Any]], Any]:
     """Return the tokens of a Markdown text."""
-    tokens, state = _parser().parse(text)
-    return cast("list[dict[str, Any]]", tokens), state
+    parsed, state = _parser().parse(text)
+    tokens = cast("list[dict[str, Any]]", parsed)
+    _join_lines(tokens)
+    return tokens, state
+
+
+def _join_lines(tokens: list[dict[str, Any]]) -> None:
+    """Drop line breaks between Chinese characters: a browser would show each as a space."""
+    for token in tokens:
+        _join_lines(token.get("children", []))
+    for i in range(len(tokens) - 2, 0, -1):
+        before, after = str(tokens[i - 1].get("raw", "")), str(tokens[i + 1].get("raw", ""))
+        if tokens[i]["type"] == "softbreak" and _CHINESE.match(before[-1:]) and _CHINESE.match(after[:1]):
+            del tokens[i]
 
 
 def render_tokens(tokens: list[dict[str, Any]], state: Any) -> str:

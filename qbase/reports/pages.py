@@ -14,7 +14,8 @@ from qbase.core.errors import RunError
 from qbase.core.text import Text
 from qbase.reports.outputs import as_inert, label_tables, lower_headings, read_markdown, read_outputs, render_tokens
 
-BlockKind = Literal["words", "prose", "table", "figure", "foreign", "note", "code"]
+BlockKind = Literal["words", "prose", "table", "figure", "foreign", "note", "limits", "code", "object"]
+WITH_CODE = frozenset({"code", "object"})
 LANGUAGES = ("zh", "en")
 NUMERALS = "一二三四五六七八九十"
 _NUMBERED_ZH = re.compile(r"^[一二三四五六七八九十]+、\s*")
@@ -60,9 +61,14 @@ class Section:
     blocks: tuple[Block, ...]
 
     @property
+    def holds_limits(self) -> bool:
+        """Whether limits and failed checks stand here, where the letter concludes."""
+        return any(block.kind == "limits" for block in self.blocks)
+
+    @property
     def is_empty(self) -> bool:
         """Whether a reader who does not open the code would find nothing."""
-        return all(block.kind == "code" for block in self.blocks)
+        return all(block.kind in WITH_CODE for block in self.blocks)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -80,7 +86,7 @@ class Letter:
     code: tuple[Block, ...]
 
 
-def read_letter(notebook: NotebookNode, *, run_id: str) -> Letter:
+def read_letter(notebook: NotebookNode, *, run_id: str, spoken: Mapping[str, str] | None = None) -> Letter:
     """Sort an executed letter into the parts of a page.
 
     Parameters
@@ -89,6 +95,8 @@ def read_letter(notebook: NotebookNode, *, run_id: str) -> Letter:
         Executed, outputs inside.
     run_id : str
         Named in notes about errors.
+    spoken : mapping or None
+        Chinese sentence -> name of the result that says it, to link findings with what shows that result.
 
     Returns
     -------
@@ -110,7 +118,7 @@ def read_letter(notebook: NotebookNode, *, run_id: str) -> Letter:
         else:
             parts[-1].blocks.append(value)
     _check_ids(parts, hoisted)
-    return _number(parts, hoisted)
+    return _number(parts, hoisted, spoken or {})
 
 
 @dataclasses.dataclass
@@ -133,7 +141,13 @@ class _Hoisted:
         self.concluded = ""
 
     def take(self, payload: Mapping[str, Any]) -> list[Block]:
-        """Take a bundle; return what stays in its section."""
+        """Take a bundle; return what stays in its section.
+
+        Raises
+        ------
+        RunError
+            It is a second conclusion (QB855).
+        """
         kind, name = payload["kind"], payload["name"]
         if kind == "conclusion":
             if self.concluded:
@@ -145,7 +159,8 @@ class _Hoisted:
                 )
             self.concluded = name or "conclusion"
             self._conclude(payload)
-        elif kind == "tiles":
+            return [Block(kind="limits")]
+        if kind == "tiles":
             self.tiles.append(payload)
         elif kind == "provenance":
             self.facts.extend(payload["facts"])
@@ -201,7 +216,8 @@ def _cells(notebook: NotebookNode, run_id: str) -> Iterator[tuple[str, Any]]:
                 if shown.payload is not None:
                     yield "bundle", shown.payload
                 elif shown.html is not None:
-                    yield "block", Block(kind="foreign", html={"": shown.html}, cell=number)
+                    kind: BlockKind = "object" if shown.quiet else "foreign"
+                    yield "block", Block(kind=kind, html={"": shown.html}, cell=number)
                 else:
                     yield "block", Block(kind="note", note=shown.note)
     if waiting:
@@ -272,12 +288,14 @@ def _unpaired(source: str) -> RunError:
     )
 
 
-def _number(parts: Sequence[_Part], hoisted: _Hoisted) -> Letter:
+def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]) -> Letter:
     figures = tables = 0
     sections, code = [], list[Block]()
     for part in parts:
         blocks = []
         for block in part.blocks:
+            if block.kind == "limits" and not (_speaks_of_limits(part.title) and (hoisted.limits or hoisted.failed)):
+                continue
             if block.kind == "figure":
                 figures += 1
                 blocks.append(dataclasses.replace(block, number=figures))
@@ -288,12 +306,14 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted) -> Letter:
                 blocks.append(block)
         section = Section(anchor=part.anchor, title=part.title, blocks=tuple(blocks))
         if section.is_empty or not part.anchor:
-            code += [b for b in blocks if b.kind == "code"]
+            code += [b for b in blocks if b.kind in WITH_CODE]
         sections.append(section)
     intro, rest = _introduction(sections[0].blocks)
     kept = tuple(s for s in (rest, *sections[1:]) if not s.is_empty)
     lead = hoisted.leads[0] if hoisted.leads else None
-    findings = [_linked(item, kept) for item in (*hoisted.leads[1:], *hoisted.findings)]
+    findings = [
+        _linked(item, kept, spoken.get(item.text["zh"], "")) for item in (*hoisted.leads[1:], *hoisted.findings)
+    ]
     if lead and findings and findings[0].text == lead.text and findings[0].of == lead.of:
         # the first finding is the lead: it is shown once, with its evidence, and counts as both
         lead = dataclasses.replace(findings.pop(0), part="lead", also="finding")
@@ -310,17 +330,25 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted) -> Letter:
     )
 
 
+def _speaks_of_limits(title: Text) -> bool:
+    """Whether a section is the letter's own place for what limits the conclusion."""
+    return "局限" in title.zh or "limit" in title.en.lower()
+
+
 def _introduction(blocks: Sequence[Block]) -> tuple[tuple[Block, ...], Section]:
     """Split what comes before the first heading: the question, and results that were given no heading."""
-    shown = [b for b in blocks if b.kind != "code"]
+    shown = [b for b in blocks if b.kind not in WITH_CODE]
     words = next((i for i, b in enumerate(shown) if b.kind != "words"), len(shown))
     return tuple(shown[:words]), Section(anchor="s0", title=Text("结果", "Results"), blocks=tuple(shown[words:]))
 
 
-def _linked(item: Item, sections: Sequence[Section]) -> Item:
-    """Link a finding to the section that says the same sentence."""
+def _linked(item: Item, sections: Sequence[Section], name: str) -> Item:
+    """Link a finding to the section that says the same sentence, else to one that shows its result."""
     for section in sections:
         if any(i.text == item.text for block in section.blocks for i in block.items):
+            return dataclasses.replace(item, link=section.anchor)
+    for section in sections:
+        if name and any(name in block.payload.get("name", "") for block in section.blocks):
             return dataclasses.replace(item, link=section.anchor)
     return item
 

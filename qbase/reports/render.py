@@ -46,9 +46,10 @@ PROFILES = {
 DOTS = {"strong": 3, "moderate": 2, "limited": 1}
 _WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[lang]} | {"pp"}, key=len, reverse=True)
 _KEY = re.compile(
-    r"尚无法判断|cannot tell|cannot be told yet|[+−]?\d[\d,]*(?:\.\d+)?\s?(?:"
+    r"尚无法判断|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
     + "|".join(map(re.escape, _WORDS))
-    + r")(?![\w%])"
+    # the level of an interval is no result
+    + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"
 )
 _N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
 _TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
@@ -88,7 +89,9 @@ def render_report(
         A bundle is ill-formed (QB850, QB851) or a drawing unclean (QB760, QB761), a section lacks a language (QB853),
         ids collide (QB854), there are two conclusions (QB855), the font lacks a character (QB852).
     """
-    letter = read_letter(notebook, run_id=run.run_id)
+    entries = (*results.get("results", ()), *results.get("scorecards", ()))
+    spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
+    letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
     context = {
         "lang": lang,
         "title": spec.title,
@@ -98,6 +101,7 @@ def render_report(
         "fictional": is_fictional(results),
         "run": run,
         "parameters": parameters_of(run),
+        "given": [(n, v) for n, v in parameters_of(run) if run.params[n] not in (None, "")][:4],
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
@@ -125,7 +129,8 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
     str
     """
     error = dict(run.error or {})
-    words = str(error.get("text", ""))
+    text, found = str(error.get("text", "")), str(error.get("found", ""))
+    words = Text(f"{error['what_zh']}：{found}", f"{error['what_en']}: {found}") if "what_zh" in error else same(text)
     entry = read_codes().get(str(error.get("code", "")), {})
     context = {
         "lang": lang,
@@ -134,7 +139,7 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
         "run": run,
         "when": date_of(run.slot or run.started_at),
         "error": error,
-        "words": "" if scan_private(words) else words,
+        "words": None if scan_private(f"{text} {words.en}") or not words.en else words,
         "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
         "command": _command(run),
     }
@@ -304,7 +309,7 @@ def _chapters(letter: Letter) -> list[tuple[str, Text]]:
     """Return (anchor, numbered title) of every second-level heading of the page, in order."""
     titles = [("overview", Text("指标总览", "Key indicators"))] if letter.tiles else []
     titles += [(s.anchor, s.title) for s in letter.sections]
-    if letter.limits or letter.failed:
+    if (letter.limits or letter.failed) and not any(s.holds_limits for s in letter.sections):
         titles.append(("limits", Text("局限与检查", "Limits and checks")))
     titles += [("terms", Text("术语", "Terms")), ("origin", Text("溯源", "Provenance"))]
     return [(anchor, Text(f"{_numeral(i)}、{t.zh}", f"{i} {t.en}")) for i, (anchor, t) in enumerate(titles, start=1)]

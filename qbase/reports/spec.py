@@ -101,7 +101,7 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
     found = find_specs(workspace)
     if report_id in found:
         return read_spec_file(workspace, found[report_id])
-    near = difflib.get_close_matches(report_id, found, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(report_id, found, n=1)
     raise UsageError(
         "QB801",
         report=report_id,
@@ -112,7 +112,13 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
 
 
 def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
-    """Read one specification file; unknown keys and wrong types are refused (QB802)."""
+    """Read one specification file; unknown keys and wrong types are refused (QB802).
+
+    Raises
+    ------
+    UsageError
+        The file is unreadable, lacks a key, or has an unknown key or a wrong type (QB802).
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

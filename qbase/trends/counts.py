@@ -12,7 +12,8 @@ from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.suggest import suggest_names
-from qbase.trends.intervals import check_level, wilson_interval
+from qbase.indicators.wilson import wilson_interval
+from qbase.trends.intervals import check_level
 
 EVERYBODY = {
     "cluster_id": Text("全部产业集群", "all clusters"),

@@ -1,14 +1,10 @@
-"""Intervals of proportions, on arrays: Wilson for one, Newcombe's hybrid score for a difference."""
+"""Interval of the difference of two proportions."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep
 
 from qbase.core.errors import UsageError
-
-Floats = NDArray[np.float64]
 
 
 def check_level(level: float) -> None:
@@ -21,32 +17,6 @@ def check_level(level: float) -> None:
     """
     if not 0.5 <= level < 1:
         raise UsageError("QB503", level=level, found=f"level={level}", expected="0.5 <= level < 1", fix="level=0.95")
-
-
-def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Return Wilson's score interval of proportions, as shares.
-
-    Parameters
-    ----------
-    passed, tested : array-like, shape (m,)
-        Counts; every ``tested`` is above 0.
-    level : float
-        Confidence level.
-
-    Returns
-    -------
-    low, high : numpy.ndarray, shape (m,)
-        Inside 0 and 1, never of zero width.
-
-    References
-    ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
-    """
-    low, high = proportion_confint(
-        np.asarray(passed, dtype=float), np.asarray(tested, dtype=float), alpha=1 - level, method="wilson"
-    )
-    # a limit of -1e-17 or 1 + 1e-16 is rounding, not a finding
-    return np.clip(np.asarray(low, dtype=float), 0, 1), np.clip(np.asarray(high, dtype=float), 0, 1)
 
 
 def newcombe_interval(passed: tuple[int, int], tested: tuple[int, int], *, level: float = 0.95) -> tuple[float, float]:

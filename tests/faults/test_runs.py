@@ -1,4 +1,4 @@
-"""Runs that come to no good end: the old report stays byte for byte, the record names the cell, nothing is left behind."""
+"""Runs that come to no good end: the old report stays, the record names the cell, nothing is left behind."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ run_report(open_workspace(sys.argv[1]), "stuck")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the kernel asks Linux to be killed with its runner")
 def test_a_killed_runner_takes_its_kernel_along_and_its_row_is_closed(workspace: Workspace, letter: Letter) -> None:
     # a regular expression that never ends holds the interpreter lock: no thread of the kernel can look at its parent
-    stuck = "import os, re\nopen(os.environ['QBASE_RUN_DIR'] + '/pid', 'w').write(str(os.getpid()))\nre.match(r'(a+)+$', 'a' * 60 + 'b')"
-    letter("stuck", stuck)
+    tell = "import os, re\nwith open(os.environ['QBASE_RUN_DIR'] + '/pid', 'w') as file: file.write(str(os.getpid()))"
+    letter("stuck", f"{tell}\nre.match(r'(a+)+$', 'a' * 60 + 'b')")
     before = published(workspace)
     runner = subprocess.Popen(
         [sys.executable, "-c", RUNNER, str(workspace.root)], env={**os.environ, "PYTHONPATH": str(PROJECT)}

@@ -337,7 +337,7 @@ def test_unknown_recipes_are_refused_before_anything_is_read(home: Workspace) ->
 )  # fmt: skip
 def test_unsound_recipes_are_refused(body: str) -> None:
     with pytest.raises(DataError, match="QB303"):
-        parse_recipe(body, origin="x.toml")
+        parse_recipe(body.encode(), origin="x.toml")
 
 
 def test_recipe_warns_of_absent_columns_and_refuses_missing_ones(home: Workspace, tmp_path: pathlib.Path) -> None:
@@ -359,6 +359,7 @@ def test_reasons_in_words() -> None:
     assert explain_reason("rule:recheck_has_parent", "inspections").en == "A re-check names the sample it repeats"
     assert explain_reason("total_row").zh == "合计或小计行"
     assert explain_reason("sheet:hidden_rows 3").en == "3 hidden rows"
+    assert explain_reason("Floor area 2020:unknown_column", "inspections").en == "Floor area 2020: column is not used"
 
 
 def test_every_reason_of_every_contract_has_words() -> None:

@@ -3,9 +3,11 @@ from __future__ import annotations
 import datetime
 import gzip
 import io
+import os
 import pathlib
 import re
 import subprocess
+import sys
 import zipfile
 from typing import Any
 
@@ -14,9 +16,10 @@ import pytest
 
 from qbase.core.errors import DataError
 from qbase.intake import workbook
+from qbase.intake.cells import find_style, serial_date, unescape
 from qbase.intake.container import check_archive, find_kind, unpack_gzip
 from qbase.intake.workbook import read_workbook
-from qbase.intake.xlsx import find_style, serial_date, unescape
+from qbase.intake.worker import read_book
 
 SHEET = "xl/worksheets/sheet1.xml"
 
@@ -160,6 +163,33 @@ def test_broken_xml_is_refused(tmp_path: pathlib.Path) -> None:
         read(path)
 
 
+@pytest.mark.parametrize("place", [b'r="A0"', b'r="ZZZ1"', b'r="A9999999"'])
+def test_cells_outside_any_sheet_are_refused_and_not_dropped(tmp_path: pathlib.Path, place: bytes) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"], ["b"]])
+    rewrite(path, SHEET, b'r="A2"', place)
+    with pytest.raises(DataError, match="QB316"):
+        read(path)
+
+
+def test_two_values_for_one_cell_are_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a"], ["b"]])
+    rewrite(path, SHEET, b'r="A2"', b'r="A1"')
+    with pytest.raises(DataError, match="QB316"):
+        read(path)
+
+
+def test_damaged_compressed_data_are_refused(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a", "b"]] * 200)
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(SHEET)
+        start = info.header_offset + 30 + len(SHEET)
+    data = bytearray(path.read_bytes())
+    data[start : start + info.compress_size] = bytes(255 - byte for byte in data[start : start + info.compress_size])
+    path.write_bytes(bytes(data))
+    with pytest.raises(DataError, match="QB316"):
+        read(path)
+
+
 def test_a_child_that_dies_or_hangs_rejects_only_its_file(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,3 +259,22 @@ def test_truncated_archives_are_refused(tmp_path: pathlib.Path) -> None:
         check_archive(path, "a.xlsx")
     with pytest.raises(DataError, match="QB316"):
         unpack_gzip(gzip.compress(b"a,b\n" * 1000)[:-9], "a.csv.gz")
+
+
+def test_old_workbooks_are_read_through_calamine_with_what_it_cannot_see_noted(tmp_path: pathlib.Path) -> None:
+    rows = [["a", "b", "c"], ["007", 7, datetime.date(2022, 8, 10)], [True, 0.5, 911000006000373412], [None] * 3]
+    (sheet,) = read_book(str(save(tmp_path / "a.xlsx", rows)), "xls")["sheets"]
+    assert sheet["rows"][:2] == [["a", "b", "c"], ["007", "7", "2022-08-10"]]
+    assert sheet["rows"][2][:2] == ["TRUE", "0.5"]
+    assert len(sheet["rows"]) == 3
+    assert sheet["faults"] == [(2, 2, "long_number", True)]
+    assert sheet["notes"] == {"xls_limited": 1}
+    assert sheet["numbers"] == {1: 2}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are a matter of POSIX")
+def test_the_child_process_is_bounded() -> None:
+    words = "from qbase.intake import worker; worker.set_limits(); bytearray(3 * 10**9)"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "MemoryError" in done.stderr

@@ -1,0 +1,247 @@
+"""The finished page in a real browser without JavaScript: switches, phone, paper, access, and nothing that acts."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import json
+import pathlib
+import re
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import pytest
+
+from qbase.core import Column, Table, Text
+from qbase.reports.gallery import build_gallery, report_meta
+from qbase.reports.render import render_report
+
+pytestmark = pytest.mark.browser
+
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+
+
+def load_case() -> Any:
+    path = pathlib.Path(__file__).with_name("render_case.py")
+    spec = importlib.util.spec_from_file_location("render_case", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules.setdefault("render_case", importlib.util.module_from_spec(spec))
+    if not hasattr(module, "make_case"):
+        spec.loader.exec_module(module)
+    return module
+
+
+MAKE = load_case()
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    case = MAKE.make_case()
+    path = tmp_path_factory.mktemp("site") / "trends.html"
+    path.write_text(render_report(case.notebook, spec=case.spec, run=case.run, results=case.record), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def visit(browser: Any, request: pytest.FixtureRequest) -> Any:
+    """Open a file in a fresh context; every request but the file itself is noted."""
+    opened = []
+
+    def go(path: pathlib.Path, *, script: bool = False, **options: Any) -> Any:
+        context = browser.new_context(java_script_enabled=script, **{"viewport": DESKTOP, **options})
+        opened.append(context)
+        page = context.new_page()
+        page.asked = []
+        page.said = []
+        page.blocked = []
+        page.on("request", lambda r: page.asked.append(r.url) if not r.url.startswith("data:") else None)
+        page.on("requestfailed", lambda r: page.blocked.append((r.url, r.failure)))
+        page.on("dialog", lambda d: (page.said.append(d.message), d.dismiss()))
+        page.goto(path.as_uri())
+        return page
+
+    yield go
+    for context in opened:
+        context.close()
+
+
+def shown(page: Any, selector: str) -> list[bool]:
+    return [e.is_visible() for e in page.locator(selector).all()]
+
+
+def test_language_theme_and_code_switch_without_script(visit: Any, report: pathlib.Path) -> None:
+    page = visit(report, color_scheme="light")
+    assert shown(page, "h1 .zh") == [True]
+    assert shown(page, "h1 .en") == [False]
+    page.click("label[for=L-en]")
+    assert shown(page, "h1 .zh") == [False]
+    assert shown(page, "h1 .en") == [True]
+    surface = page.locator(".page")
+    assert surface.bounding_box() is not None
+    assert not any(shown(page, ".code"))
+    page.click("label[for=C-code]")
+    assert all(shown(page, ".code pre"))
+    page.click("label[for=C-code]")
+    assert not any(shown(page, ".code"))
+    light = page.screenshot(clip={"x": 5, "y": 300, "width": 2, "height": 2})
+    page.click("label[for=T-dark]")
+    dark = page.screenshot(clip={"x": 5, "y": 300, "width": 2, "height": 2})
+    page.click("label[for=T-light]")
+    assert dark != light
+    assert page.screenshot(clip={"x": 5, "y": 300, "width": 2, "height": 2}) == light
+    assert page.asked == [report.as_uri()]
+
+
+def test_the_switches_work_from_the_keyboard_and_the_first_stop_is_the_skip_link(
+    visit: Any, report: pathlib.Path
+) -> None:
+    page = visit(report)
+    page.keyboard.press("Tab")
+    assert page.locator(".skip:focus").is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert shown(page, "h1 .en") == [True]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_phone_shows_narrow_figures_and_cards_and_never_scrolls_sideways(
+    visit: Any, report: pathlib.Path, language: str
+) -> None:
+    page = visit(report, viewport=PHONE, script=True)
+    page.click(f"label[for=L-{language}]")
+    page.click("label[for=C-code]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert shown(page, f".art .{language}.narrow") == [True]
+    assert shown(page, f".art .{language}.wide") == [False]
+    row = page.locator(".effects tbody tr").first
+    assert row.evaluate("e => getComputedStyle(e).display") == "grid"
+    assert page.asked == [report.as_uri()]
+
+
+VARIANTS = {
+    "light": (DESKTOP, []),
+    "dark with code": (DESKTOP, ["T-dark", "C-code"]),
+    "English": (DESKTOP, ["L-en"]),
+    "phone": (PHONE, []),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_axe_finds_nothing(visit: Any, report: pathlib.Path, variant: str) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    viewport, switches = VARIANTS[variant]
+    page = visit(report, script=True, viewport=viewport, bypass_csp=True)
+    for switch in switches:
+        page.click(f"label[for={switch}]")
+    page.locator("details").last.evaluate("e => e.open = true")
+    levels = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+    outcome = Axe().run(page, options={"runOnly": {"type": "tag", "values": levels}})
+    found = {v["id"] for v in outcome.response["violations"]}
+    assert len(outcome.response["passes"]) > 20
+    # the switches come before every landmark, so that style rules can reach the whole page
+    assert found <= {"region"}, outcome.generate_report()
+
+
+def test_axe_finds_nothing_in_the_gallery(visit: Any, report: pathlib.Path) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    case = MAKE.make_case()
+    meta = report_meta(case.spec, case.run, case.record)
+    report.with_suffix(".json").write_text(json.dumps(meta), encoding="utf-8")
+    page = visit(build_gallery(report.parent), script=True, bypass_csp=True)
+    found = {v["id"] for v in Axe().run(page).response["violations"]}
+    assert found <= {"region"}
+
+
+def test_the_first_printed_page_holds_title_lead_and_findings(browser: Any, visit: Any, report: pathlib.Path) -> None:
+    page = visit(report, script=True)
+    page.emulate_media(media="print")
+    # A4 less the margins of the style sheet, in CSS pixels
+    page.set_viewport_size({"width": 680, "height": 1000})
+    bottom = "e => e.getBoundingClientRect().bottom + scrollY"
+    for part in ("h1", ".bluf", ".kf", ".care"):
+        assert page.locator(part).first.evaluate(bottom) < 1000
+    assert page.locator("#s1").evaluate("e => getComputedStyle(e).breakBefore") == "page"
+    assert shown(page, ".bar") == [False]
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 3
+
+
+MARKER = "<img src=x onerror=alert({0})><script>alert({0})</script><svg onload=alert({0})>\"'--></style></title>"
+
+
+def hostile_report(folder: pathlib.Path) -> pathlib.Path:
+    """Return a page with a marker that would speak up in each of twelve places."""
+    marks = [MARKER.format(n) for n in range(12)]
+    case = MAKE.make_case(title=Text(marks[0], marks[0]))
+    table = Table(
+        name=marks[1], caption=Text(marks[2], marks[2] + "e"), note=Text(marks[3], marks[3] + "e"),
+        columns=(Column(label=Text(marks[4], marks[4] + "e")), Column(label=Text("b", "c"))),
+        rows=((marks[5], Text(marks[5], marks[5] + "e")),), data={marks[6]: [marks[6]]}, style="effects",
+    )  # fmt: skip
+    html = f"<table><thead><tr><th>{marks[7]}</th></tr></thead><tr><td>{marks[7]}</td></tr></table>"
+    outputs = [
+        nbformat.v4.new_output("display_data", data={"text/html": html}),
+        nbformat.v4.new_output("display_data", data={"text/markdown": f"**b** {marks[8]} [x](javascript:alert(8))"}),
+        nbformat.v4.new_output("stream", text=marks[9]),
+        nbformat.v4.new_output("display_data", data={"image/svg+xml": f"<svg onload='alert(10)'>{marks[10]}</svg>"}),
+    ]
+    cells = [
+        *MAKE.pair(f"## {marks[8]}\n\n{marks[8]}", f"## {marks[8]}\n\n{marks[8]}"),
+        MAKE.code(marks[9], table),
+        nbformat.v4.new_code_cell("x", outputs=outputs),
+    ]
+    sources = [{"path": marks[11], "producer": marks[11], "licence": "", "retrieved_on": "", "sha256": ""}]
+    run = dataclasses.replace(case.run, params={marks[11]: marks[11]})
+    page = render_report(
+        nbformat.v4.new_notebook(cells=cells), spec=case.spec, run=run, results={**case.record, "sources": sources}
+    )
+    path = folder / "hostile.html"
+    path.write_text(page, encoding="utf-8")
+    meta = report_meta(dataclasses.replace(case.spec, report_id="hostile"), run, case.record)
+    (folder / "hostile.json").write_text(json.dumps(meta), encoding="utf-8")
+    return path
+
+
+def test_twelve_hostile_texts_execute_nothing_even_without_the_policy(visit: Any, tmp_path: pathlib.Path) -> None:
+    path = hostile_report(tmp_path)
+    build_gallery(tmp_path)
+    for file in (path, tmp_path / "index.html"):
+        for bypass in (False, True):
+            page = visit(file, script=True, bypass_csp=bypass)
+            page.click("label[for=L-en]")
+            page.wait_for_timeout(50)
+            assert page.said == []
+            assert page.asked == [file.as_uri()]
+            assert page.evaluate("document.scripts.length") == 0
+    assert "alert(5)" in visit(path).locator("tbody").first.inner_text()
+
+
+def test_the_policy_alone_stops_a_script_and_a_picture(
+    visit: Any, report: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "tampered.html"
+    added = "<script>alert(1)</script><img alt='' src='https://x.example/a.png' onerror='alert(2)'></main>"
+    path.write_text(report.read_text(encoding="utf-8").replace("</main>", added), encoding="utf-8")
+    page = visit(path, script=True)
+    assert page.said == []
+    assert page.blocked == [("https://x.example/a.png", "csp")]
