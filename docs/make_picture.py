@@ -11,7 +11,14 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 REPORT = ROOT / "reports" / "site" / "quality_trends.html"
 PICTURE = ROOT / "docs" / "report.png"
-QUIET = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync".split()
+QUIET = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-sync",
+]
 
 
 def main() -> int:

@@ -49,7 +49,7 @@ def demo(
             add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
-    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER)
+    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER, brief=True)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
@@ -108,15 +108,22 @@ def load_and_tell(
     *,
     recipe: str | None = None,
     producer: str | None = None,
+    brief: bool = False,
 ) -> list[dict[str, Any]]:
-    """Load files and print the accounting of each; return the accounting as plain values."""
+    """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
         reports = load_files(
             workspace, paths, recipe=recipe, producer=producer, on_progress=lambda i, n, _: report("load", i, n)
         )
-    return [tell(shell, report) for report in reports]
+    if not brief:
+        return [tell(shell, report) for report in reports]
+    rows = sum(report.accepted for report in reports)
+    shell.out(
+        shell.text(f"{len(reports)} 份文件，接收 {rows:,} 行", f"{len(reports)} deliveries, {rows:,} rows accepted")
+    )
+    return [report.payload() if report.verdict == "OK" else tell(shell, report) for report in reports]
 
 
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
