@@ -22,7 +22,7 @@ QUIET = [
 
 
 def main() -> int:
-    """Take the screenshot and reduce it to 64 colours, which keeps it small."""
+    """Take the screenshot and reduce its colours, which keeps it small."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser is None or not REPORT.is_file():
         sys.stderr.write("needs a Chromium browser and a published report: make report\n")
@@ -40,7 +40,7 @@ def main() -> int:
 
         with Image.open(shot) as image:
             small = image.convert("RGB").resize((960, 1290), Image.Resampling.LANCZOS)
-            small.quantize(64).save(PICTURE, optimize=True)
+            small.quantize(160).save(PICTURE, optimize=True)
     return 0
 
 
