@@ -210,7 +210,7 @@ def _jobs(
             declared = read_parameters(workspace.root / spec.notebook, shown=spec.notebook)
             params = read_words(declared, words, report_id=name)
             read_request(workspace, name, params)
-            ready.append(Job(report_id=name, params=params, lang=shell.lang, force=force))
+            ready.append(Job(report_id=name, params=params, lang=shell.page_lang, force=force))
         except QbaseError as error:
             refused.append(Outcome(job=Job(report_id=name), error=error))
     return ready, refused
