@@ -97,7 +97,7 @@ def build_panel(
 
 def _measure(measured: Mapping[str, Measured], rows: Rows) -> dict[str, pd.DataFrame]:
     scope = open_scope(rows)
-    frames = {i: measure(m, scope) for i, m in measured.items()}
+    frames = measure(measured, scope)
     if all(frame.empty for frame in frames.values()):
         if all(m.is_inspected for m in measured.values()):
             raise _nothing(rows)
