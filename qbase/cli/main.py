@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, house, reports
+from qbase.cli import data, house, indicators, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -42,6 +42,12 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
         "load": (
             data.load,
             "把收到的文件载入数据湖，逐行核对 | load deliveries into the lake, every row accounted for",
+        ),
+    },
+    "指标 | Indicators": {
+        "indicators": (
+            indicators.indicators,
+            "政策各条款的指标及数据情况 | the indicators of every clause and their data",
         ),
     },
     "报告 | Reports": {

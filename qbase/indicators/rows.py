@@ -61,8 +61,14 @@ class Rows:
     last_day: str
     at: Snapshot
 
-    def query(self, measure: str) -> pd.DataFrame:
-        """Run a measure over the rows."""
+    def base_sql(self, *, named: bool = False) -> str:
+        """Return the table expressions every measure of inspections starts from.
+
+        Parameters
+        ----------
+        named : bool
+            Parameters ``$first_day`` and ``$last_day`` instead of two question marks.
+        """
         base = read_sql("inspections")
         parts = {
             "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
@@ -71,7 +77,11 @@ class Rows:
         }
         for name, sql in parts.items():
             base = base.replace(name, sql)
-        sql = base + read_sql(measure)
+        return base.replace("?", "$first_day", 1).replace("?", "$last_day", 1) if named else base
+
+    def query(self, measure: str) -> pd.DataFrame:
+        """Run a measure over the rows."""
+        sql = self.base_sql() + read_sql(measure)
         return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
 
 
@@ -83,8 +93,16 @@ def open_rows(
     snapshot: str | None,
     first: str | pd.Period | None,
     last: str | pd.Period | None,
+    is_inspected: bool = True,
 ) -> Rows:
     """Check the words of the call and the tables it needs, before anything is counted.
+
+    Parameters
+    ----------
+    workspace, entity, freq, snapshot, first, last
+        As for `qbase.indicators.build_panel`.
+    is_inspected : bool
+        Whether inspections are read; other measures name their own tables.
 
     Raises
     ------
@@ -104,9 +122,10 @@ def open_rows(
                 fix=f'{option}="{next(iter(known))}"',
             )
     at = workspace.snapshot(snapshot)
-    require_table(workspace, "inspections", at)
-    if entity != "town_code":
-        require_table(workspace, "firms", at)
+    if is_inspected:
+        require_table(workspace, "inspections", at)
+        if entity != "town_code":
+            require_table(workspace, "firms", at)
     start, end = (_period(p, freq) for p in (first, last))
     return Rows(
         workspace=workspace,
