@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.panel import Panel
+from qbase.core.panel import Panel, Sampling
 from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Source
-from qbase.indicators.catalogue import find_indicator
+from qbase.indicators.catalogue import Measured, find_indicator
 from qbase.indicators.rows import Entity, Rows, open_rows
+from qbase.indicators.sampling import Design, check_treatment, weigh_rows
 from qbase.indicators.wilson import wilson_interval
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ def build_panel(
     snapshot: str | None = None,
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
+    sampling: Sampling = "naive",
+    design: Design | None = None,
 ) -> Panel:
     """Build a panel of indicators from inspections.
 
@@ -57,25 +60,35 @@ def build_panel(
         Snapshot of the lake; None is the latest.
     first, last : str, pandas.Period or None
         Window, both inside.
+    sampling : {"naive", "random_draw", "post_stratified"}
+        All first inspections as drawn; random draws weighted by the fraction of their class; all of them
+        post-stratified to the frame (`qbase.indicators.sampling`).
+    design : Design or None
+        What a weighted rate describes; None is the level of each period.
 
     Returns
     -------
     Panel
-        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (Wilson, 95 %);
-        ``cells`` holds batches by way of drawing.
+        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (95 %; Wilson, or
+        Jeffreys on ``__n_eff`` where weighted); ``cells`` holds batches by way of drawing.
 
     Raises
     ------
     UsageError
-        Unknown indicator (QB401), none named (QB407), kind of entity or frequency (QB402), period (QB101).
+        Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402),
+        period (QB101), a treatment that does not fit the indicator (QB433).
     DataError
-        A table is missing (QB403), or no inspection of the window counts (QB404).
+        A table is missing (QB403), or no inspection of the window counts (QB404); weighted: firms are missing in
+        the frame (QB431), or no inspection carries a class (QB432).
     """
     ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
     if not ids:
         raise UsageError("QB407", found="[]", expected='"D1.batch" | …', fix='build_panel(workspace, "D1.batch")')
     measured = {i: find_indicator(i) for i in ids}
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling)
+    if sampling != "naive":
+        return _weighted_panel(rows, measured, sampling, design or Design())
     frames = {i: rows.query(m.measure) for i, m in measured.items()}
     if all(frame.empty for frame in frames.values()):
         raise _nothing(rows)
@@ -88,6 +101,24 @@ def build_panel(
         labels=_labels(rows, data.index.get_level_values("entity").unique()),
         cells=_cells(rows),
         sources=_sources(rows),
+    )
+
+
+def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Sampling, design: Design) -> Panel:
+    indicators = {i: m.indicator for i, m in measured.items()}
+    measures = {i: m.measure for i, m in measured.items()}
+    found = weigh_rows(rows, indicators, measures, sampling=sampling, design=design)
+    if found is None:
+        raise _nothing(rows)
+    return Panel(
+        data=found.data,
+        entity=rows.entity,
+        freq=rows.freq,
+        sampling=sampling,
+        indicators=found.indicators,
+        labels=_labels(rows, found.data.index.get_level_values("entity").unique()),
+        cells=found.cells,
+        sources=(*_sources(rows), *(rows.workspace.source(t, rows.at) for t in found.tables)),
     )
 
 

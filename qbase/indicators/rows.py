@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq, parse_period
+from qbase.core.values import EMPTY
 from qbase.indicators.catalogue import read_sql
 
 if TYPE_CHECKING:
@@ -61,17 +63,18 @@ class Rows:
     last_day: str
     at: Snapshot
 
-    def query(self, measure: str) -> pd.DataFrame:
-        """Run a measure over the rows."""
-        base = read_sql("inspections")
-        parts = {
+    def query(self, *measures: str, parts: Mapping[str, str] = EMPTY) -> pd.DataFrame:
+        """Run a measure over the rows; ``parts`` fills in further braces, from closed lists only."""
+        sql = "\n".join(read_sql(m) for m in ("inspections", *measures))
+        filled = {
+            "{more}": "",
+            **parts,
             "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],
         }
-        for name, sql in parts.items():
-            base = base.replace(name, sql)
-        sql = base + read_sql(measure)
+        for name, text in filled.items():
+            sql = sql.replace(name, text)
         return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
 
 

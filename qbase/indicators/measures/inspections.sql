@@ -25,6 +25,7 @@ placed AS (
         date_trunc('{step}', m.sample_date) AS period,
         m.sample_type,
         m.matched_by,
+        {more}
         -- an unregistered firm is still one contributor
         coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
         coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass,
