@@ -63,19 +63,35 @@ class Rows:
     last_day: str
     at: Snapshot
 
+    def base_sql(self, *, named: bool = False, parts: Mapping[str, str] = EMPTY) -> str:
+        """Return the table expressions every measure of inspections starts from.
+
+        Parameters
+        ----------
+        named : bool
+            Parameters ``$first_day`` and ``$last_day`` instead of two question marks.
+        parts : mapping
+            What stands in further braces, from closed lists only.
+        """
+        base = self._fill(read_sql("inspections"), parts)
+        return base.replace("?", "$first_day", 1).replace("?", "$last_day", 1) if named else base
+
     def query(self, *measures: str, parts: Mapping[str, str] = EMPTY) -> pd.DataFrame:
         """Run a measure over the rows; ``parts`` fills in further braces, from closed lists only."""
-        sql = "\n".join(read_sql(m) for m in ("inspections", *measures))
+        sql = "\n".join([self.base_sql(parts=parts), *(self._fill(read_sql(m), parts) for m in measures)])
+        return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
+
+    def _fill(self, sql: str, parts: Mapping[str, str]) -> str:
         filled = {
             "{more}": "",
-            **parts,
             "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],
+            **parts,
         }
-        for name, text in filled.items():
-            sql = sql.replace(name, text)
-        return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
+        for name in (*parts, *filled):
+            sql = sql.replace(name, filled[name])
+        return sql
 
 
 def open_rows(
@@ -86,8 +102,16 @@ def open_rows(
     snapshot: str | None,
     first: str | pd.Period | None,
     last: str | pd.Period | None,
+    is_inspected: bool = True,
 ) -> Rows:
     """Check the words of the call and the tables it needs, before anything is counted.
+
+    Parameters
+    ----------
+    workspace, entity, freq, snapshot, first, last
+        As for `qbase.indicators.build_panel`.
+    is_inspected : bool
+        Whether inspections are read; other measures name their own tables.
 
     Raises
     ------
@@ -107,9 +131,10 @@ def open_rows(
                 fix=f'{option}="{next(iter(known))}"',
             )
     at = workspace.snapshot(snapshot)
-    require_table(workspace, "inspections", at)
-    if entity != "town_code":
-        require_table(workspace, "firms", at)
+    if is_inspected:
+        require_table(workspace, "inspections", at)
+        if entity != "town_code":
+            require_table(workspace, "firms", at)
     start, end = (_period(p, freq) for p in (first, last))
     return Rows(
         workspace=workspace,
