@@ -18,6 +18,7 @@ from qbase.indicators.rows import Entity, Rows, open_rows
 from qbase.indicators.sampling import Design, check_treatment, weigh_rows
 
 if TYPE_CHECKING:
+    from qbase.compute import Cluster
     from qbase.lake import Workspace
 
 LABELS = {
@@ -38,6 +39,7 @@ def build_panel(
     last: str | pd.Period | None = None,
     sampling: Sampling = "naive",
     design: Design | None = None,
+    cluster: Cluster | None = None,
 ) -> Panel:
     """Build a panel of indicators.
 
@@ -64,6 +66,9 @@ def build_panel(
         post-stratified to the frame (`qbase.indicators.sampling`).
     design : Design or None
         What a weighted rate describes; None is the level of each period.
+    cluster : Cluster or None
+        Dask workers that count the batches of naive rates; None counts everything on this machine. Both give the
+        same panel.
 
     Returns
     -------
@@ -81,6 +86,8 @@ def build_panel(
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
         an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
         inspection carries a class (QB432).
+    SetupError, RunError
+        The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
     ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
     if not ids:
@@ -88,7 +95,14 @@ def build_panel(
     measured = {i: find_indicator(i) for i in ids}
     is_inspected = any("inspections" in needed_tables(m, entity=entity) for m in measured.values())
     rows = open_rows(
-        workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last, is_inspected=is_inspected
+        workspace,
+        entity=entity,
+        freq=freq,
+        snapshot=snapshot,
+        first=first,
+        last=last,
+        is_inspected=is_inspected,
+        cluster=cluster,
     )
     for m in measured.values():
         check_measured(m, workspace, rows.at, entity=entity, freq=freq)
