@@ -12,21 +12,32 @@ if TYPE_CHECKING:
     from qbase.indicators.case import build_case, check_case
     from qbase.indicators.catalogue import find_indicator, read_catalogue
     from qbase.indicators.coverage import Coverage, check_coverage, read_coverage
+    from qbase.indicators.maturity import (
+        Maturity,
+        check_maturity,
+        read_completeness,
+        read_maturity,
+        withhold_preliminary,
+    )
     from qbase.indicators.panel import build_panel
     from qbase.indicators.policy import build_policy
+    from qbase.indicators.revisions import read_revisions
 
 _HOME = {
     "case": ("build_case", "check_case"),
     "catalogue": ("find_indicator", "read_catalogue"),
     "coverage": ("Coverage", "check_coverage", "read_coverage"),
+    "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
     "panel": ("build_panel",),
     "policy": ("build_policy",),
+    "revisions": ("read_revisions",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Coverage", "build_case", "build_panel", "build_policy", "check_case", "check_coverage", "find_indicator",
-    "read_catalogue", "read_coverage",
+    "Coverage", "Maturity", "build_case", "build_panel", "build_policy", "check_case", "check_coverage",
+    "check_maturity", "find_indicator", "read_catalogue", "read_completeness", "read_coverage", "read_maturity",
+    "read_revisions", "withhold_preliminary",
 ]  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def mean_margins(sums: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
     grouped = sums.groupby(keys, sort=True)
     out = grouped[["n", "total", "squares"]].sum().assign(n_firms=grouped.size())
     out["value"] = out["total"] / out["n"]
-    mean = sums.set_index(keys).index.map(out["value"]).to_numpy(dtype=float)
+    mean = (grouped["total"].transform("sum") / grouped["n"].transform("sum")).to_numpy(dtype=float)
     residual = sums["total"].to_numpy(dtype=float) - sums["n"].to_numpy(dtype=float) * mean
     firms = out["n_firms"].to_numpy(dtype=float)
     spread = pd.Series(residual**2).groupby([k.to_numpy() for k in keys], sort=True).sum().to_numpy(dtype=float)
@@ -80,12 +80,12 @@ def mean_margins(sums: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
     variance = np.where(is_alone, pooled / firms, variance)
     half = t.ppf((1 + level) / 2, np.where(is_alone, df, np.maximum(firms - 1, 1))) * np.sqrt(variance)
     out["lo"], out["hi"] = out["value"] - half, out["value"] + half
-    kept = out[np.isfinite(half) & (half > 0)]
-    return kept.reset_index()[["entity", "period", "value", "lo", "hi", "n", "n_firms"]]
+    kept: pd.DataFrame = out[np.isfinite(half) & (half > 0)].reset_index()
+    return kept.loc[:, ["entity", "period", "value", "lo", "hi", "n", "n_firms"]]
 
 
 def _pooled_variance(out: pd.DataFrame) -> tuple[float, float]:
-    """Return the variance of a batch's margin within entity and period, over all of them, and its degrees of freedom."""
+    """Return the variance of a batch's margin within entity and period, and its degrees of freedom."""
     inside = out["squares"] - out["total"] ** 2 / out["n"]
     df = float((out["n"] - 1).sum())
     return (float(inside.clip(lower=0).sum()) / df, df) if df > 0 else (float("nan"), float("nan"))
