@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from qbase.indicators.panel import build_panel
     from qbase.indicators.policy import build_policy
+    from qbase.indicators.policy_file import PolicyFile, add_policy, read_policy_file
     from qbase.indicators.revisions import read_revisions
 
 _HOME = {
@@ -30,14 +31,15 @@ _HOME = {
     "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
     "panel": ("build_panel",),
     "policy": ("build_policy",),
+    "policy_file": ("PolicyFile", "add_policy", "read_policy_file"),
     "revisions": ("read_revisions",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Coverage", "Maturity", "build_case", "build_panel", "build_policy", "check_case", "check_coverage",
-    "check_maturity", "find_indicator", "read_catalogue", "read_completeness", "read_coverage", "read_maturity",
-    "read_revisions", "withhold_preliminary",
+    "Coverage", "Maturity", "PolicyFile", "add_policy", "build_case", "build_panel", "build_policy", "check_case",
+    "check_coverage", "check_maturity", "find_indicator", "read_catalogue", "read_completeness", "read_coverage",
+    "read_maturity", "read_policy_file", "read_revisions", "withhold_preliminary",
 ]  # fmt: skip
 
 
