@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, house, indicators, reports
+from qbase.cli import data, house, indicators, panel, policy, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -43,6 +43,8 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
             data.load,
             "把收到的文件载入数据湖，逐行核对 | load deliveries into the lake, every row accounted for",
         ),
+        "panel": (panel.panel, "建立面板并写成文件 | build a panel and write it as a file"),
+        "policy": (policy.policy, "检查或录入一项政策 | check or enter a policy"),
     },
     "指标 | Indicators": {
         "indicators": (

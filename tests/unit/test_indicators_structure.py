@@ -165,7 +165,7 @@ def test_spread_of_a_constant_rate_reaches_down_to_0() -> None:
     assert 0.01 < high < 0.2
     value, low, high = spread(np.full(12, 8.0), np.full(12, 8.0))
     assert low == 0
-    assert 0 < high, "a hundred per cent passes leave doubt about the spread"
+    assert high > 0, "a hundred per cent passes leave doubt about the spread"
 
 
 def test_newcombe_1998_method_10() -> None:
