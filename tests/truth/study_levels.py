@@ -287,16 +287,19 @@ def holm(p: np.ndarray, alpha: float = ALPHA) -> np.ndarray:
     return out
 
 
-def run(name: str, n_seeds: int, first: int = FIRST_SEED) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return levels, cells and checks of one scenario over seeds."""
+def run(
+    name: str, n_seeds: int, first: int = FIRST_SEED, n_cell_seeds: int = N_CELL_SEEDS
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return levels, cells (of the first seeds) and checks of one scenario over seeds."""
     found: tuple[list[pd.DataFrame], list[pd.DataFrame], list[dict[str, bool]]] = ([], [], [])
     for seed in range(first, first + n_seeds):
         world = draw_world(seed, SCENARIOS[name][1])
         found[0].append(levels(world).assign(seed=seed))
-        if seed < first + N_CELL_SEEDS:
+        if seed < first + n_cell_seeds:
             found[1].append(cells(world))
         found[2].append(checks(world))
-    return pd.concat(found[0]), pd.concat(found[1], ignore_index=True), pd.DataFrame(found[2])
+    inside = pd.concat(found[1], ignore_index=True) if found[1] else pd.DataFrame()
+    return pd.concat(found[0]), inside, pd.DataFrame(found[2])
 
 
 def bias_row(name: str, treatment: str, part: pd.DataFrame) -> str:
