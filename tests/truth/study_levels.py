@@ -263,7 +263,7 @@ def coverage_table(draws: pd.DataFrame) -> pd.DataFrame:
     for (treatment, method), part in draws.groupby(["treatment", "interval"], sort=False):
         for label, chosen in groups:
             now = part[chosen.loc[part.index]]
-            if len(now) >= 500:
+            if len(now) >= 300:
                 k = int(now["inside"].sum())
                 p = binomtest(k, len(now), FLOOR, alternative="less").pvalue
                 rows.append(
