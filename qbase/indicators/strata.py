@@ -64,7 +64,13 @@ def _base_classes(held: set[str], year: int) -> str:
 
 
 def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bool) -> pd.DataFrame | None:
-    """Return firms by cluster, period, class and size: the mean over the quarters of a period."""
+    """Return firms by cluster, period, class and size: the mean over the quarters of a period.
+
+    Raises
+    ------
+    DataError
+        It is needed and there is none (QB403), or it lacks clusters or periods (QB431).
+    """
     if not rows.workspace.has_table("frame", rows.at):
         if is_needed:
             require_table(rows.workspace, "frame", rows.at)

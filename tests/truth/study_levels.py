@@ -25,7 +25,7 @@ from qbase.demo.scenario import N_QUARTERS, Streams, quarter_code, read_dimensio
 from qbase.demo.tables_core import RISKS, SIZES, cluster_ids
 from qbase.demo.world import World, build_world
 from qbase.indicators.design_intervals import design_interval
-from qbase.indicators.sampling_checks import compare_draws, compare_fractions
+from qbase.indicators.design_tests import compare_draws, compare_fractions
 from qbase.indicators.shrinkage import shrink_rates
 from qbase.indicators.weighting import stratum_weights, weighted_rates
 
