@@ -16,7 +16,7 @@ from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
 from qbase.indicators.rows import Rows
 from qbase.indicators.strata import SUMS, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Fractions, add_weights, weighted_rates
+from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
 
@@ -35,6 +35,8 @@ class Design:
         a class at that time belong to neither and are left out.
     base_year : int or None
         The last year before announcement.
+    adjust : {"post_stratify", "rake"}
+        How all draws are brought to the frame: by strata of risk class and size, or by these two margins.
     is_finite_list : bool
         The rate describes this period's finite list of firms and nothing else; intervals shrink as the list is
         used up. Never for changes, trends and effects.
@@ -49,6 +51,7 @@ class Design:
     classes: Basis = "period"
     frame: Basis = "period"
     base_year: int | None = None
+    adjust: Adjust = "post_stratify"
     is_finite_list: bool = False
 
     def __post_init__(self) -> None:
@@ -170,7 +173,7 @@ def weigh_rows(
     is_random = sampling == "random_draw"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
     strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
-    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1)
+    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
     drawn = strata[strata["n"] > 0]
     if drawn.empty:
         return None
@@ -227,6 +230,8 @@ def describe(
     how = _FRACTIONS[fractions]
     if sampling == "post_stratified":
         how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
+        if design.adjust == "rake":
+            how = Text("按风险等级和规模两个边际加权", "raked to the margins of risk class and size")
     if design.is_fixed:
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"

@@ -118,6 +118,12 @@ def test_directed_draws_hide_a_level_that_weights_recover(lake):
     assert (weighted[f"{ID}__hi"] > weighted[ID]).all()
 
 
+def test_raking_to_the_margins_recovers_it_too(lake):
+    panel = build_panel(lake, ID, sampling="post_stratified", design=Design(adjust="rake"))
+    assert panel.data[ID].to_numpy() == pytest.approx(50.0, abs=2.0)
+    assert "raked to the margins" in panel.indicators[ID].name.en
+
+
 def test_the_name_of_the_indicator_says_how_draws_were_treated(lake):
     assert "按所属风险等级的抽取比例加权" in build_panel(lake, ID, sampling="random_draw").indicators[ID].name.zh
     both = build_panel(lake, [ID, "D1.firm"], sampling="post_stratified").indicators
