@@ -210,8 +210,9 @@ def raking_factor(drawn: Floats, due: Floats, frame: Floats, row: Ints, column: 
         weighted = np.divide(drawn[i], due[i], out=np.zeros(drawn.shape[1]), where=due[i] > 0)
         total = drawn[i].sum()
         if total > 0 and weighted.sum() > 0:
-            margins = (np.bincount(c, frame[i]) for c in (row, column))
-            factor[i] = rake_weights(weighted, row, column, *margins) ** (total / (total + OWN_DRAWS))
+            by_row, by_column = (np.bincount(c, frame[i]).astype(float) for c in (row, column))
+            raked = rake_weights(weighted, row, column, by_row, by_column)
+            factor[i] = raked ** (total / (total + OWN_DRAWS))
     return factor
 
 
