@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import chi2, norm, t
 
+from qbase.core.text import Text
 from qbase.indicators.design_weights import Floats, relative_rates
+
+UNTESTABLE = Text("依赖不可检验假设", "rests on an assumption the data cannot test")
 
 POWER = 0.8
 FEW_ENTITIES = 10

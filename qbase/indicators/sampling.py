@@ -14,8 +14,9 @@ from qbase.core.panel import Sampling
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
+from qbase.indicators.design_tests import UNTESTABLE, compare_draws
 from qbase.indicators.rows import Rows
-from qbase.indicators.strata import SUMS, build_cells, read_frame, read_strata
+from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
 from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
@@ -143,7 +144,8 @@ def weigh_rows(
     Random draws: one over the fraction drawn of their risk class, which the frame and the draws of the year give
     (one over ``inclusion_probability`` where the inspection states it; unweighted where neither is on record, and
     the name of the indicator says so). Post-stratified: all first inspections, to the firms of the frame by risk
-    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled.
+    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled. Where directed draws
+    of a stratum pass less (or more) often than random ones, the name of the indicator says 依赖不可检验假设.
 
     Parameters
     ----------
@@ -181,11 +183,14 @@ def weigh_rows(
     if design.is_finite_list and frame is not None:
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
     data = pd.concat([_columns(i, drawn, measures[i], listed) for i in indicators], axis=1).sort_index()
+    cells = build_cells(strata)
+    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
     return Weighted(
         data=data,
-        cells=build_cells(strata),
+        cells=cells,
         indicators={
-            i: describe(indicator, measures[i], sampling, fractions, design) for i, indicator in indicators.items()
+            i: describe(indicator, measures[i], sampling, fractions, design, is_untestable=is_untestable)
+            for i, indicator in indicators.items()
         },
         tables=("frame",) if frame is not None else (),
     )
@@ -223,8 +228,19 @@ _FRACTIONS = {
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
+def _draws_differ(cells: pd.DataFrame) -> bool:
+    found = compare_draws(cells[cells["stratum"] != UNKNOWN])
+    return found is not None and found.differs
+
+
 def describe(
-    indicator: Indicator, numerator: str, sampling: Sampling, fractions: Fractions, design: Design
+    indicator: Indicator,
+    numerator: str,
+    sampling: Sampling,
+    fractions: Fractions,
+    design: Design,
+    *,
+    is_untestable: bool = False,
 ) -> Indicator:
     """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
     how = _FRACTIONS[fractions]

@@ -18,6 +18,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.indicators.design_tests import (
     FEW_ENTITIES,
+    UNTESTABLE,
     ClassFractions,
     Difference,
     compare_draws,
@@ -35,8 +36,6 @@ MIX_MOVED_PP = 10.0
 
 MATTERS_PP = 2.0
 """A difference between random and directed draws of one stratum that should not go unseen."""
-
-UNTESTABLE = Text("依赖不可检验假设", "rests on an assumption the data cannot test")
 
 
 def check_sampling_mix(panel: Panel, policy: Policy | None = None, *, level: float = 0.95) -> CheckResult:

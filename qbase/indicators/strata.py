@@ -54,9 +54,10 @@ def _base_classes(held: set[str], year: int) -> str:
     # names come from closed lists and the year is a number
     return f"""
         SELECT firm_id, last.r AS risk_class, last.s AS size_class FROM (
-            SELECT coalesce(u.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
+            SELECT coalesce(u.firm_id, c.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
             FROM inspections AS i
             LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
+            LEFT JOIN registered AS c ON c.firm_id = i.firm_code
             LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
             WHERE i.sample_date <= DATE '{int(year)}-12-31' AND {risk} IS NOT NULL
             GROUP BY 1

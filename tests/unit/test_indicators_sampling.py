@@ -328,6 +328,19 @@ def test_directed_draws_that_differ_from_random_ones_demote_post_stratification(
     assert np.isin(["random", "directed"], cells["sampling"]).all()
 
 
+def test_the_name_is_marked_when_random_and_directed_draws_differ(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    rows = []
+    for month in (1, 4, 7, 10):
+        rows += [draw("K1", i, month, passed=True, kind="random") for i in range(4)]
+        rows += [draw("K1", i, month, passed=False, kind="risk") for i in range(4, 10)]
+    put(workspace, "inspections", rows)
+    panel = build_panel(workspace, ID, sampling="post_stratified")
+    assert "依赖不可检验假设" in panel.indicators[ID].name.zh
+    assert "依赖不可检验假设" not in build_panel(workspace, ID, sampling="random_draw").indicators[ID].name.zh
+
+
 def test_a_naive_panel_cannot_compare_draws_within_strata(lake):
     assert check_random_against_directed(build_panel(lake, ID)).passed is None
 
