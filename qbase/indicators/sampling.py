@@ -252,6 +252,8 @@ def describe(
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
         )
+    if is_untestable:
+        how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
     weight = (
         Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
     )
