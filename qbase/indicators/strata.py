@@ -79,7 +79,8 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
     raw = rows.workspace.query(
         "SELECT DISTINCT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
     )
-    quarter = periods.to_periods(raw["quarter"].astype(str), "Q")
+    codes, names = pd.factorize(raw["quarter"].astype(str))
+    quarter = periods.to_periods(pd.Index(names), "Q").take(codes)
     clusters = found[["cluster_id", "period"]].dropna().drop_duplicates()
     if design.is_fixed:
         raw = raw[(quarter.year == design.base_year) & (quarter.quarter == 4)].drop(columns="quarter")
