@@ -15,6 +15,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import t
 
 from qbase.core.errors import DataError
+from qbase.core.text import Text
 
 Floats = NDArray[np.float64]
 
@@ -108,17 +109,18 @@ def _error(x: Floats, d: Floats, variance: float) -> Floats:
 
 def _check(y: Floats, d: Floats, x: Floats) -> None:
     m, p = x.shape
-    reason = ""
+    reason = None
     if not (np.isfinite(y).all() and np.isfinite(x).all() and np.isfinite(d).all()):
-        reason = "missing values / 有缺失值"
+        reason = Text("有缺失值", "missing values")
     elif (d <= 0).any():
-        reason = "standard error of 0 / 标准误为零"
+        reason = Text("标准误为零", "standard error of 0")
     elif m < p + 2 or np.linalg.matrix_rank(x) < p:
-        reason = "too few areas or collinear covariates / 小域太少或协变量共线"
-    if reason:
+        reason = Text("小域太少或协变量共线", "too few areas or collinear covariates")
+    if reason is not None:
         raise DataError(
             "QB434",
-            reason=reason,
+            reason_zh=reason.zh,
+            reason_en=reason.en,
             found=f"{m} areas, {p} covariates, smallest std_error {math.sqrt(max(float(np.nanmin(d)), 0)):g}",
             expected="complete rows, std_error > 0, areas > covariates + 1, full rank",
             fix="drop areas without a direct estimate, smooth standard errors, name fewer covariates",
