@@ -123,23 +123,31 @@ def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
         connection.execute(sa.insert(SNAPSHOT_TABLES).values(number=snapshot.number, table_name=table, version=version))
 
 
-def list_deliveries(connection: sa.Connection | None, *, every: bool) -> pd.DataFrame:
+def list_deliveries(
+    connection: sa.Connection | None, *, every: bool = False, sha256: str | None = None
+) -> pd.DataFrame:
     """Return one row per delivery, oldest first; ``reasons`` and ``tables`` are dicts of row counts.
 
-    Unless ``every``, without those that another one replaced and without rows worked out here.
+    Unless ``every``, without those that another one replaced and without rows worked out here; with ``sha256`` those
+    of these bytes and the ones that replaced them.
     """
     columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "replaces", "tables", "snapshot", "loaded_at", "replaced_by"]
     if connection is None:
         return pd.DataFrame(columns=columns)
+    query, tables = sa.select(DELIVERIES), sa.select(DELIVERY_TABLES)
+    if sha256 is not None:
+        query = query.where(sa.or_(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.replaces.contains(sha256)))
+        tables = tables.where(DELIVERY_TABLES.c.delivery.in_(query.with_only_columns(DELIVERIES.c.number)))
     rows: dict[int, dict[str, int]] = {}
-    for part in connection.execute(sa.select(DELIVERY_TABLES).order_by(DELIVERY_TABLES.c.table_name)):
+    for part in connection.execute(tables.order_by(DELIVERY_TABLES.c.table_name)):
         rows.setdefault(part.delivery, {})[part.table_name] = part.rows
     records = []
-    for row in connection.execute(sa.select(DELIVERIES).order_by(DELIVERIES.c.number)).mappings():
+    for row in connection.execute(query.order_by(DELIVERIES.c.number)).mappings():
         record = {**row, **{name: json.loads(row[name]) for name in ("reasons", "warnings", "replaces")}}
         record |= {"tables": rows.get(row["number"], {}), "snapshot": snapshot_id(row["snapshot"])}
         records.append(record)
     _mark_replaced(records)
+    records = [record for record in records if sha256 in (None, record["sha256"])]
     if not every:
         records = [record for record in records if not record["replaced_by"] and record["recipe"] != DERIVED]
     return pd.DataFrame(records, columns=columns)

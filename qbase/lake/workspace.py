@@ -258,20 +258,22 @@ class Workspace:
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
         return Source(path=table, snapshot=at.id, **facts)
 
-    def deliveries(self, *, every: bool = False) -> pd.DataFrame:
+    def deliveries(self, *, every: bool = False, sha256: str | None = None) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
         Parameters
         ----------
         every : bool
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
+        sha256 : str or None
+            Only those of these bytes.
 
         Returns
         -------
         pandas.DataFrame
         """
         with self.book.reading() as connection:
-            return ledger.list_deliveries(connection, every=every)
+            return ledger.list_deliveries(connection, every=every, sha256=sha256)
 
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.
