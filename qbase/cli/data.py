@@ -66,6 +66,14 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    supersedes: Annotated[
+        str | None,
+        typer.Option(
+            "--supersedes",
+            metavar="SHA256",
+            help="本文件更正的送达（sha256 前八位即可） | the delivery this file corrects (eight digits will do)",
+        ),
+    ] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -81,7 +89,9 @@ def load(
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    deliveries = []
+    if paths:
+        deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, supersedes=supersedes)
     if case:
         from qbase.intake import load_case
 
@@ -95,13 +105,24 @@ def load(
 
 
 def load_and_tell(
-    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+    shell: Shell,
+    workspace: Workspace,
+    paths: Sequence[pathlib.Path],
+    *,
+    recipe: str | None = None,
+    supersedes: str | None = None,
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each; return the accounting as plain values."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
-        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
+        reports = load_files(
+            workspace,
+            paths,
+            recipe=recipe,
+            supersedes=supersedes,
+            on_progress=lambda i, n, _: report("load", i, n),
+        )
     return [tell(shell, report) for report in reports]
 
 

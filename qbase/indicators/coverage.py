@@ -168,8 +168,9 @@ def coverage_text(c: Coverage) -> Text:
     )
     en = (
         f"{count(c.seen)} inspections in the window: {count(c.counted)} counted; left out by definition "
-        f"{count(c.rechecks)} re-checks, {count(c.complaints)} complaints and {count(c.followups)} follow-ups{ordered.en}; "
-        f"{count(c.unmatched)} more ({percent(lost)} of first inspections) match no single entity and are not counted."
+        f"{count(c.rechecks)} re-checks, {count(c.complaints)} complaints and {count(c.followups)} follow-ups"
+        f"{ordered.en}; {count(c.unmatched)} more ({percent(lost)} of first inspections) match no single "
+        "entity and are not counted."
     )
     if c.by_name:
         zh += f"其中 {count(c.by_name)} 条因代码缺失或有误，按登记名称对应。"

@@ -41,7 +41,7 @@ pairs AS (
 )
 SELECT sample_no, other_no, CASE WHEN has_parent THEN 'unmarked_recheck' ELSE 'likely_recheck' END AS kind, days
 FROM pairs WHERE place = 1
-"""
+"""  # noqa: S608  (built from constants)
 _NOTICES = f"""
 WITH open AS (SELECT *, {_FIRM} AS firm FROM inspections WHERE notice_no IS NOT NULL)
 SELECT b.sample_no, min(a.sample_no) AS other_no, 'other_notice' AS kind, 0 AS days
@@ -51,7 +51,7 @@ FROM open b JOIN open a
  AND a.notice_no <> b.notice_no AND a.sample_no < b.sample_no
 WHERE coalesce(a.is_recheck, false) = coalesce(b.is_recheck, false) {{scope}}
 GROUP BY b.sample_no
-"""
+"""  # noqa: S608  (built from constants)
 
 
 def link_batches(workspace: Workspace, *, deliveries: Sequence[str] | None = None) -> tuple[Snapshot, dict[str, int]]:

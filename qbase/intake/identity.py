@@ -45,7 +45,8 @@ ORDER BY sample_no
 """
 _KNOWN = """
 AND NOT EXISTS (SELECT 1 FROM {table} d
-                WHERE d.sample_no = i.sample_no AND d.name_printed = i.firm_name AND (i.uscc IS NULL OR d.uscc_printed = i.uscc))
+                WHERE d.sample_no = i.sample_no AND d.name_printed = i.firm_name
+                  AND (i.uscc IS NULL OR d.uscc_printed = i.uscc))
 """
 _REGISTERED = "SELECT firm_id, firm_name, '' AS first, '{ever}' AS last FROM firms"
 _NAMED = """
@@ -219,11 +220,9 @@ def _queue_row(sample_no: str, printed: Printed, match: Match) -> dict[str, Any]
 def link_table(workspace: Workspace, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """Return decisions as a table, numbered after those already taken."""
     at = workspace.snapshot()
-    taken = (
-        workspace.arrow(f"SELECT count(*) AS n FROM {LINKS}", snapshot=at)["n"][0].as_py()
-        if LINKS in at.versions
-        else 0
-    )  # noqa: E501,S608
+    taken = 0
+    if LINKS in at.versions:
+        taken = workspace.arrow(f"SELECT count(*) AS n FROM {LINKS}", snapshot=at)["n"][0].as_py()  # noqa: S608
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     numbered = [{"decision_no": taken + i, "decided_at": now, **row} for i, row in enumerate(rows, start=1)]
     return pa.Table.from_pylist(numbered)

@@ -21,8 +21,8 @@ from qbase.intake.grid import Grid
 from qbase.intake.parsers import Parsers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
-from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.release import add_links, repair_codes
+from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
 from qbase.intake.supersede import find_delivery, find_replaced, without

@@ -113,9 +113,10 @@ class _Child:
         )
 
     def ask(self, path: pathlib.Path, kind: str, seconds: float) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101  (both are pipes)
+        assert self._process.stdin is not None  # noqa: S101  (a pipe, and so is the next)
+        assert self._process.stdout is not None  # noqa: S101
         late = threading.Event()
-        timer = threading.Timer(seconds, lambda: (late.set(), self._process.kill()))
+        timer = threading.Timer(seconds, self._give_up, args=(late,))
         timer.daemon = True
         timer.start()
         try:
@@ -131,6 +132,10 @@ class _Child:
             timer.cancel()
         self.files += 1
         return answer
+
+    def _give_up(self, late: threading.Event) -> None:
+        late.set()
+        self._process.kill()
 
     def stop(self) -> None:
         """End the process and release its pipes."""

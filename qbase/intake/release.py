@@ -1,4 +1,4 @@
-"""What follows a load: firms linked, batches compared; and wrong codes that a name sets right when a file is read again."""
+"""What follows a load: firms linked, batches compared; and codes a name sets right when a file is read again."""
 
 from __future__ import annotations
 

@@ -107,12 +107,13 @@ def test_killed_while_a_delivery_is_replaced(workspace, start, point):
         delivery = Delivery(sha256=sha256, file_name=name, table="t", verdict="OK")
         workspace.commit(delivery, {"t": rows, "u": rows})
     before = workspace.snapshot()
-    code = """
+    code = f"""
+        replaced = "{hashlib.sha256(b"a").hexdigest()}"
         sha256 = hashlib.sha256(b"b").hexdigest()
-        rows = pa.table({"v": pa.array([1, 3], pa.int64()), "delivery_sha256": [sha256] * 2})
-        new = Delivery(sha256=sha256, file_name="b", table="t", verdict="OK", replaces=(%r,))
-        workspace.commit(new, {"t": rows})
-    """ % hashlib.sha256(b"a").hexdigest()
+        rows = pa.table(dict(v=pa.array([1, 3], pa.int64()), delivery_sha256=[sha256] * 2))
+        new = Delivery(sha256=sha256, file_name="b", table="t", verdict="OK", replaces=(replaced,))
+        workspace.commit(new, dict(t=rows))
+    """
     if point == "orphans_undone":
         assert end(start(code, fault="tables_written")) == EXIT
     assert end(start(code, fault=point)) == EXIT
