@@ -6,9 +6,10 @@ Nothing is changed in the inspections. What was found is written to ``batch_link
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.intake.identity import write_derived
 
@@ -74,17 +75,14 @@ def link_batches(workspace: Workspace, *, deliveries: Sequence[str] | None = Non
         return at, {}
     listed = ", ".join(f"'{sha256}'" for sha256 in deliveries or ())
     scope = f"AND b.delivery_sha256 IN ({listed})" if listed else ""
-    found: list[dict[str, Any]] = []
+    parts = []
     for sql, rule in ((_RECHECKS, RECHECK_RULE), (_NOTICES, NOTICE_RULE)):
-        rows = workspace.arrow(sql.format(scope=scope), snapshot=at).to_pylist()
-        found += [{**row, "rule": rule} for row in rows]
-    if TABLE in at.versions:
-        known = workspace.arrow(f"SELECT sample_no, other_no, kind FROM {TABLE}", snapshot=at).to_pylist()  # noqa: S608
-        seen = {tuple(row.values()) for row in known}
-        found = [row for row in found if (row["sample_no"], row["other_no"], row["kind"]) not in seen]
-    found.sort(key=lambda row: (row["sample_no"], row["kind"]))
-    counts: dict[str, int] = {}
-    for row in found:
-        counts[row["kind"]] = counts.get(row["kind"], 0) + 1
-    snapshot = write_derived(workspace, TABLE, {TABLE: pa.Table.from_pylist(found)} if found else {})
-    return snapshot, counts
+        rows = workspace.arrow(sql.format(scope=scope), snapshot=at)
+        parts.append(rows.append_column("rule", pa.array([rule] * len(rows), pa.string())))
+    found = pa.concat_tables(parts, promote_options="permissive")
+    if TABLE in at.versions and len(found):
+        known = workspace.arrow(f"SELECT sample_no, other_no, kind FROM {TABLE}", snapshot=at)  # noqa: S608
+        found = found.join(known, ["sample_no", "other_no", "kind"], join_type="left anti")
+    found = found.sort_by([("sample_no", "ascending"), ("kind", "ascending")])
+    counts = {str(row["values"]): int(row["counts"]) for row in pc.value_counts(found["kind"]).to_pylist()}
+    return write_derived(workspace, TABLE, {TABLE: found} if len(found) else {}), counts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
@@ -89,7 +90,13 @@ def check_delivery(
     shifts = find_shifts(workspace, contract, periods, at)
     day = _day(as_of)
     data_rows = int(sent["accepted"].sum() + sent["quarantined"].sum())
-    checks = [_accounting(sent), _contract(sent, contract), _freshness(contract, periods, day, warn_days)]
+    checks = [
+        _accounting(sent),
+        _contract(sent, contract),
+        _freshness(contract, periods, day, warn_days),
+        _row_count(periods),
+        *_shift_checks(contract, periods, shifts),
+    ]
     return Result(
         estimand="level",
         outcome=ACCEPTED,
@@ -104,7 +111,7 @@ def check_delivery(
         ),
         subject=contract.name_text,
         tables={"deliveries": sent.drop(columns="replaces"), "periods": periods, "shifts": shifts},
-        checks=(*checks, _row_count(periods), *_shift_checks(contract, periods, shifts)),
+        checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
         settings={"table": table, "as_of": day.isoformat(), "warn_days": warn_days, "delivery": str(last["sha256"])},
         sources=(workspace.source(table, at),),
     )

@@ -248,7 +248,9 @@ def write_derived(workspace: Workspace, table: str, tables: Mapping[str, pa.Tabl
     count = sum(rows.num_rows for rows in tables.values())
     digest = hashlib.sha256(f"{at.id} {table}".encode())
     for name in sorted(tables):
-        digest.update(str(tables[name].to_pylist()).encode())
+        digest.update(name.encode())
+        for column in tables[name].columns:
+            digest.update(str(column.to_pylist()).encode())
     delivery = Delivery(
         sha256=digest.hexdigest(),
         file_name=table,

@@ -18,6 +18,7 @@ from qbase.intake import account
 from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
+from qbase.intake.keys import StoredKeys
 from qbase.intake.parsers import Parsers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
@@ -25,7 +26,7 @@ from qbase.intake.release import add_links, repair_codes
 from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
-from qbase.intake.supersede import find_delivery, find_replaced, without
+from qbase.intake.supersede import find_delivery, find_replaced
 from qbase.lake import Delivery, Workspace
 
 SET_ASIDE = "set_aside"
@@ -85,11 +86,12 @@ def load_files(
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     replaces = _replaced(workspace, files, supersedes)
+    keys = StoredKeys(workspace)
     reports: dict[int, LoadReport] = {}
     with Parsers() as parsers:
         ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
         for position, ready in ahead:
-            reports[position] = _finish(workspace, ready, plan, replaces)
+            reports[position] = _finish(workspace, ready, plan, replaces, keys)
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
     return add_links(workspace, [reports[position] for position in range(len(files))], plan)
@@ -140,7 +142,9 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
     return _Ready(path=path, sha256=sha256, stored=stored, grids=grids)
 
 
-def _finish(workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...]) -> LoadReport:
+def _finish(
+    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], keys: StoredKeys
+) -> LoadReport:
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
@@ -150,7 +154,9 @@ def _finish(workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple
     if error is not None:
         return _reject(workspace, name, ready.sha256, recipe, error)
     assert ready.stored is not None  # noqa: S101  (else there is an error)
-    source = Received(name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces)
+    source = Received(
+        name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces, keys=keys
+    )
     return take(workspace, source, recipe)
 
 
@@ -170,6 +176,8 @@ class Received:
         Deliveries whose rows it takes the place of.
     attempt : int
         1, or more when it is read again.
+    keys : StoredKeys or None
+        Keys in the lake, remembered from the files before.
     """
 
     name: str
@@ -178,6 +186,7 @@ class Received:
     grids: list[Grid] | None = None
     replaces: tuple[str, ...] = ()
     attempt: int = 1
+    keys: StoredKeys | None = None
 
 
 def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
@@ -236,12 +245,13 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     own = (sha256,) if source.attempt > 1 else ()
     replaces = tuple(dict.fromkeys((*own, *source.replaces)))
     links: dict[str, pa.Table] = {}
-    stored = _stored_rows(workspace, sheets, replaces)
+    keys = source.keys or StoredKeys(workspace)
+    stored = keys.colliding_rows(sheets, replaces)
     split = split_rows(sheets.data, sheets.contract, sheets.codes, stored)
     if recipe.supersede_by and source.attempt == 1:
         found = find_replaced(workspace, recipe, sheets.contract, split.accepted)
         replaces = tuple(dict.fromkeys((*replaces, *found)))
-        split = split_rows(sheets.data, sheets.contract, sheets.codes, _stored_rows(workspace, sheets, replaces))
+        split = split_rows(sheets.data, sheets.contract, sheets.codes, keys.colliding_rows(sheets, replaces))
     if source.attempt > 1:
         sheets, links = repair_codes(workspace, sheets, split)
         split = split_rows(sheets.data, sheets.contract, sheets.codes, stored) if links else split
@@ -279,6 +289,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     if not snapshot.is_new:  # another process was faster with the same bytes
         return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
+    keys.add(sheets, split.accepted, snapshot)
     return report_of(delivery, snapshot=snapshot.id)
 
 
@@ -286,25 +297,6 @@ def _verdict(quarantined: int, warnings: tuple[str, ...]) -> Verdict:
     if quarantined:
         return "QUARANTINED"
     return "WARN" if warnings else "OK"
-
-
-def _stored_rows(workspace: Workspace, sheets: Sheets, replaces: tuple[str, ...]) -> pa.Table | None:
-    """Return the rows of the lake whose key is in this file as well; None when there are none."""
-    contract, data = sheets.contract, sheets.data
-    if not contract.key or not workspace.has_table(contract.name) or not set(contract.key) <= set(data.column_names):
-        return None
-    snapshot = workspace.snapshot()
-    with duckdb.connect(config={"enable_external_access": "false"}) as db:
-        key = ", ".join(contract.key)
-        text = ", ".join(f"{column}::VARCHAR AS {column}" for column in contract.key)
-        old = workspace.arrow(f"SELECT {text} FROM {contract.name}", snapshot=snapshot)  # noqa: S608
-        db.register("old", old)
-        db.register("new", data.select(list(contract.key)))
-        shared = db.execute(f"SELECT count(*) FROM old SEMI JOIN new USING ({key})").fetchone()  # noqa: S608
-    if not shared or not shared[0]:
-        return None
-    rows = without(workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=snapshot), replaces)  # noqa: S608
-    return rows if rows.num_rows else None
 
 
 def _set_aside(sheets: Sheets, split: Split) -> list[_Aside]:
