@@ -243,15 +243,15 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
     own = (sha256,) if source.attempt > 1 else ()
-    replaces = tuple(dict.fromkeys((*own, *source.replaces)))
+    corrected = source.replaces
+    if recipe.supersede_by and source.attempt == 1:
+        alone = split_rows(sheets.data, sheets.contract, sheets.codes, None)
+        corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
+    replaces = tuple(dict.fromkeys((*own, *corrected)))
     links: dict[str, pa.Table] = {}
     keys = source.keys or StoredKeys(workspace)
     stored = keys.colliding_rows(sheets, replaces)
     split = split_rows(sheets.data, sheets.contract, sheets.codes, stored)
-    if recipe.supersede_by and source.attempt == 1:
-        found = find_replaced(workspace, recipe, sheets.contract, split.accepted)
-        replaces = tuple(dict.fromkeys((*replaces, *found)))
-        split = split_rows(sheets.data, sheets.contract, sheets.codes, keys.colliding_rows(sheets, replaces))
     if source.attempt > 1:
         sheets, links = repair_codes(workspace, sheets, split)
         split = split_rows(sheets.data, sheets.contract, sheets.codes, stored) if links else split
@@ -265,9 +265,8 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     warnings = sheets.warnings
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
-    corrected = [replaced for replaced in replaces if replaced != sha256]
     if corrected:
-        warnings += (f"supersedes {len(corrected)}",)
+        warnings += (f"supersedes {len(set(corrected))}",)
     delivery = Delivery(
         sha256=sha256,
         file_name=name,
