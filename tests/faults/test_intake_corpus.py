@@ -234,7 +234,8 @@ CASES: dict[str, Case] = {
     "far_cell": Case(make=rewritten(XLSX, far), verdict="REJECTED", reason="QB318", file="{name}.xlsx"),
     "document_type": Case(make=rewritten(XLSX, with_doctype), verdict="REJECTED", reason="QB326", file="{name}.xlsx"),
     "not_a_workbook_inside": Case(
-        make=rewritten(XLSX, lambda t: "not xml", "xl/workbook.xml"), verdict="REJECTED", reason="QB316", file="{name}.xlsx"
+        make=rewritten(XLSX, lambda t: "not xml", "xl/workbook.xml"), verdict="REJECTED", reason="QB316",
+        file="{name}.xlsx"
     ),
     "pickle_named_csv": Case(make=lambda _: b"\x80\x04\x95\x10.", verdict="REJECTED", reason="QB311"),
     "yaml_with_object": Case(
@@ -248,7 +249,8 @@ CASES: dict[str, Case] = {
     "utf8_with_mark": Case(make=recoded("utf-8-sig"), verdict=TAKEN, values=GOOD),
     "utf16_with_mark": Case(make=recoded("utf-16"), verdict=TAKEN, values=GOOD),
     "big5": Case(
-        make=lambda k: text([["樣品編號", "企業名稱"], [f"C{k}", "甲廠"]]).encode("big5"), verdict="REJECTED", reason="QB3"
+        make=lambda k: text([["樣品編號", "企業名稱"], [f"C{k}", "甲廠"]]).encode("big5"), verdict="REJECTED",
+        reason="QB3"
     ),
     "two_encodings": Case(
         make=lambda k: text([HEAD, row(k, 1)]).encode() + text([row(k, 2, 企业名称="浙江绍兴化纤")]).encode("gbk"),
@@ -263,7 +265,8 @@ CASES: dict[str, Case] = {
     "private_character": Case(make=changed(企业名称="甲\ue000厂"), verdict="REJECTED", reason="QB314"),
     # lines and fields
     "too_many_fields": Case(
-        make=lines(lambda k: row(k, 1), lambda k: [*row(k, 2), "多"]), verdict=ASIDE, reason="too_many_fields", accepted=1
+        make=lines(lambda k: row(k, 1), lambda k: [*row(k, 2), "多"]), verdict=ASIDE, reason="too_many_fields",
+        accepted=1
     ),
     "too_few_fields": Case(
         make=lines(lambda k: row(k, 1), lambda k: row(k, 2)[:-2]), verdict=ASIDE, reason="too_few_fields", accepted=1
@@ -314,7 +317,8 @@ CASES: dict[str, Case] = {
         reason="note_row", accepted=1, values=GOOD,
     ),
     "same_row_twice": Case(
-        make=lines(lambda k: row(k, 1), lambda k: row(k, 1)), verdict="WARN", reason="duplicate_row", accepted=1, values=GOOD
+        make=lines(lambda k: row(k, 1), lambda k: row(k, 1)), verdict="WARN", reason="duplicate_row", accepted=1,
+        values=GOOD
     ),
     "one_key_two_results": Case(
         make=lines(lambda k: row(k, 1), lambda k: row(k, 1, 检验结果="不合格")), verdict=ASIDE, reason="key_conflict",
@@ -329,7 +333,9 @@ CASES: dict[str, Case] = {
         make=changed(抽样编号="C{k}\u200b-9"), verdict=frozenset({"WARN", ASIDE}), accepted=None
     ),
     "full_width_key": Case(make=changed(抽样编号="Ｃ{k}－9"), verdict="WARN", reason="fullwidth", accepted=2),
-    "key_in_scientific_notation": Case(make=changed(抽样编号="9.11E+17"), verdict=ASIDE, reason="scientific", accepted=1),
+    "key_in_scientific_notation": Case(
+        make=changed(抽样编号="9.11E+17"), verdict=ASIDE, reason="scientific", accepted=1
+    ),
     "key_with_decimals": Case(make=changed(抽样编号="1234.0"), verdict=ASIDE, reason="decimal_code", accepted=1),
     "wrong_check_digit": Case(
         make=lambda k: text([[*HEAD, "统一社会信用代码"], [*row(k), "91110000600037341M"]]).encode(), verdict=ASIDE,
@@ -340,10 +346,14 @@ CASES: dict[str, Case] = {
     "result_nobody_knows": Case(make=changed(检验结果="待定"), verdict=ASIDE, reason="result:enum", accepted=1),
     # dates
     "day_first": Case(make=changed(抽样日期="31/01/2024"), verdict=ASIDE, reason="sample_date:date", accepted=1),
-    "thirtieth_of_february": Case(make=changed(抽样日期="2024-02-30"), verdict=ASIDE, reason="sample_date:date", accepted=1),
+    "thirtieth_of_february": Case(
+        make=changed(抽样日期="2024-02-30"), verdict=ASIDE, reason="sample_date:date", accepted=1
+    ),
     "chinese_date": Case(make=lines(lambda k: row(k, 抽样日期="2022年8月10日")), verdict=TAKEN, values=GOOD),
     "dotted_date": Case(make=lines(lambda k: row(k, 抽样日期="2022.8.10")), verdict=TAKEN, values=GOOD),
-    "date_before_the_law": Case(make=changed(抽样日期="1900-01-01"), verdict=ASIDE, reason="sample_date:range", accepted=1),
+    "date_before_the_law": Case(
+        make=changed(抽样日期="1900-01-01"), verdict=ASIDE, reason="sample_date:range", accepted=1
+    ),
     # numbers
     "thousands": n("1,234.5", means=1234.5),
     "full_width_digits": n("１２３", means=123.0),
@@ -399,7 +409,7 @@ def test_every_malformed_file_gets_its_verdict(loaded: tuple[Workspace, dict[str
         return
     if case.accepted is not None:
         assert report.accepted == case.accepted
-    taken = home.query(f"SELECT * FROM {report.table} WHERE delivery_sha256 = ?", params=[report.sha256])
+    taken = home.query(f"SELECT * FROM {report.table} WHERE delivery_sha256 = ?", params=[report.sha256])  # noqa: S608
     assert len(taken) == report.accepted
     for record in taken.to_dict("records"):
         for column, expected in case.values.items():

@@ -127,7 +127,7 @@ def test_rows_set_aside_go_back_as_a_workbook_whose_cells_are_inert(home: Worksp
     assert sheet["N2"].value == "=1+1"
     assert {cell.data_type for line in sheet.iter_rows() for cell in line} <= {"s", "n", "inlineStr"}
     with pytest.raises(SetupError, match="QB354"):
-        export_quarantine(home, home.root / "nowhere" / "out.xlsx")
+        export_quarantine(home, home.root / "out.xlsx" / "x.xlsx")
 
 
 def test_retry_reads_the_file_again_and_the_accounting_stays_balanced(home: Workspace) -> None:
