@@ -133,7 +133,7 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
         sha256, stored = workspace.store_raw(path)
     except UsageError as error:
         return _Ready(path=path, error=error)
-    if not is_workbook(path.name) or _find_known(workspace, sha256) is not None:
+    if not is_workbook(path.name) or workspace.has_delivery(sha256):
         return _Ready(path=path, sha256=sha256, stored=stored)
     try:
         grids = read_grids(stored, path.name, recipe, parsers=parsers)
@@ -203,6 +203,8 @@ def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
 
 def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
     """Return the report of the first load of the same bytes; what was rejected may be tried again."""
+    if not workspace.has_delivery(sha256):
+        return None
     seen = workspace.deliveries(every=True, sha256=sha256)
     seen = seen[seen["verdict"] != "REJECTED"]
     if seen.empty:

@@ -275,6 +275,11 @@ class Workspace:
         with self.book.reading() as connection:
             return ledger.list_deliveries(connection, every=every, sha256=sha256)
 
+    def has_delivery(self, sha256: str) -> bool:
+        """Return whether these bytes were loaded before and not rejected."""
+        with self.book.reading() as connection:
+            return connection is not None and ledger.is_loaded(connection, sha256)
+
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.
 
