@@ -67,6 +67,14 @@ def load(
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
     producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
+    supersedes: Annotated[
+        str | None,
+        typer.Option(
+            "--supersedes",
+            metavar="SHA256",
+            help="本文件更正的送达（sha256 前八位即可） | the delivery this file corrects (eight digits will do)",
+        ),
+    ] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -88,7 +96,9 @@ def load(
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer) if paths else []
+    deliveries = []
+    if paths:
+        deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer, supersedes=supersedes)
     if case:
         from qbase.intake import load_case
 
@@ -109,13 +119,19 @@ def load_and_tell(
     recipe: str | None = None,
     producer: str | None = None,
     brief: bool = False,
+    supersedes: str | None = None,
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
         reports = load_files(
-            workspace, paths, recipe=recipe, producer=producer, on_progress=lambda i, n, _: report("load", i, n)
+            workspace,
+            paths,
+            recipe=recipe,
+            producer=producer,
+            supersedes=supersedes,
+            on_progress=lambda i, n, _: report("load", i, n),
         )
     if not brief:
         return [tell(shell, report) for report in reports]

@@ -159,7 +159,7 @@ def _read_part(
     data, grid = part.layout.data, part.grid
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        reading = read_column(grid.cells.column(position).take(pa.array(data)), readers[name])
+        reading = read_column(_rows(grid.cells.column(position), data), readers[name])
         arrays[name] = reading.values
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
@@ -171,6 +171,13 @@ def _read_part(
     _add_widths(part, codes)
     _add_faults(part, codes, counts)
     return pa.table(arrays)
+
+
+def _rows(column: pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> pa.ChunkedArray:
+    """Return rows of a column, without a copy where they follow one another."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return column.slice(int(positions[0]), len(positions))
+    return column.take(pa.array(positions))
 
 
 def _add_widths(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]]) -> None:
