@@ -29,7 +29,13 @@ SIZE_ORDER = ("large", "medium", "small", "micro")
 def add_weights(
     strata: pd.DataFrame, frame: pd.DataFrame | None, sampling: Sampling, steps: int, adjust: Adjust
 ) -> tuple[pd.DataFrame, Fractions]:
-    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from."""
+    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from.
+
+    Raises
+    ------
+    DataError
+        Post-stratification is asked for and no draw has a class of the frame (QB431).
+    """
     is_post = sampling == "post_stratified"
     known = strata["inclusion_probability"].to_numpy(dtype=float)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
