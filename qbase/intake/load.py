@@ -49,6 +49,7 @@ def load_files(
     paths: str | pathlib.Path | Iterable[str | pathlib.Path],
     *,
     recipe: str | None = None,
+    producer: str | None = None,
     supersedes: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
@@ -62,6 +63,8 @@ def load_files(
         Files; a folder stands for the files in it.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
+    producer : str or None
+        Who made the files, where the recipe does not say.
     supersedes : str or None
         sha256 (or its first eight digits) of the delivery that the one file given takes the place of: its rows leave
         the new snapshot, older snapshots keep them.
@@ -83,6 +86,8 @@ def load_files(
         The workspace cannot be written.
     """
     plan = read_recipe(recipe)
+    if producer is not None:
+        plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     replaces = _replaced(workspace, files, supersedes)

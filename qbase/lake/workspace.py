@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -258,11 +258,15 @@ class Workspace:
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
         return Source(path=table, snapshot=at.id, **facts)
 
-    def deliveries(self, *, every: bool = False, sha256: str | None = None) -> pd.DataFrame:
+    def deliveries(
+        self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
+    ) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
         Parameters
         ----------
+        tables : iterable of str or None
+            Only the deliveries to these tables, such as those a panel rests on; None is all.
         every : bool
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
         sha256 : str or None
@@ -273,7 +277,8 @@ class Workspace:
         pandas.DataFrame
         """
         with self.book.reading() as connection:
-            return ledger.list_deliveries(connection, every=every, sha256=sha256)
+            found = ledger.list_deliveries(connection, every=every, sha256=sha256)
+        return found if tables is None else found[found["table"].isin(set(tables))].reset_index(drop=True)
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
