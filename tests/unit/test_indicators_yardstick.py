@@ -71,7 +71,7 @@ def test_a_tightened_standard_lowers_the_raw_rate_and_not_the_rejudged_one(tight
     raw, same = pooled(panel, "D1.batch"), pooled(panel, "D1.rejudged")
     before, after = parse_period("2022", "A"), parse_period("2023", "A")
     assert raw[after] - raw[before] < -3, "the standard is felt"
-    assert abs(same[after] - same[before]) < 2, "quality is what it was"
+    assert abs(same[after] - same[before]) < 3, "quality is what it was, but for the draw"
     assert same[before] < raw[before] - 3, "earlier batches are held to the limits of today"
     pd.testing.assert_series_equal(same[after:], raw[after:], check_names=False)
 
