@@ -85,7 +85,7 @@ def quarantine(
     Raises
     ------
     UsageError
-        The action needs a file or a delivery and none is named (QB906).
+        Neither file nor delivery is named (QB906).
     """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()

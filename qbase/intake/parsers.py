@@ -113,12 +113,12 @@ class _Child:
         )
 
     def ask(self, path: pathlib.Path, kind: str, seconds: float) -> dict[str, Any]:
-        """Let the child read a workbook and return its answer.
+        """Read one workbook.
 
         Raises
         ------
         Silence
-            The child died or took longer than allowed.
+            No answer, or too late.
         """
         assert self._process.stdin is not None  # noqa: S101  (a pipe, and so is the next)
         assert self._process.stdout is not None  # noqa: S101

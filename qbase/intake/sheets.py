@@ -159,8 +159,10 @@ def _read_part(
     data, grid = part.layout.data, part.grid
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        reading = read_column(_rows(grid.cells.column(position), data), readers[name])
-        arrays[name] = reading.values
+        raw = _rows(grid.cells.column(position), data)
+        reading = read_column(raw, readers[name])
+        # a column that reading did not change is not kept twice
+        arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
                 codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
