@@ -34,7 +34,7 @@ def add_weights(
     Raises
     ------
     DataError
-        Post-stratification is asked for and no draw has a class of the frame (QB432).
+        All draws are to be post-stratified and none carries a class of the frame (QB432).
     """
     is_post = sampling == "post_stratified"
     known = strata["inclusion_probability"].to_numpy(dtype=float)
