@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 CELL = ("n", "k", "n_firms", "top1", "top2")
 TALLIES = ("batch", "firm", "cells")
-MEMORY_MB = 1500
+MEMORY_MB = 1000
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
 
 _REGISTER = "register_of_firms"

@@ -32,13 +32,20 @@ def sum_batches(rows: pa.Table) -> pd.DataFrame | None:
     """
     entity, names = _codes(rows["entity"])
     days = rows["period"].combine_chunks().cast(pa.int32()).to_numpy()
-    known, period = np.unique(days, return_inverse=True)
+    known, period = _rank_days(days)
     firm = _firms(rows)
     firms = int(firm.max()) + 1 if len(firm) else 1
     if len(names) * max(1, len(known)) * firms * 8 >= 2**63:
         return None
-    key = (entity * len(known) + period) * firms + firm
-    key = key * 8 + rows["way"].to_numpy() * 2 + rows["is_pass"].to_numpy(zero_copy_only=False)
+    key = entity  # in place: a temporary of ten million numbers is 80 MB
+    key *= len(known)
+    key += period
+    key *= firms
+    key += firm
+    key *= 4
+    key += rows["way"].to_numpy()
+    key *= 2
+    key += rows["is_pass"].to_numpy()
     key.sort()
     return _sum_runs(key, firms).pipe(_name, names, known)
 
@@ -51,6 +58,17 @@ def _codes(column: pa.ChunkedArray) -> tuple[Ints, NDArray[np.object_]]:
     rank = np.empty(len(names), dtype=np.int64)
     rank[order] = np.arange(len(names))
     return rank[coded.indices.to_numpy()], names[order]
+
+
+def _rank_days(days: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int16]]:
+    """Return the days that occur, and the place of each row's day among them."""
+    if not len(days):
+        return days, days.astype(np.int16)
+    low = int(days.min())
+    is_there = np.zeros(int(days.max()) - low + 1, dtype=bool)
+    is_there[days - low] = True
+    rank = np.cumsum(is_there, dtype=np.int16) - np.int16(1)
+    return np.flatnonzero(is_there).astype(np.int32) + np.int32(low), rank[days - low]
 
 
 def _firms(rows: pa.Table) -> Ints:
@@ -87,7 +105,7 @@ def _sum_runs(key: Ints, firms: int) -> pd.DataFrame:
     columns["n"], columns["k"] = (np.add.reduceat(v, first) if len(first) else v for v in (n, k))
     columns["n_firms"] = np.diff(np.append(at, len(one)))
     columns["n_clean"] = np.add.reduceat((own_n == own_k).astype(np.int64), at) if len(at) else at
-    place = np.cumsum(np.isin(np.arange(len(group)), first, assume_unique=True)) - 1 if len(group) else group
+    place = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(group))))
     for number, name in enumerate(WAYS):
         mine = way == number
         columns |= _of_way(name, n[mine], k[mine], place[mine], len(first))
