@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from qbase.indicators.case import build_case, check_case
     from qbase.indicators.catalogue import find_indicator, read_catalogue
     from qbase.indicators.coverage import Coverage, check_coverage, read_coverage
+    from qbase.indicators.design_intervals import clopper_pearson_interval, design_interval, jeffreys_interval
     from qbase.indicators.maturity import (
         Maturity,
         check_maturity,
@@ -23,23 +24,39 @@ if TYPE_CHECKING:
     from qbase.indicators.policy import build_policy
     from qbase.indicators.policy_file import PolicyFile, add_policy, read_policy_file
     from qbase.indicators.revisions import read_revisions
+    from qbase.indicators.sampling import Design
+    from qbase.indicators.sampling_checks import (
+        check_class_fractions,
+        check_random_against_directed,
+        check_sampling_mix,
+    )
+    from qbase.indicators.shrinkage import add_shrinkage, fit_beta_binomial, shrink_rates
+    from qbase.indicators.small_area import estimate_small_areas
 
 _HOME = {
     "case": ("build_case", "check_case"),
     "catalogue": ("find_indicator", "read_catalogue"),
     "coverage": ("Coverage", "check_coverage", "read_coverage"),
+    "design_intervals": ("clopper_pearson_interval", "design_interval", "jeffreys_interval"),
     "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
     "panel": ("build_panel",),
     "policy": ("build_policy",),
     "policy_file": ("PolicyFile", "add_policy", "read_policy_file"),
     "revisions": ("read_revisions",),
+    "sampling": ("Design",),
+    "sampling_checks": ("check_class_fractions", "check_random_against_directed", "check_sampling_mix"),
+    "shrinkage": ("add_shrinkage", "fit_beta_binomial", "shrink_rates"),
+    "small_area": ("estimate_small_areas",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Coverage", "Maturity", "PolicyFile", "add_policy", "build_case", "build_panel", "build_policy", "check_case",
-    "check_coverage", "check_maturity", "find_indicator", "read_catalogue", "read_completeness", "read_coverage",
-    "read_maturity", "read_policy_file", "read_revisions", "withhold_preliminary",
+    "Coverage", "Design", "Maturity", "PolicyFile", "add_policy", "add_shrinkage", "build_case", "build_panel",
+    "build_policy", "check_case", "check_class_fractions", "check_coverage", "check_maturity",
+    "check_random_against_directed", "check_sampling_mix", "clopper_pearson_interval", "design_interval",
+    "estimate_small_areas", "find_indicator", "fit_beta_binomial", "jeffreys_interval", "read_catalogue",
+    "read_completeness", "read_coverage", "read_maturity", "read_policy_file", "read_revisions", "shrink_rates",
+    "withhold_preliminary",
 ]  # fmt: skip
 
 

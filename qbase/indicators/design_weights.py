@@ -190,6 +190,32 @@ def rake_weights(
     return np.where(weighted > 0, factor, 1.0)
 
 
+def raking_factor(drawn: Floats, due: Floats, frame: Floats, row: Ints, column: Ints) -> Floats:
+    """Return what a row's own draws say against the pooled rates by the two margins, partially pooled.
+
+    Parameters
+    ----------
+    drawn, due, frame : numpy.ndarray, shape (R, H)
+        Draws, draws expected per firm, firms.
+    row, column : numpy.ndarray, shape (H,)
+        Category of each stratum in both margins.
+
+    Returns
+    -------
+    numpy.ndarray, shape (R, H)
+        Raking factor to the power n / (n + `OWN_DRAWS`), n draws of the row: few draws move the weights little.
+    """
+    factor = np.ones(drawn.shape)
+    for i in range(len(drawn)):
+        weighted = np.divide(drawn[i], due[i], out=np.zeros(drawn.shape[1]), where=due[i] > 0)
+        total = drawn[i].sum()
+        if total > 0 and weighted.sum() > 0:
+            by_row, by_column = (np.bincount(c, frame[i]).astype(float) for c in (row, column))
+            raked = rake_weights(weighted, row, column, by_row, by_column)
+            factor[i] = raked ** (total / (total + OWN_DRAWS))
+    return factor
+
+
 def firm_correlation(n: Floats, n_firms: Floats, sum_nn: Floats, sum_kk: Floats, k: Floats) -> float:
     """Return the correlation of batches of the same firm within strata, from sums over firms (analysis of variance).
 

@@ -14,9 +14,10 @@ from qbase.core.panel import Sampling
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
+from qbase.indicators.design_tests import UNTESTABLE, compare_draws
 from qbase.indicators.rows import Rows
-from qbase.indicators.strata import SUMS, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Fractions, add_weights, weighted_rates
+from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
+from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
 
@@ -35,6 +36,8 @@ class Design:
         a class at that time belong to neither and are left out.
     base_year : int or None
         The last year before announcement.
+    adjust : {"post_stratify", "rake"}
+        How all draws are brought to the frame: by strata of risk class and size, or by these two margins.
     is_finite_list : bool
         The rate describes this period's finite list of firms and nothing else; intervals shrink as the list is
         used up. Never for changes, trends and effects.
@@ -49,6 +52,7 @@ class Design:
     classes: Basis = "period"
     frame: Basis = "period"
     base_year: int | None = None
+    adjust: Adjust = "post_stratify"
     is_finite_list: bool = False
 
     def __post_init__(self) -> None:
@@ -140,7 +144,8 @@ def weigh_rows(
     Random draws: one over the fraction drawn of their risk class, which the frame and the draws of the year give
     (one over ``inclusion_probability`` where the inspection states it; unweighted where neither is on record, and
     the name of the indicator says so). Post-stratified: all first inspections, to the firms of the frame by risk
-    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled.
+    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled. Where directed draws
+    of a stratum pass less (or more) often than random ones, the name of the indicator says 依赖不可检验假设.
 
     Parameters
     ----------
@@ -170,7 +175,7 @@ def weigh_rows(
     is_random = sampling == "random_draw"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
     strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
-    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1)
+    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
     drawn = strata[strata["n"] > 0]
     if drawn.empty:
         return None
@@ -178,11 +183,14 @@ def weigh_rows(
     if design.is_finite_list and frame is not None:
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
     data = pd.concat([_columns(i, drawn, measures[i], listed) for i in indicators], axis=1).sort_index()
+    cells = build_cells(strata)
+    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
     return Weighted(
         data=data,
-        cells=build_cells(strata),
+        cells=cells,
         indicators={
-            i: describe(indicator, measures[i], sampling, fractions, design) for i, indicator in indicators.items()
+            i: describe(indicator, measures[i], sampling, fractions, design, is_untestable=is_untestable)
+            for i, indicator in indicators.items()
         },
         tables=("frame",) if frame is not None else (),
     )
@@ -220,17 +228,32 @@ _FRACTIONS = {
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
+def _draws_differ(cells: pd.DataFrame) -> bool:
+    found = compare_draws(cells[cells["stratum"] != UNKNOWN])
+    return found is not None and found.differs
+
+
 def describe(
-    indicator: Indicator, numerator: str, sampling: Sampling, fractions: Fractions, design: Design
+    indicator: Indicator,
+    numerator: str,
+    sampling: Sampling,
+    fractions: Fractions,
+    design: Design,
+    *,
+    is_untestable: bool = False,
 ) -> Indicator:
     """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
     how = _FRACTIONS[fractions]
     if sampling == "post_stratified":
         how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
+        if design.adjust == "rake":
+            how = Text("按风险等级和规模两个边际加权", "raked to the margins of risk class and size")
     if design.is_fixed:
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
         )
+    if is_untestable:
+        how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
     weight = (
         Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
     )

@@ -16,6 +16,7 @@ from scipy.special import betainc, betaln
 
 from qbase.core.errors import DataError
 from qbase.core.panel import Panel
+from qbase.core.text import Text
 
 Floats = NDArray[np.float64]
 Prior = Literal["none", "bda", "shrinkage"]
@@ -164,7 +165,7 @@ def add_shrinkage(panel: Panel, outcome: str, *, level: float = 0.95) -> Panel:
             part = shrink_rates(rate[rows.index] * rows, rows, level=level)
             parts.append(part.set_index(rows.index))
     if not parts:
-        raise _refused(f"{len(panel.entities)} entities", "too few entities / 对象太少")
+        raise _refused(f"{len(panel.entities)} entities", Text("对象太少", "too few entities"))
     shrunk = 100 * pd.concat(parts).sort_index()
     data = panel.data.loc[shrunk.index].copy()
     for name, column in (("", "value"), ("__lo", "low"), ("__hi", "high")):
@@ -198,7 +199,7 @@ def stein_factor(values: ArrayLike, variance: float) -> float:
     """
     z = np.asarray(values, dtype=float)
     if len(z) < LEAST_ENTITIES or variance <= 0:
-        raise _refused(f"{len(z)} values, variance {variance:g}", "too few values / 数值太少")
+        raise _refused(f"{len(z)} values, variance {variance:g}", Text("数值太少", "too few values"))
     spread = float(((z - z.mean()) ** 2).sum())
     return min(1.0, (len(z) - 3) * variance / spread) if spread > 0 else 1.0
 
@@ -207,16 +208,21 @@ def _counts(passed: ArrayLike, tested: ArrayLike) -> tuple[Floats, Floats]:
     k, n = np.asarray(passed, dtype=float), np.asarray(tested, dtype=float)
     if len(k) < LEAST_ENTITIES or not (np.isfinite(k) & np.isfinite(n)).all():
         raise _refused(
-            f"{len(k)} entities, finite: {bool(np.isfinite(k).all())}", "too few or not finite / 太少或非有限值"
+            f"{len(k)} entities, finite: {bool(np.isfinite(k).all())}", Text("太少或非有限值", "too few or not finite")
         )
     if (k < 0).any() or (k > n * (1 + 1e-9)).any() or n.sum() <= 0:
-        raise _refused("passes outside 0 to the number tested, or nothing tested", "counts / 计数")
+        raise _refused("passes outside 0 to the number tested, or nothing tested", Text("计数", "counts"))
     return np.minimum(k, n), n
 
 
-def _refused(found: str, reason: str) -> DataError:
+def _refused(found: str, reason: Text) -> DataError:
     return DataError(
-        "QB435", reason=reason, found=found, expected="4 or more entities with 0 <= k <= n", fix="build_panel(…)"
+        "QB435",
+        reason_zh=reason.zh,
+        reason_en=reason.en,
+        found=found,
+        expected="4 or more entities with 0 <= k <= n",
+        fix="build_panel(…)",
     )
 
 

@@ -54,9 +54,10 @@ def _base_classes(held: set[str], year: int) -> str:
     # names come from closed lists and the year is a number
     return f"""
         SELECT firm_id, last.r AS risk_class, last.s AS size_class FROM (
-            SELECT coalesce(u.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
+            SELECT coalesce(u.firm_id, c.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
             FROM inspections AS i
             LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
+            LEFT JOIN registered AS c ON c.firm_id = i.firm_code
             LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
             WHERE i.sample_date <= DATE '{int(year)}-12-31' AND {risk} IS NOT NULL
             GROUP BY 1
@@ -64,7 +65,13 @@ def _base_classes(held: set[str], year: int) -> str:
 
 
 def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bool) -> pd.DataFrame | None:
-    """Return firms by cluster, period, class and size: the mean over the quarters of a period."""
+    """Return firms by cluster, period, class and size: the mean over the quarters of a period.
+
+    Raises
+    ------
+    DataError
+        It is needed and there is none (QB403), or it lacks clusters or periods (QB431).
+    """
     if not rows.workspace.has_table("frame", rows.at):
         if is_needed:
             require_table(rows.workspace, "frame", rows.at)
@@ -72,7 +79,8 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
     raw = rows.workspace.query(
         "SELECT DISTINCT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
     )
-    quarter = periods.to_periods(raw["quarter"].astype(str), "Q")
+    codes, names = pd.factorize(raw["quarter"].astype(str))
+    quarter = periods.to_periods(pd.Index(names), "Q").take(codes)
     clusters = found[["cluster_id", "period"]].dropna().drop_duplicates()
     if design.is_fixed:
         raw = raw[(quarter.year == design.base_year) & (quarter.quarter == 4)].drop(columns="quarter")

@@ -17,22 +17,30 @@ from qbase.indicators.design_weights import (
     firm_correlation,
     merge_strata,
     own_factor,
+    raking_factor,
 )
 from qbase.indicators.strata import KEYS
 
 Fractions = Literal["recorded", "frame", "unrecorded"]
+Adjust = Literal["post_stratify", "rake"]
 SIZE_ORDER = ("large", "medium", "small", "micro")
 
 
 def add_weights(
-    strata: pd.DataFrame, frame: pd.DataFrame | None, sampling: Sampling, steps: int
+    strata: pd.DataFrame, frame: pd.DataFrame | None, sampling: Sampling, steps: int, adjust: Adjust
 ) -> tuple[pd.DataFrame, Fractions]:
-    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from."""
+    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from.
+
+    Raises
+    ------
+    DataError
+        All draws are to be post-stratified and none carries a class of the frame (QB432).
+    """
     is_post = sampling == "post_stratified"
     known = strata["inclusion_probability"].to_numpy(dtype=float)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
     if frame is not None and not frame.empty:
-        weights = stratum_weights(strata, frame, sampling=sampling, steps=steps)
+        weights = stratum_weights(strata, frame, sampling=sampling, steps=steps, adjust=adjust)
         merged = strata.merge(weights, on=KEYS, how="left")
     elif is_post:
         raise _unclassed(strata)
@@ -67,7 +75,14 @@ def _unclassed(strata: pd.DataFrame) -> DataError:
     )
 
 
-def stratum_weights(strata: pd.DataFrame, frame: pd.DataFrame, *, sampling: Sampling, steps: int = 1) -> pd.DataFrame:
+def stratum_weights(
+    strata: pd.DataFrame,
+    frame: pd.DataFrame,
+    *,
+    sampling: Sampling,
+    steps: int = 1,
+    adjust: Adjust = "post_stratify",
+) -> pd.DataFrame:
     """Return the weight of one batch and of one firm by cluster, period, risk class and size.
 
     Parameters
@@ -80,6 +95,9 @@ def stratum_weights(strata: pd.DataFrame, frame: pd.DataFrame, *, sampling: Samp
         Treatment.
     steps : int
         Rounds of drawing in a period (4 quarters in a year): what a firm's chance to be drawn at all depends on.
+    adjust : {"post_stratify", "rake"}
+        Bring the draws of a cluster and period to the frame by merged strata, or by the margins of risk class and
+        size alone; both partially pooled.
 
     Returns
     -------
@@ -98,8 +116,11 @@ def stratum_weights(strata: pd.DataFrame, frame: pd.DataFrame, *, sampling: Samp
         risk, drawn = _cube(strata, "risk_n", rows, columns), _cube(strata, "n", rows, columns)
         kinds.append(expected_draws(risk, firms, pool, each))
         kinds.append(expected_draws(drawn - random - risk, firms, pool, by_risk))
-        group = merge_strata(_cube(strata, "n_firms", rows, columns), order)
-        factor = own_factor(drawn, sum(kinds, np.zeros(firms.shape)) * firms, group)
+        due = sum(kinds, np.zeros(firms.shape))
+        if adjust == "rake":
+            factor = raking_factor(drawn, due, firms, by_risk, each % (len(columns) // (by_risk.max() + 1)))
+        else:
+            factor = own_factor(drawn, due * firms, merge_strata(_cube(strata, "n_firms", rows, columns), order))
     expected = sum(kinds, np.zeros(firms.shape))
     missed = np.prod([(1 - np.minimum(kind / steps, 1)) ** steps for kind in kinds], axis=0)
     index = pd.MultiIndex.from_tuples([(*row, *column) for row in rows for column in columns], names=KEYS)
