@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qbase.indicators.availability import Availability, list_indicators
     from qbase.indicators.case import build_case, check_case
-    from qbase.indicators.catalogue import find_indicator, read_catalogue
+    from qbase.indicators.catalogue import CatalogueRow, find_indicator, read_catalogue, read_rows
+    from qbase.indicators.clauses import Clause, find_clauses, read_clauses
     from qbase.indicators.coverage import Coverage, check_coverage, read_coverage
     from qbase.indicators.design_intervals import clopper_pearson_interval, design_interval, jeffreys_interval
     from qbase.indicators.maturity import (
@@ -32,10 +34,13 @@ if TYPE_CHECKING:
     )
     from qbase.indicators.shrinkage import add_shrinkage, fit_beta_binomial, shrink_rates
     from qbase.indicators.small_area import estimate_small_areas
+    from qbase.indicators.structure import estimate_structure
 
 _HOME = {
+    "availability": ("Availability", "list_indicators"),
     "case": ("build_case", "check_case"),
-    "catalogue": ("find_indicator", "read_catalogue"),
+    "catalogue": ("CatalogueRow", "find_indicator", "read_catalogue", "read_rows"),
+    "clauses": ("Clause", "find_clauses", "read_clauses"),
     "coverage": ("Coverage", "check_coverage", "read_coverage"),
     "design_intervals": ("clopper_pearson_interval", "design_interval", "jeffreys_interval"),
     "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
@@ -47,16 +52,18 @@ _HOME = {
     "sampling_checks": ("check_class_fractions", "check_random_against_directed", "check_sampling_mix"),
     "shrinkage": ("add_shrinkage", "fit_beta_binomial", "shrink_rates"),
     "small_area": ("estimate_small_areas",),
+    "structure": ("estimate_structure",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Coverage", "Design", "Maturity", "PolicyFile", "add_policy", "add_shrinkage", "build_case", "build_panel",
-    "build_policy", "check_case", "check_class_fractions", "check_coverage", "check_maturity",
-    "check_random_against_directed", "check_sampling_mix", "clopper_pearson_interval", "design_interval",
-    "estimate_small_areas", "find_indicator", "fit_beta_binomial", "jeffreys_interval", "read_catalogue",
-    "read_completeness", "read_coverage", "read_maturity", "read_policy_file", "read_revisions", "shrink_rates",
-    "withhold_preliminary",
+    "Availability", "CatalogueRow", "Clause", "Coverage", "Design", "Maturity", "PolicyFile", "add_policy",
+    "add_shrinkage", "build_case", "build_panel", "build_policy", "check_case", "check_class_fractions",
+    "check_coverage", "check_maturity", "check_random_against_directed", "check_sampling_mix",
+    "clopper_pearson_interval", "design_interval", "estimate_small_areas", "estimate_structure", "find_clauses",
+    "find_indicator", "fit_beta_binomial", "jeffreys_interval", "list_indicators", "read_catalogue", "read_clauses",
+    "read_completeness", "read_coverage", "read_maturity", "read_policy_file", "read_revisions", "read_rows",
+    "shrink_rates", "withhold_preliminary",
 ]  # fmt: skip
 
 

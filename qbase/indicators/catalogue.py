@@ -19,7 +19,7 @@ Basis = Literal["sample", "full_count", "survey", "model"]
 
 COLUMNS: dict[str, tuple[str, ...]] = {
     "rate": ("n", "k"),
-    "weighted": ("share", "n", "k", "n_eff"),
+    "weighted": ("share", "n", "k", "n_firms", "n_eff"),
     "ratio": ("num", "den"),
     "count": ("value",),
     "level": ("value",),
@@ -88,6 +88,11 @@ class Measured:
         """Whether it counts first inspections by a file of ``measures/``."""
         return bool(self.measure)
 
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What its SELECT returns beside entity and period."""
+        return (*COLUMNS[self.kind], *(c for c in self.columns if c not in COLUMNS[self.kind]))
+
     def text(self) -> str:
         """Return its SELECT over parts; empty where a file of ``measures/`` does it."""
         if self.sql or not self.over:
@@ -116,7 +121,9 @@ class CatalogueRow:
     data : Text
         Records it is computed from.
     target : str
-        The target in the text, in its own words; ``无`` words are left empty.
+        The target in the text, in its own words; empty where it sets none.
+    target_value : float or None
+        The number, where the text sets one (均 is 100 %); most targets of the text have none.
     outside : Text or None
         A reference from outside the text: never a target by itself.
     measures : tuple of str
@@ -130,6 +137,7 @@ class CatalogueRow:
     frequency: str
     data: Text
     target: str
+    target_value: float | None
     outside: Text | None
     measures: tuple[str, ...]
 
@@ -169,6 +177,7 @@ def _row(raw: Mapping[str, Any]) -> CatalogueRow:
         frequency=raw["frequency"],
         data=Text(raw["data_zh"], raw["data_en"]),
         target=raw.get("target", ""),
+        target_value=float(raw["target_value"]) if "target_value" in raw else None,
         outside=Text(raw["outside_zh"], raw["outside_en"]) if "outside_zh" in raw else None,
         measures=tuple(m["id"] for m in raw["measure"]),
     )

@@ -184,19 +184,20 @@ def _composite(measured: Measured, scope: Scope) -> pd.DataFrame:
     rows = dataclasses.replace(scope.rows, first_day="0001-01-01", last_day="9999-12-31")
     everything = open_scope(rows)
     held = set(rows.workspace.tables(rows.at))
+    parts = {i: find_indicator(i) for i in COMPOSITE}
+    parts = {i: m for i, m in parts.items() if needed_tables(m, entity=rows.entity) <= held}
     scaled = []
-    for i in COMPOSITE:
-        part = find_indicator(i)
-        if needed_tables(part, entity=rows.entity) <= held:
-            values = measure(part, everything)[i]
-            spread = values.max() - values.min()
-            if len(values) and spread > 0:
-                scaled.append(100 * (values - values.min()) / spread)
+    for i, frame in measure(parts, everything).items():
+        values = frame[i]
+        spread = values.max() - values.min()
+        if len(values) and spread > 0:
+            scaled.append(100 * (values - values.min()) / spread)
     if len(scaled) < COMPOSITE_LEAST:
         return _frame([])
     table = pd.concat(scaled, axis=1)
     table = table[table.notna().sum(axis=1) >= COMPOSITE_LEAST]
-    return table.mean(axis=1).rename("value").reset_index()
+    means: pd.DataFrame = table.mean(axis=1).rename("value").reset_index()
+    return means
 
 
 FUNCTIONS: dict[str, Function] = {

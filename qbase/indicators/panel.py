@@ -142,7 +142,7 @@ def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Samp
 
 def _measure(measured: Mapping[str, Measured], rows: Rows) -> dict[str, pd.DataFrame]:
     scope = open_scope(rows)
-    frames = {i: measure(m, scope) for i, m in measured.items()}
+    frames = measure(measured, scope)
     if all(frame.empty for frame in frames.values()):
         if all(m.is_inspected for m in measured.values()):
             raise _nothing(rows)

@@ -242,7 +242,8 @@ def _shares(name: str, amounts: ArrayLike) -> Floats:
     x = np.asarray(amounts, dtype=float).ravel()
     if x.size == 0 or not np.isfinite(x).all() or (x < 0).any() or x.sum() <= 0:
         raise _refuse(name, f"{x.size} amounts, sum {x.sum():g}", "amounts of at least 0 with a sum above 0")
-    return x / x.sum()
+    shares: Floats = x / x.sum()
+    return shares
 
 
 def _refuse(name: str, found: str, expected: str) -> DataError:
