@@ -11,18 +11,24 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake import account
+from qbase.intake.questions import check_answers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
+from qbase.intake.recipe_file import save_answers
+from qbase.intake.reconcile import check_counts
 from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
 from qbase.lake import Delivery, Workspace
 
 SET_ASIDE = "set_aside"
+FLAGGED = "flagged_cells"
+FAILURES = "failure_list"
 Progress = Callable[[int, int, LoadReport], None]
 
 
@@ -42,6 +48,8 @@ def load_files(
     paths: str | pathlib.Path | Iterable[str | pathlib.Path],
     *,
     recipe: str | None = None,
+    accept: Iterable[str] = (),
+    reject: Iterable[str] = (),
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -54,6 +62,9 @@ def load_files(
         Files; a folder stands for the files in it.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
+    accept, reject : iterable of str
+        Answers to questions of an earlier load (``column:HEADER=COLUMN``); a load that goes well saves them in
+        ``data/recipes``, so that they hold next year.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -65,21 +76,29 @@ def load_files(
     Raises
     ------
     UsageError
-        There is no such recipe (QB302).
+        There is no such recipe (QB302), or an answer to no question (QB351).
     DataError
         The recipe file is not sound (QB303).
     SetupError
         The workspace cannot be written.
     """
-    plan = read_recipe(recipe)
+    plan = _with_answers(read_recipe(recipe, workspace.root), accept, reject)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     reports = []
     for done, file in enumerate(files, start=1):
         reports.append(_load_file(workspace, file, plan))
+        if (accept or reject) and reports[-1].verdict != "REJECTED":
+            save_answers(workspace.root, plan)
         if on_progress is not None:
             on_progress(done, len(files), reports[-1])
     return reports
+
+
+def _with_answers(plan: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:
+    """Return the recipe with further answers; what is said last holds."""
+    yes, no = check_answers(accept), check_answers(reject)
+    return dataclasses.replace(plan, accept=(plan.accept - no) | yes, reject=(plan.reject - yes) | no)
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:
@@ -148,7 +167,10 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
     """Read, judge, account for and commit one file."""
     grids = read_grids(stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
-    split = split_rows(sheets.data, sheets.contract, sheets.codes, _stored_rows(workspace, sheets))
+    if sheets.contract.name == "inspections" and "numerator_only" in recipe.accept:
+        return _take(workspace, stored, name, sha256, read_recipe(FAILURES, workspace.root))
+    work = sheets.work
+    split = split_rows(work.table(), sheets.contract, sheets.codes, _stored_rows(workspace, sheets))
     aside = _set_aside(sheets, split)
     counts = collections.Counter(row.verdict for row in aside)
     parts = {"listed": counts["listed"], "accepted": len(split.accepted), "quarantined": counts["quarantined"]}
@@ -157,6 +179,8 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
     _check_sums(name, sheets, split, aside)
     reasons = collections.Counter(reason for row in aside for reason in row.reasons)
     warnings = sheets.warnings
+    if recipe.reconcile is not None:
+        warnings += tuple(check_counts(workspace, work, recipe.reconcile))
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
     delivery = Delivery(
@@ -174,7 +198,12 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
         accepted=parts["accepted"],
         quarantined=parts["quarantined"],
     )
-    tables = {sheets.contract.name: _with_origin(sheets, split, sha256), SET_ASIDE: _aside_table(aside, sha256)}
+    tables = {sheets.contract.name: _with_origin(sheets, split.accepted, split.accepted_rows, sha256)}
+    if sheets.items is not None:
+        is_kept = np.isin(sheets.items.leaders, split.accepted_rows)
+        rows = sheets.items.rows.filter(pa.array(is_kept))
+        tables[sheets.items.name] = _with_origin(sheets, rows, sheets.items.data_rows[is_kept], sha256)
+    tables |= {SET_ASIDE: _aside_table(aside, sha256), FLAGGED: _flag_table(sheets, split, sha256)}
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     return report_of(delivery, snapshot=snapshot.id)
 
@@ -205,6 +234,7 @@ def _stored_rows(workspace: Workspace, sheets: Sheets) -> pa.Table | None:
 
 def _set_aside(sheets: Sheets, split: Split) -> list[_Aside]:
     duplicates = {int(row): ("duplicate_row",) for row in split.duplicates}
+    duplicates |= {row: (reason,) for row, reason in sheets.work.listed.items()}
     rows: list[_Aside] = []
     for part in sheets.parts:
         span = range(part.offset, part.offset + len(part.layout.data))
@@ -248,31 +278,51 @@ def _aside_table(rows: list[_Aside], sha256: str) -> pa.Table:
     )
 
 
-def _with_origin(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
-    """Add to every accepted row where it stands: delivery, sheet, row."""
-    names, numbers = [], []
-    for part in sheets.parts:
-        names += [part.grid.sheet] * len(part.layout.data)
-        numbers.append(part.layout.data + part.grid.row_offset)
-    taken = split.accepted_rows
-    sheet = pa.array(names, pa.string()).take(pa.array(taken))
+def _places(sheets: Sheets) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+    """Return sheet and row of every data row."""
+    names = [part.grid.sheet for part in sheets.parts for _ in range(len(part.layout.data))]
+    rows = [part.layout.data + part.grid.row_offset for part in sheets.parts]
+    return pa.array(names, pa.string()), np.concatenate(rows)
+
+
+def _with_origin(sheets: Sheets, rows: pa.Table, data_rows: npt.NDArray[np.int64], sha256: str) -> pa.Table:
+    """Add to every row where it stands: delivery, sheet, row."""
+    names, numbers = _places(sheets)
     return (
-        split.accepted.append_column("delivery_sha256", pa.array([sha256] * len(taken), pa.string()))
-        .append_column("sheet", sheet)
-        .append_column("row_no", pa.array(np.concatenate(numbers)[taken], pa.int64()))
+        rows.append_column("delivery_sha256", pa.array([sha256] * len(data_rows), pa.string()))
+        .append_column("sheet", names.take(pa.array(data_rows)))
+        .append_column("row_no", pa.array(numbers[data_rows], pa.int64()))
     )
+
+
+def _flag_table(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
+    """Return the cells a recipe changed or remarked on, in rows that were taken."""
+    taken = set(split.accepted_rows.tolist())
+    flags = [flag for flag in sheets.work.flags if flag.row in taken]
+    rows = pa.table(
+        {
+            name: pa.array([getattr(flag, field) for flag in flags], pa.string())
+            for name, field in (
+                ("column_name", "column"),
+                ("code", "code"),
+                ("printed", "printed"),
+                ("stored", "stored"),
+            )
+        }
+    )
+    return _with_origin(sheets, rows, np.array([flag.row for flag in flags], np.int64), sha256)
 
 
 def _check_sums(name: str, sheets: Sheets, split: Split, aside: list[_Aside]) -> None:
     """Check for every numeric column that the sum of all rows is the sum of its parts."""
-    for column in account.numeric_columns(sheets.contract, sheets.data.column_names):
-        reader = sheets.readers[column]
+    read = {column for part in sheets.parts for column in part.columns.positions} - sheets.work.exempt
+    for column in account.numeric_columns(sheets.contract, read):
         outside = Decimal(0)
         for part in sheets.parts:
             data = set((part.layout.data + part.grid.row_offset).tolist())
             rows = [row.raw for row in aside if row.sheet == part.grid.sheet and row.row_no in data]
             position = part.columns.positions.get(column)
             if position is not None:
-                outside += account.sum_raw(rows, position, reader)
+                outside += account.sum_raw(rows, position, part.readers[column])
         raw = account.sum_text(sheets.data.column(column))
         account.check_sum(name, column, raw, account.sum_typed(split.accepted.column(column)), outside)

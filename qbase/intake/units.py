@@ -1,0 +1,115 @@
+"""Units of measurement: 亿元 is ten thousand 万元, exactly."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from decimal import Decimal
+
+from qbase.core.values import freeze
+
+MULTIPLES = freeze(
+    {"十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+)
+_COUNTED = (*"个家户批人件次名项份台条处起", "批次", "count", "batch")
+
+
+def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
+    sizes = {"": 1, **MULTIPLES}
+    return {multiple + name: (base, Decimal(size)) for name in names for multiple, size in sizes.items()}
+
+
+# unit -> what it measures, and its size in the smallest unit of that
+_UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
+    _family("money", "元", "元人民币", "人民币元")
+    | {"cny": ("money", Decimal(1)), "wan_cny": ("money", Decimal(10**4)), "yi_cny": ("money", Decimal(10**8))}
+    | _family("count", *_COUNTED)
+    | _family("mass", "吨", "t")
+    | {"千克": ("mass", Decimal("0.001")), "公斤": ("mass", Decimal("0.001")), "kg": ("mass", Decimal("0.001"))}
+    | _family("coal", "吨标准煤", "吨标煤", "tce")
+    | _family("volume", "立方米", "m3", "m³")
+    | _family("area", "亩", "mu")
+    | {"公顷": ("area", Decimal(15)), "ha": ("area", Decimal(15))}
+    | {"%": ("rate", Decimal(1)), "pct": ("rate", Decimal(1)), "share": ("rate", Decimal(100))}
+    | {"‰": ("rate", Decimal("0.1"))}
+)
+_LINE = re.compile(r"(?:金额|货币|数量|计量|产值)?单位\s*[:：]\s*(.+)|unit\s*[:：]\s*(.+)", re.IGNORECASE)
+_SPLIT = re.compile(r"[、,，;；/]\s*")
+_LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|美元|欧元|港元|日元|[a-z%‰]{1,6})$", re.IGNORECASE)
+
+
+def plain_unit(text: str) -> str:
+    """Return one spelling of a unit: narrow, without case or spaces."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def is_unit(text: str) -> bool:
+    """Say whether a text is a unit this module can convert."""
+    return plain_unit(text) in _UNITS
+
+
+def find_factor(stated: str, wanted: str) -> Decimal | None:
+    """Return what a number in one unit is multiplied by to be in another.
+
+    Parameters
+    ----------
+    stated : str
+        Unit of the file: ``亿元``.
+    wanted : str
+        Unit of the contract: ``wan_cny``.
+
+    Returns
+    -------
+    Decimal or None
+        Exact; None when the two do not measure the same, or the quotient is no finite decimal.
+
+    Examples
+    --------
+    >>> find_factor("亿元", "wan_cny"), find_factor("元", "wan_cny"), find_factor("吨", "wan_cny")
+    (Decimal('10000'), Decimal('0.0001'), None)
+    """
+    given, target = _UNITS.get(plain_unit(stated)), _UNITS.get(plain_unit(wanted))
+    if given is None or target is None or given[0] != target[0]:
+        return None
+    factor = given[1] / target[1]
+    if factor * target[1] != given[1]:
+        return None
+    return Decimal(f"{factor.normalize():f}")
+
+
+def measures(unit: str) -> str:
+    """Return what a unit measures: ``money``, ``count`` …; empty when unknown."""
+    return _UNITS.get(plain_unit(unit), ("", Decimal(0)))[0]
+
+
+def read_unit_line(cells: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the units a line above a table states, and what looks like a unit but is none that is known.
+
+    Parameters
+    ----------
+    cells : tuple of str
+        One row above the header.
+
+    Returns
+    -------
+    tuple of (tuple of str, tuple of str) or None
+        None when the row states no unit. 填报单位 is an office, and so is 单位：某某公司.
+
+    Examples
+    --------
+    >>> read_unit_line(("", "单位：万元、人"))
+    (('万元', '人'), ())
+    >>> read_unit_line(("填报单位：某局",)) is None
+    True
+    """
+    for cell in cells:
+        match = _LINE.fullmatch(unicodedata.normalize("NFKC", cell).strip().strip("()"))
+        if match is None:
+            continue
+        parts = [part.strip() for part in _SPLIT.split((match[1] or match[2]).strip()) if part.strip()]
+        known = tuple(part for part in parts if is_unit(part))
+        strange = tuple(part for part in parts if not is_unit(part) and _LOOKS_LIKE.match(plain_unit(part)))
+        if known or strange:
+            return known, strange
+    return None
