@@ -66,6 +66,14 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="ANSWER", help="同意报错所列的说法，可重复 | agree with a question asked"),
+    ] = None,
+    reject: Annotated[
+        list[str] | None,
+        typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
+    ] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -81,7 +89,8 @@ def load(
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe) if paths else []
+    answers = {"accept": tuple(accept or ()), "reject": tuple(reject or ())}
+    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, **answers) if paths else []
     if case:
         from qbase.intake import load_case
 
@@ -95,13 +104,26 @@ def load(
 
 
 def load_and_tell(
-    shell: Shell, workspace: Workspace, paths: Sequence[pathlib.Path], *, recipe: str | None = None
+    shell: Shell,
+    workspace: Workspace,
+    paths: Sequence[pathlib.Path],
+    *,
+    recipe: str | None = None,
+    accept: Sequence[str] = (),
+    reject: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each; return the accounting as plain values."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
-        reports = load_files(workspace, paths, recipe=recipe, on_progress=lambda i, n, _: report("load", i, n))
+        reports = load_files(
+            workspace,
+            paths,
+            recipe=recipe,
+            accept=accept,
+            reject=reject,
+            on_progress=lambda i, n, _: report("load", i, n),
+        )
     return [tell(shell, report) for report in reports]
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from qbase.intake.grid import Grid
 from qbase.intake.mapping import is_known, understand
 from qbase.intake.recipe import Recipe
+from qbase.intake.units import read_unit_line
 
 LOOK = 15
 
@@ -48,23 +50,34 @@ def find_header(grid: Grid, filled: Sequence[int], recipe: Recipe) -> Header:
     """
     if recipe.headers:
         return Header(rows=(), names=recipe.headers)
-    first = Header(rows=(filled[0],), names=grid.row(filled[0]))
-    best, score = first, understand(first.names, recipe)
-    if score[0] and score[1] == _count(first.names):
-        return first
+    best = Header(rows=(filled[0],), names=grid.row(filled[0]))
+    score = understand(best.names, recipe)
+    if _is_plain(best, score):
+        return best
     near = [int(position) for position in filled[:LOOK]]
     rows = dict(zip(near, grid.rows(near), strict=True))
-    for i, position in enumerate(near):
+    # a row further down must say more than one further up, and two rows more than one
+    for position in near:
         single = Header(rows=(position,), names=rows[position])
-        candidates = [single]
-        if i + 1 < len(near) and near[i + 1] == position + 1:
-            candidates.append(_join(grid, position, rows[position], rows[position + 1], recipe))
-        for candidate in candidates:
-            said = understand(candidate.names, recipe)
-            # two rows must say more than one, and a row further down more than one further up
-            if said > score:
-                best, score = candidate, said
+        said = understand(single.names, recipe)
+        if said > score:
+            best, score = single, said
+    if _is_plain(best, score):
+        return best
+    for upper, lower in itertools.pairwise(near):
+        # a group name stands over several columns; a title or a unit line does not, and must not vanish in a header
+        if lower != upper + 1 or _count(rows[upper]) < 2 or read_unit_line(rows[upper]) is not None:
+            continue
+        pair = _join(grid, upper, rows[upper], rows[lower], recipe)
+        said = understand(pair.names, recipe)
+        if said > score:
+            best, score = pair, said
     return best
+
+
+def _is_plain(header: Header, score: tuple[bool, int]) -> bool:
+    """Say whether nothing is left to be understood."""
+    return score[0] and score[1] == _count(header.names)
 
 
 def _count(names: Sequence[str]) -> int:

@@ -76,7 +76,7 @@ def load_files(
     Raises
     ------
     UsageError
-        There is no such recipe (QB302), or an answer to no question (QB351).
+        There is no such recipe (QB302), or an answer to no question (QB361).
     DataError
         The recipe file is not sound (QB303).
     SetupError

@@ -89,7 +89,7 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
     DataError
         No table has these headers (QB320), a required column is missing (QB321), two headers mean one column
         (QB322), a unit is stated that cannot be converted to that of the contract (QB328), or a header is near
-        a missing column (QB350, a question).
+        a missing column (QB360, a question).
     """
     headers = _answered(headers, recipe)
     if recipe.columns or recipe.patterns:
@@ -113,7 +113,7 @@ def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
         tables = [recipe.table]
     else:
         found = set()
-        tables = [recipe.table] if recipe.table else _findable()
+        tables = [recipe.table] if recipe.table else list(_findable())
     best = (False, 0)
     names = {normalise_header(header) for header in headers} - {""}
     bare = {normalise_header(split_unit(header)[0]) for header in headers} - {""} if not found else set()
@@ -145,7 +145,15 @@ def _meanings(table: str) -> tuple[dict[str, str], frozenset[str]]:
 
 def is_known(header: str, recipe: Recipe) -> bool:
     """Say whether a header means something for this recipe."""
-    return understand([header], recipe)[1] > 0
+    if recipe.columns or recipe.patterns:
+        return bool(_meant(header, recipe))
+    return normalise_header(header) in _names(recipe.table)
+
+
+@functools.cache
+def _names(table: str) -> frozenset[str]:
+    tables = [table] if table else _findable()
+    return frozenset(name for known in tables for name in _meanings(known)[0])
 
 
 def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:

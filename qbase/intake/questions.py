@@ -37,13 +37,13 @@ def ask(questions: Sequence[Question], table: str) -> None:
     Raises
     ------
     DataError
-        With all questions and the flags that answer them (QB350).
+        With all questions and the flags that answer them (QB360).
     """
     if not questions:
         return
     flags = " ".join(f'--accept "{question.key}"' for question in questions)
     raise DataError(
-        "QB350",
+        "QB360",
         table=table,
         count=len(questions),
         found="; ".join(f"{question.key} ({question.text.zh} / {question.text.en})" for question in questions),
@@ -105,7 +105,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
     Raises
     ------
     UsageError
-        An unknown kind (QB351).
+        An unknown kind (QB361).
     """
     given = frozenset(answers)
     for answer in sorted(given):
@@ -114,7 +114,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
         if not sound:
             near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
             raise UsageError(
-                "QB351",
+                "QB361",
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | unit_line:UNIT | numerator_only",

@@ -108,7 +108,7 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     ------
     DataError
         No rows (QB323), no sheet with a known table or with required columns missing (QB320, QB321, QB322),
-        sheets of different tables (QB324), or something to ask (QB350).
+        sheets of different tables (QB324), or something to ask (QB360).
     """
     parts, unused = _find_parts(grids, recipe, file)
     if not parts:
@@ -272,7 +272,7 @@ def _constants(part: Part, recipe: Recipe, file: str) -> dict[str, str | None]:
         for column, pattern in patterns.items():
             match = re.search(pattern, narrow(name))
             if match is None:
-                raise DataError("QB353", file=file, column=column, found=name, expected=pattern, fix=pattern)
+                raise DataError("QB363", file=file, column=column, found=name, expected=pattern, fix=pattern)
             constants[column] = part.readers[column](match[1])[0]
     return constants
 
