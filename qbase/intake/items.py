@@ -61,7 +61,7 @@ def build_items(work: Work, rule: Rule, raw: Mapping[str, Sequence[str]], recipe
     contract = read_contract(rule.table)
     readers = {name: build_reader(contract.column(name), missing=recipe.missing) for name in rule.columns.values()}
     numbers = work.cells(work.contract.key[0] if work.contract.key else rule.key[0])
-    seen: collections.Counter[int] = collections.Counter()
+    seen: collections.Counter[str | None] = collections.Counter()
     found: list[dict[str, str | None]] = []
     places: list[tuple[int, int]] = []
     for row, leader in sorted(work.leader.items()):
@@ -71,9 +71,9 @@ def build_items(work: Work, rule: Rule, raw: Mapping[str, Sequence[str]], recipe
         if any(code.startswith(FATAL) for _, code in cells.values()):
             work.set_aside("items:control_character", [row])
             continue
-        seen[leader] += 1
+        seen[numbers[leader]] += 1
         texts = {name: text for name, (text, _) in cells.items()}
-        found.append({"record_no": numbers[leader], "item_no": str(seen[leader]), **texts})
+        found.append({"record_no": numbers[leader], "item_no": str(seen[numbers[leader]]), **texts})
         places.append((row, leader))
     columns = {name: pa.array([cells.get(name) for cells in found], pa.string()) for name in contract.column_names}
     data = pa.table(columns).append_column(ROW, pa.array(range(len(found)), pa.int64()))

@@ -167,7 +167,7 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
     """Read, judge, account for and commit one file."""
     grids = read_grids(stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
-    if sheets.contract.name == "inspections" and "numerator_only" in recipe.accept:
+    if sheets.is_failures:
         return _take(workspace, stored, name, sha256, read_recipe(FAILURES, workspace.root))
     work = sheets.work
     split = split_rows(work.table(), sheets.contract, sheets.codes, _stored_rows(workspace, sheets))

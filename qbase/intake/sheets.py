@@ -18,6 +18,7 @@ from qbase.intake.dates import read_quarter_text
 from qbase.intake.grid import Grid
 from qbase.intake.items import Items, build_items
 from qbase.intake.mapping import ColumnMap, map_columns
+from qbase.intake.merged import fill_merged, remark_shares
 from qbase.intake.questions import Question, ask
 from qbase.intake.recipe import Recipe
 from qbase.intake.reconcile import check_headlines
@@ -72,6 +73,8 @@ class Sheets:
         Rows of a second table, where the source names a batch once per item.
     warnings : tuple of str
         Codes with counts.
+    is_failures : bool
+        The rows claim to be inspections, but somebody said that they are failures alone.
     """
 
     contract: Contract
@@ -81,6 +84,7 @@ class Sheets:
     work: Work
     items: Items | None
     warnings: tuple[str, ...]
+    is_failures: bool = False
 
     @property
     def codes(self) -> Mapping[str, npt.NDArray[np.int64]]:
@@ -125,7 +129,7 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     if not data.num_rows:
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
-    _ask_about_rows(data, contract, recipe)
+    is_failures = _is_failures(data, contract, recipe)
     work = Work(contract=contract, data=data, codes={code: np.concatenate(rows) for code, rows in codes.items()})
     apply_recipe(work, recipe)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
@@ -142,6 +146,7 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
         work=work,
         items=items,
         warnings=_all_warnings(parts, unused, counts, work),
+        is_failures=is_failures,
     )
 
 
@@ -151,6 +156,7 @@ def _all_warnings(
     remarks = [f"{code} {count}" for code, count in sorted(counts.items())]
     remarks += [warning for part in parts for warning in (*part.columns.warnings, *part.grid.notes)]
     remarks += [f"{grid.sheet}:sheet_unused" for grid in unused]
+    remarks += [f"{unit}:unit_ignored" for part in parts for unit in part.layout.strange_units]
     totals, wrong = check_totals([(part.grid, part.layout, part.columns) for part in parts])
     for part in parts:
         for (sheet, position), reason in wrong.items():
@@ -204,14 +210,16 @@ def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None
     ask(said, contract.name)
 
 
-def _ask_about_rows(data: pa.Table, contract: Contract, recipe: Recipe) -> None:
+def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
     """Ask whether inspections without a single pass are a list of failures, which would be no rate at all."""
     if contract.name != "inspections" or "result" not in data.column_names or data.num_rows < MANY:
-        return
-    is_answered = "numerator_only" in recipe.accept | recipe.reject
-    if not is_answered and set(data.column("result").unique().to_pylist()) == {"fail"}:
+        return False
+    if set(data.column("result").unique().to_pylist()) != {"fail"} or "numerator_only" in recipe.reject:
+        return False
+    if "numerator_only" not in recipe.accept:
         text = Text("这份名单只列不合格产品，没有合格的", "the list names failures only, no passes")
         ask([Question(key="numerator_only", text=text)], contract.name)
+    return True
 
 
 def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) -> dict[str, Reader]:
@@ -250,8 +258,12 @@ def _read_part(
     data, grid = part.layout.data, part.grid
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        reading = read_column(grid.cells.column(position).take(pa.array(data)), part.readers[name])
+        cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
+        if filled:
+            counts[f"{name}:merged_filled"] += filled
+        reading = read_column(cells.take(pa.array(data)), part.readers[name])
         arrays[name] = reading.values
+        counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
                 codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)

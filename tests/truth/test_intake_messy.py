@@ -29,7 +29,11 @@ RECIPES = {
 }
 # a clean row may differ in these only where the book of planted faults says so
 SPOILT = {
-    "inspections": {"uscc": {"uscc_blank", "uscc_wrong"}, "firm_name": {"name_variant"}, "town_code": {"old_town_code"}},
+    "inspections": {
+        "uscc": {"uscc_blank", "uscc_wrong"},
+        "firm_name": {"name_variant"},
+        "town_code": {"old_town_code"},
+    },
     "notices": {"batch_count": {"headline_mismatch"}},
 }
 
