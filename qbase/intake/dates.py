@@ -25,12 +25,12 @@ _MONTHS = (
 _SHORT_MONTH = re.compile(r"(\d{2}) ?年 ?(\d{1,2}) ?月份?", re.ASCII)
 _SERIAL = re.compile(r"\d{1,7}(?:\.0+)?", re.ASCII)
 _GLUED = (
-    re.compile(r"(\d{2}|\d{4})年(\d{1,2})月(\d{1,2})日(.+)", re.ASCII),
-    re.compile(r"(\d{2}|\d{4})年(\d{1,2})月(\d)(\d.*)", re.ASCII),
-    re.compile(r"(\d{2}|\d{4})年(\d{1,2})月(\d{2})(.+)", re.ASCII),
-    re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d)(.+)", re.ASCII),
-    re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{2})(.+)", re.ASCII),
-    re.compile(r"(\d{4})(\d{2})(\d{2})(.+)", re.ASCII),
+    re.compile(r"(?P<y>\d{2}|\d{4})年(?P<m>\d{1,2})月(?P<d>\d{1,2})(?P<rest>日.+)", re.ASCII),
+    re.compile(r"(?P<y>\d{2}|\d{4})年(?P<m>\d{1,2})月(?P<d>\d)(?P<rest>[^日].*)", re.ASCII),
+    re.compile(r"(?P<y>\d{2}|\d{4})年(?P<m>\d{1,2})月(?P<d>\d{2})(?P<rest>[^日].*)", re.ASCII),
+    re.compile(r"(?P<y>\d{4})(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d)(?P<rest>.+)", re.ASCII),
+    re.compile(r"(?P<y>\d{4})(?P<s>[-./])(?P<m>\d{1,2})(?P=s)(?P<d>\d{2})(?P<rest>.+)", re.ASCII),
+    re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?P<rest>.+)", re.ASCII),
 )
 _WORDS = {"一": 1, "二": 2, "三": 3, "四": 4, "1": 1, "2": 2, "3": 3, "4": 4}
 _QUARTER = re.compile(r"(\d{4}) ?年? ?[-/]? ?[Qq]([1-4])", re.ASCII)
@@ -75,7 +75,7 @@ def read_day(text: str, forms: frozenset[str] = frozenset()) -> tuple[str, str]:
     for form, is_1904 in (("serial_1900", False), ("serial_1904", True)):
         if form in forms and _SERIAL.fullmatch(text):
             return _with(serial_date(float(text), is_1904=is_1904), "serial")
-    return _with(_read_glued(text), "glued") if "glued" in forms else ("", "")
+    return _with(_read_glued(text, forms), "glued") if "glued" in forms else ("", "")
 
 
 def _read_month(text: str, forms: frozenset[str]) -> str:
@@ -87,24 +87,22 @@ def _read_month(text: str, forms: frozenset[str]) -> str:
     return _iso("20" + match[1], match[2], "1") if match else ""
 
 
-def _read_glued(text: str) -> str:
-    """Return the one day with which the text can begin; a batch number that repeats the day proves it."""
-    found: dict[str, bool] = {}
+def _read_glued(text: str, forms: frozenset[str]) -> str:
+    """Return the day with which the text begins, when what follows proves where the day ends.
+
+    A sign that is no digit does, and so does a batch number that repeats the day. 2018年01月21801010 may be the 21st,
+    the 2nd, or no day at all: it is not read.
+    """
+    proved = set()
     for pattern in _GLUED:
         match = pattern.fullmatch(text)
-        if match is None:
+        if match is None or (len(match["y"]) == 2 and "short_year" not in forms):
             continue
-        year = match[1] if len(match[1]) == 4 else "20" + match[1]
-        day = _iso(year, match[2], match[3])
-        if day:
-            short = day.replace("-", "")[2:]
-            found[day] = found.get(day, False) or short in match[4]
-        if "日" in text:  # the sign ends the day, nothing to decide
-            break
-    proved = [day for day, is_proved in found.items() if is_proved]
-    if len(proved) == 1:
-        return proved[0]
-    return next(iter(found)) if len(found) == 1 else ""
+        day = _iso(match["y"] if len(match["y"]) == 4 else f"20{match['y']}", match["m"], match["d"])
+        rest = match["rest"]
+        if day and (not rest[0].isdigit() or day.replace("-", "")[2:] in rest):
+            proved.add(day)
+    return proved.pop() if len(proved) == 1 else ""
 
 
 def _iso(year: str, month: str, day: str) -> str:

@@ -153,7 +153,8 @@ class Recipe:
     constants : mapping
         Column -> value that holds for every row of the source.
     from_file, from_sheet : mapping
-        Column -> regular expression; its first group in the name of the file or the sheet is the value.
+        Column -> regular expression; its groups in the name of the file or the sheet, joined by a hyphen, are
+        the value.
     missing : frozenset of str
         What stands for nothing.
     missing_in : mapping

@@ -285,7 +285,7 @@ def _constants(part: Part, recipe: Recipe, file: str) -> dict[str, str | None]:
             match = re.search(pattern, narrow(name))
             if match is None:
                 raise DataError("QB363", file=file, column=column, found=name, expected=pattern, fix=pattern)
-            constants[column] = part.readers[column](match[1])[0]
+            constants[column] = part.readers[column]("-".join(filter(None, match.groups())))[0]
     return constants
 
 
