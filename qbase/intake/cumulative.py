@@ -40,7 +40,6 @@ def take_differences(work: Work, rule: YearToDate, file: str) -> None:
             _difference(work, column, values, quarters_of_year, quarters)
         _check_telescope(file, column, values, places, quarters)
         work.change(column, "year_to_date", quarters)
-        work.exempt.add(column)
     count = sum(map(len, places.values()))
     if count:
         work.warnings.append(f"{rule.period}:year_to_date {count}")

@@ -22,6 +22,7 @@ from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import check_counts
 from qbase.intake.report import LoadReport, Verdict, report_of
+from qbase.intake.reshape import Flag
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
 from qbase.lake import Delivery, Workspace
@@ -203,7 +204,9 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
         is_kept = np.isin(sheets.items.leaders, split.accepted_rows)
         rows = sheets.items.rows.filter(pa.array(is_kept))
         tables[sheets.items.name] = _with_origin(sheets, rows, sheets.items.data_rows[is_kept], sha256)
-    tables |= {SET_ASIDE: _aside_table(aside, sha256), FLAGGED: _flag_table(sheets, split, sha256)}
+    if sheets.work.flags:
+        tables[FLAGGED] = _flag_table(sheets, split, sha256)
+    tables[SET_ASIDE] = _aside_table(aside, sha256)
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     return report_of(delivery, snapshot=snapshot.id)
 
@@ -295,10 +298,15 @@ def _with_origin(sheets: Sheets, rows: pa.Table, data_rows: npt.NDArray[np.int64
     )
 
 
+def _flags_taken(sheets: Sheets, split: Split) -> list[Flag]:
+    flags = sheets.work.flags
+    is_taken = np.isin([flag.row for flag in flags], split.accepted_rows)
+    return [flag for flag, is_in in zip(flags, is_taken, strict=True) if is_in]
+
+
 def _flag_table(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
     """Return the cells a recipe changed or remarked on, in rows that were taken."""
-    taken = set(split.accepted_rows.tolist())
-    flags = [flag for flag in sheets.work.flags if flag.row in taken]
+    flags = _flags_taken(sheets, split)
     rows = pa.table(
         {
             name: pa.array([getattr(flag, field) for flag in flags], pa.string())
@@ -315,7 +323,8 @@ def _flag_table(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
 
 def _check_sums(name: str, sheets: Sheets, split: Split, aside: list[_Aside]) -> None:
     """Check for every numeric column that the sum of all rows is the sum of its parts."""
-    read = {column for part in sheets.parts for column in part.columns.positions} - sheets.work.exempt
+    read = {column for part in sheets.parts for column in part.columns.positions}
+    flags = _flags_taken(sheets, split)
     for column in account.numeric_columns(sheets.contract, read):
         outside = Decimal(0)
         for part in sheets.parts:
@@ -324,5 +333,8 @@ def _check_sums(name: str, sheets: Sheets, split: Split, aside: list[_Aside]) ->
             position = part.columns.positions.get(column)
             if position is not None:
                 outside += account.sum_raw(rows, position, part.readers[column])
+        # what a recipe changed in a row that was taken is the one difference, cell by cell
+        own = [flag for flag in flags if flag.column == column]
+        outside += account.sum_changes((flag.printed, flag.stored) for flag in own)
         raw = account.sum_text(sheets.data.column(column))
         account.check_sum(name, column, raw, account.sum_typed(split.accepted.column(column)), outside)

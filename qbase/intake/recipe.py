@@ -136,6 +136,8 @@ class Recipe:
         Contract the rows must keep; empty finds it by the headers.
     producer, licence : str
         Who made the data, and the terms; empty when unknown.
+    encoding : str
+        ``big5`` or empty: it cannot be told from GB18030 by proof, so a recipe has to say it.
     compression : str
         ``gzip`` or empty.
     separator : str
@@ -186,6 +188,7 @@ class Recipe:
     table: str = ""
     producer: str = ""
     licence: str = ""
+    encoding: str = ""
     compression: str = ""
     separator: str = ""
     headers: tuple[str, ...] = ()

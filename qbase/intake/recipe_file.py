@@ -33,7 +33,8 @@ _SEPARATORS = ("", ",", ";", "\t", "|")
 Kind = str
 _TOP: Mapping[str, Kind] = {
     "name": "text", "zh": "text", "en": "text", "table": "text", "extends": "text", "producer": "text",
-    "licence": "text", "compression": "text", "separator": "text", "headers": "texts", "columns": "map",
+    "licence": "text", "encoding": "text", "compression": "text", "separator": "text", "headers": "texts",
+    "columns": "map",
     "patterns": "map", "required_headers": "texts", "values": "maps", "constants": "map", "from_file": "map",
     "from_sheet": "map", "missing": "texts", "missing_in": "lists", "dates": "texts", "units": "map",
     "clean": "tables", "blank_faults": "texts", "expected": "texts", "derive": "map", "repeats": "texts",
@@ -194,6 +195,7 @@ def _frozen(value: Any) -> Any:
 def _check(origin: str, recipe: Recipe) -> None:
     for key, value, allowed in (
         ("compression", recipe.compression, ("", "gzip")),
+        ("encoding", recipe.encoding, ("", "big5")),
         ("separator", recipe.separator, _SEPARATORS),
         *(("dates", form, DATE_FORMS) for form in recipe.dates),
     ):
@@ -226,6 +228,9 @@ def _check_columns(origin: str, recipe: Recipe, contract: Contract) -> None:
     needed = [column for column in recipe.blank_faults if contract.column(column).required]
     if needed:
         _refuse(origin, f"blank_faults: {', '.join(needed)}", "required = false")
+    keyed = sorted(set(recipe.repeats) & set(contract.key))
+    if keyed:
+        _refuse(origin, f"repeats: {', '.join(keyed)}", f"- {', '.join(contract.key)}")
     if recipe.items is not None:
         other = read_contract(recipe.items.table)
         odd = sorted(set(recipe.items.columns.values()) - set(other.column_names))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -55,8 +54,6 @@ class Work:
         Position of a further item -> position of its batch.
     warnings : list of str
         Codes with counts.
-    exempt : set of str
-        Numeric columns that no longer add up to what was read, and are checked on their own.
     """
 
     contract: Contract
@@ -68,7 +65,6 @@ class Work:
     flags: list[Flag] = dataclasses.field(default_factory=list)
     leader: dict[int, int] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
-    exempt: set[str] = dataclasses.field(default_factory=set)
 
     def __len__(self) -> int:
         return int(self.data.num_rows)
@@ -141,9 +137,10 @@ def apply_recipe(work: Work, recipe: Recipe) -> None:
         _derive(work, column, source)
     if recipe.blank_faults:
         _blank_faults(work, recipe.blank_faults)
+    blanked = {(flag.row, flag.column) for flag in work.flags}
     for column in recipe.expected:
         cells = work.cells(column)
-        blank = [row for row, cell in enumerate(cells) if cell is None and not _was_blanked(work, row, column)]
+        blank = [row for row, cell in enumerate(cells) if cell is None and (row, column) not in blanked]
         work.flags += [Flag(row=row, column=column, code="blank", printed="", stored="") for row in blank]
     if recipe.ratio is not None:
         _prove_ratio(work, recipe.ratio)
@@ -151,10 +148,6 @@ def apply_recipe(work: Work, recipe: Recipe) -> None:
         _list_further_items(work, recipe.items.key)
     if recipe.repeats:
         _list_repeats(work, recipe.repeats)
-
-
-def _was_blanked(work: Work, row: int, column: str) -> bool:
-    return column in work.changed and any(flag.row == row and flag.column == column for flag in work.flags)
 
 
 def _derive(work: Work, column: str, source: str) -> None:
@@ -212,7 +205,6 @@ def _prove_ratio(work: Work, ratio: Ratio) -> None:
     work.set_aside(f"{ratio.column}:against_counts", wrong)
     if shares:
         work.warnings.append(f"{ratio.column}:other_unit {len(shares)}")
-        work.exempt.add(ratio.column)
 
 
 def _number(cell: str | None) -> Decimal | None:
@@ -241,10 +233,11 @@ def _list_further_items(work: Work, key: tuple[str, ...]) -> None:
 def _list_repeats(work: Work, repeats: tuple[str, ...]) -> None:
     """List rows that say the same as one before, but for columns a second notice changes."""
     names = [name for name in work.contract.column_names if name not in repeats]
-    seen: collections.Counter[tuple[str | None, ...]] = collections.Counter()
+    keys = [names.index(column) for column in work.contract.key]
+    seen: set[tuple[str | None, ...]] = set()
     for row, cells in enumerate(work.rows(names)):
-        if row in work.listed or None in (dict(zip(names, cells, strict=True)).get(k) for k in work.contract.key):
+        if row in work.listed or any(cells[k] is None for k in keys):
             continue
-        seen[cells] += 1
-        if seen[cells] > 1:
+        if cells in seen:
             work.listed[row] = "repeated_row"
+        seen.add(cells)

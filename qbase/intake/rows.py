@@ -15,6 +15,7 @@ from qbase.intake.grid import Grid
 from qbase.intake.layout import LOOK, find_header
 from qbase.intake.recipe import TIDY, Recipe
 from qbase.intake.units import read_unit_line
+from qbase.intake.values import narrow
 from qbase.tables import normalise_header
 
 TOTALS = ("合计", "小计", "总计", "共计", "总数", "累计", "total", "subtotal", "grandtotal")
@@ -28,6 +29,7 @@ _SUSPECT = (
     r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source)"
 )
 _TOTAL_OF = re.compile(r".{0,8}(合计|小计|总计|累计)|(小计|合计|总计|累计)\(.{1,8}\)")
+_AMOUNT = re.compile(r"(不合格|合格)? ?-?[\d,]+(\.\d+)?%? ?\w{0,3}|/|—|-")
 _SPACE = re.compile(r"[\s\u3000:：]+")
 
 
@@ -136,9 +138,12 @@ def _suspects(first: pa.Array, headers: Sequence[str]) -> list[int]:
     return [int(i) for i in np.flatnonzero(np.asarray(wanted))]
 
 
-def _is_total(text: str) -> bool:
-    plain = _SPACE.sub("", text).casefold()
-    return len(plain) <= 20 and (plain in TOTALS or _TOTAL_OF.fullmatch(plain) is not None)
+def _is_total(filled: Sequence[str]) -> bool:
+    """Say whether a row is a total: by its first word alone, or, with a word before it, when numbers follow."""
+    plain = _SPACE.sub("", filled[0]).casefold()
+    if plain in TOTALS:
+        return True
+    return bool(_TOTAL_OF.fullmatch(plain)) and all(_AMOUNT.fullmatch(narrow(cell)) for cell in filled[1:])
 
 
 def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
@@ -146,7 +151,7 @@ def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
     if [normalise_header(cell) for cell in row] == [normalise_header(cell) for cell in headers]:
         return "repeated_header"
     # a firm may be called Total, but then the rest of its row is filled as well
-    if filled and _is_total(filled[0]) and len(filled) < sum(bool(header.strip()) for header in headers):
+    if filled and len(filled) < sum(bool(header.strip()) for header in headers) and _is_total(filled):
         return "total_row"
     return "note_row" if filled and all(_NOTE.match(cell) for cell in filled) else ""
 

@@ -224,6 +224,26 @@ def test_a_span_from_january_on_is_no_quarter_without_a_recipe(home: Workspace) 
     assert (report.accepted, report.reasons["quarter:cumulative"]) == (1, 1)
 
 
+def test_sheets_named_after_quarters_with_counts_from_january_on(home: Workspace) -> None:
+    header = ["平台编号", "服务企业数", "缺检验能力企业数", "服务合同数", "进厂委托检验批次", "进厂检验合格批次"]
+    header += ["出厂委托检验批次", "出厂检验合格批次", "咨询计量服务次数", "费用降幅"]
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for word, first, second in (("一", 3, 1), ("二", 8, 2), ("三", 9, 1)):
+        sheet = book.create_sheet(f"2022年{word}季度")
+        for cells in (header, ["P1", first, 9, *[0] * 6, 25], ["P2", second, 9, *[0] * 6, 25]):
+            sheet.append(cells)
+    book.save(home.root / "a.xlsx")
+    body = 'table = "platform_services"\n[from_sheet]\nquarter = "(.+)"\n'
+    body += '[year_to_date]\nperiod = "quarter"\ncolumns = ["firm_served_count"]\nby = ["platform_id"]'
+    (report,) = load_files(home, [home.root / "a.xlsx"], recipe=recipe(home, body))
+    assert (report.accepted, report.reasons["firm_served_count:year_to_date_falls"]) == (5, 1)
+    found = home.query("SELECT platform_id, quarter, firm_served_count AS n FROM platform_services ORDER BY 1, 2")
+    assert found.to_numpy().tolist() == [
+        ["P1", "2022Q1", 3], ["P1", "2022Q2", 5], ["P1", "2022Q3", 1], ["P2", "2022Q1", 1], ["P2", "2022Q2", 1],
+    ]  # fmt: skip
+
+
 # --- one row per item, repetitions, headlines
 
 
@@ -329,6 +349,16 @@ def test_values_come_from_the_name_of_the_file(home: Workspace) -> None:
     refused = load(home, [["码", "名"], ["990101002", "甲镇"]], "乡镇.csv", recipe=recipe(home, body))
     assert refused.error is not None
     assert refused.error["code"] == "QB363"
+
+
+def test_big5_is_read_where_a_recipe_says_so(home: Workspace) -> None:
+    path = home.root / "a.csv"
+    path.write_bytes("碼,名\n990101001,臺北鎮\n".encode("big5"))
+    body = 'table = "towns"\nencoding = "big5"\n[columns]\n"碼" = "town_code"\n"名" = "town_name"\n'
+    body += '[constants]\ncounty_name = "甲县"'
+    (report,) = load_files(home, [path], recipe=recipe(home, body))
+    assert report.verdict == "OK"
+    assert home.query("SELECT town_name FROM towns")["town_name"].tolist() == ["臺北鎮"]
 
 
 # --- questions and answers
