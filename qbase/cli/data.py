@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -36,7 +36,7 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import SEED, write_deliveries
+    from qbase.demo import PRODUCER, SEED, write_deliveries
     from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
     from qbase.reports import find_specs
@@ -49,7 +49,7 @@ def demo(
             add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
-    deliveries = load_and_tell(shell, workspace, paths)
+    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER, brief=True)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
@@ -74,6 +74,7 @@ def load(
         list[str] | None,
         typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
     ] = None,
+    producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -82,7 +83,13 @@ def load(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Load deliveries; print what became of every row."""
+    """Load deliveries; print what became of every row.
+
+    Raises
+    ------
+    UsageError
+        Neither a file nor a case is named (QB906), or a file does not exist (QB903).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     paths = list(files or ())
     if not paths and not case:
@@ -90,7 +97,8 @@ def load(
     check_files(paths)
     workspace = make_folders(shell.workspace())
     answers = {"accept": tuple(accept or ()), "reject": tuple(reject or ())}
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, **answers) if paths else []
+    how: dict[str, Any] = {"recipe": recipe, "producer": producer, "answers": answers}
+    deliveries = load_and_tell(shell, workspace, paths, **how) if paths else []
     if case:
         from qbase.intake import load_case
 
@@ -109,10 +117,11 @@ def load_and_tell(
     paths: Sequence[pathlib.Path],
     *,
     recipe: str | None = None,
-    accept: Sequence[str] = (),
-    reject: Sequence[str] = (),
+    producer: str | None = None,
+    answers: Mapping[str, Sequence[str]] | None = None,
+    brief: bool = False,
 ) -> list[dict[str, Any]]:
-    """Load files and print the accounting of each; return the accounting as plain values."""
+    """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
@@ -120,11 +129,17 @@ def load_and_tell(
             workspace,
             paths,
             recipe=recipe,
-            accept=accept,
-            reject=reject,
+            producer=producer,
+            **(answers or {}),
             on_progress=lambda i, n, _: report("load", i, n),
         )
-    return [tell(shell, report) for report in reports]
+    if not brief:
+        return [tell(shell, report) for report in reports]
+    rows = sum(report.accepted for report in reports)
+    shell.out(
+        shell.text(f"{len(reports)} 份文件，接收 {rows:,} 行", f"{len(reports)} deliveries, {rows:,} rows accepted")
+    )
+    return [report.payload() if report.verdict == "OK" else tell(shell, report) for report in reports]
 
 
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
@@ -148,7 +163,13 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:
-    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    """Refuse the call when a file does not exist, before anything is loaded (QB903).
+
+    Raises
+    ------
+    UsageError
+        A file does not exist (QB903).
+    """
     for path in paths:
         if path.exists():
             continue

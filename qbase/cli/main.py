@@ -62,7 +62,13 @@ class Verbs(TyperGroup):
     """Lists the commands by subject, and answers a misspelt one with the four lines."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command or say which one was meant (QB901)."""
+        """Find the command or say which one was meant (QB901).
+
+        Raises
+        ------
+        UsageError
+            There is no such command (QB901).
+        """
         if args[0] not in self.commands and not args[0].startswith("-"):
             near = get_close_matches(args[0], self.commands, n=1)
             raise UsageError(

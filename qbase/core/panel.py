@@ -147,6 +147,11 @@ class Panel:
         return pd.period_range(observed.min(), observed.max(), freq=observed.freqstr)
 
     @property
+    def tables(self) -> list[str]:
+        """Tables (or files) the panel rests on, each once."""
+        return list(dict.fromkeys(source.path for source in self.sources))
+
+    @property
     def snapshot(self) -> str:
         """Snapshot of the lake the panel was read from, or empty."""
         return next((s.snapshot for s in self.sources if s.snapshot), "")

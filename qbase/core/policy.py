@@ -73,6 +73,10 @@ class Policy:
         None is treated as post hoc.
     sources : tuple of Source
         What the spells and dates rest on.
+    treated : Text or None
+        The treated in words (获得补助的企业, granted firms); None words them by what the panel follows.
+    moments : mapping
+        Event time -> words for it (获补助当年, in the year of the grant), where the default words do not serve.
 
     Raises
     ------
@@ -89,10 +93,13 @@ class Policy:
     kind: Literal["binary", "dose", "bundle"] = "binary"
     plan: Plan | None = None
     sources: tuple[Source, ...] = ()
+    treated: Text | None = None
+    moments: Mapping[int, Text] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "dates", freeze(self.dates))
         object.__setattr__(self, "group", freeze(self.group))
+        object.__setattr__(self, "moments", freeze(self.moments))
         if not self.spells:
             raise PolicyError(
                 "QB130",

@@ -17,10 +17,11 @@ Role = Literal["outcome", "instrument", "context"]
 Grade = Literal["strong", "moderate", "limited"]
 State = Literal["running", "ok", "failed", "unchanged"]
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
-class ReadOnly(dict[str, T]):
+class ReadOnly(dict[K, T]):
     """A dict that refuses changes; unlike `types.MappingProxyType` it pickles and goes to JSON."""
 
     def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
@@ -32,12 +33,12 @@ class ReadOnly(dict[str, T]):
         return (type(self), (dict(self),))
 
 
-def freeze(mapping: Mapping[str, T]) -> ReadOnly[T]:
+def freeze(mapping: Mapping[K, T]) -> ReadOnly[K, T]:
     """Return a read-only copy of a mapping."""
     return ReadOnly(mapping)
 
 
-EMPTY: ReadOnly[Any] = freeze({})
+EMPTY: ReadOnly[str, Any] = freeze({})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from qbase.demo.deliveries import write_deliveries
     from qbase.demo.province import Province, build_province
-    from qbase.demo.scenario import SEED, Scenario
+    from qbase.demo.scenario import PRODUCER, SEED, Scenario
 
 _HOME = {
     "deliveries": ("write_deliveries",),
     "province": ("Province", "build_province"),
-    "scenario": ("SEED", "Scenario"),
+    "scenario": ("PRODUCER", "SEED", "Scenario"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = ["SEED", "Province", "Scenario", "build_province", "write_deliveries"]
+__all__ = ["PRODUCER", "SEED", "Province", "Scenario", "build_province", "write_deliveries"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ Size = Literal["small", "province", "nation"]
 EffectShape = Literal["none", "homogeneous", "dynamic"]
 
 SEED = 20220810
+PRODUCER = "云泽省（虚构，模拟数据）/ Yunze (fictional, simulated)"
 FIRST_YEAR = 2016
 N_YEARS = 10
 N_QUARTERS = 4 * N_YEARS
@@ -46,7 +47,7 @@ MERGE_HAZARD = 1 - (1 - 0.01) ** 0.25
 RENAME_HAZARD = 0.04
 LOW_PASS = 0.8
 NO_SAMPLE_SHARE = 0.08
-LOST_COUNTY, LOST_QUARTER = 3, 9
+LOST_COUNTY, LOST_QUARTER = 4, 9
 ACCEPTANCE_DELAY = 12
 ALLIANCE_DELAY, ALLIANCE_LOGIT = 4, -0.3
 

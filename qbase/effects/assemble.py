@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
-from qbase.core.values import Estimate
-from qbase.effects.design import Design, Weights
-from qbase.effects.fit import Errors, Fit, Floats, SmallSample
+from qbase.core.result import Result
+from qbase.core.values import EMPTY, Estimate
+from qbase.effects.checks import cap_of
+from qbase.effects.design import Design
+from qbase.effects.fit import Fit, Floats
+from qbase.effects.options import Options
 
 ATT = "att"
 EVENT = "event"
@@ -24,7 +28,7 @@ def term_of(event_time: int) -> str:
 
 
 def estimates_of(
-    fit: Fit, times: Sequence[int] | None, *, errors: Errors, level: float, joint: Floats | None = None
+    fit: Fit, times: Sequence[int] | None, options: Options, *, joint: Floats | None = None
 ) -> tuple[Estimate, ...]:
     """Return one estimate per coefficient.
 
@@ -34,14 +38,12 @@ def estimates_of(
         The regression.
     times : sequence of int or None
         Event time of each coefficient; None when the only one is ``att``.
-    errors : {"iid", "CRV1"}
-        Kind of standard errors.
-    level : float
-        Confidence level.
+    options : Options
+        Level and kind of standard errors.
     joint : numpy.ndarray or None, shape (K,)
         Half widths of the simultaneous intervals.
     """
-    half, p_values, std_errors = fit.half_width(level), fit.p_values(), fit.std_errors
+    half, p_values, std_errors = fit.half_width(options.level), fit.p_values(), fit.std_errors
     return tuple(
         Estimate(
             term=ATT if times is None else EVENT,
@@ -52,18 +54,13 @@ def estimates_of(
             ci_high=float(fit.beta[i] + half[i]),
             joint_low=None if joint is None else float(fit.beta[i] - joint[i]),
             joint_high=None if joint is None else float(fit.beta[i] + joint[i]),
-            ci_level=level,
+            ci_level=options.level,
             p_value=float(p_values[i]),
             n_obs=fit.n_obs,
-            n_clusters=fit.n_entities if errors == "CRV1" else None,
+            n_clusters=fit.n_entities if options.errors == "CRV1" else None,
         )
         for i in range(len(fit.terms))
     )
-
-
-def vcov_frame(fit: Fit) -> pd.DataFrame:
-    """Return the covariance as a frame, terms × terms."""
-    return pd.DataFrame(fit.vcov, index=list(fit.terms), columns=list(fit.terms))
 
 
 def build_paths(design: Design) -> pd.DataFrame:
@@ -91,29 +88,59 @@ def build_paths(design: Design) -> pd.DataFrame:
     )
 
 
-def settings_of(
+def assemble(
     panel: Panel,
     policy: Policy,
-    outcome: str,
+    design: Design,
+    options: Options,
     *,
-    errors: Errors,
-    small_sample: SmallSample,
-    weights: Weights | None,
-    level: float,
-    margin: float | None,
-    **more: Any,
-) -> dict[str, Any]:
+    fit: Fit,
+    method: str,
+    settings: Mapping[str, Any],
+    tables: Mapping[str, pd.DataFrame] = EMPTY,
+    **parts: Any,
+) -> Result:
+    """Put a result together from what every effect shares and its own parts.
+
+    Parameters
+    ----------
+    panel, policy, design, options
+        What was estimated.
+    fit : Fit
+        Its covariance becomes that of the result.
+    method : str
+        Name of the method.
+    settings, tables : mapping
+        In addition to what every effect states.
+    **parts
+        Estimates, checks, notes, labels and spoken of the result.
+    """
+    return Result(
+        estimand="effect",
+        outcome=design.indicator,
+        unit=difference_unit(design.indicator.unit),
+        method=method,
+        subject=options.subject,
+        vcov=pd.DataFrame(fit.vcov, index=list(fit.terms), columns=list(fit.terms)),
+        tables={"paths": build_paths(design), **tables},
+        grade=cap_of(design),
+        settings={**_settings(panel, policy, options), **settings},
+        sources=(*panel.sources, *policy.sources),
+        **parts,
+    )
+
+
+def _settings(panel: Panel, policy: Policy, options: Options) -> dict[str, Any]:
     """Return what is needed to repeat an effect."""
     settings: dict[str, Any] = {
-        "outcome": outcome,
+        "outcome": options.outcome,
         "policy": policy.policy_id,
         "entity_kind": panel.entity,
         "freq": panel.freq,
         "sampling": panel.sampling,
-        "vcov": "iid" if errors == "iid" else {"CRV1": panel.entity},
-        "small_sample": small_sample,
-        "weights": weights,
-        "level": level,
-        **more,
+        "vcov": "iid" if options.errors == "iid" else {"CRV1": panel.entity},
+        "small_sample": options.small_sample,
+        "weights": options.weights,
+        "level": options.level,
     }
-    return settings if margin is None else {**settings, "margin": margin}
+    return settings if options.margin is None else {**settings, "margin": options.margin}

@@ -7,16 +7,14 @@ import dataclasses
 import numpy as np
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.assemble import ATT, build_paths, estimates_of, settings_of, term_of, vcov_frame
+from qbase.effects.assemble import ATT, assemble, estimates_of, term_of
 from qbase.effects.bands import DRAWS, sup_t_value
 from qbase.effects.checks import (
-    cap_of,
     check_enough_clusters,
     check_errors_allow_correlation,
     check_no_anticipation,
@@ -25,8 +23,8 @@ from qbase.effects.checks import (
     check_staggered_timing,
 )
 from qbase.effects.design import Design, Weights, build_design
-from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
-from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
+from qbase.effects.fit import Fit, Floats, SmallSample
+from qbase.effects.options import Options, Vcov, fit_design, read_options, refuse_single_treated
 from qbase.effects.sampling import check_same_sampling
 from qbase.effects.wording import (
     CAUSAL_BASE,
@@ -36,7 +34,6 @@ from qbase.effects.wording import (
     moment_label,
     notes_of,
     span_text,
-    treated_text,
 )
 
 BASE = -1
@@ -110,54 +107,42 @@ def estimate_event_study(
     Sun, L. and Abraham, S. (2021). Estimating dynamic treatment effects in event studies with heterogeneous
     treatment effects. J. Econometrics 225.
     """
-    check_options(level=level, small_sample=small_sample)
-    errors = read_vcov(vcov, panel)
-    design = build_design(panel, policy, outcome, weights=weights)
-    refuse_single_treated(design, errors)
-    window = _window(design, leads, lags)
-    fit = fit_two_way(
-        design, _dummies(design, window), errors=errors, small_sample=small_sample, weighted=weights is not None
+    options = read_options(
+        panel,
+        outcome,
+        vcov=vcov,
+        weights=weights,
+        small_sample=small_sample,
+        level=level,
+        margin=margin,
+        subject=subject or policy.treated,
     )
+    design = build_design(panel, policy, outcome, weights=weights)
+    refuse_single_treated(design, options.errors)
+    window = _window(design, leads, lags)
+    fit = fit_design(design, _dummies(design, window), options)
     critical = sup_t_value(fit.vcov, fit.df, level=level, seed=seed)
-    events = estimates_of(fit, window.times, errors=errors, level=level, joint=critical * fit.std_errors)
+    events = estimates_of(fit, window.times, options, joint=critical * fit.std_errors)
     whole = _with_average(fit, window)
-    checks = _checks(design, fit, window, events, errors)
-    mix = check_same_sampling(panel, design, level=level)
-    average = _average(whole, errors=errors, level=level)
-    return Result(
-        estimand="effect",
-        outcome=design.indicator,
-        unit=difference_unit(design.indicator.unit),
+    return assemble(
+        panel,
+        policy,
+        design,
+        options,
+        fit=whole,
         method="event_study",
-        estimates=(*events, average),
-        subject=treated_text(panel.entity) if subject is None else subject,
-        vcov=vcov_frame(whole),
-        tables={"paths": build_paths(design)},
-        checks=checks if mix is None else (*checks, mix),
-        grade=cap_of(design),
-        notes=(
-            *notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED_EVENTS),
-            CAUSAL_BASE,
-            _binned_note(window, design),
-        ),
-        settings=settings_of(
-            panel,
-            policy,
-            outcome,
-            errors=errors,
-            small_sample=small_sample,
-            weights=weights,
-            level=level,
-            margin=margin,
-            leads=window.leads,
-            lags=window.lags,
-            base=BASE,
-            binned=list(window.binned),
-            seed=seed,
-            draws=DRAWS,
-            joint_critical_value=round(critical, 4),
-        ),
-        sources=(*panel.sources, *policy.sources),
+        estimates=(*events, _average(whole, options)),
+        checks=_checks(panel, design, fit, window, events, options),
+        notes=_notes(panel, design, window, options),
+        settings={
+            "leads": window.leads,
+            "lags": window.lags,
+            "base": BASE,
+            "binned": list(window.binned),
+            "seed": seed,
+            "draws": DRAWS,
+            "joint_critical_value": round(critical, 4),
+        },
         labels=_labels(design, window),
         spoken=(len(events),),
     )
@@ -216,26 +201,33 @@ def _with_average(fit: Fit, window: Window) -> Fit:
     return dataclasses.replace(fit, terms=(*fit.terms, ATT), beta=rows @ fit.beta, vcov=rows @ fit.vcov @ rows.T)
 
 
-def _average(whole: Fit, *, errors: Errors, level: float) -> Estimate:
+def _average(whole: Fit, options: Options) -> Estimate:
     last = dataclasses.replace(whole, terms=(ATT,), beta=whole.beta[-1:], vcov=whole.vcov[-1:, -1:])
-    return estimates_of(last, None, errors=errors, level=level)[0]
+    return estimates_of(last, None, options)[0]
 
 
 def _checks(
-    design: Design, fit: Fit, window: Window, events: tuple[Estimate, ...], errors: Errors
+    panel: Panel, design: Design, fit: Fit, window: Window, events: tuple[Estimate, ...], options: Options
 ) -> tuple[CheckResult, ...]:
     early = np.array([t < 0 for t in window.times])
     near = next(e for e in events if e.key["event_time"] == BASE - 1)
     low, high = (near.ci_low or 0.0), (near.ci_high or 0.0)
     when = event_text(BASE - 1, design.freq, edge=BASE - 1 in window.binned)
+    mix = check_same_sampling(panel, design, level=options.level)
     return (
         check_parallel_leads(fit.beta[early], fit.vcov[np.ix_(early, early)], fit.df),
         check_no_anticipation(low, high, when),
         check_enough_clusters(design),
-        check_errors_allow_correlation(errors),
+        check_errors_allow_correlation(options.errors),
         check_staggered_timing(design, None),
         check_rows_used(design, fit),
+        *(() if mix is None else (mix,)),
     )
+
+
+def _notes(panel: Panel, design: Design, window: Window, options: Options) -> tuple[Text, ...]:
+    shared = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED_EVENTS)
+    return (*shared, CAUSAL_BASE, _binned_note(window, design))
 
 
 def _labels(design: Design, window: Window) -> dict[str, Text]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Literal
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
-from qbase.effects.design import Design
-from qbase.effects.fit import Errors, SmallSample
+from qbase.core.text import Text
+from qbase.effects.design import Design, Weights
+from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
+from qbase.effects.wording import treated_text
 
 Vcov = Literal["iid"] | Mapping[str, str]
 
@@ -37,13 +40,41 @@ def read_vcov(vcov: Vcov | None, panel: Panel) -> Errors:
     )
 
 
-def check_options(*, level: float, small_sample: str) -> None:
-    """Raise when level or small-sample factor is none.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+    """The options of one estimate, checked: see `qbase.effects.estimate_twfe`."""
+
+    outcome: str
+    errors: Errors
+    small_sample: SmallSample
+    weights: Weights | None
+    level: float
+    margin: float | None
+    subject: Text
+
+    @property
+    def is_weighted(self) -> bool:
+        """Whether rows weigh by batches tested."""
+        return self.weights is not None
+
+
+def read_options(
+    panel: Panel,
+    outcome: str,
+    *,
+    vcov: Vcov | None,
+    weights: Weights | None,
+    small_sample: SmallSample,
+    level: float,
+    margin: float | None,
+    subject: Text | None,
+) -> Options:
+    """Check the options all effects share.
 
     Raises
     ------
     UsageError
-        Level outside 0.5 to 1 (QB503), unknown small-sample factor (QB519).
+        Level outside 0.5 to 1 (QB503), unknown standard errors or small-sample factor (QB519).
     """
     if not 0.5 <= level < 1:
         raise UsageError("QB503", level=level, found=f"level={level}", expected="0.5 <= level < 1", fix="level=0.95")
@@ -56,6 +87,15 @@ def check_options(*, level: float, small_sample: str) -> None:
             expected=" | ".join(SMALL_SAMPLE),
             fix='small_sample="fixest"',
         )
+    return Options(
+        outcome=outcome,
+        errors=read_vcov(vcov, panel),
+        small_sample=small_sample,
+        weights=weights,
+        level=level,
+        margin=margin,
+        subject=treated_text(panel.entity) if subject is None else subject,
+    )
 
 
 def refuse_single_treated(design: Design, errors: Errors) -> None:
@@ -76,3 +116,14 @@ def refuse_single_treated(design: Design, errors: Errors) -> None:
             expected="at least 2 treated entities",
             fix=f"estimate_change(panel, …, entity={design.treated[0]!r}) describes it without claiming an effect",
         )
+
+
+def fit_design(design: Design, dummies: Mapping[str, Floats], options: Options) -> Fit:
+    """Fit a design as the options say; see `qbase.effects.fit.fit_two_way`."""
+    return fit_two_way(
+        design,
+        dummies,
+        errors=options.errors,
+        small_sample=options.small_sample,
+        weighted=options.is_weighted,
+    )

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.effects.assemble import ATT, build_paths, estimates_of, settings_of, term_of, vcov_frame
+from qbase.effects.assemble import ATT, assemble, estimates_of, term_of
 from qbase.effects.checks import (
-    cap_of,
     check_enough_clusters,
     check_errors_allow_correlation,
     check_rows_used,
@@ -23,8 +21,8 @@ from qbase.effects.checks import (
     treated_weights,
 )
 from qbase.effects.design import Design, Weights, build_design
-from qbase.effects.fit import Errors, Fit, Floats, SmallSample, fit_two_way
-from qbase.effects.options import Vcov, check_options, read_vcov, refuse_single_treated
+from qbase.effects.fit import Fit, Floats, SmallSample
+from qbase.effects.options import Options, Vcov, fit_design, read_options, refuse_single_treated
 from qbase.effects.sampling import check_same_sampling
 from qbase.effects.wording import (
     COMPARED,
@@ -34,7 +32,6 @@ from qbase.effects.wording import (
     event_text,
     moment_label,
     notes_of,
-    treated_text,
 )
 
 
@@ -50,7 +47,6 @@ def estimate_twfe(
     level: float = 0.95,
     margin: float | None = None,
     subject: Text | None = None,
-    event_labels: Sequence[Text] | None = None,
 ) -> Result:
     """Estimate the effect of a policy by two-way fixed effects (pyfixest).
 
@@ -79,8 +75,6 @@ def estimate_twfe(
         Declared beforehand: an interval inside ± margin is called a little effect.
     subject : Text or None
         The treated in words; None names them by what the panel follows.
-    event_labels : sequence of Text or None
-        When the event times are, in words (``获补助当年``, ``in the year of the grant``), in their order.
 
     Returns
     -------
@@ -100,44 +94,37 @@ def estimate_twfe(
     de Chaisemartin, C. and D'Haultfœuille, X. (2020). Two-way fixed effects estimators with heterogeneous
     treatment effects. American Economic Review 110.
     """
-    check_options(level=level, small_sample=small_sample)
-    errors = read_vcov(vcov, panel)
+    options = read_options(
+        panel,
+        outcome,
+        vcov=vcov,
+        weights=weights,
+        small_sample=small_sample,
+        level=level,
+        margin=margin,
+        subject=subject or policy.treated,
+    )
     design = build_design(panel, policy, outcome, weights=weights)
-    refuse_single_treated(design, errors)
+    refuse_single_treated(design, options.errors)
     times = None if event_times is None else _times(design, event_times)
-    dummies = _dummies(design, times)
-    fit = fit_two_way(design, dummies, errors=errors, small_sample=small_sample, weighted=weights is not None)
+    labels = _labels(design, times, policy.moments)
+    fit = fit_design(design, _dummies(design, times), options)
     cells = treated_weights(design, fit) if times is None else None
-    mix = check_same_sampling(panel, design, level=level)
-    checks = _checks(design, fit, errors, cells)
-    tables = {"paths": build_paths(design)}
-    notes = notes_of(panel, design, weighted=weights is not None, errors=errors, staggered=STAGGERED)
-    return Result(
-        estimand="effect",
-        outcome=design.indicator,
-        unit=difference_unit(design.indicator.unit),
+    notes = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
+    return assemble(
+        panel,
+        policy,
+        design,
+        options,
+        fit=fit,
         method="twfe",
-        estimates=estimates_of(fit, times, errors=errors, level=level),
-        subject=treated_text(panel.entity) if subject is None else subject,
-        vcov=vcov_frame(fit),
-        tables=tables if cells is None else {**tables, "weights": cells},
-        checks=checks if mix is None else (*checks, mix),
-        grade=cap_of(design),
+        estimates=estimates_of(fit, times, options),
+        tables={} if cells is None else {"weights": cells},
+        checks=_checks(panel, design, fit, options, cells),
         notes=notes if times is None else (*notes, REFERENCE),
-        settings=settings_of(
-            panel,
-            policy,
-            outcome,
-            errors=errors,
-            small_sample=small_sample,
-            weights=weights,
-            level=level,
-            margin=margin,
-            event_times=times,
-        ),
-        sources=(*panel.sources, *policy.sources),
-        labels=_labels(design, times, event_labels),
-        spoken=tuple(range(len(dummies))),
+        settings={"event_times": times},
+        labels=labels,
+        spoken=tuple(range(len(labels))),
     )
 
 
@@ -167,26 +154,20 @@ def _dummies(design: Design, times: list[int] | None) -> dict[str, Floats]:
     return {term_of(t): (event == t).astype(float) for t in times}
 
 
-def _labels(design: Design, times: list[int] | None, words: Sequence[Text] | None) -> dict[str, Text]:
+def _labels(design: Design, times: list[int] | None, moments: Mapping[int, Text]) -> dict[str, Text]:
     if times is None:
         return {ATT: COMPARED}
-    moments = [event_text(t, design.freq) for t in times] if words is None else words
-    if len(moments) != len(times):
-        raise UsageError(
-            "QB519",
-            option="event_labels",
-            value=f"{len(moments)} texts",
-            found=f"{len(moments)} labels for {len(times)} event times",
-            expected=f"{len(times)} labels",
-            fix="event_labels=None words them by period",
-        )
-    return {term_of(t): moment_label(w, OTHERWISE) for t, w in zip(times, moments, strict=True)}
+    return {term_of(t): moment_label(moments.get(t, event_text(t, design.freq)), OTHERWISE) for t in times}
 
 
-def _checks(design: Design, fit: Fit, errors: Errors, cells: pd.DataFrame | None) -> tuple[CheckResult, ...]:
+def _checks(
+    panel: Panel, design: Design, fit: Fit, options: Options, cells: pd.DataFrame | None
+) -> tuple[CheckResult, ...]:
+    mix = check_same_sampling(panel, design, level=options.level)
     return (
         check_enough_clusters(design),
-        check_errors_allow_correlation(errors),
+        check_errors_allow_correlation(options.errors),
         check_staggered_timing(design, cells),
         check_rows_used(design, fit),
+        *(() if mix is None else (mix,)),
     )

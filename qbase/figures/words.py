@@ -188,11 +188,12 @@ def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
 
 def source_note(*results: Result) -> Text:
     """Return one sentence on what the results rest on, or an empty text."""
-    seen: dict[str, None] = {}
+    made: dict[tuple[str, str], dict[str, None]] = {}
     for source in (s for r in results for s in r.sources):
-        seen[" · ".join(p for p in (source.path, source.producer, source.snapshot) if p)] = None
-    if not seen:
+        made.setdefault((source.producer, source.snapshot), {})[source.path] = None
+    if not made:
         return same("")
+    seen = [" · ".join(p for p in (", ".join(paths), *maker) if p) for maker, paths in made.items()]
     return Text("来源：" + "；".join(seen) + "。", "Source: " + "; ".join(seen) + ".")
 
 

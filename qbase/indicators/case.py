@@ -68,7 +68,14 @@ def build_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
         indicators={case.outcome.id: case.outcome},
         sources=sources,
     )
-    policy = Policy(policy_id=name, title=case.title, spells=_spells(case, held), sources=sources)
+    policy = Policy(
+        policy_id=name,
+        title=case.title,
+        spells=_spells(case, held),
+        sources=sources,
+        treated=case.treated,
+        moments=dict(zip(case.event_times, case.labels, strict=True)),
+    )
     return panel, policy
 
 

@@ -32,7 +32,7 @@ class Measured:
 
 
 @functools.cache
-def read_catalogue() -> ReadOnly[Measured]:
+def read_catalogue() -> ReadOnly[str, Measured]:
     """Read the catalogue.
 
     Returns

@@ -65,6 +65,8 @@ class Case:
         Periods since adoption of the published specification.
     labels : tuple of Text
         One label per event time, in the same order.
+    treated : Text
+        The treated in words.
     published : tuple of PublishedNumber
         The published answer.
     n_obs : int
@@ -85,6 +87,7 @@ class Case:
     adoption_column: str
     event_times: tuple[int, ...]
     labels: tuple[Text, ...]
+    treated: Text
     published: tuple[PublishedNumber, ...]
     n_obs: int
     producer: str
@@ -136,6 +139,7 @@ def read_case(name: str) -> Case:
         adoption_column=raw["adoption"]["column"],
         event_times=tuple(raw["event_times"]),
         labels=tuple(_text(label) for label in raw["label"]),
+        treated=_text(raw["treated"]),
         published=tuple(PublishedNumber(**number) for number in raw["published"]),
         n_obs=raw["n_obs"],
         producer=raw["producer"],

@@ -51,6 +51,7 @@ def load_files(
     recipe: str | None = None,
     accept: Iterable[str] = (),
     reject: Iterable[str] = (),
+    producer: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -66,6 +67,8 @@ def load_files(
     accept, reject : iterable of str
         Answers to questions of an earlier load (``column:HEADER=COLUMN``); a load that goes well saves them in
         ``data/recipes``, so that they hold next year.
+    producer : str or None
+        Who made the files, where the recipe does not say.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -84,6 +87,8 @@ def load_files(
         The workspace cannot be written.
     """
     plan = _with_answers(read_recipe(recipe, workspace.root), accept, reject)
+    if producer is not None:
+        plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     reports = []
@@ -169,7 +174,8 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
     grids = read_grids(stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
     if sheets.is_failures:
-        return _take(workspace, stored, name, sha256, read_recipe(FAILURES, workspace.root))
+        failures = dataclasses.replace(read_recipe(FAILURES, workspace.root), producer=recipe.producer)
+        return _take(workspace, stored, name, sha256, failures)
     work = sheets.work
     split = split_rows(work.table(), sheets.contract, sheets.codes, _stored_rows(workspace, sheets))
     aside = _set_aside(sheets, split)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 import pyarrow as pa
@@ -258,10 +258,17 @@ class Workspace:
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
         return Source(path=table, snapshot=at.id, **facts)
 
-    def deliveries(self) -> pd.DataFrame:
-        """Return every delivery, oldest first: its facts, counts, reasons, warnings, rows by table, snapshot."""
+    def deliveries(self, tables: Iterable[str] | None = None) -> pd.DataFrame:
+        """Return deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
+
+        Parameters
+        ----------
+        tables : iterable of str or None
+            Only the deliveries to these tables, such as those a panel rests on; None is all.
+        """
         with self.book.reading() as connection:
-            return ledger.list_deliveries(connection)
+            every = ledger.list_deliveries(connection)
+        return every if tables is None else every[every["table"].isin(set(tables))].reset_index(drop=True)
 
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """A run that has been checked: specification, source and values."""
+    """A run that has been checked: specification, source and values.
+
+    ``spec.params`` holds what was chosen, by the specification or the caller; ``params`` every value, defaults too.
+    """
 
     spec: ReportSpec
     document: Mapping[str, Any]
@@ -43,5 +46,7 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
     path = workspace.root / spec.notebook
     document = read_notebook(path, shown=spec.notebook)
     parameters = parse_cells(document["cells"], shown=spec.notebook)
-    values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
+    stated = {**spec.params, **params}
+    values = check_params(parameters, stated, report_id=report_id)
+    spec = dataclasses.replace(spec, params={name: values[name] for name in stated})
     return Request(spec=spec, document=document, parameters=parameters, params=values)

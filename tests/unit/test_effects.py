@@ -128,8 +128,8 @@ def test_the_subject_speaks_in_both_languages():
 
 
 def test_event_times_have_their_own_words():
-    words = (Text("获补助当季", "in the quarter of the grant"), Text("次季", "one quarter later"))
-    result = estimate_twfe(PANEL, ONE_DATE, ID, event_times=[0, 1], event_labels=words)
+    words = {0: Text("获补助当季", "in the quarter of the grant"), 1: Text("次季", "one quarter later")}
+    result = estimate_twfe(PANEL, dataclasses.replace(ONE_DATE, moments=words), ID, event_times=[0, 1])
     assert [e.key["event_time"] for e in result.estimates] == [0, 1]
     said = result.say().items
     assert said[0].zh.startswith("获补助当季，与其他时期和未采用者相比，")
@@ -313,7 +313,6 @@ def test_a_misspelt_entity_is_named_with_its_nearest():
         (lambda: estimate_twfe(PANEL, ONE_DATE, ID, weights="output"), UsageError, "QB519"),
         (lambda: estimate_twfe(PANEL, ONE_DATE, ID, small_sample="stata"), UsageError, "QB519"),
         (lambda: estimate_twfe(PANEL, ONE_DATE, ID, event_times=[]), UsageError, "QB519"),
-        (lambda: estimate_twfe(PANEL, ONE_DATE, ID, event_times=[0], event_labels=()), UsageError, "QB519"),
         (lambda: estimate_twfe(PANEL, ONE_DATE, ID, event_times=[0, 40]), DataError, "QB520"),
         (lambda: estimate_twfe(PANEL, ONE_DATE, ID, level=95), UsageError, "QB503"),
         (lambda: estimate_event_study(PANEL, ONE_DATE, ID, leads=1), UsageError, "QB521"),
