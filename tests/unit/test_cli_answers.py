@@ -25,7 +25,7 @@ def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 def test_a_question_ends_in_four_lines_with_the_flag_that_answers_it(
     home: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["load", "towns.csv", "--lang", "zh"]) == 3
+    assert run(["load", "towns.csv", "--lang", "zh", "--quiet"]) == 3
     lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
     assert len(lines) == 4
     assert lines[0].startswith("错误[QB360]")
