@@ -75,6 +75,14 @@ def load(
         typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
     ] = None,
     producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
+    supersedes: Annotated[
+        str | None,
+        typer.Option(
+            "--supersedes",
+            metavar="SHA256",
+            help="本文件更正的送达（sha256 前八位即可） | the delivery this file corrects (eight digits will do)",
+        ),
+    ] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -97,7 +105,7 @@ def load(
     check_files(paths)
     workspace = make_folders(shell.workspace())
     answers = {"accept": tuple(accept or ()), "reject": tuple(reject or ())}
-    how: dict[str, Any] = {"recipe": recipe, "producer": producer, "answers": answers}
+    how: dict[str, Any] = {"recipe": recipe, "producer": producer, "supersedes": supersedes, "answers": answers}
     deliveries = load_and_tell(shell, workspace, paths, **how) if paths else []
     if case:
         from qbase.intake import load_case
@@ -117,6 +125,7 @@ def load_and_tell(
     paths: Sequence[pathlib.Path],
     *,
     recipe: str | None = None,
+    supersedes: str | None = None,
     producer: str | None = None,
     answers: Mapping[str, Sequence[str]] | None = None,
     brief: bool = False,
@@ -129,6 +138,7 @@ def load_and_tell(
             workspace,
             paths,
             recipe=recipe,
+            supersedes=supersedes,
             producer=producer,
             **(answers or {}),
             on_progress=lambda i, n, _: report("load", i, n),

@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, house, reports
+from qbase.cli import data, deliveries, house, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -42,6 +42,14 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
         "load": (
             data.load,
             "把收到的文件载入数据湖，逐行核对 | load deliveries into the lake, every row accounted for",
+        ),
+        "check": (
+            deliveries.check,
+            "检查已载入的表：契约、新旧、与上期的变化 | check loaded tables: contract, age, what changed",
+        ),
+        "quarantine": (
+            deliveries.quarantine,
+            "被隔离的行：列出、导出、重读 | rows set aside: list, export, read again",
         ),
     },
     "报告 | Reports": {

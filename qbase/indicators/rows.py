@@ -36,6 +36,16 @@ _NO_FIRMS = (
 )
 
 
+# the latest decision on a printed firm counts
+_LINKS = """
+SELECT sample_no, name_printed, arg_max(firm_id, decision_no) AS firm_id,
+       arg_max(decision, decision_no) = 'accept' AS is_accepted
+FROM identity_links GROUP BY sample_no, name_printed
+"""
+_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS firm_id, "
+_NO_LINKS += "false AS is_accepted WHERE false"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
     """Inspections of a window, by entity and period; `query` counts them.
@@ -66,6 +76,7 @@ class Rows:
         base = read_sql("inspections")
         parts = {
             "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
+            "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],
         }

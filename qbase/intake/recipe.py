@@ -179,6 +179,9 @@ class Recipe:
         A row in which all of these are empty is no record.
     items, year_to_date, ratio, headline, reconcile
         See the classes; None where the source has no such thing.
+    supersede_by : tuple of str
+        A new file takes the place of earlier ones that agree in these: ``producer``, ``table``, ``period``; empty
+        replaces nothing.
     accept, reject : frozenset of str
         Answers to questions asked before.
     """
@@ -214,6 +217,7 @@ class Recipe:
     ratio: Ratio | None = None
     headline: Headline | None = None
     reconcile: Reconcile | None = None
+    supersede_by: tuple[str, ...] = ()
     accept: frozenset[str] = frozenset()
     reject: frozenset[str] = frozenset()
 

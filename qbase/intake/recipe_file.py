@@ -39,7 +39,7 @@ _TOP: Mapping[str, Kind] = {
     "from_sheet": "map", "missing": "texts", "missing_in": "lists", "dates": "texts", "units": "map",
     "clean": "tables", "blank_faults": "texts", "expected": "texts", "derive": "map", "repeats": "texts",
     "needs_any": "texts", "items": "table", "year_to_date": "table", "ratio": "table", "headline": "table",
-    "reconcile": "table", "accept": "texts", "reject": "texts",
+    "reconcile": "table", "supersede_by": "texts", "accept": "texts", "reject": "texts",
 }  # fmt: skip
 _PARTS: Mapping[str, tuple[Mapping[str, Kind], tuple[str, ...]]] = {
     "clean": ({"columns": "texts", "pattern": "regex", "replacement": "text"}, ("columns", "pattern")),
@@ -201,6 +201,9 @@ def _check(origin: str, recipe: Recipe) -> None:
     ):
         if value not in allowed:
             _refuse(origin, f"{key} = {value!r}", " | ".join(repr(a) for a in allowed))
+    by = set(recipe.supersede_by)
+    if by and not {"table", "period"} <= by <= {"producer", "table", "period"}:
+        _refuse(origin, f"supersede_by = {list(recipe.supersede_by)}", '["producer", "table", "period"]')
     for pattern in (*recipe.patterns.values(), *recipe.from_file.values(), *recipe.from_sheet.values()):
         if not _is_regex(pattern):
             _refuse(origin, repr(pattern), _EXPECTED["regex"])

@@ -261,7 +261,7 @@ def _read_part(
         cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
         if filled:
             counts[f"{name}:merged_filled"] += filled
-        reading = read_column(cells.take(pa.array(data)), part.readers[name])
+        reading = read_column(_rows(cells, data), part.readers[name])
         arrays[name] = reading.values
         counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
         for code, rows in reading.codes.items():
@@ -347,3 +347,10 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
         name = columns.get(position)
         if name is not None and part.columns.contract.column(name).type == "code":
             counts[f"{name}:stored_as_number"] += count
+
+
+def _rows(column: pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> pa.ChunkedArray:
+    """Return rows of a column, without a copy where they follow one another."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return column.slice(int(positions[0]), len(positions))
+    return column.take(pa.array(positions))

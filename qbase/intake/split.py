@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.tables import ColumnRule, Contract, check_rows_sql, typed_select_sql
 
@@ -18,6 +19,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "memory_limit": "1500MB",
 }
+
+SMALL_ROWS = 5000  # below it planning a query costs more than running it
 
 Codes = Mapping[str, npt.NDArray[np.int64]]
 
@@ -66,6 +69,9 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
     Split
     """
     with duckdb.connect(config=CONFIG) as db:
+        if len(data) < SMALL_ROWS:
+            db.execute("PRAGMA disable_optimizer")
+            db.execute("SET threads = 1")
         db.register("data", data)
         db.register("codes", _code_table(codes))
         db.execute(f"CREATE TABLE judged AS {check_rows_sql(contract, 'data')}")
@@ -75,7 +81,7 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
             f"WHERE judged.{ROW} = x.{ROW}"
         )
         db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT)")
-        if contract.key:
+        if contract.key and not (stored is None and _are_distinct(data, contract.key)):
             _judge_keys(db, contract, stored)
         accepted: pa.Table = db.sql(
             f"SELECT * FROM ({typed_select_sql(contract, 'judged', keep=[ROW], is_checked=True)}) "  # noqa: S608
@@ -93,6 +99,13 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
         quarantined={row: tuple(dict.fromkeys(reasons)) for row, reasons in wrong},
         duplicates=np.array([row for (row,) in duplicates], np.int64),
     )
+
+
+def _are_distinct(data: pa.Table, key: Sequence[str]) -> bool:
+    """Return whether every row has a key of its own."""
+    if len(key) == 1 and key[0] in data.column_names:
+        return bool(pc.count_distinct(data[key[0]], mode="all").as_py() == len(data))
+    return len(data.group_by([name for name in key if name in data.column_names]).aggregate([])) == len(data)
 
 
 def _judge_keys(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Table | None) -> None:

@@ -3,12 +3,14 @@
 -- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
 WITH registered AS ({firms}),
 by_uscc AS (SELECT uscc, any_value(firm_id) AS firm_id FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) = 1),
+decided AS ({links}),
 by_name AS (SELECT firm_name, any_value(firm_id) AS firm_id FROM registered GROUP BY firm_name HAVING count(*) = 1),
 matched AS (
     SELECT
         i.*,
-        coalesce(u.firm_id, c.firm_id, n.firm_id) AS matched_id,
+        coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS matched_id,
         CASE
+            WHEN l.firm_id IS NOT NULL THEN 'link'
             WHEN u.firm_id IS NOT NULL THEN 'uscc'
             WHEN c.firm_id IS NOT NULL THEN 'firm_code'
             WHEN n.firm_id IS NOT NULL THEN 'firm_name'
@@ -16,7 +18,10 @@ matched AS (
     FROM inspections AS i
     LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
     LEFT JOIN registered AS c ON c.firm_id = i.firm_code
-    LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
+    LEFT JOIN decided AS d ON d.sample_no = i.sample_no AND d.name_printed = i.firm_name
+    LEFT JOIN registered AS l ON d.is_accepted AND l.firm_id = d.firm_id
+    -- whom a person refused is not found again by the name
+    LEFT JOIN by_name AS n ON n.firm_name = i.firm_name AND (d.is_accepted OR d.firm_id <> n.firm_id) IS NOT FALSE
     WHERE i.sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)
 ),
 placed AS (
@@ -30,7 +35,9 @@ placed AS (
         coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass,
         coalesce(m.result = 'fail' AND m.appeal_result = 'overturned', false) AS is_overturned,
         CASE
-            WHEN coalesce(m.is_recheck, false) THEN 'recheck'
+            -- who ordered the goods or sold them did not make them; empty means the producer on the label
+            WHEN coalesce(m.role, 'producer') <> 'producer' THEN 'other_role'
+            WHEN coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL THEN 'recheck'
             WHEN m.sample_type IN ('complaint', 'followup') THEN m.sample_type
             WHEN {entity} IS NULL THEN 'unmatched'
             ELSE 'counted'
