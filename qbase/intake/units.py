@@ -34,7 +34,10 @@ _UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
     | {"%": ("rate", Decimal(1)), "pct": ("rate", Decimal(1)), "share": ("rate", Decimal(100))}
     | {"‰": ("rate", Decimal("0.1"))}
 )
-_STATED = re.compile(r"(?<![填报送表制编])单位(?:[:：]|均?[为是])([^\s)。]+)|\bunit:\s*([^\s)]+)", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?P<of>[\u4e00-\u9fff]{0,4})单位(?:[:：]|均?[为是])(?P<zh>[^\s)。]+)|\bunit:\s*(?P<en>[^\s)]+)", re.IGNORECASE
+)
+_OF_ALL = ("金额", "货币", "数量", "计量", "表中", "本表", "数据", "以上")
 _BRACKETS = re.compile(r"\(([^()]+)\)$")
 _AFTER = re.compile(r"[\s,:/_、\-]+(?P<unit>[^\s,:/_、\-]+)$")
 _INSIDE = re.compile(r"[十百千万亿]+(?:元|吨|人|家|亩)|元|吨|%")
@@ -111,9 +114,12 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     for cell in cells:
         plain = unicodedata.normalize("NFKC", cell).strip()
         for match in _STATED.finditer(plain):
-            parts = [part for part in _SPLIT.split(match[1] or match[2]) if part]
-            known += [part for part in parts if is_unit(part)]
-            strange += [part for part in parts if not is_unit(part) and _LOOKS_LIKE.match(plain_unit(part))]
+            parts = [part for part in _SPLIT.split(match["zh"] or match["en"]) if part]
+            # 产值单位为亿元 is said of one column only, and which one is not for a program to say
+            is_general = (match["of"] or "").endswith(_OF_ALL) or not match["of"]
+            known += [part for part in parts if is_unit(part) and is_general]
+            odd = [part for part in parts if not (is_unit(part) and is_general)]
+            strange += [part for part in odd if is_unit(part) or _LOOKS_LIKE.match(plain_unit(part))]
         bracket = _BRACKETS.search(plain)
         if bracket and is_unit(bracket[1]):
             known.append(bracket[1])

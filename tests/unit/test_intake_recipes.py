@@ -177,6 +177,16 @@ def test_a_unit_nobody_can_convert_is_asked_about(home: Workspace) -> None:
     assert (again.verdict, again.warnings) == ("WARN", ("美元:unit_ignored",))
 
 
+def test_a_unit_said_of_one_column_is_not_spread_over_all(home: Workspace) -> None:
+    rows = [CHAIN, CELLS, ["注：中间投入单位为亿元。"]]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["fix"] == 'qbase load FILE --accept "unit_line:亿元"'
+    refused = load(home, rows, reject=["unit_line:亿元"])
+    assert refused.error is not None
+    assert refused.error["code"] == "QB328"
+
+
 def test_an_office_is_no_unit(home: Workspace) -> None:
     report = load(home, [["填报单位：某市元江局"], ["单位：某某公司"], CHAIN, ["K1", "2021", "14", "3", "2", "1"]])
     assert (report.verdict, report.reasons) == ("OK", {"title_row": 2, "header": 1})
