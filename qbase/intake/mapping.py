@@ -14,7 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.intake.questions import ask, near_headers
 from qbase.intake.recipe import Recipe
-from qbase.intake.units import find_factor, is_unit, measures
+from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
 from qbase.tables import (
     ColumnRule,
     Contract,
@@ -91,23 +91,26 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
         (QB322), a unit is stated that cannot be converted to that of the contract (QB328), or a header is near
         a missing column (QB360, a question).
     """
-    headers = _answered(headers, recipe)
+    printed = _spelt(headers, recipe)
+    headers = _answered(printed, recipe)
     if recipe.columns or recipe.patterns:
         contract, positions, warnings = _map_by_recipe(headers, recipe)
-        stated = {column: split_unit(headers[position])[1] for column, position in positions.items()}
-        stated = {column: unit for column, unit in stated.items() if is_unit(unit)}
+        stated: dict[str, str] = {}
     else:
         contract, positions, warnings, stated = _map_by_contract(headers, recipe)
     absent = [column for column in recipe.required_headers if column not in positions]
     if absent:
         _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
+    for column, i in positions.items():  # an answered header still says its unit
+        stated[column] = stated.get(column) or header_unit(printed[i], is_loose=printed[i] != headers[i])
+    stated = {column: unit for column, unit in stated.items() if unit}
     factors, converted = _find_factors(contract, positions, {**recipe.units, **stated}, units)
     return ColumnMap(contract=contract, positions=positions, warnings=(*warnings, *converted), factors=factors)
 
 
 def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
     """Say whether a row could be the header: are all required columns there, and how many are understood."""
-    headers = _answered(headers, recipe)
+    headers = _answered(_spelt(headers, recipe), recipe)
     if recipe.columns or recipe.patterns:
         found = {column for header in headers for column in _meant(header, recipe)}
         tables = [recipe.table]
@@ -154,6 +157,15 @@ def is_known(header: str, recipe: Recipe) -> bool:
 def _names(table: str) -> frozenset[str]:
     tables = [table] if table else _findable()
     return frozenset(name for known in tables for name in _meanings(known)[0])
+
+
+def _spelt(headers: Sequence[str], recipe: Recipe) -> list[str]:
+    """Return headers with a unit after a separator in the usual form, where what is left is known."""
+    spelt = [bracket_unit(header) for header in headers]
+    return [
+        new if new != old and not is_known(old, recipe) and is_known(split_unit(new)[0], recipe) else old
+        for old, new in zip(headers, spelt, strict=True)
+    ]
 
 
 def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:

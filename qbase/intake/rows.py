@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from qbase.intake.grid import Grid
 from qbase.intake.layout import LOOK, find_header
 from qbase.intake.recipe import TIDY, Recipe
-from qbase.intake.units import read_unit_line
+from qbase.intake.units import is_unit, is_unit_row, read_unit_line
 from qbase.intake.values import narrow
 from qbase.tables import normalise_header
 
@@ -88,18 +88,20 @@ def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
     found = find_header(grid, [int(i) for i in filled[:LOOK]], recipe)
     header = max(found.rows, default=-1)
     listed = {int(i): "blank_row" for i in np.flatnonzero(np.asarray(first.is_null()))}
-    units, strange = _list_titles(grid, [int(i) for i in filled if i < header and i not in found.rows], listed)
+    _list_titles(grid, [int(i) for i in filled if i < header and i not in found.rows], listed)
     listed.update(dict.fromkeys(found.rows, "header"))
+    names = _with_units(grid, header, found.names, listed)
     for position in _suspects(first, found.names):
         reason = _reason(grid.row(position), found.names)
         if position > header and reason:
             listed[position] = reason
     _drop_inner_notes(listed, len(grid))
+    units, strange = _stated_units(grid, found.rows[:-1], listed)
     is_data = np.ones(len(grid), np.bool_)
     is_data[list(listed)] = False
     return Layout(
         header=header,
-        headers=found.names,
+        headers=names,
         data=np.flatnonzero(is_data),
         listed=listed,
         units=units,
@@ -107,17 +109,32 @@ def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
     )
 
 
-def _list_titles(grid: Grid, above: list[int], listed: dict[int, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """List the rows above the header; return the units they state, known and strange."""
-    units: list[str] = []
-    strange: list[str] = []
+def _list_titles(grid: Grid, above: list[int], listed: dict[int, str]) -> None:
     for position in above:
-        stated = read_unit_line(grid.row(position))
-        listed[position] = "unit_row" if stated else "title_row"
-        if stated:
-            units += stated[0]
-            strange += stated[1]
-    return tuple(dict.fromkeys(units)), tuple(dict.fromkeys(strange))
+        listed[position] = "unit_row" if read_unit_line(grid.row(position)) else "title_row"
+
+
+def _with_units(grid: Grid, header: int, names: tuple[str, ...], listed: dict[int, str]) -> tuple[str, ...]:
+    """Return the headers with the units that a row right below them gives; that row is listed."""
+    below = grid.row(header + 1) if 0 <= header < len(grid) - 1 else ()
+    if not is_unit_row(below):
+        return names
+    listed[header + 1] = "unit_row"
+    units = [cell.strip().strip("()（）") for cell in below] + [""] * (len(names) - len(below))
+    return tuple(f"{name}({unit})" if is_unit(unit) else name for name, unit in zip(names, units, strict=False))
+
+
+def _stated_units(grid: Grid, groups: Sequence[int], listed: dict[int, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the units stated outside the data, known and strange: in titles, lines, notes and the sheet's name."""
+    said = [position for position, why in listed.items() if why in ("title_row", "unit_row", "note_row")]
+    rows = [
+        [grid.sheet],
+        *(grid.row(position) for position in sorted([*said, *groups]) if not is_unit_row(grid.row(position))),
+    ]
+    found = [stated for stated in map(read_unit_line, rows) if stated is not None]
+    known = dict.fromkeys(unit for units, _ in found for unit in units)
+    strange = dict.fromkeys(unit for _, units in found for unit in units)
+    return tuple(known), tuple(strange)
 
 
 def _first_filled(grid: Grid) -> pa.Array:

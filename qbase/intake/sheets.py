@@ -196,7 +196,17 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[list[
 
 
 def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
-    """Ask whether a unit nobody can convert may be ignored."""
+    """Ask whether a unit nobody can convert may be ignored; refuse when somebody said that it may not."""
+    refused = [u for u in layout.strange_units if f"unit_line:{u}" in recipe.reject]
+    if refused:
+        raise DataError(
+            "QB328",
+            table=contract.name,
+            header=refused[0],
+            found=refused[0],
+            expected='产值（亿元） / [units] "…" = "亿元"',
+            fix='[units] "…" = "亿元"',
+        )
     open_units = [u for u in layout.strange_units if f"unit_line:{u}" not in recipe.accept]
     said = [
         Question(

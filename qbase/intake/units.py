@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from qbase.core.values import freeze
@@ -34,7 +34,13 @@ _UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
     | {"%": ("rate", Decimal(1)), "pct": ("rate", Decimal(1)), "share": ("rate", Decimal(100))}
     | {"‰": ("rate", Decimal("0.1"))}
 )
-_LINE = re.compile(r"(?:金额|货币|数量|计量|产值)?单位\s*[:：]\s*(.+)|unit\s*[:：]\s*(.+)", re.IGNORECASE)
+_STATED = re.compile(
+    r"(?P<of>[\u4e00-\u9fff]{0,4})单位(?:[:：]|均?[为是])(?P<zh>[^\s)。]+)|\bunit:\s*(?P<en>[^\s)]+)", re.IGNORECASE
+)
+_OF_ALL = ("金额", "货币", "数量", "计量", "表中", "本表", "数据", "以上")
+_BRACKETS = re.compile(r"\(([^()]+)\)$")
+_AFTER = re.compile(r"[\s,:/_、\-]+(?P<unit>[^\s,:/_、\-]+)$")
+_INSIDE = re.compile(r"[十百千万亿]+(?:元|吨|人|家|亩)|元|吨|%")
 _SPLIT = re.compile(r"[、,，;；/]\s*")
 _LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|美元|欧元|港元|日元|[a-z%‰]{1,6})$", re.IGNORECASE)
 
@@ -83,13 +89,13 @@ def measures(unit: str) -> str:
     return _UNITS.get(plain_unit(unit), ("", Decimal(0)))[0]
 
 
-def read_unit_line(cells: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
-    """Return the units a line above a table states, and what looks like a unit but is none that is known.
+def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the units that a title, a line of its own or a note states, and what looks like a unit but is unknown.
 
     Parameters
     ----------
-    cells : tuple of str
-        One row above the header.
+    cells : sequence of str
+        One row outside the data.
 
     Returns
     -------
@@ -98,18 +104,62 @@ def read_unit_line(cells: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, 
 
     Examples
     --------
-    >>> read_unit_line(("", "单位：万元、人"))
-    (('万元', '人'), ())
-    >>> read_unit_line(("填报单位：某局",)) is None
+    >>> read_unit_line(["", "单位：万元、人"]), read_unit_line(["2021年企业年报（亿元）"])
+    ((('万元', '人'), ()), (('亿元',), ()))
+    >>> read_unit_line(["填报单位：某局"]) is None
     True
     """
+    known: list[str] = []
+    strange: list[str] = []
     for cell in cells:
-        match = _LINE.fullmatch(unicodedata.normalize("NFKC", cell).strip().strip("()"))
-        if match is None:
-            continue
-        parts = [part.strip() for part in _SPLIT.split((match[1] or match[2]).strip()) if part.strip()]
-        known = tuple(part for part in parts if is_unit(part))
-        strange = tuple(part for part in parts if not is_unit(part) and _LOOKS_LIKE.match(plain_unit(part)))
-        if known or strange:
-            return known, strange
-    return None
+        plain = unicodedata.normalize("NFKC", cell).strip()
+        for match in _STATED.finditer(plain):
+            parts = [part for part in _SPLIT.split(match["zh"] or match["en"]) if part]
+            # 产值单位为亿元 is said of one column only, and which one is not for a program to say
+            is_general = (match["of"] or "").endswith(_OF_ALL) or not match["of"]
+            known += [part for part in parts if is_unit(part) and is_general]
+            odd = [part for part in parts if not (is_unit(part) and is_general)]
+            strange += [part for part in odd if is_unit(part) or _LOOKS_LIKE.match(plain_unit(part))]
+        bracket = _BRACKETS.search(plain)
+        if bracket and is_unit(bracket[1]):
+            known.append(bracket[1])
+    if not known and not strange:
+        return None
+    return tuple(dict.fromkeys(known)), tuple(dict.fromkeys(strange))
+
+
+def header_unit(header: str, *, is_loose: bool = False) -> str:
+    """Return the unit a header states: 产值（亿元）, 产值/亿元, 产值_亿元; empty when there is none.
+
+    Parameters
+    ----------
+    header : str
+        As it stands.
+    is_loose : bool
+        The header is known only through the answer to a question: a unit anywhere in it counts.
+
+    Returns
+    -------
+    str
+    """
+    plain = unicodedata.normalize("NFKC", header).strip()
+    bracket = re.search(r"\((?:单位[:：]?|unit:?)?\s*([^()]+)\)$", plain, re.IGNORECASE)
+    after = _AFTER.search(plain)
+    for found in (bracket[1] if bracket else "", after["unit"] if after else ""):
+        if found and is_unit(found):
+            return found
+    inside = _INSIDE.findall(plain) if is_loose else []
+    return max(inside, key=len) if inside else ""
+
+
+def bracket_unit(header: str) -> str:
+    """Return a header that ends with a separator and a unit in the usual form: 产值/亿元 becomes 产值(亿元)."""
+    plain = unicodedata.normalize("NFKC", header).strip()
+    after = _AFTER.search(plain)
+    return f"{plain[: after.start()]}({after['unit']})" if after and is_unit(after["unit"]) else header
+
+
+def is_unit_row(cells: Sequence[str]) -> bool:
+    """Say whether a row below the header holds nothing but the units of the columns."""
+    filled = [cell for cell in (unicodedata.normalize("NFKC", c).strip().strip("()") for c in cells) if cell]
+    return any(map(is_unit, filled)) and all(is_unit(cell) or cell in ("-", "/", "—") for cell in filled)

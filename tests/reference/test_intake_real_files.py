@@ -105,8 +105,9 @@ def test_other_returns_of_the_same_office_are_refused(home: Workspace, shared_da
     assert home.tables() == []
 
 
-@pytest.fixture
-def notices(home: Workspace, shared_data: pathlib.Path) -> Workspace:
+@pytest.fixture(scope="module")
+def notices(tmp_path_factory: pytest.TempPathFactory, shared_data: pathlib.Path) -> Workspace:
+    home = Workspace.create(tmp_path_factory.mktemp("cn") / "home")
     path = shared_data / "cn_cqn_quality_notices" / "cqn_2019_sample_raw.csv"
     (report,) = load_files(home, [path], recipe="cn_quality_notices")
     assert (report.verdict, report.rows_seen, report.quarantined) == ("WARN", 385, 0)

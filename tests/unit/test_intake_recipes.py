@@ -131,6 +131,37 @@ def test_a_unit_in_the_header_goes_before_that_of_the_line(home: Workspace) -> N
     assert sorted(found[c] for c in found.index if c.endswith("_wan_cny")) == [1.0, 2.5]
 
 
+CELLS = ["K1", "2021", "14", "3", "1.2", "0.35"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["2021年产业链（亿元）"], CHAIN, CELLS],
+        [["2021年产业链 金额单位：亿元"], CHAIN, CELLS],
+        [CHAIN, CELLS, ["注：表中金额单位均为亿元。"]],
+        [CHAIN, ["", "", "个", "个", "亿元", "（亿元）"], CELLS],
+        [[*CHAIN[:4], "中间投入/亿元", "本地中间投入,亿元"], CELLS],
+    ],
+)
+def test_a_unit_is_seen_wherever_an_office_puts_it(home: Workspace, rows: list[list[Any]]) -> None:
+    report = load(home, rows)
+    assert (report.accepted, report.warnings) == (1, ("亿元:unit_converted 2",))
+    found = home.query("SELECT * FROM supply_chain").iloc[0]
+    assert sorted(found[c] for c in found.index if c.endswith("_wan_cny")) == [3500.0, 12000.0]
+
+
+def test_the_unit_of_a_header_survives_the_answer_that_names_its_column(home: Workspace) -> None:
+    rows = [[*CHAIN[:4], "中间投入额亿元", CHAIN[5]], CELLS]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["fix"].endswith('--accept "column:中间投入额亿元=input_wan_cny"')
+    assert load(home, rows, accept=["column:中间投入额亿元=input_wan_cny"]).accepted == 1
+    assert home.query("SELECT input_wan_cny, local_input_wan_cny FROM supply_chain").to_numpy().tolist() == [
+        [12000, 0.35]
+    ]
+
+
 def test_two_units_of_money_in_one_line_are_refused(home: Workspace) -> None:
     report = load(home, [["单位：亿元、万元"], CHAIN, ["K1", "2021", "14", "3", "2", "1"]])
     assert report.error is not None
@@ -144,6 +175,16 @@ def test_a_unit_nobody_can_convert_is_asked_about(home: Workspace) -> None:
     assert (report.error["code"], report.error["fix"]) == ("QB360", 'qbase load FILE --accept "unit_line:美元"')
     again = load(home, rows, accept=["unit_line:美元"])
     assert (again.verdict, again.warnings) == ("WARN", ("美元:unit_ignored",))
+
+
+def test_a_unit_said_of_one_column_is_not_spread_over_all(home: Workspace) -> None:
+    rows = [CHAIN, CELLS, ["注：中间投入单位为亿元。"]]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["fix"] == 'qbase load FILE --accept "unit_line:亿元"'
+    refused = load(home, rows, reject=["unit_line:亿元"])
+    assert refused.error is not None
+    assert refused.error["code"] == "QB328"
 
 
 def test_an_office_is_no_unit(home: Workspace) -> None:
