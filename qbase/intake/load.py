@@ -144,7 +144,7 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
         sha256, stored = workspace.store_raw(path)
     except UsageError as error:
         return _Ready(path=path, error=error)
-    if not is_workbook(path.name) or _find_known(workspace, sha256) is not None:
+    if not is_workbook(path.name) or workspace.has_delivery(sha256):
         return _Ready(path=path, sha256=sha256, stored=stored)
     try:
         grids = read_grids(stored, path.name, recipe, parsers=parsers)
@@ -214,6 +214,8 @@ def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
 
 def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
     """Return the report of the first load of the same bytes; what was rejected may be tried again."""
+    if not workspace.has_delivery(sha256):
+        return None
     seen = workspace.deliveries(every=True, sha256=sha256)
     seen = seen[seen["verdict"] != "REJECTED"]
     if seen.empty:
@@ -257,15 +259,15 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         failures = dataclasses.replace(read_recipe(FAILURES, workspace.root), producer=recipe.producer)
         return _take(workspace, source, failures)
     own = (sha256,) if source.attempt > 1 else ()
-    replaces = tuple(dict.fromkeys((*own, *source.replaces)))
+    corrected = source.replaces
+    if recipe.supersede_by and source.attempt == 1:
+        alone = split_rows(sheets.work.table(), sheets.contract, sheets.codes, None)
+        corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
+    replaces = tuple(dict.fromkeys((*own, *corrected)))
     links: dict[str, pa.Table] = {}
     keys = source.keys or StoredKeys(workspace)
     stored = keys.colliding_rows(sheets, replaces)
     split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
-    if recipe.supersede_by and source.attempt == 1:
-        found = find_replaced(workspace, recipe, sheets.contract, split.accepted)
-        replaces = tuple(dict.fromkeys((*replaces, *found)))
-        split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, keys.colliding_rows(sheets, replaces))
     if source.attempt > 1:
         sheets, links = repair_codes(workspace, sheets, split)
         split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
@@ -281,9 +283,8 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         warnings += tuple(check_counts(workspace, sheets.work, recipe.reconcile))
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
-    corrected = [replaced for replaced in replaces if replaced != sha256]
     if corrected:
-        warnings += (f"supersedes {len(corrected)}",)
+        warnings += (f"supersedes {len(set(corrected))}",)
     delivery = Delivery(
         sha256=sha256,
         file_name=name,

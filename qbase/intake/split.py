@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import numpy as np
@@ -11,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qbase.tables import ColumnRule, Contract, check_rows_sql, typed_select_sql
+from qbase.tables import ColumnRule, Contract, check_rows_sql, judge_rows_sql, typed_select_sql
 
 ROW = "row__"
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -20,6 +22,8 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "1500MB",
 }
 
+TABLES, VIEWS = ("judged", "duplicates", "twice", "keyed", "shared"), ("data", "codes", "stored")
+_shared = threading.local()
 SMALL_ROWS = 5000  # below it planning a query costs more than running it
 
 Codes = Mapping[str, npt.NDArray[np.int64]]
@@ -68,10 +72,9 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
     -------
     Split
     """
-    with duckdb.connect(config=CONFIG) as db:
-        if len(data) < SMALL_ROWS:
-            db.execute("PRAGMA disable_optimizer")
-            db.execute("SET threads = 1")
+    if not contract.key or (stored is None and _are_distinct(data, contract.key)):
+        return _split_apart(data, contract, codes)
+    with _database(len(data)) as db:
         db.register("data", data)
         db.register("codes", _code_table(codes))
         db.execute(f"CREATE TABLE judged AS {check_rows_sql(contract, 'data')}")
@@ -81,24 +84,73 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
             f"WHERE judged.{ROW} = x.{ROW}"
         )
         db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT)")
-        if contract.key and not (stored is None and _are_distinct(data, contract.key)):
-            _judge_keys(db, contract, stored)
+        _judge_keys(db, contract, stored)
         accepted: pa.Table = db.sql(
             f"SELECT * FROM ({typed_select_sql(contract, 'judged', keep=[ROW], is_checked=True)}) "  # noqa: S608
             f"WHERE {ROW} NOT IN (SELECT {ROW} FROM duplicates)"
         ).to_arrow_table()
         duplicates = db.execute(f"SELECT {ROW} FROM duplicates ORDER BY 1").fetchall()  # noqa: S608
         wrong = db.execute(f"SELECT {ROW}, reasons FROM judged WHERE len(reasons) > 0 ORDER BY 1").fetchall()  # noqa: S608
-    rows = accepted.column(ROW).to_numpy().astype(np.int64)
-    if (np.diff(rows) < 0).any():  # file order; sorting wide rows in SQL would cost a third of the time
-        order = np.argsort(rows)
-        rows, accepted = rows[order], accepted.take(pa.array(order))
+    rows, accepted = _in_file_order(accepted)
     return Split(
         accepted=accepted.drop_columns([ROW]),
         accepted_rows=rows,
         quarantined={row: tuple(dict.fromkeys(reasons)) for row, reasons in wrong},
         duplicates=np.array([row for (row,) in duplicates], np.int64),
     )
+
+
+def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
+    """Judge rows that share no key with any other: one pass, and no second copy of the raw text."""
+    with _database(len(data)) as db:
+        db.register("data", data)
+        judged: pa.Table = db.sql(judge_rows_sql(contract, "data", keep=[ROW])).to_arrow_table()
+    rows, judged = _in_file_order(judged)
+    found: dict[int, tuple[str, ...]] = {}
+    wrong = np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0)
+    for row, reasons in zip(rows[wrong].tolist(), judged["reasons"].take(pa.array(wrong)).to_pylist(), strict=True):
+        found[row] = tuple(reasons)
+    for code in sorted(codes):
+        for row in codes[code].tolist():
+            found[row] = (*found.get(row, ()), code)
+    keep = np.ones(len(rows), np.bool_)
+    keep[np.searchsorted(rows, np.array(sorted(found), np.int64))] = False
+    accepted = judged.drop_columns([ROW, "reasons"])
+    return Split(
+        accepted=accepted if keep.all() else accepted.filter(pa.array(keep)),
+        accepted_rows=rows[keep],
+        quarantined={row: tuple(dict.fromkeys(found[row])) for row in sorted(found)},
+        duplicates=np.empty(0, np.int64),
+    )
+
+
+def _in_file_order(table: pa.Table) -> tuple[npt.NDArray[np.int64], pa.Table]:
+    """Return positions and rows in file order; sorting wide rows in SQL would cost a third of the time."""
+    rows = table.column(ROW).to_numpy().astype(np.int64)
+    if (np.diff(rows) < 0).any():
+        order = np.argsort(rows)
+        return rows[order], table.take(pa.array(order))
+    return rows, table
+
+
+@contextlib.contextmanager
+def _database(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give an empty database; small files share one per thread, since opening it costs more than their rows."""
+    if rows >= SMALL_ROWS:
+        with duckdb.connect(config=CONFIG) as db:
+            yield db
+        return
+    small: duckdb.DuckDBPyConnection | None = getattr(_shared, "db", None)
+    if small is None:
+        small = duckdb.connect(config={**CONFIG, "threads": 1})
+        small.execute("PRAGMA disable_optimizer")
+    _shared.db = None  # what fails in between is not used again
+    yield small
+    for table in TABLES:
+        small.execute(f"DROP TABLE IF EXISTS {table}")
+    for view in VIEWS:
+        small.unregister(view)
+    _shared.db = small
 
 
 def _are_distinct(data: pa.Table, key: Sequence[str]) -> bool:

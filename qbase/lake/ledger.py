@@ -67,6 +67,12 @@ def find_tables(connection: sa.Connection, sha256: str) -> list[str] | None:
     return sorted(connection.execute(tables).scalars())
 
 
+def is_loaded(connection: sa.Connection, sha256: str) -> bool:
+    """Return whether bytes were loaded before and not rejected."""
+    query = sa.select(DELIVERIES.c.number).where(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.verdict != "REJECTED")
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def _reasons(delivery: Delivery) -> str:
     return json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True)
 

@@ -280,6 +280,11 @@ class Workspace:
             found = ledger.list_deliveries(connection, every=every, sha256=sha256)
         return found if tables is None else found[found["table"].isin(set(tables))].reset_index(drop=True)
 
+    def has_delivery(self, sha256: str) -> bool:
+        """Return whether these bytes were loaded before and not rejected."""
+        with self.book.reading() as connection:
+            return connection is not None and ledger.is_loaded(connection, sha256)
+
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.
 

@@ -1,6 +1,7 @@
 """How fast files come in: a large CSV against DuckDB read_csv -> Parquet in the same run, and many small workbooks.
 
-``--json`` prints one JSON document; ``--rows`` and ``--files`` make it smaller. Every part runs in a process of its own,
+``--json`` prints one JSON document; ``--rows`` and ``--files`` make it smaller. Every part runs in a process of its
+own, so that its peak of memory is its own.
 """
 
 from __future__ import annotations
