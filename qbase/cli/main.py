@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, deliveries, house, reports
+from qbase.cli import data, deliveries, house, indicators, panel, policy, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -51,6 +51,14 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
             deliveries.quarantine,
             "被隔离的行：列出、导出、重读 | rows set aside: list, export, read again",
         ),
+        "policy": (policy.policy, "检查或录入一项政策 | check or enter a policy"),
+    },
+    "指标 | Indicators": {
+        "indicators": (
+            indicators.indicators,
+            "政策各条款的指标及数据情况 | the indicators of every clause and their data",
+        ),
+        "panel": (panel.panel, "建立面板并写成文件 | build a panel and write it as a file"),
     },
     "报告 | Reports": {
         "list": (reports.list_reports, "列出报告 | list the reports"),

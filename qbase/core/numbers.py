@@ -19,8 +19,35 @@ UNITS = {
     "share": Text("", ""),
     "index": Text("", ""),
     "cny": Text("元", "CNY"),
+    "wan_cny": Text("万元", "10,000 CNY"),
+    "yi_cny": Text("亿元", "100 million CNY"),
+    "firm": Text("家", "firms"),
+    "item": Text("个", "items"),
+    "case": Text("件", "cases"),
+    "time": Text("次", "times"),
+    "event": Text("场", "events"),
+    "rank": Text("位", ""),
+    "score": Text("分", "points"),
+    "ratio": Text("", ""),
+    "flag": Text("", ""),
+    "quarter": Text("个季度", "quarters"),
+    "day": Text("天", "days"),
+    "hour": Text("小时", "hours"),
+    "mu": Text("亩", "mu"),
+    "tce": Text("吨标准煤", "tce"),
+    "wan_t": Text("万吨", "10,000 t"),
+    "tce_per_t": Text("吨标准煤/吨", "tce/t"),
+    "tce_per_wan": Text("吨标准煤/万元", "tce per 10,000 CNY"),
+    "m3_per_wan": Text("立方米/万元", "m³ per 10,000 CNY"),
+    "wan_per_mu": Text("万元/亩", "10,000 CNY per mu"),
+    "per_yi": Text("件/亿元", "per 100 million CNY"),
+    "per_100_firms": Text("件/百家", "per 100 firms"),
+    "per_10k_firms": Text("个/万家", "per 10,000 firms"),
     "none": Text("", ""),
 }
+WHOLE_UNITS = frozenset(
+    {"count", "batch", "cny", "firm", "item", "case", "time", "event", "rank", "flag", "quarter", "day"}
+)
 UNITS_SHORT = {**UNITS, "pp": Text("个百分点", "pp")}
 DIFFERENCE = {"pct": "pp"}
 
@@ -34,7 +61,7 @@ def digits_for(unit: str, std_error: float | None) -> int:
     """Return decimals: one for percentages and points, else three significant digits of the standard error."""
     if unit in PERCENT_UNITS:
         return 1
-    if unit in {"count", "batch", "cny"}:
+    if unit in WHOLE_UNITS:
         return 0
     if std_error is None or not math.isfinite(std_error) or std_error <= 0:
         return 3

@@ -7,14 +7,16 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qbase.core import periods
 from qbase.core.display import Prose
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
-from qbase.core.result import Criterion, Result, Scorecard
 from qbase.core.text import Text, join, spaced
 from qbase.core.values import Estimate, Grade
+
+if TYPE_CHECKING:
+    from qbase.core.result import Criterion, Result, Scorecard
 
 Direction = Literal["up", "down", "little", "cannot_tell"]
 

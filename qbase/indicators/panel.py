@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.panel import Panel
+from qbase.core.panel import Panel, Sampling
 from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Source
-from qbase.indicators.catalogue import find_indicator
+from qbase.indicators.catalogue import Measured, find_indicator
+from qbase.indicators.measuring import check_measured, measure, needed_tables, open_scope
 from qbase.indicators.rows import Entity, Rows, open_rows
-from qbase.indicators.wilson import wilson_interval
+from qbase.indicators.sampling import Design, check_treatment, weigh_rows
 
 if TYPE_CHECKING:
+    from qbase.compute import Cluster
     from qbase.lake import Workspace
 
 LABELS = {
@@ -36,11 +37,14 @@ def build_panel(
     snapshot: str | None = None,
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
+    sampling: Sampling = "naive",
+    design: Design | None = None,
+    cluster: Cluster | None = None,
 ) -> Panel:
-    """Build a panel of indicators from inspections.
+    """Build a panel of indicators.
 
-    Counted are first inspections: no re-checks, no complaint or follow-up samples; a failure overturned on appeal
-    counts as a pass. Inspections that match no entity are left out and reported by
+    Pass rates count first inspections: no re-checks, no complaint or follow-up samples; a failure overturned on
+    appeal counts as a pass. Inspections that match no entity are left out and reported by
     `qbase.indicators.check_coverage`. A period without inspections has no row.
 
     Parameters
@@ -57,55 +61,100 @@ def build_panel(
         Snapshot of the lake; None is the latest.
     first, last : str, pandas.Period or None
         Window, both inside.
+    sampling : {"naive", "random_draw", "post_stratified"}
+        All first inspections as drawn; random draws weighted by the fraction of their class; all of them
+        post-stratified to the frame (`qbase.indicators.sampling`).
+    design : Design or None
+        What a weighted rate describes; None is the level of each period.
+    cluster : Cluster or None
+        Dask workers that count the batches of naive rates; None counts everything on this machine. Both give the
+        same panel.
 
     Returns
     -------
     Panel
-        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (Wilson, 95 %);
+        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (95 %; Wilson, or
+        Jeffreys on ``__n_eff`` where weighted); ratios with ``__num`` and ``__den``; a full count has no interval.
         ``cells`` holds batches by way of drawing.
 
     Raises
     ------
     UsageError
-        Unknown indicator (QB401), none named (QB407), kind of entity or frequency (QB402), period (QB101).
+        Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402), one that an
+        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433).
     DataError
-        A table is missing (QB403), or no inspection of the window counts (QB404).
+        A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
+        an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
+        inspection carries a class (QB432).
+    SetupError, RunError
+        The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
     ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
     if not ids:
         raise UsageError("QB407", found="[]", expected='"D1.batch" | …', fix='build_panel(workspace, "D1.batch")')
     measured = {i: find_indicator(i) for i in ids}
-    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
-    frames = {i: rows.query(m.measure) for i, m in measured.items()}
-    if all(frame.empty for frame in frames.values()):
-        raise _nothing(rows)
-    data = pd.concat([_columns(i, frame, freq) for i, frame in frames.items()], axis=1).sort_index()
+    is_inspected = any("inspections" in needed_tables(m, entity=entity) for m in measured.values())
+    rows = open_rows(
+        workspace,
+        entity=entity,
+        freq=freq,
+        snapshot=snapshot,
+        first=first,
+        last=last,
+        is_inspected=is_inspected,
+        cluster=cluster,
+    )
+    for m in measured.values():
+        check_measured(m, workspace, rows.at, entity=entity, freq=freq)
+    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling)
+    if sampling != "naive":
+        return _weighted_panel(rows, measured, sampling, design or Design())
+    frames = _measure(measured, rows)
+    data = pd.concat(list(frames.values()), axis=1).sort_index()
     return Panel(
         data=data,
         entity=entity,
         freq=freq,
         indicators={i: m.indicator for i, m in measured.items()},
         labels=_labels(rows, data.index.get_level_values("entity").unique()),
-        cells=_cells(rows),
-        sources=_sources(rows),
+        cells=_cells(rows) if any(m.is_inspected for m in measured.values()) else None,
+        sources=_sources(rows, measured.values()),
     )
 
 
-def _columns(indicator: str, frame: pd.DataFrame, freq: Freq) -> pd.DataFrame:
-    n, k = frame["n"].to_numpy(dtype=np.int64), frame["k"].to_numpy(dtype=np.int64)
-    low, high = wilson_interval(k, n)
-    index = pd.MultiIndex.from_arrays(
-        [frame["entity"].astype(str), to_periods(frame["period"], freq)], names=["entity", "period"]
+def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Sampling, design: Design) -> Panel:
+    indicators = {i: m.indicator for i, m in measured.items()}
+    measures = {i: m.measure for i, m in measured.items()}
+    found = weigh_rows(rows, indicators, measures, sampling=sampling, design=design)
+    if found is None:
+        raise _nothing(rows)
+    return Panel(
+        data=found.data,
+        entity=rows.entity,
+        freq=rows.freq,
+        sampling=sampling,
+        indicators=found.indicators,
+        labels=_labels(rows, found.data.index.get_level_values("entity").unique()),
+        cells=found.cells,
+        sources=(*_sources(rows, measured.values()), *(rows.workspace.source(t, rows.at) for t in found.tables)),
     )
-    columns = {
-        "": 100 * k / n,
-        "__n": n,
-        "__k": k,
-        "__n_firms": frame["n_firms"].to_numpy(dtype=np.int64),
-        "__lo": 100 * low,
-        "__hi": 100 * high,
-    }
-    return pd.DataFrame({indicator + name: values for name, values in columns.items()}, index=index)
+
+
+def _measure(measured: Mapping[str, Measured], rows: Rows) -> dict[str, pd.DataFrame]:
+    scope = open_scope(rows)
+    frames = measure(measured, scope)
+    if all(frame.empty for frame in frames.values()):
+        if all(m.is_inspected for m in measured.values()):
+            raise _nothing(rows)
+        empty = ", ".join(frames)
+        raise DataError(
+            "QB421",
+            indicator=empty,
+            found=f"0 rows from {rows.first_day} to {rows.last_day}; records from {scope.data_first}",
+            expected="; ".join(dict.fromkeys(n for m in measured.values() for n in m.needs)),
+            fix="widen first and last, or load what is expected; qbase indicators --missing",
+        )
+    return frames
 
 
 def _cells(rows: Rows) -> pd.DataFrame:
@@ -123,8 +172,10 @@ def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
     return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["entity"], names["zh"], english, strict=True)}
 
 
-def _sources(rows: Rows) -> tuple[Source, ...]:
-    tables = dict.fromkeys(["inspections", "firms", LABELS[rows.entity][0]])
+def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
+    read = sorted(set().union(*(needed_tables(m, entity=rows.entity) for m in measured)))
+    first = [t for t in ("inspections", "firms") if t in read or (t == "firms" and "inspections" in read)]
+    tables = dict.fromkeys([*first, LABELS[rows.entity][0], *read])
     return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 
 

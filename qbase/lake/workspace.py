@@ -261,7 +261,7 @@ class Workspace:
     def deliveries(
         self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
     ) -> pd.DataFrame:
-        """Return deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
+        """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
         Parameters
         ----------

@@ -48,7 +48,7 @@ class OneRun:
         spec = request.spec
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.folder = workspace.runs / spec.report_id / run_id
-        self.site_paths = tuple(workspace.site / f"{spec.report_id}.{end}" for end in ("html", "json"))
+        self.site_paths = tuple(workspace.site / f"{request.page_id}.{end}" for end in ("html", "json"))
         self.record = RunRecord(
             run_id=run_id,
             report_id=spec.report_id,
@@ -61,6 +61,7 @@ class OneRun:
             versions=fingerprint.versions(),
             snapshot="",
             started_at=now.isoformat(timespec="seconds"),
+            outputs=(self._below(self.site_paths[0]),),
         )
 
     def open(self) -> None:

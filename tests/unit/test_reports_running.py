@@ -166,7 +166,7 @@ def request_for(workspace: Workspace, **spec: Any) -> Any:
     from qbase.reports.request import Request
 
     made = ReportSpec(report_id="r", notebook="notebooks/r.ipynb", title=same("R"), **spec)
-    return Request(spec=made, document={"cells": CELLS}, parameters=(), params={})
+    return Request(spec=made, document={"cells": CELLS}, parameters=(), params={}, page_id=made.report_id)
 
 
 def run_of(workspace: Workspace, **spec: Any) -> Any:
