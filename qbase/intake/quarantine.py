@@ -10,7 +10,8 @@ import pandas as pd
 
 from qbase.core.errors import DataError, SetupError
 from qbase.export import write_xlsx
-from qbase.intake.load import SET_ASIDE, Received, take
+from qbase.intake.load import Received, take
+from qbase.intake.outcome import SET_ASIDE
 from qbase.intake.reasons import explain_reason
 from qbase.intake.recipe import TIDY, read_recipe
 from qbase.intake.release import add_links
