@@ -68,9 +68,9 @@ def check_delivery(
     Raises
     ------
     DataError
-        Nothing was loaded into the table (QB355).
+        Nothing was loaded into the table (QB347).
     UsageError
-        No such table (QB150), snapshot (QB209), or the date is none (QB350).
+        No such table (QB150), snapshot (QB209), or the date is none (QB342).
     """
     at = workspace.snapshot(snapshot)
     contract = read_contract(table)
@@ -79,7 +79,7 @@ def check_delivery(
     sent = sent[(sent["table"] == table) & (sent["verdict"] != "REJECTED") & (number <= at.number)]
     if sent.empty or not workspace.has_table(table, at):
         raise DataError(
-            "QB355",
+            "QB347",
             table=table,
             found=", ".join(workspace.tables(at)) or "0",
             expected=table,
@@ -121,7 +121,7 @@ def _day(as_of: str | None) -> datetime.date:
     try:
         return datetime.date.fromisoformat(as_of) if as_of else datetime.datetime.now(datetime.UTC).date()
     except ValueError:
-        raise UsageError("QB350", day=as_of, found=repr(as_of), expected="2026-01-31", fix="as_of") from None
+        raise UsageError("QB342", day=as_of, found=repr(as_of), expected="2026-01-31", fix="as_of") from None
 
 
 def _accounting(sent: pd.DataFrame) -> CheckResult:

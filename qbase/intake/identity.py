@@ -176,7 +176,7 @@ def decide_link(
     Raises
     ------
     DataError
-        There is no such sample or firm (QB351).
+        There is no such sample or firm (QB343).
     """
     at = workspace.snapshot()
     sql = (
@@ -186,7 +186,7 @@ def decide_link(
     firms = workspace.arrow("SELECT firm_name FROM firms WHERE firm_id = ?", params=(firm_id,), snapshot=at).to_pylist()
     if not samples or not firms:
         raise DataError(
-            "QB351",
+            "QB343",
             found=f"{sample_no if not samples else firm_id}: 0",
             expected="sample_no of inspections, firm_id of firms",
             fix="qbase quarantine list",

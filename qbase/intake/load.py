@@ -77,7 +77,7 @@ def load_files(
     ------
     UsageError
         There is no such recipe (QB302); an answer to no question (QB361); no such delivery to supersede, or more
-        than one file for it (QB352).
+        than one file for it (QB344).
     DataError
         The recipe file is not sound (QB303).
     SetupError
@@ -119,7 +119,7 @@ def _replaced(workspace: Workspace, files: list[pathlib.Path], supersedes: str |
         return ()
     if len(files) != 1:
         raise UsageError(
-            "QB352",
+            "QB344",
             given=supersedes,
             found=f"{len(files)} files",
             expected="1 file",

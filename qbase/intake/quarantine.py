@@ -48,7 +48,7 @@ def list_quarantine(workspace: Workspace, delivery: str | None = None) -> pd.Dat
     Raises
     ------
     UsageError
-        There is no such delivery (QB352).
+        There is no such delivery (QB344).
     """
     if not workspace.has_table(SET_ASIDE):
         return pd.DataFrame(columns=list(COLUMNS))
@@ -86,13 +86,13 @@ def export_quarantine(
     Raises
     ------
     DataError
-        Nothing is set aside (QB353), or more than a sheet can hold (QB190).
+        Nothing is set aside (QB345), or more than a sheet can hold (QB190).
     SetupError
-        The file cannot be written (QB354).
+        The file cannot be written (QB346).
     """
     rows = list_quarantine(workspace, delivery)
     if rows.empty:
-        raise DataError("QB353", found="0", expected=">= 1", fix="qbase quarantine list")
+        raise DataError("QB345", found="0", expected=">= 1", fix="qbase quarantine list")
     cells = [json.loads(raw) for raw in rows["raw"]]
     width = max(map(len, cells))
     told = [
@@ -107,7 +107,7 @@ def export_quarantine(
         write_xlsx({"隔离" if lang == "zh" else "Quarantine": sheet}, path)
     except OSError as error:
         raise SetupError(
-            "QB354", found=f"{path}: {error.strerror}", expected="*.xlsx", fix="qbase quarantine export FILE.xlsx"
+            "QB346", found=f"{path}: {error.strerror}", expected="*.xlsx", fix="qbase quarantine export FILE.xlsx"
         ) from error
     return len(rows)
 
@@ -134,7 +134,7 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
     Raises
     ------
     UsageError
-        There is no such delivery (QB352) or recipe (QB302).
+        There is no such delivery (QB344) or recipe (QB302).
     DataError
         The recipe file is not sound (QB303).
     """

@@ -24,7 +24,7 @@ def find_delivery(workspace: Workspace, given: str) -> str:
     Raises
     ------
     UsageError
-        No delivery, or several, begin with these digits (QB352).
+        No delivery, or several, begin with these digits (QB344).
     """
     standing = workspace.deliveries()
     standing = standing[standing["verdict"] != "REJECTED"]
@@ -32,7 +32,7 @@ def find_delivery(workspace: Workspace, given: str) -> str:
     if not _SHA.fullmatch(given) or len(fits) != 1:
         shown = [f"{row['sha256'][:12]} {row['file_name']}" for row in standing.tail(5).to_dict("records")]
         raise UsageError(
-            "QB352",
+            "QB344",
             given=given,
             found=f"{given}: {len(fits)}",
             expected=" · ".join(shown) or "sha256",

@@ -94,11 +94,11 @@ def resolve_town(workspace: Workspace, code: str, on: str | datetime.date | None
     Raises
     ------
     UsageError
-        The day is none (QB350).
+        The day is none (QB342).
     """
     day = TODAY if on is None else str(on)
     try:
         datetime.date.fromisoformat(day)
     except ValueError:
-        raise UsageError("QB350", day=day, found=repr(on), expected="2019-12-31", fix='on="2019-12-31"') from None
+        raise UsageError("QB342", day=day, found=repr(on), expected="2019-12-31", fix='on="2019-12-31"') from None
     return read_towns(workspace).resolve(code, day)

@@ -85,7 +85,7 @@ def test_what_is_superseded_must_be_one_delivery(home: Workspace, given: str, fi
     for i in range(files):
         paths.append(home.root / f"n{i}.csv")
         paths[-1].write_text(f"{HEAD}\n{sample(5 + i)}\n", "utf-8")
-    with pytest.raises(UsageError, match="QB352"):
+    with pytest.raises(UsageError, match="QB344"):
         load_files(home, paths, supersedes=given)
     assert results(home) == [("S1", "pass")]
     with pytest.raises(UsageError, match="QB213"):
@@ -114,7 +114,7 @@ def test_a_recipe_may_say_that_a_file_of_the_same_office_and_period_is_a_correct
 
 
 def test_rows_set_aside_go_back_as_a_workbook_whose_cells_are_inert(home: Workspace) -> None:
-    with pytest.raises(DataError, match="QB353"):
+    with pytest.raises(DataError, match="QB345"):
         export_quarantine(home, home.root / "out.xlsx")
     bad = send(home, "a.csv", sample(1), sample(2, "=1+1"), sample(3, "不明"))
     rows = list_quarantine(home)
@@ -126,7 +126,7 @@ def test_rows_set_aside_go_back_as_a_workbook_whose_cells_are_inert(home: Worksp
     assert [cell.value for cell in sheet[1]][:6] == ["文件", "表", "工作表", "行号", "原因", "代码"]
     assert sheet["N2"].value == "=1+1"
     assert {cell.data_type for line in sheet.iter_rows() for cell in line} <= {"s", "n", "inlineStr"}
-    with pytest.raises(SetupError, match="QB354"):
+    with pytest.raises(SetupError, match="QB346"):
         export_quarantine(home, home.root / "out.xlsx" / "x.xlsx")
 
 
@@ -262,10 +262,10 @@ def test_a_unit_that_changed_moves_the_median() -> None:
 
 
 def test_checks_name_what_is_missing(home: Workspace) -> None:
-    with pytest.raises(DataError, match="QB355"):
+    with pytest.raises(DataError, match="QB347"):
         check_delivery(home)
     send(home, "a.csv", sample(1))
-    with pytest.raises(UsageError, match="QB350"):
+    with pytest.raises(UsageError, match="QB342"):
         check_delivery(home, as_of="gestern")
     assert verdicts(check_delivery(home, as_of="2022-08-11"))["shift"] is None
 

@@ -226,9 +226,9 @@ def home_sample(sample_no: str, name: str) -> dict[str, object]:
 
 def test_decisions_name_what_exists(home: Workspace) -> None:
     for sample, firm in (("S0", "F1"), ("S1", "F0")):
-        with pytest.raises(DataError, match="QB351"):
+        with pytest.raises(DataError, match="QB343"):
             decide_link(home, sample, firm, "accept")
-    with pytest.raises(UsageError, match="QB350"):
+    with pytest.raises(UsageError, match="QB342"):
         resolve_town(home, "1", "last year")
     assert resolve_town(home, "1") == ""
 
