@@ -1,5 +1,7 @@
 """Every indicator on the fictional province: the ranges of all, and the values of many against plain pandas."""
 
+# ruff: noqa: E501  (one expectation stands on one line)
+
 from __future__ import annotations
 
 import itertools
