@@ -9,12 +9,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from qbase.compute.cluster import open_client
+    from qbase.compute.adding import Added, add_up
+    from qbase.compute.cluster import Cluster, open_client
+    from qbase.compute.shards import Files, ShardQuery, query_files, query_frames
     from qbase.compute.tasks import Outcome, map_tasks
 
-_MODULE_OF = {"Outcome": "tasks", "map_tasks": "tasks", "open_client": "cluster"}
+_HOME = {
+    "adding": ("Added", "add_up"),
+    "cluster": ("Cluster", "open_client"),
+    "shards": ("Files", "ShardQuery", "query_files", "query_frames"),
+    "tasks": ("Outcome", "map_tasks"),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
-__all__ = ["Outcome", "map_tasks", "open_client"]
+__all__ = [
+    "Added", "Cluster", "Files", "Outcome", "ShardQuery", "add_up", "map_tasks", "open_client",
+    "query_files", "query_frames",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from qbase.core.errors import SetupError
 
 TIMEOUT = "10s"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """A running Dask cluster, and where its workers find the lake.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, ``tcp://host:8786``.
+    storage : str
+        Address of ``data/lake`` as the workers see it: a folder or any address `fsspec` opens (``s3://…``); empty
+        where it has the same path on every machine.
+    """
+
+    address: str
+    storage: str = ""
 
 
 def open_client(address: str) -> Any:

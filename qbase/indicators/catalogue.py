@@ -144,9 +144,16 @@ class CatalogueRow:
 
 @functools.cache
 def _raw() -> list[dict[str, Any]]:
-    file = resources.files("qbase.indicators").joinpath("catalogue.toml")
-    rows: list[dict[str, Any]] = tomllib.loads(file.read_text(encoding="utf-8"))["row"]
-    return rows
+    """Read ``catalogue.toml`` and the files beside it (``catalogue_*.toml``) that add measures to its lines."""
+    folder = resources.files("qbase.indicators")
+    names = sorted(f.name for f in folder.iterdir() if f.name.startswith("catalogue") and f.name.endswith(".toml"))
+    rows: dict[str, dict[str, Any]] = {}
+    for name in names:
+        for row in tomllib.loads(folder.joinpath(name).read_text(encoding="utf-8"))["row"]:
+            known = rows.setdefault(row["id"], row)
+            if known is not row:
+                known["measure"] += row["measure"]
+    return list(rows.values())
 
 
 @functools.cache

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from qbase.core.periods import to_periods
-from qbase.indicators import stability, structure
+from qbase.indicators import stability, structure, yardstick
 from qbase.indicators.catalogue import Measured, find_indicator
 from qbase.indicators.measuring import Scope, measure, needed_tables, open_scope
 from qbase.indicators.peers import gap_to_median, newcombe_difference, probability_above
@@ -223,5 +223,6 @@ FUNCTIONS: dict[str, Function] = {
     "lead_over_province": _lead,
     "persistence": _persistence,
     "composite": _composite,
+    **yardstick.FUNCTIONS,
 }
 """Functions by the name the catalogue gives them."""

@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.panel import Panel
+from qbase.core.panel import Panel, Sampling
 from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.catalogue import Measured, find_indicator
 from qbase.indicators.measuring import check_measured, measure, needed_tables, open_scope
 from qbase.indicators.rows import Entity, Rows, open_rows
+from qbase.indicators.sampling import Design, check_treatment, weigh_rows
 
 if TYPE_CHECKING:
+    from qbase.compute import Cluster
     from qbase.lake import Workspace
 
 LABELS = {
@@ -35,6 +37,9 @@ def build_panel(
     snapshot: str | None = None,
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
+    sampling: Sampling = "naive",
+    design: Design | None = None,
+    cluster: Cluster | None = None,
 ) -> Panel:
     """Build a panel of indicators.
 
@@ -56,21 +61,33 @@ def build_panel(
         Snapshot of the lake; None is the latest.
     first, last : str, pandas.Period or None
         Window, both inside.
+    sampling : {"naive", "random_draw", "post_stratified"}
+        All first inspections as drawn; random draws weighted by the fraction of their class; all of them
+        post-stratified to the frame (`qbase.indicators.sampling`).
+    design : Design or None
+        What a weighted rate describes; None is the level of each period.
+    cluster : Cluster or None
+        Dask workers that count the batches of naive rates; None counts everything on this machine. Both give the
+        same panel.
 
     Returns
     -------
     Panel
-        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (Wilson, 95 %); ratios
-        with ``__num`` and ``__den``; a full count has no interval. ``cells`` holds batches by way of drawing.
+        Rates in percent with companions ``__n``, ``__k``, ``__n_firms``, ``__lo``, ``__hi`` (95 %; Wilson, or
+        Jeffreys on ``__n_eff`` where weighted); ratios with ``__num`` and ``__den``; a full count has no interval.
+        ``cells`` holds batches by way of drawing.
 
     Raises
     ------
     UsageError
-        Unknown indicator (QB401), none named (QB407), kind of entity or frequency (QB402), one that an indicator is
-        not measured by (QB420), period (QB101).
+        Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402), one that an
+        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433).
     DataError
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
-        an indicator without a source of data (QB422).
+        an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
+        inspection carries a class (QB432).
+    SetupError, RunError
+        The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
     ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
     if not ids:
@@ -78,10 +95,20 @@ def build_panel(
     measured = {i: find_indicator(i) for i in ids}
     is_inspected = any("inspections" in needed_tables(m, entity=entity) for m in measured.values())
     rows = open_rows(
-        workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last, is_inspected=is_inspected
+        workspace,
+        entity=entity,
+        freq=freq,
+        snapshot=snapshot,
+        first=first,
+        last=last,
+        is_inspected=is_inspected,
+        cluster=cluster,
     )
     for m in measured.values():
         check_measured(m, workspace, rows.at, entity=entity, freq=freq)
+    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling)
+    if sampling != "naive":
+        return _weighted_panel(rows, measured, sampling, design or Design())
     frames = _measure(measured, rows)
     data = pd.concat(list(frames.values()), axis=1).sort_index()
     return Panel(
@@ -92,6 +119,24 @@ def build_panel(
         labels=_labels(rows, data.index.get_level_values("entity").unique()),
         cells=_cells(rows) if any(m.is_inspected for m in measured.values()) else None,
         sources=_sources(rows, measured.values()),
+    )
+
+
+def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Sampling, design: Design) -> Panel:
+    indicators = {i: m.indicator for i, m in measured.items()}
+    measures = {i: m.measure for i, m in measured.items()}
+    found = weigh_rows(rows, indicators, measures, sampling=sampling, design=design)
+    if found is None:
+        raise _nothing(rows)
+    return Panel(
+        data=found.data,
+        entity=rows.entity,
+        freq=rows.freq,
+        sampling=sampling,
+        indicators=found.indicators,
+        labels=_labels(rows, found.data.index.get_level_values("entity").unique()),
+        cells=found.cells,
+        sources=(*_sources(rows, measured.values()), *(rows.workspace.source(t, rows.at) for t in found.tables)),
     )
 
 

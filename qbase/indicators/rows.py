@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq, parse_period
+from qbase.core.values import EMPTY
 from qbase.indicators.catalogue import read_sql
+from qbase.indicators.cells import TALLIES, Tally, count_cells
 
 if TYPE_CHECKING:
+    from qbase.compute import Cluster
     from qbase.lake import Snapshot, Workspace
 
 Entity = Literal["cluster_id", "firm_id", "town_code"]
@@ -36,6 +41,16 @@ _NO_FIRMS = (
 )
 
 
+# the latest decision on a printed firm counts
+_LINKS = """
+SELECT sample_no, name_printed, arg_max(firm_id, decision_no) AS firm_id,
+       arg_max(decision, decision_no) = 'accept' AS is_accepted
+FROM identity_links GROUP BY sample_no, name_printed
+"""
+_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS firm_id, "
+_NO_LINKS += "false AS is_accepted WHERE false"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
     """Inspections of a window, by entity and period; `query` counts them.
@@ -52,6 +67,8 @@ class Rows:
         ISO dates, both inside.
     at : Snapshot
         One snapshot for every query, whatever is loaded meanwhile.
+    cluster : Cluster or None
+        Dask workers that count batches; None counts them here.
     """
 
     workspace: Workspace
@@ -60,29 +77,57 @@ class Rows:
     first_day: str
     last_day: str
     at: Snapshot
+    cluster: Cluster | None = None
 
-    def base_sql(self, *, named: bool = False) -> str:
+    @functools.cached_property
+    def tally(self) -> Tally:
+        """Batches of the window, counted once for all rates made of them."""
+        kept = {"{firms}": "{firms}"}
+        return count_cells(
+            self.workspace,
+            self.at,
+            base=self.base_sql(named=True, parts=kept),
+            firms=self._firms,
+            params={"first_day": self.first_day, "last_day": self.last_day},
+            cluster=self.cluster,
+        )
+
+    @property
+    def _firms(self) -> str:
+        return _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS
+
+    def base_sql(self, *, named: bool = False, parts: Mapping[str, str] = EMPTY) -> str:
         """Return the table expressions every measure of inspections starts from.
 
         Parameters
         ----------
         named : bool
             Parameters ``$first_day`` and ``$last_day`` instead of two question marks.
+        parts : mapping
+            What stands in further braces, from closed lists only.
         """
-        base = read_sql("inspections")
-        parts = {
-            "{firms}": _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS,
-            "{entity}": ENTITIES[self.entity],
-            "{step}": STEPS[self.freq],
-        }
-        for name, sql in parts.items():
-            base = base.replace(name, sql)
+        base = self._fill(read_sql("inspections"), parts)
         return base.replace("?", "$first_day", 1).replace("?", "$last_day", 1) if named else base
 
-    def query(self, measure: str) -> pd.DataFrame:
-        """Run a measure over the rows."""
-        sql = self.base_sql() + read_sql(measure)
+    def query(self, *measures: str, parts: Mapping[str, str] = EMPTY) -> pd.DataFrame:
+        """Run a measure over the rows; ``parts`` fills in further braces, from closed lists only."""
+        if len(measures) == 1 and measures[0] in TALLIES:
+            return self.tally.take(measures[0])
+        sql = "\n".join([self.base_sql(parts=parts), *(self._fill(read_sql(m), parts) for m in measures)])
         return self.workspace.query(sql, params=(self.first_day, self.last_day), snapshot=self.at)
+
+    def _fill(self, sql: str, parts: Mapping[str, str]) -> str:
+        filled = {
+            "{more}": "",
+            "{firms}": self._firms,
+            "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
+            "{entity}": ENTITIES[self.entity],
+            "{step}": STEPS[self.freq],
+            **parts,
+        }
+        for name in (*parts, *filled):
+            sql = sql.replace(name, filled[name])
+        return sql
 
 
 def open_rows(
@@ -94,6 +139,7 @@ def open_rows(
     first: str | pd.Period | None,
     last: str | pd.Period | None,
     is_inspected: bool = True,
+    cluster: Cluster | None = None,
 ) -> Rows:
     """Check the words of the call and the tables it needs, before anything is counted.
 
@@ -103,6 +149,8 @@ def open_rows(
         As for `qbase.indicators.build_panel`.
     is_inspected : bool
         Whether inspections are read; other measures name their own tables.
+    cluster : Cluster or None
+        Dask workers that count batches.
 
     Raises
     ------
@@ -134,6 +182,7 @@ def open_rows(
         first_day="0001-01-01" if start is None else start.start_time.date().isoformat(),
         last_day="9999-12-31" if end is None else end.end_time.date().isoformat(),
         at=at,
+        cluster=cluster,
     )
 
 

@@ -1,0 +1,315 @@
+"""How ripe a quarter is: results that are still to come, what they could change.
+
+A first inspection is sampled (no result yet), tested (a result not yet published), in objection, or final. Results that
+no table holds yet are estimated from the snapshots of the lake: what share of its later number a period had at the
+same age. A period below a declared completeness is preliminary (初步): it is shown with bounds and gets no verdict.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from qbase.core.errors import UsageError
+from qbase.core.numbers import percent
+from qbase.core.panel import Panel
+from qbase.core.periods import Freq, code, to_periods
+from qbase.core.text import Text
+from qbase.core.values import EMPTY, CheckResult
+from qbase.indicators.rows import Entity, Rows, open_rows
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+LEAST_SHARE = 0.95
+"""Below this share of final results a period is preliminary, unless the call declares another."""
+RIPE_AGE = 4
+"""Periods after which a number counts as complete when completeness by age is learnt."""
+STATES = ("sampled", "tested", "objection", "final")
+
+_NO_NOTICES = "SELECT NULL::VARCHAR AS notice_no, NULL::DATE AS publish_date WHERE false"
+_NOTICES = "SELECT notice_no, any_value(publish_date) AS publish_date FROM notices GROUP BY notice_no"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Maturity:
+    """How complete each period of each entity is, and what the rest could change.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Index (entity, period). ``n_sampled``, ``n_tested``, ``n_objection``, ``n_final``: batches by state;
+        ``unseen_count``: batches expected from experience that no table holds yet; ``pending_count``: all that are not
+        final; ``complete_share``; ``is_preliminary``; ``rate_pct`` of final results; ``low_pct`` when all pending
+        fail, ``high_pct`` when all pass.
+    by_age : pandas.DataFrame
+        Completeness by age from earlier snapshots, as `read_completeness` returns it.
+    as_of : str
+        ISO date the states refer to.
+    least_share : float
+        Declared completeness.
+    """
+
+    table: pd.DataFrame
+    by_age: pd.DataFrame
+    as_of: str
+    least_share: float
+
+
+def read_maturity(
+    workspace: Workspace,
+    *,
+    entity: Entity = "cluster_id",
+    freq: Freq = "Q",
+    snapshot: str | None = None,
+    first: str | pd.Period | None = None,
+    last: str | pd.Period | None = None,
+    as_of: str | None = None,
+    least_share: float = LEAST_SHARE,
+    known_on: Mapping[str, str] = EMPTY,
+) -> Maturity:
+    """Read how complete the periods of a window are.
+
+    Parameters
+    ----------
+    workspace, entity, freq, snapshot, first, last
+        As for `qbase.indicators.build_panel`.
+    as_of : str or None
+        ISO date; None is the day of the last sample of the snapshot.
+    least_share : float
+        Declared completeness, 0 to 1.
+    known_on : mapping
+        As for `read_completeness`.
+
+    Returns
+    -------
+    Maturity
+
+    Raises
+    ------
+    UsageError
+        The threshold is no share (QB440), or as in `build_panel` (QB101, QB402).
+    DataError
+        A table is missing (QB403).
+    """
+    if not 0 < least_share <= 1:
+        raise UsageError(
+            "QB440",
+            least=least_share,
+            found=f"least_share={least_share}",
+            expected="a share above 0, up to 1",
+            fix="least_share=0.95",
+        )
+    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    day = as_of or _last_day(rows)
+    by_age = read_completeness(workspace, freq=freq, snapshot=snapshot, known_on=known_on)
+    counts = _count_states(rows, day)
+    table = add_bounds(_add_unseen(counts, by_age, day), least_share=least_share)
+    return Maturity(table=table, by_age=by_age, as_of=day, least_share=least_share)
+
+
+def _last_day(rows: Rows) -> str:
+    found = rows.workspace.query("SELECT max(sample_date) AS day FROM inspections", snapshot=rows.at)["day"].iloc[0]
+    return "9999-12-31" if pd.isna(found) else pd.Timestamp(found).date().isoformat()
+
+
+def _count_states(rows: Rows, as_of: str) -> pd.DataFrame:
+    has_notices = rows.workspace.has_table("notices", rows.at)
+    parts = {
+        "{more}": "m.result, m.appeal_result, m.notice_no,",
+        "{notices}": _NOTICES if has_notices else _NO_NOTICES,
+        "{as_of}": pd.Timestamp(as_of).date().isoformat(),
+    }
+    found = rows.query("maturity", parts=parts)
+    index = pd.MultiIndex.from_arrays(
+        [found["entity"].astype(str), to_periods(found["period"], rows.freq)], names=["entity", "period"]
+    )
+    return found.drop(columns=["entity", "period"]).set_index(index).sort_index()
+
+
+def read_completeness(
+    workspace: Workspace,
+    *,
+    freq: Freq = "Q",
+    snapshot: str | None = None,
+    ripe_age: int = RIPE_AGE,
+    known_on: Mapping[str, str] = EMPTY,
+) -> pd.DataFrame:
+    """Learn from earlier snapshots what share of its later number of batches a period had at each age.
+
+    The age of a period in a snapshot is the number of periods from it to the day the snapshot was made, so that a
+    backlog of years, loaded file by file, teaches nothing. Only periods that are ripe now are compared.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its snapshots are compared with the one named.
+    freq : {"Q", "A"}
+        Quarters or years.
+    snapshot : str or None
+        The one to compare with; None is the latest.
+    ripe_age : int
+        Age from which a period counts as complete.
+    known_on : mapping
+        Snapshot -> ISO date of what it knew, where that is not the day it was made: a lake brought over from
+        elsewhere, delivery by delivery.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per age: ``age``, ``n_then``, ``n_now``, ``complete_share`` (never above 1), ``n_pairs``; empty where
+        there is nothing to learn from.
+    """
+    at = workspace.snapshot(snapshot)
+    seen: dict[int, tuple[str, pd.Series]] = {}
+    for number in range(1, at.number + 1):
+        each = workspace.snapshot(f"S{number:04d}")
+        version = each.versions.get("inspections")
+        if version is not None and version not in seen:
+            day = known_on.get(each.id, each.created_at[:10])
+            seen[version] = (day, _count_periods(workspace, each.id, freq))
+    columns = ["age", "n_then", "n_now", "complete_share", "n_pairs"]
+    if len(seen) < 2:
+        return pd.DataFrame(columns=columns)
+    *earlier, (today, now) = (seen[v] for v in sorted(seen))
+    every = pd.concat([_pair(then, day, now, today, ripe_age, freq) for day, then in earlier])
+    sums = every.groupby("age").agg(n_then=("n_then", "sum"), n_now=("n_now", "sum"), n_pairs=("n_now", "size"))
+    sums["complete_share"] = (sums["n_then"] / sums["n_now"]).clip(upper=1.0)
+    return sums.reset_index()[columns]
+
+
+def _count_periods(workspace: Workspace, snapshot: str, freq: Freq) -> pd.Series:
+    sql = (
+        "SELECT date_trunc('month', sample_date) AS day, count(*) AS n FROM inspections "
+        "WHERE NOT coalesce(is_recheck, false) AND sample_type NOT IN ('complaint', 'followup') AND result IS NOT NULL "
+        "GROUP BY day"
+    )
+    found = workspace.query(sql, snapshot=snapshot)
+    counts: pd.Series = found["n"].groupby(to_periods(found["day"], freq)).sum().sort_index()
+    return counts
+
+
+def _pair(then: pd.Series, day: str, now: pd.Series, today: str, ripe_age: int, freq: Freq) -> pd.DataFrame:
+    begun, ended = (to_periods(pd.Index([pd.Timestamp(d)]), freq)[0].ordinal for d in (day, today))
+    ordinals = np.array([p.ordinal for p in now.index], dtype=np.int64)
+    found = pd.DataFrame(
+        {
+            "age": begun - ordinals,
+            "n_then": then.reindex(now.index).fillna(0).to_numpy(dtype=np.int64),
+            "n_now": now.to_numpy(dtype=np.int64),
+        }
+    )
+    return found[(ended - ordinals >= ripe_age) & (found["age"] >= 0) & (found["age"] < ripe_age)]
+
+
+def _add_unseen(counts: pd.DataFrame, by_age: pd.DataFrame, as_of: str) -> pd.DataFrame:
+    """Add the batches that experience expects of periods as young as these."""
+    there = counts[[f"n_{s}" for s in STATES]].sum(axis=1).to_numpy(dtype=float)
+    shares = dict(zip(by_age["age"], by_age["complete_share"], strict=True))
+    if counts.empty or not shares:
+        return counts.assign(unseen_count=0)
+    periods = pd.PeriodIndex(counts.index.get_level_values("period"))
+    now = pd.Period(as_of, freq=periods.freqstr)
+    known = np.array([shares.get(now.ordinal - p.ordinal, 1.0) for p in periods], dtype=float)
+    unseen = np.where(known > 0, np.rint(there / np.where(known > 0, known, 1.0) - there), 0)
+    return counts.assign(unseen_count=unseen.astype(np.int64))
+
+
+def add_bounds(counts: pd.DataFrame, *, least_share: float = LEAST_SHARE) -> pd.DataFrame:
+    """Add completeness, and the rate with the bounds that pending results leave open.
+
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        ``n_sampled``, ``n_tested``, ``n_objection``, ``n_final``, ``k_final`` and ``unseen_count``.
+    least_share : float
+        Below it a row is preliminary.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A copy with ``pending_count``, ``complete_share``, ``is_preliminary``, ``rate_pct``, ``low_pct``,
+        ``high_pct``; ``rate_pct`` is missing where nothing is final yet.
+    """
+    final, passed = counts["n_final"], counts["k_final"]
+    pending = counts["n_sampled"] + counts["n_tested"] + counts["n_objection"] + counts["unseen_count"]
+    total = final + pending
+    share = (final / total.where(total > 0)).fillna(1.0)
+    return counts.assign(
+        pending_count=pending,
+        complete_share=share,
+        is_preliminary=share < least_share,
+        rate_pct=100 * passed / final.where(final > 0),
+        low_pct=100 * passed / total.where(total > 0),
+        high_pct=100 * (passed + pending) / total.where(total > 0),
+    )
+
+
+def check_maturity(panel: Panel, maturity: Maturity) -> CheckResult:
+    """Check whether every period of a panel is complete enough for a verdict.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the same entities and frequency.
+    maturity : Maturity
+        From `read_maturity`.
+
+    Returns
+    -------
+    CheckResult
+        ``maturity``; False when the last period is preliminary: its figures are shown with bounds, without verdict.
+        ``table`` holds the preliminary rows.
+    """
+    rows = maturity.table[maturity.table.index.isin(panel.data.index)]
+    young = rows[rows["is_preliminary"]]
+    last = panel.periods[-1]
+    mine = rows[rows.index.get_level_values("period") == last]
+    final, pending = int(mine["n_final"].sum()), int(mine["pending_count"].sum())
+    share = 100 * final / (final + pending) if final + pending else 100.0
+    least = percent(100 * maturity.least_share, 0)
+    if not len(young):
+        text = Text(
+            f"各期最终结果均不少于 {least}（截至 {maturity.as_of}）。",
+            f"Every period has at least {least} of its results final (as of {maturity.as_of}).",
+        )
+        return CheckResult(name="maturity", passed=True, text=text)
+    text = Text(
+        f"{code(last)} 的最终结果占 {percent(share)}，尚有 {pending} 批待定（截至 {maturity.as_of}）；"
+        f"共有 {len(young)} 个数值低于 {least}，标为初步，只给出待定批次全部合格或全部不合格时的上下界，不作判断。",
+        f"{percent(share)} of the results of {code(last)} are final, {pending} batches are pending (as of "
+        f"{maturity.as_of}); {len(young)} values are below {least} and preliminary: shown with the bounds of all "
+        "pending batches passing or failing, without verdict.",
+    )
+    return CheckResult(name="maturity", passed=not bool(mine["is_preliminary"].any()), text=text, table=young)
+
+
+def withhold_preliminary(panel: Panel, maturity: Maturity) -> Panel:
+    """Return a panel without the rows that are preliminary, for everything that ends in a verdict.
+
+    Parameters
+    ----------
+    panel : Panel
+        Left as it is.
+    maturity : Maturity
+        From `read_maturity`.
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    PanelError
+        Nothing is left (QB127).
+    """
+    young = maturity.table.index[maturity.table["is_preliminary"]]
+    cells = panel.cells
+    if cells is not None:
+        keys = pd.MultiIndex.from_arrays([cells["entity"], cells["period"]])
+        cells = cells[~keys.isin(young)].reset_index(drop=True)
+    return dataclasses.replace(panel, data=panel.data[~panel.data.index.isin(young)], cells=cells)

@@ -1,0 +1,30 @@
+-- Firms of an entity and period summed up; top1 and top2 are the largest two contributions of one firm.
+SELECT
+    entity,
+    period,
+    CAST(sum(random_n + risk_n + special_n + other_n) AS BIGINT) AS n,
+    CAST(sum(random_k + risk_k + special_k + other_k) AS BIGINT) AS k,
+    count(*) AS n_firms,
+    count(*) FILTER (random_n + risk_n + special_n + other_n = random_k + risk_k + special_k + other_k) AS n_clean,
+    CAST(sum(random_n) AS BIGINT) AS random_n,
+    CAST(sum(random_k) AS BIGINT) AS random_k,
+    count(*) FILTER (random_n > 0) AS random_n_firms,
+    max(random_n) AS random_top1,
+    coalesce(max(random_n, 2)[2], 0) AS random_top2,
+    CAST(sum(risk_n) AS BIGINT) AS risk_n,
+    CAST(sum(risk_k) AS BIGINT) AS risk_k,
+    count(*) FILTER (risk_n > 0) AS risk_n_firms,
+    max(risk_n) AS risk_top1,
+    coalesce(max(risk_n, 2)[2], 0) AS risk_top2,
+    CAST(sum(special_n) AS BIGINT) AS special_n,
+    CAST(sum(special_k) AS BIGINT) AS special_k,
+    count(*) FILTER (special_n > 0) AS special_n_firms,
+    max(special_n) AS special_top1,
+    coalesce(max(special_n, 2)[2], 0) AS special_top2,
+    CAST(sum(other_n) AS BIGINT) AS other_n,
+    CAST(sum(other_k) AS BIGINT) AS other_k,
+    count(*) FILTER (other_n > 0) AS other_n_firms,
+    max(other_n) AS other_top1,
+    coalesce(max(other_n, 2)[2], 0) AS other_top2
+FROM cells
+GROUP BY entity, period

@@ -1,0 +1,4 @@
+SELECT entity, period, count(*) AS n, count(*) FILTER (is_severe) AS k, count(DISTINCT firm) AS n_firms
+FROM judged
+GROUP BY entity, period
+ORDER BY entity, period

@@ -1,0 +1,265 @@
+"""Rates that take the sampling design seriously: random draws weighted, or all draws post-stratified to the frame."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from qbase.core.errors import DataError, UsageError
+from qbase.core.panel import Sampling
+from qbase.core.text import Text
+from qbase.core.values import Indicator
+from qbase.indicators.design_intervals import design_interval
+from qbase.indicators.design_tests import UNTESTABLE, compare_draws
+from qbase.indicators.rows import Rows
+from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
+from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
+
+Basis = Literal["period", "fixed"]
+
+NUMERATORS = ("batch", "firm")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Design:
+    """What a weighted rate describes.
+
+    Parameters
+    ----------
+    classes, frame : {"period", "fixed"}
+        Risk class and size of a firm, and firms by class: those of each period (a level), or fixed at the end of
+        ``base_year`` (an effect: a firm that changes class must not look like a change of quality). Firms without
+        a class at that time belong to neither and are left out.
+    base_year : int or None
+        The last year before announcement.
+    adjust : {"post_stratify", "rake"}
+        How all draws are brought to the frame: by strata of risk class and size, or by these two margins.
+    is_finite_list : bool
+        The rate describes this period's finite list of firms and nothing else; intervals shrink as the list is
+        used up. Never for changes, trends and effects.
+
+    Raises
+    ------
+    DataError
+        Classes and frame of different times, a fixed design without base year, or a finite list beside a fixed
+        design (QB430).
+    """
+
+    classes: Basis = "period"
+    frame: Basis = "period"
+    base_year: int | None = None
+    adjust: Adjust = "post_stratify"
+    is_finite_list: bool = False
+
+    def __post_init__(self) -> None:
+        is_fixed = self.classes == "fixed"
+        if self.classes != self.frame or is_fixed != (self.base_year is not None):
+            raise DataError(
+                "QB430",
+                classes=self.classes,
+                frame=self.frame,
+                found=f"classes={self.classes!r}, frame={self.frame!r}, base_year={self.base_year}",
+                expected="both period (a level), or both fixed with the base year (an effect)",
+                fix='Design(classes="fixed", frame="fixed", base_year=2021)',
+            )
+        if is_fixed and self.is_finite_list:
+            raise DataError(
+                "QB430",
+                classes=self.classes,
+                frame="finite list",
+                found="is_finite_list=True with a fixed design",
+                expected="a finite list for the level of its own period only",
+                fix="Design(is_finite_list=True), or leave it out",
+            )
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether classes and frame stand still."""
+        return self.base_year is not None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Weighted:
+    """Weighted rates of a window.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame
+        Index (entity, period); for each indicator its rate and companions.
+    cells : pandas.DataFrame
+        Entity, period, stratum, sampling, n, k, n_firms, top1, top2, and weight (firms one draw stands for).
+    indicators : mapping
+        Id -> Indicator; its name says how draws were treated.
+    tables : tuple of str
+        Tables used beside the inspections.
+    """
+
+    data: pd.DataFrame
+    cells: pd.DataFrame
+    indicators: Mapping[str, Indicator]
+    tables: tuple[str, ...]
+
+
+def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling) -> None:
+    """Refuse a treatment that does not exist or does not fit the indicators, before anything is counted.
+
+    Raises
+    ------
+    UsageError
+        No such treatment (QB402), or it does not fit the indicator or the entity (QB433).
+    """
+    known = ("naive", "random_draw", "post_stratified")
+    if sampling not in known:
+        raise UsageError(
+            "QB402",
+            option="sampling",
+            value=sampling,
+            found=f"sampling={sampling!r}",
+            expected=" | ".join(known),
+            fix='sampling="random_draw"',
+        )
+    if sampling == "naive":
+        return
+    wrong = [i for i, measure in measures.items() if measure not in NUMERATORS]
+    if wrong or (sampling == "post_stratified" and rows.entity == "firm_id"):
+        raise UsageError(
+            "QB433",
+            indicator=wrong[0] if wrong else next(iter(measures)),
+            sampling=sampling,
+            found=", ".join(wrong) if wrong else 'entity="firm_id"',
+            expected="D1.batch | D1.firm, by cluster or town",
+            fix='build_panel(…, sampling="naive"), or name these apart',
+        )
+
+
+def weigh_rows(
+    rows: Rows, indicators: Mapping[str, Indicator], measures: Mapping[str, str], *, sampling: Sampling, design: Design
+) -> Weighted | None:
+    """Weigh the draws of a window and build rates with effective sample sizes and intervals.
+
+    Random draws: one over the fraction drawn of their risk class, which the frame and the draws of the year give
+    (one over ``inclusion_probability`` where the inspection states it; unweighted where neither is on record, and
+    the name of the indicator says so). Post-stratified: all first inspections, to the firms of the frame by risk
+    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled. Where directed draws
+    of a stratum pass less (or more) often than random ones, the name of the indicator says 依赖不可检验假设.
+
+    Parameters
+    ----------
+    rows : Rows
+        The window.
+    indicators, measures : mapping
+        Id -> Indicator, id -> ``batch`` or ``firm``.
+    sampling : {"random_draw", "post_stratified"}
+        Treatment.
+    design : Design
+        What the rates describe.
+
+    Returns
+    -------
+    Weighted or None
+        None when nothing counts.
+
+    Raises
+    ------
+    DataError
+        No frame (QB403), firms missing in it (QB431), or no class on any inspection (QB432).
+    """
+    found = read_strata(rows, design)
+    if found.empty:
+        return None
+    frame = read_frame(rows, design, found, is_needed=sampling == "post_stratified")
+    is_random = sampling == "random_draw"
+    whole = found.assign(all_n=found["n"], all_k=found["k"])
+    strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
+    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
+    drawn = strata[strata["n"] > 0]
+    if drawn.empty:
+        return None
+    listed = None
+    if design.is_finite_list and frame is not None:
+        listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
+    data = pd.concat([_columns(i, drawn, measures[i], listed) for i in indicators], axis=1).sort_index()
+    cells = build_cells(strata)
+    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
+    return Weighted(
+        data=data,
+        cells=cells,
+        indicators={
+            i: describe(indicator, measures[i], sampling, fractions, design, is_untestable=is_untestable)
+            for i, indicator in indicators.items()
+        },
+        tables=("frame",) if frame is not None else (),
+    )
+
+
+def _columns(indicator: str, strata: pd.DataFrame, numerator: str, listed: pd.Series | None) -> pd.DataFrame:
+    rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
+    n_eff = rates["n_eff"].to_numpy()
+    if listed is not None:
+        clusters = strata[["entity", "period", "cluster_id"]].drop_duplicates()
+        firms = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
+        size = firms.groupby(["entity", "period"])["firms"].sum().reindex(rates.index).to_numpy(dtype=float)
+        left = np.maximum(1 - rates["n_firms"].to_numpy() / np.maximum(size, 1), 1 / np.maximum(size, 1))
+        n_eff = n_eff / left
+    low, high = design_interval(rates["rate"].to_numpy(), n_eff)
+    values = {
+        "": 100 * rates["rate"].to_numpy(),
+        "__n": rates["n"].to_numpy(dtype=np.int64),
+        "__k": rates["k"].to_numpy(dtype=np.int64),
+        "__n_firms": rates["n_firms"].to_numpy(dtype=np.int64),
+        "__n_eff": n_eff,
+        "__lo": 100 * low,
+        "__hi": 100 * high,
+    }
+    return pd.DataFrame({indicator + name: v for name, v in values.items()}, index=rates.index)
+
+
+_FRACTIONS = {
+    "recorded": Text("双随机批次，按登记的入样概率加权", "random draws, weighted by their recorded probability"),
+    "frame": Text(
+        "双随机批次，按所属风险等级的抽取比例加权", "random draws, weighted by the fraction drawn of their risk class"
+    ),
+    "unrecorded": Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
+}
+_NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
+
+
+def _draws_differ(cells: pd.DataFrame) -> bool:
+    found = compare_draws(cells[cells["stratum"] != UNKNOWN])
+    return found is not None and found.differs
+
+
+def describe(
+    indicator: Indicator,
+    numerator: str,
+    sampling: Sampling,
+    fractions: Fractions,
+    design: Design,
+    *,
+    is_untestable: bool = False,
+) -> Indicator:
+    """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
+    how = _FRACTIONS[fractions]
+    if sampling == "post_stratified":
+        how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
+        if design.adjust == "rake":
+            how = Text("按风险等级和规模两个边际加权", "raked to the margins of risk class and size")
+    if design.is_fixed:
+        how = how + Text(
+            f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
+        )
+    if is_untestable:
+        how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
+    weight = (
+        Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
+    )
+    axes = Text(f"{_NUMERATOR[numerator].zh} × {weight.zh}", f"{_NUMERATOR[numerator].en} × {weight.en}")
+    return dataclasses.replace(
+        indicator,
+        name=Text(f"{indicator.name.zh}（{how.zh}）", f"{indicator.name.en} ({how.en})"),
+        formula=f"{indicator.formula}; numerator × weight: {axes.zh} / {axes.en}; {how.en}",
+    )
