@@ -47,7 +47,8 @@ class Province:
         i["entity"] = i["firm"].map(self.cluster)
         i["ok"] = (i["result"] == "pass") | (i["appeal_result"] == "overturned")
         self.visits = i[~i["is_recheck"].astype(bool)]
-        self.first = self.visits[~self.visits["sample_type"].isin(["complaint", "followup"])]
+        first = ~self.visits["sample_type"].isin(["complaint", "followup"]) & (self.visits["role"] == "producer")
+        self.first = self.visits[first]
 
     def of_firms(self, table: str) -> pd.DataFrame:
         frame = self.t[table]
