@@ -23,8 +23,9 @@ SELECT
     coalesce(r.industry_code, '') AS industry_code,
     m.matched_id AS firm_id,
     coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
-    coalesce(m.is_recheck, false) AS is_recheck,
-    NOT coalesce(m.is_recheck, false) AND m.sample_type NOT IN ('complaint', 'followup') AS is_counted,
+    coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL AS is_recheck,
+    NOT (coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL) AND coalesce(m.role, 'producer') = 'producer'
+        AND m.sample_type NOT IN ('complaint', 'followup') AS is_counted,
     coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass
 FROM matched AS m
 LEFT JOIN registered AS f ON f.firm_id = m.matched_id
