@@ -42,6 +42,10 @@ $(VENV)/bench.done: locks/bench.lock $(VENV)/test.done
 	$(INSTALL) locks/bench.lock
 	@touch $@
 
+$(VENV)/fuzz.done: locks/fuzz.lock $(VENV)/test.done
+	$(INSTALL) locks/fuzz.lock
+	@touch $@
+
 report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gallery and print its path
 	$(QBASE) demo --no-run
 	$(QBASE) load --case us_scrap_grants
@@ -70,15 +74,16 @@ bench: $(VENV)/bench.done ## Measure speed as ratios against named peers
 study: $(VENV)/test.done ## Repeat the slow statistical studies stored under docs/studies
 	for file in tests/truth/study_*.py; do $(BIN)/python "$$file"; done
 
-fuzz: $(VENV)/test.done ## Search longer for inputs that break a promise
+fuzz: $(VENV)/fuzz.done ## Search longer for inputs that break a promise
+	$(BIN)/python tests/fuzz/fuzz_intake.py 60
 	$(BIN)/python -m pytest -n $(WORKERS) tests/property --hypothesis-profile=fuzz
 
 picture: $(VENV)/run.done ## Redraw the picture of the README from a report
 	$(BIN)/python docs/make_picture.py
 
 locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
-	for extra in run test lab bench; do \
-	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; [ $$extra = bench ] && flags="--extra build --extra test --extra bench"; \
+	for extra in run test lab bench fuzz; do \
+	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
 	    --override locks/overrides.txt $$constraint $$flags --output-file locks/$$extra.lock pyproject.toml; \

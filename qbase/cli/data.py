@@ -49,7 +49,7 @@ def demo(
             add_letter(workspace, template)
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
-    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER)
+    deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER, brief=True)
     if any(d["verdict"] == REFUSED for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
@@ -67,6 +67,14 @@ def load(
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
     producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
+    supersedes: Annotated[
+        str | None,
+        typer.Option(
+            "--supersedes",
+            metavar="SHA256",
+            help="本文件更正的送达（sha256 前八位即可） | the delivery this file corrects (eight digits will do)",
+        ),
+    ] = None,
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
@@ -75,14 +83,22 @@ def load(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Load deliveries; print what became of every row."""
+    """Load deliveries; print what became of every row.
+
+    Raises
+    ------
+    UsageError
+        Neither a file nor a case is named (QB906), or a file does not exist (QB903).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     paths = list(files or ())
     if not paths and not case:
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer) if paths else []
+    deliveries = []
+    if paths:
+        deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer, supersedes=supersedes)
     if case:
         from qbase.intake import load_case
 
@@ -102,15 +118,28 @@ def load_and_tell(
     *,
     recipe: str | None = None,
     producer: str | None = None,
+    brief: bool = False,
+    supersedes: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Load files and print the accounting of each; return the accounting as plain values."""
+    """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
 
     with shell.progress(shell.text("载入", "load")) as report:
         reports = load_files(
-            workspace, paths, recipe=recipe, producer=producer, on_progress=lambda i, n, _: report("load", i, n)
+            workspace,
+            paths,
+            recipe=recipe,
+            producer=producer,
+            supersedes=supersedes,
+            on_progress=lambda i, n, _: report("load", i, n),
         )
-    return [tell(shell, report) for report in reports]
+    if not brief:
+        return [tell(shell, report) for report in reports]
+    rows = sum(report.accepted for report in reports)
+    shell.out(
+        shell.text(f"{len(reports)} 份文件，接收 {rows:,} 行", f"{len(reports)} deliveries, {rows:,} rows accepted")
+    )
+    return [report.payload() if report.verdict == "OK" else tell(shell, report) for report in reports]
 
 
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
@@ -134,7 +163,13 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:
-    """Refuse the call when a file does not exist, before anything is loaded (QB903)."""
+    """Refuse the call when a file does not exist, before anything is loaded (QB903).
+
+    Raises
+    ------
+    UsageError
+        A file does not exist (QB903).
+    """
     for path in paths:
         if path.exists():
             continue

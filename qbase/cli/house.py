@@ -48,7 +48,13 @@ def explain(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Say what an error code means."""
+    """Say what an error code means.
+
+    Raises
+    ------
+    UsageError
+        There is no such code (QB904).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     codes = read_codes()
     wanted = code.strip().strip("[]").upper()

@@ -10,7 +10,7 @@ SEPARATOR = " | "
 TECHNICAL = ("C", "POSIX")
 
 
-def pick_language(words: Sequence[str], environment: Mapping[str, str]) -> Lang:
+def pick_language(words: Sequence[str], environment: Mapping[str, str], *, otherwise: Lang = "en") -> Lang:
     """Return the language of ``--lang``, else of the locale: Chinese for ``zh…``, English for any other.
 
     Parameters
@@ -19,6 +19,8 @@ def pick_language(words: Sequence[str], environment: Mapping[str, str]) -> Lang:
         Words of the call.
     environment : mapping
         Environment variables; a technical locale such as ``C.UTF-8`` speaks no language.
+    otherwise : {"zh", "en"}
+        Where neither says: English on the command line, Chinese for pages, which a scheduler makes for officials.
     """
     for index, word in enumerate(words):
         value = word.partition("=")[2] if word.startswith("--lang=") else ""
@@ -30,7 +32,7 @@ def pick_language(words: Sequence[str], environment: Mapping[str, str]) -> Lang:
         locale = environment.get(name, "")
         if locale and locale.partition(".")[0] not in TECHNICAL:
             return "zh" if locale.lower().startswith("zh") else "en"
-    return "en"
+    return otherwise
 
 
 def part(text: str, lang: Lang) -> str:

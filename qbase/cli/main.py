@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, house, indicators, panel, policy, reports
+from qbase.cli import data, deliveries, house, indicators, panel, policy, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -43,7 +43,14 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
             data.load,
             "把收到的文件载入数据湖，逐行核对 | load deliveries into the lake, every row accounted for",
         ),
-        "panel": (panel.panel, "建立面板并写成文件 | build a panel and write it as a file"),
+        "check": (
+            deliveries.check,
+            "检查已载入的表：契约、新旧、与上期的变化 | check loaded tables: contract, age, what changed",
+        ),
+        "quarantine": (
+            deliveries.quarantine,
+            "被隔离的行：列出、导出、重读 | rows set aside: list, export, read again",
+        ),
         "policy": (policy.policy, "检查或录入一项政策 | check or enter a policy"),
     },
     "指标 | Indicators": {
@@ -51,6 +58,7 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
             indicators.indicators,
             "政策各条款的指标及数据情况 | the indicators of every clause and their data",
         ),
+        "panel": (panel.panel, "建立面板并写成文件 | build a panel and write it as a file"),
     },
     "报告 | Reports": {
         "list": (reports.list_reports, "列出报告 | list the reports"),
@@ -70,7 +78,13 @@ class Verbs(TyperGroup):
     """Lists the commands by subject, and answers a misspelt one with the four lines."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Find the command or say which one was meant (QB901)."""
+        """Find the command or say which one was meant (QB901).
+
+        Raises
+        ------
+        UsageError
+            There is no such command (QB901).
+        """
         if args[0] not in self.commands and not args[0].startswith("-"):
             near = get_close_matches(args[0], self.commands, n=1)
             raise UsageError(

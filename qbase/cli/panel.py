@@ -53,7 +53,7 @@ def panel(
     Raises
     ------
     UsageError
-        The file has another suffix than csv, parquet or xlsx (QB920).
+        The file is of no form that can be written (QB920).
     """
     from qbase.compute import Cluster
     from qbase.indicators import build_panel

@@ -11,7 +11,7 @@ import typer
 
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, shell_of
-from qbase.core.errors import QbaseError, RunError, UsageError
+from qbase.core.errors import QbaseError, RunError, SetupError, UsageError
 
 if TYPE_CHECKING:
     from qbase.core.values import ReportSpec, RunRecord
@@ -163,7 +163,13 @@ def run_and_tell(
     force: bool = False,
     also: Mapping[str, Any] | None = None,
 ) -> int:
-    """Run reports by name, print each outcome as it comes, and return the exit code."""
+    """Run reports by name, print each outcome as it comes, and return the exit code.
+
+    Raises
+    ------
+    QbaseError
+        The only report asked for failed; of several, each failure is printed instead.
+    """
     ready, outcomes = _jobs(shell, workspace, list(dict.fromkeys(names)), words, force)
     if len(names) == 1 and outcomes and outcomes[0].error:
         raise outcomes[0].error
@@ -204,7 +210,7 @@ def _jobs(
             declared = read_parameters(workspace.root / spec.notebook, shown=spec.notebook)
             params = read_words(declared, words, report_id=name)
             read_request(workspace, name, params)
-            ready.append(Job(report_id=name, params=params, lang=shell.lang, force=force))
+            ready.append(Job(report_id=name, params=params, lang=shell.page_lang, force=force))
         except QbaseError as error:
             refused.append(Outcome(job=Job(report_id=name), error=error))
     return ready, refused
@@ -265,25 +271,40 @@ def _target(shell: Shell, target: str) -> tuple[pathlib.Path, dict[str, Any] | N
     """Find the file to verify; the record of its run too, when it is a report of this workspace."""
     path = pathlib.Path(target)
     if path.is_file():
-        return path, None
+        return path, _record_beside(shell, path)
     if path.suffix or len(path.parts) > 1:
         raise UsageError("QB824", name=target, found=target, expected="FILE.html / REPORT", fix="qbase list")
-    from qbase.reports import read_meta, read_spec
-    from qbase.reports.proof import read_results
+    from qbase.reports import read_spec
 
     workspace = shell.workspace()
     read_spec(workspace, target)
     page = workspace.site / f"{target}.html"
     if not page.is_file():
         raise UsageError("QB824", name=target, found=f"{target}: –", expected=_near(page), fix=f"qbase run {target}")
-    run_id = str(read_meta(workspace, target).get("run_id", ""))
+    return page, _record_of(shell, workspace, target)
+
+
+def _record_beside(shell: Shell, path: pathlib.Path) -> dict[str, Any] | None:
+    """Find the record of a page named by its path: only a published page of this workspace has one."""
     try:
-        return page, read_results(workspace.runs / target / run_id, run_id, target)
+        workspace = shell.workspace()
+    except SetupError:
+        return None
+    is_published = path.resolve().parent == workspace.site.resolve()
+    return _record_of(shell, workspace, path.stem) if is_published else None
+
+
+def _record_of(shell: Shell, workspace: Workspace, report_id: str) -> dict[str, Any] | None:
+    from qbase.reports import read_meta
+    from qbase.reports.proof import read_results
+
+    run_id = str(read_meta(workspace, report_id).get("run_id", ""))
+    try:
+        return read_results(workspace.runs / report_id / run_id, run_id, report_id)
     except RunError:
-        shell.note(
-            shell.text(f"{target}：没有运行记录，只校验页面本身", f"{target}: no run record; the page alone is checked")
-        )
-        return page, None
+        alone = (f"{report_id}：没有运行记录，只校验页面本身", f"{report_id}: no run record; the page alone is checked")
+        shell.note(shell.text(*alone))
+        return None
 
 
 def _last_run(workspace: Workspace, report_id: str) -> RunRecord | None:

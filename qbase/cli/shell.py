@@ -19,7 +19,7 @@ from qbase.core.errors import LABELS, Lang
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
-    from qbase.reports.running import Progress
+    from qbase.reports.single import Progress
 
 STEPS = {
     "load": "载入 | load",
@@ -42,12 +42,15 @@ class Shell:
         ``--json``, ``--quiet``.
     lang : {"zh", "en"}
         ``--lang``, else the locale's.
+    page_lang : {"zh", "en"}
+        What a page shows first: as ``lang``, but Chinese where nothing says.
     """
 
     home: pathlib.Path | None = None
     as_json: bool = False
     quiet: bool = False
     lang: Lang = "en"
+    page_lang: Lang = "zh"
 
     def text(self, zh: str, en: str) -> str:
         """Return the text in the language of the call."""
@@ -134,6 +137,14 @@ def _bar(title: str, lang: Lang) -> Iterator[Progress]:
 
 def shell_of(context: typer.Context, home: pathlib.Path | None, as_json: bool, quiet: bool, lang: str | None) -> Shell:
     """Merge the options of a command with those given before it (``qbase --lang en list``)."""
-    before: Shell = context.obj or Shell(lang=pick_language((), os.environ))
-    spoken: Lang = before.lang if lang is None else ("zh" if lang == "zh" else "en")
-    return Shell(home=home or before.home, as_json=as_json or before.as_json, quiet=quiet or before.quiet, lang=spoken)
+    before: Shell = context.obj or Shell(
+        lang=pick_language((), os.environ), page_lang=pick_language((), os.environ, otherwise="zh")
+    )
+    words = () if lang is None else ("--lang", lang)
+    return Shell(
+        home=home or before.home,
+        as_json=as_json or before.as_json,
+        quiet=quiet or before.quiet,
+        lang=pick_language(words, {}, otherwise=before.lang),
+        page_lang=pick_language(words, {}, otherwise=before.page_lang),
+    )

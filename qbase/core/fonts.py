@@ -92,7 +92,7 @@ def _cut(text: str) -> bytes:
     options.desubroutinize = True
     options.name_IDs = [0, 1, 2, 13, 14]
     options.notdef_outline = True
-    with TTFont(font_file(), recalcTimestamp=False) as font:
+    with TTFont(font_file(), recalcTimestamp=False, recalcBBoxes=False) as font:
         cutter = subset.Subsetter(options)
         cutter.populate(text=text)
         cutter.subset(font)

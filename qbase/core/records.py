@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.display import Bundle, Figure, Provenance, Table, run_folder, sha256_of
+from qbase.core.errors import DataError
 from qbase.core.files import write_atomic
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
@@ -41,6 +42,11 @@ def record(*values: Recordable) -> Provenance:
     -------
     Provenance
         To be shown as the last cell. Outside a run nothing is written and it says so.
+
+    Raises
+    ------
+    DataError
+        Two different things shown bear one name (QB143): the record could hold only one of them.
     """
     document = build_record(values)
     folder = run_folder()
@@ -80,8 +86,20 @@ def _add(document: dict[str, Any], value: Recordable) -> None:
     elif isinstance(value, Table):
         document["tables"][value.name] = sha256_of(value.body()["rows"])
     if isinstance(value, Bundle):
-        document["shown"][value.name] = value.sha256()
+        _add_shown(document, value)
     document["sources"].extend(dataclasses.asdict(s) for s in _sources(value))
+
+
+def _add_shown(document: dict[str, Any], value: Bundle) -> None:
+    digest = value.sha256()
+    if document["shown"].setdefault(value.name, digest) != digest:
+        raise DataError(
+            "QB143",
+            name=value.name,
+            found=f"two different {value.kind} of one name",
+            expected="one name for one thing shown",
+            fix="show the two results together, or only one of them",
+        )
 
 
 def _result(result: Result) -> dict[str, Any]:

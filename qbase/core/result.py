@@ -10,6 +10,7 @@ import pandas as pd
 
 from qbase.core.display import Prose
 from qbase.core.errors import DataError
+from qbase.core.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
 
@@ -121,13 +122,9 @@ class Result:
 
     def say(self) -> Prose:
         """Return the result in words, Chinese and English, one sentence per spoken estimate."""
-        from qbase.core.sentences import say_result
-
         return say_result(self)
 
     def __repr__(self) -> str:
-        from qbase.core.sentences import plain_estimate
-
         lines = [f"<Result {self.name}: {self.subject.en}>"]
         lines += ["  " + plain_estimate(self, e) for e in self.estimates[:12]]
         if len(self.estimates) > 12:
@@ -201,8 +198,6 @@ class Scorecard:
 
     def say(self) -> Prose:
         """Return one sentence per criterion, each naming the preset."""
-        from qbase.core.sentences import say_scorecard
-
         return say_scorecard(self)
 
     def __repr__(self) -> str:

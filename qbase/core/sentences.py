@@ -7,14 +7,16 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from qbase.core import periods
 from qbase.core.display import Prose
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
-from qbase.core.result import Criterion, Result, Scorecard
-from qbase.core.text import Text, join
+from qbase.core.text import Text, join, spaced
 from qbase.core.values import Estimate, Grade
+
+if TYPE_CHECKING:
+    from qbase.core.result import Criterion, Result, Scorecard
 
 Direction = Literal["up", "down", "little", "cannot_tell"]
 
@@ -91,7 +93,7 @@ def say_result(result: Result) -> Prose:
     """Return the sentences of a result with their evidence grades."""
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
-    items = tuple(speak(result, e) for e in spoken)
+    items = tuple(spaced(speak(result, e)) for e in spoken)
     graded = result.estimand in {"change", "trend", "effect"}
     grades = tuple(grade_of(result, e) if graded else None for e in spoken)
     return Prose(name=result.name, items=items, grades=grades)
@@ -104,6 +106,12 @@ def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Tex
     if unit == "pct":
         return Text(text + "%", text + "%")
     return Text(f"{text} {words.zh}".rstrip(), f"{text} {words.en}".rstrip())
+
+
+def _the(subject: Text) -> Text:
+    """Give the English name of one cluster its article; tables hold the bare name."""
+    bare = subject.en.endswith(" cluster") and not subject.en.lower().startswith(("the ", "a "))
+    return Text(subject.zh, f"the {subject.en}") if bare else subject
 
 
 def _when(estimate: Estimate) -> Text:
@@ -140,13 +148,15 @@ def _say_level(result: Result, estimate: Estimate) -> Text:
     return Text(
         "{when}{subject}的{outcome}估计为 {value}（{bracket}）。",
         "The {outcome} of {subject}{when} is estimated at {value} ({bracket}).",
-    ).format(when=_when(estimate), subject=result.subject, outcome=result.outcome.name, value=value, bracket=bracket)
+    ).format(
+        when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.name, value=value, bracket=bracket
+    )
 
 
 def _say_need(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, 0)
     return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
-        subject=result.subject, value=value, label=result.labels.get(estimate.term, Text("", ""))
+        subject=_the(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
 
 
@@ -154,7 +164,7 @@ def _say_difference(result: Result, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_for(result.unit, estimate.std_error)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=label_of(result, estimate), subject=result.subject, outcome=result.outcome.name
+        label=label_of(result, estimate), subject=_the(result.subject), outcome=result.outcome.name
     )
     tail = _n(estimate, Text("", ""))
     if direction == "cannot_tell":
@@ -206,8 +216,12 @@ VERDICTS = {
 
 
 def say_scorecard(card: Scorecard) -> Prose:
-    """Return one sentence per criterion."""
-    return Prose(name=card.name, items=tuple(_say_criterion(card, c) for c in card.criteria))
+    """Return one sentence per criterion, or the one that no target was declared."""
+    if not card.criteria:
+        silent = Text("{preset}：不判断{subject}是否达标。", "{preset}: no verdict on {subject}.")
+        words = silent.format(preset=card.preset_title, subject=_the(card.subject))
+        return Prose(name=card.name, items=(spaced(_capital(words)),))
+    return Prose(name=card.name, items=tuple(spaced(_say_criterion(card, c)) for c in card.criteria))
 
 
 def _say_criterion(card: Scorecard, criterion: Criterion) -> Text:
@@ -222,7 +236,7 @@ def _say_criterion(card: Scorecard, criterion: Criterion) -> Text:
         "The {outcome} of {subject} ({value}, {shown}) {verdict} the target of {target} "
         "(preset: {preset}; source: {source}).",
     ).format(
-        subject=card.subject,
+        subject=_the(card.subject),
         outcome=criterion.indicator.name,
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,

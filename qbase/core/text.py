@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +42,14 @@ def same(text: str) -> Text:
 def join(texts: list[Text], *, zh: str = "", en: str = " ") -> Text:
     """Join texts with the separator of each language."""
     return Text(zh.join(t.zh for t in texts), en.join(t.en for t in texts))
+
+
+_BORDER = re.compile(r"(?<=[\u4e00-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u4e00-\u9fff])")
+
+
+def spaced(text: Text) -> Text:
+    """Put a space where Chinese meets Latin letters or digits: a code in a sentence reads as one."""
+    return Text(_BORDER.sub(" ", text.zh), text.en)
 
 
 def _pick(fields: dict[str, object], lang: str) -> dict[str, object]:

@@ -86,7 +86,7 @@ def draw(pi: Ints, cluster: Ints, order_key: Floats, start: Ints) -> Ints:
     return np.sort(order[hit])
 
 
-def family_draw(p: Floats, family: Ints, rho: float, rng: np.random.Generator, n_families: int) -> Bools:
+def family_draw(p: Floats, common: Floats, rho: float, rng: np.random.Generator) -> Bools:
     """Draw outcomes with probability p each and correlation rho within a family.
 
     With probability sqrt(rho) a member follows the family's common number, else its own: every
@@ -96,21 +96,18 @@ def family_draw(p: Floats, family: Ints, rho: float, rng: np.random.Generator, n
     ----------
     p : numpy.ndarray, shape (N,)
         Probabilities of a pass.
-    family : numpy.ndarray, shape (N,)
-        Family of each draw, 0 to ``n_families`` - 1.
+    common : numpy.ndarray, shape (N,)
+        Uniform number of the family each draw belongs to.
     rho : float
         Correlation.
     rng : numpy.random.Generator
         Random numbers.
-    n_families : int
-        Number of families.
 
     Returns
     -------
     numpy.ndarray of bool, shape (N,)
         Passed or not.
     """
-    common = rng.random(n_families)
     own = rng.random(len(p))
     follows = rng.random(len(p)) < round(float(np.sqrt(rho)), 6)
-    return np.where(follows, common[family], own) < p
+    return np.where(follows, common, own) < p

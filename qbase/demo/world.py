@@ -8,7 +8,7 @@ import numpy as np
 
 from qbase.demo.firms import NEVER, Firms, build_firms
 from qbase.demo.geography import LAB_SHARES, Bools, Floats, Geography, Ints, build_geography
-from qbase.demo.outcome import Chances, base_logit, chances_of, item_growth, lowest_labs
+from qbase.demo.outcome import Chances, base_logit, chances_of, is_changed, item_growth, lowest_labs
 from qbase.demo.policy import Plan, build_plan
 from qbase.demo.sampling import draw, expit, family_draw, inclusion
 from qbase.demo.scenario import (
@@ -33,6 +33,7 @@ from qbase.demo.scenario import (
 TYPES = ("random", "risk", "complaint", "special", "followup")
 CLASS_FRACTIONS = (0.5, 1.0, 1.5, 2.0)
 FOLLOWUPS_PER_CELL = 3
+GAMING_SLOPE = 0.8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -205,7 +206,8 @@ class _State:
         fractions = np.asarray(CLASS_FRACTIONS)[self.risk[:, t]] if scenario.has_class_fractions else equal
         if scenario.has_gaming:
             before = self._before_acceptance(t)[firms.cluster]
-            fractions = np.where(before, fractions * np.exp(0.8 * firms.quality), fractions)
+            easy = np.exp(GAMING_SLOPE * firms.quality) * np.where(is_changed(self.geo, firms), 0.5, 1.0)
+            fractions = np.where(before, fractions * easy, fractions)
         seen = -(firms.quality + firms.beta) if scenario.has_hidden_risk else self.risk[:, t].astype(float)
         failed = (t - self.last_fail <= 4).astype(float)
         n_follow = np.full(self.geo.n_clusters, FOLLOWUPS_PER_CELL if scenario.has_followup_samples else 0)
@@ -229,7 +231,8 @@ class _State:
             lab = np.where(self._before_acceptance(t)[cluster], lowest_labs(self.geo)[cluster], lab)
         p = item_growth(expit(chances.eta1[chosen] + self.geo.lab_logit[lab]), t, self.scenario)
         family = cluster * 2 + self.firms.product[chosen]
-        passed = family_draw(p, family, self.scenario.rho, rng, 2 * self.geo.n_clusters)
+        common = self.streams.rng("families", t).random(2 * self.geo.n_clusters)[family]
+        passed = family_draw(p, common, self.scenario.rho, rng)
         self.last_fail[chosen[~passed]] = t
         np.add.at(self.year_fails, chosen[~passed], 1)
         np.add.at(self.year_passes, chosen[passed], 1)

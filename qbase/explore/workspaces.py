@@ -110,7 +110,13 @@ def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
 
 
 def read_template(template: str) -> dict[str, Any]:
-    """Read a template (QB911 when there is none of the name)."""
+    """Read a template (QB911 when there is none of the name).
+
+    Raises
+    ------
+    UsageError
+        There is no such template (QB911).
+    """
     names = list_templates()
     if template not in names:
         near = get_close_matches(template, names, n=1)

@@ -47,6 +47,11 @@ CHECKS: Mapping[str, Text] = {
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
     "no_anticipation": Text("提前反应", "Anticipation"),
+    "accounting": Text("行数核对", "Accounting of rows"),
+    "contract": Text("表的契约", "Contract of the table"),
+    "freshness": Text("新旧程度", "Age of the data"),
+    "row_count": Text("行数变化", "Number of rows"),
+    "shift": Text("与上期相比", "Against the last period"),
 }
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
 ACCOUNTING = ("file_name", "table", *COUNTS)

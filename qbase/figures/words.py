@@ -21,6 +21,8 @@ FULL_COUNT = Text("全数统计，无抽样误差", "full count, no sampling err
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
+    "design": Text("按抽样设计加权的区间", "interval weighted by the sampling design"),
+    "design_difference": Text("由两期设计区间合成", "made of both periods' design intervals"),
     "twfe": Text("双向固定效应", "two-way fixed effects"),
     "event_study": Text("事件研究", "event study"),
 }
@@ -188,11 +190,12 @@ def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
 
 def source_note(*results: Result) -> Text:
     """Return one sentence on what the results rest on, or an empty text."""
-    seen: dict[str, None] = {}
+    made: dict[tuple[str, str], dict[str, None]] = {}
     for source in (s for r in results for s in r.sources):
-        seen[" · ".join(p for p in (source.path, source.producer, source.snapshot) if p)] = None
-    if not seen:
+        made.setdefault((source.producer, source.snapshot), {})[source.path] = None
+    if not made:
         return same("")
+    seen = [" · ".join(p for p in (", ".join(paths), *maker) if p) for maker, paths in made.items()]
     return Text("来源：" + "；".join(seen) + "。", "Source: " + "; ".join(seen) + ".")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.text import Text
@@ -120,11 +121,19 @@ def _filled(workspace: Workspace, at: Snapshot, needs: set[str]) -> frozenset[st
         table, _, column = need.partition(".")
         if table in at.versions:
             wanted.setdefault(table, []).append(column)
-    found: set[str] = set()
+    if not wanted:
+        return frozenset()
+    selects = []
     for table, columns in wanted.items():
         # names come from the catalogue of the package; COLUMNS skips those an older delivery did not bring
-        held = ", ".join(f"'{c}'" for c in columns)
-        sql = f"SELECT count(COLUMNS(lambda c: c IN ({held}, 'row_no'))) FROM {table}"  # noqa: S608
-        counts = workspace.query(sql, snapshot=at).iloc[0]
-        found |= {f"{table}.{column}" for column in columns if counts.get(column, 0) > 0}
-    return frozenset(found)
+        held = ", ".join(f"'{c}'" for c in [*columns, "row_no"])
+        counts = f"SELECT count(COLUMNS(lambda c: c IN ({held}))) FROM {table}"  # noqa: S608
+        named = f"SELECT '{table}' AS name, CAST(to_json(t) AS VARCHAR) AS counts FROM ({counts}) AS t"  # noqa: S608
+        selects.append(named)
+    rows = workspace.query(" UNION ALL ".join(selects), snapshot=at)
+    return frozenset(
+        f"{name}.{column}"
+        for name, counts in zip(rows["name"], rows["counts"], strict=True)
+        for column, n in json.loads(counts).items()
+        if n > 0
+    )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
 
 CELL = ("n", "k", "n_firms", "top1", "top2")
+READ = ("inspections", "firms", "identity_links")
 TALLIES = ("batch", "firm", "cells")
 MEMORY_MB = 1000
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
@@ -116,7 +117,7 @@ def count_cells(
         The workers did not finish (QB185).
     """
     storage = cluster.storage if cluster is not None else ""
-    tables = {t: table_files(workspace, t, at, storage=storage) for t in ("inspections", "firms") if t in at.versions}
+    tables = {t: table_files(workspace, t, at, storage=storage) for t in READ if t in at.versions}
     cells, summary = read_sql("firm_cells"), read_sql("cell_sums")
     if cluster is None:
         rows = base.replace("{firms}", firms) + "\n" + read_sql("firm_rows")

@@ -24,7 +24,7 @@ MATCHED_SHARE = 0.95
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Coverage:
-    """What became of every inspection of a window: ``seen`` is the sum of the five counts after it.
+    """What became of every inspection of a window: ``seen`` is the sum of the six counts after it.
 
     Parameters
     ----------
@@ -34,6 +34,8 @@ class Coverage:
         First inspections that match an entity; these make the rate.
     rechecks, complaints, followups : int
         Left out by definition.
+    other_roles : int
+        Left out because the firm named is not the producer but ordered or sold the goods.
     unmatched : int
         First inspections that match no entity.
     overturned : int
@@ -47,6 +49,7 @@ class Coverage:
     rechecks: int
     complaints: int
     followups: int
+    other_roles: int
     unmatched: int
     overturned: int
     by_name: int
@@ -95,6 +98,7 @@ def read_coverage(
         rechecks=n.get("recheck", 0),
         complaints=n.get("complaint", 0),
         followups=n.get("followup", 0),
+        other_roles=n.get("other_role", 0),
         unmatched=n.get("unmatched", 0),
         overturned=int(extra["overturned"].iloc[0]),
         by_name=int(extra["by_name"].iloc[0]),
@@ -151,15 +155,22 @@ def _entity(panel: Panel) -> Entity:
 def coverage_text(c: Coverage) -> Text:
     """Return the account of a coverage in one sentence."""
     lost = 100 * (1 - c.matched_share)
+    ordered = Text("", "")
+    if c.other_roles:
+        ordered = Text(
+            f"、委托等非生产企业 {count(c.other_roles)} 条",
+            f", and {count(c.other_roles)} of firms that did not make the goods",
+        )
     zh = (
         f"所选时期共 {count(c.seen)} 条检验记录：计入 {count(c.counted)} 条；按定义不计入复查 {count(c.rechecks)} 条、"
-        f"投诉 {count(c.complaints)} 条、跟踪 {count(c.followups)} 条；另有 {count(c.unmatched)} 条"
+        f"投诉 {count(c.complaints)} 条、跟踪 {count(c.followups)} 条{ordered.zh}；另有 {count(c.unmatched)} 条"
         f"（首次抽查的 {percent(lost)}）无法唯一对应到主体，未计入。"
     )
     en = (
         f"{count(c.seen)} inspections in the window: {count(c.counted)} counted; left out by definition "
-        f"{count(c.rechecks)} re-checks, {count(c.complaints)} complaints and {count(c.followups)} follow-ups; "
-        f"{count(c.unmatched)} more ({percent(lost)} of first inspections) match no single entity and are not counted."
+        f"{count(c.rechecks)} re-checks, {count(c.complaints)} complaints and {count(c.followups)} follow-ups"
+        f"{ordered.en}; {count(c.unmatched)} more ({percent(lost)} of first inspections) match no single "
+        "entity and are not counted."
     )
     if c.by_name:
         zh += f"其中 {count(c.by_name)} 条因代码缺失或有误，按登记名称对应。"

@@ -84,9 +84,16 @@ def _growth(group: pd.DataFrame) -> float:
     return structure.growth(group["own"], group["ref"])
 
 
-def _overlap(group: pd.DataFrame) -> float:
-    table = group.pivot_table(index="firm_id", columns="product_name", values="own", aggfunc="sum", fill_value=0.0)
-    return structure.overlap(table.to_numpy(dtype=float))
+def _overlap(measured: Measured, scope: Scope) -> pd.DataFrame:
+    rows = scope.ask(measured.text())
+    wide = rows.pivot_table(
+        index=["entity", "period", "firm_id"], columns="product_name", values="own", aggfunc="sum", fill_value=0.0
+    )
+    found: list[dict[str, object]] = [
+        {"entity": e, "period": p, "value": structure.overlap(group.to_numpy(dtype=float))}
+        for (e, p), group in wide.groupby(level=["entity", "period"], sort=True)
+    ]
+    return _frame(found)
 
 
 def _quarterly(scope: Scope) -> Scope:
@@ -207,7 +214,7 @@ FUNCTIONS: dict[str, Function] = {
     "location_quotient": _grouped(_lq),
     "krugman": _grouped(_krugman),
     "growth": _grouped(_growth),
-    "overlap": _grouped(_overlap),
+    "overlap": _overlap,
     "nearest_neighbour": _grouped(nearest_index),
     "spread_of_rate": _trailing(_spread),
     "quarters_inside": _trailing(_inside_limits),

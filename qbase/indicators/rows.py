@@ -41,6 +41,16 @@ _NO_FIRMS = (
 )
 
 
+# the latest decision on a printed firm counts
+_LINKS = """
+SELECT sample_no, name_printed, arg_max(firm_id, decision_no) AS firm_id,
+       arg_max(decision, decision_no) = 'accept' AS is_accepted
+FROM identity_links GROUP BY sample_no, name_printed
+"""
+_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS firm_id, "
+_NO_LINKS += "false AS is_accepted WHERE false"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rows:
     """Inspections of a window, by entity and period; `query` counts them.
@@ -110,6 +120,7 @@ class Rows:
         filled = {
             "{more}": "",
             "{firms}": self._firms,
+            "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],
             **parts,

@@ -9,26 +9,38 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from qbase.intake.batches import link_batches
     from qbase.intake.case import Case, PublishedNumber, list_cases, read_case
     from qbase.intake.case_data import load_case
+    from qbase.intake.check import check_delivery
+    from qbase.intake.identity import LinkReport, decide_link, link_firms
     from qbase.intake.load import load_files
+    from qbase.intake.quarantine import export_quarantine, list_quarantine, retry_quarantine
     from qbase.intake.reasons import explain_reason
     from qbase.intake.recipe import Recipe, list_recipes, read_recipe
     from qbase.intake.report import LoadReport
+    from qbase.intake.towns import TownCodes, read_towns, resolve_town
 
 _HOME = {
+    "batches": ("link_batches",),
     "case": ("Case", "PublishedNumber", "list_cases", "read_case"),
     "case_data": ("load_case",),
+    "check": ("check_delivery",),
+    "identity": ("LinkReport", "decide_link", "link_firms"),
     "load": ("load_files",),
+    "quarantine": ("export_quarantine", "list_quarantine", "retry_quarantine"),
     "reasons": ("explain_reason",),
     "recipe": ("Recipe", "list_recipes", "read_recipe"),
     "report": ("LoadReport",),
+    "towns": ("TownCodes", "read_towns", "resolve_town"),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 
 __all__ = [
-    "Case", "LoadReport", "PublishedNumber", "Recipe", "explain_reason", "list_cases", "list_recipes", "load_case",
-    "load_files", "read_case", "read_recipe",
+    "Case", "LinkReport", "LoadReport", "PublishedNumber", "Recipe", "TownCodes", "check_delivery", "decide_link",
+    "explain_reason", "export_quarantine", "link_batches", "link_firms", "list_cases", "list_quarantine",
+    "list_recipes", "load_case", "load_files", "read_case", "read_recipe", "read_towns", "resolve_town",
+    "retry_quarantine",
 ]  # fmt: skip
 
 

@@ -79,7 +79,8 @@ def sum_raw(rows: Sequence[str], position: int, reader: Reader) -> Decimal:
 
 def _decimal(text: str | None) -> Decimal:
     plain = plain_number(text) if text else None
-    return Decimal(plain) if plain is not None else Decimal(0)
+    value = Decimal(plain) if plain is not None else Decimal(0)
+    return value if value.is_finite() else Decimal(0)  # "nan" is no number of the sender's
 
 
 def check_sum(file: str, column: str, raw: Decimal, accepted: Decimal, set_aside: Decimal) -> None:

@@ -38,6 +38,11 @@ MAGIC = (
 MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<meta", b"<head", b"<script")
 
 
+def is_workbook(name: str) -> bool:
+    """Return whether a name claims to be a workbook."""
+    return KINDS.get(pathlib.PurePath(name).suffix.lower()) in ("xlsx", "xls")
+
+
 def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
     """Return how a file is to be read: ``csv``, ``gzip``, ``xlsx`` or ``xls``.
 

@@ -15,11 +15,18 @@ import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake import account
+from qbase.intake.ahead import at_once, prepare_ahead
+from qbase.intake.container import is_workbook
+from qbase.intake.grid import Grid
+from qbase.intake.keys import StoredKeys
+from qbase.intake.parsers import Parsers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
+from qbase.intake.release import add_links, repair_codes
 from qbase.intake.report import LoadReport, Verdict, report_of
 from qbase.intake.sheets import Part, Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
+from qbase.intake.supersede import find_delivery, find_replaced
 from qbase.lake import Delivery, Workspace
 
 SET_ASIDE = "set_aside"
@@ -43,6 +50,7 @@ def load_files(
     *,
     recipe: str | None = None,
     producer: str | None = None,
+    supersedes: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -57,6 +65,9 @@ def load_files(
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
     producer : str or None
         Who made the files, where the recipe does not say.
+    supersedes : str or None
+        sha256 (or its first eight digits) of the delivery that the one file given takes the place of: its rows leave
+        the new snapshot, older snapshots keep them.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -68,7 +79,7 @@ def load_files(
     Raises
     ------
     UsageError
-        There is no such recipe (QB302).
+        There is no such recipe (QB302); no such delivery to supersede, or more than one file for it (QB352).
     DataError
         The recipe file is not sound (QB303).
     SetupError
@@ -79,12 +90,16 @@ def load_files(
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
-    reports = []
-    for done, file in enumerate(files, start=1):
-        reports.append(_load_file(workspace, file, plan))
-        if on_progress is not None:
-            on_progress(done, len(files), reports[-1])
-    return reports
+    replaces = _replaced(workspace, files, supersedes)
+    keys = StoredKeys(workspace)
+    reports: dict[int, LoadReport] = {}
+    with Parsers() as parsers:
+        ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
+        for position, ready in ahead:
+            reports[position] = _finish(workspace, ready, plan, replaces, keys)
+            if on_progress is not None:
+                on_progress(len(reports), len(files), reports[position])
+    return add_links(workspace, [reports[position] for position in range(len(files))], plan)
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:
@@ -93,33 +108,118 @@ def _expand(path: pathlib.Path) -> list[pathlib.Path]:
     return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
 
 
-def _load_file(workspace: Workspace, path: pathlib.Path, recipe: Recipe) -> LoadReport:
+def _replaced(workspace: Workspace, files: list[pathlib.Path], supersedes: str | None) -> tuple[str, ...]:
+    if supersedes is None:
+        return ()
+    if len(files) != 1:
+        raise UsageError(
+            "QB352",
+            given=supersedes,
+            found=f"{len(files)} files",
+            expected="1 file",
+            fix="qbase load FILE --supersedes …",
+        )
+    return (find_delivery(workspace, supersedes),)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Ready:
+    """A file stored and, when it is a workbook, read: what can be done before its turn."""
+
+    path: pathlib.Path
+    sha256: str = ""
+    stored: pathlib.Path | None = None
+    grids: list[Grid] | None = None
+    error: QbaseError | None = None
+
+
+def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: Parsers) -> _Ready:
     try:
         sha256, stored = workspace.store_raw(path)
     except UsageError as error:
-        return LoadReport(file=path.name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    known = _find_known(workspace, sha256)
+        return _Ready(path=path, error=error)
+    if not is_workbook(path.name) or workspace.has_delivery(sha256):
+        return _Ready(path=path, sha256=sha256, stored=stored)
+    try:
+        grids = read_grids(stored, path.name, recipe, parsers=parsers)
+    except DataError as error:
+        return _Ready(path=path, sha256=sha256, stored=stored, error=error)
+    return _Ready(path=path, sha256=sha256, stored=stored, grids=grids)
+
+
+def _finish(
+    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], keys: StoredKeys
+) -> LoadReport:
+    name, error = ready.path.name, ready.error
+    if ready.stored is None and error is not None:
+        return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
+    known = _find_known(workspace, ready.sha256)
     if known is not None:
         return known
+    if error is not None:
+        return _reject(workspace, name, ready.sha256, recipe, error)
+    assert ready.stored is not None  # noqa: S101  (else there is an error)
+    source = Received(
+        name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces, keys=keys
+    )
+    return take(workspace, source, recipe)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Received:
+    """One file to judge.
+
+    Parameters
+    ----------
+    name, sha256 : str
+        As received, and the hash of its bytes.
+    stored : Path
+        Where the bytes lie.
+    grids : list of Grid or None
+        What is in it, when it was read already.
+    replaces : tuple of str
+        Deliveries whose rows it takes the place of.
+    attempt : int
+        1, or more when it is read again.
+    keys : StoredKeys or None
+        Keys in the lake, remembered from the files before.
+    """
+
+    name: str
+    sha256: str
+    stored: pathlib.Path
+    grids: list[Grid] | None = None
+    replaces: tuple[str, ...] = ()
+    attempt: int = 1
+    keys: StoredKeys | None = None
+
+
+def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
+    """Read, judge, account for and commit one file; a bad one is REJECTED."""
     try:
-        return _take(workspace, stored, path.name, sha256, recipe)
+        return _take(workspace, source, recipe)
     except (DataError, UsageError) as error:
-        return _reject(workspace, path.name, sha256, recipe, error)
+        return _reject(workspace, source.name, source.sha256, recipe, error)
     except (pa.ArrowException, duckdb.Error, MemoryError, UnicodeError) as error:
         found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        odd = DataError("QB341", file=path.name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
-        return _reject(workspace, path.name, sha256, recipe, odd)
+        odd = DataError("QB341", file=source.name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
+        return _reject(workspace, source.name, source.sha256, recipe, odd)
 
 
 def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
     """Return the report of the first load of the same bytes; what was rejected may be tried again."""
-    seen = workspace.deliveries()
-    seen = seen[(seen["sha256"] == sha256) & (seen["verdict"] != "REJECTED")]
+    if not workspace.has_delivery(sha256):
+        return None
+    seen = workspace.deliveries(every=True, sha256=sha256)
+    seen = seen[seen["verdict"] != "REJECTED"]
     if seen.empty:
         return None
     row = seen.iloc[-1]
     first = Delivery(**{field.name: _plain(row[field.name]) for field in dataclasses.fields(Delivery)})
-    return report_of(first, snapshot=str(row["snapshot"]), already=True)
+    report = report_of(first, snapshot=str(row["snapshot"]), already=True)
+    if row["replaced_by"]:
+        return dataclasses.replace(report, warnings=(*report.warnings, "superseded"))
+    return report
 
 
 def _plain(value: Any) -> Any:
@@ -129,31 +229,39 @@ def _plain(value: Any) -> Any:
 
 
 def _reject(workspace: Workspace, name: str, sha256: str, recipe: Recipe, error: QbaseError) -> LoadReport:
-    seen = workspace.deliveries()
-    is_same = (seen["sha256"] == sha256) & (seen["file_name"] == name) & (seen["recipe"] == recipe.name)
-    already = bool((is_same & (seen["reasons"].map(lambda reasons: error.code in reasons))).any())
-    if not already:
-        delivery = Delivery(
-            sha256=sha256,
-            file_name=name,
-            table="",
-            recipe=recipe.name,
-            producer=recipe.producer,
-            licence=recipe.licence,
-            verdict="REJECTED",
-            reasons={error.code: 1},
-        )
-        workspace.commit(delivery, {})
+    delivery = Delivery(
+        sha256=sha256,
+        file_name=name,
+        table="",
+        recipe=recipe.name,
+        producer=recipe.producer,
+        licence=recipe.licence,
+        verdict="REJECTED",
+        reasons={error.code: 1},
+    )
+    already = not workspace.commit(delivery, {}).is_new
     return LoadReport(
         file=name, sha256=sha256, verdict="REJECTED", recipe=recipe.name, error=error.payload(), already=already
     )
 
 
-def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, recipe: Recipe) -> LoadReport:
-    """Read, judge, account for and commit one file."""
-    grids = read_grids(stored, name, recipe)
+def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
+    name, sha256 = source.name, source.sha256
+    grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
-    split = split_rows(sheets.data, sheets.contract, sheets.codes, _stored_rows(workspace, sheets))
+    own = (sha256,) if source.attempt > 1 else ()
+    corrected = source.replaces
+    if recipe.supersede_by and source.attempt == 1:
+        alone = split_rows(sheets.data, sheets.contract, sheets.codes, None)
+        corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
+    replaces = tuple(dict.fromkeys((*own, *corrected)))
+    links: dict[str, pa.Table] = {}
+    keys = source.keys or StoredKeys(workspace)
+    stored = keys.colliding_rows(sheets, replaces)
+    split = split_rows(sheets.data, sheets.contract, sheets.codes, stored)
+    if source.attempt > 1:
+        sheets, links = repair_codes(workspace, sheets, split)
+        split = split_rows(sheets.data, sheets.contract, sheets.codes, stored) if links else split
     aside = _set_aside(sheets, split)
     counts = collections.Counter(row.verdict for row in aside)
     parts = {"listed": counts["listed"], "accepted": len(split.accepted), "quarantined": counts["quarantined"]}
@@ -164,6 +272,8 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
     warnings = sheets.warnings
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
+    if corrected:
+        warnings += (f"supersedes {len(set(corrected))}",)
     delivery = Delivery(
         sha256=sha256,
         file_name=name,
@@ -178,9 +288,17 @@ def _take(workspace: Workspace, stored: pathlib.Path, name: str, sha256: str, re
         listed=parts["listed"],
         accepted=parts["accepted"],
         quarantined=parts["quarantined"],
+        attempt=source.attempt,
+        replaces=replaces,
     )
-    tables = {sheets.contract.name: _with_origin(sheets, split, sha256), SET_ASIDE: _aside_table(aside, sha256)}
+    tables = {sheets.contract.name: _with_origin(sheets, split, sha256), SET_ASIDE: _aside_table(aside, sha256)} | links
+    contract, accepted = sheets.contract, tables[sheets.contract.name]
+    del grids, sheets, split, stored  # the raw text is not needed any more, and writing takes memory of its own
+    pa.default_memory_pool().release_unused()
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
+    if not snapshot.is_new:  # another process was faster with the same bytes
+        return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
+    keys.add(contract, accepted, snapshot)
     return report_of(delivery, snapshot=snapshot.id)
 
 
@@ -188,24 +306,6 @@ def _verdict(quarantined: int, warnings: tuple[str, ...]) -> Verdict:
     if quarantined:
         return "QUARANTINED"
     return "WARN" if warnings else "OK"
-
-
-def _stored_rows(workspace: Workspace, sheets: Sheets) -> pa.Table | None:
-    """Return the rows of the lake whose key is in this file as well; None when there are none."""
-    contract, data = sheets.contract, sheets.data
-    if not contract.key or not workspace.has_table(contract.name) or not set(contract.key) <= set(data.column_names):
-        return None
-    snapshot = workspace.snapshot()
-    with duckdb.connect(config={"enable_external_access": "false"}) as db:
-        key = ", ".join(contract.key)
-        text = ", ".join(f"{column}::VARCHAR AS {column}" for column in contract.key)
-        old = workspace.arrow(f"SELECT {text} FROM {contract.name}", snapshot=snapshot)  # noqa: S608
-        db.register("old", old)
-        db.register("new", data.select(list(contract.key)))
-        shared = db.execute(f"SELECT count(*) FROM old SEMI JOIN new USING ({key})").fetchone()  # noqa: S608
-    if not shared or not shared[0]:
-        return None
-    return workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=snapshot)  # noqa: S608
 
 
 def _set_aside(sheets: Sheets, split: Split) -> list[_Aside]:

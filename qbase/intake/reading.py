@@ -10,13 +10,14 @@ from qbase.intake.csvfile import find_separator, read_csv
 from qbase.intake.encoding import decode_text
 from qbase.intake.grid import Grid
 from qbase.intake.mapping import score_headers
+from qbase.intake.parsers import Parsers
 from qbase.intake.recipe import Recipe
 from qbase.intake.workbook import read_workbook
 
 HEAD = 4096
 
 
-def read_grids(path: pathlib.Path, name: str, recipe: Recipe) -> list[Grid]:
+def read_grids(path: pathlib.Path, name: str, recipe: Recipe, *, parsers: Parsers | None = None) -> list[Grid]:
     """Read a file as raw text.
 
     Parameters
@@ -27,6 +28,8 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe) -> list[Grid]:
         Its name as received; the ending says what it claims to be.
     recipe : Recipe
         How the source writes.
+    parsers : Parsers or None
+        Child processes for workbooks; None starts one for this file.
 
     Returns
     -------
@@ -44,7 +47,7 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe) -> list[Grid]:
     if kind in ("xlsx", "xls"):
         if kind == "xlsx":
             check_archive(path, name)
-        return read_workbook(path, kind, name)
+        return read_workbook(path, kind, name, parsers=parsers)
     data = path.read_bytes()
     if kind == "gzip":
         data = unpack_gzip(data, name)

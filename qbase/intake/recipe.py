@@ -19,7 +19,7 @@ from qbase.tables import list_contracts, read_contract
 
 _KEYS = {
     "name", "zh", "en", "table", "producer", "licence", "compression", "separator", "missing",
-    "columns", "values", "constants",
+    "columns", "values", "constants", "supersede_by",
 }  # fmt: skip
 _SEPARATORS = ("", ",", ";", "\t", "|")
 
@@ -50,6 +50,9 @@ class Recipe:
         ``gzip`` or empty.
     separator : str
         Of CSV; empty decides it by the header line.
+    supersede_by : tuple of str
+        A new file takes the place of earlier ones that agree in these: ``producer``, ``table``, ``period``; empty
+        replaces nothing.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Recipe:
     missing: frozenset[str] = MISSING
     compression: str = ""
     separator: str = ""
+    supersede_by: tuple[str, ...] = ()
 
 
 TIDY = Recipe(name="tidy", title=Text("规范表", "tidy table"))
@@ -165,6 +169,7 @@ def parse_recipe(content: bytes, *, origin: str) -> Recipe:
         missing=frozenset(raw["missing"]) | {""} if "missing" in raw else MISSING,
         compression=raw.get("compression", ""),
         separator=raw.get("separator", ""),
+        supersede_by=tuple(raw.get("supersede_by", ())),
     )
     _check(origin, recipe)
     return recipe
@@ -183,6 +188,8 @@ def _check(origin: str, recipe: Recipe) -> None:
         _refuse(origin, f"compression = {recipe.compression!r}", '"gzip"')
     if recipe.separator not in _SEPARATORS:
         _refuse(origin, f"separator = {recipe.separator!r}", ", ; \\t |")
+    if recipe.supersede_by and (not {"table", "period"} <= set(recipe.supersede_by) <= {"producer", "table", "period"}):
+        _refuse(origin, f"supersede_by = {list(recipe.supersede_by)}", '["producer", "table", "period"]')
     named = [*recipe.columns.values(), *recipe.values, *recipe.constants]
     strange = sorted(set(named) - set(contract.column_names))
     if strange:

@@ -159,8 +159,10 @@ def _read_part(
     data, grid = part.layout.data, part.grid
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        reading = read_column(grid.cells.column(position).take(pa.array(data)), readers[name])
-        arrays[name] = reading.values
+        raw = _rows(grid.cells.column(position), data)
+        reading = read_column(raw, readers[name])
+        # a column that reading did not change is not kept twice
+        arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
                 codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
@@ -171,6 +173,13 @@ def _read_part(
     _add_widths(part, codes)
     _add_faults(part, codes, counts)
     return pa.table(arrays)
+
+
+def _rows(column: pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> pa.ChunkedArray:
+    """Return rows of a column, without a copy where they follow one another."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return column.slice(int(positions[0]), len(positions))
+    return column.take(pa.array(positions))
 
 
 def _add_widths(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]]) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+import threading
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from qbase.tables import ColumnRule, Contract, check_rows_sql, typed_select_sql
+from qbase.tables import ColumnRule, Contract, check_rows_sql, judge_rows_sql, typed_select_sql
 
 ROW = "row__"
 CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -18,6 +22,10 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "memory_limit": "1500MB",
 }
+
+TABLES, VIEWS = ("judged", "duplicates", "twice", "keyed", "shared"), ("data", "codes", "stored")
+_shared = threading.local()
+SMALL_ROWS = 5000  # below it planning a query costs more than running it
 
 Codes = Mapping[str, npt.NDArray[np.int64]]
 
@@ -65,7 +73,9 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
     -------
     Split
     """
-    with duckdb.connect(config=CONFIG) as db:
+    if not contract.key or (stored is None and _are_distinct(data, contract.key)):
+        return _split_apart(data, contract, codes)
+    with _database(len(data)) as db:
         db.register("data", data)
         db.register("codes", _code_table(codes))
         db.execute(f"CREATE TABLE judged AS {check_rows_sql(contract, 'data')}")
@@ -75,24 +85,94 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
             f"WHERE judged.{ROW} = x.{ROW}"
         )
         db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT)")
-        if contract.key:
-            _judge_keys(db, contract, stored)
+        _judge_keys(db, contract, stored)
         accepted: pa.Table = db.sql(
             f"SELECT * FROM ({typed_select_sql(contract, 'judged', keep=[ROW], is_checked=True)}) "  # noqa: S608
             f"WHERE {ROW} NOT IN (SELECT {ROW} FROM duplicates)"
         ).to_arrow_table()
         duplicates = db.execute(f"SELECT {ROW} FROM duplicates ORDER BY 1").fetchall()  # noqa: S608
         wrong = db.execute(f"SELECT {ROW}, reasons FROM judged WHERE len(reasons) > 0 ORDER BY 1").fetchall()  # noqa: S608
-    rows = accepted.column(ROW).to_numpy().astype(np.int64)
-    if (np.diff(rows) < 0).any():  # file order; sorting wide rows in SQL would cost a third of the time
-        order = np.argsort(rows)
-        rows, accepted = rows[order], accepted.take(pa.array(order))
+    rows, accepted = _in_file_order(accepted)
     return Split(
         accepted=accepted.drop_columns([ROW]),
         accepted_rows=rows,
         quarantined={row: tuple(dict.fromkeys(reasons)) for row, reasons in wrong},
         duplicates=np.array([row for (row,) in duplicates], np.int64),
     )
+
+
+def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
+    """Judge rows that share no key with any other: one pass, and no second copy of the raw text."""
+    with _database(len(data)) as db:
+        db.register("data", data)
+        judged = _ask(db, judge_rows_sql(contract, "data", keep=[ROW]), len(data))
+    rows, judged = _in_file_order(judged)
+    found: dict[int, tuple[str, ...]] = {}
+    wrong = np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0)
+    for row, reasons in zip(rows[wrong].tolist(), judged["reasons"].take(pa.array(wrong)).to_pylist(), strict=True):
+        found[row] = tuple(reasons)
+    for code in sorted(codes):
+        for row in codes[code].tolist():
+            found[row] = (*found.get(row, ()), code)
+    keep = np.ones(len(rows), np.bool_)
+    keep[np.searchsorted(rows, np.array(sorted(found), np.int64))] = False
+    columns = {name: judged[name] for name in contract.column_names}
+    del judged
+    if not keep.all():
+        mask = pa.array(keep)
+        for name in columns:  # one column at a time, so that the rows are never in memory twice
+            columns[name] = columns[name].filter(mask)
+    return Split(
+        accepted=pa.table(columns),
+        accepted_rows=rows[keep],
+        quarantined={row: tuple(dict.fromkeys(found[row])) for row in sorted(found)},
+        duplicates=np.empty(0, np.int64),
+    )
+
+
+def _ask(db: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.Table:
+    """Return the answer; few rows go the way that copies them, which spares a slow look at the text of the query."""
+    if rows >= SMALL_ROWS:
+        return db.sql(sql).to_arrow_table()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy")
+        return db.execute(sql).to_arrow_table()
+
+
+def _in_file_order(table: pa.Table) -> tuple[npt.NDArray[np.int64], pa.Table]:
+    """Return positions and rows in file order; sorting wide rows in SQL would cost a third of the time."""
+    rows = table.column(ROW).to_numpy().astype(np.int64)
+    if (np.diff(rows) < 0).any():
+        order = np.argsort(rows)
+        return rows[order], table.take(pa.array(order))
+    return rows, table
+
+
+@contextlib.contextmanager
+def _database(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Give an empty database; small files share one per thread, since opening it costs more than their rows."""
+    if rows >= SMALL_ROWS:
+        with duckdb.connect(config=CONFIG) as db:
+            yield db
+        return
+    small: duckdb.DuckDBPyConnection | None = getattr(_shared, "db", None)
+    if small is None:
+        small = duckdb.connect(config={**CONFIG, "threads": 1})
+        small.execute("PRAGMA disable_optimizer")
+    _shared.db = None  # what fails in between is not used again
+    yield small
+    for table in TABLES:
+        small.execute(f"DROP TABLE IF EXISTS {table}")
+    for view in VIEWS:
+        small.unregister(view)
+    _shared.db = small
+
+
+def _are_distinct(data: pa.Table, key: Sequence[str]) -> bool:
+    """Return whether every row has a key of its own."""
+    if len(key) == 1 and key[0] in data.column_names:
+        return bool(pc.count_distinct(data[key[0]], mode="all").as_py() == len(data))
+    return len(data.group_by([name for name in key if name in data.column_names]).aggregate([])) == len(data)
 
 
 def _judge_keys(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Table | None) -> None:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
+import contextlib
 import pathlib
-import subprocess
-import sys
 from typing import Any
 
-import qbase
 from qbase.core.errors import DataError
 from qbase.intake.grid import Fault, Grid, build_grid
+from qbase.intake.parsers import SECONDS, Parsers, Silence
 
-SECONDS = 180
 REFUSED = {
     "broken": "QB316",
     "doctype": "QB326",
@@ -24,7 +20,7 @@ REFUSED = {
 }
 
 
-def read_workbook(path: pathlib.Path, kind: str, name: str) -> list[Grid]:
+def read_workbook(path: pathlib.Path, kind: str, name: str, *, parsers: Parsers | None = None) -> list[Grid]:
     """Read every worksheet of a workbook.
 
     Parameters
@@ -35,6 +31,8 @@ def read_workbook(path: pathlib.Path, kind: str, name: str) -> list[Grid]:
         Its format.
     name : str
         What errors call it.
+    parsers : Parsers or None
+        Child processes to use; None starts one for this file.
 
     Returns
     -------
@@ -47,7 +45,7 @@ def read_workbook(path: pathlib.Path, kind: str, name: str) -> list[Grid]:
         Broken (QB316), absurdly large (QB318), encrypted (QB325), with a document type (QB326), beyond the limits
         of the child process (QB319), or the two engines count different rows (QB330).
     """
-    answer = _ask(path, kind, name)
+    answer = _ask(path, kind, name, parsers)
     if "refused" in answer:
         refused = answer["refused"]
         raise DataError(REFUSED[refused["why"]], file=name, found=refused["found"], expected=_EXPECTED, fix=_FIX)
@@ -62,25 +60,13 @@ _EXPECTED = "*.xlsx / *.xls"
 _FIX = "Excel: .xlsx, or CSV UTF-8"
 
 
-def _ask(path: pathlib.Path, kind: str, name: str) -> dict[str, Any]:
-    home = str(pathlib.Path(qbase.__file__).parents[1])
-    search = os.pathsep.join(part for part in (home, os.environ.get("PYTHONPATH", "")) if part)
-    try:
-        done = subprocess.run(
-            # -P: a file beside the delivery must never be imported
-            [sys.executable, "-P", "-m", "qbase.intake.worker", str(path.resolve()), kind],
-            capture_output=True,
-            timeout=SECONDS,
-            check=False,
-            env={**os.environ, "PYTHONPATH": search, "PYTHONIOENCODING": "utf-8"},
-        )
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        raise DataError("QB319", file=name, found=f"> {SECONDS} s", expected=f"<= {SECONDS} s", fix=_FIX) from None
-    except ValueError:
-        found = f"exit {done.returncode}"
-        raise DataError("QB319", file=name, found=found, expected="exit 0", fix=_FIX) from None
-    return answer
+def _ask(path: pathlib.Path, kind: str, name: str, parsers: Parsers | None) -> dict[str, Any]:
+    with contextlib.nullcontext(parsers) if parsers is not None else Parsers() as children:
+        try:
+            return children.ask(path, kind)
+        except Silence as silence:
+            expected = f"<= {SECONDS} s" if silence.is_late else "exit 0"
+            raise DataError("QB319", file=name, found=silence.found, expected=expected, fix=_FIX) from None
 
 
 def _grid(sheet: dict[str, Any]) -> Grid:

@@ -1,6 +1,7 @@
 """The child process that opens workbooks: limits first, then the parser; JSON out, nothing else.
 
-``python -m qbase.intake.worker PATH KIND`` writes one JSON object. A hostile file can only hurt this process.
+``python -m qbase.intake.worker`` reads lines ``[path, kind]`` and writes one JSON object a line. A hostile file can
+only hurt this process.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ UNSEEN = frozenset({"error_cell", "formula_without_value"})  # calamine gives th
 
 
 def set_limits() -> None:
-    """Bound memory and processor time, on platforms that can."""
+    """Bound memory, and the processor time of the next file, on platforms that can."""
     try:
         import resource
     except ImportError:  # Windows; the parent still has its time limit
         return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
+    # the hard limit stays as it is: it could not be raised again for the next file
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
@@ -120,10 +125,16 @@ def _plain(value: object) -> tuple[str, str]:
 
 
 def main() -> None:
-    """Read the workbook named on the command line and write it as JSON."""
-    set_limits()
-    path, kind = sys.argv[1:3]
-    json.dump(read_book(path, kind), sys.stdout)
+    """Read the workbooks named on standard input, one a line, and write each as a line of JSON."""
+    for line in sys.stdin:
+        set_limits()
+        path, kind = json.loads(line)
+        try:
+            answer = json.dumps(read_book(path, kind))
+        except MemoryError:
+            answer = json.dumps({"refused": {"why": "limits", "found": f"> {MEMORY_BYTES:,} bytes"}})
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

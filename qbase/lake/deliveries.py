@@ -13,6 +13,7 @@ from qbase.core.values import freeze
 Verdict = Literal["OK", "WARN", "QUARANTINED", "REJECTED"]
 VERDICTS = ("OK", "WARN", "QUARANTINED", "REJECTED")
 EMPTY_SNAPSHOT = "S0000"
+DERIVED = "derived"  # recipe of rows that were worked out from others here; no file brought them
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -36,12 +37,15 @@ class Snapshot:
         Table -> version of its Delta log.
     delivery : str
         sha256 of the delivery that made it, or empty.
+    is_new : bool
+        The commit that returned it made it; False when the delivery was there before. Does not count in comparisons.
     """
 
     id: str = EMPTY_SNAPSHOT
     created_at: str = ""
     versions: Mapping[str, int] = dataclasses.field(default_factory=dict)
     delivery: str = ""
+    is_new: bool = dataclasses.field(default=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", freeze(self.versions))
@@ -78,6 +82,10 @@ class Delivery:
         Reason code -> number of rows.
     warnings : tuple of str
         What a reader of the data should know.
+    attempt : int
+        1, or more when the same bytes were read again after a recipe or a contract was corrected.
+    replaces : tuple of str
+        sha256 of the deliveries whose rows leave the tables when these come.
 
     Raises
     ------
@@ -99,10 +107,13 @@ class Delivery:
     quarantined: int = 0
     reasons: Mapping[str, int] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    attempt: int = 1
+    replaces: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", freeze(self.reasons))
         object.__setattr__(self, "warnings", tuple(self.warnings))
+        object.__setattr__(self, "replaces", tuple(self.replaces))
         counts = (self.rows_seen, self.listed, self.accepted, self.quarantined)
         if min(counts) < 0 or self.rows_seen != self.listed + self.accepted + self.quarantined:
             raise DataError(

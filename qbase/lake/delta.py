@@ -10,7 +10,7 @@ import pathlib
 import re
 import urllib.parse
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import pyarrow as pa
@@ -24,6 +24,7 @@ from qbase.lake.locks import unwritable_error
 Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 
 ORPHANS = ".orphans"
+ORIGIN = "delivery_sha256"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _REFUSED = {"deletionVectors", "columnMapping"}
@@ -183,6 +184,40 @@ def append(
         )
     written = opened if opened is not None else _open(lake, table)
     return written.version(), counter.rows
+
+
+def remove(table: str, opened: DeltaTable, deliveries: Sequence[str]) -> tuple[DeltaTable, int]:
+    """Remove the rows of deliveries in one commit; older versions keep them.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table.
+    opened : deltalake.DeltaTable
+        From `open_clean`.
+    deliveries : sequence of str
+        sha256 of the deliveries; hexadecimal, so that they may stand in a predicate.
+
+    Returns
+    -------
+    tuple of (deltalake.DeltaTable, int)
+        The table without them, and how many rows left.
+
+    Raises
+    ------
+    SetupError
+        The disk is full or cannot be written (QB207).
+    """
+    if ORIGIN not in table_schema(opened).names or not deliveries:
+        return opened, 0
+    listed = ", ".join(f"'{sha256}'" for sha256 in deliveries)
+    with _telling(table):
+        done = opened.delete(
+            f"{ORIGIN} IN ({listed})",
+            commit_properties=CommitProperties(custom_metadata={"qbase": "replaced"}),
+            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+        )
+    return opened, int(done["num_deleted_rows"])
 
 
 @contextlib.contextmanager

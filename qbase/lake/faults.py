@@ -1,7 +1,12 @@
-"""Places where a test may kill the process: ``$QBASE_FAULT`` names one, in the order they are passed."""
+"""Places where a test may kill the process: ``$QBASE_FAULT`` names one, in the order they are passed.
+
+``full:3`` stands for a disk that is full from the third place on.
+"""
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 
 EXIT = 137
@@ -10,6 +15,7 @@ FAULT_POINTS = (
     "raw_stored",
     "lock_taken",
     "orphans_undone",
+    "rows_removed",
     "table_written",
     "tables_written",
     "ledger_begun",
@@ -18,7 +24,20 @@ FAULT_POINTS = (
 )
 
 
+_FULL = "full:"
+_passed = itertools.count(1)
+
+
 def fault(point: str) -> None:
-    """End the process at once, as a power cut would, when ``$QBASE_FAULT`` names this point."""
-    if os.environ.get("QBASE_FAULT") == point:
+    """End the process at once, as a power cut would, when ``$QBASE_FAULT`` names this point.
+
+    Raises
+    ------
+    OSError
+        ``$QBASE_FAULT`` is ``full:n`` and this is the n-th place passed, or a later one.
+    """
+    wanted = os.environ.get("QBASE_FAULT", "")
+    if wanted == point:
         os._exit(EXIT)
+    if wanted.startswith(_FULL) and next(_passed) >= int(wanted.removeprefix(_FULL)):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)

@@ -12,13 +12,13 @@ import sqlalchemy as sa
 
 from qbase.core.errors import UsageError
 from qbase.core.values import RunRecord
-from qbase.lake.deliveries import Delivery, Snapshot, snapshot_id
+from qbase.lake.deliveries import DERIVED, Delivery, Snapshot, snapshot_id
 from qbase.lake.schema import DELIVERIES, DELIVERY_TABLES, RUNS, SNAPSHOT_TABLES, SNAPSHOTS
 
 if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
-_COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
+_COUNTS = ("rows_seen", "listed", "accepted", "quarantined", "attempt")
 _WORDS = ("sha256", "file_name", "table", "recipe", "producer", "licence", "retrieved_on", "verdict")
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
 
@@ -39,10 +39,42 @@ def read_snapshot(connection: sa.Connection, number: int | None = None) -> Snaps
     return Snapshot(id=snapshot_id(row.number), created_at=row.created_at, versions=versions, delivery=row.delivery)
 
 
-def find_loaded(connection: sa.Connection, sha256: str) -> int | None:
-    """Return the number of the snapshot that holds a delivery; None unless it was loaded before and not rejected."""
-    query = sa.select(DELIVERIES.c.snapshot).where(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.verdict != "REJECTED")
-    return connection.execute(query).scalar_one_or_none()
+def find_loaded(connection: sa.Connection, delivery: Delivery) -> int | None:
+    """Return the number of the snapshot that holds a delivery already; None when there is none.
+
+    A rejected file is known when the same file was rejected for the same reasons before.
+    """
+    same = sa.select(DELIVERIES.c.snapshot).where(DELIVERIES.c.sha256 == delivery.sha256)
+    if delivery.verdict == "REJECTED":
+        same = same.where(
+            DELIVERIES.c.verdict == "REJECTED",
+            DELIVERIES.c.file_name == delivery.file_name,
+            DELIVERIES.c.recipe == delivery.recipe,
+            DELIVERIES.c.reasons == _reasons(delivery),
+        )
+    else:
+        same = same.where(DELIVERIES.c.verdict != "REJECTED", DELIVERIES.c.attempt >= delivery.attempt)
+    return connection.execute(same.order_by(DELIVERIES.c.number.desc()).limit(1)).scalar_one_or_none()
+
+
+def find_tables(connection: sa.Connection, sha256: str) -> list[str] | None:
+    """Return the tables a delivery brought rows to; None when it was never loaded."""
+    query = sa.select(DELIVERIES.c.number).where(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.verdict != "REJECTED")
+    numbers = connection.execute(query).scalars().all()
+    if not numbers:
+        return None
+    tables = sa.select(DELIVERY_TABLES.c.table_name).where(DELIVERY_TABLES.c.delivery.in_(numbers)).distinct()
+    return sorted(connection.execute(tables).scalars())
+
+
+def is_loaded(connection: sa.Connection, sha256: str) -> bool:
+    """Return whether bytes were loaded before and not rejected."""
+    query = sa.select(DELIVERIES.c.number).where(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.verdict != "REJECTED")
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _reasons(delivery: Delivery) -> str:
+    return json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True)
 
 
 def add_delivery(
@@ -77,7 +109,8 @@ def add_delivery(
         _insert_snapshot(connection, snapshot)
     values: dict[str, Any] = {name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)}
     values |= {
-        "reasons": json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True),
+        "reasons": _reasons(delivery),
+        "replaces": json.dumps(list(delivery.replaces)),
         "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
         "snapshot": snapshot.number,
         "loaded_at": now(),
@@ -96,20 +129,42 @@ def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
         connection.execute(sa.insert(SNAPSHOT_TABLES).values(number=snapshot.number, table_name=table, version=version))
 
 
-def list_deliveries(connection: sa.Connection | None) -> pd.DataFrame:
-    """Return one row per delivery, oldest first; ``reasons`` and ``tables`` are dicts of row counts."""
-    columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "tables", "snapshot", "loaded_at"]
+def list_deliveries(
+    connection: sa.Connection | None, *, every: bool = False, sha256: str | None = None
+) -> pd.DataFrame:
+    """Return one row per delivery, oldest first; ``reasons`` and ``tables`` are dicts of row counts.
+
+    Unless ``every``, without those that another one replaced and without rows worked out here; with ``sha256`` those
+    of these bytes and the ones that replaced them.
+    """
+    columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "replaces", "tables", "snapshot", "loaded_at", "replaced_by"]
     if connection is None:
         return pd.DataFrame(columns=columns)
+    query, tables = sa.select(DELIVERIES), sa.select(DELIVERY_TABLES)
+    if sha256 is not None:
+        query = query.where(sa.or_(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.replaces.contains(sha256)))
+        tables = tables.where(DELIVERY_TABLES.c.delivery.in_(query.with_only_columns(DELIVERIES.c.number)))
     rows: dict[int, dict[str, int]] = {}
-    for part in connection.execute(sa.select(DELIVERY_TABLES).order_by(DELIVERY_TABLES.c.table_name)):
+    for part in connection.execute(tables.order_by(DELIVERY_TABLES.c.table_name)):
         rows.setdefault(part.delivery, {})[part.table_name] = part.rows
     records = []
-    for row in connection.execute(sa.select(DELIVERIES).order_by(DELIVERIES.c.number)).mappings():
-        record = {**row, "reasons": json.loads(row["reasons"]), "warnings": json.loads(row["warnings"])}
+    for row in connection.execute(query.order_by(DELIVERIES.c.number)).mappings():
+        record = {**row, **{name: json.loads(row[name]) for name in ("reasons", "warnings", "replaces")}}
         record |= {"tables": rows.get(row["number"], {}), "snapshot": snapshot_id(row["snapshot"])}
         records.append(record)
+    _mark_replaced(records)
+    records = [record for record in records if sha256 in (None, record["sha256"])]
+    if not every:
+        records = [record for record in records if not record["replaced_by"] and record["recipe"] != DERIVED]
     return pd.DataFrame(records, columns=columns)
+
+
+def _mark_replaced(records: list[dict[str, Any]]) -> None:
+    """Say of every delivery which later one took its rows out of the tables: ``replaced_by``."""
+    later: dict[str, str] = {}
+    for record in reversed(records):
+        record["replaced_by"] = "" if record["verdict"] == "REJECTED" else later.get(record["sha256"], "")
+        later.update(dict.fromkeys(record["replaces"], record["sha256"]))
 
 
 def find_latest_delivery(connection: sa.Connection, table: str, number: int) -> sa.RowMapping | None:

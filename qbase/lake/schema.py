@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-VERSION = 1
+VERSION = 2
 
 METADATA = sa.MetaData()
 SNAPSHOTS = sa.Table(
@@ -41,7 +41,9 @@ DELIVERIES = sa.Table(
     sa.Column("warnings", sa.Text, nullable=False),
     sa.Column("snapshot", sa.Integer, nullable=False),
     sa.Column("loaded_at", sa.Text, nullable=False),
-    sa.Index("one_delivery", "sha256", unique=True, sqlite_where=sa.text("verdict <> 'REJECTED'")),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("replaces", sa.Text, nullable=False, server_default="[]"),
+    sa.Index("one_attempt", "sha256", "attempt", unique=True, sqlite_where=sa.text("verdict <> 'REJECTED'")),
 )
 DELIVERY_TABLES = sa.Table(
     "delivery_tables",
@@ -64,3 +66,12 @@ RUNS = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Index("runs_of_report", "report_id", "started_at"),
 )
+# version 1 -> 2: the same bytes may be read again, and a delivery may replace others
+UPGRADES = {
+    1: (
+        "ALTER TABLE deliveries ADD COLUMN attempt INTEGER NOT NULL DEFAULT '1'",
+        "ALTER TABLE deliveries ADD COLUMN replaces TEXT NOT NULL DEFAULT '[]'",
+        "DROP INDEX IF EXISTS one_delivery",
+        "CREATE UNIQUE INDEX one_attempt ON deliveries (sha256, attempt) WHERE verdict <> 'REJECTED'",
+    )
+}

@@ -19,7 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from qbase.core.errors import SetupError
 from qbase.lake.locks import busy_error, hold_lock, unwritable_error
-from qbase.lake.schema import METADATA, VERSION
+from qbase.lake.schema import METADATA, UPGRADES, VERSION
 
 BUSY_SECONDS = 60.0
 CHECKED_BELOW_BYTES = 64 * 1024 * 1024
@@ -50,9 +50,13 @@ class Ledger:
             The file is damaged (QB204), newer than this program (QB205) or cannot be used (QB206, QB207).
         """
         with _telling(self.path):
-            if _version(self.path) == 0:
+            version = _version(self.path)
+            if version == 0:
                 yield None
                 return
+            if version < VERSION:
+                with hold_lock(self.lock):
+                    _upgrade(self.path)
             with _engine(self.path).connect() as connection, connection.begin():
                 yield connection
 
@@ -71,9 +75,10 @@ class Ledger:
             As `reading`.
         """
         with _telling(self.path):
-            if _version(self.path) == 0:
+            version = _version(self.path)
+            if version < VERSION:
                 with contextlib.nullcontext() if is_locked else hold_lock(self.lock):
-                    _create(self.path)
+                    (_upgrade if version else _create)(self.path)
             engine = _engine(self.path).execution_options(immediate=True)
             with engine.connect() as connection, connection.begin():
                 yield connection
@@ -114,6 +119,16 @@ def _create(path: pathlib.Path) -> None:
         connection.execute("PRAGMA journal_mode=WAL")
     with _engine(path).execution_options(immediate=True).connect() as ledger, ledger.begin():
         METADATA.create_all(ledger)
+        ledger.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+
+
+def _upgrade(path: pathlib.Path) -> None:
+    """Bring an older ledger to this version, whole or not at all; one that somebody else upgraded is left alone."""
+    with _engine(path).execution_options(immediate=True).connect() as ledger, ledger.begin():
+        version = int(ledger.exec_driver_sql("PRAGMA user_version").scalar_one())
+        for step in range(version, VERSION):
+            for statement in UPGRADES[step]:
+                ledger.exec_driver_sql(statement)
         ledger.exec_driver_sql(f"PRAGMA user_version={VERSION}")
 
 

@@ -258,17 +258,32 @@ class Workspace:
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
         return Source(path=table, snapshot=at.id, **facts)
 
-    def deliveries(self, tables: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
+    def deliveries(
+        self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
+    ) -> pd.DataFrame:
+        """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
         Parameters
         ----------
         tables : iterable of str or None
             Only the deliveries to these tables, such as those a panel rests on; None is all.
+        every : bool
+            Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
+        sha256 : str or None
+            Only those of these bytes.
+
+        Returns
+        -------
+        pandas.DataFrame
         """
         with self.book.reading() as connection:
-            every = ledger.list_deliveries(connection)
-        return every if tables is None else every[every["table"].isin(set(tables))].reset_index(drop=True)
+            found = ledger.list_deliveries(connection, every=every, sha256=sha256)
+        return found if tables is None else found[found["table"].isin(set(tables))].reset_index(drop=True)
+
+    def has_delivery(self, sha256: str) -> bool:
+        """Return whether these bytes were loaded before and not rejected."""
+        with self.book.reading() as connection:
+            return connection is not None and ledger.is_loaded(connection, sha256)
 
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.
@@ -298,19 +313,22 @@ class Workspace:
         Parameters
         ----------
         delivery : Delivery
-            What was received. Bytes that were loaded before (and not rejected) change nothing.
+            What was received. Bytes that were loaded before change nothing, unless it is a further attempt. The rows
+            of the deliveries it replaces leave the tables with this snapshot; older snapshots keep them.
         tables : mapping
             Table -> `pyarrow.Table` (or RecordBatchReader); empty for a rejected delivery.
 
         Returns
         -------
         Snapshot
-            The new one; for a delivery loaded before, the one it made then.
+            The new one (``is_new``); for a delivery loaded before, the one it made then.
 
         Raises
         ------
         DataError
             A bad table name (QB220), a column that changed its type (QB221), refused features (QB222).
+        UsageError
+            It replaces a delivery that is not there (QB213).
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """

@@ -143,7 +143,7 @@ def check_both_languages(page: Page) -> CheckResult:
         if twin is None or "en" not in twin.classes or twin.tag != element.tag:
             found.append(f"no English beside “{element.text().strip()[:30]}”")
     for element in zh + en:
-        if element.attributes.get("lang") not in {"zh-CN", "en"}:
+        if element.attributes.get("lang") != ("zh-CN" if "zh" in element.classes else "en"):
             found.append(f"no lang at “{element.text().strip()[:30]}”")
         if not element.text().strip() and "data-blank" not in element.attributes:
             found.append(f"empty {'/'.join(element.classes)}")

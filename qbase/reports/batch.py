@@ -14,7 +14,7 @@ from qbase.core.values import RunRecord
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
-    from qbase.reports.running import Progress
+    from qbase.reports.single import Progress
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,8 +55,8 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
         folder = workspace.runs / record.report_id / record.run_id
         if record.state != "running" or _is_held(folder):
             continue
-        html = workspace.site / f"{record.report_id}.html"
-        if read_meta(workspace, record.report_id).get("run_id") == record.run_id:
+        html = page_of(workspace, record)
+        if read_meta(workspace, html.stem).get("run_id") == record.run_id:
             shown = html.relative_to(workspace.root).as_posix()
             record = dataclasses.replace(record, state="ok", outputs=(shown,))
         else:
@@ -76,10 +76,16 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
     return closed
 
 
-def read_meta(workspace: Workspace, report_id: str) -> dict[str, Any]:
-    """Return the facts published beside a report; empty when there is none or it cannot be read."""
+def page_of(workspace: Workspace, record: RunRecord) -> pathlib.Path:
+    """Return where a run publishes: its first output, else the page of its report."""
+    shown = next(iter(record.outputs), "")
+    return workspace.root / shown if shown.endswith(".html") else workspace.site / f"{record.report_id}.html"
+
+
+def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
+    """Return the facts published beside a page; empty when there is none or it cannot be read."""
     try:
-        meta = json.loads((workspace.site / f"{report_id}.json").read_text(encoding="utf-8"))
+        meta = json.loads((workspace.site / f"{page_id}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return meta if isinstance(meta, dict) else {}
@@ -87,10 +93,10 @@ def read_meta(workspace: Workspace, report_id: str) -> dict[str, Any]:
 
 def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> bool:
     """Return whether a run's fingerprint is what the site shows, byte for byte, for its slot."""
-    meta = read_meta(workspace, record.report_id)
+    html = page_of(workspace, record)
+    meta = read_meta(workspace, html.stem)
     if meta.get("fingerprint") != record.fingerprint:
         return False
-    html = workspace.site / f"{record.report_id}.html"
     if not html.is_file() or hashlib.sha256(html.read_bytes()).hexdigest() != meta.get("html_sha256"):
         return False
     slot = None if any_slot else record.slot

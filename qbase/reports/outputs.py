@@ -24,6 +24,7 @@ _TABLE = re.compile(r"<table>(.*?)</table>", re.DOTALL)
 _HEADING = re.compile(r"<(/?)h([1-6])>")
 _CELL = re.compile(r"<t([hd])((?:\s[^>]*)?)>(.*?)</t[hd]>", re.DOTALL)
 _ROW = re.compile(r"<tr>(\s*)<td((?:\s[^>]*)?)>(.*?)</td>", re.DOTALL)
+_CHINESE = re.compile("[\u2014-\u201d\u3000-\u9fff\uff00-\uffef]")
 _OBJECT = re.compile(r"[(\[]?<[A-Za-z_.]+[ :]")
 _ALT = re.compile(r'<img alt=""')
 
@@ -163,8 +164,20 @@ def render_markdown(text: str) -> str:
 
 def read_markdown(text: str) -> tuple[list[dict[str, Any]], Any]:
     """Return the tokens of a Markdown text."""
-    tokens, state = _parser().parse(text)
-    return cast("list[dict[str, Any]]", tokens), state
+    parsed, state = _parser().parse(text)
+    tokens = cast("list[dict[str, Any]]", parsed)
+    _join_lines(tokens)
+    return tokens, state
+
+
+def _join_lines(tokens: list[dict[str, Any]]) -> None:
+    """Drop line breaks between Chinese characters: a browser would show each as a space."""
+    for token in tokens:
+        _join_lines(token.get("children", []))
+    for i in range(len(tokens) - 2, 0, -1):
+        before, after = str(tokens[i - 1].get("raw", "")), str(tokens[i + 1].get("raw", ""))
+        if tokens[i]["type"] == "softbreak" and _CHINESE.match(before[-1:]) and _CHINESE.match(after[:1]):
+            del tokens[i]
 
 
 def render_tokens(tokens: list[dict[str, Any]], state: Any) -> str:

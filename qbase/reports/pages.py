@@ -141,7 +141,13 @@ class _Hoisted:
         self.concluded = ""
 
     def take(self, payload: Mapping[str, Any]) -> list[Block]:
-        """Take a bundle; return what stays in its section."""
+        """Take a bundle; return what stays in its section.
+
+        Raises
+        ------
+        RunError
+            It is a second conclusion (QB855).
+        """
         kind, name = payload["kind"], payload["name"]
         if kind == "conclusion":
             if self.concluded:

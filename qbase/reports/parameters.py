@@ -132,7 +132,13 @@ def read_parameters(notebook: pathlib.Path, *, shown: str | None = None) -> tupl
 
 
 def read_notebook(notebook: pathlib.Path, *, shown: str) -> dict[str, Any]:
-    """Read a notebook as a plain document, without nbformat and its imports (QB809 when that fails)."""
+    """Read a notebook as a plain document, without nbformat and its imports (QB809 when that fails).
+
+    Raises
+    ------
+    UsageError
+        The file is missing or no notebook (QB809).
+    """
     try:
         document = json.loads(notebook.read_text(encoding="utf-8"))
         cells = document["cells"]
@@ -158,7 +164,13 @@ def tags_of(cell: dict[str, Any]) -> list[str]:
 
 
 def parse_cells(cells: list[dict[str, Any]], *, shown: str) -> tuple[Parameter, ...]:
-    """Parse the one tagged cell among the cells of a notebook (QB808 when it does not hold)."""
+    """Parse the one tagged cell among the cells of a notebook (QB808 when it does not hold).
+
+    Raises
+    ------
+    UsageError
+        Not exactly one cell is tagged, or it does not hold (QB808).
+    """
     tagged = [i for i, cell in enumerate(cells, 1) if cell["cell_type"] == "code" and TAG in tags_of(cell)]
     if len(tagged) != 1:
         found = f"{len(tagged)} cells tagged {TAG}" + (f": {', '.join(map(str, tagged))}" if tagged else "")
@@ -167,7 +179,13 @@ def parse_cells(cells: list[dict[str, Any]], *, shown: str) -> tuple[Parameter, 
 
 
 def parse_source(source: str, *, shown: str) -> tuple[Parameter, ...]:
-    """Parse the source of a parameters cell (QB808 when it does not hold)."""
+    """Parse the source of a parameters cell (QB808 when it does not hold).
+
+    Raises
+    ------
+    UsageError
+        A line is no parameter, or a name stands twice (QB808).
+    """
     try:
         body = ast.parse(source).body
     except (SyntaxError, ValueError) as error:

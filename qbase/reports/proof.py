@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 INJECTED = "injected-parameters"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
+FOUR_LINES = re.compile(
+    r"error\[(?P<what>QB\d{3}\] .+)\n +found +(?P<found>.*)\n +expected +(?P<expected>.*)\n +to fix +(?P<fix>.*)"
+)
 RESULTS = "results.json"
 
 
@@ -151,6 +154,17 @@ def _raised(report_id: str, place: Place, output: Mapping[str, Any], shown_log: 
         found = f"SystemExit {value} · cell {place.index}: {place.line}"
         fix = f"remove the exit, then qbase run {report_id}"
         return RunError("QB814", report=report_id, found=found, expected="every code cell, in order", fix=fix)
+    told = _told(output["evalue"])
+    if told:
+        what, found, expected, fix = told
+        return RunError(
+            "QB811",
+            report=report_id,
+            cell=place.index,
+            found=f"{what.replace(']', '', 1)} · {found}",
+            expected=expected,
+            fix=fix,
+        )
     return RunError(
         "QB811",
         report=report_id,
@@ -159,6 +173,12 @@ def _raised(report_id: str, place: Place, output: Mapping[str, Any], shown_log: 
         expected="every cell runs without an error",
         fix=f"correct cell {place.index}, then qbase run {report_id}        (traceback: {shown_log})",
     )
+
+
+def _told(value: str) -> tuple[str, str, str, str] | None:
+    """Read the four lines of an error of the house back: its advice serves better than that a cell failed."""
+    match = FOUR_LINES.fullmatch(ANSI.sub("", value).strip())
+    return (match["what"], match["found"], match["expected"], match["fix"]) if match else None
 
 
 def _ended(job: Job, report_id: str, limits: Limits, here: Place | None, shown_log: str) -> RunError:

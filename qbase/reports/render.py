@@ -48,7 +48,8 @@ _WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[l
 _KEY = re.compile(
     r"尚无法判断|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
     + "|".join(map(re.escape, _WORDS))
-    + r")(?![\w%])"
+    # the level of an interval is no result
+    + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"
 )
 _N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
 _TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
@@ -100,7 +101,8 @@ def render_report(
         "fictional": is_fictional(results),
         "run": run,
         "parameters": parameters_of(run),
-        "given": [(n, v) for n, v in parameters_of(run) if run.params[n] not in (None, "")][:4],
+        # what the specification chose; defaults stand in the provenance
+        "given": [(n, v) for n, v in parameters_of(run) if n in spec.params and run.params[n] not in (None, "")][:4],
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
@@ -128,7 +130,8 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
     str
     """
     error = dict(run.error or {})
-    words = str(error.get("text", ""))
+    text, found = str(error.get("text", "")), str(error.get("found", ""))
+    words = Text(f"{error['what_zh']}：{found}", f"{error['what_en']}: {found}") if "what_zh" in error else same(text)
     entry = read_codes().get(str(error.get("code", "")), {})
     context = {
         "lang": lang,
@@ -137,7 +140,7 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
         "run": run,
         "when": date_of(run.slot or run.started_at),
         "error": error,
-        "words": "" if scan_private(words) else words,
+        "words": None if scan_private(f"{text} {words.en}") or not words.en else words,
         "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
         "command": _command(run),
     }

@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qbase.core.display import sha256_of
+from qbase.core.text import Text
 from qbase.core.values import ReportSpec
 from qbase.reports.arguments import check_params
 from qbase.reports.parameters import Parameter, parse_cells, read_notebook
@@ -18,12 +20,18 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Request:
-    """A run that has been checked: specification, source and values."""
+    """A run that has been checked: specification, source and values.
+
+    ``spec.params`` holds what was chosen, by the specification or the caller; ``params`` every value, defaults too.
+    ``page_id`` is the stem of the page: the report's id, with a mark of the choices where they are the caller's, so
+    that a look at another cluster never replaces the report of the specification.
+    """
 
     spec: ReportSpec
     document: Mapping[str, Any]
     parameters: tuple[Parameter, ...]
     params: dict[str, Any]
+    page_id: str
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -44,4 +52,15 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
     document = read_notebook(path, shown=spec.notebook)
     parameters = parse_cells(document["cells"], shown=spec.notebook)
     values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
-    return Request(spec=spec, document=document, parameters=parameters, params=values)
+    # what the caller leaves to the specification, read by the declared types; required ones may be the caller's alone
+    planned = check_params(parameters, {**params, **spec.params}, report_id=report_id)
+    defaults = {p.name: p.default for p in parameters if p.name not in spec.params and p.default is not ...}
+    planned = {**{name: planned[name] for name in spec.params}, **defaults}
+    other = {n: values[n] for n in params if n not in planned or json.dumps(values[n]) != json.dumps(planned[n])}
+    page_id, title = spec.report_id, spec.title
+    if other:
+        page_id += "~" + sha256_of(other)[:6]
+        chosen = ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in other.items())
+        title += Text(f"（{chosen}）", f" ({chosen})")
+    spec = dataclasses.replace(spec, title=title, params={**{n: values[n] for n in spec.params}, **other})
+    return Request(spec=spec, document=document, parameters=parameters, params=values, page_id=page_id)

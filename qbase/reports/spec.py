@@ -112,7 +112,13 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
 
 
 def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
-    """Read one specification file; unknown keys and wrong types are refused (QB802)."""
+    """Read one specification file; unknown keys and wrong types are refused (QB802).
+
+    Raises
+    ------
+    UsageError
+        The file is unreadable, lacks a key, or has an unknown key or a wrong type (QB802).
+    """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

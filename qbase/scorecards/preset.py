@@ -39,7 +39,7 @@ class Preset:
     title : Text
         Named in every verdict.
     targets : tuple of Target
-        At least one.
+        None where the office declared no target.
     """
 
     preset_id: str

@@ -56,7 +56,7 @@ def score_targets(
     Returns
     -------
     Scorecard
-        One criterion per target that has a result, in the order of the preset.
+        One criterion per target that has a result, in the order of the preset; none under ``no_target``.
 
     Raises
     ------
@@ -69,7 +69,7 @@ def score_targets(
     ours = _of_entity(results, entity)
     _check_levels(ours)
     criteria = tuple(c for t in chosen.targets if (c := _criterion(t, ours)) is not None)
-    if not criteria:
+    if not criteria and chosen.targets:
         raise DataError(
             "QB603",
             preset=chosen.preset_id,
@@ -77,7 +77,7 @@ def score_targets(
             expected=" | ".join(t.indicator_id for t in chosen.targets) + (f" of {entity}" if entity else ""),
             fix=f'estimate_rate(panel, "{chosen.targets[0].indicator_id}", entity={entity!r})',
         )
-    judged = [r for r in ours if any(r.outcome.id == c.indicator.id for c in criteria)]
+    judged = [r for r in ours if any(r.outcome.id == c.indicator.id for c in criteria)] or ours
     return Scorecard(
         entity=_entity(judged[0]),
         subject=judged[0].subject,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -10,6 +11,7 @@ _UNIT = re.compile(r"^(?P<name>.*\S)\s*\(\s*(?P<unit>[^()]+?)\s*\)$", re.DOTALL)
 _UNIT_WORD = re.compile(r"^(?:单位|unit)\s*[:\s]\s*", re.IGNORECASE)
 
 
+@functools.lru_cache(maxsize=65_536)
 def normalise_header(text: str) -> str:
     """Return one spelling of a header.
 

@@ -95,12 +95,37 @@ def check_rows_sql(contract: Contract, relation: str) -> str:
         All columns of the relation as they came (absent columns of the contract as null), and
         ``reasons`` (VARCHAR[]); empty when the row keeps the contract.
     """
-    reasons = ", ".join(f"CASE WHEN {sql} THEN {_quote(code)} END" for code, sql in contract_sql(contract).items())
     return (
         f"WITH {_typed(contract, relation)} "  # noqa: S608  (built from the contract, not from input)
-        f"SELECT COLUMNS('^{RAW}(.*)$') AS '\\1', "
-        f"list_filter([{reasons}]::VARCHAR[], lambda reason: reason IS NOT NULL) AS reasons FROM typed"
+        f"SELECT COLUMNS('^{RAW}(.*)$') AS '\\1', {_reasons(contract)} AS reasons FROM typed"
     )
+
+
+def judge_rows_sql(contract: Contract, relation: str, *, keep: Sequence[str] = ()) -> str:
+    """Return a query for all rows, typed as the contract says, with what is wrong with each.
+
+    Parameters
+    ----------
+    contract : Contract
+        The table.
+    relation : str
+        SQL name of a relation (quoted where needed) or a subquery in brackets.
+    keep : sequence of str
+        Further columns of the relation to carry along as they are, after those of the contract.
+
+    Returns
+    -------
+    str
+        Columns of the contract in their order and type (null where a cell is not of its type), the kept ones, and
+        ``reasons`` (VARCHAR[]) as in `check_rows_sql`.
+    """
+    names = ", ".join([*map(_name, contract.column_names), *(f"{_name(RAW + k)} AS {_name(k)}" for k in keep)])
+    return f"WITH {_typed(contract, relation)} SELECT {names}, {_reasons(contract)} AS reasons FROM typed"  # noqa: S608
+
+
+def _reasons(contract: Contract) -> str:
+    cases = ", ".join(f"CASE WHEN {sql} THEN {_quote(code)} END" for code, sql in contract_sql(contract).items())
+    return f"list_filter([{cases}]::VARCHAR[], lambda reason: reason IS NOT NULL)"
 
 
 def typed_select_sql(contract: Contract, relation: str, *, keep: Sequence[str] = (), is_checked: bool = False) -> str:

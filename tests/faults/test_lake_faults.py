@@ -21,7 +21,7 @@ from qbase.lake.faults import EXIT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a fork server")
 
-COMMIT_POINTS = [p for p in FAULT_POINTS if not p.startswith("raw_")]
+COMMIT_POINTS = [p for p in FAULT_POINTS if not p.startswith("raw_") and p != "rows_removed"]
 PRELUDE = """
 import hashlib, json, os, pathlib, sys
 import pyarrow as pa
@@ -81,6 +81,52 @@ def values(workspace, table, snapshot=None):
 def end(child):
     child.join(60)
     return child.exitcode
+
+
+def correct(workspace, name, *values):
+    """Load a delivery that takes the place of ``a``."""
+    sha256 = hashlib.sha256(name.encode()).hexdigest()
+    delivery = Delivery(
+        sha256=sha256, file_name=name, table="t", verdict="OK", replaces=(hashlib.sha256(b"a").hexdigest(),)
+    )
+    return workspace.commit(delivery, {"t": table(values, sha256)})
+
+
+def table(values, sha256):
+    return pa.table({"v": pa.array(values, pa.int64()), "delivery_sha256": [sha256] * len(values)})
+
+
+REPLACING = [p for p in FAULT_POINTS if not p.startswith("raw_")]
+
+
+@pytest.mark.parametrize("point", REPLACING)
+def test_killed_while_a_delivery_is_replaced(workspace, start, point):
+    for name, numbers in (("a", (1, 2)), ("z", (9,))):
+        sha256 = hashlib.sha256(name.encode()).hexdigest()
+        rows = table(numbers, sha256)
+        delivery = Delivery(sha256=sha256, file_name=name, table="t", verdict="OK")
+        workspace.commit(delivery, {"t": rows, "u": rows})
+    before = workspace.snapshot()
+    code = f"""
+        replaced = "{hashlib.sha256(b"a").hexdigest()}"
+        sha256 = hashlib.sha256(b"b").hexdigest()
+        rows = pa.table(dict(v=pa.array([1, 3], pa.int64()), delivery_sha256=[sha256] * 2))
+        new = Delivery(sha256=sha256, file_name="b", table="t", verdict="OK", replaces=(replaced,))
+        workspace.commit(new, dict(t=rows))
+    """
+    if point == "orphans_undone":
+        assert end(start(code, fault="tables_written")) == EXIT
+    assert end(start(code, fault=point)) == EXIT
+    if point != "ledger_committed":
+        assert workspace.snapshot() == before
+        assert values(workspace, "t") == values(workspace, "u") == [1, 2, 9]
+        assert workspace.deliveries()["file_name"].tolist() == ["a", "z"]
+    after = correct(workspace, "b", 1, 3)
+    assert (after.number, after.is_new) == (before.number + 1, point != "ledger_committed")
+    assert (values(workspace, "t"), values(workspace, "u")) == ([1, 3, 9], [9])
+    assert values(workspace, "t", before) == values(workspace, "u", before) == [1, 2, 9]
+    assert workspace.deliveries()["file_name"].tolist() == ["z", "b"]
+    assert workspace.deliveries(every=True)["replaced_by"].tolist() == [hashlib.sha256(b"b").hexdigest(), "", ""]
 
 
 @pytest.mark.parametrize("first_load", [True, False])

@@ -29,7 +29,13 @@ def build_home(home: pathlib.Path) -> dict[str, str]:
     for name in ("QBASE_RUN_DIR", "QBASE_RUN_ID"):
         env.pop(name, None)
     for words in (["demo", "--no-run", "--quiet"], ["load", "--case", "us_scrap_grants", "--quiet"]):
-        subprocess.run([sys.executable, "-m", "qbase", *words, "--home", str(home)], check=True, env=env, cwd=ROOT)
+        subprocess.run(
+            [sys.executable, "-m", "qbase", *words, "--home", str(home)],
+            check=True,
+            env=env,
+            cwd=ROOT,
+            stdout=subprocess.DEVNULL,
+        )
     return env
 
 

@@ -53,7 +53,12 @@ def study(scenario: Scenario, n: int) -> pd.DataFrame:
 
 def shown(values: pd.Series) -> str:
     """Return mean (standard error)."""
-    return f"{values.mean():.2f} ({values.sem():.2f})".replace("-", "−")
+    return f"{signed(values.mean())} ({values.sem():.2f})"
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number with a true minus."""
+    return f"{value:.{digits}f}".replace("-", "−")
 
 
 def pseudo_by_class(n: int) -> pd.DataFrame:
@@ -77,7 +82,7 @@ def main() -> None:
             ("weighted random-draw DiD minus its pseudo-true value", draws["did_weighted_pp"] - draws["pseudo_pp"]),
             ("naive DiD minus its pseudo-true value", draws["did_naive_pp"] - draws["pseudo_naive_pp"]),
         ):
-            checks.append(f"| {name} | {label} | {shown(gap)} | {gap.mean() / gap.sem():.1f} |".replace("-", "−"))
+            checks.append(f"| {name} | {label} | {shown(gap)} | {signed(gap.mean() / gap.sem(), 1)} |")
         print(name, round(time.monotonic() - start), flush=True)
     pseudo = pseudo_by_class(40)
     OUT.parent.mkdir(parents=True, exist_ok=True)
@@ -88,8 +93,8 @@ def report(lines: list[str], checks: list[str], pseudo: pd.DataFrame, seconds: f
     """Return the page."""
     head = "| scenario | what is switched | seeds | " + " | ".join(COLUMNS.values()) + " |"
     rows = [
-        f"| {r.estimator} | {r.sample} | {r.mean:.2f} ({r.sem:.2f}) |".replace("-", "−")
-        for r in pseudo.rename(columns={"mean": "mean", "sem": "sem"}).itertuples()
+        f"| {name} | {sample} | {signed(mean)} ({sem:.2f}) |"
+        for name, sample, mean, sem in pseudo.itertuples(index=False, name=None)
     ]
     largest = max(abs(float(c.split("|")[4].replace("−", "-"))) for c in checks)
     versions = f"numpy {np.__version__}, pandas {pd.__version__}"

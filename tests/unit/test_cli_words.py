@@ -18,8 +18,10 @@ from qbase.core.errors import UsageError, read_codes
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 HEAVY = ("pandas", "numpy", "matplotlib", "papermill", "nbformat", "duckdb", "rich", "sqlalchemy", "pyarrow", "jinja2")
-VERBS = {"demo", "load", "list", "inspect", "run", "runs", "verify", "doctor", "explain", "new", "indicators"}
-VERBS |= {"panel", "policy"}
+VERBS = {
+    "demo", "load", "check", "quarantine", "list", "inspect", "run", "runs", "verify", "doctor", "explain", "new",
+    "indicators", "panel", "policy",
+}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

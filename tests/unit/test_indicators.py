@@ -27,7 +27,7 @@ from qbase.lake import Delivery, Workspace
 INSPECTION = {
     "sample_no": "", "sample_date": datetime.date(2024, 1, 15), "sample_type": "random", "uscc": None,
     "firm_code": None, "firm_name": "甲厂", "town_code": None, "result": "pass", "is_recheck": False,
-    "appeal_result": None,
+    "appeal_result": None, "role": None, "parent_no": None,
 }  # fmt: skip
 TYPES = {"sample_date": pa.date32(), "is_recheck": pa.bool_(), "year": pa.int64(), "log_scrap": pa.float64()}
 FIRMS = [
@@ -323,3 +323,12 @@ def test_a_case_that_was_not_loaded_or_is_empty(workspace):
         build_case(workspace, "us_scrap_grants")
     with pytest.raises(UsageError, match="QB301"):
         build_case(workspace, "us_scrap_grant")
+
+
+def test_only_the_producer_counts_and_a_named_parent_makes_a_recheck(workspace: Workspace) -> None:
+    put(workspace, "firms", FIRMS)
+    roles = [{"uscc": "U1", "role": role} for role in (None, "producer", "commissioner")]
+    put(workspace, "inspections", inspections(*roles, {"uscc": "U1", "parent_no": "S0"}))
+    coverage = read_coverage(workspace)
+    assert (coverage.seen, coverage.counted, coverage.other_roles, coverage.rechecks) == (4, 2, 1, 1)
+    assert int(build_panel(workspace, "D1.batch").data["D1.batch__n"].sum()) == 2

@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import zipfile
 from typing import Any
 
@@ -15,7 +16,8 @@ import openpyxl
 import pytest
 
 from qbase.core.errors import DataError
-from qbase.intake import workbook
+from qbase.intake import parsers, workbook
+from qbase.intake.ahead import prepare_ahead
 from qbase.intake.cells import find_style, serial_date, unescape
 from qbase.intake.container import check_archive, find_kind, unpack_gzip
 from qbase.intake.workbook import read_workbook
@@ -190,21 +192,42 @@ def test_damaged_compressed_data_are_refused(tmp_path: pathlib.Path) -> None:
         read(path)
 
 
+ODD_CHILD = """
+import os, sys, time
+from qbase.intake import worker
+def read(path, kind):
+    if path.endswith("dies.xlsx"): os._exit(9)
+    if path.endswith("hangs.xlsx"): time.sleep(60)
+    return original(path, kind)
+original, worker.read_book = worker.read_book, read
+worker.main()
+"""
+
+
 def test_a_child_that_dies_or_hangs_rejects_only_its_file(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = save(tmp_path / "a.xlsx", [["a"]])
-    died = subprocess.CompletedProcess([], -9, b"", b"")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: died)
-    with pytest.raises(DataError, match="QB319"):
-        read(path)
+    monkeypatch.setattr(parsers, "COMMAND", (sys.executable, "-c", ODD_CHILD))
+    with parsers.Parsers(seconds=3) as children:
+        for name, is_read in [("a", True), ("dies", False), ("hangs", False), ("b", True)]:
+            path = save(tmp_path / f"{name}.xlsx", [["a"]])
+            if is_read:
+                assert workbook.read_workbook(path, "xlsx", path.name, parsers=children)[0].row(0) == ("a",)
+                continue
+            with pytest.raises(DataError, match="QB319") as caught:
+                workbook.read_workbook(path, "xlsx", path.name, parsers=children)
+            assert caught.value.found == ("exit 9" if name == "dies" else "> 3 s")
 
-    def hang(*_: Any, **__: Any) -> None:
-        raise subprocess.TimeoutExpired("x", 1)
 
-    monkeypatch.setattr(subprocess, "run", hang)
-    with pytest.raises(DataError, match="QB319"):
-        read(path)
+def test_a_slow_file_does_not_delay_the_others() -> None:
+    order = [
+        i for i, _ in prepare_ahead(range(5), lambda i: time.sleep(0.4 if i == 0 else 0.01), workers=2, patience=0.05)
+    ]
+    assert sorted(order) == [0, 1, 2, 3, 4]
+    assert order[-1] == 0
+    assert [i for i, _ in prepare_ahead(range(5), str, workers=2)] == [0, 1, 2, 3, 4]
+    with pytest.raises(ZeroDivisionError):
+        list(prepare_ahead([1, 0], lambda i: 1 / i, workers=2))
 
 
 def test_different_counts_of_the_two_engines_are_refused(

@@ -158,6 +158,7 @@ FORM = {
     "policy second": (swap("<head>", '<head><meta name="x" content="y">'), {"no_script"}),
     "policy weakened": (swap("default-src 'none'", "default-src *"), {"no_script"}),
     "English twin gone": (swap_after("<h1>", r'<span class="en".*?</span>', ""), {"both_languages"}),
+    "wrong language named": (swap_after("<h1>", 'lang="en"', 'lang="zh-CN"'), {"both_languages"}),
     "Chinese twin empty": (swap_after("<h1>", r'(<span class="zh"[^>]*>).*?</span>', r"\1</span>"), {"both_languages"}),
     "alt gone": (swap("</main>", '<img src="data:image/png;base64,AA=="></main>'), {"alt_text"}),
     "drawing neither described nor hidden": (

@@ -246,7 +246,9 @@ def test_the_representation_of_an_object_goes_with_the_code() -> None:
 
 
 def test_parameters_left_empty_are_not_in_the_title_but_in_the_table() -> None:
-    page = read_page(render(CASE.make_case(first=None, subject="K001")))
+    case = CASE.make_case(first=None, subject="K001")
+    chosen = dataclasses.replace(case.spec, params={"first": None, "subject": "K001"})
+    page = read_page(render(dataclasses.replace(case, spec=chosen)))
     assert "first" not in by_class(page, "meta").text()
     assert "subject = K001" in by_class(page, "meta").text()
     assert "first" in by_class(page, "origin").text()
@@ -328,6 +330,10 @@ def test_the_page_of_a_failed_run_shows_code_and_next_step_but_no_path() -> None
     assert not verify_html(page).failed
     plain = dataclasses.replace(run, error={"cell": None, "code": "", "text": "kernel died"})
     assert "kernel died" in render_failure(spec=case.spec, run=plain, lang="en")
+    told = {"cell": "7", "code": "QB811", "what_zh": "运行出错", "what_en": "a cell failed", "found": "KeyError: 2019"}
+    both = render_failure(spec=case.spec, run=dataclasses.replace(run, error=told))
+    assert "运行出错：KeyError: 2019" in both
+    assert "a cell failed: KeyError: 2019" in both
 
 
 def test_dates_are_written_out_and_other_words_stay() -> None:
@@ -343,6 +349,7 @@ def test_dates_are_written_out_and_other_words_stay() -> None:
         ("如何变化尚无法判断：估计 +0.1 个百分点。", "尚无法判断"),
         ("rose by an estimated 1,234 batches", "1,234 batches"),
         ("The scrap fell by −0.252 log points <b>", "−0.252 log points"),
+        ("把合格率的 95% 区间控制在 ±2.0 个百分点以内，需要 1,395 批。", "±2.0 个百分点"),
         ("no number at all & more", None),
     ],
 )

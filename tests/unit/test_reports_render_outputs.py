@@ -73,6 +73,12 @@ def test_raw_html_in_markdown_stays_visible_text() -> None:
     assert "javascript" not in html
 
 
+def test_lines_of_chinese_join_without_a_space_and_others_keep_it() -> None:
+    assert "合格率。一个季度" in render_markdown("合格率。\n一个季度")
+    assert "rate\nof 一\nrate" in render_markdown("rate\nof 一\nrate")
+    assert "一\n二" in render_markdown("```\n一\n二\n```")
+
+
 def test_markdown_outputs_are_read_as_markdown() -> None:
     (one,) = shown(display(md="| a | b |\n|---|---|\n| 1 | 2 |", plain="x"))
     assert str(one.html).count('scope="col"') == 2

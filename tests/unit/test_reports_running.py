@@ -166,13 +166,13 @@ def request_for(workspace: Workspace, **spec: Any) -> Any:
     from qbase.reports.request import Request
 
     made = ReportSpec(report_id="r", notebook="notebooks/r.ipynb", title=same("R"), **spec)
-    return Request(spec=made, document={"cells": CELLS}, parameters=(), params={})
+    return Request(spec=made, document={"cells": CELLS}, parameters=(), params={}, page_id=made.report_id)
 
 
 def run_of(workspace: Workspace, **spec: Any) -> Any:
-    from qbase.reports.running import _Run
+    from qbase.reports.single import OneRun
 
-    return _Run(workspace, request_for(workspace, **spec), "zh", None, lambda *a: None)
+    return OneRun(workspace, request_for(workspace, **spec), "zh", None, lambda *a: None)
 
 
 def commit(workspace: Workspace, name: str, sha: str) -> None:
@@ -248,3 +248,17 @@ def test_a_usage_error_starts_and_records_nothing(workspace: Workspace) -> None:
         assert caught.value.code == code
     assert list_runs(workspace) == []
     assert not list(workspace.runs.iterdir())
+
+
+def test_an_error_of_the_house_in_a_cell_keeps_its_own_advice() -> None:
+    from qbase.core.errors import UsageError
+    from qbase.reports.proof import _told
+
+    error = UsageError("QB101", text="2022Q5", found="'2022Q5'", expected="a period such as 2022Q3", fix="write 2022Q3")
+    assert _told(str(error)) == (
+        'QB101] "2022Q5" is not a period',
+        "'2022Q5'",
+        "a period such as 2022Q3",
+        "write 2022Q3",
+    )
+    assert _told("ZeroDivisionError: division by zero") is None

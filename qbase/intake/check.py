@@ -1,0 +1,229 @@
+"""What to know of a delivery before anything is estimated from it: contract, age, and what changed since last time."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Hashable, Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from qbase.core.errors import DataError, UsageError
+from qbase.core.numbers import count, percent
+from qbase.core.periods import parse_period
+from qbase.core.result import Result
+from qbase.core.text import Text, join
+from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.intake.reasons import explain_reason
+from qbase.intake.shift import find_shifts, read_periods
+from qbase.tables import read_contract
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+    from qbase.tables import Contract
+
+WARN_DAYS = 200
+"""Half a year and a few weeks for the paper: figures older than that describe another situation."""
+SHOWN = 3
+ACCEPTED = Indicator(
+    id="intake.accepted",
+    name=Text("数据行接收率", "share of data rows that were accepted"),
+    unit="pct",
+    better="up",
+    role="context",
+    formula="accepted / (accepted + quarantined)",
+)
+
+
+def check_delivery(
+    workspace: Workspace,
+    table: str = "inspections",
+    *,
+    as_of: str | None = None,
+    warn_days: int = WARN_DAYS,
+    snapshot: str | None = None,
+) -> Result:
+    """Check the latest delivery of a table: its contract, its age, and how it differs from the last period.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds the table.
+    table : str
+        Name of the table.
+    as_of : str or None
+        ISO date on which the data are judged; None is today.
+    warn_days : int
+        Age of the last period beyond which the data count as old.
+    snapshot : str or None
+        The latest when None.
+
+    Returns
+    -------
+    Result
+        The share of data rows accepted, a full count. Checks ``accounting``, ``contract``, ``freshness``,
+        ``row_count`` and ``shift``; frames ``deliveries``, ``periods``, ``shifts``.
+
+    Raises
+    ------
+    DataError
+        Nothing was loaded into the table (QB355).
+    UsageError
+        No such table (QB150), snapshot (QB209), or the date is none (QB350).
+    """
+    at = workspace.snapshot(snapshot)
+    contract = read_contract(table)
+    sent = workspace.deliveries()
+    number = sent["snapshot"].astype(str).str[1:].astype(int)
+    sent = sent[(sent["table"] == table) & (sent["verdict"] != "REJECTED") & (number <= at.number)]
+    if sent.empty or not workspace.has_table(table, at):
+        raise DataError(
+            "QB355",
+            table=table,
+            found=", ".join(workspace.tables(at)) or "0",
+            expected=table,
+            fix="qbase load FILE",
+        )
+    last = sent.iloc[-1]
+    periods = read_periods(workspace, contract, at)
+    shifts = find_shifts(workspace, contract, periods, at)
+    day = _day(as_of)
+    data_rows = int(sent["accepted"].sum() + sent["quarantined"].sum())
+    checks = [
+        _accounting(sent),
+        _contract(sent, contract),
+        _freshness(contract, periods, day, warn_days),
+        _row_count(periods),
+        *_shift_checks(contract, periods, shifts),
+    ]
+    return Result(
+        estimand="level",
+        outcome=ACCEPTED,
+        unit="pct",
+        method="count",
+        estimates=(
+            Estimate(
+                term="accepted",
+                value=100 * int(sent["accepted"].sum()) / max(data_rows, 1),
+                uncertainty="none_full_count",
+            ),
+        ),
+        subject=contract.name_text,
+        tables={"deliveries": sent.drop(columns="replaces"), "periods": periods, "shifts": shifts},
+        checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
+        settings={"table": table, "as_of": day.isoformat(), "warn_days": warn_days, "delivery": str(last["sha256"])},
+        sources=(workspace.source(table, at),),
+    )
+
+
+def _day(as_of: str | None) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(as_of) if as_of else datetime.datetime.now(datetime.UTC).date()
+    except ValueError:
+        raise UsageError("QB350", day=as_of, found=repr(as_of), expected="2026-01-31", fix="as_of") from None
+
+
+def _accounting(sent: pd.DataFrame) -> CheckResult:
+    parts = sent["listed"] + sent["accepted"] + sent["quarantined"]
+    n = [count(int(sent[name].sum())) for name in ("rows_seen", "listed", "accepted", "quarantined")]
+    return CheckResult(
+        name="accounting",
+        passed=bool((sent["rows_seen"] == parts).all()),
+        text=Text(
+            f"{count(len(sent))} 份送达共读到 {n[0]} 行 = 列出 {n[1]} + 接收 {n[2]} + 隔离 {n[3]}。",
+            f"{count(len(sent))} deliveries: {n[0]} rows seen = {n[1]} listed + {n[2]} accepted + {n[3]} quarantined.",
+        ),
+    )
+
+
+def _contract(sent: pd.DataFrame, contract: Contract) -> CheckResult:
+    """Say how many rows broke the contract, and the commonest reasons."""
+    aside = int(sent["quarantined"].sum())
+    if not aside:
+        text = Text("所有数据行都符合表的契约。", "Every data row keeps the contract of its table.")
+        return CheckResult(name="contract", passed=True, text=text)
+    reasons: dict[str, int] = {}
+    for row in sent.to_dict("records"):
+        for code, n in row["reasons"].items():
+            reasons[code] = reasons.get(code, 0) + int(n)
+    listed = {"header", "blank_row", "repeated_header", "total_row", "note_row", "duplicate_row", "sheet_without_table"}
+    worst = sorted(((n, code) for code, n in reasons.items() if code not in listed), reverse=True)[:SHOWN]
+    told = join([explain_reason(c, contract.name) + Text(f" {count(n)}", f" {count(n)}") for n, c in worst])
+    return CheckResult(
+        name="contract",
+        passed=False,
+        text=Text(f"{count(aside)} 行被隔离：", f"{count(aside)} rows are set aside: ") + told + Text("。", "."),
+    )
+
+
+def _freshness(contract: Contract, periods: pd.DataFrame, day: datetime.date, warn_days: int) -> CheckResult:
+    if periods.empty:
+        text = Text("该表没有时间列，无法判断新旧。", "The table has no column of time, so its age cannot be told.")
+        return CheckResult(name="freshness", passed=None, text=text)
+    code = str(periods["period"].iloc[-1])
+    end = parse_period(code, "Q" if "Q" in code else "A").end_time.date()
+    age = (day - end).days
+    return CheckResult(
+        name="freshness",
+        passed=age <= warn_days,
+        text=Text(
+            f"最近一期为 {code}，期末距 {day.isoformat()} {max(age, 0)} 天（上限 {warn_days} 天）。",
+            f"The last period is {code}; it ended {max(age, 0)} days before {day.isoformat()} "
+            f"(limit {warn_days} days).",
+        ),
+    )
+
+
+def _row_count(periods: pd.DataFrame) -> CheckResult:
+    if len(periods) < 2:
+        text = Text("只有一期，没有上期可比。", "There is one period only, and nothing to compare it with.")
+        return CheckResult(name="row_count", passed=None, text=text)
+    (old, before), (new, now) = periods[["period", "n"]].iloc[-2:].itertuples(index=False)
+    return CheckResult(
+        name="row_count",
+        passed=bool(before / 2 <= now <= before * 2),
+        text=Text(
+            f"{new} 有 {count(int(now))} 行，上期 {old} 有 {count(int(before))} 行。",
+            f"{new} has {count(int(now))} rows, the period before ({old}) had {count(int(before))}.",
+        ),
+    )
+
+
+def _shift_checks(contract: Contract, periods: pd.DataFrame, shifts: pd.DataFrame) -> list[CheckResult]:
+    """Return one check per column that shifted, or one that none did."""
+    moved = shifts[~shifts["passed"].astype(bool)] if len(shifts) else shifts
+    checks = [
+        CheckResult(name="shift", passed=False, text=_shift_text(contract, row)) for row in moved.to_dict("records")
+    ]
+    if checks:
+        return checks
+    if shifts.empty:
+        text = Text("行数太少，没有比较各列分布。", "Too few rows to compare how the columns are distributed.")
+        return [CheckResult(name="shift", passed=None, text=text)]
+    new = str(periods["period"].iloc[-1])
+    text = Text(
+        f"{new} 与上期相比，{count(len(shifts))} 列的分布没有超出界限的变化。",
+        f"In {new} none of {count(len(shifts))} columns is distributed differently from the period before, "
+        "beyond limits.",
+    )
+    return [CheckResult(name="shift", passed=True, text=text)]
+
+
+def _shift_text(contract: Contract, row: Mapping[Hashable, object]) -> Text:
+    name = contract.column(str(row["column"])).text
+    before, now = float(str(row["before"])), float(str(row["now"]))
+    if row["kind"] == "median":
+        return name + Text(
+            f"的中位数由 {before:,.6g} 变为 {now:,.6g}，请核对单位和口径。",
+            f": the median went from {before:,.6g} to {now:,.6g}; check unit and definition.",
+        )
+    if row["kind"] == "missing":
+        return name + Text(
+            f"的空缺由 {percent(before)} 变为 {percent(now)}。",
+            f": missing cells went from {percent(before)} to {percent(now)}.",
+        )
+    return name + Text(
+        f"的构成变化：“{row['value']}”由 {percent(before)} 变为 {percent(now)}。",
+        f': the mix changed; "{row["value"]}" went from {percent(before)} to {percent(now)}.',
+    )

@@ -1,0 +1,95 @@
+"""Keys already stored, remembered between the files of one load: asking the lake costs more than a small file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from qbase.intake.supersede import without
+
+if TYPE_CHECKING:
+    from qbase.intake.sheets import Sheets
+    from qbase.lake import Snapshot, Workspace
+    from qbase.tables import Contract
+
+MOST_REMEMBERED = 200_000
+
+Key = tuple[str, ...]
+
+
+class StoredKeys:
+    """The keys of each table as of one snapshot; another snapshot than the last own one makes them void.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they lie.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._known: dict[str, set[Key]] = {}
+        self._at = ""
+
+    def colliding_rows(self, sheets: Sheets, replaces: tuple[str, ...]) -> pa.Table | None:
+        """Return the rows of the lake when one of their keys is in these sheets as well; None when none is.
+
+        Parameters
+        ----------
+        sheets : Sheets
+            Rows to come.
+        replaces : tuple of str
+            Deliveries whose rows do not count, for they are about to leave.
+
+        Returns
+        -------
+        pyarrow.Table or None
+        """
+        contract, data = sheets.contract, sheets.data
+        at = self._workspace.snapshot()
+        if not contract.key or contract.name not in at.versions or not set(contract.key) <= set(data.column_names):
+            return None
+        if at.id != self._at:
+            self._known, self._at = {}, at.id
+        if not self._overlap(sheets, at):
+            return None
+        rows = without(self._workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=at), replaces)  # noqa: S608
+        return rows if rows.num_rows else None
+
+    def add(self, contract: Contract, accepted: pa.Table, snapshot: Snapshot) -> None:
+        """Remember what this load itself has just stored; ``snapshot`` follows the one the keys are of."""
+        key, name = contract.key, contract.name
+        is_next = bool(self._at) and snapshot.number == int(self._at[1:]) + 1
+        if not is_next or not set(key) <= set(accepted.column_names):
+            self._known, self._at = {}, ""
+            return
+        self._at = snapshot.id
+        if name in self._known:
+            self._known[name] |= _keys(accepted, key)
+
+    def _overlap(self, sheets: Sheets, at: Snapshot) -> bool:
+        contract, data = sheets.contract, sheets.data
+        known = self._known.get(contract.name)
+        if known is None:
+            text = ", ".join(f"{column}::VARCHAR AS {column}" for column in contract.key)
+            old = self._workspace.arrow(f"SELECT {text} FROM {contract.name}", snapshot=at)  # noqa: S608
+            if len(old) > MOST_REMEMBERED or len(data) > MOST_REMEMBERED:
+                return _semi_join(old, data, contract.key)
+            known = self._known[contract.name] = _keys(old, contract.key)
+        return not known.isdisjoint(_keys(data, contract.key))
+
+
+def _keys(table: pa.Table, key: Key) -> set[Key]:
+    columns = [table[column].cast(pa.string()).to_pylist() for column in key]
+    return set(zip(*columns, strict=True))
+
+
+def _semi_join(old: pa.Table, new: pa.Table, key: Key) -> bool:
+    names = ", ".join(key)
+    with duckdb.connect(config={"enable_external_access": "false"}) as db:
+        db.register("old", old)
+        db.register("new", new.select(list(key)))
+        shared = db.execute(f"SELECT count(*) FROM old SEMI JOIN new USING ({names})").fetchone()  # noqa: S608
+    return bool(shared and shared[0])

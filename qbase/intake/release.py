@@ -1,0 +1,121 @@
+"""What follows a load: firms linked, batches compared; and codes a name sets right when a file is read again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from qbase.intake.batches import TABLE as BATCH_LINKS
+from qbase.intake.batches import link_batches
+from qbase.intake.identity import LINKS, QUEUE, REGISTER_TABLES, link_firms, link_row, link_table, read_register
+from qbase.intake.matching import Printed
+from qbase.intake.recipe import Recipe
+from qbase.intake.report import LoadReport
+from qbase.intake.sheets import Sheets
+from qbase.intake.split import Split
+from qbase.intake.towns import read_towns
+from qbase.lake import Workspace
+
+REPAIRABLE = ("uscc:check",)
+_FOUND = """
+SELECT i.delivery_sha256 AS sha, l.kind, count(*) AS n
+FROM ({links}) l JOIN inspections i USING (sample_no)
+GROUP BY ALL ORDER BY 1, 2
+"""
+
+
+def add_links(workspace: Workspace, reports: Sequence[LoadReport], recipe: Recipe) -> list[LoadReport]:
+    """Link firms and batches of what was loaded, and say in the reports what a reader should know.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the rows lie.
+    reports : sequence of LoadReport
+        One per file.
+    recipe : Recipe
+        They were read with; where it settles for its source what a re-check is, none is looked for.
+
+    Returns
+    -------
+    list of LoadReport
+        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``.
+    """
+    standing = [report for report in reports if report.accepted and "superseded" not in report.warnings]
+    inspections = [report.sha256 for report in standing if report.table == "inspections"]
+    is_new_register = any(report.table in REGISTER_TABLES and not report.already for report in standing)
+    if not inspections and not is_new_register:
+        return list(reports)
+    link_firms(workspace, deliveries=None if is_new_register else inspections)
+    link_batches(workspace, deliveries=[] if "is_recheck" in recipe.constants else inspections)
+    found = _found(workspace)
+    return [_with(report, found.get(report.sha256, [])) for report in reports]
+
+
+def _found(workspace: Workspace) -> dict[str, list[str]]:
+    at = workspace.snapshot()
+    parts = []
+    if BATCH_LINKS in at.versions:
+        parts.append(f"SELECT sample_no, kind FROM {BATCH_LINKS}")  # noqa: S608
+    if QUEUE in at.versions:
+        decided = f"WHERE sample_no NOT IN (SELECT sample_no FROM {LINKS})" if LINKS in at.versions else ""  # noqa: S608
+        parts.append(f"SELECT sample_no, 'firm_doubtful' AS kind FROM {QUEUE} {decided}")  # noqa: S608
+    if not parts or "inspections" not in at.versions:
+        return {}
+    rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["sha"], []).append(f"{row['kind']} {row['n']}")
+    return found
+
+
+def _with(report: LoadReport, found: Sequence[str]) -> LoadReport:
+    if not found:
+        return report
+    verdict = "WARN" if report.verdict == "OK" else report.verdict
+    return dataclasses.replace(report, verdict=verdict, warnings=(*report.warnings, *found))
+
+
+def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sheets, dict[str, pa.Table]]:
+    """Take a code with a wrong character for not printed where name, day and the rest of the code leave one firm.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds the register of firms.
+    sheets : Sheets
+        All rows of the file.
+    split : Split
+        The verdict on them.
+
+    Returns
+    -------
+    tuple of (Sheets, dict)
+        Sheets without these codes, and the links that say which firms they are; nothing changes without a register.
+    """
+    rows = [row for row, reasons in split.quarantined.items() if reasons == REPAIRABLE]
+    at = workspace.snapshot()
+    if sheets.contract.name != "inspections" or not rows or "firms" not in at.versions:
+        return sheets, {}
+    register, towns = read_register(workspace, at), read_towns(workspace, at)
+    data = sheets.data
+    cells = data.take(pa.array(rows)).to_pylist()
+    links: list[dict[str, Any]] = []
+    released = []
+    for row, cell in zip(rows, cells, strict=True):
+        day, town = str(cell["sample_date"]), towns.resolve(cell.get("town_code") or "")
+        printed = Printed(uscc=cell["uscc"], name=cell["firm_name"], day=day, town=town)
+        match = register.find(printed)
+        if match.decision == "accept":
+            links.append(link_row(cell["sample_no"], printed, match))
+            released.append(row)
+    if not links:
+        return sheets, {}
+    gone = set(released)
+    codes = [None if i in gone else code for i, code in enumerate(data["uscc"].to_pylist())]
+    data = data.set_column(data.column_names.index("uscc"), "uscc", pa.array(codes, pa.string()))
+    warnings = (*sheets.warnings, f"uscc:code_by_name {len(links)}")
+    return dataclasses.replace(sheets, data=data, warnings=warnings), {LINKS: link_table(workspace, links)}

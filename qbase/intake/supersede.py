@@ -1,0 +1,97 @@
+"""Which earlier deliveries a corrected file takes the place of."""
+
+from __future__ import annotations
+
+import collections
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from qbase.core.errors import UsageError
+from qbase.intake.recipe import Recipe
+from qbase.lake import Workspace
+from qbase.tables import Contract
+
+_SHA = re.compile(r"[0-9a-f]{8,64}")
+SUPERSEDE_BY = ("producer", "table", "period")
+
+
+def find_delivery(workspace: Workspace, given: str) -> str:
+    """Return the sha256 of a delivery that stands, from its first eight or more digits.
+
+    Raises
+    ------
+    UsageError
+        No delivery, or several, begin with these digits (QB352).
+    """
+    standing = workspace.deliveries()
+    standing = standing[standing["verdict"] != "REJECTED"]
+    fits = sorted({str(sha) for sha in standing["sha256"] if str(sha).startswith(given)})
+    if not _SHA.fullmatch(given) or len(fits) != 1:
+        shown = [f"{row['sha256'][:12]} {row['file_name']}" for row in standing.tail(5).to_dict("records")]
+        raise UsageError(
+            "QB352",
+            given=given,
+            found=f"{given}: {len(fits)}",
+            expected=" · ".join(shown) or "sha256",
+            fix="qbase load FILE --supersedes SHA256",
+        )
+    return fits[0]
+
+
+def find_replaced(workspace: Workspace, recipe: Recipe, contract: Contract, accepted: pa.Table) -> tuple[str, ...]:
+    """Return the deliveries with the same producer, table and period, where the recipe says these are one.
+
+    A period is the set of years (of a quarter column: of quarters) that the rows cover.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where earlier deliveries lie.
+    recipe : Recipe
+        Its ``supersede_by`` names what must agree; empty replaces nothing.
+    contract : Contract
+        Of the table.
+    accepted : pyarrow.Table
+        Typed rows of the new delivery.
+
+    Returns
+    -------
+    tuple of str
+        sha256, oldest first.
+    """
+    if not recipe.supersede_by or not workspace.has_table(contract.name):
+        return ()
+    before = workspace.deliveries()
+    before = before[(before["table"] == contract.name) & (before["verdict"] != "REJECTED")]
+    if "producer" in recipe.supersede_by:
+        before = before[before["producer"] == recipe.producer]
+    column = contract.period_column
+    if "period" in recipe.supersede_by and column:
+        wanted = set(pc.unique(pc.utf8_slice_codeunits(_text(accepted[column]), 0, _digits(contract))).to_pylist())
+        old = workspace.arrow(
+            f"SELECT DISTINCT delivery_sha256 AS sha, left({column}::VARCHAR, {_digits(contract)}) AS period "  # noqa: S608
+            f"FROM {contract.name}"
+        )
+        periods: dict[str, set[str]] = collections.defaultdict(set)
+        for row in old.to_pylist():
+            periods[row["sha"]].add(row["period"])
+        before = before[[periods[str(sha)] == wanted for sha in before["sha256"]]]
+    return tuple(dict.fromkeys(map(str, before["sha256"])))
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string())
+
+
+def _digits(contract: Contract) -> int:
+    return 6 if contract.column(str(contract.period_column)).type == "quarter" else 4
+
+
+def without(rows: pa.Table, deliveries: Sequence[str]) -> pa.Table:
+    """Return stored rows without those of deliveries."""
+    if not deliveries or "delivery_sha256" not in rows.column_names:
+        return rows
+    return rows.filter(pc.invert(pc.is_in(rows["delivery_sha256"], value_set=pa.array(list(deliveries)))))

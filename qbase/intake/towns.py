@@ -1,0 +1,104 @@
+"""Division codes over time: towns are merged and renumbered, and old files keep the old code."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from qbase.core.errors import UsageError
+from qbase.core.values import freeze
+
+if TYPE_CHECKING:
+    from qbase.lake import Snapshot, Workspace
+
+TODAY = "9999-12-31"
+
+_SQL = """
+SELECT town_code, coalesce(valid_from_date::VARCHAR, '') AS first, coalesce(valid_to_date::VARCHAR, ?) AS last,
+       coalesce(successor_code, '') AS successor
+FROM towns ORDER BY town_code
+"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TownCodes:
+    """Which code a place had when.
+
+    Parameters
+    ----------
+    spans : mapping
+        Code -> (first day, last day, successor); ISO dates, an empty successor when there is none.
+    """
+
+    spans: Mapping[str, tuple[str, str, str]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "spans", freeze(self.spans))
+
+    def resolve(self, code: str, on: str = TODAY) -> str:
+        """Return the code that the place of ``code`` had on a day.
+
+        Successors are followed forward only: before a merger one code stood for one part of what is one town now,
+        and a later code does not say which.
+
+        Parameters
+        ----------
+        code : str
+            As printed.
+        on : str
+            ISO date; by default the code of today.
+
+        Returns
+        -------
+        str
+            Empty when no town ever had this code.
+        """
+        seen: set[str] = set()
+        while code in self.spans and code not in seen:
+            seen.add(code)
+            _, last, successor = self.spans[code]
+            if on <= last or not successor:
+                return code
+            code = successor
+        return "" if code not in self.spans else code
+
+
+def read_towns(workspace: Workspace, snapshot: Snapshot | None = None) -> TownCodes:
+    """Read the codes of a lake; none while no towns were loaded."""
+    at = workspace.snapshot(snapshot)
+    if not workspace.has_table("towns", at):
+        return TownCodes(spans={})
+    rows = workspace.arrow(_SQL, params=(TODAY,), snapshot=at).to_pylist()
+    return TownCodes(spans={row["town_code"]: (row["first"], row["last"], row["successor"]) for row in rows})
+
+
+def resolve_town(workspace: Workspace, code: str, on: str | datetime.date | None = None) -> str:
+    """Return the code that the place of a division code had on a day.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds the towns.
+    code : str
+        As printed.
+    on : str, datetime.date or None
+        ISO date; None is today.
+
+    Returns
+    -------
+    str
+        Empty when no town ever had this code.
+
+    Raises
+    ------
+    UsageError
+        The day is none (QB350).
+    """
+    day = TODAY if on is None else str(on)
+    try:
+        datetime.date.fromisoformat(day)
+    except ValueError:
+        raise UsageError("QB350", day=day, found=repr(on), expected="2019-12-31", fix='on="2019-12-31"') from None
+    return read_towns(workspace).resolve(code, day)

@@ -1,0 +1,149 @@
+"""Any bytes as CSV, as a workbook, as a sheet inside a sound workbook: a verdict, never a crash, a hang or a gigabyte.
+
+``python tests/fuzz/fuzz_intake.py [seconds]``; 60 by default. Needs atheris (extra ``fuzz``). What breaks it is
+written to ``crash-*`` in the current folder, as libFuzzer does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pathlib
+import sys
+import tempfile
+import zipfile
+
+import atheris
+
+with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
+    from qbase.intake.account import check_rows
+    from qbase.intake.container import check_archive, find_kind
+    from qbase.intake.grid import Grid
+    from qbase.intake.reading import read_grids
+    from qbase.intake.recipe import TIDY
+    from qbase.intake.sheets import read_sheets
+    from qbase.intake.split import split_rows
+    from qbase.intake.workbook import _grid
+    from qbase.intake.worker import read_book
+
+import duckdb
+import openpyxl
+import pyarrow as pa
+
+from qbase.core.errors import DataError, UsageError
+
+HEAD = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果\n"
+ROW = "S1,省级,2022-08-10,生产,双随机,甲厂,涤纶,合格\n"
+FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="qbase-fuzz-"))
+# the verdict of `load_files` on these is REJECTED as well
+REFUSALS = (DataError, UsageError, pa.ArrowException, duckdb.Error, UnicodeError)
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+def sound_book() -> bytes:
+    """Return a small sound workbook."""
+    book = openpyxl.Workbook()
+    for line in (HEAD, ROW):
+        book.active.append(line.strip().split(","))
+    out = io.BytesIO()
+    book.save(out)
+    return out.getvalue()
+
+
+BOOK = sound_book()
+
+
+def with_sheet(sheet: bytes) -> bytes:
+    """Return the sound workbook with other bytes as its sheet."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(BOOK)) as old, zipfile.ZipFile(out, "w") as new:
+        for entry in old.infolist():
+            new.writestr(entry.filename, sheet if entry.filename == SHEET else old.read(entry))
+    return out.getvalue()
+
+
+def read_csv_bytes(data: bytes) -> list[Grid]:
+    """Read as ``load_files`` reads a CSV."""
+    path = FOLDER / "a.csv"
+    path.write_bytes(data)
+    return read_grids(path, path.name, TIDY)
+
+
+def read_book_bytes(data: bytes) -> list[Grid]:
+    """Read as ``load_files`` reads a workbook, but in this process, so that the fuzzer sees what is covered."""
+    path = FOLDER / "a.xlsx"
+    path.write_bytes(data)
+    find_kind(path.name, data[:4096])
+    check_archive(path, path.name)
+    answer = read_book(str(path), "xlsx")
+    return [_grid(sheet) for sheet in answer.get("sheets", ()) if sheet["rows"]]
+
+
+def judge(grids: list[Grid]) -> None:
+    """Judge every row, and count them all."""
+    sheets = read_sheets(grids, TIDY, "a")
+    split = split_rows(sheets.data, sheets.contract, sheets.codes, None)
+    parts = {
+        "accepted": len(split.accepted),
+        "duplicates": len(split.duplicates),
+        "quarantined": len(split.quarantined),
+    }
+    check_rows("a", len(sheets.data), parts)
+
+
+def one_input(data: bytes) -> None:
+    """Take the first byte as the way the rest is sent."""
+    if not data:
+        return
+    way, rest = data[0] % 4, data[1:]
+    readers = (
+        lambda: read_csv_bytes(rest),
+        lambda: read_csv_bytes(HEAD.encode() + rest),
+        lambda: read_book_bytes(rest),
+        lambda: read_book_bytes(with_sheet(rest)),
+    )
+    with contextlib.suppress(*REFUSALS):
+        grids = readers[way]()
+        try:
+            judge(grids)
+        except DataError as error:
+            if error.code == "QB331":  # a row without a verdict is the one refusal that is our own fault
+                raise AssertionError(str(error)) from error
+            raise
+
+
+def seeds(folder: pathlib.Path) -> None:
+    """Write inputs to start from."""
+    with zipfile.ZipFile(io.BytesIO(BOOK)) as archive:
+        sheet = archive.read(SHEET)
+    good = (HEAD + ROW).encode()
+    starts = [b"\0" + good, b"\0" + (HEAD + ROW).encode("gb18030"), b"\0" + (HEAD + ROW).encode("utf-16")]
+    starts += [
+        b"\1" + ROW.encode(),
+        b"\1" + ROW.replace("2022-08-10", "2022年8月").encode(),
+        b"\2" + BOOK,
+        b"\3" + sheet,
+    ]
+    for i, start in enumerate(starts):
+        (folder / str(i)).write_bytes(start)
+
+
+def main() -> None:
+    """Fuzz for so many seconds."""
+    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    corpus = FOLDER / "corpus"
+    corpus.mkdir()
+    seeds(corpus)
+    options = [
+        f"-max_total_time={seconds}",
+        "-timeout=10",
+        "-rss_limit_mb=1024",
+        "-max_len=20000",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

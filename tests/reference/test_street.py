@@ -1,0 +1,94 @@
+"""The whole street on real input: delivery, table, panel, result, report; published numbers in the page."""
+
+from __future__ import annotations
+
+import html
+import json
+import pathlib
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from qbase.demo import write_deliveries
+from qbase.intake import load_case, load_files
+from qbase.lake import Workspace
+from qbase.release import verify_report
+from qbase.reports import run_report
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def make_home(folder: pathlib.Path) -> Workspace:
+    workspace = Workspace.create(folder)
+    for name in ("notebooks", "reports/specs"):
+        shutil.copytree(ROOT / name, folder / name, dirs_exist_ok=True)
+    return workspace
+
+
+def read_page(workspace: Workspace, report_id: str) -> tuple[str, dict[str, object]]:
+    """Run a report and return the words of its page and its record; the page must verify against it."""
+    run = run_report(workspace, report_id)
+    assert run.state == "ok"
+    page = workspace.site / f"{report_id}.html"
+    record = json.loads((workspace.runs / report_id / run.run_id / "results.json").read_text(encoding="utf-8"))
+    outcome = verify_report(page, record=record)
+    assert outcome.passed, [check.text.en for check in outcome.checks if check.passed is False]
+    assert all(check.passed is True for check in outcome.checks)
+    text = re.sub(r"<style>.*?</style>|<[^>]+>", " ", page.read_text(encoding="utf-8"), flags=re.S)
+    return re.sub(r"\s+", " ", html.unescape(text)), record
+
+
+@pytest.mark.slow
+def test_the_scrap_report_prints_the_published_numbers_and_its_own_verdict_beside_them(tmp_path: pathlib.Path) -> None:
+    # Wooldridge, Introductory Econometrics, Example 14.1: grant -0.252 (0.151), grant_1 -0.422 (0.210), n = 162
+    workspace = make_home(tmp_path)
+    report = load_case(workspace, "us_scrap_grants")
+    assert (report.verdict, report.accepted) == ("OK", 471)
+    words, record = read_page(workspace, "us_scrap_grants")
+    for printed in ("−0.252", "0.151", "−0.422", "0.210", "162", "0.143", "0.281"):
+        assert printed in words, printed
+    assert "与已发表结果逐位一致" in words
+    assert "Agrees with the published result to every printed digit" in words
+    # one year after the grant: independent errors give a direction, errors clustered by firm do not
+    assert "获补助次年，与其他时期和未采用者相比，获得补助的企业的废品率对数可能降低" in words
+    assert "获补助次年，与其他时期和未采用者相比，获得补助的企业的废品率对数如何变化尚无法判断" in words
+    first = record["results"][0]["estimates"]  # type: ignore[index]
+    assert {e["n_obs"] for e in first} == {162}
+    again = run_report(workspace, "us_scrap_grants")
+    assert again.state == "unchanged"
+
+
+@pytest.mark.slow
+def test_the_demo_reports_are_published_verified_and_marked_as_fictional(tmp_path: pathlib.Path) -> None:
+    workspace = make_home(tmp_path / "home")
+    files = write_deliveries(tmp_path / "sent")
+    loaded = load_files(workspace, files, producer="云泽省（虚构）/ Yunze (fictional)")
+    assert {report.verdict for report in loaded} == {"OK"}
+    for name in ("quality_trends", "policy_effects"):
+        words, record = read_page(workspace, name)
+        assert "虚构省份，模拟数据" in words
+        assert "Fictional province, simulated data" in words
+        assert record["snapshot"] == workspace.snapshot().id
+    gallery = (workspace.site / "index.html").read_text(encoding="utf-8")
+    assert "quality_trends.html" in gallery
+    assert "policy_effects.html" in gallery
+
+
+@pytest.mark.shared
+@pytest.mark.slow
+def test_chicago_loads_by_recipe_and_makes_a_trend_report(shared_data: pathlib.Path, tmp_path: pathlib.Path) -> None:
+    workspace = make_home(tmp_path)
+    path = shared_data / "us_chicago_food_inspections" / "chicago_canvass_2011_2014.csv.gz"
+    (report,) = load_files(workspace, path, recipe="chicago_inspections")
+    assert (report.accepted, report.quarantined) == (27_600, 0)
+    words, record = read_page(workspace, "chicago_inspections")
+    assert "未设目标" in words
+    (level,) = [r for r in record["results"] if r["estimand"] == "level"]  # type: ignore[union-attr,index]
+    raw = pd.read_csv(path, dtype=str)
+    ours = raw[raw["Zip"] == "60647"]
+    assert sum(e["n_obs"] for e in level["estimates"]) == len(ours)
+    last = ours[ours["inspection_date"].str[:7].isin(["2014-10", "2014-11", "2014-12"])]
+    passed = last["Results"].ne("Fail").mean() * 100
+    assert level["estimates"][-1]["value"] == pytest.approx(passed, abs=1e-9)

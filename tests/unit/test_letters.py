@@ -1,0 +1,84 @@
+"""Every letter keeps the rules of the house: thin, in pairs of languages, clean outputs, a record at the end."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import pathlib
+import re
+import types
+from typing import Any
+
+import nbformat
+import pytest
+
+from qbase.reports.parameters import read_parameters
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LETTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+IDS = [path.stem for path in LETTERS]
+
+
+def cleaner() -> types.ModuleType:
+    spec = importlib.util.spec_from_file_location("clean_letters", ROOT / "tests" / "notebooks" / "clean_letters.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def cells(path: pathlib.Path, kind: str) -> list[Any]:
+    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+def tags(cell: Any) -> list[str]:
+    return list(cell.metadata.get("tags", []))
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_markdown_comes_in_pairs_and_each_language_has_one_title(path: pathlib.Path) -> None:
+    order = [tags(cell) for cell in cells(path, "markdown")]
+    assert order == [["zh"], ["en"]] * (len(order) // 2)
+    for lang in ("zh", "en"):
+        text = [cell.source for cell in cells(path, "markdown") if lang in tags(cell)]
+        assert sum(len(re.findall(r"^# ", source, flags=re.M)) for source in text) == 1
+        assert not any(re.search(r"\d+\.\d|\d+ ?%", source) for source in text), "a number typed by hand"
+    pairs = [cell.source for cell in cells(path, "markdown")]
+    for zh, en in zip(pairs[::2], pairs[1::2], strict=True):
+        assert re.findall(r"^#+ ", zh, flags=re.M) == re.findall(r"^#+ ", en, flags=re.M)
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_code_is_thin(path: pathlib.Path) -> None:
+    code = cells(path, "code")
+    assert len(code) <= 12
+    for cell in code:
+        assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= 10
+        tree = ast.parse(cell.source)
+        banned = (ast.FunctionDef, ast.ClassDef, ast.Try, ast.Lambda, ast.For, ast.While)
+        assert not any(isinstance(node, banned) for node in ast.walk(tree))
+        texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
+        assert not any("/" in text or "\\" in text for text in texts), "a path"
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_a_letter_has_parameters_protects_before_showing_and_ends_with_its_record(path: pathlib.Path) -> None:
+    code = [cell.source for cell in cells(path, "code")]
+    assert read_parameters(path)
+    guarded = next(i for i, source in enumerate(code) if "protect(" in source)
+    shown = next(
+        i for i, source in enumerate(code) if re.search(r"plot_\w+\(|tabulate_\w+\(|tiles_of\(|\.say\(", source)
+    )
+    assert guarded < shown
+    last = cells(path, "code")[-1]
+    assert last.source.startswith("record(")
+    assert "nbval-ignore-output" in tags(last)
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_stored_outputs_are_clean_and_there(path: pathlib.Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert nbformat.writes(cleaner().clean(nbformat.reads(text, as_version=4))) + "\n" == text
+    assert sum(bool(cell.outputs) for cell in cells(path, "code")) >= 6
+    assert not any(output.output_type == "error" for cell in cells(path, "code") for output in cell.outputs)
