@@ -18,6 +18,8 @@ from qbase.compute import Cluster, Files, ShardQuery, add_up, query_files
 from qbase.indicators.catalogue import read_sql
 from qbase.indicators.sorting import WAYS, sum_batches
 from qbase.lake.delta import read_version
+from qbase.tables import list_contracts, read_contract
+from qbase.tables.sql import sql_type
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -167,9 +169,13 @@ def table_files(workspace: Workspace, table: str, at: Snapshot, *, storage: str 
     paths, schema = read_version(workspace.lake, table, at.versions[table])
     home = storage.rstrip("/")
     urls = (f"{home}/{p.relative_to(workspace.lake).as_posix()}" if home else str(p) for p in paths)
+    columns = {f.name: _TYPES.get(f.type, "VARCHAR") for f in schema}
+    if table in list_contracts():
+        # a delivery from before a column was thought of has none of it
+        columns = {c.name: sql_type(c) for c in read_contract(table).columns} | columns
     return Files(
         urls=tuple(urls),
-        columns=tuple((f.name, _TYPES.get(f.type, "VARCHAR")) for f in schema),
+        columns=tuple(columns.items()),
         sizes=tuple(p.stat().st_size for p in paths),
     )
 
