@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -66,6 +66,14 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option("--accept", metavar="ANSWER", help="同意报错所列的说法，可重复 | agree with a question asked"),
+    ] = None,
+    reject: Annotated[
+        list[str] | None,
+        typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
+    ] = None,
     producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
     supersedes: Annotated[
         str | None,
@@ -96,9 +104,9 @@ def load(
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
     workspace = make_folders(shell.workspace())
-    deliveries = []
-    if paths:
-        deliveries = load_and_tell(shell, workspace, paths, recipe=recipe, producer=producer, supersedes=supersedes)
+    answers = {"accept": tuple(accept or ()), "reject": tuple(reject or ())}
+    how: dict[str, Any] = {"recipe": recipe, "producer": producer, "supersedes": supersedes, "answers": answers}
+    deliveries = load_and_tell(shell, workspace, paths, **how) if paths else []
     if case:
         from qbase.intake import load_case
 
@@ -117,9 +125,10 @@ def load_and_tell(
     paths: Sequence[pathlib.Path],
     *,
     recipe: str | None = None,
-    producer: str | None = None,
-    brief: bool = False,
     supersedes: str | None = None,
+    producer: str | None = None,
+    answers: Mapping[str, Sequence[str]] | None = None,
+    brief: bool = False,
 ) -> list[dict[str, Any]]:
     """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
@@ -129,8 +138,9 @@ def load_and_tell(
             workspace,
             paths,
             recipe=recipe,
-            producer=producer,
             supersedes=supersedes,
+            producer=producer,
+            **(answers or {}),
             on_progress=lambda i, n, _: report("load", i, n),
         )
     if not brief:

@@ -77,6 +77,14 @@ def sum_raw(rows: Sequence[str], position: int, reader: Reader) -> Decimal:
     return total
 
 
+def sum_changes(cells: Iterable[tuple[str, str]]) -> Decimal:
+    """Return by how much changed cells were larger as printed than they are as stored."""
+    total = Decimal(0)
+    for printed, stored in cells:
+        total = EXACT.add(total, EXACT.subtract(_decimal(printed), _decimal(stored)))
+    return total
+
+
 def _decimal(text: str | None) -> Decimal:
     plain = plain_number(text) if text else None
     value = Decimal(plain) if plain is not None else Decimal(0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -16,6 +17,7 @@ from qbase.intake.account import check_count
 from qbase.intake.grid import Grid, build_grid
 
 SEPARATORS = (",", ";", "\t", "|")
+LOOK = 15
 FIELD_LIMIT = 1 << 20
 BLOCK = 1 << 24  # Arrow needs whole records in a block
 
@@ -107,7 +109,7 @@ def _read_arrow(text: bytes, separator: str, width: int) -> pa.Table:
 
 
 def find_separator(text: bytes, score: Callable[[Sequence[str]], float]) -> str:
-    """Return the separator of the first line that is not blank.
+    """Return the separator with which most of a row of headers near the top is understood.
 
     Parameters
     ----------
@@ -121,16 +123,19 @@ def find_separator(text: bytes, score: Callable[[Sequence[str]], float]) -> str:
     str
         A comma where no separator occurs: one column.
     """
-    line = next((line for line in _lines(text) if line.strip()), "")
-    candidates = [sign for sign in SEPARATORS if sign in line]
-    if len(candidates) < 2:
-        return candidates[0] if candidates else ","
+    # a title may stand above the header: the line that says most decides
+    lines = list(itertools.islice((line for line in _lines(text) if line.strip()), LOOK))
     best, best_score = ",", (-1.0, 0)
-    for sign in candidates:
-        fields = next(csv.reader([line], delimiter=sign))
-        current = (score(fields), len(fields))
-        if current > best_score:
-            best, best_score = sign, current
+    for line in lines:
+        candidates = [sign for sign in SEPARATORS if sign in line]
+        if line == lines[0] and len(candidates) == 1 and score(next(csv.reader(lines[:1], delimiter=candidates[0]))):
+            return candidates[0]
+        for sign in candidates:
+            fields = next(csv.reader([line], delimiter=sign))
+            # before any header is known only the first line counts; a comma in a remark is no separator
+            current = (score(fields), len(fields) if line == lines[0] else 0)
+            if current > best_score:
+                best, best_score = sign, current
     return best
 
 

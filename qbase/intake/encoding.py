@@ -22,7 +22,7 @@ EXPECTED = "UTF-8, GB18030 (GBK), UTF-16 + BOM"
 FIX = "Excel: CSV UTF-8 (*.csv)"
 
 
-def decode_text(data: bytes) -> tuple[bytes, str]:
+def decode_text(data: bytes, encoding: str = "") -> tuple[bytes, str]:
     """Decode a file strictly and return it as UTF-8.
 
     A byte order mark decides; else the file is UTF-8 when all of it is; else GB18030 when all of it is.
@@ -31,6 +31,8 @@ def decode_text(data: bytes) -> tuple[bytes, str]:
     ----------
     data : bytes
         The whole file.
+    encoding : str
+        Said by a recipe (``big5``); empty finds it.
 
     Returns
     -------
@@ -43,16 +45,21 @@ def decode_text(data: bytes) -> tuple[bytes, str]:
         Some bytes are in neither encoding (QB312), lines differ in encoding (QB313), or the decoded text holds
         characters that are private or unassigned, as a wrong encoding gives them (QB314). Each names the line.
     """
-    for mark, encoding in BOMS:
+    if encoding:
+        return _decode_as(data, encoding), encoding
+    for mark, marked in BOMS:
         if data.startswith(mark):
-            body = data[len(mark) :]
-            try:
-                text = body if encoding == "utf-8" and _is_utf8(body) else body.decode(encoding).encode()
-            except UnicodeError as error:
-                raise _undecodable(f"{encoding}: {_reason(error)}", body, error) from None
-            _check_characters(text)
-            return text, encoding
+            return _decode_as(data[len(mark) :], marked), marked
     return _decode_unmarked(data)
+
+
+def _decode_as(data: bytes, encoding: str) -> bytes:
+    try:
+        text = data if encoding == "utf-8" and _is_utf8(data) else data.decode(encoding).encode()
+    except UnicodeError as error:
+        raise _undecodable(f"{encoding}: {_reason(error)}", data, error) from None
+    _check_characters(text)
+    return text
 
 
 def _decode_unmarked(data: bytes) -> tuple[bytes, str]:

@@ -58,6 +58,8 @@ class Grid:
         Warnings about the sheet.
     numbers : mapping
         Column -> cells stored as numbers, where the format knows types.
+    merges : tuple of tuple of int
+        First row, first column, last row, last column of merged cells, where the format knows them.
     """
 
     sheet: str
@@ -68,6 +70,7 @@ class Grid:
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     numbers: Mapping[int, int] = dataclasses.field(default_factory=dict)
+    merges: tuple[tuple[int, int, int, int], ...] = ()
 
     def __len__(self) -> int:
         return int(self.cells.num_rows)
@@ -104,6 +107,7 @@ def build_grid(
     faults: tuple[Fault, ...] = (),
     notes: tuple[str, ...] = (),
     numbers: Mapping[int, int] | None = None,
+    merges: tuple[tuple[int, int, int, int], ...] = (),
 ) -> Grid:
     """Turn rows of text into columns, a chunk at a time.
 
@@ -111,7 +115,7 @@ def build_grid(
     ----------
     rows : iterable of sequence of str
         In file order; a blank line is an empty sequence.
-    sheet, faults, notes, numbers
+    sheet, faults, notes, numbers, merges
         As in `Grid`.
 
     Returns
@@ -148,6 +152,7 @@ def build_grid(
         faults=faults,
         notes=notes,
         numbers=numbers or {},
+        merges=merges,
     )
 
 

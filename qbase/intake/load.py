@@ -5,8 +5,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable, Mapping
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import duckdb
@@ -19,29 +18,22 @@ from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
 from qbase.intake.keys import StoredKeys
+from qbase.intake.outcome import build_tables, check_sums, list_aside
 from qbase.intake.parsers import Parsers
+from qbase.intake.questions import check_answers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
+from qbase.intake.recipe_file import save_answers
+from qbase.intake.reconcile import check_counts
 from qbase.intake.release import add_links, repair_codes
 from qbase.intake.report import LoadReport, Verdict, report_of
-from qbase.intake.sheets import Part, Sheets, read_sheets
-from qbase.intake.split import Split, split_rows
+from qbase.intake.sheets import read_sheets
+from qbase.intake.split import split_rows
 from qbase.intake.supersede import find_delivery, find_replaced
 from qbase.lake import Delivery, Workspace
 
-SET_ASIDE = "set_aside"
+FAILURES = "failure_list"
 Progress = Callable[[int, int, LoadReport], None]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class _Aside:
-    """Rows that are not taken, verbatim."""
-
-    verdict: str
-    sheet: str
-    row_no: int
-    reasons: tuple[str, ...]
-    raw: str
 
 
 def load_files(
@@ -49,6 +41,8 @@ def load_files(
     paths: str | pathlib.Path | Iterable[str | pathlib.Path],
     *,
     recipe: str | None = None,
+    accept: Iterable[str] = (),
+    reject: Iterable[str] = (),
     producer: str | None = None,
     supersedes: str | None = None,
     on_progress: Progress | None = None,
@@ -63,6 +57,9 @@ def load_files(
         Files; a folder stands for the files in it.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
+    accept, reject : iterable of str
+        Answers to questions of an earlier load (``column:HEADER=COLUMN``); a load that goes well saves them in
+        ``data/recipes``, so that they hold next year.
     producer : str or None
         Who made the files, where the recipe does not say.
     supersedes : str or None
@@ -79,13 +76,15 @@ def load_files(
     Raises
     ------
     UsageError
-        There is no such recipe (QB302); no such delivery to supersede, or more than one file for it (QB352).
+        There is no such recipe (QB302); an answer to no question (QB361); no such delivery to supersede, or more
+        than one file for it (QB352).
     DataError
         The recipe file is not sound (QB303).
     SetupError
         The workspace cannot be written.
     """
-    plan = read_recipe(recipe)
+    accept, reject = tuple(accept), tuple(reject)
+    plan, is_answered = _with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
@@ -97,9 +96,18 @@ def load_files(
         ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
         for position, ready in ahead:
             reports[position] = _finish(workspace, ready, plan, replaces, keys)
+            if is_answered and reports[position].verdict != "REJECTED":
+                save_answers(workspace.root, plan)
+                is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
     return add_links(workspace, [reports[position] for position in range(len(files))], plan)
+
+
+def _with_answers(plan: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:
+    """Return the recipe with further answers; what is said last holds."""
+    yes, no = check_answers(accept), check_answers(reject)
+    return dataclasses.replace(plan, accept=(plan.accept - no) | yes, reject=(plan.reject - yes) | no)
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:
@@ -249,27 +257,32 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     name, sha256 = source.name, source.sha256
     grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
+    if sheets.is_failures:
+        failures = dataclasses.replace(read_recipe(FAILURES, workspace.root), producer=recipe.producer)
+        return _take(workspace, source, failures)
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
     if recipe.supersede_by and source.attempt == 1:
-        alone = split_rows(sheets.data, sheets.contract, sheets.codes, None)
+        alone = split_rows(sheets.work.table(), sheets.contract, sheets.codes, None)
         corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
     replaces = tuple(dict.fromkeys((*own, *corrected)))
     links: dict[str, pa.Table] = {}
     keys = source.keys or StoredKeys(workspace)
     stored = keys.colliding_rows(sheets, replaces)
-    split = split_rows(sheets.data, sheets.contract, sheets.codes, stored)
+    split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
     if source.attempt > 1:
         sheets, links = repair_codes(workspace, sheets, split)
-        split = split_rows(sheets.data, sheets.contract, sheets.codes, stored) if links else split
-    aside = _set_aside(sheets, split)
+        split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
+    aside = list_aside(sheets, split)
     counts = collections.Counter(row.verdict for row in aside)
     parts = {"listed": counts["listed"], "accepted": len(split.accepted), "quarantined": counts["quarantined"]}
     seen = sum(len(grid) for grid in grids)
     account.check_rows(name, seen, parts)
-    _check_sums(name, sheets, split, aside)
+    check_sums(name, sheets, split, aside)
     reasons = collections.Counter(reason for row in aside for reason in row.reasons)
     warnings = sheets.warnings
+    if recipe.reconcile is not None:
+        warnings += tuple(check_counts(workspace, sheets.work, recipe.reconcile))
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
     if corrected:
@@ -291,7 +304,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         attempt=source.attempt,
         replaces=replaces,
     )
-    tables = {sheets.contract.name: _with_origin(sheets, split, sha256), SET_ASIDE: _aside_table(aside, sha256)} | links
+    tables = build_tables(sheets, split, aside, sha256) | links
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     if not snapshot.is_new:  # another process was faster with the same bytes
         return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
@@ -303,78 +316,3 @@ def _verdict(quarantined: int, warnings: tuple[str, ...]) -> Verdict:
     if quarantined:
         return "QUARANTINED"
     return "WARN" if warnings else "OK"
-
-
-def _set_aside(sheets: Sheets, split: Split) -> list[_Aside]:
-    duplicates = {int(row): ("duplicate_row",) for row in split.duplicates}
-    rows: list[_Aside] = []
-    for part in sheets.parts:
-        span = range(part.offset, part.offset + len(part.layout.data))
-        found = _asides(part, "listed", {row: (reason,) for row, reason in part.layout.listed.items()})
-        for verdict, reasons in (("listed", duplicates), ("quarantined", split.quarantined)):
-            own = {row: codes for row, codes in reasons.items() if row in span}
-            found += _asides(part, verdict, {int(part.layout.data[row - part.offset]): own[row] for row in own})
-        rows += sorted(found, key=lambda row: row.row_no)
-    for grid in sheets.unused:
-        codes = ("sheet_without_table",)
-        for position, raw in enumerate(grid.raw_json(range(len(grid)))):
-            row_no = position + grid.row_offset
-            rows.append(_Aside(verdict="listed", sheet=grid.sheet, row_no=row_no, reasons=codes, raw=raw))
-    return rows
-
-
-def _asides(part: Part, verdict: str, reasons: Mapping[int, tuple[str, ...]]) -> list[_Aside]:
-    positions = sorted(reasons)
-    return [
-        _Aside(
-            verdict=verdict,
-            sheet=part.grid.sheet,
-            row_no=position + part.grid.row_offset,
-            reasons=reasons[position],
-            raw=raw,
-        )
-        for position, raw in zip(positions, part.grid.raw_json(positions), strict=True)
-    ]
-
-
-def _aside_table(rows: list[_Aside], sha256: str) -> pa.Table:
-    return pa.table(
-        {
-            "delivery_sha256": pa.array([sha256] * len(rows), pa.string()),
-            "sheet": pa.array([row.sheet for row in rows], pa.string()),
-            "row_no": pa.array([row.row_no for row in rows], pa.int64()),
-            "verdict": pa.array([row.verdict for row in rows], pa.string()),
-            "reasons": pa.array([" ".join(row.reasons) for row in rows], pa.string()),
-            "raw": pa.array([row.raw for row in rows], pa.string()),
-        }
-    )
-
-
-def _with_origin(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
-    """Add to every accepted row where it stands: delivery, sheet, row."""
-    names, numbers = [], []
-    for part in sheets.parts:
-        names += [part.grid.sheet] * len(part.layout.data)
-        numbers.append(part.layout.data + part.grid.row_offset)
-    taken = split.accepted_rows
-    sheet = pa.array(names, pa.string()).take(pa.array(taken))
-    return (
-        split.accepted.append_column("delivery_sha256", pa.array([sha256] * len(taken), pa.string()))
-        .append_column("sheet", sheet)
-        .append_column("row_no", pa.array(np.concatenate(numbers)[taken], pa.int64()))
-    )
-
-
-def _check_sums(name: str, sheets: Sheets, split: Split, aside: list[_Aside]) -> None:
-    """Check for every numeric column that the sum of all rows is the sum of its parts."""
-    for column in account.numeric_columns(sheets.contract, sheets.data.column_names):
-        reader = sheets.readers[column]
-        outside = Decimal(0)
-        for part in sheets.parts:
-            data = set((part.layout.data + part.grid.row_offset).tolist())
-            rows = [row.raw for row in aside if row.sheet == part.grid.sheet and row.row_no in data]
-            position = part.columns.positions.get(column)
-            if position is not None:
-                outside += account.sum_raw(rows, position, reader)
-        raw = account.sum_text(sheets.data.column(column))
-        account.check_sum(name, column, raw, account.sum_typed(split.accepted.column(column)), outside)

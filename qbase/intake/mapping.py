@@ -1,15 +1,22 @@
-"""Which column of a sheet is which column of a table."""
+"""Which column of a sheet is which column of a table, and in which unit its numbers are."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import NoReturn
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
+from qbase.intake.questions import ask, near_headers
 from qbase.intake.recipe import Recipe
+from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
 from qbase.tables import (
+    ColumnRule,
     Contract,
     HeaderMatch,
     find_contract,
@@ -17,9 +24,11 @@ from qbase.tables import (
     match_headers,
     normalise_header,
     read_contract,
+    split_unit,
 )
 
 LIKELY = 0.5
+_FOOTNOTE = re.compile(r"(\(\d{1,2}\)|[*†‡①-⑳¹²³])+$")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,15 +42,33 @@ class ColumnMap:
     positions : mapping
         Canonical column -> position in the sheet.
     warnings : tuple of str
-        Headers that are not used, columns that are not there.
+        Headers that are not used, columns that are not there, units that are converted.
+    factors : mapping
+        Canonical column -> what its numbers are multiplied by.
     """
 
     contract: Contract
     positions: Mapping[str, int]
     warnings: tuple[str, ...] = ()
+    factors: Mapping[str, Decimal] = dataclasses.field(default_factory=dict)
 
 
-def map_columns(headers: Sequence[str], recipe: Recipe) -> ColumnMap:
+def squeeze_header(text: str) -> str:
+    """Return the letters and digits of a header alone: what stays the same when a source drifts.
+
+    Case, spaces, punctuation and footnote marks go; ``&`` reads ``and``, per cent ``%``.
+
+    Examples
+    --------
+    >>> squeeze_header("Total % of Broadly-Compliant establishments | A (1)")
+    'total%ofbroadlycompliantestablishmentsa'
+    """
+    plain = _FOOTNOTE.sub("", re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).casefold()))
+    plain = re.sub(r"percentage|percent", "%", plain.replace("&", "and"))
+    return "".join(char for char in plain if char.isalnum() or char == "%")
+
+
+def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = ()) -> ColumnMap:
     """Map headers to columns, by the recipe or by the names the contract knows.
 
     Parameters
@@ -50,6 +77,8 @@ def map_columns(headers: Sequence[str], recipe: Recipe) -> ColumnMap:
         As they stand.
     recipe : Recipe
         Names the table, or leaves it to the headers.
+    units : sequence of str
+        Units stated in a line above the table.
 
     Returns
     -------
@@ -59,67 +88,192 @@ def map_columns(headers: Sequence[str], recipe: Recipe) -> ColumnMap:
     ------
     DataError
         No table has these headers (QB320), a required column is missing (QB321), two headers mean one column
-        (QB322), or a header states another unit than the contract (QB328).
+        (QB322), a unit is stated that cannot be converted to that of the contract (QB328), or a header is near
+        a missing column (QB360, a question).
     """
-    if recipe.columns:
-        return _map_by_recipe(headers, recipe)
-    table = recipe.table or find_contract(headers)
-    if not table:
-        _refuse_unknown(headers)
-    contract = read_contract(table)
-    match = match_headers(headers, contract)
-    _check_match(contract, match, headers)
-    positions = {match.mapping[header]: i for i, header in enumerate(headers) if header in match.mapping}
-    unknown = tuple(f"{_short(header)}:unknown_column" for header in match.unknown)
-    return ColumnMap(contract=contract, positions=positions, warnings=unknown)
+    printed = _spelt(headers, recipe)
+    headers = _answered(printed, recipe)
+    if recipe.columns or recipe.patterns:
+        contract, positions, warnings = _map_by_recipe(headers, recipe)
+        stated: dict[str, str] = {}
+    else:
+        contract, positions, warnings, stated = _map_by_contract(headers, recipe)
+    absent = [column for column in recipe.required_headers if column not in positions]
+    if absent:
+        _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
+    for column, i in positions.items():  # an answered header still says its unit
+        stated[column] = stated.get(column) or header_unit(printed[i], is_loose=printed[i] != headers[i])
+    stated = {column: unit for column, unit in stated.items() if unit}
+    factors, converted = _find_factors(contract, positions, {**recipe.units, **stated}, units)
+    return ColumnMap(contract=contract, positions=positions, warnings=(*warnings, *converted), factors=factors)
+
+
+def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
+    """Say whether a row could be the header: are all required columns there, and how many are understood."""
+    headers = _answered(_spelt(headers, recipe), recipe)
+    if recipe.columns or recipe.patterns:
+        found = {column for header in headers for column in _meant(header, recipe)}
+        tables = [recipe.table]
+    else:
+        found = set()
+        tables = [recipe.table] if recipe.table else list(_findable())
+    best = (False, 0)
+    names = {normalise_header(header) for header in headers} - {""}
+    bare = {normalise_header(split_unit(header)[0]) for header in headers} - {""} if not found else set()
+    for table in tables:
+        meanings, required = _meanings(table)
+        columns = found or {meanings[name] for name in names | bare if name in meanings}
+        given = {*columns, *recipe.constants, *recipe.from_file, *recipe.from_sheet}
+        best = max(best, (required <= given, len(columns)))
+    return best
 
 
 def score_headers(headers: Sequence[str], recipe: Recipe) -> float:
     """Return how many of the headers are understood."""
-    if recipe.columns:
-        known = {normalise_header(header) for header in recipe.columns}
-        return sum(normalise_header(header) in known for header in headers)
-    tables = [recipe.table] if recipe.table else list_contracts()
-    return max((len(match_headers(headers, read_contract(table)).mapping) for table in tables), default=0)
+    return understand(headers, recipe)[1]
 
 
-def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> ColumnMap:
+@functools.cache
+def _findable() -> tuple[str, ...]:
+    """Return the tables that headers alone may name: a list of failures is one only when a recipe says so."""
+    return tuple(name for name in list_contracts() if not read_contract(name).is_numerator_only)
+
+
+@functools.cache
+def _meanings(table: str) -> tuple[dict[str, str], frozenset[str]]:
+    contract = read_contract(table)
+    names = {normalise_header(header): column.name for column in contract.columns for header in column.headers}
+    return names, frozenset(column.name for column in contract.columns if column.required)
+
+
+def is_known(header: str, recipe: Recipe) -> bool:
+    """Say whether a header means something for this recipe."""
+    if recipe.columns or recipe.patterns:
+        return bool(_meant(header, recipe))
+    return normalise_header(header) in _names(recipe.table)
+
+
+@functools.cache
+def _names(table: str) -> frozenset[str]:
+    tables = [table] if table else _findable()
+    return frozenset(name for known in tables for name in _meanings(known)[0])
+
+
+def _spelt(headers: Sequence[str], recipe: Recipe) -> list[str]:
+    """Return headers with a unit after a separator in the usual form, where what is left is known."""
+    spelt = [bracket_unit(header) for header in headers]
+    return [
+        new if new != old and not is_known(old, recipe) and is_known(split_unit(new)[0], recipe) else old
+        for old, new in zip(headers, spelt, strict=True)
+    ]
+
+
+def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:
+    """Return the headers with those replaced about which a question was answered."""
+    given = (answer.removeprefix("column:").rpartition("=") for answer in recipe.accept if answer.startswith("column:"))
+    known = {normalise_header(header): column for header, _, column in given}
+    return [known.get(normalise_header(header), header) for header in headers]
+
+
+def _map_by_contract(
+    headers: Sequence[str], recipe: Recipe
+) -> tuple[Contract, dict[str, int], tuple[str, ...], dict[str, str]]:
+    table = recipe.table or find_contract(headers)
+    if not table:
+        _refuse_unknown(headers, recipe)
+    contract = read_contract(table)
+    match = match_headers(headers, contract)
+    _check_match(contract, match, headers, recipe)
+    positions = {match.mapping[header]: i for i, header in enumerate(headers) if header in match.mapping}
+    used = {normalise_header(header) for header in recipe.items.columns} if recipe.items else set()
+    unknown = tuple(f"{_short(h)}:unknown_column" for h in match.unknown if normalise_header(h) not in used)
+    stated = {match.mapping[header]: unit for header, unit in match.units.items()}
+    return contract, positions, unknown, stated
+
+
+def _meant(header: str, recipe: Recipe) -> list[str]:
+    """Return the columns a recipe takes a header for; several only when the recipe is ambiguous."""
+    name = normalise_header(header)
+    exact = [column for known, column in recipe.columns.items() if normalise_header(known) == name]
+    if exact or not name:
+        return exact
+    if name in recipe.patterns:  # the answer to a question names the column itself
+        return [name]
+    squeezed = squeeze_header(header)
+    found = [column for column, pattern in recipe.patterns.items() if re.fullmatch(pattern, squeezed)]
+    return found or [column for column in recipe.patterns if normalise_header(column) == name]
+
+
+def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, dict[str, int], tuple[str, ...]]:
     contract = read_contract(recipe.table)
-    wanted = {normalise_header(header): column for header, column in recipe.columns.items()}
     positions: dict[str, int] = {}
+    unknown = []
     for i, header in enumerate(headers):
-        column = wanted.get(normalise_header(header))
-        if column in positions:
-            _refuse_doubled(contract, column, [headers[positions[column]], header])
-        if column is not None:
+        meant = _meant(header, recipe)
+        if not meant and recipe.patterns and header.strip():
+            unknown.append(header)
+        for column in meant:
+            if column in positions:
+                _refuse_doubled(contract, column, [headers[positions[column]], header])
             positions[column] = i
     source = {column: header for header, column in recipe.columns.items()}
-    missing = [c.name for c in contract.columns if c.required and c.name not in {*positions, *recipe.constants}]
+    given = {*positions, *recipe.constants, *recipe.from_file, *recipe.from_sheet}
+    missing = [c.name for c in contract.columns if c.required and c.name not in given]
+    missing += [column for column in recipe.required_headers if column not in given and column not in missing]
     if missing:
-        _refuse_missing(contract, [source.get(name, name) for name in missing], headers)
-    absent = [column for column in recipe.columns.values() if column not in positions]
-    return ColumnMap(
-        contract=contract, positions=positions, warnings=tuple(f"{column}:column_absent" for column in absent)
-    )
+        ask(near_headers(unknown, missing, contract, recipe), contract.name)
+        _refuse_missing(contract, [source.get(name, _both(contract, name)) for name in missing], headers)
+    absent = [column for column in (*recipe.columns.values(), *recipe.patterns) if column not in positions]
+    warnings = [f"{column}:column_absent" for column in absent]
+    warnings += [f"{_short(header)}:unknown_column" for header in unknown]
+    return contract, positions, tuple(warnings)
 
 
-def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str]) -> None:
-    if match.missing:
-        _refuse_missing(contract, [_both(contract, name) for name in match.missing], headers)
+def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str], recipe: Recipe) -> None:
+    given = {*recipe.constants, *recipe.from_file, *recipe.from_sheet}
+    missing = [name for name in match.missing if name not in given]
+    if missing:
+        ask(near_headers(match.unknown, missing, contract, recipe), contract.name)
+        _refuse_missing(contract, [_both(contract, name) for name in missing], headers)
     for column in match.doubled:
         _refuse_doubled(contract, column, [h for h in headers if match.mapping.get(h) == column])
-    for header, unit in match.units.items():
-        rule = contract.column(match.mapping[header])
-        known = {normalise_header(text) for text in _unit_names(rule.unit)}
-        if normalise_header(unit) not in known:
-            raise DataError(
-                "QB328",
-                table=contract.name,
-                header=_short(header),
-                found=unit,
-                expected=rule.unit or "-",
-                fix=f"{rule.text.zh} / {rule.text.en}: {rule.unit or '-'}",
-            )
+
+
+def _find_factors(
+    contract: Contract, positions: Mapping[str, int], stated: Mapping[str, str], line: Sequence[str]
+) -> tuple[dict[str, Decimal], list[str]]:
+    """Return what numbers are multiplied by: the unit of a header first, then that of the recipe, then of the line."""
+    kinds = [measures(unit) for unit in line]
+    factors: dict[str, Decimal] = {}
+    counts: dict[str, int] = {}
+    for column in positions:
+        rule = contract.column(column)
+        if rule.type not in ("int", "number"):
+            continue
+        same = [unit for unit, kind in zip(line, kinds, strict=True) if rule.unit and kind == measures(rule.unit)]
+        unit = stated.get(column) or (same[0] if len(set(same)) == 1 else "")
+        if len(set(same)) > 1 and column not in stated:
+            _refuse_unit(contract, rule, "; ".join(same))
+        if not unit or normalise_header(unit) in {normalise_header(text) for text in _unit_names(rule.unit)}:
+            continue
+        factor = find_factor(unit, rule.unit)
+        if factor is None:
+            _refuse_unit(contract, rule, unit)
+        if factor != 1:
+            factors[column] = factor
+            counts[unit] = counts.get(unit, 0) + 1
+    return factors, [f"{unit}:unit_converted {count}" for unit, count in counts.items()]
+
+
+def _refuse_unit(contract: Contract, rule: ColumnRule, found: str) -> NoReturn:
+    raise DataError(
+        "QB328",
+        table=contract.name,
+        header=rule.text.zh,
+        found=found,
+        expected=rule.unit or "-",
+        fix=f"{rule.text.zh} / {rule.text.en}: {rule.unit or '-'}",
+    )
 
 
 def _unit_names(unit: str) -> tuple[str, ...]:
@@ -127,18 +281,14 @@ def _unit_names(unit: str) -> tuple[str, ...]:
     return (unit,) if text is None else (unit, text.zh, text.en)
 
 
-def _refuse_unknown(headers: Sequence[str]) -> NoReturn:
-    matches = [match_headers(headers, read_contract(table)) for table in list_contracts()]
+def _refuse_unknown(headers: Sequence[str], recipe: Recipe) -> NoReturn:
+    matches = [match_headers(headers, read_contract(table)) for table in _findable()]
     best = max(matches, key=lambda match: (match.score, match.coverage))
     if best.score >= LIKELY:
         contract = read_contract(best.table)
+        ask(near_headers(best.unknown, best.missing, contract, recipe), contract.name)
         _refuse_missing(contract, [_both(contract, name) for name in best.missing], headers)
-    raise DataError(
-        "QB320",
-        found=_list(headers),
-        expected=", ".join(list_contracts()),
-        fix="--recipe NAME",
-    )
+    raise DataError("QB320", found=_list(headers), expected=", ".join(_findable()), fix="--recipe NAME")
 
 
 def _refuse_missing(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from qbase.core.errors import DataError, SetupError
 from qbase.export import write_xlsx
-from qbase.intake.load import SET_ASIDE, Received, take
+from qbase.intake.load import Received, take
+from qbase.intake.outcome import SET_ASIDE
 from qbase.intake.reasons import explain_reason
 from qbase.intake.recipe import TIDY, read_recipe
 from qbase.intake.release import add_links
@@ -140,7 +141,7 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
     sha256 = find_delivery(workspace, delivery)
     row = workspace.deliveries(sha256=sha256).iloc[-1]
     name = str(row["recipe"])
-    plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name)
+    plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name, workspace.root)
     stored = next(file for file in (workspace.raw / sha256[:2] / sha256).iterdir() if file.is_file())
     others = tuple(sha for sha in row["replaces"] if sha != sha256)
     source = Received(

@@ -51,7 +51,7 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe, *, parsers: Parser
     data = path.read_bytes()
     if kind == "gzip":
         data = unpack_gzip(data, name)
-    text, _ = decode_text(data)
+    text, _ = decode_text(data, recipe.encoding)
     del data
     score = functools.partial(score_headers, recipe=recipe)
     separator = recipe.separator or find_separator(text, score)

@@ -13,6 +13,7 @@ from qbase.tables import list_contracts, read_contract
 
 # a header may hold spaces itself, so only a number at the end is a count
 _COUNTED = re.compile(r"(.*?)(?: (\d+))?", re.DOTALL)
+_COMPARED = re.compile(r"(.*):(\w+_mismatch) (\S+)/(\S+)", re.DOTALL)
 
 
 @functools.cache
@@ -43,6 +44,11 @@ def explain_reason(code: str, table: str = "") -> Text:
     >>> explain_reason("result:enum", "inspections").en
     'Result: not one of the allowed values'
     """
+    compared = _COMPARED.fullmatch(code)
+    if compared:
+        words = read_reasons()["warnings"][compared[2]]
+        zh, en = (text.format(a=compared[3], b=compared[4]) for text in words)
+        return Text(f"{compared[1]}：{zh}", f"{compared[1]}: {en}")
     match = _COUNTED.fullmatch(code)
     name, count = match.groups(default="") if match else (code, "")
     owner, _, short = name.rpartition(":")

@@ -1,4 +1,4 @@
-"""How a source writes a table: which header is which column, what its words mean."""
+"""How a source writes a table: which header is which column, what its words mean, what it leaves to be done."""
 
 from __future__ import annotations
 
@@ -6,22 +6,120 @@ import dataclasses
 import difflib
 import functools
 import pathlib
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, NoReturn
+from typing import Any
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import UsageError
 from qbase.core.text import Text
-from qbase.core.values import freeze
 from qbase.intake.values import MISSING
 from qbase.tables import list_contracts, read_contract
 
-_KEYS = {
-    "name", "zh", "en", "table", "producer", "licence", "compression", "separator", "missing",
-    "columns", "values", "constants", "supersede_by",
-}  # fmt: skip
-_SEPARATORS = ("", ",", ";", "\t", "|")
+FOLDER = pathlib.PurePath("data", "recipes")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Clean:
+    """A mark that is no part of a text: footnote signs, stand-ins for a comma."""
+
+    columns: tuple[str, ...]
+    pattern: str
+    replacement: str = ""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Items:
+    """One row per failed item: the batch once, its items in a table of their own.
+
+    Parameters
+    ----------
+    table : str
+        Contract of the items.
+    key : tuple of str
+        Columns of the main table that together name a batch.
+    columns : mapping
+        Header of the source -> column of the items.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    columns: Mapping[str, str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class YearToDate:
+    """Numbers counted from January on: a quarter is the difference of two rows.
+
+    Parameters
+    ----------
+    period : str
+        Quarter column.
+    columns : tuple of str
+        What is counted.
+    by : tuple of str
+        Columns that name a series; empty for one series.
+    """
+
+    period: str
+    columns: tuple[str, ...]
+    by: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """A rate printed beside its counts: 97.5 or 0.975 is proved by them, not guessed.
+
+    Parameters
+    ----------
+    column, part, whole : str
+        The rate and the two counts.
+    tolerance : float
+        How far the printed rate may be from the counts, in the unit of the column.
+    """
+
+    column: str
+    part: str
+    whole: str
+    tolerance: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A title that states how many batches follow.
+
+    Parameters
+    ----------
+    column : str
+        Column that repeats the title; empty takes the rows above the header.
+    pattern : str
+        Regular expression; its first group is the number.
+    distinct : tuple of str
+        Columns that together tell two batches apart.
+    """
+
+    column: str
+    pattern: str
+    distinct: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reconcile:
+    """A stated count that must be the number of rows of another table of the lake.
+
+    Parameters
+    ----------
+    column : str
+        The stated count.
+    table, by : str
+        The other table, and the column both share.
+    where : mapping
+        Column of the other table -> value its rows must have.
+    """
+
+    column: str
+    table: str
+    by: str
+    where: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,21 +136,54 @@ class Recipe:
         Contract the rows must keep; empty finds it by the headers.
     producer, licence : str
         Who made the data, and the terms; empty when unknown.
-    columns : mapping
-        Header of the source -> canonical column; empty takes the headers the contract knows.
-    values : mapping
-        Column -> text of the source -> canonical value.
-    constants : mapping
-        Column -> value that holds for every row of the source.
-    missing : frozenset of str
-        What stands for nothing.
+    encoding : str
+        ``big5`` or empty: it cannot be told from GB18030 by proof, so a recipe has to say it.
     compression : str
         ``gzip`` or empty.
     separator : str
         Of CSV; empty decides it by the header line.
+    headers : tuple of str
+        Names of the columns of a file without header row.
+    columns : mapping
+        Header of the source -> canonical column; empty takes the headers the contract knows.
+    patterns : mapping
+        Canonical column -> regular expression for its header, see `qbase.intake.mapping.squeeze_header`.
+    required_headers : tuple of str
+        Columns whose header must be there although cells may be empty.
+    values : mapping
+        Column -> text of the source -> canonical value.
+    constants : mapping
+        Column -> value that holds for every row of the source.
+    from_file, from_sheet : mapping
+        Column -> regular expression; its groups in the name of the file or the sheet, joined by a hyphen, are
+        the value.
+    missing : frozenset of str
+        What stands for nothing.
+    missing_in : mapping
+        Column -> what stands for nothing in this column alone.
+    dates : frozenset of str
+        Further forms of dates: ``serial_1900``, ``serial_1904``, ``month``, ``glued``, ``short_year``.
+    units : mapping
+        Column -> unit its numbers are in, where the file does not say.
+    clean : tuple of Clean
+        Marks to remove.
+    blank_faults : tuple of str
+        Columns whose unreadable or unsound cells count as missing; each is flagged, its row is kept.
+    expected : tuple of str
+        Columns whose empty cells are flagged.
+    derive : mapping
+        Yes/no column -> column; yes wherever that one is filled.
+    repeats : tuple of str
+        A key printed again that differs only in these columns is a repetition, not a conflict.
+    needs_any : tuple of str
+        A row in which all of these are empty is no record.
+    items, year_to_date, ratio, headline, reconcile
+        See the classes; None where the source has no such thing.
     supersede_by : tuple of str
         A new file takes the place of earlier ones that agree in these: ``producer``, ``table``, ``period``; empty
         replaces nothing.
+    accept, reject : frozenset of str
+        Answers to questions asked before.
     """
 
     name: str
@@ -60,30 +191,66 @@ class Recipe:
     table: str = ""
     producer: str = ""
     licence: str = ""
-    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    values: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
-    constants: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    missing: frozenset[str] = MISSING
+    encoding: str = ""
     compression: str = ""
     separator: str = ""
+    headers: tuple[str, ...] = ()
+    columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    patterns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    required_headers: tuple[str, ...] = ()
+    values: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    constants: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    from_file: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    from_sheet: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    missing: frozenset[str] = MISSING
+    missing_in: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    dates: frozenset[str] = frozenset()
+    units: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    clean: tuple[Clean, ...] = ()
+    blank_faults: tuple[str, ...] = ()
+    expected: tuple[str, ...] = ()
+    derive: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    repeats: tuple[str, ...] = ()
+    needs_any: tuple[str, ...] = ()
+    items: Items | None = None
+    year_to_date: YearToDate | None = None
+    ratio: Ratio | None = None
+    headline: Headline | None = None
+    reconcile: Reconcile | None = None
     supersede_by: tuple[str, ...] = ()
+    accept: frozenset[str] = frozenset()
+    reject: frozenset[str] = frozenset()
 
 
 TIDY = Recipe(name="tidy", title=Text("规范表", "tidy table"))
 
 
-def list_recipes() -> list[str]:
-    """Return the names `load_files` takes as recipe: those of sources, then one per table for tidy files."""
-    return [*_shipped(), *list_contracts()]
+def list_recipes(root: pathlib.Path | None = None) -> list[str]:
+    """Return the names `load_files` takes as recipe.
+
+    Parameters
+    ----------
+    root : Path or None
+        Workspace whose own recipes count as well.
+
+    Returns
+    -------
+    list of str
+        Those of sources, then one per table for tidy files, then those of the workspace.
+    """
+    known = [*_shipped(), *list_contracts()]
+    return [*known, *(name for name in _own(root) if name not in known)]
 
 
-def read_recipe(name: str | None) -> Recipe:
+def read_recipe(name: str | None, root: pathlib.Path | None = None) -> Recipe:
     """Read a recipe.
 
     Parameters
     ----------
     name : str or None
         One of `list_recipes`, the path of a recipe file (``*.toml``), or None for a tidy file of any table.
+    root : Path or None
+        Workspace; a recipe of its own (``data/recipes/NAME.toml``) goes before the shipped one.
 
     Returns
     -------
@@ -97,23 +264,47 @@ def read_recipe(name: str | None) -> Recipe:
     DataError
         The file is no sound recipe (QB303).
     """
-    if name is None:
+    from qbase.intake.recipe_file import parse_recipe, parse_tree
+
+    own = _own(root).get(name or TIDY.name)
+    if own is not None:
+        return parse_recipe(own.read_bytes(), origin=own.name)
+    if name is None or name == TIDY.name:
         return TIDY
     if name in _shipped():
         return _read_shipped(name)
     if name in list_contracts():
-        return Recipe(name=name, title=read_contract(name).name_text, table=name)
+        return parse_tree(read_tree(name), origin=name)
     path = pathlib.Path(name)
     if path.suffix == ".toml" and path.is_file():
         return parse_recipe(path.read_bytes(), origin=path.name)
-    near = difflib.get_close_matches(name, list_recipes(), n=1, cutoff=0.4)
+    names = list_recipes(root)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise UsageError(
-        "QB302",
-        name=name,
-        found=name,
-        expected=", ".join(list_recipes()),
-        fix=f"--recipe {near[0] if near else list_recipes()[0]}",
+        "QB302", name=name, found=name, expected=", ".join(names), fix=f"--recipe {near[0] if near else names[0]}"
     )
+
+
+def read_tree(name: str) -> dict[str, Any]:
+    """Return the raw content of a shipped recipe or of the recipe a contract is; empty when there is none."""
+    from qbase.intake.recipe_file import load_tree
+
+    if name == TIDY.name:
+        return {"name": name, "zh": TIDY.title.zh, "en": TIDY.title.en, "table": ""}
+    if name in _shipped():
+        file = resources.files("qbase.intake.recipes") / f"{name}.toml"
+        return load_tree(file.read_bytes(), origin=file.name)
+    if name in list_contracts():
+        text = read_contract(name).name_text
+        return {"name": name, "zh": text.zh, "en": text.en, "table": name}
+    return {}
+
+
+def _own(root: pathlib.Path | None) -> dict[str, pathlib.Path]:
+    folder = None if root is None else root / FOLDER
+    if folder is None or not folder.is_dir():
+        return {}
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
 
 
 @functools.cache
@@ -124,86 +315,6 @@ def _shipped() -> tuple[str, ...]:
 
 @functools.cache
 def _read_shipped(name: str) -> Recipe:
-    file = resources.files("qbase.intake.recipes") / f"{name}.toml"
-    return parse_recipe(file.read_bytes(), origin=file.name)
+    from qbase.intake.recipe_file import parse_tree
 
-
-def parse_recipe(content: bytes, *, origin: str) -> Recipe:
-    """Parse and check the TOML of a recipe.
-
-    Parameters
-    ----------
-    content : bytes
-        Of the file.
-    origin : str
-        What errors call it.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    DataError
-        Not TOML, an unknown key, a column or a value the contract does not have (QB303).
-    """
-    try:
-        raw = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeError) as error:
-        _refuse(origin, str(error), 'TOML: "企业名称" = "firm_name"')
-    for key in ("name", "table"):
-        if not isinstance(raw.get(key), str):
-            _refuse(origin, f"{key} = {raw.get(key)!r}", f'{key} = "…"')
-    unknown = sorted(set(raw) - _KEYS)
-    if unknown:
-        _refuse(origin, ", ".join(unknown), ", ".join(sorted(_KEYS)))
-    recipe = Recipe(
-        name=raw["name"],
-        title=Text(raw.get("zh", raw["name"]), raw.get("en", raw["name"])),
-        table=raw["table"],
-        producer=raw.get("producer", ""),
-        licence=raw.get("licence", ""),
-        columns=freeze(_texts(origin, raw, "columns")),
-        values=freeze({column: freeze(_texts(origin, raw["values"], column)) for column in raw.get("values", {})}),
-        constants=freeze(_texts(origin, raw, "constants")),
-        missing=frozenset(raw["missing"]) | {""} if "missing" in raw else MISSING,
-        compression=raw.get("compression", ""),
-        separator=raw.get("separator", ""),
-        supersede_by=tuple(raw.get("supersede_by", ())),
-    )
-    _check(origin, recipe)
-    return recipe
-
-
-def _texts(origin: str, raw: dict[str, Any], key: str) -> dict[str, str]:
-    given = raw.get(key, {})
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        _refuse(origin, f"[{key}] {given!r}", f'[{key}] "…" = "…"')
-    return given
-
-
-def _check(origin: str, recipe: Recipe) -> None:
-    contract = read_contract(recipe.table)
-    if recipe.compression not in ("", "gzip"):
-        _refuse(origin, f"compression = {recipe.compression!r}", '"gzip"')
-    if recipe.separator not in _SEPARATORS:
-        _refuse(origin, f"separator = {recipe.separator!r}", ", ; \\t |")
-    if recipe.supersede_by and (not {"table", "period"} <= set(recipe.supersede_by) <= {"producer", "table", "period"}):
-        _refuse(origin, f"supersede_by = {list(recipe.supersede_by)}", '["producer", "table", "period"]')
-    named = [*recipe.columns.values(), *recipe.values, *recipe.constants]
-    strange = sorted(set(named) - set(contract.column_names))
-    if strange:
-        _refuse(origin, ", ".join(strange), ", ".join(contract.column_names))
-    given = [*recipe.columns.values(), *recipe.constants]
-    doubled = sorted({column for column in given if given.count(column) > 1})
-    if doubled:
-        _refuse(origin, f"2 x {', '.join(doubled)}", f"1 x {', '.join(doubled)}")
-    for column, meanings in recipe.values.items():
-        allowed = contract.column(column).values
-        wrong = sorted(set(meanings.values()) - set(allowed)) if allowed else []
-        if wrong:
-            _refuse(origin, f"[values.{column}] {', '.join(wrong)}", ", ".join(allowed))
-
-
-def _refuse(origin: str, found: str, expected: str) -> NoReturn:
-    raise DataError("QB303", origin=origin, found=found, expected=expected, fix=origin)
+    return parse_tree(read_tree(name), origin=f"{name}.toml")

@@ -101,8 +101,7 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
     if sheets.contract.name != "inspections" or not rows or "firms" not in at.versions:
         return sheets, {}
     register, towns = read_register(workspace, at), read_towns(workspace, at)
-    data = sheets.data
-    cells = data.take(pa.array(rows)).to_pylist()
+    cells = sheets.data.take(pa.array(rows)).to_pylist()
     links: list[dict[str, Any]] = []
     released = []
     for row, cell in zip(rows, cells, strict=True):
@@ -114,8 +113,6 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
             released.append(row)
     if not links:
         return sheets, {}
-    gone = set(released)
-    codes = [None if i in gone else code for i, code in enumerate(data["uscc"].to_pylist())]
-    data = data.set_column(data.column_names.index("uscc"), "uscc", pa.array(codes, pa.string()))
+    sheets.work.change("uscc", "code_by_name", dict.fromkeys(released))
     warnings = (*sheets.warnings, f"uscc:code_by_name {len(links)}")
-    return dataclasses.replace(sheets, data=data, warnings=warnings), {LINKS: link_table(workspace, links)}
+    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(workspace, links)}

@@ -12,13 +12,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qbase.intake.grid import Grid
+from qbase.intake.layout import LOOK, find_header
+from qbase.intake.recipe import TIDY, Recipe
+from qbase.intake.units import is_unit, is_unit_row, read_unit_line
+from qbase.intake.values import narrow
 from qbase.tables import normalise_header
 
-TOTALS = ("合计", "小计", "总计", "共计", "总数", "total", "subtotal", "grandtotal")
+TOTALS = ("合计", "小计", "总计", "共计", "总数", "累计", "total", "subtotal", "grandtotal")
 _NOTE = re.compile(
-    r"(注|备注|附注|说明|数据来源|资料来源|来源|note|notes|source)\s*[0-9一二三四五六七八九十]?\s*[:：]", re.I
+    r"(注|备注|附注|说明|数据来源|资料来源|来源|填报单位|填表单位|制表单位|填报人|填表人|制表人|制表|审核人|审核|复核|单位负责人|"
+    r"负责人|联系人|联系电话|填报日期|统计口径|note|notes|source)\s*[0-9一二三四五六七八九十]?\s*[:：]",
+    re.IGNORECASE,
 )
-_SUSPECT = "^(?i)(合|小|总|共|注|备|附|说|数|资|来|total|sub|grand|note|source)"
+_SUSPECT = (
+    r"^(?i)(合|小|总|共|累|注|备|附|说|数|资|来|填|制|审|复|单|负|联|统|"
+    r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source)"
+)
+_TOTAL_OF = re.compile(r".{0,8}(合计|小计|总计|累计)|(小计|合计|总计|累计)\(.{1,8}\)")
+_AMOUNT = re.compile(r"(不合格|合格)? ?-?[\d,]+(\.\d+)?%? ?\w{0,3}|/|—|-")
 _SPACE = re.compile(r"[\s\u3000:：]+")
 
 
@@ -29,28 +40,41 @@ class Layout:
     Parameters
     ----------
     header : int
-        Position of the header row.
+        Position of the (last) header row; -1 for a file without header.
     headers : tuple of str
-        As they stand.
+        As they stand; those of two rows joined.
     data : ndarray of int
         Positions of the data rows, ascending.
     listed : mapping
-        Position -> why it is no data row: ``header``, ``blank_row``, ``repeated_header``, ``total_row``, ``note_row``.
+        Position -> why it is no data row: ``header``, ``blank_row``, ``repeated_header``, ``total_row``, ``note_row``,
+        ``title_row``, ``unit_row``.
+    units : tuple of str
+        Units stated above the header.
+    strange_units : tuple of str
+        What looks like a unit there and is none that is known.
     """
 
     header: int
     headers: tuple[str, ...]
     data: npt.NDArray[np.int64]
     listed: dict[int, str]
+    units: tuple[str, ...] = ()
+    strange_units: tuple[str, ...] = ()
+
+    def of_reason(self, reason: str) -> list[int]:
+        """Return the rows listed for one reason, in order."""
+        return sorted(position for position, why in self.listed.items() if why == reason)
 
 
-def find_layout(grid: Grid) -> Layout | None:
-    """Find header and data rows: the first row that holds something is the header.
+def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
+    """Find header and data rows.
 
     Parameters
     ----------
     grid : Grid
         A sheet as read.
+    recipe : Recipe
+        What headers mean.
 
     Returns
     -------
@@ -61,18 +85,56 @@ def find_layout(grid: Grid) -> Layout | None:
     filled = np.flatnonzero(np.asarray(first.is_valid()))
     if not len(filled):
         return None
-    header = int(filled[0])
-    headers = grid.row(header)
+    found = find_header(grid, [int(i) for i in filled[:LOOK]], recipe)
+    header = max(found.rows, default=-1)
     listed = {int(i): "blank_row" for i in np.flatnonzero(np.asarray(first.is_null()))}
-    listed[header] = "header"
-    for position in _suspects(first, headers):
-        reason = _reason(grid.row(position), headers)
+    _list_titles(grid, [int(i) for i in filled if i < header and i not in found.rows], listed)
+    listed.update(dict.fromkeys(found.rows, "header"))
+    names = _with_units(grid, header, found.names, listed)
+    for position in _suspects(first, found.names):
+        reason = _reason(grid.row(position), found.names)
         if position > header and reason:
             listed[position] = reason
     _drop_inner_notes(listed, len(grid))
+    units, strange = _stated_units(grid, found.rows[:-1], listed)
     is_data = np.ones(len(grid), np.bool_)
     is_data[list(listed)] = False
-    return Layout(header=header, headers=headers, data=np.flatnonzero(is_data), listed=listed)
+    return Layout(
+        header=header,
+        headers=names,
+        data=np.flatnonzero(is_data),
+        listed=listed,
+        units=units,
+        strange_units=strange,
+    )
+
+
+def _list_titles(grid: Grid, above: list[int], listed: dict[int, str]) -> None:
+    for position in above:
+        listed[position] = "unit_row" if read_unit_line(grid.row(position)) else "title_row"
+
+
+def _with_units(grid: Grid, header: int, names: tuple[str, ...], listed: dict[int, str]) -> tuple[str, ...]:
+    """Return the headers with the units that a row right below them gives; that row is listed."""
+    below = grid.row(header + 1) if 0 <= header < len(grid) - 1 else ()
+    if not is_unit_row(below):
+        return names
+    listed[header + 1] = "unit_row"
+    units = [cell.strip().strip("()（）") for cell in below] + [""] * (len(names) - len(below))
+    return tuple(f"{name}({unit})" if is_unit(unit) else name for name, unit in zip(names, units, strict=False))
+
+
+def _stated_units(grid: Grid, groups: Sequence[int], listed: dict[int, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the units stated outside the data, known and strange: in titles, lines, notes and the sheet's name."""
+    said = [position for position, why in listed.items() if why in ("title_row", "unit_row", "note_row")]
+    rows = [
+        [grid.sheet],
+        *(grid.row(position) for position in sorted([*said, *groups]) if not is_unit_row(grid.row(position))),
+    ]
+    found = [stated for stated in map(read_unit_line, rows) if stated is not None]
+    known = dict.fromkeys(unit for units, _ in found for unit in units)
+    strange = dict.fromkeys(unit for _, units in found for unit in units)
+    return tuple(known), tuple(strange)
 
 
 def _first_filled(grid: Grid) -> pa.Array:
@@ -93,8 +155,12 @@ def _suspects(first: pa.Array, headers: Sequence[str]) -> list[int]:
     return [int(i) for i in np.flatnonzero(np.asarray(wanted))]
 
 
-def _is_total(text: str) -> bool:
-    return len(text) <= 20 and _SPACE.sub("", text).casefold() in TOTALS
+def _is_total(filled: Sequence[str]) -> bool:
+    """Say whether a row is a total: by its first word alone, or, with a word before it, when numbers follow."""
+    plain = _SPACE.sub("", filled[0]).casefold()
+    if plain in TOTALS:
+        return True
+    return bool(_TOTAL_OF.fullmatch(plain)) and all(_AMOUNT.fullmatch(narrow(cell)) for cell in filled[1:])
 
 
 def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
@@ -102,9 +168,9 @@ def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
     if [normalise_header(cell) for cell in row] == [normalise_header(cell) for cell in headers]:
         return "repeated_header"
     # a firm may be called Total, but then the rest of its row is filled as well
-    if filled and _is_total(filled[0]) and len(filled) < sum(bool(header.strip()) for header in headers):
+    if filled and len(filled) < sum(bool(header.strip()) for header in headers) and _is_total(filled):
         return "total_row"
-    return "note_row" if len(filled) == 1 and _NOTE.match(filled[0]) else ""
+    return "note_row" if filled and all(_NOTE.match(cell) for cell in filled) else ""
 
 
 def _drop_inner_notes(listed: dict[int, str], rows: int) -> None:

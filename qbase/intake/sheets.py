@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,13 +12,24 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.errors import DataError
+from qbase.core.text import Text
+from qbase.intake.cumulative import take_differences
+from qbase.intake.dates import read_quarter_text
 from qbase.intake.grid import Grid
+from qbase.intake.items import Items, build_items
 from qbase.intake.mapping import ColumnMap, map_columns
+from qbase.intake.merged import fill_merged, remark_shares
+from qbase.intake.questions import Question, ask
 from qbase.intake.recipe import Recipe
+from qbase.intake.reconcile import check_headlines
+from qbase.intake.reshape import Work, apply_recipe
 from qbase.intake.rows import Layout, find_layout
 from qbase.intake.split import ROW
-from qbase.intake.values import FATAL, Reader, build_reader, read_column
+from qbase.intake.totals import check_totals
+from qbase.intake.values import FATAL, Context, Reader, build_reader, narrow, read_column
 from qbase.tables import Contract
+
+MANY = 20  # from this many rows on, a list in which everything failed is more likely a list of failures
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,12 +42,15 @@ class Part:
         The sheet, its parts, its columns.
     offset : int
         Position of its first data row among all data rows of the file.
+    readers : mapping
+        Column -> its reader; units may differ from sheet to sheet.
     """
 
     grid: Grid
     layout: Layout
     columns: ColumnMap
     offset: int
+    readers: Mapping[str, Reader]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,26 +66,34 @@ class Sheets:
     unused : tuple of Grid
         Sheets that hold no known table; their rows are listed.
     data : pyarrow.Table
-        D rows of text, canonical columns and `ROW`.
-    codes : mapping
-        Reason code -> positions of rows the readers set aside.
-    readers : mapping
-        Column -> its reader.
+        D rows of text as read, canonical columns and `ROW`.
+    work : Work
+        What the recipe made of them.
+    items : Items or None
+        Rows of a second table, where the source names a batch once per item.
     warnings : tuple of str
         Codes with counts.
+    is_failures : bool
+        The rows claim to be inspections, but somebody said that they are failures alone.
     """
 
     contract: Contract
     parts: tuple[Part, ...]
     unused: tuple[Grid, ...]
     data: pa.Table
-    codes: Mapping[str, npt.NDArray[np.int64]]
-    readers: Mapping[str, Reader]
+    work: Work
+    items: Items | None
     warnings: tuple[str, ...]
+    is_failures: bool = False
+
+    @property
+    def codes(self) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Reason code -> positions of rows set aside so far."""
+        return self.work.all_codes()
 
 
 def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
-    """Find the table of each sheet and read its columns.
+    """Find the table of each sheet, read its columns and do what the recipe asks for.
 
     Parameters
     ----------
@@ -79,7 +102,7 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     recipe : Recipe
         How the source writes.
     file : str
-        What errors call it.
+        What errors call it, and what a recipe may read values from.
 
     Returns
     -------
@@ -89,51 +112,73 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     ------
     DataError
         No rows (QB323), no sheet with a known table or with required columns missing (QB320, QB321, QB322),
-        or sheets of different tables (QB324).
+        sheets of different tables (QB324), or something to ask (QB360).
     """
-    parts, unused = _find_parts(grids, recipe)
+    parts, unused = _find_parts(grids, recipe, file)
     if not parts:
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
     tables = sorted({part.columns.contract.name for part in parts})
     if len(tables) > 1:
         raise DataError("QB324", file=file, found=", ".join(tables), expected="1", fix=" / ".join(tables))
     contract = parts[0].columns.contract
-    readers = {
-        column.name: build_reader(column, missing=recipe.missing, values=recipe.values.get(column.name))
-        for column in contract.columns
-    }
     codes: dict[str, list[npt.NDArray[np.int64]]] = {}
     counts: collections.Counter[str] = collections.Counter()
-    tables_read = [_read_part(part, recipe, readers, codes, counts) for part in parts]
-    data = pa.concat_tables(tables_read, promote_options="default")
+    data = pa.concat_tables(
+        [_read_part(part, recipe, file, codes, counts) for part in parts], promote_options="default"
+    )
     if not data.num_rows:
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
-    remarks = [f"{code} {count}" for code, count in sorted(counts.items())]
-    remarks += [warning for part in parts for warning in (*part.columns.warnings, *part.grid.notes)]
-    remarks += [f"{grid.sheet}:sheet_unused" for grid in unused]
+    data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
+    is_failures = _is_failures(data, contract, recipe)
+    work = Work(contract=contract, data=data, codes={code: np.concatenate(rows) for code, rows in codes.items()})
+    apply_recipe(work, recipe)
+    items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
+    if recipe.year_to_date is not None:
+        take_differences(work, recipe.year_to_date, file)
+    if recipe.headline is not None:
+        titles = ["".join(part.grid.row(row)) for part in parts for row in part.layout.of_reason("title_row")]
+        work.warnings += check_headlines(work, recipe.headline, titles)
     return Sheets(
         contract=contract,
         parts=tuple(parts),
         unused=tuple(unused),
-        data=data.append_column(ROW, pa.array(range(data.num_rows), pa.int64())),
-        codes={code: np.concatenate(rows) for code, rows in codes.items()},
-        readers=readers,
-        warnings=tuple(dict.fromkeys(remarks)),
+        data=data,
+        work=work,
+        items=items,
+        warnings=_all_warnings(parts, unused, counts, work),
+        is_failures=is_failures,
     )
 
 
-def _find_parts(grids: Sequence[Grid], recipe: Recipe) -> tuple[list[Part], list[Grid]]:
+def _all_warnings(
+    parts: Sequence[Part], unused: Sequence[Grid], counts: collections.Counter[str], work: Work
+) -> tuple[str, ...]:
+    remarks = [f"{code} {count}" for code, count in sorted(counts.items())]
+    remarks += [warning for part in parts for warning in (*part.columns.warnings, *part.grid.notes)]
+    remarks += [f"{grid.sheet}:sheet_unused" for grid in unused]
+    remarks += [f"{unit}:unit_ignored" for part in parts for unit in part.layout.strange_units]
+    totals, wrong = check_totals([(part.grid, part.layout, part.columns) for part in parts])
+    for part in parts:
+        for (sheet, position), reason in wrong.items():
+            if sheet == part.grid.sheet:
+                part.layout.listed[position] = reason
+    if work.contract.is_numerator_only:
+        remarks.append("no_denominator")
+    return tuple(dict.fromkeys([*remarks, *totals, *work.warnings]))
+
+
+def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[list[Part], list[Grid]]:
     parts: list[Part] = []
     unused: list[Grid] = []
     unknown: list[DataError] = []
     offset = 0
     for grid in grids:
-        layout = find_layout(grid)
+        layout = find_layout(grid, recipe)
         if layout is None:
             unused.append(grid)
             continue
         try:
-            columns = map_columns(layout.headers, recipe)
+            columns = map_columns(layout.headers, recipe, layout.units)
         except DataError as error:
             # a sheet of remarks is no fault of the workbook; a table with a column missing is
             if error.code != "QB320":
@@ -141,17 +186,81 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe) -> tuple[list[Part], list
             unknown.append(error)
             unused.append(grid)
             continue
-        parts.append(Part(grid=grid, layout=layout, columns=columns, offset=offset))
+        _ask_about_units(layout, columns.contract, recipe)
+        readers = _build_readers(columns, recipe, file, grid.sheet)
+        parts.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
         offset += len(layout.data)
     if not parts and unknown:
         raise unknown[0]
     return parts, unused
 
 
+def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
+    """Ask whether a unit nobody can convert may be ignored; refuse when somebody said that it may not."""
+    refused = [u for u in layout.strange_units if f"unit_line:{u}" in recipe.reject]
+    if refused:
+        raise DataError(
+            "QB328",
+            table=contract.name,
+            header=refused[0],
+            found=refused[0],
+            expected='产值（亿元） / [units] "…" = "亿元"',
+            fix='[units] "…" = "亿元"',
+        )
+    open_units = [u for u in layout.strange_units if f"unit_line:{u}" not in recipe.accept]
+    said = [
+        Question(
+            key=f"unit_line:{unit}",
+            text=Text(
+                f"“单位：{unit}”可不换算，数值按契约的单位理解", f"unit {unit}: numbers are in the contract's units"
+            ),
+        )
+        for unit in open_units
+    ]
+    ask(said, contract.name)
+
+
+def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
+    """Ask whether inspections without a single pass are a list of failures, which would be no rate at all."""
+    if contract.name != "inspections" or "result" not in data.column_names or data.num_rows < MANY:
+        return False
+    if set(data.column("result").unique().to_pylist()) != {"fail"} or "numerator_only" in recipe.reject:
+        return False
+    if "numerator_only" not in recipe.accept:
+        text = Text("这份名单只列不合格产品，没有合格的", "the list names failures only, no passes")
+        ask([Question(key="numerator_only", text=text)], contract.name)
+    return True
+
+
+def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) -> dict[str, Reader]:
+    year = next((m[1] for name in (sheet, file) if (m := re.search(r"((?:19|20)\d{2})", narrow(name)))), "")
+    readers = {}
+    for column in columns.contract.columns:
+        marks = [
+            (re.compile(clean.pattern), clean.replacement) for clean in recipe.clean if column.name in clean.columns
+        ]
+        rule = recipe.year_to_date
+        context = Context(
+            column=column,
+            factor=columns.factors.get(column.name),
+            dates=recipe.dates,
+            year=year,
+            is_cumulative=rule is not None and rule.period == column.name,
+        )
+        readers[column.name] = build_reader(
+            column,
+            missing=recipe.missing | frozenset(recipe.missing_in.get(column.name, ())),
+            values=recipe.values.get(column.name),
+            clean=marks,
+            context=context,
+        )
+    return readers
+
+
 def _read_part(
     part: Part,
     recipe: Recipe,
-    readers: Mapping[str, Reader],
+    file: str,
     codes: dict[str, list[npt.NDArray[np.int64]]],
     counts: collections.Counter[str],
 ) -> pa.Table:
@@ -159,29 +268,74 @@ def _read_part(
     data, grid = part.layout.data, part.grid
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        reading = read_column(_rows(grid.cells.column(position), data), readers[name])
+        cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
+        if filled:
+            counts[f"{name}:merged_filled"] += filled
+        reading = read_column(_rows(cells, data), part.readers[name])
         arrays[name] = reading.values
+        counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
                 codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
             else:
                 counts[f"{name}:{code}"] += len(rows)
-    for name, value in recipe.constants.items():
+    for name, value in _constants(part, recipe, file).items():
         arrays[name] = pa.array([value] * len(data), pa.string())
     _add_widths(part, codes)
     _add_faults(part, codes, counts)
+    _add_periods(part, arrays, counts)
     return pa.table(arrays)
 
 
-def _rows(column: pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> pa.ChunkedArray:
-    """Return rows of a column, without a copy where they follow one another."""
-    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
-        return column.slice(int(positions[0]), len(positions))
-    return column.take(pa.array(positions))
+def _constants(part: Part, recipe: Recipe, file: str) -> dict[str, str | None]:
+    """Return what holds for every row: said by the recipe, or read from the name of the file or the sheet."""
+    constants: dict[str, str | None] = dict(recipe.constants)
+    for patterns, name in ((recipe.from_file, file), (recipe.from_sheet, part.grid.sheet)):
+        for column, pattern in patterns.items():
+            match = re.search(pattern, narrow(name))
+            if match is None:
+                raise DataError("QB363", file=file, column=column, found=name, expected=pattern, fix=pattern)
+            constants[column] = part.readers[column]("-".join(filter(None, match.groups())))[0]
+    return constants
+
+
+def _add_periods(part: Part, arrays: Mapping[str, pa.Array], counts: collections.Counter[str]) -> None:
+    """Count the rows of a sheet named after a quarter whose date lies in another."""
+    column = part.columns.contract.period_column
+    quarter = read_quarter_text(narrow(part.grid.sheet).strip())[0]
+    if column is None or column not in arrays or not quarter:
+        return
+    if part.columns.contract.column(column).type != "date":
+        return
+    months = {f"{quarter[:4]}-{month:02d}" for month in range(3 * int(quarter[-1]) - 2, 3 * int(quarter[-1]) + 1)}
+    outside = sum(day is not None and day[:7] not in months for day in arrays[column].to_pylist())
+    if outside:
+        counts[f"{column}:outside_sheet"] += outside
+
+
+def _raw_columns(parts: Sequence[Part], recipe: Recipe) -> dict[str, list[str]]:
+    """Return the columns of the items as they stand, D cells each, by header of the recipe."""
+    wanted = recipe.items.columns if recipe.items is not None else {}
+    found: dict[str, list[str]] = {header: [] for header in wanted}
+    for part in parts:
+        names = [narrow(name).strip() for name in part.layout.headers]
+        for header, cells in found.items():
+            if header not in names:
+                raise DataError(
+                    "QB321",
+                    table=part.columns.contract.name,
+                    columns=header,
+                    found=", ".join(names),
+                    expected=header,
+                    fix=f"+ {header}",
+                )
+            cells += part.grid.cells.column(names.index(header)).take(pa.array(part.layout.data)).to_pylist()
+    return found
 
 
 def _add_widths(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]]) -> None:
-    expected = int(part.grid.widths[part.layout.header])
+    header = part.layout.header
+    expected = int(part.grid.widths[header]) if header >= 0 else len(part.layout.headers)
     widths = part.grid.widths[part.layout.data]
     for code, wrong in (("too_many_fields", widths > expected), ("too_few_fields", widths < expected)):
         if wrong.any():
@@ -203,3 +357,10 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
         name = columns.get(position)
         if name is not None and part.columns.contract.column(name).type == "code":
             counts[f"{name}:stored_as_number"] += count
+
+
+def _rows(column: pa.ChunkedArray, positions: npt.NDArray[np.int64]) -> pa.ChunkedArray:
+    """Return rows of a column, without a copy where they follow one another."""
+    if len(positions) and positions[-1] - positions[0] == len(positions) - 1:
+        return column.slice(int(positions[0]), len(positions))
+    return column.take(pa.array(positions))

@@ -7,24 +7,29 @@ A reader takes one cell and returns ``(text, code)``: text None for a missing va
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import re
-from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.values import freeze
+from qbase.intake.dates import DATE_FORMS, is_span, read_day, read_quarter_text, read_span
+from qbase.intake.numerals import is_exact, plain_number, read_numeral
 from qbase.tables import ColumnRule
+
+__all__ = [
+    "DATE_FORMS", "FATAL", "MISSING", "ColumnReading", "Context", "Reader", "build_reader", "narrow", "plain_number",
+    "read_column",
+]  # fmt: skip
 
 Reading = tuple[str | None, str]
 Reader = Callable[[str], Reading]
 
 MISSING = frozenset({"", "/", "—"})
 FATAL = "!"
-PERCENT_UNITS = frozenset({"pct", "pp", "%"})
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
@@ -32,20 +37,40 @@ _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20,
 _WIDE_CHARS = re.compile("[\uff01-\uff5e\u3000\u2212]")
 _SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+", re.ASCII)
 _DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_DATES = (
-    re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})", re.ASCII),
-    re.compile(r"(\d{4})/(\d{1,2})/(\d{1,2})", re.ASCII),
-    re.compile(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", re.ASCII),
-    re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII),
-    re.compile(r"(\d{4})年(\d{1,2})月(\d{1,2})日", re.ASCII),
-)
-_QUARTER = re.compile(r"(\d{4})[ ]?[Qq]([1-4])", re.ASCII)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """What decides how a cell of a column is read.
+
+    Parameters
+    ----------
+    column : ColumnRule
+        Type, accepted spellings and unit.
+    factor : Decimal or None
+        What a bare number is multiplied by to be in the unit of the contract.
+    dates : frozenset of str
+        Further forms of dates, see `qbase.intake.dates.DATE_FORMS`.
+    year : str
+        Year of a quarter that names none.
+    is_cumulative : bool
+        A quarter may be written as the span from January on that ends with it.
+    """
+
+    column: ColumnRule
+    factor: Decimal | None = None
+    dates: frozenset[str] = frozenset()
+    year: str = ""
+    is_cumulative: bool = False
 
 
 def build_reader(
-    column: ColumnRule, *, missing: frozenset[str] = MISSING, values: Mapping[str, str] | None = None
+    column: ColumnRule,
+    *,
+    missing: frozenset[str] = MISSING,
+    values: Mapping[str, str] | None = None,
+    clean: Sequence[tuple[re.Pattern[str], str]] = (),
+    context: Context | None = None,
 ) -> Reader:
     """Return the function that reads one cell of a column.
 
@@ -57,6 +82,10 @@ def build_reader(
         What stands for nothing. In a required column it is still nothing, and the contract refuses the row.
     values : mapping or None
         What a recipe says certain texts mean, before anything else is tried.
+    clean : sequence of (pattern, str)
+        Marks to remove, and what takes their place.
+    context : Context or None
+        Factor, forms of dates and so on; None for a column as the contract has it.
 
     Returns
     -------
@@ -72,6 +101,7 @@ def build_reader(
     read = _READERS.get(column.type, _read_text)
     meanings = dict(values or {})
     spellings = _spellings(column)
+    context = context or Context(column=column)
 
     def reader(raw: str) -> Reading:
         if _CONTROL.search(raw):
@@ -79,15 +109,24 @@ def build_reader(
         text = raw.strip()
         if text in meanings:
             return meanings[text], ""
-        clean, code = _clean(text)
-        if clean in missing:
+        shown, mark = _without(text, clean)
+        plain, code = _clean(shown)
+        if plain in missing:
             return None, ""
         if spellings:
-            value = spellings.get(clean.casefold())
+            value = spellings.get(plain.casefold())
             return (value, code) if value is not None else (text, "")
-        return read(text, clean, code, column)
+        value, code = read(shown, plain, code, context)
+        return value, code or mark
 
     return reader
+
+
+def _without(text: str, clean: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, str]:
+    shown = text
+    for pattern, replacement in clean:
+        shown = pattern.sub(replacement, shown)
+    return (shown.strip(), "mark_removed") if shown != text else (text, "")
 
 
 def narrow(text: str) -> str:
@@ -107,12 +146,12 @@ def _clean(text: str) -> tuple[str, str]:
     return text.strip(), code
 
 
-def _read_text(text: str, _clean_text: str, _code: str, _: ColumnRule) -> Reading:
+def _read_text(text: str, _clean_text: str, _code: str, _: Context) -> Reading:
     seen = _INVISIBLE.sub("", text)
     return seen.strip(), "invisible" if seen != text else ""
 
 
-def _read_code(_: str, clean: str, code: str, column: ColumnRule) -> Reading:
+def _read_code(_: str, clean: str, code: str, _context: Context) -> Reading:
     if _SCIENTIFIC.fullmatch(clean):
         return clean, "!scientific"
     if _DECIMAL_CODE.fullmatch(clean):
@@ -120,59 +159,29 @@ def _read_code(_: str, clean: str, code: str, column: ColumnRule) -> Reading:
     return clean, code
 
 
-def _read_number(text: str, clean: str, code: str, column: ColumnRule) -> Reading:
-    if column.unit in PERCENT_UNITS and clean.endswith("%"):
-        clean = clean[:-1].rstrip()
-    if _GROUPED.fullmatch(clean):
-        clean = clean.replace(",", "")
-    if not _NUMBER.fullmatch(clean):
-        return text, ""
-    plain = plain_number(clean)
+def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:
+    plain, remark = read_numeral(clean, context.column.unit, context.factor)
     if plain is None:
-        return text, "!too_large"
-    if column.type == "number" and not _is_exact(plain):
+        return text, ""
+    if remark.startswith(FATAL):
+        return text, remark
+    if context.column.type == "number" and not is_exact(plain):
         return clean, "!too_many_digits"
-    return plain, code
+    return plain, remark or code
 
 
-def plain_number(text: str) -> str | None:
-    """Return one spelling of a number: no exponent, no superfluous zero; None beyond what a number holds.
-
-    >>> plain_number("+1.50"), plain_number("1e3"), plain_number("-0"), plain_number("1e400")
-    ('1.5', '1000', '0', None)
-    """
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return None
-    if not value.is_zero() and not -30 <= value.adjusted() <= 30:
-        return None
-    shown = f"{value:f}"
-    if "." in shown:
-        shown = shown.rstrip("0").rstrip(".")
-    shown = shown.removeprefix("+")
-    return "0" if shown in ("-0", "") else shown
+def _read_date(text: str, clean: str, code: str, context: Context) -> Reading:
+    day, remark = read_day(clean, context.dates)
+    return (day, code or remark) if day else (text, "")
 
 
-def _is_exact(plain: str) -> bool:
-    """Say whether a stored number still says what the text said."""
-    return Decimal(repr(float(plain))) == Decimal(plain)
-
-
-def _read_date(text: str, clean: str, code: str, _: ColumnRule) -> Reading:
-    for pattern in _DATES:
-        match = pattern.fullmatch(clean.removesuffix(" 00:00:00"))
-        if match:
-            try:
-                return datetime.date(*map(int, match.groups())).isoformat(), code
-            except ValueError:
-                return text, ""
-    return text, ""
-
-
-def _read_quarter(text: str, clean: str, code: str, _: ColumnRule) -> Reading:
-    match = _QUARTER.fullmatch(clean)
-    return (f"{match[1]}Q{match[2]}", code) if match else (text, "")
+def _read_quarter(text: str, clean: str, code: str, context: Context) -> Reading:
+    quarter, remark = read_quarter_text(clean, context.year)
+    if not quarter and is_span(clean):
+        if not context.is_cumulative:
+            return text, "!cumulative"
+        quarter = read_span(clean, context.year)
+    return (quarter, code or remark) if quarter else (text, "")
 
 
 def _spellings(column: ColumnRule) -> dict[str, str]:
@@ -184,7 +193,7 @@ def _spellings(column: ColumnRule) -> dict[str, str]:
     }
 
 
-_READERS: Mapping[str, Callable[[str, str, str, ColumnRule], Reading]] = freeze(
+_READERS: Mapping[str, Callable[[str, str, str, Context], Reading]] = freeze(
     {
         "text": _read_text,
         "code": _read_code,

@@ -78,4 +78,5 @@ def _grid(sheet: dict[str, Any]) -> Grid:
         faults=faults,
         notes=notes,
         numbers={int(column): count for column, count in sheet["numbers"].items()},
+        merges=tuple((r1, c1, r2, c2) for r1, c1, r2, c2 in sheet.get("merges", ())),
     )

@@ -20,6 +20,7 @@ from qbase.intake.cells import Cells, Style, find_style, unescape
 
 MAX_CELLS = 20_000_000
 MIN_FILL = 0.1
+MAX_MERGES = 10_000
 MAX_ROWS, MAX_COLUMNS = 1_048_576, 16_384
 BLOCK = 1 << 16
 
@@ -43,6 +44,7 @@ class Sheet:
     faults: list[tuple[int, int, str, bool]] = dataclasses.field(default_factory=list)
     notes: dict[str, int] = dataclasses.field(default_factory=dict)
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)
+    merges: list[tuple[int, int, int, int]] = dataclasses.field(default_factory=list)
 
     def note(self, code: str) -> None:
         """Count a remark."""
@@ -276,6 +278,13 @@ class _SheetReader:
             self.sheet.note("hidden_columns")
         elif tag == "mergeCell":
             self.sheet.note("merged_cells")
+            self._merge(attributes.get("ref", ""))
+
+    def _merge(self, ref: str) -> None:
+        ends = [_CELL.fullmatch(end) for end in ref.split(":")]
+        if len(ends) == 2 and ends[0] and ends[1] and len(self.sheet.merges) < MAX_MERGES:
+            first, last = ends[0], ends[1]
+            self.sheet.merges.append((int(first[2]) - 1, _column(first[1]), int(last[2]) - 1, _column(last[1])))
 
     def _open_cell(self, attributes: dict[str, str]) -> None:
         place = _CELL.fullmatch(attributes.get("r", ""))
@@ -344,4 +353,11 @@ def sheet_payload(sheet: Sheet) -> dict[str, Any]:
     for number in range(last + 1):
         cells = sheet.rows.get(number, {})
         rows.append([cells.get(column, "") for column in range(width)])
-    return {"name": sheet.name, "rows": rows, "faults": sheet.faults, "notes": sheet.notes, "numbers": sheet.numbers}
+    return {
+        "name": sheet.name,
+        "rows": rows,
+        "faults": sheet.faults,
+        "notes": sheet.notes,
+        "numbers": sheet.numbers,
+        "merges": sheet.merges,
+    }

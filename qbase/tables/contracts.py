@@ -25,7 +25,7 @@ BOOL_SPELLINGS = freeze({"true": ("æ˜¯", "true", "yes", "y", "1"), "false": ("å
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
-_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule"}
+_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only"}
 _COLUMN_KEYS = {
     "name", "zh", "en", "type", "unit", "required", "null", "values", "min", "max", "aliases", "pattern", "check",
 }  # fmt: skip
@@ -113,6 +113,8 @@ class Contract:
         Rules across columns.
     period_column : str or None
         Date or quarter by which freshness and periods are judged.
+    is_numerator_only : bool
+        The table lists failures without the tests behind them: no rate can be made of it.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Contract:
     key: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     period_column: str | None = None
+    is_numerator_only: bool = False
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -221,6 +224,7 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
         key=tuple(raw.get("key", ())),
         rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
         period_column=raw.get("period_column"),
+        is_numerator_only=raw.get("numerator_only", False) is True,
     )
     _check_contract(origin, contract)
     return contract

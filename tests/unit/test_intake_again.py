@@ -22,7 +22,7 @@ from qbase.intake import (
     read_recipe,
     retry_quarantine,
 )
-from qbase.intake.recipe import parse_recipe
+from qbase.intake.recipe_file import parse_recipe
 from qbase.intake.shift import _compare
 from qbase.lake import Delivery, Workspace
 from qbase.tables import read_contract

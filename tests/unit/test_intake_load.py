@@ -14,7 +14,7 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.export import write_xlsx
 from qbase.intake import LoadReport, explain_reason, list_recipes, load_files, read_recipe
-from qbase.intake.recipe import parse_recipe
+from qbase.intake.recipe_file import parse_recipe
 from qbase.lake import Workspace
 from qbase.tables import list_contracts, read_contract
 

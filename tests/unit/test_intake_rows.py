@@ -40,3 +40,19 @@ def test_a_text_that_begins_like_a_note_is_data() -> None:
 @pytest.mark.parametrize("rows", [[], [[]], [["", ""], []]])
 def test_nothing_but_blank_rows_has_no_layout(rows: list[list[str]]) -> None:
     assert find_layout(build_grid(rows)) is None
+
+
+def test_a_product_named_like_a_total_is_data_unless_only_numbers_follow() -> None:
+    rows = [["电度表累计", "甲厂", ""], ["全县合计", "", "12批次"], ["1—9月累计", "12批次", ""]]
+    assert reasons(HEADER, *rows) == {0: "header", 2: "total_row", 3: "total_row"}
+
+
+def test_who_filled_in_the_form_is_a_note_even_in_several_cells() -> None:
+    assert reasons(HEADER, ["1", "甲", "合格"], ["填表人：张三", "", "审核人：李四"]) == {0: "header", 2: "note_row"}
+
+
+def test_rows_above_the_header_are_titles_and_a_unit_line() -> None:
+    header = ["区划代码", "乡镇名称", "县名称"]
+    assert reasons(["云泽省乡镇表"], ["", "", "单位：万元"], header, ["1", "甲", "乙"]) == {
+        0: "title_row", 1: "unit_row", 2: "header",
+    }  # fmt: skip

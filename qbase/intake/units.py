@@ -1,0 +1,165 @@
+"""Units of measurement: 亿元 is ten thousand 万元, exactly."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from qbase.core.values import freeze
+
+MULTIPLES = freeze(
+    {"十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+)
+_COUNTED = (*"个家户批人件次名项份台条处起", "批次", "count", "batch")
+
+
+def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
+    sizes = {"": 1, **MULTIPLES}
+    return {multiple + name: (base, Decimal(size)) for name in names for multiple, size in sizes.items()}
+
+
+# unit -> what it measures, and its size in the smallest unit of that
+_UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
+    _family("money", "元", "元人民币", "人民币元")
+    | {"cny": ("money", Decimal(1)), "wan_cny": ("money", Decimal(10**4)), "yi_cny": ("money", Decimal(10**8))}
+    | _family("count", *_COUNTED)
+    | _family("mass", "吨", "t")
+    | {"千克": ("mass", Decimal("0.001")), "公斤": ("mass", Decimal("0.001")), "kg": ("mass", Decimal("0.001"))}
+    | _family("coal", "吨标准煤", "吨标煤", "tce")
+    | _family("volume", "立方米", "m3", "m³")
+    | _family("area", "亩", "mu")
+    | {"公顷": ("area", Decimal(15)), "ha": ("area", Decimal(15))}
+    | {"%": ("rate", Decimal(1)), "pct": ("rate", Decimal(1)), "share": ("rate", Decimal(100))}
+    | {"‰": ("rate", Decimal("0.1"))}
+)
+_STATED = re.compile(
+    r"(?P<of>[\u4e00-\u9fff]{0,4})单位(?:[:：]|均?[为是])(?P<zh>[^\s)。]+)|\bunit:\s*(?P<en>[^\s)]+)", re.IGNORECASE
+)
+_OF_ALL = ("金额", "货币", "数量", "计量", "表中", "本表", "数据", "以上")
+_BRACKETS = re.compile(r"\(([^()]+)\)$")
+_AFTER = re.compile(r"[\s,:/_、\-]+(?P<unit>[^\s,:/_、\-]+)$")
+_INSIDE = re.compile(r"[十百千万亿]+(?:元|吨|人|家|亩)|元|吨|%")
+_SPLIT = re.compile(r"[、,，;；/]\s*")
+_LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|美元|欧元|港元|日元|[a-z%‰]{1,6})$", re.IGNORECASE)
+
+
+def plain_unit(text: str) -> str:
+    """Return one spelling of a unit: narrow, without case or spaces."""
+    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+
+
+def is_unit(text: str) -> bool:
+    """Say whether a text is a unit this module can convert."""
+    return plain_unit(text) in _UNITS
+
+
+def find_factor(stated: str, wanted: str) -> Decimal | None:
+    """Return what a number in one unit is multiplied by to be in another.
+
+    Parameters
+    ----------
+    stated : str
+        Unit of the file: ``亿元``.
+    wanted : str
+        Unit of the contract: ``wan_cny``.
+
+    Returns
+    -------
+    Decimal or None
+        Exact; None when the two do not measure the same, or the quotient is no finite decimal.
+
+    Examples
+    --------
+    >>> find_factor("亿元", "wan_cny"), find_factor("元", "wan_cny"), find_factor("吨", "wan_cny")
+    (Decimal('10000'), Decimal('0.0001'), None)
+    """
+    given, target = _UNITS.get(plain_unit(stated)), _UNITS.get(plain_unit(wanted))
+    if given is None or target is None or given[0] != target[0]:
+        return None
+    factor = given[1] / target[1]
+    if factor * target[1] != given[1]:
+        return None
+    return Decimal(f"{factor.normalize():f}")
+
+
+def measures(unit: str) -> str:
+    """Return what a unit measures: ``money``, ``count`` …; empty when unknown."""
+    return _UNITS.get(plain_unit(unit), ("", Decimal(0)))[0]
+
+
+def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
+    """Return the units that a title, a line of its own or a note states, and what looks like a unit but is unknown.
+
+    Parameters
+    ----------
+    cells : sequence of str
+        One row outside the data.
+
+    Returns
+    -------
+    tuple of (tuple of str, tuple of str) or None
+        None when the row states no unit. 填报单位 is an office, and so is 单位：某某公司.
+
+    Examples
+    --------
+    >>> read_unit_line(["", "单位：万元、人"]), read_unit_line(["2021年企业年报（亿元）"])
+    ((('万元', '人'), ()), (('亿元',), ()))
+    >>> read_unit_line(["填报单位：某局"]) is None
+    True
+    """
+    known: list[str] = []
+    strange: list[str] = []
+    for cell in cells:
+        plain = unicodedata.normalize("NFKC", cell).strip()
+        for match in _STATED.finditer(plain):
+            parts = [part for part in _SPLIT.split(match["zh"] or match["en"]) if part]
+            # 产值单位为亿元 is said of one column only, and which one is not for a program to say
+            is_general = (match["of"] or "").endswith(_OF_ALL) or not match["of"]
+            known += [part for part in parts if is_unit(part) and is_general]
+            odd = [part for part in parts if not (is_unit(part) and is_general)]
+            strange += [part for part in odd if is_unit(part) or _LOOKS_LIKE.match(plain_unit(part))]
+        bracket = _BRACKETS.search(plain)
+        if bracket and is_unit(bracket[1]):
+            known.append(bracket[1])
+    if not known and not strange:
+        return None
+    return tuple(dict.fromkeys(known)), tuple(dict.fromkeys(strange))
+
+
+def header_unit(header: str, *, is_loose: bool = False) -> str:
+    """Return the unit a header states: 产值（亿元）, 产值/亿元, 产值_亿元; empty when there is none.
+
+    Parameters
+    ----------
+    header : str
+        As it stands.
+    is_loose : bool
+        The header is known only through the answer to a question: a unit anywhere in it counts.
+
+    Returns
+    -------
+    str
+    """
+    plain = unicodedata.normalize("NFKC", header).strip()
+    bracket = re.search(r"\((?:单位[:：]?|unit:?)?\s*([^()]+)\)$", plain, re.IGNORECASE)
+    after = _AFTER.search(plain)
+    for found in (bracket[1] if bracket else "", after["unit"] if after else ""):
+        if found and is_unit(found):
+            return found
+    inside = _INSIDE.findall(plain) if is_loose else []
+    return max(inside, key=len) if inside else ""
+
+
+def bracket_unit(header: str) -> str:
+    """Return a header that ends with a separator and a unit in the usual form: 产值/亿元 becomes 产值(亿元)."""
+    plain = unicodedata.normalize("NFKC", header).strip()
+    after = _AFTER.search(plain)
+    return f"{plain[: after.start()]}({after['unit']})" if after and is_unit(after["unit"]) else header
+
+
+def is_unit_row(cells: Sequence[str]) -> bool:
+    """Say whether a row below the header holds nothing but the units of the columns."""
+    filled = [cell for cell in (unicodedata.normalize("NFKC", c).strip().strip("()") for c in cells) if cell]
+    return any(map(is_unit, filled)) and all(is_unit(cell) or cell in ("-", "/", "—") for cell in filled)

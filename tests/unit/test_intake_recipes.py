@@ -1,0 +1,502 @@
+"""What a recipe can say, and what qbase asks where it is unsure."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import pathlib
+from typing import Any
+
+import openpyxl
+import pytest
+
+from qbase.core.errors import DataError, UsageError
+from qbase.intake import LoadReport, explain_reason, list_recipes, load_files, read_recipe
+from qbase.intake.recipe_file import parse_recipe
+from qbase.lake import Workspace
+
+ZH = ["抽样编号", "抽查级别", "抽样日期", "抽样领域", "抽样类型", "企业名称", "产品名称", "检验结果"]
+GOOD = ["S1", "省级", "2022-08-10", "生产", "双随机", "甲厂", "涤纶长丝", "合格"]
+MARKET = ["范围", "行业代码", "年份", "产值", "销售额", "从业人数", "企业数", "抽查批次数", "不合格批次数"]
+CHAIN = ["集群编号", "年份", "产业链环节数", "本地覆盖环节数", "中间投入", "本地中间投入"]
+
+
+@pytest.fixture
+def home(tmp_path: pathlib.Path) -> Workspace:
+    return Workspace.create(tmp_path / "home")
+
+
+def row(number: int | str, **changes: str) -> list[str]:
+    return list((dict(zip(ZH, GOOD, strict=True)) | {"抽样编号": f"S{number}"} | changes).values())
+
+
+def load(home: Workspace, rows: list[list[Any]], name: str = "a.csv", **options: Any) -> LoadReport:
+    """Write rows as they stand, title lines and all, and load them."""
+    path = home.root / name
+    if name.endswith(".csv"):
+        out = io.StringIO(newline="")
+        csv.writer(out).writerows(rows)
+        path.write_text(out.getvalue(), "utf-8", newline="")
+    else:
+        book = openpyxl.Workbook()
+        for cells in rows:
+            book.active.append(cells)
+        book.save(path)
+    (report,) = load_files(home, [path], **options)
+    assert report.rows_seen == report.listed + report.accepted + report.quarantined
+    for code in (*report.warnings, *report.reasons):
+        assert explain_reason(code, report.table).zh
+    return report
+
+
+def recipe(home: Workspace, body: str, name: str = "own") -> str:
+    path = home.root / f"{name}.toml"
+    path.write_text(f'name = "{name}"\n{body}', "utf-8")
+    return str(path)
+
+
+# --- where the header is
+
+
+def test_titles_and_units_above_the_header_are_listed(home: Workspace) -> None:
+    rows = [["云泽省产业链"], ["单位：亿元"], [], CHAIN, ["K1", "2021", "14", "3", "1.2", "0.35"], ["填报单位：某局"]]
+    report = load(home, rows)
+    assert report.reasons == {"title_row": 1, "unit_row": 1, "blank_row": 1, "header": 1, "note_row": 1}
+    assert report.warnings == ("亿元:unit_converted 2",)
+    found = home.query("SELECT * FROM supply_chain").iloc[0]
+    assert [found[c] for c in found.index if c.endswith("_wan_cny")] == [12000.0, 3500.0]
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_title_hides_no_separator(home: Workspace, separator: str) -> None:
+    path = home.root / "a.txt"
+    lines = ["云泽省产业链，初步数", separator.join(CHAIN), separator.join(["K1", "2021", "14", "3", "2", "1"])]
+    path.write_text("\n".join(lines), "utf-8")
+    (report,) = load_files(home, [path])
+    assert (report.verdict, report.accepted) == ("OK", 1)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.xlsx"])
+def test_a_header_of_two_rows_is_joined(home: Workspace, name: str) -> None:
+    body = 'table = "town_rates"\n[columns]\n"区划代码" = "town_code"\n"年份" = "year"\n'
+    body += '"生产_批次数" = "batch_count"\n"生产_合格数" = "passed_count"'
+    rows = [
+        ["各乡镇抽查情况", "", "", "", "", ""], ["区划代码", "年份", "生产", "", "流通", ""],
+        ["", "", "批次数", "合格数", "批次数", "合格数"], ["990101", "2022", "10", "9", "20", "11"],
+    ]  # fmt: skip
+    if name.endswith("xlsx"):
+        book = openpyxl.Workbook()
+        for cells in rows:
+            book.active.append([cell or None for cell in cells])
+        for span in ("A1:F1", "A2:A3", "B2:B3", "C2:D2", "E2:F2"):
+            book.active.merge_cells(span)
+        book.save(home.root / name)
+        (report,) = load_files(home, [home.root / name], recipe=recipe(home, body))
+    else:
+        report = load(home, rows, name, recipe=recipe(home, body))
+    assert (report.accepted, report.reasons) == (1, {"title_row": 1, "header": 2})
+    assert home.query("SELECT batch_count, passed_count FROM town_rates").to_numpy().tolist() == [[10, 9]]
+
+
+def test_a_merged_name_stands_for_each_of_its_rows_and_a_merged_number_does_not(home: Workspace) -> None:
+    book = openpyxl.Workbook()
+    for cells in (CHAIN, ["K1", 2021, 14, 3, 2, 1], [None, 2022, 15, 4, None, 1]):
+        book.active.append(cells)
+    book.active.merge_cells("A2:A3")
+    book.active.merge_cells("E2:E3")
+    book.save(home.root / "a.xlsx")
+    (report,) = load_files(home, [home.root / "a.xlsx"])
+    assert (report.accepted, report.quarantined) == (1, 1)
+    assert "cluster_id:merged_filled 1" in report.warnings
+    (aside,) = home.query("SELECT raw FROM set_aside WHERE verdict = 'quarantined'")["raw"]
+    assert json.loads(aside)[0] == ""  # kept as it stood
+
+
+def test_a_file_without_header_has_its_columns_from_the_recipe(home: Workspace) -> None:
+    body = 'table = "towns"\nheaders = ["码", "名"]\n[columns]\n"码" = "town_code"\n"名" = "town_name"\n'
+    body += '[constants]\ncounty_name = "甲县"'
+    report = load(home, [["990101001", "甲镇"], ["990101002", "乙镇"]], recipe=recipe(home, body))
+    assert (report.verdict, report.rows_seen, report.accepted, report.reasons) == ("OK", 2, 2, {})
+
+
+# --- units
+
+
+def test_a_unit_in_the_header_goes_before_that_of_the_line(home: Workspace) -> None:
+    header = [*CHAIN[:4], "中间投入（元）", CHAIN[5]]
+    report = load(home, [["单位：亿元"], header, ["K1", "2021", "14", "3", "25000", "0.0001"]])
+    assert sorted(report.warnings) == ["亿元:unit_converted 1", "元:unit_converted 1"]
+    found = home.query("SELECT * FROM supply_chain").iloc[0]
+    assert sorted(found[c] for c in found.index if c.endswith("_wan_cny")) == [1.0, 2.5]
+
+
+CELLS = ["K1", "2021", "14", "3", "1.2", "0.35"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [["2021年产业链（亿元）"], CHAIN, CELLS],
+        [["2021年产业链 金额单位：亿元"], CHAIN, CELLS],
+        [CHAIN, CELLS, ["注：表中金额单位均为亿元。"]],
+        [CHAIN, ["", "", "个", "个", "亿元", "（亿元）"], CELLS],
+        [[*CHAIN[:4], "中间投入/亿元", "本地中间投入,亿元"], CELLS],
+    ],
+)
+def test_a_unit_is_seen_wherever_an_office_puts_it(home: Workspace, rows: list[list[Any]]) -> None:
+    report = load(home, rows)
+    assert (report.accepted, report.warnings) == (1, ("亿元:unit_converted 2",))
+    found = home.query("SELECT * FROM supply_chain").iloc[0]
+    assert sorted(found[c] for c in found.index if c.endswith("_wan_cny")) == [3500.0, 12000.0]
+
+
+def test_the_unit_of_a_header_survives_the_answer_that_names_its_column(home: Workspace) -> None:
+    rows = [[*CHAIN[:4], "中间投入额亿元", CHAIN[5]], CELLS]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["fix"].endswith('--accept "column:中间投入额亿元=input_wan_cny"')
+    assert load(home, rows, accept=["column:中间投入额亿元=input_wan_cny"]).accepted == 1
+    assert home.query("SELECT input_wan_cny, local_input_wan_cny FROM supply_chain").to_numpy().tolist() == [
+        [12000, 0.35]
+    ]
+
+
+def test_two_units_of_money_in_one_line_are_refused(home: Workspace) -> None:
+    report = load(home, [["单位：亿元、万元"], CHAIN, ["K1", "2021", "14", "3", "2", "1"]])
+    assert report.error is not None
+    assert report.error["code"] == "QB328"
+
+
+def test_a_unit_nobody_can_convert_is_asked_about(home: Workspace) -> None:
+    rows = [["单位：美元"], CHAIN, ["K1", "2021", "14", "3", "2", "1"]]
+    report = load(home, rows)
+    assert report.error is not None
+    assert (report.error["code"], report.error["fix"]) == ("QB360", 'qbase load FILE --accept "unit_line:美元"')
+    again = load(home, rows, accept=["unit_line:美元"])
+    assert (again.verdict, again.warnings) == ("WARN", ("美元:unit_ignored",))
+
+
+def test_a_unit_said_of_one_column_is_not_spread_over_all(home: Workspace) -> None:
+    rows = [CHAIN, CELLS, ["注：中间投入单位为亿元。"]]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["fix"] == 'qbase load FILE --accept "unit_line:亿元"'
+    refused = load(home, rows, reject=["unit_line:亿元"])
+    assert refused.error is not None
+    assert refused.error["code"] == "QB328"
+
+
+def test_an_office_is_no_unit(home: Workspace) -> None:
+    report = load(home, [["填报单位：某市元江局"], ["单位：某某公司"], CHAIN, ["K1", "2021", "14", "3", "2", "1"]])
+    assert (report.verdict, report.reasons) == ("OK", {"title_row": 2, "header": 1})
+
+
+# --- totals
+
+
+def test_totals_are_checked_against_their_rows(home: Workspace) -> None:
+    rows = [
+        ["单位：万元"], CHAIN, ["K1", "2021", "1", "1", "10.5", "1"], ["K2", "2021", "2", "1", "20", "2"],
+        ["小计", "", "3", "2", "30.5", "3"], ["K3", "2021", "4", "1", "5", "4"], ["小计", "", "4", "1", "6", "4"],
+        ["全省合计", "", "7", "3", "35.5", "8"],
+    ]  # fmt: skip
+    report = load(home, rows)
+    assert (report.verdict, report.accepted) == ("WARN", 3)
+    assert report.reasons == {"unit_row": 1, "header": 1, "total_row": 1, "total_row_wrong": 2}
+    assert report.warnings == ("7 小计 中间投入:total_mismatch 6/5", "8 全省合计 本地中间投入:total_mismatch 8/7")
+    assert explain_reason(report.warnings[0]).zh == "7 小计 中间投入：合计写 6，各行之和为 5"
+
+
+def test_rates_and_years_are_not_summed(home: Workspace) -> None:
+    header = ["区划代码", "年份", "抽查批次数", "合格批次数", "合格率"]
+    rows = [
+        header,
+        ["1", "2022", "10", "9", "90"],
+        ["2", "2022", "10", "10", "100"],
+        ["合计", "2022", "20", "19", "95"],
+    ]
+    assert load(home, rows).verdict == "OK"
+
+
+def test_sheets_of_quarters_count_from_january_on(home: Workspace) -> None:
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for quarter, day, said in (("一", "2022-02-01", "2批次"), ("二", "2022-05-01", "5批次")):
+        sheet = book.create_sheet(f"2022年{quarter}季度")
+        for cells in (
+            ZH,
+            row(f"{quarter}1", 抽样日期=day),
+            row(f"{quarter}2", 抽样日期="2022-02-03", 检验结果="不合格"),
+        ):
+            sheet.append(cells)
+        sheet.append([f"1—{3 if quarter == '一' else 6}月累计", said, "不合格1批次"])
+    book.save(home.root / "a.xlsx")
+    (report,) = load_files(home, [home.root / "a.xlsx"])
+    assert (report.accepted, report.reasons) == (4, {"header": 2, "total_row": 1, "total_row_wrong": 1})
+    assert "2022年二季度!4 1—6月累计 :total_mismatch 5/4" in report.warnings
+    assert "2022年二季度!4 1—6月累计 不合格:total_mismatch 1/2" in report.warnings
+    assert "sample_date:outside_sheet 1" in report.warnings
+
+
+# --- counts from January on
+
+
+def test_a_count_that_falls_is_set_aside_and_so_is_what_would_rest_on_it(home: Workspace) -> None:
+    rows = [["时期", "累计抽查批次数", "累计合格批次数"]]
+    rows += [
+        [f"2022年1—{m}月", n, k]
+        for m, n, k in (("3", "10", "9"), ("6", "8", "9"), ("9", "30", "20"), ("12", "40", "28"))
+    ]
+    rows += [["2023年1—6月", "9", "9"], ["2023年1—8月", "9", "9"]]
+    report = load(home, rows, recipe="period_counts_ytd")
+    assert report.reasons == {
+        "header": 1, "batch_count:year_to_date_falls": 1, "batch_count:year_to_date_gap": 2,
+        "passed_count:year_to_date_gap": 1, "quarter:quarter": 1,
+    }  # fmt: skip
+    found = home.query("SELECT quarter, batch_count, passed_count FROM period_counts ORDER BY 1")
+    assert found.to_numpy().tolist() == [["2022Q1", 10, 9], ["2022Q4", 10, 8]]
+
+
+def test_a_span_from_january_on_is_no_quarter_without_a_recipe(home: Workspace) -> None:
+    report = load(
+        home, [["时期", "当季抽查批次数", "当季合格批次数"], ["2022年1—9月", "3", "2"], ["2022年三季度", "3", "2"]]
+    )
+    assert (report.accepted, report.reasons["quarter:cumulative"]) == (1, 1)
+
+
+def test_sheets_named_after_quarters_with_counts_from_january_on(home: Workspace) -> None:
+    header = ["平台编号", "服务企业数", "缺检验能力企业数", "服务合同数", "进厂委托检验批次", "进厂检验合格批次"]
+    header += ["出厂委托检验批次", "出厂检验合格批次", "咨询计量服务次数", "费用降幅"]
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for word, first, second in (("一", 3, 1), ("二", 8, 2), ("三", 9, 1)):
+        sheet = book.create_sheet(f"2022年{word}季度")
+        for cells in (header, ["P1", first, 9, *[0] * 6, 25], ["P2", second, 9, *[0] * 6, 25]):
+            sheet.append(cells)
+    book.save(home.root / "a.xlsx")
+    body = 'table = "platform_services"\n[from_sheet]\nquarter = "(.+)"\n'
+    body += '[year_to_date]\nperiod = "quarter"\ncolumns = ["firm_served_count"]\nby = ["platform_id"]'
+    (report,) = load_files(home, [home.root / "a.xlsx"], recipe=recipe(home, body))
+    assert (report.accepted, report.reasons["firm_served_count:year_to_date_falls"]) == (5, 1)
+    found = home.query("SELECT platform_id, quarter, firm_served_count AS n FROM platform_services ORDER BY 1, 2")
+    assert found.to_numpy().tolist() == [
+        ["P1", "2022Q1", 3], ["P1", "2022Q2", 5], ["P1", "2022Q3", 1], ["P2", "2022Q1", 1], ["P2", "2022Q2", 1],
+    ]  # fmt: skip
+
+
+# --- one row per item, repetitions, headlines
+
+
+ITEMS = [*ZH, "不合格项目", "标准要求", "实测值"]
+
+
+def test_one_row_per_item_becomes_one_batch_and_its_items(home: Workspace) -> None:
+    bad = row(1, 检验结果="不合格")
+    rows = [
+        ITEMS, [*bad, "断裂强度", "≥3.5", "3.1"], [*bad, "含油率", "≤1", "1.2"], [*row(2), "/", "/", "/"],
+        [*row(3, 检验结果="不合格"), "含油率", "≤1", "2"], [*row(3), "断裂强度", "≥3.5", "3"],
+    ]  # fmt: skip
+    report = load(home, rows, recipe="inspections_items")
+    assert report.reasons == {"header": 1, "further_item": 1, "key_conflict": 2}
+    assert report.accepted == 2
+    items = home.query("SELECT record_no, item_no, item_name, measured_text FROM failed_items ORDER BY 1, 2")
+    assert items.to_numpy().tolist() == [["S1", 1, "断裂强度", "3.1"], ["S1", 2, "含油率", "1.2"]]
+
+
+def test_a_batch_under_two_notices_is_taken_once_and_a_real_conflict_is_not_hidden(home: Workspace) -> None:
+    header = [*ZH, "公告号"]
+    rows = [header, [*row(1), "甲1"], [*row(1), "乙2"], [*row(2), "甲1"], [*row(2, 检验结果="不合格"), "乙2"]]
+    report = load(home, rows, recipe="inspections_serials")
+    assert report.reasons == {"header": 1, "repeated_row": 1, "key_conflict": 2}
+    assert home.query("SELECT notice_no FROM inspections")["notice_no"].tolist() == ["甲1"]
+
+
+def test_the_number_in_a_title_above_the_table_is_compared(home: Workspace) -> None:
+    body = 'extends = "failure_list"\n[headline]\npattern = \'(\\d+)批次\'\ndistinct = ["record_no"]'
+    header = ["抽样编号", "企业名称", "产品名称"]
+    rows = [["关于3批次产品不合格的通告"], header, ["S1", "甲", "丝"], ["S2", "乙", "丝"]]
+    report = load(home, rows, recipe=recipe(home, body))
+    assert report.warnings == ("no_denominator", "关于3批次产品不合格的通告:headline_mismatch 3/2")
+    rows = [["关于2批次产品不合格的通告"], header, ["S3", "甲", "丝"], ["S4", "乙", "丝"]]
+    assert load(home, rows, "b.csv", recipe=recipe(home, body)).warnings == ("no_denominator",)
+
+
+def test_stated_counts_wait_for_the_rows_they_are_about(home: Workspace) -> None:
+    header = ["公告号", "抽查级别", "季度", "公告日期", "抽查批次数", "不合格批次数"]
+    rows = [header, ["甲1", "省", "2022Q3", "2022-10-20", "2", "0"]]
+    assert load(home, rows, recipe="notices_headlines").warnings == ("batch_count:not_reconciled",)
+
+
+# --- rates, codes, derived cells
+
+
+def test_a_rate_its_counts_do_not_prove_is_set_aside(home: Workspace) -> None:
+    header = ["区划代码", "年份", "抽查批次数", "合格批次数", "合格率"]
+    values = ["97.5", "0.975", "97.5％", "97.5%", "79.5", "9.75", ""]
+    rows = [header, *([str(i), "2022", "40", "39", value] for i, value in enumerate(values))]
+    report = load(home, rows, recipe="town_rates_mixed")
+    assert (report.accepted, report.quarantined) == (5, 2)
+    assert report.reasons["pass_rate_pct:against_counts"] == 2
+    assert home.query("SELECT DISTINCT pass_rate_pct AS x FROM town_rates WHERE x IS NOT NULL")["x"].tolist() == [97.5]
+    flags = home.query("SELECT printed, stored, code, row_no FROM flagged_cells")
+    assert flags.to_numpy().tolist() == [["0.975", "97.5", "other_unit", 3]]
+
+
+def test_a_share_among_percentages_is_remarked_and_never_converted_without_proof(home: Workspace) -> None:
+    header = [
+        "平台编号",
+        "季度",
+        "服务企业数",
+        "缺检验能力企业数",
+        "服务合同数",
+        "进厂委托检验批次",
+        "进厂检验合格批次",
+    ]
+    header += ["出厂委托检验批次", "出厂检验合格批次", "咨询计量服务次数", "费用降幅"]
+    rows = [header, *([f"P{i}", "2022Q1", *"12345678", value] for i, value in enumerate(("25", "30.5", "0.4")))]
+    report = load(home, rows)
+    assert [w for w in report.warnings if "may_be_share" in w] == ["fee_cut_pct:may_be_share 1"]
+
+
+def test_an_unsound_code_is_blanked_and_kept_word_for_word(home: Workspace) -> None:
+    header = [*ZH, "统一社会信用代码", "是否复查", "原抽样编号"]
+    rows = [
+        header, [*row(1), "91110000600037341L", "否", ""], [*row(2), "91110000600037341K", "否", "S1"],
+        [*row(3), "", "否", ""],
+    ]  # fmt: skip
+    report = load(home, rows, recipe="inspections_office")
+    assert (report.verdict, report.accepted, report.warnings) == ("WARN", 3, ("uscc:check_blanked 1",))
+    flags = home.query("SELECT row_no, column_name, code, printed, stored FROM flagged_cells ORDER BY ALL")
+    assert flags.to_numpy().tolist() == [
+        [3, "is_recheck", "derived", "false", "true"], [3, "uscc", "check", "91110000600037341K", ""],
+        [4, "uscc", "blank", "", ""],
+    ]  # fmt: skip
+
+
+def test_a_mark_stands_for_nothing_only_where_the_recipe_says_so(home: Workspace) -> None:
+    header = [*ZH, "原抽样编号"]
+    report = load(home, [header, [*row(1, 企业名称="无"), "无"]], recipe="inspections_marks")
+    assert report.accepted == 1
+    found = home.query("SELECT firm_name, parent_no FROM inspections").iloc[0]
+    assert (found["firm_name"], found["parent_no"] is None or found["parent_no"] != found["parent_no"]) == ("无", True)
+
+
+def test_values_come_from_the_name_of_the_file(home: Workspace) -> None:
+    body = 'table = "towns"\n[columns]\n"码" = "town_code"\n"名" = "town_name"\n[from_file]\ncounty_name = "^(.+?县)"'
+    report = load(home, [["码", "名"], ["990101001", "甲镇"]], "乙县乡镇.csv", recipe=recipe(home, body))
+    assert report.accepted == 1
+    assert home.query("SELECT county_name FROM towns")["county_name"].tolist() == ["乙县"]
+    refused = load(home, [["码", "名"], ["990101002", "甲镇"]], "乡镇.csv", recipe=recipe(home, body))
+    assert refused.error is not None
+    assert refused.error["code"] == "QB363"
+
+
+def test_big5_is_read_where_a_recipe_says_so(home: Workspace) -> None:
+    path = home.root / "a.csv"
+    path.write_bytes("碼,名\n990101001,臺北鎮\n".encode("big5"))
+    body = 'table = "towns"\nencoding = "big5"\n[columns]\n"碼" = "town_code"\n"名" = "town_name"\n'
+    body += '[constants]\ncounty_name = "甲县"'
+    (report,) = load_files(home, [path], recipe=recipe(home, body))
+    assert report.verdict == "OK"
+    assert home.query("SELECT town_name FROM towns")["town_name"].tolist() == ["臺北鎮"]
+
+
+# --- questions and answers
+
+
+def test_a_header_that_resembles_a_missing_column_is_asked_about_and_remembered(home: Workspace) -> None:
+    header = ["抽样编码号", *ZH[1:]]
+    report = load(home, [header, row(1)])
+    assert (report.verdict, report.error and report.error["code"]) == ("REJECTED", "QB360")
+    assert report.error is not None
+    assert report.error["fix"] == 'qbase load FILE --accept "column:抽样编码号=sample_no"'
+    again = load(home, [header, row(1)], accept=["column:抽样编码号=sample_no"])
+    assert (again.verdict, again.accepted) == ("OK", 1)
+    assert (home.root / "data/recipes/tidy.toml").is_file()
+    assert load(home, [header, row(2)], "next year.csv").accepted == 1
+    assert read_recipe(None, home.root).accept == {"column:抽样编码号=sample_no"}
+
+
+def test_a_rejected_guess_is_not_made_and_not_asked_again(home: Workspace) -> None:
+    rows = [["抽样编码号", *ZH[1:]], row(1)]
+    report = load(home, rows, reject=["column:抽样编码号=sample_no"])
+    assert report.error is not None
+    assert report.error["code"] == "QB321"
+    assert not (home.root / "data/recipes").exists()
+
+
+def test_an_all_failed_list_is_asked_about_and_goes_where_no_rate_is(home: Workspace) -> None:
+    rows = [ZH, *(row(i, 检验结果="不合格") for i in range(30))]
+    report = load(home, rows)
+    assert report.error is not None
+    assert (report.error["code"], report.error["fix"]) == ("QB360", 'qbase load FILE --accept "numerator_only"')
+    taken = load(home, rows, accept=["numerator_only"])
+    assert (taken.table, taken.accepted, "no_denominator" in taken.warnings) == ("failure_notices", 30, True)
+    assert not home.has_table("inspections")
+    assert load(home, [ZH, row(99)], "b.csv").table == "inspections"
+    other = load(home, [ZH, *(row(i, 检验结果="不合格") for i in range(100, 130))], "c.csv", reject=["numerator_only"])
+    assert (other.table, other.accepted) == ("inspections", 30)
+
+
+def test_answers_to_no_question_are_refused(home: Workspace) -> None:
+    with pytest.raises(UsageError, match="QB361") as caught:
+        load_files(home, [], accept=["colunm:a=b"])
+    assert caught.value.fix == "--accept column…"
+
+
+def test_answers_join_a_recipe_of_the_workspace_without_losing_the_rest(home: Workspace) -> None:
+    folder = home.root / "data" / "recipes"
+    folder.mkdir(parents=True)
+    own = '# 乙县的写法\nname = "乙县"\ntable = "towns"\nreject = []\n[constants]\ncounty_name = "乙县"\n'
+    (folder / "乙县.toml").write_text(own, "utf-8")
+    assert "乙县" in list_recipes(home.root)
+    rows = [["区划编码", "乡镇名称"], ["990101001", "甲镇"]]
+    assert load(home, rows, recipe="乙县").verdict == "REJECTED"
+    assert load(home, rows, recipe="乙县", accept=["column:区划编码=town_code"]).accepted == 1
+    saved = (folder / "乙县.toml").read_text("utf-8")
+    assert "# 乙县的写法" in saved
+    assert 'accept = ["column:区划编码=town_code"]' in saved
+    assert read_recipe("乙县", home.root).constants == {"county_name": "乙县"}
+
+
+# --- the file of a recipe
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ('colums = {a = "result"}', "columns ?"),
+        ('[headline]\npatern = "x"\ndistinct = ["sample_no"]', "headline.pattern ?"),
+        ('[headline]\npattern = "("\ndistinct = ["sample_no"]', "headline.pattern: a regular expression"),
+        ('missing = "/"', 'missing: ["…", "…"]'),
+        ('dates = ["serial"]', "serial_1900"),
+        ('[units]\nresult = "捆"', "万元"),
+        ('[columns]\na = "sample_on"', "sample_no ?"),
+        ('blank_faults = ["sample_no"]', "required = false"),
+        ('extends = "nothing"', "extends"),
+        ('[ratio]\ncolumn = "result"', "column, part, whole, tolerance"),
+        ('[items]\ntable = "failed_items"\nkey = ["sample_no"]\n[items.columns]\nx = "nowhere"', "item_name"),
+    ],
+)
+def test_a_recipe_is_typed_and_says_what_was_meant(body: str, expected: str) -> None:
+    with pytest.raises(DataError, match="QB303") as caught:
+        parse_recipe(f'name = "x"\ntable = "inspections"\n{body}'.encode(), origin="x.toml")
+    assert expected in caught.value.expected
+
+
+def test_a_recipe_may_extend_another_and_its_own_keys_win() -> None:
+    body = 'name = "x"\nextends = "inspections_marks"\nmissing = ["*"]\n[missing_in]\nuscc = ["暂无"]'
+    found = parse_recipe(body.encode(), origin="x.toml")
+    assert found.missing == {"*", ""}
+    assert found.missing_in["uscc"] == ("暂无",)
+    assert found.missing_in["parent_no"] == ("无",)
+    assert found.blank_faults == ("uscc",)
+
+
+def test_every_shipped_recipe_is_sound_and_named_in_both_languages() -> None:
+    for name in list_recipes():
+        found = read_recipe(name)
+        assert found.name == name
+        assert found.title.zh != found.title.en or name == "tidy"
+    assert {"uk_fsa_laems", "chicago_inspections", "cn_quality_notices"} <= set(list_recipes())
