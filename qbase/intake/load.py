@@ -18,7 +18,7 @@ from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
 from qbase.intake.keys import StoredKeys
-from qbase.intake.outcome import build_tables, check_sums, list_aside
+from qbase.intake.outcome import Aside, build_tables, check_sums, list_aside
 from qbase.intake.parsers import Parsers
 from qbase.intake.questions import check_answers
 from qbase.intake.reading import read_grids
@@ -27,8 +27,8 @@ from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import check_counts
 from qbase.intake.release import add_links, repair_codes
 from qbase.intake.report import LoadReport, Verdict, report_of
-from qbase.intake.sheets import read_sheets
-from qbase.intake.split import split_rows
+from qbase.intake.sheets import Sheets, read_sheets
+from qbase.intake.split import Split, split_rows
 from qbase.intake.supersede import find_delivery, find_replaced
 from qbase.lake import Delivery, Workspace
 
@@ -274,22 +274,43 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         sheets, links = repair_codes(workspace, sheets, split)
         split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
     aside = list_aside(sheets, split)
+    delivery = _account(workspace, source, recipe, sheets, split, aside, sum(map(len, grids)))
+    if corrected:
+        warnings = (*delivery.warnings, f"supersedes {len(set(corrected))}")
+        verdict = _verdict(delivery.quarantined, warnings)
+        delivery = dataclasses.replace(delivery, warnings=warnings, verdict=verdict)
+    delivery = dataclasses.replace(delivery, replaces=replaces)
+    tables = build_tables(sheets, split, aside, sha256) | links
+    snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
+    if not snapshot.is_new:  # another process was faster with the same bytes
+        return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
+    keys.add(sheets, split.accepted, snapshot)
+    return report_of(delivery, snapshot=snapshot.id)
+
+
+def _account(
+    workspace: Workspace,
+    source: Received,
+    recipe: Recipe,
+    sheets: Sheets,
+    split: Split,
+    aside: list[Aside],
+    seen: int,
+) -> Delivery:
+    """Return the entry of the ledger; rows and sums must add up, or nothing is taken."""
     counts = collections.Counter(row.verdict for row in aside)
     parts = {"listed": counts["listed"], "accepted": len(split.accepted), "quarantined": counts["quarantined"]}
-    seen = sum(len(grid) for grid in grids)
-    account.check_rows(name, seen, parts)
-    check_sums(name, sheets, split, aside)
+    account.check_rows(source.name, seen, parts)
+    check_sums(source.name, sheets, split, aside)
     reasons = collections.Counter(reason for row in aside for reason in row.reasons)
     warnings = sheets.warnings
     if recipe.reconcile is not None:
         warnings += tuple(check_counts(workspace, sheets.work, recipe.reconcile))
     if len(split.duplicates):
         warnings += (f"duplicate_rows {len(split.duplicates)}",)
-    if corrected:
-        warnings += (f"supersedes {len(set(corrected))}",)
-    delivery = Delivery(
-        sha256=sha256,
-        file_name=name,
+    return Delivery(
+        sha256=source.sha256,
+        file_name=source.name,
         table=sheets.contract.name,
         recipe=recipe.name,
         producer=recipe.producer,
@@ -302,14 +323,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         accepted=parts["accepted"],
         quarantined=parts["quarantined"],
         attempt=source.attempt,
-        replaces=replaces,
     )
-    tables = build_tables(sheets, split, aside, sha256) | links
-    snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
-    if not snapshot.is_new:  # another process was faster with the same bytes
-        return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
-    keys.add(sheets, split.accepted, snapshot)
-    return report_of(delivery, snapshot=snapshot.id)
 
 
 def _verdict(quarantined: int, warnings: tuple[str, ...]) -> Verdict:
