@@ -80,7 +80,13 @@ def quarantine(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """List, export or read again what was set aside."""
+    """List, export or read again what was set aside.
+
+    Raises
+    ------
+    UsageError
+        Neither file nor delivery is named (QB906).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
     if action == "list":

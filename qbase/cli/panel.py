@@ -48,7 +48,13 @@ def panel(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Build a panel and write it, one row an entity and period."""
+    """Build a panel and write it, one row an entity and period.
+
+    Raises
+    ------
+    UsageError
+        The file is of no form that can be written (QB920).
+    """
     from qbase.compute import Cluster
     from qbase.indicators import build_panel
 

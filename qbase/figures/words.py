@@ -21,6 +21,8 @@ FULL_COUNT = Text("全数统计，无抽样误差", "full count, no sampling err
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
+    "design": Text("按抽样设计加权的区间", "interval weighted by the sampling design"),
+    "design_difference": Text("由两期设计区间合成", "made of both periods' design intervals"),
     "twfe": Text("双向固定效应", "two-way fixed effects"),
     "event_study": Text("事件研究", "event study"),
 }

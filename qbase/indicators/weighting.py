@@ -29,7 +29,13 @@ SIZE_ORDER = ("large", "medium", "small", "micro")
 def add_weights(
     strata: pd.DataFrame, frame: pd.DataFrame | None, sampling: Sampling, steps: int, adjust: Adjust
 ) -> tuple[pd.DataFrame, Fractions]:
-    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from."""
+    """Add the weight of a batch and of a firm to each stratum; say where the fractions come from.
+
+    Raises
+    ------
+    DataError
+        All draws are to be post-stratified and none carries a class of the frame (QB432).
+    """
     is_post = sampling == "post_stratified"
     known = strata["inclusion_probability"].to_numpy(dtype=float)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)

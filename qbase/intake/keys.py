@@ -12,6 +12,7 @@ from qbase.intake.supersede import without
 if TYPE_CHECKING:
     from qbase.intake.sheets import Sheets
     from qbase.lake import Snapshot, Workspace
+    from qbase.tables import Contract
 
 MOST_REMEMBERED = 200_000
 
@@ -57,9 +58,9 @@ class StoredKeys:
         rows = without(self._workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=at), replaces)  # noqa: S608
         return rows if rows.num_rows else None
 
-    def add(self, sheets: Sheets, accepted: pa.Table, snapshot: Snapshot) -> None:
+    def add(self, contract: Contract, accepted: pa.Table, snapshot: Snapshot) -> None:
         """Remember what this load itself has just stored; ``snapshot`` follows the one the keys are of."""
-        key, name = sheets.contract.key, sheets.contract.name
+        key, name = contract.key, contract.name
         is_next = bool(self._at) and snapshot.number == int(self._at[1:]) + 1
         if not is_next or not set(key) <= set(accepted.column_names):
             self._known, self._at = {}, ""

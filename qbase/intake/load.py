@@ -281,10 +281,13 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         delivery = dataclasses.replace(delivery, warnings=warnings, verdict=verdict)
     delivery = dataclasses.replace(delivery, replaces=replaces)
     tables = build_tables(sheets, split, aside, sha256) | links
+    contract, accepted = sheets.contract, tables[sheets.contract.name]
+    del grids, sheets, split, stored  # the raw text is not needed any more, and writing takes memory of its own
+    pa.default_memory_pool().release_unused()
     snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     if not snapshot.is_new:  # another process was faster with the same bytes
         return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
-    keys.add(sheets, split.accepted, snapshot)
+    keys.add(contract, accepted, snapshot)
     return report_of(delivery, snapshot=snapshot.id)
 
 

@@ -113,6 +113,13 @@ class _Child:
         )
 
     def ask(self, path: pathlib.Path, kind: str, seconds: float) -> dict[str, Any]:
+        """Read one workbook.
+
+        Raises
+        ------
+        Silence
+            No answer, or too late.
+        """
         assert self._process.stdin is not None  # noqa: S101  (a pipe, and so is the next)
         assert self._process.stdout is not None  # noqa: S101
         late = threading.Event()

@@ -271,8 +271,10 @@ def _read_part(
         cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
         if filled:
             counts[f"{name}:merged_filled"] += filled
-        reading = read_column(_rows(cells, data), part.readers[name])
-        arrays[name] = reading.values
+        raw = _rows(cells, data)
+        reading = read_column(raw, part.readers[name])
+        # a column that reading did not change is not kept twice
+        arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
         counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):

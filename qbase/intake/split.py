@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 
 import duckdb
@@ -104,7 +105,7 @@ def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
     """Judge rows that share no key with any other: one pass, and no second copy of the raw text."""
     with _database(len(data)) as db:
         db.register("data", data)
-        judged: pa.Table = db.sql(judge_rows_sql(contract, "data", keep=[ROW])).to_arrow_table()
+        judged = _ask(db, judge_rows_sql(contract, "data", keep=[ROW]), len(data))
     rows, judged = _in_file_order(judged)
     found: dict[int, tuple[str, ...]] = {}
     wrong = np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0)
@@ -115,13 +116,27 @@ def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
             found[row] = (*found.get(row, ()), code)
     keep = np.ones(len(rows), np.bool_)
     keep[np.searchsorted(rows, np.array(sorted(found), np.int64))] = False
-    accepted = judged.drop_columns([ROW, "reasons"])
+    columns = {name: judged[name] for name in contract.column_names}
+    del judged
+    if not keep.all():
+        mask = pa.array(keep)
+        for name in columns:  # one column at a time, so that the rows are never in memory twice
+            columns[name] = columns[name].filter(mask)
     return Split(
-        accepted=accepted if keep.all() else accepted.filter(pa.array(keep)),
+        accepted=pa.table(columns),
         accepted_rows=rows[keep],
         quarantined={row: tuple(dict.fromkeys(found[row])) for row in sorted(found)},
         duplicates=np.empty(0, np.int64),
     )
+
+
+def _ask(db: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.Table:
+    """Return the answer; few rows go the way that copies them, which spares a slow look at the text of the query."""
+    if rows >= SMALL_ROWS:
+        return db.sql(sql).to_arrow_table()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy")
+        return db.execute(sql).to_arrow_table()
 
 
 def _in_file_order(table: pa.Table) -> tuple[npt.NDArray[np.int64], pa.Table]:

@@ -13,7 +13,7 @@ from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
 from qbase.trends.checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts import Counts, read_counts
-from qbase.trends.intervals import newcombe_interval
+from qbase.trends.intervals import square_and_add
 
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
 
@@ -60,7 +60,7 @@ def estimate_change(
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
         periods in the wrong order (QB504).
     DataError
-        Nothing was tested in one of the periods (QB502).
+        Nothing was tested in one of the periods (QB502), or a weighted panel is to be pooled (QB505).
 
     References
     ----------
@@ -72,13 +72,13 @@ def estimate_change(
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
     _check_order(start, end)
     before, after = counts.at(start), counts.at(end)
-    estimate = _estimate(before, after, start, end, entity, level)
+    estimate = _estimate(counts, start, end, entity, level)
     compared = counts.series[(counts.index == start) | (counts.index == end)].reset_index(drop=True)
     return Result(
         estimand="change",
         outcome=counts.indicator,
         unit=difference_unit(counts.indicator.unit),
-        method="newcombe",
+        method="design_difference" if counts.is_weighted else "newcombe",
         estimates=(estimate,),
         subject=counts.subject,
         tables={"series": counts.series, "compared": compared},
@@ -105,27 +105,20 @@ def _check_order(start: pd.Period, end: pd.Period) -> None:
         )
 
 
-def _estimate(
-    before: tuple[int, int],
-    after: tuple[int, int],
-    start: pd.Period,
-    end: pd.Period,
-    entity: str | None,
-    level: float,
-) -> Estimate:
-    (n0, k0), (n1, k1) = before, after
-    low, high = newcombe_interval((k1, k0), (n1, n0), level=level)
+def _estimate(counts: Counts, start: pd.Period, end: pd.Period, entity: str | None, level: float) -> Estimate:
+    before, after = counts.row(start), counts.row(end)
+    value, low, high = square_and_add(after, before)
     key: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
     if entity is not None:
         key["entity"] = entity
     return Estimate(
         term="change",
         key=key,
-        value=100 * (k1 / n1 - k0 / n0),
-        ci_low=100 * low,
-        ci_high=100 * high,
+        value=value,
+        ci_low=low,
+        ci_high=high,
         ci_level=level,
-        n_obs=n0 + n1,
+        n_obs=int(before["n"] + after["n"]),
     )
 
 

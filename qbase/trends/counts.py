@@ -15,6 +15,9 @@ from qbase.indicators.suggest import suggest_names
 from qbase.indicators.wilson import wilson_interval
 from qbase.trends.intervals import check_level
 
+PANEL_LEVEL = 0.95
+"""Level of the intervals a panel carries."""
+
 EVERYBODY = {
     "cluster_id": Text("全部产业集群", "all clusters"),
     "firm_id": Text("全部企业", "all firms"),
@@ -36,12 +39,20 @@ class Counts:
         Columns period (code), n, k, rate_pct, ci_low, ci_high; one row per period with tests, in order.
     index : pandas.PeriodIndex
         The periods of the rows.
+    is_weighted : bool
+        Whether rates and intervals come from the design of the sample instead of from k and n.
     """
 
     indicator: Indicator
     subject: Text
     series: pd.DataFrame
     index: pd.PeriodIndex
+    is_weighted: bool = False
+
+    def row(self, period: pd.Period) -> pd.Series:
+        """Return the row of one period; `at` says first whether it is there."""
+        self.at(period)
+        return self.series[self.index == period].iloc[0]
 
     def at(self, period: pd.Period) -> tuple[int, int]:
         """Return n and k of one period.
@@ -77,14 +88,19 @@ class Counts:
 def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float) -> Counts:
     """Return the counts of one entity or, with None, summed over all entities.
 
+    A panel weighted by its sampling design keeps its own rates and intervals: k over n would undo the weights.
+
     Raises
     ------
     UsageError
         The panel has no such entity (QB501), or the level is not a probability (QB503).
     DataError
-        Nothing was tested at all (QB502).
+        Nothing was tested at all (QB502), or a weighted panel is to be pooled or read at another level (QB505).
     """
     check_level(level)
+    is_weighted = panel.sampling != "naive"
+    if is_weighted:
+        _refuse_pooling(panel, outcome, entity, level)
     counts = panel.counts(outcome)
     indicator = panel.indicator(outcome)
     subject = EVERYBODY.get(panel.entity, Text("全部对象", "all entities"))
@@ -123,4 +139,30 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
             "ci_high": 100 * high,
         }
     )
-    return Counts(indicator=indicator, subject=subject, series=series, index=index)
+    if is_weighted:
+        series, index = _weighted(panel, outcome, entity or panel.entities[0], series, index)
+    return Counts(indicator=indicator, subject=subject, series=series, index=index, is_weighted=is_weighted)
+
+
+def _refuse_pooling(panel: Panel, outcome: str, entity: str | None, level: float) -> None:
+    pooled = entity is None and len(panel.entities) > 1
+    if pooled or abs(level - PANEL_LEVEL) > 1e-12:
+        raise DataError(
+            "QB505",
+            outcome=outcome,
+            sampling=panel.sampling,
+            found=f"{len(panel.entities)} entities at once" if pooled else f"level={level}",
+            expected=f"one entity, level={PANEL_LEVEL}",
+            fix=f'entity="{panel.entities[0]}"' if pooled else f"level={PANEL_LEVEL}",
+        )
+
+
+def _weighted(
+    panel: Panel, outcome: str, entity: str, series: pd.DataFrame, index: pd.PeriodIndex
+) -> tuple[pd.DataFrame, pd.PeriodIndex]:
+    """Put the panel's own rates and intervals beside the counts; periods without a weighted rate are left out."""
+    own = panel.data.loc[[entity]].droplevel("entity").reindex(index)
+    columns = {"rate_pct": outcome, "ci_low": f"{outcome}__lo", "ci_high": f"{outcome}__hi"}
+    held = own[list(columns.values())].notna().all(axis=1).to_numpy()
+    changed = series.assign(**{name: own[column].to_numpy(dtype=float) for name, column in columns.items()})
+    return changed[held].reset_index(drop=True), index[held]

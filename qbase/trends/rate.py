@@ -24,6 +24,8 @@ def estimate_rate(
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
+    A panel weighted by its sampling design gives its own rate and interval instead.
+
     Parameters
     ----------
     panel : Panel
@@ -50,7 +52,7 @@ def estimate_rate(
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
     DataError
-        Nothing was tested in the period (QB502).
+        Nothing was tested in the period (QB502), or a weighted panel is to be pooled (QB505).
 
     References
     ----------
@@ -65,7 +67,7 @@ def estimate_rate(
         estimand="level",
         outcome=counts.indicator,
         unit=counts.indicator.unit,
-        method="wilson",
+        method="design" if counts.is_weighted else "wilson",
         estimates=estimates,
         subject=counts.subject,
         tables={"series": counts.series},

@@ -255,7 +255,7 @@ def mix_moved(world: World) -> bool:
     return check_sampling_mix(panel, policy).passed is False
 
 
-def coverage_table(draws: pd.DataFrame) -> pd.DataFrame:
+def coverage_table(draws: pd.DataFrame, *, least: int = 500) -> pd.DataFrame:
     """Return coverage by treatment, interval and kind of cell, with the test of coverage below 93 % (Holm)."""
     groups = [(f"n {a}–{b}", draws["n"].between(a, b)) for a, b in SIZES_OF_N]
     groups += [("all", draws["n"] > 0), ("all passed", draws["all_passed"])]
@@ -263,7 +263,7 @@ def coverage_table(draws: pd.DataFrame) -> pd.DataFrame:
     for (treatment, method), part in draws.groupby(["treatment", "interval"], sort=False):
         for label, chosen in groups:
             now = part[chosen.loc[part.index]]
-            if len(now) >= 300:
+            if len(now) >= least:
                 k = int(now["inside"].sum())
                 p = binomtest(k, len(now), FLOOR, alternative="less").pvalue
                 rows.append(
@@ -335,6 +335,7 @@ def main(n_seeds: int) -> None:
         tables[name] = coverage_table(cell)
         print(name, round(time.monotonic() - start), flush=True)
     OUT.parent.mkdir(parents=True, exist_ok=True)
+    # the reading is by hand: write it anew when the figures change
     OUT.write_text(report(bias, fired, tables, n_seeds, time.monotonic() - start), encoding="utf-8")
 
 

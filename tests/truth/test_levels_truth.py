@@ -69,7 +69,7 @@ def test_the_mix_moves_with_the_policy_and_only_then():
 
 
 def test_intervals_of_cluster_quarters_show_no_evidence_of_covering_less_than_93_percent():
-    table = study.coverage_table(drawn("default")[1])
+    table = study.coverage_table(drawn("default")[1], least=300)
     offered = table[table["interval"].isin(["jeffreys", "shrunk"])]
     assert {"n 4–7", "n 12–20", "all passed"} <= set(offered["cells"])
     assert (offered.loc[offered["cells"] == "all", "draws"] > 300).all()

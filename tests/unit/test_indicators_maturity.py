@@ -25,7 +25,8 @@ from qbase.lake.deliveries import Delivery
 COLUMNS = {
     "sample_no": pa.string(), "sample_date": pa.date32(), "sample_type": pa.string(), "uscc": pa.string(),
     "firm_code": pa.string(), "firm_name": pa.string(), "town_code": pa.string(), "result": pa.string(),
-    "is_recheck": pa.bool_(), "appeal_result": pa.string(), "notice_no": pa.string(),
+    "is_recheck": pa.bool_(), "appeal_result": pa.string(), "notice_no": pa.string(), "role": pa.string(),
+    "parent_no": pa.string(),
 }  # fmt: skip
 
 

@@ -69,6 +69,7 @@ def draw(cluster: str, firm: int, month: int, *, passed: bool, kind: str, **more
         "sample_no": f"S{draw.count}", "sample_date": datetime.date(2024, month, 5), "sample_type": kind,
         "uscc": f"{cluster}U{firm:02d}", "firm_code": None, "firm_name": f"{cluster}厂{firm}", "town_code": None,
         "result": "pass" if passed else "fail", "is_recheck": False, "appeal_result": None,
+        "role": "producer", "parent_no": None,
         "risk_class": "A" if firm < 10 else "D", "size_class": None, **more,
     }  # fmt: skip
 
