@@ -16,16 +16,16 @@ import pyarrow as pa
 
 from qbase.compute import Cluster, Files, ShardQuery, add_up, query_files
 from qbase.indicators.catalogue import read_sql
+from qbase.indicators.sorting import WAYS, sum_batches
 from qbase.lake.delta import read_version
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
 
-WAYS = ("random", "risk", "special", "other")
 CELL = ("n", "k", "n_firms", "top1", "top2")
 READ = ("inspections", "firms", "identity_links")
 TALLIES = ("batch", "firm", "cells")
-MEMORY_MB = 1500
+MEMORY_MB = 1000
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
 
 _REGISTER = "register_of_firms"
@@ -118,6 +118,11 @@ def count_cells(
     tables = {t: table_files(workspace, t, at, storage=storage) for t in READ if t in at.versions}
     cells, summary = read_sql("firm_cells"), read_sql("cell_sums")
     if cluster is None:
+        rows = base.replace("{firms}", firms) + "\n" + read_sql("firm_rows")
+        batches = query_files(ShardQuery(sql=rows, tables=tables, params=params, memory_mb=MEMORY_MB))
+        sums = sum_batches(batches)
+        if sums is not None:
+            return Tally(sums=sums)
         sql = f"{base.replace('{firms}', firms)}, cells AS (\n{cells})\n{summary}"
         found = query_files(ShardQuery(sql=sql, tables=tables, params=params, memory_mb=MEMORY_MB))
         return Tally(sums=_sorted(found))

@@ -1,13 +1,15 @@
 -- Every inspection of the window, the firm it belongs to, and why it counts or does not.
 -- Parameters: first day, last day. What stands in braces is filled in from closed lists.
 -- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
-WITH registered AS ({firms}),
+WITH registered AS MATERIALIZED (SELECT *, row_number() OVER () AS firm_no FROM ({firms})),
 by_uscc AS (
-    SELECT uscc, any_value(firm_id) AS firm_id, any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
+    SELECT uscc, any_value(firm_id) AS firm_id, any_value(firm_no) AS firm_no,
+        any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
     FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) = 1
 ),
 by_name AS (
-    SELECT firm_name, any_value(firm_id) AS firm_id, any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
+    SELECT firm_name, any_value(firm_id) AS firm_id, any_value(firm_no) AS firm_no,
+        any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
     FROM registered GROUP BY firm_name HAVING count(*) = 1
 ),
 decided AS ({links}),
@@ -15,6 +17,8 @@ matched AS (
     SELECT
         i.*,
         coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS matched_id,
+        -- a number of this query only: ten million of them are sorted faster than names
+        coalesce(l.firm_no, u.firm_no, c.firm_no, n.firm_no) AS matched_no,
         coalesce(l.cluster_id, u.cluster_id, c.cluster_id, n.cluster_id) AS matched_cluster,
         coalesce(l.town_code, u.town_code, c.town_code, n.town_code) AS matched_town,
         CASE
@@ -44,6 +48,7 @@ placed AS (
         date_trunc('{step}', m.sample_date) AS period,
         m.sample_type,
         m.matched_by,
+        m.matched_no AS firm_no,
         {more}
         -- an unregistered firm is still one contributor
         coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,

@@ -1,0 +1,232 @@
+"""The panel of a nation (more than ten million inspections) against bare DuckDB over the same files, in one run.
+
+Prints one line, or JSON with ``--json``. Every measurement is a process of its own: seconds, CPU seconds, peak memory.
+
+- ``bare_rate``: one GROUP BY for batches and passes by cluster and quarter, firms joined by credit code.
+- ``bare_counts``: one GROUP BY for what the panel holds: the same by way of drawing, with firms and their largest two.
+- ``naive``: `build_panel` of the batch rate with intervals, cells, names and sources.
+- ``post_stratified``: the same, weighted to the frame.
+- ``dask``: naive, on two workers of one core (needs the extra ``cluster``): balance of their CPU, bytes moved.
+
+``--home DIR`` keeps the nation for the next run; without it, it is made in a temporary folder (about four minutes).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import pathlib
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+ROUNDS = 3
+BARE = {
+    "bare_rate": """
+        SELECT f.cluster_id, date_trunc('quarter', i.sample_date) AS quarter,
+               count(*) AS n, count(*) FILTER (i.result = 'pass') AS k
+        FROM inspections AS i JOIN firms AS f USING (uscc)
+        WHERE NOT i.is_recheck AND i.sample_type NOT IN ('complaint', 'followup') GROUP BY ALL""",
+    "bare_counts": """
+        SELECT cluster_id, quarter, sample_type, sum(n) AS n, sum(k) AS k, count(*) AS n_firms, max(n, 2) AS top
+        FROM (SELECT f.cluster_id, date_trunc('quarter', i.sample_date) AS quarter, i.sample_type, f.firm_id,
+                     count(*) AS n, count(*) FILTER (i.result = 'pass') AS k
+              FROM inspections AS i JOIN firms AS f USING (uscc)
+              WHERE NOT i.is_recheck AND i.sample_type NOT IN ('complaint', 'followup') GROUP BY ALL)
+        GROUP BY ALL""",
+}
+
+
+def make_nation(home: pathlib.Path) -> None:
+    """Write the fictional nation and load it, one delivery a province."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from qbase.demo.nation import write_nation
+    from qbase.lake import Delivery, Workspace
+
+    workspace = Workspace.create(home)
+    with tempfile.TemporaryDirectory(prefix="qbase-nation-") as folder:
+        source = pathlib.Path(folder)
+        parts = list(write_nation(source))
+        for part, _, _ in parts:
+            files = sorted(source.glob(f"*/part-{part:02d}.parquet"))
+            tables = {f.parent.name: pq.read_table(f) for f in files}
+            rows = tables["inspections"]
+            tables["inspections"] = rows.append_column("firm_code", pa.nulls(len(rows), pa.string()))
+            size = sum(t.num_rows for t in tables.values())
+            sha = hashlib.sha256(f"part {part}".encode()).hexdigest()
+            delivery = Delivery(
+                sha256=sha, file_name=f"{part}", table="inspections", verdict="OK", rows_seen=size, accepted=size
+            )
+            workspace.commit(delivery, tables)
+
+
+def run_bare(home: pathlib.Path, name: str) -> int:
+    """Run one bare query over the files of the lake; return its rows."""
+    import duckdb
+
+    from qbase.indicators.cells import table_files
+    from qbase.lake import Workspace
+
+    workspace = Workspace(home)
+    at = workspace.snapshot()
+    with duckdb.connect() as connection:
+        for table in ("inspections", "firms"):
+            paths = ", ".join(f"'{u}'" for u in table_files(workspace, table, at).urls)
+            files = f"read_parquet([{paths}], union_by_name = true)"
+            connection.execute(f"CREATE VIEW {table} AS SELECT * FROM {files}")  # noqa: S608  (our own files)
+        return int(connection.sql(BARE[name]).to_arrow_table().num_rows)
+
+
+def measure(home: pathlib.Path, name: str) -> dict[str, Any]:
+    """Measure one way in this process."""
+    import duckdb  # noqa: F401  (importing is not what is measured)
+    import scipy.stats  # noqa: F401
+    import statsmodels.stats.proportion  # noqa: F401
+
+    import qbase.indicators.functions  # noqa: F401
+    from qbase.indicators import build_panel
+    from qbase.indicators.cells import table_files  # noqa: F401
+    from qbase.lake import Workspace
+
+    start, cpu = time.perf_counter(), time.process_time()
+    rows = run_bare(home, name) if name in BARE else len(build_panel(Workspace(home), "D1.batch", sampling=name).data)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
+    return {
+        "seconds": time.perf_counter() - start,
+        "cpu_s": time.process_time() - cpu,
+        "peak_mb": round(peak),
+        "rows": rows,
+    }
+
+
+def ask(home: pathlib.Path, name: str) -> dict[str, Any]:
+    """Measure one way in a process of its own."""
+    words = [sys.executable, __file__, "--home", str(home), "--measure", name]
+    done = subprocess.run(words, check=True, capture_output=True, text=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@contextlib.contextmanager
+def machines(folder: pathlib.Path) -> Iterator[str]:
+    """Run a scheduler and two workers of one core, each a process of its own; give the address."""
+    note = folder / "scheduler.json"
+    common = ["--scheduler-file", str(note), "--no-dashboard"]
+    calls = [("scheduler", "--host", "127.0.0.1", "--port", "0", *common)]
+    calls += [("worker", *common, "--nthreads", "1", "--no-nanny", "--local-directory", str(folder))] * 2
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[2])}
+    started = []
+    try:
+        for kind, *words in calls:
+            code = f"from distributed.cli import dask_{kind} as m; m.main()"
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            started.append(subprocess.Popen([sys.executable, "-c", code, *words], env=env, cwd=folder, **quiet))
+            while not note.exists() or not note.read_text():
+                time.sleep(0.05)
+        yield str(json.loads(note.read_text())["address"])
+    finally:
+        for process in reversed(started):
+            process.kill()
+            process.wait()
+
+
+def moved(dask_worker: Any) -> dict[str, float]:
+    """Return what a worker has done so far; runs on the worker."""
+    return {
+        "cpu_s": time.process_time(),
+        "from_workers": dask_worker.transfer_incoming_bytes_total,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def measure_dask(home: pathlib.Path) -> dict[str, Any]:
+    """Build the panel on two workers; compare it with the one built here."""
+    from qbase.compute import Cluster, open_client
+    from qbase.indicators import build_panel
+    from qbase.indicators.rows import open_rows
+    from qbase.lake import Workspace
+
+    workspace = Workspace(home)
+    here = build_panel(workspace, "D1.batch")
+    with tempfile.TemporaryDirectory(prefix="qbase-dask-") as folder, machines(pathlib.Path(folder)) as address:
+        cluster = Cluster(address=address)
+        with open_client(address) as client:
+            client.wait_for_workers(2, timeout=60)
+            before = client.run(moved)
+        start = time.perf_counter()
+        window = {"snapshot": None, "first": None, "last": None}
+        tally = open_rows(workspace, entity="cluster_id", freq="Q", cluster=cluster, **window).tally
+        seconds = time.perf_counter() - start
+        with open_client(address) as client:
+            after = client.run(moved)
+        there = build_panel(workspace, "D1.batch", cluster=cluster)
+    cpu = [after[w]["cpu_s"] - before[w]["cpu_s"] for w in after]
+    return {
+        "seconds": round(seconds, 2),
+        "cpu_s": [round(c, 2) for c in cpu],
+        "balance": round(min(cpu) / max(cpu), 3),
+        "shards": tally.shards,
+        "split_groups": tally.split_groups,
+        "mb_to_client": round(tally.bytes_moved / 2**20, 1),
+        "mb_between_workers": round(sum(after[w]["from_workers"] for w in after) / 2**20, 1),
+        "mb_read": round(sum(p.stat().st_size for p in (home / "data/lake/inspections").glob("*.parquet")) / 2**20, 1),
+        "worker_peak_mb": [round(after[w]["peak_mb"]) for w in after],
+        "is_equal": bool(here.data.equals(there.data) and here.cells.equals(there.cells)),
+    }
+
+
+def compare(home: pathlib.Path) -> dict[str, Any]:
+    """Measure all ways in turn, several rounds (the slow one once); ratios are medians of the rounds."""
+    names = [*BARE, "naive"]
+    rounds = [{name: ask(home, name) for name in names} for _ in range(ROUNDS)]
+    rounds[-1]["post_stratified"] = ask(home, "post_stratified")
+    figures: dict[str, Any] = {"rows": rounds[0]["naive"]["rows"]}
+    for name in (*names, "post_stratified"):
+        mine = [r for r in rounds if name in r]
+        figures[name] = {k: middle(r[name][k] for r in mine) for k in ("seconds", "cpu_s", "peak_mb")}
+        for bare in BARE if name not in BARE else ():
+            for unit, word in (("seconds", "wall"), ("cpu_s", "cpu")):
+                figures[name][f"{word}_ratio_to_{bare}"] = middle(r[name][unit] / r[bare][unit] for r in mine)
+    if importlib.util.find_spec("distributed"):
+        figures["dask"] = measure_dask(home)
+    return figures
+
+
+def middle(values: Iterable[float]) -> float:
+    """Return the median, rounded."""
+    return round(statistics.median(values), 2)
+
+
+def main() -> int:
+    """Measure, or answer one measurement of a parent process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--home", type=pathlib.Path)
+    parser.add_argument("--measure", choices=[*BARE, "naive", "post_stratified"])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="qbase-bench-") as folder:
+        home = given.home or pathlib.Path(folder)
+        if given.measure:
+            figures = measure(home, given.measure)
+        else:
+            if not (home / "data" / "ledger.sqlite").exists():
+                make_nation(home)
+            figures = compare(home)
+    is_plain = given.json or given.measure
+    sys.stdout.write((json.dumps(figures) if is_plain else f"panel: {figures}") + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
