@@ -83,7 +83,8 @@ def load_files(
     SetupError
         The workspace cannot be written.
     """
-    plan = _with_answers(read_recipe(recipe, workspace.root), accept, reject)
+    accept, reject = tuple(accept), tuple(reject)
+    plan, is_answered = _with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
@@ -95,10 +96,11 @@ def load_files(
         ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
         for position, ready in ahead:
             reports[position] = _finish(workspace, ready, plan, replaces, keys)
+            if is_answered and reports[position].verdict != "REJECTED":
+                save_answers(workspace.root, plan)
+                is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
-    if (accept or reject) and any(report.verdict != "REJECTED" for report in reports.values()):
-        save_answers(workspace.root, plan)
     return add_links(workspace, [reports[position] for position in range(len(files))], plan)
 
 

@@ -141,7 +141,7 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
     sha256 = find_delivery(workspace, delivery)
     row = workspace.deliveries(sha256=sha256).iloc[-1]
     name = str(row["recipe"])
-    plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name)
+    plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name, workspace.root)
     stored = next(file for file in (workspace.raw / sha256[:2] / sha256).iterdir() if file.is_file())
     others = tuple(sha for sha in row["replaces"] if sha != sha256)
     source = Received(
