@@ -14,7 +14,7 @@ from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
 
 Sampling = Literal["naive", "random_draw", "post_stratified"]
-COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi")
+COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi", "num", "den")
 FREQ_NAMES = {"Q": "quarterly", "A": "annual"}
 
 
@@ -26,7 +26,8 @@ class Panel:
     ----------
     data : pandas.DataFrame
         Sorted unique MultiIndex (entity, period); one column per indicator id and companions
-        ``<id>__n``, ``__k``, ``__n_firms``, ``__n_eff``, ``__lo``, ``__hi`` where they apply.
+        ``<id>__n``, ``__k``, ``__n_firms``, ``__n_eff``, ``__lo``, ``__hi``,
+        ``__num``, ``__den`` where they apply.
         Rates are in percent, counts are counts.
     entity : str
         Name of the first level: ``cluster_id``, ``firm_id`` or ``town_code``.

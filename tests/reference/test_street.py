@@ -65,7 +65,11 @@ def test_the_demo_reports_are_published_verified_and_marked_as_fictional(tmp_pat
     workspace = make_home(tmp_path / "home")
     files = write_deliveries(tmp_path / "sent")
     loaded = load_files(workspace, files, producer="云泽省（虚构）/ Yunze (fictional)")
-    assert {report.verdict for report in loaded} == {"OK"}
+    # a second sample of a firm soon after a failure may be an unmarked re-check: told, never decided
+    assert {report.verdict for report in loaded} <= {"OK", "WARN"}
+    warnings = {warning.split()[0] for report in loaded for warning in report.warnings}
+    assert warnings <= {"likely_recheck"}
+    assert sum(report.quarantined for report in loaded) == 0
     for name in ("quality_trends", "policy_effects"):
         words, record = read_page(workspace, name)
         assert "虚构省份，模拟数据" in words
