@@ -8,7 +8,13 @@ import tempfile
 
 
 def write_atomic(path: pathlib.Path, content: str | bytes) -> None:
-    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder."""
+    """Write a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
+
+    Raises
+    ------
+    OSError
+        The disk is full or the folder cannot be written; the old file is untouched.
+    """
     data = content.encode("utf-8") if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")

@@ -5,8 +5,9 @@ Names are loaded when first used; matplotlib is imported by the first drawing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.figures.events import plot_event_study
@@ -16,25 +17,19 @@ if TYPE_CHECKING:
     from qbase.figures.tiles import tiles_of
     from qbase.figures.trend import plot_trend
 
-_HOME = {
-    "events": ("plot_event_study",),
-    "forest": ("plot_estimates",),
-    "tables": ("tabulate_accounting", "tabulate_checks", "tabulate_estimates", "tabulate_scorecard"),
-    "theme": ("house_rc", "use_theme"),
-    "tiles": ("tiles_of",),
-    "trend": ("plot_trend",),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "events": ("plot_event_study",),
+        "forest": ("plot_estimates",),
+        "tables": ("tabulate_accounting", "tabulate_checks", "tabulate_estimates", "tabulate_scorecard"),
+        "theme": ("house_rc", "use_theme"),
+        "tiles": ("tiles_of",),
+        "trend": ("plot_trend",),
+    },
+)
 
 __all__ = [
     "house_rc", "plot_estimates", "plot_event_study", "plot_trend", "tabulate_accounting", "tabulate_checks",
     "tabulate_estimates", "tabulate_scorecard", "tiles_of", "use_theme",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.figures.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

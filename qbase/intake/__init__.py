@@ -1,12 +1,10 @@
-"""Storey 3: delivery -> accepted and quarantined rows; nothing lost, nothing wrong in silence.
-
-Names are loaded when first used.
-"""
+"""Storey 3: delivery -> accepted and quarantined rows; nothing lost, nothing wrong in silence."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.intake.batches import link_batches
@@ -21,32 +19,26 @@ if TYPE_CHECKING:
     from qbase.intake.report import LoadReport
     from qbase.intake.towns import TownCodes, read_towns, resolve_town
 
-_HOME = {
-    "batches": ("link_batches",),
-    "case": ("Case", "PublishedNumber", "list_cases", "read_case"),
-    "case_data": ("load_case",),
-    "check": ("check_delivery",),
-    "identity": ("LinkReport", "decide_link", "link_firms"),
-    "load": ("load_files",),
-    "quarantine": ("export_quarantine", "list_quarantine", "retry_quarantine"),
-    "reasons": ("explain_reason",),
-    "recipe": ("Recipe", "list_recipes", "read_recipe"),
-    "report": ("LoadReport",),
-    "towns": ("TownCodes", "read_towns", "resolve_town"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "batches": ("link_batches",),
+        "case": ("Case", "PublishedNumber", "list_cases", "read_case"),
+        "case_data": ("load_case",),
+        "check": ("check_delivery",),
+        "identity": ("LinkReport", "decide_link", "link_firms"),
+        "load": ("load_files",),
+        "quarantine": ("export_quarantine", "list_quarantine", "retry_quarantine"),
+        "reasons": ("explain_reason",),
+        "recipe": ("Recipe", "list_recipes", "read_recipe"),
+        "report": ("LoadReport",),
+        "towns": ("TownCodes", "read_towns", "resolve_town"),
+    },
+)
 
 __all__ = [
-    "Case", "LinkReport", "LoadReport", "PublishedNumber", "Recipe", "TownCodes", "check_delivery", "decide_link",
-    "explain_reason", "export_quarantine", "link_batches", "link_firms", "list_cases", "list_quarantine",
-    "list_recipes", "load_case", "load_files", "read_case", "read_recipe", "read_towns", "resolve_town",
-    "retry_quarantine",
+    "Case", "LinkReport", "LoadReport", "PublishedNumber", "Recipe", "TownCodes", "check_delivery",
+    "decide_link", "explain_reason", "export_quarantine", "link_batches", "link_firms", "list_cases",
+    "list_quarantine", "list_recipes", "load_case", "load_files", "read_case", "read_recipe", "read_towns",
+    "resolve_town", "retry_quarantine",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.intake.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

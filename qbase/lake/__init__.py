@@ -5,8 +5,9 @@ Names are loaded when first used, so that importing the room costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.lake.deliveries import Delivery, Snapshot
@@ -15,24 +16,18 @@ if TYPE_CHECKING:
     from qbase.lake.sqlite import Ledger
     from qbase.lake.workspace import Workspace, open_workspace
 
-_HOME = {
-    "deliveries": ("Delivery", "Snapshot"),
-    "faults": ("FAULT_POINTS",),
-    "ledger": ("add_run", "find_published", "list_runs", "read_run", "update_run"),
-    "sqlite": ("Ledger",),
-    "workspace": ("Workspace", "open_workspace"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "deliveries": ("Delivery", "Snapshot"),
+        "faults": ("FAULT_POINTS",),
+        "ledger": ("add_run", "find_published", "list_runs", "read_run", "update_run"),
+        "sqlite": ("Ledger",),
+        "workspace": ("Workspace", "open_workspace"),
+    },
+)
 
 __all__ = [
     "FAULT_POINTS", "Delivery", "Ledger", "Snapshot", "Workspace", "add_run", "find_published", "list_runs",
     "open_workspace", "read_run", "update_run",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.lake.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

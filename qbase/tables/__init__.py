@@ -5,8 +5,9 @@ Names are loaded when first used, so that importing the room costs nothing.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.tables.contracts import ColumnRule, Contract, Rule, list_contracts, parse_contract, read_contract
@@ -15,14 +16,16 @@ if TYPE_CHECKING:
     from qbase.tables.sql import check_rows_sql, contract_sql, judge_rows_sql, typed_select_sql
     from qbase.tables.uscc import build_uscc, find_uscc_fault, is_uscc, uscc_sql
 
-_HOME = {
-    "contracts": ("ColumnRule", "Contract", "Rule", "list_contracts", "parse_contract", "read_contract"),
-    "headers": ("HeaderMatch", "find_contract", "match_headers", "normalise_header", "split_unit"),
-    "industries": ("read_industries",),
-    "sql": ("check_rows_sql", "contract_sql", "judge_rows_sql", "typed_select_sql"),
-    "uscc": ("build_uscc", "find_uscc_fault", "is_uscc", "uscc_sql"),
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "contracts": ("ColumnRule", "Contract", "Rule", "list_contracts", "parse_contract", "read_contract"),
+        "headers": ("HeaderMatch", "find_contract", "match_headers", "normalise_header", "split_unit"),
+        "industries": ("read_industries",),
+        "sql": ("check_rows_sql", "contract_sql", "judge_rows_sql", "typed_select_sql"),
+        "uscc": ("build_uscc", "find_uscc_fault", "is_uscc", "uscc_sql"),
+    },
+)
 
 __all__ = [
     "ColumnRule", "Contract", "HeaderMatch", "Rule", "build_uscc", "check_rows_sql", "contract_sql",
@@ -30,11 +33,3 @@ __all__ = [
     "normalise_header", "parse_contract", "read_contract", "read_industries", "split_unit", "typed_select_sql",
     "uscc_sql",
 ]  # fmt: skip
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.tables.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value

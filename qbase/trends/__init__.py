@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
     from qbase.trends.change import estimate_change
     from qbase.trends.rate import estimate_rate
 
-_MODULE_OF = {"estimate_change": "change", "estimate_rate": "rate"}
+__getattr__ = lazy_names(
+    __name__,
+    {
+        "change": ("estimate_change",),
+        "rate": ("estimate_rate",),
+    },
+)
 
-__all__ = ["estimate_change", "estimate_rate"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"qbase.trends.{_MODULE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__all__ = [
+    "estimate_change", "estimate_rate",
+]  # fmt: skip
