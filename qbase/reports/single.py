@@ -60,7 +60,8 @@ class OneRun:
             commit=fingerprint.commit_of(workspace.root),
             versions=fingerprint.versions(),
             snapshot="",
-            started_at=now.isoformat(timespec="seconds"),
+            # two short runs may begin within one second, and the list of runs keeps their order
+            started_at=now.isoformat(timespec="milliseconds"),
             outputs=(self._below(self.site_paths[0]),),
         )
 
