@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta, binom
 
-from qbase.indicators.wilson import wilson_interval
+from qbase.indicators.wilson import square_and_add, wilson_interval
 
 Floats = NDArray[np.float64]
 
@@ -43,8 +43,8 @@ def gap_to_median(k: float, n: float, peers: Floats) -> tuple[float, float, floa
     under, over = float(ordered[first]), float(ordered[m - 1 - first])
     low, high = (float(x[0]) for x in wilson_interval([k], [n]))
     rate = k / n
-    value = rate - middle
-    return value, value - np.hypot(rate - low, over - middle), value + np.hypot(high - rate, middle - under)
+    value, low, high = (float(x) for x in square_and_add((rate, low, high), (middle, under, over)))
+    return value, low, high
 
 
 def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike) -> tuple[Floats, Floats, Floats]:
@@ -57,8 +57,7 @@ def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLi
     """
     a, b = np.asarray(k1, float) / np.asarray(n1, float), np.asarray(k2, float) / np.asarray(n2, float)
     (l1, u1), (l2, u2) = wilson_interval(k1, n1), wilson_interval(k2, n2)
-    value = a - b
-    return value, value - np.hypot(a - l1, u2 - b), value + np.hypot(u1 - a, b - l2)
+    return square_and_add((a, l1, u1), (b, l2, u2))
 
 
 def probability_above(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike) -> Floats:

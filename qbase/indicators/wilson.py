@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from statsmodels.stats.proportion import proportion_confint
 
 Floats = NDArray[np.float64]
+Limits = tuple[ArrayLike, ArrayLike, ArrayLike]
 
 
 def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95) -> tuple[Floats, Floats]:
@@ -32,3 +33,27 @@ def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95
     low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
     # the formula gives exactly 0 and 1 here, arithmetic 1e-17 and 1 - 1e-16, which would shut the value out
     return np.where(k == 0, 0.0, np.asarray(low, dtype=float)), np.where(k == n, 1.0, np.asarray(high, dtype=float))
+
+
+def square_and_add(first: Limits, second: Limits) -> tuple[Floats, Floats, Floats]:
+    """Return the difference of two independent quantities with an interval made of their own intervals (MOVER).
+
+    Parameters
+    ----------
+    first, second : tuple of three array-like
+        Value, low, high of each; the interval may be of any kind. Wilson's give Newcombe's hybrid score.
+
+    Returns
+    -------
+    value, low, high : arrays
+        In the unit given.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873-890, method 10. Zou, G. Y. and Donner, A. (2008). Construction of
+    confidence limits about effect measures: a general approach. Statistics in Medicine 27, 1693-1702.
+    """
+    a, low_a, high_a = (np.asarray(x, dtype=float) for x in first)
+    b, low_b, high_b = (np.asarray(x, dtype=float) for x in second)
+    value = a - b
+    return value, value - np.hypot(a - low_a, high_b - b), value + np.hypot(high_a - a, b - low_b)

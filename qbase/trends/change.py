@@ -11,9 +11,9 @@ from qbase.core.panel import Panel
 from qbase.core.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
+from qbase.indicators.wilson import square_and_add
 from qbase.trends.checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts import Counts, read_counts
-from qbase.trends.intervals import square_and_add
 
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
 
@@ -107,7 +107,7 @@ def _check_order(start: pd.Period, end: pd.Period) -> None:
 
 def _estimate(counts: Counts, start: pd.Period, end: pd.Period, entity: str | None, level: float) -> Estimate:
     before, after = counts.row(start), counts.row(end)
-    value, low, high = square_and_add(after, before)
+    value, low, high = (float(x) for x in square_and_add(_limits(after), _limits(before)))
     key: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
     if entity is not None:
         key["entity"] = entity
@@ -120,6 +120,10 @@ def _estimate(counts: Counts, start: pd.Period, end: pd.Period, entity: str | No
         ci_level=level,
         n_obs=int(before["n"] + after["n"]),
     )
+
+
+def _limits(row: pd.Series) -> tuple[float, float, float]:
+    return float(row["rate_pct"]), float(row["ci_low"]), float(row["ci_high"])
 
 
 def _label(start: pd.Period, end: pd.Period) -> Text:

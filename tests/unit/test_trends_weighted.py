@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from qbase.core import DataError, Indicator, Panel, Text
+from qbase.indicators.wilson import square_and_add
 from qbase.trends import estimate_change, estimate_rate
-from qbase.trends.intervals import newcombe_interval, square_and_add
+from qbase.trends.intervals import newcombe_interval
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -52,7 +53,8 @@ def test_weighted_entities_are_not_pooled_nor_read_at_another_level() -> None:
 
 def test_square_and_add_of_wilson_intervals_is_newcombes_method_10() -> None:
     result = estimate_rate(make_panel("naive"), ID, entity="K0")
-    before, after = (result.tables["series"].iloc[i] for i in (0, 1))
+    columns = ["rate_pct", "ci_low", "ci_high"]
+    before, after = (tuple(result.tables["series"].loc[i, columns]) for i in (0, 1))
     value, low, high = square_and_add(after, before)
     expected = newcombe_interval((18, 17), (20, 20))
     assert value == pytest.approx(5.0)
