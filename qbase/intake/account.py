@@ -87,8 +87,7 @@ def sum_changes(cells: Iterable[tuple[str, str]]) -> Decimal:
 
 def _decimal(text: str | None) -> Decimal:
     plain = plain_number(text) if text else None
-    value = Decimal(plain) if plain is not None else Decimal(0)
-    return value if value.is_finite() else Decimal(0)  # "nan" is no number of the sender's
+    return Decimal(plain) if plain is not None else Decimal(0)
 
 
 def check_sum(file: str, column: str, raw: Decimal, accepted: Decimal, set_aside: Decimal) -> None:

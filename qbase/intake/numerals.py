@@ -85,11 +85,15 @@ def _scaled(clean: str, factor: Decimal | None, code: str) -> tuple[str | None, 
 
 
 def plain_number(text: str) -> str | None:
-    """Return one spelling of a number: no exponent, no superfluous zero; None beyond what a number holds.
+    """Return one spelling of a number: no exponent, no superfluous zero; None for what is none or too large.
 
-    >>> plain_number("+1.50"), plain_number("1e3"), plain_number("-0"), plain_number("1e400")
-    ('1.5', '1000', '0', None)
+    What Decimal takes beyond that is no number of a sender's: ``nan``, ``inf``, ``1_000``, digits of other scripts.
+
+    >>> plain_number("+1.50"), plain_number("1e3"), plain_number("-0"), plain_number("1e400"), plain_number("nan")
+    ('1.5', '1000', '0', None, None)
     """
+    if not _NUMBER.fullmatch(text):
+        return None
     try:
         value = Decimal(text)
     except InvalidOperation:

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 
 from qbase.core.text import Text
+from qbase.intake import account
 from qbase.intake.values import build_reader, plain_number, read_column
 from qbase.tables import ColumnRule, read_contract
 
@@ -52,6 +53,16 @@ def test_numbers_get_one_spelling(raw: str, value: str) -> None:
 )
 def test_texts_that_are_no_number_are_left_alone(raw: str) -> None:
     assert build_reader(column("number"))(raw) == (raw, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["nan", "NaN", "-nan", "snan", "inf", "-inf", "Infinity", "1_000", "١٢", "１２", " 1", "1 ", "", "1e", "0x1", "1e400"],
+)
+def test_what_only_a_program_takes_for_a_number_is_none_anywhere(text: str) -> None:
+    assert plain_number(text) is None
+    assert account.sum_text(pa.array([text, "2"])) == 2
+    assert account.sum_changes([(text, "2")]) == -2
 
 
 def test_percent_signs_belong_to_percentages_only() -> None:
