@@ -23,6 +23,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.lake.deliveries import Snapshot
 from qbase.lake.delta import missing_error, read_version
 from qbase.lake.locks import unwritable_error
+from qbase.tables import list_contracts, read_contract, sql_type
 
 Params = Sequence[Any] | Mapping[str, Any]
 
@@ -93,10 +94,10 @@ def _named(sql: str, snapshot: Snapshot) -> list[str]:
 
 def _add_view(connection: duckdb.DuckDBPyConnection, lake: pathlib.Path, table: str, version: int) -> None:
     files, schema = read_version(lake, table, version)
+    names = ", ".join(['"' + name.replace('"', '""') + '"' for name in schema.names] + _absent(table, schema))
     if not files:
-        connection.register(table, schema.empty_table())
+        connection.from_arrow(schema.empty_table()).project(names).create(table)
         return
-    names = ", ".join('"' + name.replace('"', '""') + '"' for name in schema.names)
     paths = ", ".join("'" + str(f).replace("'", "''") + "'" for f in files)
     try:
         connection.execute(
@@ -105,6 +106,14 @@ def _add_view(connection: duckdb.DuckDBPyConnection, lake: pathlib.Path, table: 
         )
     except duckdb.Error as error:
         raise missing_error(table, _first_line(str(error)), version) from error
+
+
+def _absent(table: str, schema: pa.Schema) -> list[str]:
+    """Return the columns of the contract that no delivery brought yet, as typed nulls: a query may name any of them."""
+    if table not in list_contracts():
+        return []
+    missing = [column for column in read_contract(table).columns if column.name not in schema.names]
+    return [f'NULL::{sql_type(column)} AS "{column.name}"' for column in missing]
 
 
 def _check_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:

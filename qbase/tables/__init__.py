@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from qbase.tables.contracts import ColumnRule, Contract, Rule, list_contracts, parse_contract, read_contract
     from qbase.tables.headers import HeaderMatch, find_contract, match_headers, normalise_header, split_unit
     from qbase.tables.industries import read_industries
-    from qbase.tables.sql import check_rows_sql, contract_sql, judge_rows_sql, typed_select_sql
+    from qbase.tables.sql import check_rows_sql, contract_sql, judge_rows_sql, sql_type, typed_select_sql
     from qbase.tables.uscc import build_uscc, find_uscc_fault, is_uscc, uscc_sql
 
 __getattr__ = lazy_names(
@@ -22,7 +22,7 @@ __getattr__ = lazy_names(
         "contracts": ("ColumnRule", "Contract", "Rule", "list_contracts", "parse_contract", "read_contract"),
         "headers": ("HeaderMatch", "find_contract", "match_headers", "normalise_header", "split_unit"),
         "industries": ("read_industries",),
-        "sql": ("check_rows_sql", "contract_sql", "judge_rows_sql", "typed_select_sql"),
+        "sql": ("check_rows_sql", "contract_sql", "judge_rows_sql", "sql_type", "typed_select_sql"),
         "uscc": ("build_uscc", "find_uscc_fault", "is_uscc", "uscc_sql"),
     },
 )
@@ -30,6 +30,6 @@ __getattr__ = lazy_names(
 __all__ = [
     "ColumnRule", "Contract", "HeaderMatch", "Rule", "build_uscc", "check_rows_sql", "contract_sql",
     "find_contract", "find_uscc_fault", "is_uscc", "judge_rows_sql", "list_contracts", "match_headers",
-    "normalise_header", "parse_contract", "read_contract", "read_industries", "split_unit", "typed_select_sql",
-    "uscc_sql",
+    "normalise_header", "parse_contract", "read_contract", "read_industries", "split_unit", "sql_type",
+    "typed_select_sql", "uscc_sql",
 ]  # fmt: skip

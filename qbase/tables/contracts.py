@@ -152,10 +152,15 @@ class Contract:
         )
 
 
+@functools.cache
+def _names() -> tuple[str, ...]:
+    files = resources.files("qbase.tables").iterdir()
+    return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
+
+
 def list_contracts() -> list[str]:
     """Return the names of all contracts, sorted."""
-    files = resources.files("qbase.tables").iterdir()
-    return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
+    return list(_names())
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import pytest
 
 from qbase.core import DataError, QbaseError, UsageError
 from qbase.lake import Delivery, Workspace
+from qbase.tables import read_contract
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +33,34 @@ def test_tables_are_views_by_name(workspace):
     sql = 'SELECT firm_id, "名称" FROM "firms" JOIN Towns ON true ORDER BY 1'
     assert workspace.query(sql).to_numpy().tolist() == [["F1", "甲"], ["F2", "乙"]]
     assert workspace.query("SHOW TABLES")["name"].tolist() == ["firms", "towns"]
-    assert workspace.query("FROM firms").shape == (2, 3)
+    assert workspace.query("FROM firms").columns[:3].tolist() == ["firm_id", "n", "名称"]
     assert workspace.query(
         "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t WHERE i < 3) FROM t"
     ).shape == (3, 1)
     assert workspace.arrow("SELECT n FROM firms ORDER BY firm_id")["n"].to_pylist() == [1, None]
+
+
+def test_a_column_of_the_contract_that_no_delivery_brought_is_a_typed_null(workspace):
+    contract = read_contract("firms")
+    given = workspace.arrow("SELECT * FROM firms").schema
+    assert set(contract.column_names) | {"n", "名称"} == set(given.names)
+    assert given.field("longitude").type == pa.float64()
+    assert workspace.arrow("SELECT count(*) AS n FROM firms WHERE cluster_id IS NULL")["n"].to_pylist() == [2]
+    # a name that is in no contract is still a mistake
+    with pytest.raises(DataError, match="QB230"):
+        workspace.query("SELECT cluster FROM firms")
+
+
+def test_a_table_whose_rows_all_left_keeps_its_columns(tmp_path):
+    workspace = Workspace.create(tmp_path)
+    first, second = (hashlib.sha256(name).hexdigest() for name in (b"a", b"b"))
+    rows = pa.table({"firm_id": ["F1"], "delivery_sha256": [first]})
+    workspace.commit(Delivery(sha256=first, file_name="f", table="firms", verdict="OK"), {"firms": rows})
+    gone = Delivery(sha256=second, file_name="g", table="firms", verdict="OK", replaces=(first,))
+    workspace.commit(gone, {})
+    found = workspace.arrow("SELECT firm_id, longitude FROM firms")
+    assert (found.num_rows, found.schema.field("longitude").type) == (0, pa.float64())
+    assert workspace.query("SHOW TABLES")["name"].tolist() == ["firms"]
 
 
 def test_a_missing_table_says_what_there_is(workspace):
