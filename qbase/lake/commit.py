@@ -17,9 +17,16 @@ from qbase.lake.faults import fault
 from qbase.lake.ledger import add_delivery, find_loaded, find_tables, read_snapshot
 from qbase.lake.locks import hold_lock
 from qbase.lake.sqlite import Ledger
+from qbase.tables import Contract, describe_contract
 
 
-def commit_delivery(lake: pathlib.Path, book: Ledger, delivery: Delivery, tables: Mapping[str, Rows]) -> Snapshot:
+def commit_delivery(
+    lake: pathlib.Path,
+    book: Ledger,
+    delivery: Delivery,
+    tables: Mapping[str, Rows],
+    contracts: Mapping[str, Contract] | None = None,
+) -> Snapshot:
     """Append a delivery to its tables, take out the rows it replaces, and write the snapshot.
 
     Parameters
@@ -32,6 +39,8 @@ def commit_delivery(lake: pathlib.Path, book: Ledger, delivery: Delivery, tables
         What was received.
     tables : mapping
         Table -> rows; empty for a rejected delivery.
+    contracts : mapping or None
+        Table -> contract its rows were judged by, for the record.
 
     Returns
     -------
@@ -75,11 +84,12 @@ def commit_delivery(lake: pathlib.Path, book: Ledger, delivery: Delivery, tables
                 written[table] = (there.version(), 0)
             fault("table_written")
         fault("tables_written")
+        structures = {table: describe_contract(contract) for table, contract in (contracts or {}).items()}
         versions = {table: version for table, (version, _) in written.items()}
         rows = {table: count for table, (_, count) in written.items()}
         with book.writing(is_locked=True) as connection:
             fault("ledger_begun")
-            snapshot = add_delivery(connection, delivery, versions, rows)
+            snapshot = add_delivery(connection, delivery, versions, rows, structures)
             fault("ledger_filled")
         fault("ledger_committed")
         return dataclasses.replace(snapshot, is_new=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import Any, Literal
 
 from qbase.core.errors import DataError
 from qbase.core.values import freeze
@@ -86,6 +86,9 @@ class Delivery:
         1, or more when the same bytes were read again after a recipe or a contract was corrected.
     replaces : tuple of str
         sha256 of the deliveries whose rows leave the tables when these come.
+    by_table : mapping
+        Table -> ``rows_seen listed accepted quarantined reasons sheets`` of a file with several tables, else empty.
+        Rows of sheets without a table count in the sum alone.
 
     Raises
     ------
@@ -109,11 +112,13 @@ class Delivery:
     warnings: tuple[str, ...] = ()
     attempt: int = 1
     replaces: tuple[str, ...] = ()
+    by_table: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", freeze(self.reasons))
         object.__setattr__(self, "warnings", tuple(self.warnings))
         object.__setattr__(self, "replaces", tuple(self.replaces))
+        object.__setattr__(self, "by_table", freeze(self.by_table))
         counts = (self.rows_seen, self.listed, self.accepted, self.quarantined)
         if min(counts) < 0 or self.rows_seen != self.listed + self.accepted + self.quarantined:
             raise DataError(

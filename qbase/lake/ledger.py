@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,13 +13,15 @@ import sqlalchemy as sa
 from qbase.core.errors import UsageError
 from qbase.core.values import RunRecord
 from qbase.lake.deliveries import DERIVED, Delivery, Snapshot, snapshot_id
-from qbase.lake.schema import DELIVERIES, DELIVERY_TABLES, RUNS, SNAPSHOT_TABLES, SNAPSHOTS
+from qbase.lake.schema import CONTRACTS, DELIVERIES, DELIVERY_TABLES, RUNS, SNAPSHOT_TABLES, SNAPSHOTS
 
 if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
+    from qbase.tables.changes import Structure
 
 _COUNTS = ("rows_seen", "listed", "accepted", "quarantined", "attempt")
 _WORDS = ("sha256", "file_name", "table", "recipe", "producer", "licence", "retrieved_on", "verdict")
+_JSON = ("reasons", "warnings", "replaces", "by_table")
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
 
 
@@ -78,7 +80,11 @@ def _reasons(delivery: Delivery) -> str:
 
 
 def add_delivery(
-    connection: sa.Connection, delivery: Delivery, versions: Mapping[str, int], rows: Mapping[str, int]
+    connection: sa.Connection,
+    delivery: Delivery,
+    versions: Mapping[str, int],
+    rows: Mapping[str, int],
+    contracts: Mapping[str, Structure],
 ) -> Snapshot:
     """Write a delivery and the snapshot it makes; without new rows it joins the latest snapshot.
 
@@ -92,6 +98,8 @@ def add_delivery(
         Table -> version after the commit, for the tables it touched.
     rows : mapping
         Table -> rows it added.
+    contracts : mapping
+        Table -> structure of the contract its rows were judged by.
 
     Returns
     -------
@@ -112,13 +120,32 @@ def add_delivery(
         "reasons": _reasons(delivery),
         "replaces": json.dumps(list(delivery.replaces)),
         "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
+        "by_table": json.dumps(delivery.by_table, ensure_ascii=False),
         "snapshot": snapshot.number,
         "loaded_at": now(),
     }
     number = connection.execute(sa.insert(DELIVERIES).values(values).returning(DELIVERIES.c.number)).scalar_one()
     for table, count in rows.items():
-        connection.execute(sa.insert(DELIVERY_TABLES).values(delivery=number, table_name=table, rows=count))
+        contract = _add_contract(connection, table, contracts[table]) if table in contracts else 0
+        values = {"delivery": number, "table_name": table, "rows": count, "contract": contract}
+        connection.execute(sa.insert(DELIVERY_TABLES).values(values))
     return snapshot
+
+
+def find_contract(connection: sa.Connection, table: str) -> sa.RowMapping | None:
+    """Return the contract the latest rows of a table were stored under; None when it is not on record."""
+    query = sa.select(CONTRACTS).where(CONTRACTS.c.table_name == table).order_by(CONTRACTS.c.number.desc()).limit(1)
+    return connection.execute(query).mappings().first()
+
+
+def _add_contract(connection: sa.Connection, table: str, structure: Structure) -> int:
+    """Return the number of a contract, which is new when its structure differs from the one before."""
+    text = json.dumps(structure, ensure_ascii=False, sort_keys=True)
+    before = find_contract(connection, table)
+    if before is not None and before["structure"] == text:
+        return int(before["number"])
+    values = {"table_name": table, "version": structure["version"], "structure": text}
+    return int(connection.execute(sa.insert(CONTRACTS).values(values).returning(CONTRACTS.c.number)).scalar_one())
 
 
 def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
@@ -137,7 +164,8 @@ def list_deliveries(
     Unless ``every``, without those that another one replaced and without rows worked out here; with ``sha256`` those
     of these bytes and the ones that replaced them.
     """
-    columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "replaces", "tables", "snapshot", "loaded_at", "replaced_by"]
+    columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "replaces", "by_table", "tables"]
+    columns += ["snapshot", "loaded_at", "replaced_by"]
     if connection is None:
         return pd.DataFrame(columns=columns)
     query, tables = sa.select(DELIVERIES), sa.select(DELIVERY_TABLES)
@@ -149,7 +177,7 @@ def list_deliveries(
         rows.setdefault(part.delivery, {})[part.table_name] = part.rows
     records = []
     for row in connection.execute(query.order_by(DELIVERIES.c.number)).mappings():
-        record = {**row, **{name: json.loads(row[name]) for name in ("reasons", "warnings", "replaces")}}
+        record = {**row, **{name: json.loads(row[name]) for name in _JSON}}
         record |= {"tables": rows.get(row["number"], {}), "snapshot": snapshot_id(row["snapshot"])}
         records.append(record)
     _mark_replaced(records)
@@ -157,6 +185,20 @@ def list_deliveries(
     if not every:
         records = [record for record in records if not record["replaced_by"] and record["recipe"] != DERIVED]
     return pd.DataFrame(records, columns=columns)
+
+
+def pick_tables(found: pd.DataFrame, tables: Iterable[str]) -> pd.DataFrame:
+    """Return the deliveries to some tables: one that brought rows to several is a row for each, with its counts."""
+    wanted = set(tables)
+    if not found["by_table"].astype(bool).any():
+        return found[found["table"].isin(wanted)].reset_index(drop=True)
+    records = []
+    for record in found.to_dict("records"):
+        for table, part in (record["by_table"] or {record["table"]: {}}).items():
+            if table in wanted:
+                own = {name: value for name, value in part.items() if name in found.columns}
+                records.append({**record, **own, "table": table})
+    return pd.DataFrame(records, columns=found.columns)
 
 
 def _mark_replaced(records: list[dict[str, Any]]) -> None:

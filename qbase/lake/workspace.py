@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pathlib
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -20,6 +22,7 @@ from qbase.lake.delta import Rows
 from qbase.lake.query import Params, query_arrow, query_frame
 from qbase.lake.raw import store_file
 from qbase.lake.sqlite import Ledger
+from qbase.tables import Contract
 
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
@@ -266,7 +269,8 @@ class Workspace:
         Parameters
         ----------
         tables : iterable of str or None
-            Only the deliveries to these tables, such as those a panel rests on; None is all.
+            Only the deliveries to these tables, such as those a panel rests on; None is all. One that brought rows
+            to several of them is a row for each, with the counts of its own.
         every : bool
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
         sha256 : str or None
@@ -278,7 +282,14 @@ class Workspace:
         """
         with self.book.reading() as connection:
             found = ledger.list_deliveries(connection, every=every, sha256=sha256)
-        return found if tables is None else found[found["table"].isin(set(tables))].reset_index(drop=True)
+        return found if tables is None else ledger.pick_tables(found, tables)
+
+    def stored_contract(self, table: str) -> dict[str, Any] | None:
+        """Return the structure of the contract the latest rows of a table were judged by; None when not on record."""
+        with self.book.reading() as connection:
+            row = None if connection is None else ledger.find_contract(connection, table)
+        found: dict[str, Any] | None = None if row is None else json.loads(row["structure"])
+        return found
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
@@ -307,7 +318,9 @@ class Workspace:
         """
         return store_file(self.raw, pathlib.Path(path))
 
-    def commit(self, delivery: Delivery, tables: Mapping[str, Rows]) -> Snapshot:
+    def commit(
+        self, delivery: Delivery, tables: Mapping[str, Rows], *, contracts: Mapping[str, Contract] | None = None
+    ) -> Snapshot:
         """Append a delivery to its tables: all of it becomes visible at once, or none of it.
 
         Parameters
@@ -317,6 +330,8 @@ class Workspace:
             of the deliveries it replaces leave the tables with this snapshot; older snapshots keep them.
         tables : mapping
             Table -> `pyarrow.Table` (or RecordBatchReader); empty for a rejected delivery.
+        contracts : mapping or None
+            Table -> contract its rows were judged by, for the record.
 
         Returns
         -------
@@ -332,7 +347,7 @@ class Workspace:
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """
-        return commit_delivery(self.lake, self.book, delivery, tables)
+        return commit_delivery(self.lake, self.book, delivery, tables, contracts)
 
 
 def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:

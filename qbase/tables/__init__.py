@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_names
 
 if TYPE_CHECKING:
+    from qbase.tables.changes import ContractChange, compare_contracts, describe_contract
     from qbase.tables.contracts import ColumnRule, Contract, Rule, list_contracts, parse_contract, read_contract
     from qbase.tables.headers import HeaderMatch, find_contract, match_headers, normalise_header, split_unit
     from qbase.tables.industries import read_industries
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __getattr__ = lazy_names(
     __name__,
     {
+        "changes": ("ContractChange", "compare_contracts", "describe_contract"),
         "contracts": ("ColumnRule", "Contract", "Rule", "list_contracts", "parse_contract", "read_contract"),
         "headers": ("HeaderMatch", "find_contract", "match_headers", "normalise_header", "split_unit"),
         "industries": ("read_industries",),
@@ -28,8 +30,8 @@ __getattr__ = lazy_names(
 )
 
 __all__ = [
-    "ColumnRule", "Contract", "HeaderMatch", "Rule", "build_uscc", "check_rows_sql", "contract_sql",
-    "find_contract", "find_uscc_fault", "is_uscc", "judge_rows_sql", "list_contracts", "match_headers",
-    "normalise_header", "parse_contract", "read_contract", "read_industries", "split_unit", "sql_type",
-    "typed_select_sql", "uscc_sql",
+    "ColumnRule", "Contract", "ContractChange", "HeaderMatch", "Rule", "build_uscc", "check_rows_sql",
+    "compare_contracts", "contract_sql", "describe_contract", "find_contract", "find_uscc_fault", "is_uscc",
+    "judge_rows_sql", "list_contracts", "match_headers", "normalise_header", "parse_contract", "read_contract",
+    "read_industries", "split_unit", "sql_type", "typed_select_sql", "uscc_sql",
 ]  # fmt: skip
