@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -22,6 +23,16 @@ REFUSED = "REJECTED"
 DATA_FAILED = 3
 DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
 SHOWN = 5
+COUNTED = (("读到", "seen"), ("列出", "listed"), ("接收", "accepted"), ("隔离", "quarantined"))
+
+Accept = Annotated[
+    list[str] | None,
+    typer.Option("--accept", metavar="ANSWER", help="同意报错所列的说法，可重复 | agree with a question asked"),
+]
+Reject = Annotated[
+    list[str] | None,
+    typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
+]
 
 
 def demo(
@@ -66,14 +77,8 @@ def load(
         list[pathlib.Path] | None, typer.Argument(metavar="FILE", help="收到的文件 | files received")
     ] = None,
     recipe: Annotated[str | None, typer.Option("--recipe", help="读法的名字 | name of a recipe")] = None,
-    accept: Annotated[
-        list[str] | None,
-        typer.Option("--accept", metavar="ANSWER", help="同意报错所列的说法，可重复 | agree with a question asked"),
-    ] = None,
-    reject: Annotated[
-        list[str] | None,
-        typer.Option("--reject", metavar="ANSWER", help="否定报错中列出的说法，可重复 | disagree with one"),
-    ] = None,
+    accept: Accept = None,
+    reject: Reject = None,
     producer: Annotated[str | None, typer.Option("--producer", help="来源单位 | who made the files")] = None,
     supersedes: Annotated[
         str | None,
@@ -155,21 +160,35 @@ def load_and_tell(
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
     """Print what became of one delivery: the identity of its rows, reasons, warnings, the error."""
     from qbase.intake import explain_reason
+    from qbase.tables import read_contract
 
     before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
-    shell.out(f"{report.verdict:<12} {report.file}  ->  {report.table or '–'}{before}")
+    shell.out(f"{report.verdict:<12} {report.file}  ->  {', '.join(report.table_names) or '–'}{before}")
     if report.error is not None:
         shell.complain(report.error)
         return report.payload()
-    names = [("读到", "seen"), ("列出", "listed"), ("接收", "accepted"), ("隔离", "quarantined")]
-    numbers = (report.rows_seen, report.listed, report.accepted, report.quarantined)
-    parts = [f"{shell.text(zh, en)} {number:,}" for (zh, en), number in zip(names, numbers, strict=True)]
-    shell.out(f"  {parts[0]} = {' + '.join(parts[1:])}")
-    for code, number in report.reasons.items():
-        shell.out(f"  {number:>7,}  {code}  {explain_reason(code, report.table)[shell.lang]}")
+    _tell_counts(shell, (report.rows_seen, report.listed, report.accepted, report.quarantined))
+    for table, part in report.tables.items():
+        numbers = tuple(part[name] for name in ("rows_seen", "listed", "accepted", "quarantined"))
+        _tell_counts(shell, numbers, before=f"{read_contract(table).name_text[shell.lang]}  ")
+        _tell_reasons(shell, part["reasons"], table)
+    counted = sum((Counter(part["reasons"]) for part in report.tables.values()), Counter[str]())
+    _tell_reasons(shell, dict(Counter(report.reasons) - counted), report.table)
     for warning in report.warnings:
         shell.out(f"  [!] {explain_reason(warning, report.table)[shell.lang]}")
     return report.payload()
+
+
+def _tell_counts(shell: Shell, numbers: Sequence[int], *, before: str = "") -> None:
+    parts = [f"{shell.text(zh, en)} {number:,}" for (zh, en), number in zip(COUNTED, numbers, strict=True)]
+    shell.out(f"  {before}{parts[0]} = {' + '.join(parts[1:])}")
+
+
+def _tell_reasons(shell: Shell, reasons: Mapping[str, int], table: str) -> None:
+    from qbase.intake import explain_reason
+
+    for code, number in reasons.items():
+        shell.out(f"  {number:>7,}  {code}  {explain_reason(code, table)[shell.lang]}")
 
 
 def check_files(paths: Sequence[pathlib.Path]) -> None:

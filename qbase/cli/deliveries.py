@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from qbase.cli.data import DATA_FAILED, REFUSED, tell
+from qbase.cli.data import DATA_FAILED, REFUSED, Accept, Reject, tell
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, shell_of
 from qbase.core.errors import UsageError
@@ -42,7 +42,8 @@ def check(
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
-    loaded = set(workspace.deliveries()["table"])
+    sent = workspace.deliveries()
+    loaded = {name for table, parts in zip(sent["table"], sent["by_table"], strict=True) for name in parts or [table]}
     names = [table] if table else [name for name in list_contracts() if name in loaded]
     document, failed = [], 0
     for name in names:
@@ -75,6 +76,8 @@ def quarantine(
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="重读所用的读法 | recipe to read it again with")
     ] = None,
+    accept: Accept = None,
+    reject: Reject = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -107,7 +110,7 @@ def quarantine(
         return 0
     from qbase.intake import retry_quarantine
 
-    report = retry_quarantine(workspace, target, recipe=recipe)
+    report = retry_quarantine(workspace, target, recipe=recipe, accept=accept or (), reject=reject or ())
     shell.document({"deliveries": [tell(shell, report)]})
     return DATA_FAILED if report.verdict == REFUSED else 0
 

@@ -74,9 +74,9 @@ def check_delivery(
     """
     at = workspace.snapshot(snapshot)
     contract = read_contract(table)
-    sent = workspace.deliveries()
+    sent = workspace.deliveries([table])
     number = sent["snapshot"].astype(str).str[1:].astype(int)
-    sent = sent[(sent["table"] == table) & (sent["verdict"] != "REJECTED") & (number <= at.number)]
+    sent = sent[(sent["verdict"] != "REJECTED") & (number <= at.number)]
     if sent.empty or not workspace.has_table(table, at):
         raise DataError(
             "QB347",
@@ -110,7 +110,7 @@ def check_delivery(
             ),
         ),
         subject=contract.name_text,
-        tables={"deliveries": sent.drop(columns="replaces"), "periods": periods, "shifts": shifts},
+        tables={"deliveries": sent.drop(columns=["replaces", "by_table"]), "periods": periods, "shifts": shifts},
         checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
         settings={"table": table, "as_of": day.isoformat(), "warn_days": warn_days, "delivery": str(last["sha256"])},
         sources=(workspace.source(table, at),),

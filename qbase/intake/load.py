@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable
@@ -13,26 +12,24 @@ import numpy as np
 import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
-from qbase.intake import account
 from qbase.intake.ahead import at_once, prepare_ahead
+from qbase.intake.book import read_tables
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
+from qbase.intake.judge import account_for, judge_rows
 from qbase.intake.keys import StoredKeys
-from qbase.intake.outcome import Aside, build_tables, check_sums, list_aside
+from qbase.intake.outcome import build_tables, list_unused
 from qbase.intake.parsers import Parsers
-from qbase.intake.questions import check_answers
+from qbase.intake.questions import with_answers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
-from qbase.intake.reconcile import check_counts
-from qbase.intake.release import add_links, repair_codes
-from qbase.intake.report import LoadReport, Verdict, report_of
-from qbase.intake.sheets import Sheets, read_sheets
-from qbase.intake.split import Split, split_rows
-from qbase.intake.supersede import find_delivery, find_replaced
+from qbase.intake.release import add_links
+from qbase.intake.report import LoadReport, report_of
+from qbase.intake.supersede import find_corrected, find_delivery
+from qbase.intake.versions import check_contracts, contracts_of
 from qbase.lake import Delivery, Workspace
 
-FAILURES = "failure_list"
 Progress = Callable[[int, int, LoadReport], None]
 
 
@@ -84,7 +81,7 @@ def load_files(
         The workspace cannot be written.
     """
     accept, reject = tuple(accept), tuple(reject)
-    plan, is_answered = _with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)
+    plan, is_answered = with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
@@ -102,12 +99,6 @@ def load_files(
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
     return add_links(workspace, [reports[position] for position in range(len(files))], plan)
-
-
-def _with_answers(plan: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:
-    """Return the recipe with further answers; what is said last holds."""
-    yes, no = check_answers(accept), check_answers(reject)
-    return dataclasses.replace(plan, accept=(plan.accept - no) | yes, reject=(plan.reject - yes) | no)
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:
@@ -256,80 +247,30 @@ def _reject(workspace: Workspace, name: str, sha256: str, recipe: Recipe, error:
 def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     name, sha256 = source.name, source.sha256
     grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
-    sheets = read_sheets(grids, recipe, name)
-    if sheets.is_failures:
-        failures = dataclasses.replace(read_recipe(FAILURES, workspace.root), producer=recipe.producer)
-        return _take(workspace, source, failures)
+    book = read_tables(grids, recipe, name, workspace.root)
+    changes = check_contracts(workspace, book)
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
-    if recipe.supersede_by and source.attempt == 1:
-        alone = split_rows(sheets.work.table(), sheets.contract, sheets.codes, None)
-        corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
+    if source.attempt == 1:
+        corrected += find_corrected(workspace, book)
     replaces = tuple(dict.fromkeys((*own, *corrected)))
-    links: dict[str, pa.Table] = {}
     keys = source.keys or StoredKeys(workspace)
-    stored = keys.colliding_rows(sheets, replaces)
-    split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
-    if source.attempt > 1:
-        sheets, links = repair_codes(workspace, sheets, split)
-        split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
-    aside = list_aside(sheets, split)
-    delivery = _account(workspace, source, recipe, sheets, split, aside, sum(map(len, grids)))
-    if corrected:
-        warnings = (*delivery.warnings, f"supersedes {len(set(corrected))}")
-        verdict = _verdict(delivery.quarantined, warnings)
-        delivery = dataclasses.replace(delivery, warnings=warnings, verdict=verdict)
+    judged = [
+        judge_rows(workspace, sheets, keys.colliding_rows(sheets, replaces), is_again=source.attempt > 1)
+        for sheets in book.tables
+    ]
+    unused = list_unused(book.unused)
+    told = (*changes, f"supersedes {len(set(corrected))}") if corrected else changes
+    delivery = account_for(workspace, source, book, judged, unused, told)
     delivery = dataclasses.replace(delivery, replaces=replaces)
-    tables = build_tables(sheets, split, aside, sha256) | links
-    contract, accepted = sheets.contract, tables[sheets.contract.name]
-    del grids, sheets, split, stored  # the raw text is not needed any more, and writing takes memory of its own
+    tables, contracts = build_tables(judged, unused, sha256), contracts_of(book)
+    accepted = [(sheets.contract, tables[sheets.contract.name]) for sheets in book.tables]
+    del grids, book, judged, unused  # the raw text is not needed any more, and writing takes memory of its own
     pa.default_memory_pool().release_unused()
-    snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
+    filled = {table: rows for table, rows in tables.items() if rows.num_rows}
+    snapshot = workspace.commit(delivery, filled, contracts=contracts)
     if not snapshot.is_new:  # another process was faster with the same bytes
         return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
-    keys.add(contract, accepted, snapshot)
+    for contract, rows in accepted:
+        keys.add(contract, rows, snapshot)
     return report_of(delivery, snapshot=snapshot.id)
-
-
-def _account(
-    workspace: Workspace,
-    source: Received,
-    recipe: Recipe,
-    sheets: Sheets,
-    split: Split,
-    aside: list[Aside],
-    seen: int,
-) -> Delivery:
-    """Return the entry of the ledger; rows and sums must add up, or nothing is taken."""
-    counts = collections.Counter(row.verdict for row in aside)
-    parts = {"listed": counts["listed"], "accepted": len(split.accepted), "quarantined": counts["quarantined"]}
-    account.check_rows(source.name, seen, parts)
-    check_sums(source.name, sheets, split, aside)
-    reasons = collections.Counter(reason for row in aside for reason in row.reasons)
-    warnings = sheets.warnings
-    if recipe.reconcile is not None:
-        warnings += tuple(check_counts(workspace, sheets.work, recipe.reconcile))
-    if len(split.duplicates):
-        warnings += (f"duplicate_rows {len(split.duplicates)}",)
-    return Delivery(
-        sha256=source.sha256,
-        file_name=source.name,
-        table=sheets.contract.name,
-        recipe=recipe.name,
-        producer=recipe.producer,
-        licence=recipe.licence,
-        verdict=_verdict(counts["quarantined"], warnings),
-        rows_seen=seen,
-        reasons=dict(sorted(reasons.items())),
-        warnings=warnings,
-        listed=parts["listed"],
-        accepted=parts["accepted"],
-        quarantined=parts["quarantined"],
-        attempt=source.attempt,
-    )
-
-
-def _verdict(quarantined: int, warnings: tuple[str, ...]) -> Verdict:
-    if quarantined:
-        return "QUARANTINED"
-    return "WARN" if warnings else "OK"

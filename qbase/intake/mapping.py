@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
-from qbase.intake.questions import ask, near_headers
+from qbase.intake.questions import ask, ask_which, near_headers
 from qbase.intake.recipe import Recipe
 from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
 from qbase.tables import (
@@ -20,6 +20,7 @@ from qbase.tables import (
     Contract,
     HeaderMatch,
     find_contract,
+    find_contracts,
     list_contracts,
     match_headers,
     normalise_header,
@@ -68,7 +69,7 @@ def squeeze_header(text: str) -> str:
     return "".join(char for char in plain if char.isalnum() or char == "%")
 
 
-def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = ()) -> ColumnMap:
+def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (), sheet: str = "") -> ColumnMap:
     """Map headers to columns, by the recipe or by the names the contract knows.
 
     Parameters
@@ -79,6 +80,8 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
         Names the table, or leaves it to the headers.
     units : sequence of str
         Units stated in a line above the table.
+    sheet : str
+        Name of the sheet, by which a person may say what it is.
 
     Returns
     -------
@@ -88,8 +91,8 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
     ------
     DataError
         No table has these headers (QB320), a required column is missing (QB321), two headers mean one column
-        (QB322), a unit is stated that cannot be converted to that of the contract (QB328), or a header is near
-        a missing column (QB360, a question).
+        (QB322), a unit is stated that cannot be converted to that of the contract (QB328), a header is near
+        a missing column or a sheet fits several tables (QB360, a question).
     """
     printed = _spelt(headers, recipe)
     headers = _answered(printed, recipe)
@@ -97,7 +100,7 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
         contract, positions, warnings = _map_by_recipe(headers, recipe)
         stated: dict[str, str] = {}
     else:
-        contract, positions, warnings, stated = _map_by_contract(headers, recipe)
+        contract, positions, warnings, stated = _map_by_contract(headers, recipe, sheet)
     absent = [column for column in recipe.required_headers if column not in positions]
     if absent:
         _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
@@ -176,9 +179,9 @@ def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:
 
 
 def _map_by_contract(
-    headers: Sequence[str], recipe: Recipe
+    headers: Sequence[str], recipe: Recipe, sheet: str
 ) -> tuple[Contract, dict[str, int], tuple[str, ...], dict[str, str]]:
-    table = recipe.table or find_contract(headers)
+    table = recipe.table or _find_table(headers, recipe, sheet)
     if not table:
         _refuse_unknown(headers, recipe)
     contract = read_contract(table)
@@ -189,6 +192,17 @@ def _map_by_contract(
     unknown = tuple(f"{_short(h)}:unknown_column" for h in match.unknown if normalise_header(h) not in used)
     stated = {match.mapping[header]: unit for header, unit in match.units.items()}
     return contract, positions, unknown, stated
+
+
+def _find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None:
+    """Return the table headers belong to, or the one a person said; ask when a sheet fits several equally well."""
+    if not sheet:
+        return find_contract(headers)
+    said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
+    fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
+    if len(fitting) > 1:
+        ask_which(sheet, fitting)
+    return fitting[0] if fitting else None
 
 
 def _meant(header: str, recipe: Recipe) -> list[str]:
@@ -284,7 +298,7 @@ def _unit_names(unit: str) -> tuple[str, ...]:
 def _refuse_unknown(headers: Sequence[str], recipe: Recipe) -> NoReturn:
     matches = [match_headers(headers, read_contract(table)) for table in _findable()]
     best = max(matches, key=lambda match: (match.score, match.coverage))
-    if best.score >= LIKELY:
+    if best.score >= LIKELY and best.missing:
         contract = read_contract(best.table)
         ask(near_headers(best.unknown, best.missing, contract, recipe), contract.name)
         _refuse_missing(contract, [_both(contract, name) for name in best.missing], headers)

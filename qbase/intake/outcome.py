@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.intake import account
+from qbase.intake.grid import Grid
 from qbase.intake.reshape import Flag
 from qbase.intake.sheets import Part, Sheets
 from qbase.intake.split import Split
@@ -30,34 +31,76 @@ class Aside:
     raw: str
 
 
-def build_tables(sheets: Sheets, split: Split, aside: list[Aside], sha256: str) -> dict[str, pa.Table]:
-    """Return the rows of every table a file fills.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """One table of a file and the verdict on its rows.
 
     Parameters
     ----------
     sheets : Sheets
-        The file as read.
+        The table as read.
     split : Split
         The verdict on its rows.
-    aside : list of Aside
+    aside : tuple of Aside
         Rows that are not taken.
+    links : mapping
+        Further rows for the lake that say which firms codes were settled to.
+    """
+
+    sheets: Sheets
+    split: Split
+    aside: tuple[Aside, ...]
+    links: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
+
+    @property
+    def rows_seen(self) -> int:
+        """All rows of its sheets."""
+        return sum(len(part.grid) for part in self.sheets.parts)
+
+
+def build_tables(judged: Sequence[Judged], unused: Sequence[Aside], sha256: str) -> dict[str, pa.Table]:
+    """Return the rows of every table a file fills.
+
+    Parameters
+    ----------
+    judged : sequence of Judged
+        The tables of the file.
+    unused : sequence of Aside
+        Rows of sheets without a table.
     sha256 : str
         Of the file.
 
     Returns
     -------
     dict of str to pyarrow.Table
-        Its own table, that of the items if any, `SET_ASIDE`, and `FLAGGED` where cells were changed.
+        Its own tables, that of the items if any, `SET_ASIDE`, and `FLAGGED` where cells were changed.
     """
-    tables = {sheets.contract.name: _with_origin(sheets, split.accepted, split.accepted_rows, sha256)}
-    if sheets.items is not None:
-        is_kept = np.isin(sheets.items.leaders, split.accepted_rows)
-        rows = sheets.items.rows.filter(pa.array(is_kept))
-        tables[sheets.items.name] = _with_origin(sheets, rows, sheets.items.data_rows[is_kept], sha256)
-    if sheets.work.flags:
-        tables[FLAGGED] = _flag_table(sheets, split, sha256)
-    tables[SET_ASIDE] = _aside_table(aside, sha256)
+    tables: dict[str, pa.Table] = {}
+    flagged = []
+    for one in judged:
+        sheets, split = one.sheets, one.split
+        tables[sheets.contract.name] = _with_origin(sheets, split.accepted, split.accepted_rows, sha256)
+        if sheets.items is not None:
+            is_kept = np.isin(sheets.items.leaders, split.accepted_rows)
+            rows = sheets.items.rows.filter(pa.array(is_kept))
+            tables[sheets.items.name] = _with_origin(sheets, rows, sheets.items.data_rows[is_kept], sha256)
+        if sheets.work.flags:
+            flagged.append(_flag_table(sheets, split, sha256))
+        tables |= one.links
+    if flagged:
+        tables[FLAGGED] = pa.concat_tables(flagged)
+    tables[SET_ASIDE] = _aside_table([*(row for one in judged for row in one.aside), *unused], sha256)
     return tables
+
+
+def list_unused(grids: Sequence[Grid]) -> list[Aside]:
+    """Return every row of sheets that hold no known table."""
+    codes = ("sheet_without_table",)
+    return [
+        Aside(verdict="listed", sheet=grid.sheet, row_no=position + grid.row_offset, reasons=codes, raw=raw)
+        for grid in grids
+        for position, raw in enumerate(grid.raw_json(range(len(grid))))
+    ]
 
 
 def list_aside(sheets: Sheets, split: Split) -> list[Aside]:
@@ -72,11 +115,6 @@ def list_aside(sheets: Sheets, split: Split) -> list[Aside]:
             own = {row: codes for row, codes in reasons.items() if row in span}
             found += _asides(part, verdict, {int(part.layout.data[row - part.offset]): own[row] for row in own})
         rows += sorted(found, key=lambda row: row.row_no)
-    for grid in sheets.unused:
-        codes = ("sheet_without_table",)
-        for position, raw in enumerate(grid.raw_json(range(len(grid)))):
-            row_no = position + grid.row_offset
-            rows.append(Aside(verdict="listed", sheet=grid.sheet, row_no=row_no, reasons=codes, raw=raw))
     return rows
 
 
@@ -94,7 +132,7 @@ def _asides(part: Part, verdict: str, reasons: Mapping[int, tuple[str, ...]]) ->
     ]
 
 
-def _aside_table(rows: list[Aside], sha256: str) -> pa.Table:
+def _aside_table(rows: Sequence[Aside], sha256: str) -> pa.Table:
     return pa.table(
         {
             "delivery_sha256": pa.array([sha256] * len(rows), pa.string()),
@@ -147,7 +185,7 @@ def _flag_table(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
     return _with_origin(sheets, rows, np.array([flag.row for flag in flags], np.int64), sha256)
 
 
-def check_sums(name: str, sheets: Sheets, split: Split, aside: list[Aside]) -> None:
+def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) -> None:
     """Check for every numeric column that the sum of all rows is the sum of its parts.
 
     Raises

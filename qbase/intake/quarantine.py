@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,8 +13,10 @@ from qbase.core.errors import DataError, SetupError
 from qbase.export import write_xlsx
 from qbase.intake.load import Received, take
 from qbase.intake.outcome import SET_ASIDE
+from qbase.intake.questions import with_answers
 from qbase.intake.reasons import explain_reason
 from qbase.intake.recipe import TIDY, read_recipe
+from qbase.intake.recipe_file import save_answers
 from qbase.intake.release import add_links
 from qbase.intake.supersede import find_delivery
 
@@ -54,12 +57,18 @@ def list_quarantine(workspace: Workspace, delivery: str | None = None) -> pd.Dat
         return pd.DataFrame(columns=list(COLUMNS))
     wanted = None if delivery is None else find_delivery(workspace, delivery)
     rows = workspace.query(_SQL)
-    known = workspace.deliveries().set_index("sha256")[["file_name", "table"]]
+    known = workspace.deliveries().set_index("sha256")[["file_name", "table", "by_table"]]
     known = known[~known.index.duplicated(keep="last")]
     rows = rows.join(known, on="delivery_sha256", how="inner")
+    rows["table"] = list(map(_table_of, rows["sheet"], rows["table"], rows["by_table"]))
     if wanted is not None:
         rows = rows[rows["delivery_sha256"] == wanted]
     return rows.sort_values(["file_name", "sheet", "row_no"], ignore_index=True)[list(COLUMNS)]
+
+
+def _table_of(sheet: str, table: str, by_table: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the table a sheet of a delivery belongs to."""
+    return next((name for name, part in by_table.items() if sheet in part["sheets"]), table)
 
 
 def export_quarantine(
@@ -112,7 +121,14 @@ def export_quarantine(
     return len(rows)
 
 
-def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None = None) -> LoadReport:
+def retry_quarantine(
+    workspace: Workspace,
+    delivery: str,
+    *,
+    recipe: str | None = None,
+    accept: Iterable[str] = (),
+    reject: Iterable[str] = (),
+) -> LoadReport:
     """Read a delivery again, after its recipe, its contract or the register of firms was corrected.
 
     The new reading takes the place of the old one in a new snapshot; the accounting is that of all rows again.
@@ -125,6 +141,8 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
         sha256, or its first eight digits.
     recipe : str or None
         As for `load_files`; None is the recipe it was read with.
+    accept, reject : iterable of str
+        Answers, as for `load_files`; a reading that goes well saves them in ``data/recipes``.
 
     Returns
     -------
@@ -134,7 +152,7 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
     Raises
     ------
     UsageError
-        There is no such delivery (QB344) or recipe (QB302).
+        There is no such delivery (QB344) or recipe (QB302); an answer to no question (QB361).
     DataError
         The recipe file is not sound (QB303).
     """
@@ -142,10 +160,14 @@ def retry_quarantine(workspace: Workspace, delivery: str, *, recipe: str | None 
     row = workspace.deliveries(sha256=sha256).iloc[-1]
     name = str(row["recipe"])
     plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name, workspace.root)
+    accept, reject = tuple(accept), tuple(reject)
+    plan = with_answers(plan, accept, reject)
     stored = next(file for file in (workspace.raw / sha256[:2] / sha256).iterdir() if file.is_file())
     others = tuple(sha for sha in row["replaces"] if sha != sha256)
     source = Received(
         name=str(row["file_name"]), sha256=sha256, stored=stored, replaces=others, attempt=int(row["attempt"]) + 1
     )
     (report,) = add_links(workspace, [take(workspace, source, plan)], plan)
+    if (accept or reject) and report.verdict != "REJECTED":
+        save_answers(workspace.root, plan)
     return report

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.intake.recipe import Recipe
-from qbase.tables import Contract, normalise_header
+from qbase.tables import Contract, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "unit_line", "numerator_only")
+KINDS = ("column", "sheet", "contract", "unit_line", "numerator_only")
+PAIRS = ("column", "sheet", "contract")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +51,27 @@ def ask(questions: Sequence[Question], table: str) -> None:
         found="; ".join(f"{question.key} ({question.text.zh} / {question.text.en})" for question in questions),
         expected=" | ".join(("--accept …", "--reject …")),
         fix=f"qbase load FILE {flags}",
+    )
+
+
+def ask_which(sheet: str, tables: Sequence[str]) -> NoReturn:
+    """Raise because a sheet fits several tables equally well: one of them has to be accepted.
+
+    Raises
+    ------
+    DataError
+        With one answer per table (QB360).
+    """
+    keys = [f"sheet:{sheet}={table}" for table in tables]
+    names = [read_contract(table).name_text for table in tables]
+    said = [f"{key} ({name.zh} / {name.en})" for key, name in zip(keys, names, strict=True)]
+    raise DataError(
+        "QB360",
+        table=" / ".join(tables),
+        count=1,
+        found="; ".join(said),
+        expected=" | ".join(f'--accept "{key}"' for key in keys),
+        fix=f'qbase load FILE --accept "{keys[0]}"',
     )
 
 
@@ -110,14 +133,33 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
     given = frozenset(answers)
     for answer in sorted(given):
         kind, colon, rest = answer.partition(":")
-        sound = kind in KINDS and (kind != "column" or ("=" in rest and colon))
+        sound = kind in KINDS and (kind not in PAIRS or ("=" in rest and colon))
         if not sound:
             near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
             raise UsageError(
                 "QB361",
                 answer=answer,
                 found=answer,
-                expected="column:HEADER=COLUMN | unit_line:UNIT | numerator_only",
+                expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
+                "numerator_only",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
     return given
+
+
+def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:
+    """Return a recipe with further answers; what is said last holds.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With the answers given before.
+    accept, reject : iterable of str
+        As `check_answers` takes them.
+
+    Returns
+    -------
+    Recipe
+    """
+    yes, no = check_answers(accept), check_answers(reject)
+    return dataclasses.replace(recipe, accept=(recipe.accept - no) | yes, reject=(recipe.reject - yes) | no)

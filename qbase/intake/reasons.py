@@ -13,6 +13,7 @@ from qbase.tables import list_contracts, read_contract
 
 # a header may hold spaces itself, so only a number at the end is a count
 _COUNTED = re.compile(r"(.*?)(?: (\d+))?", re.DOTALL)
+_OF_TABLE = re.compile(r"([a-z][a-z0-9_]*)/(.+)", re.DOTALL)
 _COMPARED = re.compile(r"(.*):(\w+_mismatch) (\S+)/(\S+)", re.DOTALL)
 
 
@@ -30,7 +31,8 @@ def explain_reason(code: str, table: str = "") -> Text:
     Parameters
     ----------
     code : str
-        ``total_row``, ``result:enum``, ``rule:recheck_has_parent``, or a warning such as ``uscc:fullwidth 12``.
+        ``total_row``, ``result:enum``, ``rule:recheck_has_parent``, or a warning such as ``uscc:fullwidth 12``;
+        ``firms/uscc:fullwidth 12`` where a file brought several tables.
     table : str
         Contract the columns and rules belong to; empty leaves columns as codes.
 
@@ -44,6 +46,10 @@ def explain_reason(code: str, table: str = "") -> Text:
     >>> explain_reason("result:enum", "inspections").en
     'Result: not one of the allowed values'
     """
+    of_table = _OF_TABLE.fullmatch(code)
+    if of_table and of_table[1] in list_contracts():
+        title, told = read_contract(of_table[1]).name_text, explain_reason(of_table[2], of_table[1])
+        return Text(f"{title.zh}：{told.zh}", f"{title.en}: {told.en}")
     compared = _COMPARED.fullmatch(code)
     if compared:
         words = read_reasons()["warnings"][compared[2]]

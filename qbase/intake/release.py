@@ -45,8 +45,10 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport], recipe: Recip
         With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``.
     """
     standing = [report for report in reports if report.accepted and "superseded" not in report.warnings]
-    inspections = [report.sha256 for report in standing if report.table == "inspections"]
-    is_new_register = any(report.table in REGISTER_TABLES and not report.already for report in standing)
+    inspections = [report.sha256 for report in standing if "inspections" in report.table_names]
+    is_new_register = any(
+        not REGISTER_TABLES.isdisjoint(report.table_names) and not report.already for report in standing
+    )
     if not inspections and not is_new_register:
         return list(reports)
     link_firms(workspace, deliveries=None if is_new_register else inspections)

@@ -28,7 +28,7 @@ class LoadReport:
         WARN: something a reader of the data should know. QUARANTINED: some rows were set aside.
         REJECTED: nothing was taken.
     table : str
-        Where the rows went; empty when rejected.
+        Where the rows went, of several tables the one with most rows accepted; empty when rejected.
     recipe : str
         Recipe that read it; ``tidy`` where the headers alone decided.
     rows_seen, listed, accepted, quarantined : int
@@ -43,6 +43,9 @@ class LoadReport:
         Snapshot of the lake that holds the rows.
     already : bool
         The same bytes were loaded before; the report is that of the first load.
+    tables : mapping
+        Table -> ``rows_seen listed accepted quarantined reasons sheets`` of a file with several tables, else empty;
+        warnings then begin with the table they speak of. Rows of sheets without a table count in the sum alone.
     """
 
     file: str
@@ -59,15 +62,23 @@ class LoadReport:
     error: Mapping[str, str] | None = None
     snapshot: str = ""
     already: bool = False
+    tables: Mapping[str, Mapping[str, Any]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reasons", freeze(self.reasons))
+        object.__setattr__(self, "tables", freeze(self.tables))
         if self.error is not None:
             object.__setattr__(self, "error", freeze(self.error))
 
+    @property
+    def table_names(self) -> tuple[str, ...]:
+        """Tables the rows went to; none when rejected."""
+        return tuple(self.tables) or ((self.table,) if self.table else ())
+
     def payload(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        """Return plain values for JSON; ``tables`` only of a file with several."""
+        fields = [field.name for field in dataclasses.fields(self) if field.name != "tables" or self.tables]
+        plain = {name: getattr(self, name) for name in fields}
         error = None if self.error is None else dict(self.error)
         return {**plain, "reasons": dict(self.reasons), "warnings": list(self.warnings), "error": error}
 
@@ -88,4 +99,5 @@ def report_of(delivery: Delivery, *, snapshot: str, already: bool = False) -> Lo
         warnings=delivery.warnings,
         snapshot=snapshot,
         already=already,
+        tables=delivery.by_table,
     )

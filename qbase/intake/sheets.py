@@ -17,16 +17,16 @@ from qbase.intake.cumulative import take_differences
 from qbase.intake.dates import read_quarter_text
 from qbase.intake.grid import Grid
 from qbase.intake.items import Items, build_items
-from qbase.intake.mapping import ColumnMap, map_columns
+from qbase.intake.mapping import ColumnMap
 from qbase.intake.merged import fill_merged, remark_shares
 from qbase.intake.questions import Question, ask
 from qbase.intake.recipe import Recipe
 from qbase.intake.reconcile import check_headlines
 from qbase.intake.reshape import Work, apply_recipe
-from qbase.intake.rows import Layout, find_layout
+from qbase.intake.rows import Layout
 from qbase.intake.split import ROW
 from qbase.intake.totals import check_totals
-from qbase.intake.values import FATAL, Context, Reader, build_reader, narrow, read_column
+from qbase.intake.values import FATAL, Reader, narrow, read_column
 from qbase.tables import Contract
 
 MANY = 20  # from this many rows on, a list in which everything failed is more likely a list of failures
@@ -55,7 +55,7 @@ class Part:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Sheets:
-    """All data rows of a file.
+    """All data rows of one table of a file.
 
     Parameters
     ----------
@@ -63,8 +63,6 @@ class Sheets:
         Of the table.
     parts : tuple of Part
         Sheets that hold data rows.
-    unused : tuple of Grid
-        Sheets that hold no known table; their rows are listed.
     data : pyarrow.Table
         D rows of text as read, canonical columns and `ROW`.
     work : Work
@@ -79,7 +77,6 @@ class Sheets:
 
     contract: Contract
     parts: tuple[Part, ...]
-    unused: tuple[Grid, ...]
     data: pa.Table
     work: Work
     items: Items | None
@@ -92,13 +89,13 @@ class Sheets:
         return self.work.all_codes()
 
 
-def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
-    """Find the table of each sheet, read its columns and do what the recipe asks for.
+def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
+    """Read the columns of the sheets of one table, and do what the recipe asks for.
 
     Parameters
     ----------
-    grids : sequence of Grid
-        Sheets as read.
+    parts : sequence of Part
+        Sheets of the table, one at least.
     recipe : Recipe
         How the source writes.
     file : str
@@ -111,23 +108,14 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     Raises
     ------
     DataError
-        No rows (QB323), no sheet with a known table or with required columns missing (QB320, QB321, QB322),
-        sheets of different tables (QB324), or something to ask (QB360).
+        A column the recipe needs is missing (QB321), or there is something to ask (QB360).
     """
-    parts, unused = _find_parts(grids, recipe, file)
-    if not parts:
-        raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
-    tables = sorted({part.columns.contract.name for part in parts})
-    if len(tables) > 1:
-        raise DataError("QB324", file=file, found=", ".join(tables), expected="1", fix=" / ".join(tables))
     contract = parts[0].columns.contract
     codes: dict[str, list[npt.NDArray[np.int64]]] = {}
     counts: collections.Counter[str] = collections.Counter()
     data = pa.concat_tables(
         [_read_part(part, recipe, file, codes, counts) for part in parts], promote_options="default"
     )
-    if not data.num_rows:
-        raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
     is_failures = _is_failures(data, contract, recipe)
     work = Work(contract=contract, data=data, codes={code: np.concatenate(rows) for code, rows in codes.items()})
@@ -141,21 +129,17 @@ def read_sheets(grids: Sequence[Grid], recipe: Recipe, file: str) -> Sheets:
     return Sheets(
         contract=contract,
         parts=tuple(parts),
-        unused=tuple(unused),
         data=data,
         work=work,
         items=items,
-        warnings=_all_warnings(parts, unused, counts, work),
+        warnings=_all_warnings(parts, counts, work),
         is_failures=is_failures,
     )
 
 
-def _all_warnings(
-    parts: Sequence[Part], unused: Sequence[Grid], counts: collections.Counter[str], work: Work
-) -> tuple[str, ...]:
+def _all_warnings(parts: Sequence[Part], counts: collections.Counter[str], work: Work) -> tuple[str, ...]:
     remarks = [f"{code} {count}" for code, count in sorted(counts.items())]
     remarks += [warning for part in parts for warning in (*part.columns.warnings, *part.grid.notes)]
-    remarks += [f"{grid.sheet}:sheet_unused" for grid in unused]
     remarks += [f"{unit}:unit_ignored" for part in parts for unit in part.layout.strange_units]
     totals, wrong = check_totals([(part.grid, part.layout, part.columns) for part in parts])
     for part in parts:
@@ -165,59 +149,6 @@ def _all_warnings(
     if work.contract.is_numerator_only:
         remarks.append("no_denominator")
     return tuple(dict.fromkeys([*remarks, *totals, *work.warnings]))
-
-
-def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[list[Part], list[Grid]]:
-    parts: list[Part] = []
-    unused: list[Grid] = []
-    unknown: list[DataError] = []
-    offset = 0
-    for grid in grids:
-        layout = find_layout(grid, recipe)
-        if layout is None:
-            unused.append(grid)
-            continue
-        try:
-            columns = map_columns(layout.headers, recipe, layout.units)
-        except DataError as error:
-            # a sheet of remarks is no fault of the workbook; a table with a column missing is
-            if error.code != "QB320":
-                raise
-            unknown.append(error)
-            unused.append(grid)
-            continue
-        _ask_about_units(layout, columns.contract, recipe)
-        readers = _build_readers(columns, recipe, file, grid.sheet)
-        parts.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
-        offset += len(layout.data)
-    if not parts and unknown:
-        raise unknown[0]
-    return parts, unused
-
-
-def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
-    """Ask whether a unit nobody can convert may be ignored; refuse when somebody said that it may not."""
-    refused = [u for u in layout.strange_units if f"unit_line:{u}" in recipe.reject]
-    if refused:
-        raise DataError(
-            "QB328",
-            table=contract.name,
-            header=refused[0],
-            found=refused[0],
-            expected='产值（亿元） / [units] "…" = "亿元"',
-            fix='[units] "…" = "亿元"',
-        )
-    open_units = [u for u in layout.strange_units if f"unit_line:{u}" not in recipe.accept]
-    said = [
-        Question(
-            key=f"unit_line:{unit}",
-            text=Text(
-                f"“单位：{unit}”可不换算，数值按契约的单位理解", f"unit {unit}: numbers are in the contract's units"
-            ),
-        )
-        for unit in open_units
-    ]
-    ask(said, contract.name)
 
 
 def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
@@ -230,31 +161,6 @@ def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
         text = Text("这份名单只列不合格产品，没有合格的", "the list names failures only, no passes")
         ask([Question(key="numerator_only", text=text)], contract.name)
     return True
-
-
-def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) -> dict[str, Reader]:
-    year = next((m[1] for name in (sheet, file) if (m := re.search(r"((?:19|20)\d{2})", narrow(name)))), "")
-    readers = {}
-    for column in columns.contract.columns:
-        marks = [
-            (re.compile(clean.pattern), clean.replacement) for clean in recipe.clean if column.name in clean.columns
-        ]
-        rule = recipe.year_to_date
-        context = Context(
-            column=column,
-            factor=columns.factors.get(column.name),
-            dates=recipe.dates,
-            year=year,
-            is_cumulative=rule is not None and rule.period == column.name,
-        )
-        readers[column.name] = build_reader(
-            column,
-            missing=recipe.missing | frozenset(recipe.missing_in.get(column.name, ())),
-            values=recipe.values.get(column.name),
-            clean=marks,
-            context=context,
-        )
-    return readers
 
 
 def _read_part(

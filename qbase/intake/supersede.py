@@ -5,14 +5,20 @@ from __future__ import annotations
 import collections
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from qbase.core.errors import UsageError
 from qbase.intake.recipe import Recipe
+from qbase.intake.split import split_rows
 from qbase.lake import Workspace
 from qbase.tables import Contract
+
+if TYPE_CHECKING:
+    from qbase.intake.book import Book
 
 _SHA = re.compile(r"[0-9a-f]{8,64}")
 SUPERSEDE_BY = ("producer", "table", "period")
@@ -41,31 +47,44 @@ def find_delivery(workspace: Workspace, given: str) -> str:
     return fits[0]
 
 
-def find_replaced(workspace: Workspace, recipe: Recipe, contract: Contract, accepted: pa.Table) -> tuple[str, ...]:
-    """Return the deliveries with the same producer, table and period, where the recipe says these are one.
+def find_corrected(workspace: Workspace, book: Book) -> tuple[str, ...]:
+    """Return the deliveries with the same producer, tables and periods, where the recipe says these are one.
 
-    A period is the set of years (of a quarter column: of quarters) that the rows cover.
+    A period is the set of years (of a quarter column: of quarters) that the rows cover. A delivery is replaced as a
+    whole or not at all, so it must agree in every one of its tables.
 
     Parameters
     ----------
     workspace : Workspace
         Where earlier deliveries lie.
-    recipe : Recipe
-        Its ``supersede_by`` names what must agree; empty replaces nothing.
-    contract : Contract
-        Of the table.
-    accepted : pyarrow.Table
-        Typed rows of the new delivery.
+    book : Book
+        The new one; the ``supersede_by`` of its recipe names what must agree, empty replaces nothing.
 
     Returns
     -------
     tuple of str
         sha256, oldest first.
     """
-    if not recipe.supersede_by or not workspace.has_table(contract.name):
+    if not book.recipe.supersede_by:
         return ()
-    before = workspace.deliveries()
-    before = before[(before["table"] == contract.name) & (before["verdict"] != "REJECTED")]
+    names = {sheets.contract.name for sheets in book.tables}
+    found: list[list[str]] = []
+    for sheets in book.tables:
+        if not workspace.has_table(sheets.contract.name):
+            return ()
+        alone = split_rows(sheets.work.table(), sheets.contract, sheets.codes, None)
+        before = _find_same(workspace, book.recipe, sheets.contract, alone.accepted)
+        whole = [
+            set(parts or [table]) == names for parts, table in zip(before["by_table"], before["table"], strict=True)
+        ]
+        found.append(list(map(str, before["sha256"][whole])))
+    return tuple(sha for sha in dict.fromkeys(found[0]) if all(sha in others for others in found[1:]))
+
+
+def _find_same(workspace: Workspace, recipe: Recipe, contract: Contract, accepted: pa.Table) -> pd.DataFrame:
+    """Return the deliveries to a table with the same producer and period."""
+    before = workspace.deliveries([contract.name])
+    before = before[before["verdict"] != "REJECTED"]
     if "producer" in recipe.supersede_by:
         before = before[before["producer"] == recipe.producer]
     column = contract.period_column
@@ -79,7 +98,7 @@ def find_replaced(workspace: Workspace, recipe: Recipe, contract: Contract, acce
         for row in old.to_pylist():
             periods[row["sha"]].add(row["period"])
         before = before[[periods[str(sha)] == wanted for sha in before["sha256"]]]
-    return tuple(dict.fromkeys(map(str, before["sha256"])))
+    return before
 
 
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,7 +10,7 @@ from qbase.core.values import freeze
 from qbase.tables.contracts import Contract, list_contracts, read_contract
 from qbase.tables.normalise import normalise_header, split_unit
 
-__all__ = ["HeaderMatch", "find_contract", "match_headers", "normalise_header", "split_unit"]
+__all__ = ["HeaderMatch", "find_contract", "find_contracts", "match_headers", "normalise_header", "split_unit"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,11 +96,32 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
     )
 
 
-def find_contract(headers: Sequence[str]) -> str | None:
-    """Find the table a row of headers belongs to.
+def find_contracts(headers: Sequence[str]) -> tuple[str, ...]:
+    """Find the tables a row of headers may belong to.
 
     Only contracts whose required columns are all there are candidates. The one that understands most headers
     wins; among equals the one that is filled most.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        As they stand in the file.
+
+    Returns
+    -------
+    tuple of str
+        Names of the contracts that fit best; several when they fit equally well, none when none fits.
+    """
+    # a list of failures looks like inspections without results; it is taken for one only when a recipe says so
+    contracts = [read_contract(name) for name in list_contracts()]
+    matches = [match_headers(headers, contract) for contract in contracts if not contract.is_numerator_only]
+    fitting = [match for match in matches if not match.missing]
+    best = max(((m.score, m.coverage) for m in fitting), default=None)
+    return tuple(m.table for m in fitting if (m.score, m.coverage) == best)
+
+
+def find_contract(headers: Sequence[str]) -> str | None:
+    """Find the table a row of headers belongs to, by the rule of `find_contracts`.
 
     Parameters
     ----------
@@ -117,13 +138,7 @@ def find_contract(headers: Sequence[str]) -> str | None:
     DataError
         Two contracts fit equally well (QB153).
     """
-    # a list of failures looks like inspections without results; it is taken for one only when a recipe says so
-    contracts = [read_contract(name) for name in list_contracts()]
-    matches = [match_headers(headers, contract) for contract in contracts if not contract.is_numerator_only]
-    ranked = sorted((m for m in matches if not m.missing), key=lambda m: (m.score, m.coverage), reverse=True)
-    if not ranked:
-        return None
-    best = [m.table for m in ranked if (m.score, m.coverage) == (ranked[0].score, ranked[0].coverage)]
+    best = find_contracts(headers)
     if len(best) > 1:
         raise DataError(
             "QB153",
@@ -132,4 +147,4 @@ def find_contract(headers: Sequence[str]) -> str | None:
             expected="headers that fit one table",
             fix="name the table through a recipe: qbase load FILE --recipe " + best[0],
         )
-    return best[0]
+    return best[0] if best else None

@@ -1,0 +1,143 @@
+"""The verdict on every table of a file, and the entry of the ledger that accounts for all of its rows."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from qbase.intake import account
+from qbase.intake.outcome import Aside, Judged, check_sums, list_aside
+from qbase.intake.reconcile import check_counts
+from qbase.intake.release import repair_codes
+from qbase.intake.split import split_rows
+from qbase.lake import Delivery
+
+if TYPE_CHECKING:
+    from qbase.intake.book import Book
+    from qbase.intake.load import Received
+    from qbase.intake.report import Verdict
+    from qbase.intake.sheets import Sheets
+    from qbase.lake import Workspace
+
+VERDICTS = ("listed", "accepted", "quarantined")
+
+
+def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *, is_again: bool) -> Judged:
+    """Judge the rows of one table.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds the register of firms.
+    sheets : Sheets
+        The table as read.
+    stored : pyarrow.Table or None
+        Rows of the lake whose keys may collide.
+    is_again : bool
+        The file is read again: a code with one wrong character may be settled by now.
+
+    Returns
+    -------
+    Judged
+    """
+    links: Mapping[str, pa.Table] = {}
+    split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
+    if is_again:
+        sheets, links = repair_codes(workspace, sheets, split)
+        split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
+    return Judged(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links=links)
+
+
+def account_for(
+    workspace: Workspace,
+    source: Received,
+    book: Book,
+    judged: Sequence[Judged],
+    unused: Sequence[Aside],
+    warnings: Sequence[str],
+) -> Delivery:
+    """Return the entry of the ledger; rows and sums of every table must add up, or nothing is taken.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where stated counts are compared with rows.
+    source : Received
+        The file.
+    book, judged, unused
+        Its tables as read and as judged, and the rows of its other sheets.
+    warnings : sequence of str
+        What is known already and concerns the file as a whole.
+
+    Returns
+    -------
+    Delivery
+
+    Raises
+    ------
+    DataError
+        Rows are lost (QB331) or sums differ (QB332).
+    """
+    parts = {one.sheets.contract.name: _account_for_table(source.name, one) for one in judged}
+    told = [_warnings(workspace, book, one, is_one_of_several=len(judged) > 1) for one in judged]
+    remarks = [*(warning for some in told for warning in some)]
+    remarks += [f"{grid.sheet}:sheet_unused" for grid in book.unused]
+    counts = {name: sum(part[name] for part in parts.values()) for name in VERDICTS}
+    counts["listed"] += len(unused)
+    seen = sum(part["rows_seen"] for part in parts.values()) + sum(map(len, book.unused))
+    account.check_rows(source.name, seen, counts)
+    reasons = collections.Counter(reason for row in (*_all_aside(judged), *unused) for reason in row.reasons)
+    every = tuple(dict.fromkeys([*remarks, *warnings]))
+    return Delivery(
+        sha256=source.sha256,
+        file_name=source.name,
+        table=max(parts, key=lambda table: parts[table]["accepted"]),
+        recipe=book.recipe.name,
+        producer=book.recipe.producer,
+        licence=book.recipe.licence,
+        verdict=verdict_of(counts["quarantined"], every),
+        rows_seen=seen,
+        reasons=dict(sorted(reasons.items())),
+        warnings=every,
+        attempt=source.attempt,
+        by_table=parts if len(parts) > 1 else {},
+        **counts,
+    )
+
+
+def _all_aside(judged: Sequence[Judged]) -> list[Aside]:
+    return [row for one in judged for row in one.aside]
+
+
+def _account_for_table(file: str, one: Judged) -> dict[str, Any]:
+    counts = collections.Counter(row.verdict for row in one.aside)
+    parts = {"listed": counts["listed"], "accepted": len(one.split.accepted), "quarantined": counts["quarantined"]}
+    account.check_rows(file, one.rows_seen, parts)
+    check_sums(file, one.sheets, one.split, one.aside)
+    reasons = collections.Counter(reason for row in one.aside for reason in row.reasons)
+    sheets = [part.grid.sheet for part in one.sheets.parts]
+    return {"rows_seen": one.rows_seen, **parts, "reasons": dict(sorted(reasons.items())), "sheets": sheets}
+
+
+def _warnings(workspace: Workspace, book: Book, one: Judged, *, is_one_of_several: bool) -> list[str]:
+    """Return what a reader of a table should know; among several tables each warning says of which it is."""
+    told = list(one.sheets.warnings)
+    if book.recipe.reconcile is not None:
+        told += check_counts(workspace, one.sheets.work, book.recipe.reconcile)
+    if len(one.split.duplicates):
+        told.append(f"duplicate_rows {len(one.split.duplicates)}")
+    if not is_one_of_several:
+        return told
+    if not one.sheets.data.num_rows:
+        told.append("table_empty")
+    return [f"{one.sheets.contract.name}/{warning}" for warning in told]
+
+
+def verdict_of(quarantined: int, warnings: Sequence[str]) -> Verdict:
+    """Return the verdict on a file that was not rejected."""
+    if quarantined:
+        return "QUARANTINED"
+    return "WARN" if warnings else "OK"
