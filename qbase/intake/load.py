@@ -61,7 +61,7 @@ def load_files(
         Who made the files, where the recipe does not say.
     supersedes : str or None
         sha256 (or its first eight digits) of the delivery that the one file given takes the place of: its rows leave
-        the new snapshot, older snapshots keep them.
+        the new snapshot, older snapshots keep them. A file that was replaced itself comes back as a new version.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -152,14 +152,22 @@ def _finish(
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    known = _find_known(workspace, ready.sha256)
+    known, attempt = _find_known(workspace, ready.sha256), 1
     if known is not None:
-        return known
+        if not set(replaces) - {ready.sha256}:
+            return known
+        attempt = _last_attempt(workspace, ready.sha256) + 1  # it was right after all, and somebody says so
     if error is not None:
         return _reject(workspace, name, ready.sha256, recipe, error)
     assert ready.stored is not None  # noqa: S101  (else there is an error)
     source = Received(
-        name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces, keys=keys
+        name=name,
+        sha256=ready.sha256,
+        stored=ready.stored,
+        grids=ready.grids,
+        replaces=replaces,
+        attempt=attempt,
+        keys=keys,
     )
     return take(workspace, source, recipe)
 
@@ -219,6 +227,10 @@ def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
     if row["replaced_by"]:
         return dataclasses.replace(report, warnings=(*report.warnings, "superseded"))
     return report
+
+
+def _last_attempt(workspace: Workspace, sha256: str) -> int:
+    return int(workspace.deliveries(every=True, sha256=sha256)["attempt"].max())
 
 
 def _plain(value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import NoReturn
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.intake.questions import ask, ask_which, near_headers
-from qbase.intake.recipe import Recipe
+from qbase.intake.recipe import Items, Recipe
 from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
 from qbase.tables import (
     ColumnRule,
@@ -29,6 +29,7 @@ from qbase.tables import (
 )
 
 LIKELY = 0.5
+_NO_ITEMS = Items(table="", key=(), columns={})
 _FOOTNOTE = re.compile(r"(\(\d{1,2}\)|[*†‡①-⑳¹²³])+$")
 
 
@@ -221,10 +222,11 @@ def _meant(header: str, recipe: Recipe) -> list[str]:
 def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, dict[str, int], tuple[str, ...]]:
     contract = read_contract(recipe.table)
     positions: dict[str, int] = {}
+    left = {normalise_header(h) for h in (*recipe.ignored, *recipe.headers, *(recipe.items or _NO_ITEMS).columns)}
     unknown = []
     for i, header in enumerate(headers):
         meant = _meant(header, recipe)
-        if not meant and recipe.patterns and header.strip():
+        if not meant and normalise_header(header) not in {"", *left}:
             unknown.append(header)
         for column in meant:
             if column in positions:
@@ -235,7 +237,8 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
     missing = [c.name for c in contract.columns if c.required and c.name not in given]
     missing += [column for column in recipe.required_headers if column not in given and column not in missing]
     if missing:
-        ask(near_headers(unknown, missing, contract, recipe), contract.name)
+        # only patterns can take an answer: where every header is named, a new one is for the recipe to say
+        ask(near_headers(unknown if recipe.patterns else (), missing, contract, recipe), contract.name)
         _refuse_missing(contract, [source.get(name, _both(contract, name)) for name in missing], headers)
     absent = [column for column in (*recipe.columns.values(), *recipe.patterns) if column not in positions]
     warnings = [f"{column}:column_absent" for column in absent]

@@ -148,6 +148,8 @@ class Recipe:
         Header of the source -> canonical column; empty takes the headers the contract knows.
     patterns : mapping
         Canonical column -> regular expression for its header, see `qbase.intake.mapping.squeeze_header`.
+    ignored : tuple of str
+        Headers of the source that are left out on purpose; any other that means nothing is told.
     required_headers : tuple of str
         Columns whose header must be there although cells may be empty.
     values : mapping
@@ -197,6 +199,7 @@ class Recipe:
     headers: tuple[str, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     patterns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    ignored: tuple[str, ...] = ()
     required_headers: tuple[str, ...] = ()
     values: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     constants: Mapping[str, str] = dataclasses.field(default_factory=dict)

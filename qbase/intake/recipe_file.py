@@ -34,7 +34,7 @@ Kind = str
 _TOP: Mapping[str, Kind] = {
     "name": "text", "zh": "text", "en": "text", "table": "text", "extends": "text", "producer": "text",
     "licence": "text", "encoding": "text", "compression": "text", "separator": "text", "headers": "texts",
-    "columns": "map",
+    "columns": "map", "ignored": "texts",
     "patterns": "map", "required_headers": "texts", "values": "maps", "constants": "map", "from_file": "map",
     "from_sheet": "map", "missing": "texts", "missing_in": "lists", "dates": "texts", "units": "map",
     "clean": "tables", "blank_faults": "texts", "expected": "texts", "derive": "map", "repeats": "texts",

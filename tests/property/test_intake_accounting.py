@@ -18,11 +18,11 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.export import write_csv, write_xlsx
 from qbase.intake import load_files
+from qbase.intake.book import read_tables
 from qbase.intake.csvfile import count_records, read_csv, scan_widths
 from qbase.intake.encoding import decode_text
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import TIDY
-from qbase.intake.sheets import read_sheets
 from qbase.intake.split import split_rows
 from qbase.intake.values import build_reader, plain_number
 from qbase.lake import Workspace
@@ -59,7 +59,7 @@ def accept(files: dict[str, bytes]) -> list[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             path = pathlib.Path(folder, name)
             path.write_bytes(data)
-            sheets = read_sheets(read_grids(path, name, TIDY), TIDY, name)
+            (sheets,) = read_tables(read_grids(path, name, TIDY), TIDY, name).tables
         split = split_rows(sheets.data, sheets.contract, sheets.codes, None)
         taken += split.accepted.to_pylist()
     return sorted(taken, key=lambda row: str(row["sample_no"]))

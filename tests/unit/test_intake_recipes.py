@@ -113,6 +113,17 @@ def test_a_merged_name_stands_for_each_of_its_rows_and_a_merged_number_does_not(
     assert json.loads(aside)[0] == ""  # kept as it stood
 
 
+def test_a_recipe_that_names_its_columns_tells_a_new_one_and_passes_over_those_it_leaves_out(home: Workspace) -> None:
+    body = 'table = "towns"\nignored = ["序号"]\n[columns]\n"码" = "town_code"\n"名" = "town_name"\n'
+    body += '[constants]\ncounty_name = "甲县"'
+    own = recipe(home, body)
+    assert load(home, [["码", "名", "序号", ""], ["990101001", "甲镇", "1", ""]], recipe=own).warnings == ()
+    report = load(home, [["码", "名", "面积"], ["990101002", "乙镇", "3"]], "b.csv", recipe=own)
+    assert (report.verdict, report.warnings) == ("WARN", ("面积:unknown_column",))
+    other = load(home, [["码", "镇名", "面积"], ["990101003", "丙镇", "3"]], "c.csv", recipe=own)
+    assert (other.error and other.error["code"]) == "QB321"
+
+
 def test_a_file_without_header_has_its_columns_from_the_recipe(home: Workspace) -> None:
     body = 'table = "towns"\nheaders = ["码", "名"]\n[columns]\n"码" = "town_code"\n"名" = "town_name"\n'
     body += '[constants]\ncounty_name = "甲县"'

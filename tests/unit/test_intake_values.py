@@ -57,7 +57,7 @@ def test_texts_that_are_no_number_are_left_alone(raw: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["nan", "NaN", "-nan", "snan", "inf", "-inf", "Infinity", "1_000", "١٢", "１２", " 1", "1 ", "", "1e", "0x1", "1e400"],
+    ["nan", "NaN", "-nan", "snan", "inf", "-inf", "1_000", "١٢", "１２", " 1", "1 ", "", "1e", "0x1", "1e400"],
 )
 def test_what_only_a_program_takes_for_a_number_is_none_anywhere(text: str) -> None:
     assert plain_number(text) is None
