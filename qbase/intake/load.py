@@ -98,7 +98,7 @@ def load_files(
                 is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
-    return add_links(workspace, [reports[position] for position in range(len(files))], plan)
+    return add_links(workspace, [reports[position] for position in range(len(files))])
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:

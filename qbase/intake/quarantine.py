@@ -167,7 +167,7 @@ def retry_quarantine(
     source = Received(
         name=str(row["file_name"]), sha256=sha256, stored=stored, replaces=others, attempt=int(row["attempt"]) + 1
     )
-    (report,) = add_links(workspace, [take(workspace, source, plan)], plan)
+    (report,) = add_links(workspace, [take(workspace, source, plan)])
     if (accept or reject) and report.verdict != "REJECTED":
         save_answers(workspace.root, plan)
     return report

@@ -12,7 +12,6 @@ from qbase.intake.batches import TABLE as BATCH_LINKS
 from qbase.intake.batches import link_batches
 from qbase.intake.identity import LINKS, QUEUE, REGISTER_TABLES, link_firms, link_row, link_table, read_register
 from qbase.intake.matching import Printed
-from qbase.intake.recipe import Recipe
 from qbase.intake.report import LoadReport
 from qbase.intake.sheets import Sheets
 from qbase.intake.split import Split
@@ -27,7 +26,7 @@ GROUP BY ALL ORDER BY 1, 2
 """
 
 
-def add_links(workspace: Workspace, reports: Sequence[LoadReport], recipe: Recipe) -> list[LoadReport]:
+def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadReport]:
     """Link firms and batches of what was loaded, and say in the reports what a reader should know.
 
     Parameters
@@ -35,9 +34,8 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport], recipe: Recip
     workspace : Workspace
         Where the rows lie.
     reports : sequence of LoadReport
-        One per file.
-    recipe : Recipe
-        They were read with; where it settles for its source what a re-check is, none is looked for.
+        One per file. A recipe that gives one value of ``is_recheck`` to all rows fills a column and proves nothing,
+        so re-checks nobody marked are looked for in its rows as well.
 
     Returns
     -------
@@ -52,7 +50,7 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport], recipe: Recip
     if not inspections and not is_new_register:
         return list(reports)
     link_firms(workspace, deliveries=None if is_new_register else inspections)
-    link_batches(workspace, deliveries=[] if "is_recheck" in recipe.constants else inspections)
+    link_batches(workspace, deliveries=inspections)
     found = _found(workspace)
     return [_with(report, found.get(report.sha256, [])) for report in reports]
 

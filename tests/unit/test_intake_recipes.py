@@ -413,6 +413,15 @@ def test_big5_is_read_where_a_recipe_says_so(home: Workspace) -> None:
     assert home.query("SELECT town_name FROM towns")["town_name"].tolist() == ["臺北鎮"]
 
 
+def test_one_value_for_all_rows_proves_nothing_about_re_checks(home: Workspace) -> None:
+    body = 'table = "inspections"\n[constants]\nis_recheck = "false"'
+    header = [*ZH, "公告号", "检验机构"]
+    rows = [header, [*row(1, 检验结果="不合格"), "甲1", "甲所"], [*row(2, 抽样日期="2022-09-10"), "甲1", "甲所"]]
+    rows += [[*row(i, 企业名称="乙厂"), notice, "甲所"] for i, notice in ((3, "甲1"), (4, "乙2"))]
+    report = load(home, rows, recipe=recipe(home, body))
+    assert (report.accepted, report.warnings) == (4, ("likely_recheck 1", "other_notice 1"))
+
+
 # --- questions and answers
 
 
