@@ -16,6 +16,7 @@ from qbase.core.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
 from qbase.intake.reasons import explain_reason
+from qbase.intake.reconcile import check_reconciled
 from qbase.intake.shift import find_shifts, read_periods
 from qbase.tables import read_contract
 
@@ -63,7 +64,8 @@ def check_delivery(
     -------
     Result
         The share of data rows accepted, a full count. Checks ``accounting``, ``contract``, ``freshness``,
-        ``row_count`` and ``shift``; frames ``deliveries``, ``periods``, ``shifts``.
+        ``row_count`` and ``shift``, and ``reconciled`` where a recipe states counts; frames ``deliveries``,
+        ``periods``, ``shifts``, ``unreconciled``.
 
     Raises
     ------
@@ -88,6 +90,7 @@ def check_delivery(
     last = sent.iloc[-1]
     periods = read_periods(workspace, contract, at)
     shifts = find_shifts(workspace, contract, periods, at)
+    reconciled, unreconciled = check_reconciled(workspace, sent, at)
     day = _day(as_of)
     data_rows = int(sent["accepted"].sum() + sent["quarantined"].sum())
     checks = [
@@ -96,6 +99,7 @@ def check_delivery(
         _freshness(contract, periods, day, warn_days),
         _row_count(periods),
         *_shift_checks(contract, periods, shifts),
+        *reconciled,
     ]
     return Result(
         estimand="level",
@@ -110,7 +114,12 @@ def check_delivery(
             ),
         ),
         subject=contract.name_text,
-        tables={"deliveries": sent.drop(columns=["replaces", "by_table"]), "periods": periods, "shifts": shifts},
+        tables={
+            "deliveries": sent.drop(columns=["replaces", "by_table"]),
+            "periods": periods,
+            "shifts": shifts,
+            "unreconciled": unreconciled,
+        },
         checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
         settings={"table": table, "as_of": day.isoformat(), "warn_days": warn_days, "delivery": str(last["sha256"])},
         sources=(workspace.source(table, at),),

@@ -24,6 +24,7 @@ from qbase.intake.questions import with_answers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
+from qbase.intake.reconcile import find_rules, recheck_counts
 from qbase.intake.release import add_links
 from qbase.intake.report import LoadReport, report_of
 from qbase.intake.supersede import find_corrected, find_delivery
@@ -87,6 +88,7 @@ def load_files(
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     replaces = _replaced(workspace, files, supersedes)
+    rules = find_rules(workspace, workspace.deliveries())
     keys = StoredKeys(workspace)
     reports: dict[int, LoadReport] = {}
     with Parsers() as parsers:
@@ -98,7 +100,8 @@ def load_files(
                 is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), reports[position])
-    return add_links(workspace, [reports[position] for position in range(len(files))])
+    linked = add_links(workspace, [reports[position] for position in range(len(files))])
+    return recheck_counts(workspace, linked, rules)
 
 
 def _expand(path: pathlib.Path) -> list[pathlib.Path]:

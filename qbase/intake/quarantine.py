@@ -17,6 +17,7 @@ from qbase.intake.questions import with_answers
 from qbase.intake.reasons import explain_reason
 from qbase.intake.recipe import TIDY, read_recipe
 from qbase.intake.recipe_file import save_answers
+from qbase.intake.reconcile import find_rules, recheck_counts
 from qbase.intake.release import add_links
 from qbase.intake.supersede import find_delivery
 
@@ -167,7 +168,8 @@ def retry_quarantine(
     source = Received(
         name=str(row["file_name"]), sha256=sha256, stored=stored, replaces=others, attempt=int(row["attempt"]) + 1
     )
-    (report,) = add_links(workspace, [take(workspace, source, plan)])
+    rules = find_rules(workspace, workspace.deliveries())
+    (report,) = recheck_counts(workspace, add_links(workspace, [take(workspace, source, plan)]), rules)
     if (accept or reject) and report.verdict != "REJECTED":
         save_answers(workspace.root, plan)
     return report

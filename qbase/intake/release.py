@@ -52,7 +52,7 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadR
     link_firms(workspace, deliveries=None if is_new_register else inspections)
     link_batches(workspace, deliveries=inspections)
     found = _found(workspace)
-    return [_with(report, found.get(report.sha256, [])) for report in reports]
+    return [report.with_warnings(found.get(report.sha256, ())) for report in reports]
 
 
 def _found(workspace: Workspace) -> dict[str, list[str]]:
@@ -70,13 +70,6 @@ def _found(workspace: Workspace) -> dict[str, list[str]]:
     for row in rows:
         found.setdefault(row["sha"], []).append(f"{row['kind']} {row['n']}")
     return found
-
-
-def _with(report: LoadReport, found: Sequence[str]) -> LoadReport:
-    if not found:
-        return report
-    verdict = "WARN" if report.verdict == "OK" else report.verdict
-    return dataclasses.replace(report, verdict=verdict, warnings=(*report.warnings, *found))
 
 
 def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sheets, dict[str, pa.Table]]:

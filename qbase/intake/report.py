@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.values import freeze
@@ -74,6 +74,13 @@ class LoadReport:
     def table_names(self) -> tuple[str, ...]:
         """Tables the rows went to; none when rejected."""
         return tuple(self.tables) or ((self.table,) if self.table else ())
+
+    def with_warnings(self, found: Sequence[str]) -> LoadReport:
+        """Return the report with further warnings; the same report when there are none."""
+        if not found:
+            return self
+        verdict = "WARN" if self.verdict == "OK" else self.verdict
+        return dataclasses.replace(self, verdict=verdict, warnings=(*self.warnings, *found))
 
     def payload(self) -> dict[str, Any]:
         """Return plain values for JSON; ``tables`` only of a file with several."""
