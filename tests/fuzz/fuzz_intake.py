@@ -2,13 +2,18 @@
 
 ``python tests/fuzz/fuzz_intake.py [seconds]``; 60 by default. Needs atheris (extra ``fuzz``). What breaks it is
 written to ``crash-*`` in the current folder, as libFuzzer does.
+
+Workbooks are parsed in this process, so that the fuzzer sees what is covered. Every twentieth goes the way of
+``load_files`` as well, through a child process with limits: it must say the same, in time, and within the memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 import pathlib
+import resource
 import sys
 import tempfile
 import zipfile
@@ -17,11 +22,12 @@ import atheris
 
 with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
     from qbase.intake.account import check_rows
+    from qbase.intake.book import read_tables
     from qbase.intake.container import check_archive, find_kind
     from qbase.intake.grid import Grid
+    from qbase.intake.parsers import Parsers
     from qbase.intake.reading import read_grids
     from qbase.intake.recipe import TIDY
-    from qbase.intake.sheets import read_sheets
     from qbase.intake.split import split_rows
     from qbase.intake.workbook import _grid
     from qbase.intake.worker import read_book
@@ -38,19 +44,29 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="qbase-fuzz-"))
 # the verdict of `load_files` on these is REJECTED as well
 REFUSALS = (DataError, UsageError, pa.ArrowException, duckdb.Error, UnicodeError)
 SHEET = "xl/worksheets/sheet1.xml"
+MOST_BYTES = 1_000_000_000
+CHILD_SECONDS = 10
+SAMPLED = 20
 
 
-def sound_book() -> bytes:
-    """Return a small sound workbook."""
+def sound_book(**more: list[list[object]]) -> bytes:
+    """Return a small sound workbook, with further sheets."""
     book = openpyxl.Workbook()
     for line in (HEAD, ROW):
         book.active.append(line.strip().split(","))
+    for title, rows in more.items():
+        sheet = book.create_sheet(title)
+        for cells in rows:
+            sheet.append(cells)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
 BOOK = sound_book()
+TABLES = sound_book(乡镇=[["区划代码", "乡镇名称", "县名称"], ["990101001", "甲镇", "乙县"]], 说明=[["本表由某局填报"]])
+CHILDREN = Parsers(seconds=CHILD_SECONDS)
+TURNS = itertools.count(1)
 
 
 def with_sheet(sheet: bytes) -> bytes:
@@ -76,19 +92,56 @@ def read_book_bytes(data: bytes) -> list[Grid]:
     find_kind(path.name, data[:4096])
     check_archive(path, path.name)
     answer = read_book(str(path), "xlsx")
-    return [_grid(sheet) for sheet in answer.get("sheets", ()) if sheet["rows"]]
+    grids = [_grid(sheet) for sheet in answer.get("sheets", ()) if sheet["rows"]]
+    if next(TURNS) % SAMPLED == 0:
+        check_child(path, grids)
+    return grids
+
+
+def check_child(path: pathlib.Path, grids: list[Grid]) -> None:
+    """Read a workbook as ``load_files`` does: the child must live, be in time, keep its memory and read the same."""
+    try:
+        found = read_grids(path, path.name, TIDY, parsers=CHILDREN)
+    except DataError as error:
+        if error.code == "QB319":  # no answer, too late, or beyond the limits
+            raise AssertionError(f"child: {error}") from error
+    else:
+        same = [grid.cells.equals(other.cells) for grid, other in zip(found, grids, strict=True)]
+        assert all(same), "the child reads other cells than this process"
+    finally:
+        check_memory()
+
+
+def check_memory() -> None:
+    """Raise unless this process and each of its children stayed below a gigabyte at all times."""
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    living = [peak_kilobytes(pid) for file in pathlib.Path("/proc/self/task").glob("*/children") for pid in pids(file)]
+    most = 1024 * max([own, ended, *living])
+    assert most < MOST_BYTES, f"{most:,} bytes of memory"
+
+
+def pids(file: pathlib.Path) -> list[str]:
+    """Return the processes a thread of this one started."""
+    return file.read_text("ascii").split()
+
+
+def peak_kilobytes(pid: str) -> int:
+    """Return the most memory a process ever held."""
+    lines = pathlib.Path("/proc", pid, "status").read_text("utf-8").splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmHWM:")), 0)
 
 
 def judge(grids: list[Grid]) -> None:
-    """Judge every row, and count them all."""
-    sheets = read_sheets(grids, TIDY, "a")
-    split = split_rows(sheets.data, sheets.contract, sheets.codes, None)
-    parts = {
-        "accepted": len(split.accepted),
-        "duplicates": len(split.duplicates),
-        "quarantined": len(split.quarantined),
-    }
-    check_rows("a", len(sheets.data), parts)
+    """Judge every row of every table, and count them all."""
+    for sheets in read_tables(grids, TIDY, "a").tables:
+        split = split_rows(sheets.data, sheets.contract, sheets.codes, None)
+        parts = {
+            "accepted": len(split.accepted),
+            "duplicates": len(split.duplicates),
+            "quarantined": len(split.quarantined),
+        }
+        check_rows("a", len(sheets.data), parts)
 
 
 def one_input(data: bytes) -> None:
@@ -110,10 +163,15 @@ def one_input(data: bytes) -> None:
             if error.code == "QB331":  # a row without a verdict is the one refusal that is our own fault
                 raise AssertionError(str(error)) from error
             raise
+    check_memory()
 
 
 def seeds(folder: pathlib.Path) -> None:
-    """Write inputs to start from."""
+    """Write inputs to start from; the child must read the sound ones, so that its way is known to be open."""
+    for data in (BOOK, TABLES):
+        path = FOLDER / "sound.xlsx"
+        path.write_bytes(data)
+        check_child(path, read_grids(path, path.name, TIDY, parsers=CHILDREN))
     with zipfile.ZipFile(io.BytesIO(BOOK)) as archive:
         sheet = archive.read(SHEET)
     good = (HEAD + ROW).encode()
@@ -122,6 +180,7 @@ def seeds(folder: pathlib.Path) -> None:
         b"\1" + ROW.encode(),
         b"\1" + ROW.replace("2022-08-10", "2022年8月").encode(),
         b"\2" + BOOK,
+        b"\2" + TABLES,
         b"\3" + sheet,
     ]
     for i, start in enumerate(starts):
