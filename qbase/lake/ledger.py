@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -77,56 +77,60 @@ def _reasons(delivery: Delivery) -> str:
     return json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True)
 
 
-def add_delivery(
-    connection: sa.Connection, delivery: Delivery, versions: Mapping[str, int], rows: Mapping[str, int]
+def add_deliveries(
+    connection: sa.Connection, entries: Sequence[tuple[Delivery, Mapping[str, int]]], versions: Mapping[str, int]
 ) -> Snapshot:
-    """Write a delivery and the snapshot it makes; without new rows it joins the latest snapshot.
+    """Write deliveries and the snapshot they make; without new rows they join the latest snapshot.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         Inside the one transaction of the commit.
-    delivery : Delivery
-        What was received.
+    entries : sequence of (Delivery, mapping)
+        What was received, in order, and table -> rows it added.
     versions : mapping
-        Table -> version after the commit, for the tables it touched.
-    rows : mapping
-        Table -> rows it added.
+        Table -> version after the commit, for the tables that were touched.
 
     Returns
     -------
     Snapshot
     """
     latest = read_snapshot(connection) or Snapshot()
-    snapshot = latest
+    snapshot, at = latest, now()
     if versions:
         snapshot = Snapshot(
             id=snapshot_id(latest.number + 1),
-            created_at=now(),
+            created_at=at,
             versions={**latest.versions, **versions},
-            delivery=delivery.sha256,
+            delivery=[delivery.sha256 for delivery, rows in entries if rows][-1],
         )
         _insert_snapshot(connection, snapshot)
-    values: dict[str, Any] = {name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)}
-    values |= {
-        "reasons": _reasons(delivery),
-        "replaces": json.dumps(list(delivery.replaces)),
-        "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
-        "snapshot": snapshot.number,
-        "loaded_at": now(),
-    }
-    number = connection.execute(sa.insert(DELIVERIES).values(values).returning(DELIVERIES.c.number)).scalar_one()
-    for table, count in rows.items():
-        connection.execute(sa.insert(DELIVERY_TABLES).values(delivery=number, table_name=table, rows=count))
+    parts: list[dict[str, Any]] = []
+    for delivery, rows in entries:
+        values = {**_values(delivery), "snapshot": snapshot.number, "loaded_at": at}
+        number = connection.execute(sa.insert(DELIVERIES).returning(DELIVERIES.c.number), values).scalar_one()
+        parts += [{"delivery": number, "table_name": table, "rows": count} for table, count in rows.items()]
+    if parts:
+        connection.execute(sa.insert(DELIVERY_TABLES), parts)
     return snapshot
 
 
+def _values(delivery: Delivery) -> dict[str, Any]:
+    return {
+        **{name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)},
+        "reasons": _reasons(delivery),
+        "replaces": json.dumps(list(delivery.replaces)),
+        "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
+    }
+
+
 def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
+    number = snapshot.number
     connection.execute(
-        sa.insert(SNAPSHOTS).values(number=snapshot.number, created_at=snapshot.created_at, delivery=snapshot.delivery)
+        sa.insert(SNAPSHOTS), {"number": number, "created_at": snapshot.created_at, "delivery": snapshot.delivery}
     )
-    for table, version in snapshot.versions.items():
-        connection.execute(sa.insert(SNAPSHOT_TABLES).values(number=snapshot.number, table_name=table, version=version))
+    tables = [{"number": number, "table_name": name, "version": at} for name, at in snapshot.versions.items()]
+    connection.execute(sa.insert(SNAPSHOT_TABLES), tables)
 
 
 def list_deliveries(

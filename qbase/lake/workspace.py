@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -14,7 +14,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
 from qbase.lake import ledger
-from qbase.lake.commit import commit_delivery
+from qbase.lake.commit import commit_deliveries
 from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
 from qbase.lake.delta import Rows
 from qbase.lake.query import Params, query_arrow, query_frame
@@ -332,7 +332,25 @@ class Workspace:
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """
-        return commit_delivery(self.lake, self.book, delivery, tables)
+        (snapshot,) = commit_deliveries(self.lake, self.book, [(delivery, tables)])
+        return snapshot
+
+    def commit_together(self, brought: Sequence[tuple[Delivery, Mapping[str, Rows]]]) -> list[Snapshot]:
+        """Append several deliveries in one commit: all become visible at once, or none; one snapshot holds them.
+
+        Many small deliveries cost little more than one this way. Each has its own entry in the ledger.
+
+        Parameters
+        ----------
+        brought : sequence of (Delivery, mapping)
+            As for `commit`; no bytes twice, and none replaces another one of them.
+
+        Returns
+        -------
+        list of Snapshot
+            One per delivery, as `commit` would return it; errors as there.
+        """
+        return commit_deliveries(self.lake, self.book, brought)
 
 
 def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:
