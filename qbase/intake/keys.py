@@ -22,6 +22,8 @@ Key = tuple[str, ...]
 class StoredKeys:
     """The keys of each table as of one snapshot; another snapshot than the last own one makes them void.
 
+    Keys of rows that are judged but not stored yet are expected, and count from when they are stored.
+
     Parameters
     ----------
     workspace : Workspace
@@ -32,6 +34,8 @@ class StoredKeys:
         self._workspace = workspace
         self._known: dict[str, set[Key]] = {}
         self._at = ""
+        self._fresh: list[tuple[str, Key, pa.Table]] = []
+        self._expected: dict[str, set[Key]] = {}
 
     def colliding_rows(self, sheets: Sheets, replaces: tuple[str, ...]) -> pa.Table | None:
         """Return the rows of the lake when one of their keys is in these sheets as well; None when none is.
@@ -58,16 +62,35 @@ class StoredKeys:
         rows = without(self._workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=at), replaces)  # noqa: S608
         return rows if rows.num_rows else None
 
-    def add(self, contract: Contract, accepted: pa.Table, snapshot: Snapshot) -> None:
-        """Remember what this load itself has just stored; ``snapshot`` follows the one the keys are of."""
-        key, name = contract.key, contract.name
-        is_next = bool(self._at) and snapshot.number == int(self._at[1:]) + 1
-        if not is_next or not set(key) <= set(accepted.column_names):
+    def expect(self, contract: Contract, accepted: pa.Table) -> None:
+        """Take note of rows that this load is about to store."""
+        self._fresh.append((contract.name, contract.key, accepted.select(list(contract.key))))
+
+    def expects(self, sheets: Sheets) -> bool:
+        """Return whether a key of these sheets is among those about to be stored."""
+        for name, key, rows in self._fresh:
+            self._expected.setdefault(name, set()).update(_keys(rows, key))
+        self._fresh = []
+        expected, key = self._expected.get(sheets.contract.name), sheets.contract.key
+        if not expected or not set(key) <= set(sheets.data.column_names):
+            return False
+        return not expected.isdisjoint(_keys(sheets.data, key))
+
+    def settle(self, snapshot: Snapshot | None) -> None:
+        """Remember what was expected as stored, when this snapshot follows the one the keys are of; else forget all."""
+        fresh, expected = self._fresh, self._expected
+        self._fresh, self._expected = [], {}
+        if not fresh and not expected:
+            return
+        if snapshot is None or not self._at or snapshot.number != int(self._at[1:]) + 1:
             self._known, self._at = {}, ""
             return
         self._at = snapshot.id
-        if name in self._known:
-            self._known[name] |= _keys(accepted, key)
+        for name, known in self._known.items():
+            known |= expected.get(name, set())
+            for table, key, rows in fresh:
+                if table == name:
+                    known |= _keys(rows, key)
 
     def _overlap(self, sheets: Sheets, at: Snapshot) -> bool:
         contract, data = sheets.contract, sheets.data

@@ -6,10 +6,7 @@ import collections
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any
 
-import duckdb
-import numpy as np
 import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
@@ -17,7 +14,7 @@ from qbase.intake import account
 from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
-from qbase.intake.keys import StoredKeys
+from qbase.intake.group import FAULTS, MOST_ROWS, Group, Judged, find_known, reject
 from qbase.intake.outcome import Aside, build_tables, check_sums, list_aside
 from qbase.intake.parsers import Parsers
 from qbase.intake.questions import check_answers
@@ -26,7 +23,7 @@ from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import check_counts
 from qbase.intake.release import add_links, repair_codes
-from qbase.intake.report import LoadReport, Verdict, report_of
+from qbase.intake.report import LoadReport, Verdict
 from qbase.intake.sheets import Sheets, read_sheets
 from qbase.intake.split import Split, split_rows
 from qbase.intake.supersede import find_delivery, find_replaced
@@ -48,6 +45,8 @@ def load_files(
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
+
+    Small files are committed a few at a time, and those share a snapshot.
 
     Parameters
     ----------
@@ -90,17 +89,31 @@ def load_files(
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     replaces = _replaced(workspace, files, supersedes)
-    keys = StoredKeys(workspace)
     reports: dict[int, LoadReport] = {}
-    with Parsers() as parsers:
-        ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
-        for position, ready in ahead:
-            reports[position] = _finish(workspace, ready, plan, replaces, keys)
-            if is_answered and reports[position].verdict != "REJECTED":
+    group = Group(workspace, plan)
+
+    def tell() -> None:
+        nonlocal is_answered
+        for position, report in group.finished():
+            reports[position] = report
+            if is_answered and report.verdict != "REJECTED":
                 save_answers(workspace.root, plan)
                 is_answered = False
             if on_progress is not None:
-                on_progress(len(reports), len(files), reports[position])
+                on_progress(len(reports), len(files), report)
+
+    def flush() -> None:
+        group.flush()
+        tell()
+
+    with Parsers() as parsers:
+        ahead = prepare_ahead(
+            files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once(), on_wait=flush
+        )
+        for position, ready in ahead:
+            group.add(position, _finish(workspace, ready, plan, replaces, group))
+            tell()
+        flush()
     return add_links(workspace, [reports[position] for position in range(len(files))], plan)
 
 
@@ -156,21 +169,21 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
 
 
 def _finish(
-    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], keys: StoredKeys
-) -> LoadReport:
+    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], group: Group
+) -> Judged | LoadReport:
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    known = _find_known(workspace, ready.sha256)
+    if group.holds(ready.sha256):
+        group.flush()
+    known = find_known(workspace, ready.sha256)
     if known is not None:
         return known
     if error is not None:
-        return _reject(workspace, name, ready.sha256, recipe, error)
+        return reject(name, ready.sha256, recipe, error)
     assert ready.stored is not None  # noqa: S101  (else there is an error)
-    source = Received(
-        name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces, keys=keys
-    )
-    return take(workspace, source, recipe)
+    source = Received(name=name, sha256=ready.sha256, stored=ready.stored, grids=ready.grids, replaces=replaces)
+    return _judge(workspace, source, recipe, group)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -189,8 +202,6 @@ class Received:
         Deliveries whose rows it takes the place of.
     attempt : int
         1, or more when it is read again.
-    keys : StoredKeys or None
-        Keys in the lake, remembered from the files before.
     """
 
     name: str
@@ -199,67 +210,34 @@ class Received:
     grids: list[Grid] | None = None
     replaces: tuple[str, ...] = ()
     attempt: int = 1
-    keys: StoredKeys | None = None
 
 
 def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     """Read, judge, account for and commit one file; a bad one is REJECTED."""
-    try:
-        return _take(workspace, source, recipe)
-    except (DataError, UsageError) as error:
-        return _reject(workspace, source.name, source.sha256, recipe, error)
-    except (pa.ArrowException, duckdb.Error, MemoryError, UnicodeError) as error:
-        found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        odd = DataError("QB341", file=source.name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
-        return _reject(workspace, source.name, source.sha256, recipe, odd)
-
-
-def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
-    """Return the report of the first load of the same bytes; what was rejected may be tried again."""
-    if not workspace.has_delivery(sha256):
-        return None
-    seen = workspace.deliveries(every=True, sha256=sha256)
-    seen = seen[seen["verdict"] != "REJECTED"]
-    if seen.empty:
-        return None
-    row = seen.iloc[-1]
-    first = Delivery(**{field.name: _plain(row[field.name]) for field in dataclasses.fields(Delivery)})
-    report = report_of(first, snapshot=str(row["snapshot"]), already=True)
-    if row["replaced_by"]:
-        return dataclasses.replace(report, warnings=(*report.warnings, "superseded"))
+    group = Group(workspace, recipe)
+    group.add(0, _judge(workspace, source, recipe, group))
+    group.flush()
+    ((_, report),) = group.finished()
     return report
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.integer):
-        return int(value)
-    return tuple(value) if isinstance(value, list) else value
+def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
+    try:
+        return _take(workspace, source, recipe, group)
+    except FAULTS as fault:
+        return reject(source.name, source.sha256, recipe, fault)
 
 
-def _reject(workspace: Workspace, name: str, sha256: str, recipe: Recipe, error: QbaseError) -> LoadReport:
-    delivery = Delivery(
-        sha256=sha256,
-        file_name=name,
-        table="",
-        recipe=recipe.name,
-        producer=recipe.producer,
-        licence=recipe.licence,
-        verdict="REJECTED",
-        reasons={error.code: 1},
-    )
-    already = not workspace.commit(delivery, {}).is_new
-    return LoadReport(
-        file=name, sha256=sha256, verdict="REJECTED", recipe=recipe.name, error=error.payload(), already=already
-    )
-
-
-def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
+def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
     name, sha256 = source.name, source.sha256
     grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
     sheets = read_sheets(grids, recipe, name)
     if sheets.is_failures:
         failures = dataclasses.replace(read_recipe(FAILURES, workspace.root), producer=recipe.producer)
-        return _take(workspace, source, failures)
+        return _take(workspace, source, failures, group)
+    asks_lake = bool(source.replaces or recipe.supersede_by or recipe.reconcile)
+    if asks_lake or sum(map(len, grids)) > MOST_ROWS or group.keys.expects(sheets):
+        group.flush()
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
     if recipe.supersede_by and source.attempt == 1:
@@ -267,8 +245,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         corrected += find_replaced(workspace, recipe, sheets.contract, alone.accepted)
     replaces = tuple(dict.fromkeys((*own, *corrected)))
     links: dict[str, pa.Table] = {}
-    keys = source.keys or StoredKeys(workspace)
-    stored = keys.colliding_rows(sheets, replaces)
+    stored = group.keys.colliding_rows(sheets, replaces)
     split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
     if source.attempt > 1:
         sheets, links = repair_codes(workspace, sheets, split)
@@ -281,14 +258,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
         delivery = dataclasses.replace(delivery, warnings=warnings, verdict=verdict)
     delivery = dataclasses.replace(delivery, replaces=replaces)
     tables = build_tables(sheets, split, aside, sha256) | links
-    contract, accepted = sheets.contract, tables[sheets.contract.name]
-    del grids, sheets, split, stored  # the raw text is not needed any more, and writing takes memory of its own
-    pa.default_memory_pool().release_unused()
-    snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
-    if not snapshot.is_new:  # another process was faster with the same bytes
-        return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
-    keys.add(contract, accepted, snapshot)
-    return report_of(delivery, snapshot=snapshot.id)
+    return Judged(delivery=delivery, tables=tables, contract=sheets.contract)
 
 
 def _account(
