@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -17,11 +17,11 @@ import pyarrow as pa
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake.keys import StoredKeys
 from qbase.intake.report import LoadReport, report_of
-from qbase.lake import Delivery, Workspace
+from qbase.lake import Delivery, Snapshot, Workspace
+from qbase.lake.locks import unwritable_error
 
 if TYPE_CHECKING:
     from qbase.intake.recipe import Recipe
-    from qbase.lake import Snapshot
     from qbase.tables import Contract
 
 MOST_FILES = 16
@@ -42,15 +42,21 @@ class Judged:
         Its entry of the ledger.
     tables : mapping
         Table -> rows; nothing for a rejected file.
-    contract : Contract or None
-        Of its own table.
+    contracts : tuple of Contract
+        Of the tables whose keys must stay unique.
+    seen : Snapshot
+        The lake it was judged against.
+    again : callable or None
+        Judges the file again, against the lake as it is by then.
     error : QbaseError or None
         Why it is rejected.
     """
 
     delivery: Delivery
     tables: Mapping[str, pa.Table] = dataclasses.field(default_factory=dict)
-    contract: Contract | None = None
+    contracts: tuple[Contract, ...] = ()
+    seen: Snapshot = dataclasses.field(default_factory=Snapshot)
+    again: Callable[[], Judged] | None = None
     error: QbaseError | None = None
 
 
@@ -103,8 +109,9 @@ class Group:
         if not self._waiting:
             self._since = time.monotonic()
         self._waiting.append((position, outcome))
-        if isinstance(outcome, Judged) and outcome.contract is not None:
-            self.keys.expect(outcome.contract, outcome.tables[outcome.contract.name])
+        if isinstance(outcome, Judged):
+            for contract in outcome.contracts:
+                self.keys.expect(contract, outcome.tables[contract.name])
         if self._is_due():
             self.flush()
 
@@ -145,23 +152,40 @@ class Group:
 
         Raises
         ------
-        QbaseError
-            A rejection cannot be written.
+        SetupError
+            Not even a rejection can be written (QB207).
         """
         pa.default_memory_pool().release_unused()  # the raw text is gone by now, and writing takes memory of its own
         try:
-            snapshots = self._workspace.commit_together([(item.delivery, _filled(item)) for item in judged])
+            brought = [(item.delivery, _filled(item)) for item in judged]
+            snapshots = self._workspace.commit_together(brought, check=lambda at, new: self._still_fit(judged, at, new))
         except FAULTS as fault:
             self.keys.settle(None)
             if len(judged) > 1:
-                return [report for item in judged for report in self._commit([item])]
+                return self._commit_each(judged)
             delivery = judged[0].delivery
             if delivery.verdict == "REJECTED":
-                raise
+                raise unwritable_error(self._workspace.ledger.name, str(fault)) from fault
             return self._commit([reject(delivery.file_name, delivery.sha256, self._recipe, fault)])
-        is_whole = all(at.is_new for at in snapshots)
+        is_whole = bool(snapshots) and all(at.is_new for at in snapshots)
         self.keys.settle(snapshots[-1] if is_whole else None)
+        if not snapshots:
+            return self._commit_each(judged if len(judged) > 1 else [item.again() for item in judged if item.again])
         return [self._report(item, at) for item, at in zip(judged, snapshots, strict=True)]
+
+    def _commit_each(self, judged: Sequence[Judged]) -> list[LoadReport]:
+        return [report for item in judged for report in self._commit([item])]
+
+    def _still_fit(self, judged: Sequence[Judged], at: Snapshot, new: Set[str]) -> bool:
+        """Return whether no other process stored rows with keys of these since they were judged."""
+        for item in judged:
+            for contract in item.contracts if item.delivery.sha256 in new else ():
+                name, before = contract.name, item.seen.versions
+                if at.versions.get(name) != before.get(name) and self.keys.are_taken(
+                    contract, item.tables[name], at, item.delivery.replaces
+                ):
+                    return False
+        return True
 
     def _report(self, item: Judged, at: Snapshot) -> LoadReport:
         delivery = item.delivery

@@ -8,10 +8,11 @@ import duckdb
 import pyarrow as pa
 
 from qbase.intake.supersede import without
+from qbase.lake import Snapshot
 
 if TYPE_CHECKING:
     from qbase.intake.sheets import Sheets
-    from qbase.lake import Snapshot, Workspace
+    from qbase.lake import Workspace
     from qbase.tables import Contract
 
 MOST_REMEMBERED = 200_000
@@ -28,9 +29,15 @@ class StoredKeys:
     ----------
     workspace : Workspace
         Where they lie.
+
+    Attributes
+    ----------
+    seen : Snapshot
+        The lake as it was asked last.
     """
 
     def __init__(self, workspace: Workspace) -> None:
+        self.seen = Snapshot()
         self._workspace = workspace
         self._known: dict[str, set[Key]] = {}
         self._at = ""
@@ -52,7 +59,7 @@ class StoredKeys:
         pyarrow.Table or None
         """
         contract, data = sheets.contract, sheets.data
-        at = self._workspace.snapshot()
+        self.seen = at = self._workspace.snapshot()
         if not contract.key or contract.name not in at.versions or not set(contract.key) <= set(data.column_names):
             return None
         if at.id != self._at:
@@ -92,6 +99,15 @@ class StoredKeys:
                 if table == name:
                     known |= _keys(rows, key)
 
+    def are_taken(self, contract: Contract, accepted: pa.Table, at: Snapshot, replaces: tuple[str, ...]) -> bool:
+        """Return whether rows with a key of these, which were free when they were judged, are in a snapshot now."""
+        key = contract.key
+        if not key or not len(accepted):
+            return False
+        stored = self._workspace.arrow(f"SELECT * FROM {contract.name}", snapshot=at)  # noqa: S608
+        old, new = (_as_text(rows, key) for rows in (without(stored, replaces), accepted))
+        return _semi_join(old, new, key)
+
     def _overlap(self, sheets: Sheets, at: Snapshot) -> bool:
         contract, data = sheets.contract, sheets.data
         known = self._known.get(contract.name)
@@ -105,8 +121,11 @@ class StoredKeys:
 
 
 def _keys(table: pa.Table, key: Key) -> set[Key]:
-    columns = [table[column].cast(pa.string()).to_pylist() for column in key]
-    return set(zip(*columns, strict=True))
+    return set(zip(*(column.to_pylist() for column in _as_text(table, key).columns), strict=True))
+
+
+def _as_text(table: pa.Table, key: Key) -> pa.Table:
+    return pa.table({column: table[column].cast(pa.string()) for column in key})
 
 
 def _semi_join(old: pa.Table, new: pa.Table, key: Key) -> bool:

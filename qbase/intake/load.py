@@ -258,7 +258,13 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
         delivery = dataclasses.replace(delivery, warnings=warnings, verdict=verdict)
     delivery = dataclasses.replace(delivery, replaces=replaces)
     tables = build_tables(sheets, split, aside, sha256) | links
-    return Judged(delivery=delivery, tables=tables, contract=sheets.contract)
+    return Judged(
+        delivery=delivery,
+        tables=tables,
+        contracts=(sheets.contract,),
+        seen=group.keys.seen,
+        again=lambda: _judge(workspace, source, recipe, group),
+    )
 
 
 def _account(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TypeAlias
 
 from deltalake import DeltaTable
@@ -22,9 +22,12 @@ from qbase.lake.locks import hold_lock
 from qbase.lake.sqlite import Ledger
 
 Brought: TypeAlias = "tuple[Delivery, Mapping[str, Rows]]"
+Check: TypeAlias = "Callable[[Snapshot, Set[str]], bool]"
 
 
-def commit_deliveries(lake: pathlib.Path, book: Ledger, brought: Sequence[Brought]) -> list[Snapshot]:
+def commit_deliveries(
+    lake: pathlib.Path, book: Ledger, brought: Sequence[Brought], *, check: Check | None = None
+) -> list[Snapshot]:
     """Append deliveries to their tables, take out the rows they replace, and write one snapshot.
 
     Parameters
@@ -35,11 +38,15 @@ def commit_deliveries(lake: pathlib.Path, book: Ledger, brought: Sequence[Brough
         The ledger.
     brought : sequence of (Delivery, mapping)
         What was received, no bytes twice, each with table -> rows; empty for a rejected delivery.
+    check : callable or None
+        Asked under the lock, with the snapshot that the new ones come on top of and their sha256; when it says no,
+        nothing is written.
 
     Returns
     -------
     list of Snapshot
-        For each delivery the new one; for one that was loaded before, the one it made then.
+        For each delivery the new one; for one that was loaded before, the one it made then. Empty when the check
+        said no.
 
     Raises
     ------
@@ -57,6 +64,8 @@ def commit_deliveries(lake: pathlib.Path, book: Ledger, brought: Sequence[Brough
         new = [item for item, loaded in zip(brought, seen.loaded, strict=True) if loaded is None]
         if not new:
             return [loaded for loaded in seen.loaded if loaded is not None]
+        if check is not None and not check(seen.latest, {delivery.sha256 for delivery, _ in new}):
+            return []
         versions, counts = _write(lake, new, seen)
         with book.writing(is_locked=True) as connection:
             fault("ledger_begun")

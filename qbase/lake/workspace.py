@@ -14,7 +14,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
 from qbase.lake import ledger
-from qbase.lake.commit import commit_deliveries
+from qbase.lake.commit import Brought, Check, commit_deliveries
 from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
 from qbase.lake.delta import Rows
 from qbase.lake.query import Params, query_arrow, query_frame
@@ -335,7 +335,7 @@ class Workspace:
         (snapshot,) = commit_deliveries(self.lake, self.book, [(delivery, tables)])
         return snapshot
 
-    def commit_together(self, brought: Sequence[tuple[Delivery, Mapping[str, Rows]]]) -> list[Snapshot]:
+    def commit_together(self, brought: Sequence[Brought], *, check: Check | None = None) -> list[Snapshot]:
         """Append several deliveries in one commit: all become visible at once, or none; one snapshot holds them.
 
         Many small deliveries cost little more than one this way. Each has its own entry in the ledger.
@@ -344,13 +344,15 @@ class Workspace:
         ----------
         brought : sequence of (Delivery, mapping)
             As for `commit`; no bytes twice, and none replaces another one of them.
+        check : callable or None
+            Asked under the lock, with the latest snapshot and the sha256 of the new ones, whether they still fit.
 
         Returns
         -------
         list of Snapshot
-            One per delivery, as `commit` would return it; errors as there.
+            One per delivery, as `commit` would return it; errors as there. Empty when they do not fit any more.
         """
-        return commit_deliveries(self.lake, self.book, brought)
+        return commit_deliveries(self.lake, self.book, brought, check=check)
 
 
 def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:
