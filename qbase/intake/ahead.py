@@ -12,6 +12,7 @@ Item = TypeVar("Item")
 Ready = TypeVar("Ready")
 
 PATIENCE_SECONDS = 2.0
+SOON_SECONDS = 0.3
 
 
 def at_once() -> int:
@@ -25,6 +26,7 @@ def prepare_ahead(
     *,
     workers: int,
     patience: float = PATIENCE_SECONDS,
+    on_wait: Callable[[], object] | None = None,
 ) -> Iterator[tuple[int, Ready]]:
     """Prepare items in threads and give them back, in order as far as none is slow.
 
@@ -38,6 +40,8 @@ def prepare_ahead(
         Threads; as many items are held ready, and as many more wait.
     patience : float
         Seconds an item may take beyond its turn before those after it go first.
+    on_wait : callable or None
+        Called when the next item is not ready soon: time for what can be put off no longer.
 
     Yields
     ------
@@ -52,16 +56,22 @@ def prepare_ahead(
             while waiting and len(running) < 2 * workers:
                 position, item = waiting.popleft()
                 running[position] = pool.submit(prepare, item)
-            yield _next(running, patience)
+            yield _next(running, patience, on_wait)
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _next(running: dict[int, concurrent.futures.Future[Ready]], patience: float) -> tuple[int, Ready]:
+def _next(
+    running: dict[int, concurrent.futures.Future[Ready]], patience: float, on_wait: Callable[[], object] | None
+) -> tuple[int, Ready]:
     """Take the first in order; when it is slow, the first that is ready."""
-    first = min(running)
-    concurrent.futures.wait([running[first]], timeout=patience)
-    if not running[first].done():
+    first = running[min(running)]
+    soon = min(SOON_SECONDS, patience)
+    concurrent.futures.wait([first], timeout=soon)
+    if not first.done() and on_wait is not None:
+        on_wait()
+    concurrent.futures.wait([first], timeout=patience - soon)
+    if not first.done():
         concurrent.futures.wait(running.values(), return_when=concurrent.futures.FIRST_COMPLETED)
     ready = min(position for position, future in running.items() if future.done())
     return ready, running.pop(ready).result()

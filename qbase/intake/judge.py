@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from qbase.intake import account
-from qbase.intake.outcome import Aside, Judged, check_sums, list_aside
+from qbase.intake.outcome import Aside, JudgedTable, check_sums, list_aside
 from qbase.intake.reconcile import check_counts
 from qbase.intake.release import repair_codes
 from qbase.intake.split import split_rows
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VERDICTS = ("listed", "accepted", "quarantined")
 
 
-def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *, is_again: bool) -> Judged:
+def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *, is_again: bool) -> JudgedTable:
     """Judge the rows of one table.
 
     Parameters
@@ -41,21 +41,21 @@ def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *,
 
     Returns
     -------
-    Judged
+    JudgedTable
     """
     links: Mapping[str, pa.Table] = {}
     split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
     if is_again:
         sheets, links = repair_codes(workspace, sheets, split)
         split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
-    return Judged(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links=links)
+    return JudgedTable(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links=links)
 
 
 def account_for(
     workspace: Workspace,
     source: Received,
     book: Book,
-    judged: Sequence[Judged],
+    judged: Sequence[JudgedTable],
     unused: Sequence[Aside],
     warnings: Sequence[str],
 ) -> Delivery:
@@ -108,11 +108,11 @@ def account_for(
     )
 
 
-def _all_aside(judged: Sequence[Judged]) -> list[Aside]:
+def _all_aside(judged: Sequence[JudgedTable]) -> list[Aside]:
     return [row for one in judged for row in one.aside]
 
 
-def _account_for_table(file: str, one: Judged) -> dict[str, Any]:
+def _account_for_table(file: str, one: JudgedTable) -> dict[str, Any]:
     counts = collections.Counter(row.verdict for row in one.aside)
     parts = {"listed": counts["listed"], "accepted": len(one.split.accepted), "quarantined": counts["quarantined"]}
     account.check_rows(file, one.rows_seen, parts)
@@ -122,7 +122,7 @@ def _account_for_table(file: str, one: Judged) -> dict[str, Any]:
     return {"rows_seen": one.rows_seen, **parts, "reasons": dict(sorted(reasons.items())), "sheets": sheets}
 
 
-def _warnings(workspace: Workspace, book: Book, one: Judged, *, is_one_of_several: bool) -> list[str]:
+def _warnings(workspace: Workspace, book: Book, one: JudgedTable, *, is_one_of_several: bool) -> list[str]:
     """Return what a reader of a table should know; among several tables each warning says of which it is."""
     told = list(one.sheets.warnings)
     if book.recipe.reconcile is not None:

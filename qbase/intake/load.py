@@ -5,20 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable
-from typing import Any
-
-import duckdb
-import numpy as np
-import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.book import read_tables
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
+from qbase.intake.group import FAULTS, MOST_ROWS, Group, Judged, find_known, reject
 from qbase.intake.judge import account_for, judge_rows
-from qbase.intake.keys import StoredKeys
-from qbase.intake.outcome import build_tables, list_unused
+from qbase.intake.outcome import JudgedTable, build_tables, list_unused
 from qbase.intake.parsers import Parsers
 from qbase.intake.questions import with_answers
 from qbase.intake.reading import read_grids
@@ -26,10 +21,10 @@ from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import find_rules, recheck_counts
 from qbase.intake.release import add_links
-from qbase.intake.report import LoadReport, report_of
+from qbase.intake.report import LoadReport
 from qbase.intake.supersede import find_corrected, find_delivery
 from qbase.intake.versions import check_contracts, contracts_of
-from qbase.lake import Delivery, Workspace
+from qbase.lake import Snapshot, Workspace
 
 Progress = Callable[[int, int, LoadReport], None]
 
@@ -46,6 +41,8 @@ def load_files(
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
+
+    Small files are committed a few at a time, and those share a snapshot.
 
     Parameters
     ----------
@@ -88,18 +85,32 @@ def load_files(
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
     files = [file for path in given for file in _expand(pathlib.Path(path))]
     replaces = _replaced(workspace, files, supersedes)
-    rules = find_rules(workspace, workspace.deliveries())
-    keys = StoredKeys(workspace)
     reports: dict[int, LoadReport] = {}
-    with Parsers() as parsers:
-        ahead = prepare_ahead(files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once())
-        for position, ready in ahead:
-            reports[position] = _finish(workspace, ready, plan, replaces, keys)
-            if is_answered and reports[position].verdict != "REJECTED":
+    rules = find_rules(workspace, workspace.deliveries())
+    group = Group(workspace, plan)
+
+    def tell() -> None:
+        nonlocal is_answered
+        for position, report in group.finished():
+            reports[position] = report
+            if is_answered and report.verdict != "REJECTED":
                 save_answers(workspace.root, plan)
                 is_answered = False
             if on_progress is not None:
-                on_progress(len(reports), len(files), reports[position])
+                on_progress(len(reports), len(files), report)
+
+    def flush() -> None:
+        group.flush()
+        tell()
+
+    with Parsers() as parsers:
+        ahead = prepare_ahead(
+            files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once(), on_wait=flush
+        )
+        for position, ready in ahead:
+            group.add(position, _finish(workspace, ready, plan, replaces, group))
+            tell()
+        flush()
     linked = add_links(workspace, [reports[position] for position in range(len(files))])
     return recheck_counts(workspace, linked, rules)
 
@@ -150,18 +161,20 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
 
 
 def _finish(
-    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], keys: StoredKeys
-) -> LoadReport:
+    workspace: Workspace, ready: _Ready, recipe: Recipe, replaces: tuple[str, ...], group: Group
+) -> Judged | LoadReport:
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    known, attempt = _find_known(workspace, ready.sha256), 1
+    if group.holds(ready.sha256):
+        group.flush()
+    known, attempt = find_known(workspace, ready.sha256), 1
     if known is not None:
         if not set(replaces) - {ready.sha256}:
             return known
         attempt = _last_attempt(workspace, ready.sha256) + 1  # it was right after all, and somebody says so
     if error is not None:
-        return _reject(workspace, name, ready.sha256, recipe, error)
+        return reject(name, ready.sha256, recipe, error)
     assert ready.stored is not None  # noqa: S101  (else there is an error)
     source = Received(
         name=name,
@@ -170,9 +183,12 @@ def _finish(
         grids=ready.grids,
         replaces=replaces,
         attempt=attempt,
-        keys=keys,
     )
-    return take(workspace, source, recipe)
+    return _judge(workspace, source, recipe, group)
+
+
+def _last_attempt(workspace: Workspace, sha256: str) -> int:
+    return int(workspace.deliveries(every=True, sha256=sha256)["attempt"].max())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -191,8 +207,6 @@ class Received:
         Deliveries whose rows it takes the place of.
     attempt : int
         1, or more when it is read again.
-    keys : StoredKeys or None
-        Keys in the lake, remembered from the files before.
     """
 
     name: str
@@ -201,91 +215,51 @@ class Received:
     grids: list[Grid] | None = None
     replaces: tuple[str, ...] = ()
     attempt: int = 1
-    keys: StoredKeys | None = None
 
 
 def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     """Read, judge, account for and commit one file; a bad one is REJECTED."""
-    try:
-        return _take(workspace, source, recipe)
-    except (DataError, UsageError) as error:
-        return _reject(workspace, source.name, source.sha256, recipe, error)
-    except (pa.ArrowException, duckdb.Error, MemoryError, UnicodeError) as error:
-        found = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        odd = DataError("QB341", file=source.name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
-        return _reject(workspace, source.name, source.sha256, recipe, odd)
-
-
-def _find_known(workspace: Workspace, sha256: str) -> LoadReport | None:
-    """Return the report of the first load of the same bytes; what was rejected may be tried again."""
-    if not workspace.has_delivery(sha256):
-        return None
-    seen = workspace.deliveries(every=True, sha256=sha256)
-    seen = seen[seen["verdict"] != "REJECTED"]
-    if seen.empty:
-        return None
-    row = seen.iloc[-1]
-    first = Delivery(**{field.name: _plain(row[field.name]) for field in dataclasses.fields(Delivery)})
-    report = report_of(first, snapshot=str(row["snapshot"]), already=True)
-    if row["replaced_by"]:
-        return dataclasses.replace(report, warnings=(*report.warnings, "superseded"))
+    group = Group(workspace, recipe)
+    group.add(0, _judge(workspace, source, recipe, group))
+    group.flush()
+    ((_, report),) = group.finished()
     return report
 
 
-def _last_attempt(workspace: Workspace, sha256: str) -> int:
-    return int(workspace.deliveries(every=True, sha256=sha256)["attempt"].max())
+def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
+    try:
+        return _take(workspace, source, recipe, group)
+    except FAULTS as fault:
+        return reject(source.name, source.sha256, recipe, fault)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.integer):
-        return int(value)
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _reject(workspace: Workspace, name: str, sha256: str, recipe: Recipe, error: QbaseError) -> LoadReport:
-    delivery = Delivery(
-        sha256=sha256,
-        file_name=name,
-        table="",
-        recipe=recipe.name,
-        producer=recipe.producer,
-        licence=recipe.licence,
-        verdict="REJECTED",
-        reasons={error.code: 1},
-    )
-    already = not workspace.commit(delivery, {}).is_new
-    return LoadReport(
-        file=name, sha256=sha256, verdict="REJECTED", recipe=recipe.name, error=error.payload(), already=already
-    )
-
-
-def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
+def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
     name, sha256 = source.name, source.sha256
     grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
     book = read_tables(grids, recipe, name, workspace.root)
+    asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile)
+    if asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables)):
+        group.flush()
     changes = check_contracts(workspace, book)
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
     if source.attempt == 1:
         corrected += find_corrected(workspace, book)
     replaces = tuple(dict.fromkeys((*own, *corrected)))
-    keys = source.keys or StoredKeys(workspace)
-    judged = [
-        judge_rows(workspace, sheets, keys.colliding_rows(sheets, replaces), is_again=source.attempt > 1)
-        for sheets in book.tables
-    ]
+    judged: list[JudgedTable] = []
+    seen = Snapshot()
+    for sheets in book.tables:
+        stored = group.keys.colliding_rows(sheets, replaces)
+        seen = seen if judged else group.keys.seen  # what another process stores from here on is found at the commit
+        judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1))
     unused = list_unused(book.unused)
     told = (*changes, f"supersedes {len(set(corrected))}") if corrected else changes
     delivery = account_for(workspace, source, book, judged, unused, told)
-    delivery = dataclasses.replace(delivery, replaces=replaces)
-    tables, contracts = build_tables(judged, unused, sha256), contracts_of(book)
-    accepted = [(sheets.contract, tables[sheets.contract.name]) for sheets in book.tables]
-    del grids, book, judged, unused  # the raw text is not needed any more, and writing takes memory of its own
-    pa.default_memory_pool().release_unused()
-    filled = {table: rows for table, rows in tables.items() if rows.num_rows}
-    snapshot = workspace.commit(delivery, filled, contracts=contracts)
-    if not snapshot.is_new:  # another process was faster with the same bytes
-        return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
-    for contract, rows in accepted:
-        keys.add(contract, rows, snapshot)
-    return report_of(delivery, snapshot=snapshot.id)
+    return Judged(
+        delivery=dataclasses.replace(delivery, replaces=replaces),
+        tables=build_tables(judged, unused, sha256),
+        contracts=tuple(sheets.contract for sheets in book.tables),
+        judged_by=contracts_of(book),
+        seen=seen,
+        again=lambda: _judge(workspace, source, recipe, group),
+    )

@@ -32,7 +32,7 @@ class Aside:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
+class JudgedTable:
     """One table of a file and the verdict on its rows.
 
     Parameters
@@ -58,12 +58,12 @@ class Judged:
         return sum(len(part.grid) for part in self.sheets.parts)
 
 
-def build_tables(judged: Sequence[Judged], unused: Sequence[Aside], sha256: str) -> dict[str, pa.Table]:
+def build_tables(judged: Sequence[JudgedTable], unused: Sequence[Aside], sha256: str) -> dict[str, pa.Table]:
     """Return the rows of every table a file fills.
 
     Parameters
     ----------
-    judged : sequence of Judged
+    judged : sequence of JudgedTable
         The tables of the file.
     unused : sequence of Aside
         Rows of sheets without a table.

@@ -103,10 +103,7 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
 
 def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
     """Judge rows that share no key with any other: one pass, and no second copy of the raw text."""
-    with _database(len(data)) as db:
-        db.register("data", data)
-        judged = _ask(db, judge_rows_sql(contract, "data", keep=[ROW]), len(data))
-    rows, judged = _in_file_order(judged)
+    rows, judged = _in_file_order(_judge_small(data, contract) if len(data) < SMALL_ROWS else _judge(data, contract))
     found: dict[int, tuple[str, ...]] = {}
     wrong = np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0)
     for row, reasons in zip(rows[wrong].tolist(), judged["reasons"].take(pa.array(wrong)).to_pylist(), strict=True):
@@ -130,13 +127,28 @@ def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
     )
 
 
-def _ask(db: duckdb.DuckDBPyConnection, sql: str, rows: int) -> pa.Table:
-    """Return the answer; few rows go the way that copies them, which spares a slow look at the text of the query."""
-    if rows >= SMALL_ROWS:
-        return db.sql(sql).to_arrow_table()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy")
-        return db.execute(sql).to_arrow_table()
+def _judge(data: pa.Table, contract: Contract) -> pa.Table:
+    with _database(len(data)) as db:
+        db.register("data", data)
+        return db.sql(judge_rows_sql(contract, "data", keep=[ROW])).to_arrow_table()
+
+
+def _judge_small(data: pa.Table, contract: Contract) -> pa.Table:
+    """Judge few rows through a query that is planned once per contract and thread, not once per file."""
+    given, query = (_name(f"{prefix} {contract.name}") for prefix in ("given", "judge"))
+    names = [name for name in contract.column_names if name in data.column_names]
+    with _database(len(data)) as db:
+        if _shared.planned.get(contract.name) is not contract:
+            _shared.planned[contract.name] = contract
+            columns = ", ".join(f"{_name(name)} VARCHAR" for name in contract.column_names)
+            db.execute(f"CREATE OR REPLACE TABLE {given} ({columns}, {ROW} BIGINT)")
+            db.execute(f"PREPARE {query} AS {judge_rows_sql(contract, given, keep=[ROW])}")
+        db.register("data", data.select([*names, ROW]))
+        db.execute(f"TRUNCATE {given}")
+        db.execute(f"INSERT INTO {given} BY NAME SELECT * FROM data")  # noqa: S608
+        with warnings.catch_warnings():  # fetching it as a relation would bind it again, which the plan is to spare
+            warnings.filterwarnings("ignore", message="Arrow output on a DB-API result makes an extra copy")
+            return db.execute(f"EXECUTE {query}").to_arrow_table()
 
 
 def _in_file_order(table: pa.Table) -> tuple[npt.NDArray[np.int64], pa.Table]:
@@ -159,6 +171,7 @@ def _database(rows: int) -> Iterator[duckdb.DuckDBPyConnection]:
     if small is None:
         small = duckdb.connect(config={**CONFIG, "threads": 1})
         small.execute("PRAGMA disable_optimizer")
+        _shared.planned = {}
     _shared.db = None  # what fails in between is not used again
     yield small
     for table in TABLES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from qbase.core.errors import DataError
+from qbase.lake.ledger import read_stored_contract
 from qbase.tables import Contract, compare_contracts, describe_contract, read_contract
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def check_contracts(workspace: Workspace, book: Book) -> tuple[str, ...]:
     contracts = contracts_of(book)
     told: list[str] = []
     for name, contract in contracts.items():
-        before = workspace.stored_contract(name)
+        before = read_stored_contract(workspace, name)
         now = describe_contract(contract)
         if before is None or before == now:
             continue

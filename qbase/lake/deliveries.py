@@ -36,7 +36,7 @@ class Snapshot:
     versions : mapping
         Table -> version of its Delta log.
     delivery : str
-        sha256 of the delivery that made it, or empty.
+        sha256 of the delivery that made it, the last one where several were committed together; or empty.
     is_new : bool
         The commit that returned it made it; False when the delivery was there before. Does not count in comparisons.
     """

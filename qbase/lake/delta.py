@@ -24,9 +24,11 @@ from qbase.lake.locks import unwritable_error
 Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 
 ORPHANS = ".orphans"
+CHECKPOINT_EVERY = 20  # opening a table reads every commit since its last checkpoint; one costs as much as 5 commits
 ORIGIN = "delivery_sha256"
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
 _REFUSED = {"deletionVectors", "columnMapping"}
 
 
@@ -90,7 +92,7 @@ def open_clean(lake: pathlib.Path, table: str, version: int | None) -> DeltaTabl
     return opened
 
 
-def joint_schema(table: str, opened: DeltaTable | None, given: pa.Schema) -> pa.Schema:
+def joint_schema(table: str, opened: DeltaTable | None, given: Sequence[pa.Schema]) -> pa.Schema:
     """Return the columns a table will have: the known ones, then new ones.
 
     Parameters
@@ -99,8 +101,8 @@ def joint_schema(table: str, opened: DeltaTable | None, given: pa.Schema) -> pa.
         Name of the table.
     opened : deltalake.DeltaTable or None
         The table; None when it is new.
-    given : pyarrow.Schema
-        Columns that come; one that is all null takes the type it has in the table.
+    given : sequence of pyarrow.Schema
+        Columns that come; one that is all null takes the type it has in the table, or in a later part.
 
     Returns
     -------
@@ -113,10 +115,12 @@ def joint_schema(table: str, opened: DeltaTable | None, given: pa.Schema) -> pa.
         A column changed its type (QB221).
     """
     fields = {} if opened is None else {f.name: f.type for f in table_schema(opened)}
-    for field in given:
-        kind = house_type(field.type)
+    for field in (field for schema in given for field in schema):
+        kind = field.type if pa.types.is_null(field.type) else house_type(field.type)
         old = fields.setdefault(field.name, kind)
-        if old != kind and not pa.types.is_null(field.type):
+        if pa.types.is_null(old):
+            fields[field.name] = kind
+        elif kind not in (old, pa.null()):
             raise DataError(
                 "QB221",
                 table=table,
@@ -125,20 +129,19 @@ def joint_schema(table: str, opened: DeltaTable | None, given: pa.Schema) -> pa.
                 expected=f"{field.name}: {old}",
                 fix="map the column to its old type in the recipe, or load it under another name",
             )
-    return pa.schema([pa.field(name, kind) for name, kind in fields.items()])
+    return pa.schema([pa.field(name, house_type(kind)) for name, kind in fields.items()])
 
 
 def append(
     lake: pathlib.Path,
     table: str,
     opened: DeltaTable | None,
-    rows: Rows,
+    parts: Sequence[tuple[str, Rows]],
     schema: pa.Schema,
     *,
-    delivery: str,
     number: int,
-) -> tuple[int, int]:
-    """Append rows in one commit that carries the delivery as application transaction id.
+) -> tuple[DeltaTable, dict[str, int]]:
+    """Append rows in one commit that carries each delivery as application transaction id.
 
     Parameters
     ----------
@@ -148,28 +151,26 @@ def append(
         Name of the table.
     opened : deltalake.DeltaTable or None
         From `open_clean`; None creates the table.
-    rows : pyarrow.Table or pyarrow.RecordBatchReader
-        What to append.
+    parts : sequence of (str, pyarrow.Table or pyarrow.RecordBatchReader)
+        sha256 of each delivery, and its rows.
     schema : pyarrow.Schema
         From `joint_schema`.
-    delivery : str
-        sha256 of the delivery.
     number : int
-        Number of the snapshot it is meant for.
+        Number of the snapshot they are meant for.
 
     Returns
     -------
-    tuple of (int, int)
-        Version of the table afterwards, rows appended.
+    tuple of (deltalake.DeltaTable, dict)
+        The table afterwards; sha256 -> rows appended.
 
     Raises
     ------
     SetupError
         The disk is full or cannot be written (QB207).
     """
-    if opened is not None and isinstance(rows, pa.Table) and rows.num_rows == 0:
-        return opened.version(), 0
-    counter = _Counter(rows, schema)
+    if opened is not None and all(isinstance(rows, pa.Table) and rows.num_rows == 0 for _, rows in parts):
+        return opened, dict.fromkeys((delivery for delivery, _ in parts), 0)
+    counter = _Counter(parts, schema)
     with _telling(table):
         write_deltalake(
             opened if opened is not None else _uri(lake, table),
@@ -177,13 +178,34 @@ def append(
             mode="append",
             schema_mode="merge",
             commit_properties=CommitProperties(
-                custom_metadata={"qbase_delivery": delivery},
-                app_transactions=[Transaction(app_id=delivery, version=number)],
+                custom_metadata={"qbase_delivery": " ".join(counter.rows)},
+                app_transactions=[Transaction(app_id=delivery, version=number) for delivery in counter.rows],
             ),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+            post_commithook_properties=_HOOKS,
         )
-    written = opened if opened is not None else _open(lake, table)
-    return written.version(), counter.rows
+    return opened if opened is not None else _open(lake, table), counter.rows
+
+
+def add_checkpoint(table: str, opened: DeltaTable, *, since: int) -> None:
+    """Write the state of a table into one file now and then, so that opening it stays as fast as it was.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table.
+    opened : deltalake.DeltaTable
+        After a commit.
+    since : int
+        Version of the snapshot before.
+
+    Raises
+    ------
+    SetupError
+        The disk is full or cannot be written (QB207).
+    """
+    if opened.version() // CHECKPOINT_EVERY > since // CHECKPOINT_EVERY:
+        with _telling(table):
+            opened.create_checkpoint()
 
 
 def remove(table: str, opened: DeltaTable, deliveries: Sequence[str]) -> tuple[DeltaTable, int]:
@@ -215,7 +237,7 @@ def remove(table: str, opened: DeltaTable, deliveries: Sequence[str]) -> tuple[D
         done = opened.delete(
             f"{ORIGIN} IN ({listed})",
             commit_properties=CommitProperties(custom_metadata={"qbase": "replaced"}),
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
+            post_commithook_properties=_HOOKS,
         )
     return opened, int(done["num_deleted_rows"])
 
@@ -267,24 +289,25 @@ def house_type(kind: pa.DataType) -> pa.DataType:
 
 
 class _Counter:
-    """Batches in the types of the house, absent columns as null, counted as they pass."""
+    """Batches in the types of the house, absent columns as null, counted by delivery as they pass."""
 
-    def __init__(self, rows: Rows, schema: pa.Schema) -> None:
-        self.rows = 0
-        self._batches = rows.to_batches() if isinstance(rows, pa.Table) else rows
+    def __init__(self, parts: Sequence[tuple[str, Rows]], schema: pa.Schema) -> None:
+        self.rows = {delivery: 0 for delivery, _ in parts}
+        self._parts = parts
         self._schema = schema
 
     def __iter__(self) -> Iterator[Any]:
-        for batch in self._batches:
-            self.rows += batch.num_rows
-            present = set(batch.schema.names)
-            yield pa.record_batch(
-                [
-                    batch[f.name].cast(f.type) if f.name in present else pa.nulls(batch.num_rows, f.type)
-                    for f in self._schema
-                ],
-                schema=self._schema,
-            )
+        for delivery, rows in self._parts:
+            for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+                self.rows[delivery] += batch.num_rows
+                present = set(batch.schema.names)
+                yield pa.record_batch(
+                    [
+                        batch[f.name].cast(f.type) if f.name in present else pa.nulls(batch.num_rows, f.type)
+                        for f in self._schema
+                    ],
+                    schema=self._schema,
+                )
 
 
 def _uri(lake: pathlib.Path, table: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -79,61 +79,72 @@ def _reasons(delivery: Delivery) -> str:
     return json.dumps(dict(delivery.reasons), ensure_ascii=False, sort_keys=True)
 
 
-def add_delivery(
+def add_deliveries(
     connection: sa.Connection,
-    delivery: Delivery,
+    entries: Sequence[tuple[Delivery, Mapping[str, int]]],
     versions: Mapping[str, int],
-    rows: Mapping[str, int],
     contracts: Mapping[str, Structure],
 ) -> Snapshot:
-    """Write a delivery and the snapshot it makes; without new rows it joins the latest snapshot.
+    """Write deliveries and the snapshot they make; without new rows they join the latest snapshot.
 
     Parameters
     ----------
     connection : sqlalchemy.Connection
         Inside the one transaction of the commit.
-    delivery : Delivery
-        What was received.
+    entries : sequence of (Delivery, mapping)
+        What was received, in order, and table -> rows it added.
     versions : mapping
-        Table -> version after the commit, for the tables it touched.
-    rows : mapping
-        Table -> rows it added.
+        Table -> version after the commit, for the tables that were touched.
     contracts : mapping
-        Table -> structure of the contract its rows were judged by.
+        Table -> structure of the contract its rows were judged by, where there is one.
 
     Returns
     -------
     Snapshot
     """
     latest = read_snapshot(connection) or Snapshot()
-    snapshot = latest
+    snapshot, at = latest, now()
     if versions:
         snapshot = Snapshot(
             id=snapshot_id(latest.number + 1),
-            created_at=now(),
+            created_at=at,
             versions={**latest.versions, **versions},
-            delivery=delivery.sha256,
+            delivery=[delivery.sha256 for delivery, rows in entries if rows][-1],
         )
         _insert_snapshot(connection, snapshot)
-    values: dict[str, Any] = {name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)}
-    values |= {
+    parts: list[dict[str, Any]] = []
+    numbers = {table: _add_contract(connection, table, contracts[table]) for table in versions if table in contracts}
+    for delivery, rows in entries:
+        values = {**_values(delivery), "snapshot": snapshot.number, "loaded_at": at}
+        number = connection.execute(sa.insert(DELIVERIES).returning(DELIVERIES.c.number), values).scalar_one()
+        parts += [
+            {"delivery": number, "table_name": table, "rows": count, "contract": numbers.get(table, 0) if count else 0}
+            for table, count in rows.items()
+        ]
+    if parts:
+        connection.execute(sa.insert(DELIVERY_TABLES), parts)
+    return snapshot
+
+
+def _values(delivery: Delivery) -> dict[str, Any]:
+    return {
+        **{name: getattr(delivery, name) for name in (*_WORDS, *_COUNTS)},
         "reasons": _reasons(delivery),
         "replaces": json.dumps(list(delivery.replaces)),
         "warnings": json.dumps(list(delivery.warnings), ensure_ascii=False),
         "by_table": json.dumps(delivery.by_table, ensure_ascii=False),
-        "snapshot": snapshot.number,
-        "loaded_at": now(),
     }
-    number = connection.execute(sa.insert(DELIVERIES).values(values).returning(DELIVERIES.c.number)).scalar_one()
-    for table, count in rows.items():
-        contract = _add_contract(connection, table, contracts[table]) if table in contracts else 0
-        values = {"delivery": number, "table_name": table, "rows": count, "contract": contract}
-        connection.execute(sa.insert(DELIVERY_TABLES).values(values))
-    return snapshot
 
 
-def find_contract(connection: sa.Connection, table: str) -> sa.RowMapping | None:
-    """Return the contract the latest rows of a table were stored under; None when it is not on record."""
+def read_stored_contract(workspace: Workspace, table: str) -> dict[str, Any] | None:
+    """Return the structure of the contract the latest rows of a table were judged by; None when not on record."""
+    with workspace.book.reading() as connection:
+        row = None if connection is None else _find_contract(connection, table)
+    found: dict[str, Any] | None = None if row is None else json.loads(row["structure"])
+    return found
+
+
+def _find_contract(connection: sa.Connection, table: str) -> sa.RowMapping | None:
     query = sa.select(CONTRACTS).where(CONTRACTS.c.table_name == table).order_by(CONTRACTS.c.number.desc()).limit(1)
     return connection.execute(query).mappings().first()
 
@@ -141,7 +152,7 @@ def find_contract(connection: sa.Connection, table: str) -> sa.RowMapping | None
 def _add_contract(connection: sa.Connection, table: str, structure: Structure) -> int:
     """Return the number of a contract, which is new when its structure differs from the one before."""
     text = json.dumps(structure, ensure_ascii=False, sort_keys=True)
-    before = find_contract(connection, table)
+    before = _find_contract(connection, table)
     if before is not None and before["structure"] == text:
         return int(before["number"])
     values = {"table_name": table, "version": structure["version"], "structure": text}
@@ -149,11 +160,12 @@ def _add_contract(connection: sa.Connection, table: str, structure: Structure) -
 
 
 def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
+    number = snapshot.number
     connection.execute(
-        sa.insert(SNAPSHOTS).values(number=snapshot.number, created_at=snapshot.created_at, delivery=snapshot.delivery)
+        sa.insert(SNAPSHOTS), {"number": number, "created_at": snapshot.created_at, "delivery": snapshot.delivery}
     )
-    for table, version in snapshot.versions.items():
-        connection.execute(sa.insert(SNAPSHOT_TABLES).values(number=snapshot.number, table_name=table, version=version))
+    tables = [{"number": number, "table_name": name, "version": at} for name, at in snapshot.versions.items()]
+    connection.execute(sa.insert(SNAPSHOT_TABLES), tables)
 
 
 def list_deliveries(

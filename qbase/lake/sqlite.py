@@ -50,14 +50,17 @@ class Ledger:
             The file is damaged (QB204), newer than this program (QB205) or cannot be used (QB206, QB207).
         """
         with _telling(self.path):
-            version = _version(self.path)
-            if version == 0:
+            if _is_empty(self.path):
                 yield None
                 return
-            if version < VERSION:
-                with hold_lock(self.lock):
-                    _upgrade(self.path)
-            with _engine(self.path).connect() as connection, connection.begin():
+            with self._connecting() as connection:
+                version = _version(connection, self.path)
+                if version in (0, VERSION):
+                    yield connection if version else None
+                    return
+            with hold_lock(self.lock):
+                _upgrade(self.path)
+            with self._connecting() as connection:
                 yield connection
 
     @contextlib.contextmanager
@@ -74,25 +77,38 @@ class Ledger:
         SetupError
             As `reading`.
         """
+        locked = contextlib.nullcontext() if is_locked else hold_lock(self.lock)
         with _telling(self.path):
-            version = _version(self.path)
-            if version < VERSION:
-                with contextlib.nullcontext() if is_locked else hold_lock(self.lock):
-                    (_upgrade if version else _create)(self.path)
-            engine = _engine(self.path).execution_options(immediate=True)
-            with engine.connect() as connection, connection.begin():
+            version = 0
+            if not _is_empty(self.path):
+                with self._connecting(immediate=True) as connection:
+                    version = _version(connection, self.path)
+                    if version == VERSION:
+                        yield connection
+                        return
+            with locked:
+                (_upgrade if version else _create)(self.path)
+            with self._connecting(immediate=True) as connection:
                 yield connection
 
+    @contextlib.contextmanager
+    def _connecting(self, *, immediate: bool = False) -> Iterator[sa.Connection]:
+        """Give a connection inside one transaction, to a file whose pages were checked once in this process."""
+        status = self.path.stat()
+        if 0 < status.st_size < CHECKED_BELOW_BYTES:
+            _check_pages(self.path, status.st_ino)
+        engine = _engine(self.path).execution_options(immediate=immediate)
+        with engine.connect() as connection, connection.begin():
+            yield connection
 
-def _version(path: pathlib.Path) -> int:
-    """Return the version of the ledger, 0 when there is none yet."""
-    if not path.exists() or path.stat().st_size == 0:
-        return 0
-    status = path.stat()
-    if status.st_size < CHECKED_BELOW_BYTES:
-        _check_pages(path, status.st_ino)
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+def _is_empty(path: pathlib.Path) -> bool:
+    return not path.exists() or path.stat().st_size == 0
+
+
+def _version(connection: sa.Connection, path: pathlib.Path) -> int:
+    """Return the version of the ledger, 0 when nothing was written into the file yet."""
+    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
     if version > VERSION:
         raise SetupError(
             "QB205",

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 import pyarrow as pa
@@ -16,13 +14,12 @@ import pyarrow as pa
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
 from qbase.lake import ledger
-from qbase.lake.commit import commit_delivery
+from qbase.lake.commit import Brought, Check, Contracts, commit_deliveries
 from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
 from qbase.lake.delta import Rows
 from qbase.lake.query import Params, query_arrow, query_frame
 from qbase.lake.raw import store_file
 from qbase.lake.sqlite import Ledger
-from qbase.tables import Contract
 
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
@@ -269,8 +266,7 @@ class Workspace:
         Parameters
         ----------
         tables : iterable of str or None
-            Only the deliveries to these tables, such as those a panel rests on; None is all. One that brought rows
-            to several of them is a row for each, with the counts of its own.
+            Only those to these tables; one that brought rows to several is a row for each, with its own counts.
         every : bool
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
         sha256 : str or None
@@ -283,13 +279,6 @@ class Workspace:
         with self.book.reading() as connection:
             found = ledger.list_deliveries(connection, every=every, sha256=sha256)
         return found if tables is None else ledger.pick_tables(found, tables)
-
-    def stored_contract(self, table: str) -> dict[str, Any] | None:
-        """Return the structure of the contract the latest rows of a table were judged by; None when not on record."""
-        with self.book.reading() as connection:
-            row = None if connection is None else ledger.find_contract(connection, table)
-        found: dict[str, Any] | None = None if row is None else json.loads(row["structure"])
-        return found
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
@@ -318,9 +307,7 @@ class Workspace:
         """
         return store_file(self.raw, pathlib.Path(path))
 
-    def commit(
-        self, delivery: Delivery, tables: Mapping[str, Rows], *, contracts: Mapping[str, Contract] | None = None
-    ) -> Snapshot:
+    def commit(self, delivery: Delivery, tables: Mapping[str, Rows], *, contracts: Contracts | None = None) -> Snapshot:
         """Append a delivery to its tables: all of it becomes visible at once, or none of it.
 
         Parameters
@@ -328,10 +315,8 @@ class Workspace:
         delivery : Delivery
             What was received. Bytes that were loaded before change nothing, unless it is a further attempt. The rows
             of the deliveries it replaces leave the tables with this snapshot; older snapshots keep them.
-        tables : mapping
-            Table -> `pyarrow.Table` (or RecordBatchReader); empty for a rejected delivery.
-        contracts : mapping or None
-            Table -> contract its rows were judged by, for the record.
+        tables, contracts : mapping
+            Table -> `pyarrow.Table` (or RecordBatchReader), empty for a rejected delivery; and the contract it keeps.
 
         Returns
         -------
@@ -347,7 +332,29 @@ class Workspace:
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """
-        return commit_delivery(self.lake, self.book, delivery, tables, contracts)
+        (snapshot,) = commit_deliveries(self.lake, self.book, [(delivery, tables)], contracts=contracts)
+        return snapshot
+
+    def commit_together(
+        self, brought: Sequence[Brought], *, check: Check | None = None, contracts: Contracts | None = None
+    ) -> list[Snapshot]:
+        """Append several deliveries in one commit: all become visible at once, or none; one snapshot holds them.
+
+        Many small deliveries cost little more than one this way. Each has its own entry in the ledger.
+
+        Parameters
+        ----------
+        brought, contracts
+            As for `commit`; no bytes twice, and no delivery replaces another one of them.
+        check : callable or None
+            Asked under the lock, with the latest snapshot and the sha256 of the new ones, whether they still fit.
+
+        Returns
+        -------
+        list of Snapshot
+            One per delivery, as `commit` would return it; errors as there. Empty when they do not fit any more.
+        """
+        return commit_deliveries(self.lake, self.book, brought, check=check, contracts=contracts)
 
 
 def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:

@@ -34,7 +34,8 @@ def notices(home: Workspace, name: str = "n.csv", options: dict[str, Any] | None
 
 
 def sample(number: int, notice: str, is_recheck: str = "否", result: str = "合格") -> str:
-    return f"S{number},省级,2022-08-10,生产,双随机,厂{number},涤纶,{result},{notice},{is_recheck},{'S0' * (is_recheck == '是')}"
+    parent = "S0" if is_recheck == "是" else ""
+    return f"S{number},省级,2022-08-10,生产,双随机,厂{number},涤纶,{result},{notice},{is_recheck},{parent}"
 
 
 def test_rows_that_come_later_are_compared_with_what_a_notice_stated(home: Workspace) -> None:

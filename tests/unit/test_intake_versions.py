@@ -14,6 +14,7 @@ from qbase.core.text import Text
 from qbase.intake import LoadReport, explain_reason, load_files, read_recipe, retry_quarantine
 from qbase.intake import versions as module
 from qbase.lake import Workspace
+from qbase.lake.ledger import read_stored_contract
 from qbase.tables import ColumnRule, Contract, Rule, compare_contracts, describe_contract, read_contract
 
 HEAD = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果"
@@ -196,14 +197,14 @@ def test_two_types_units_or_meanings_never_share_a_column(
 
 
 def test_the_ledger_keeps_every_contract_rows_were_stored_under(home: Workspace, change: Any) -> None:
-    assert home.stored_contract("inspections") is None
+    assert read_stored_contract(home, "inspections") is None
     send(home, "a.csv", sample(1))
-    assert home.stored_contract("inspections") == describe_contract(read_contract("inspections"))
+    assert read_stored_contract(home, "inspections") == describe_contract(read_contract("inspections"))
     new = change(ADDITIVE[0][0])
     assert send(home, "b.csv", "坏行").accepted == 0
-    assert home.stored_contract("inspections")["version"] == 2  # type: ignore[index]
+    assert read_stored_contract(home, "inspections")["version"] == 2  # type: ignore[index]
     send(home, "c.csv", sample(2))
-    assert home.stored_contract("inspections") == describe_contract(new)
+    assert read_stored_contract(home, "inspections") == describe_contract(new)
     with home.book.reading() as connection:
         assert connection is not None
         rows = connection.exec_driver_sql(
@@ -216,7 +217,7 @@ def test_an_older_package_is_a_breaking_change_too(home: Workspace, change: Any)
     change(ADDITIVE[0][0])
     send(home, "a.csv", sample(1))
     change(lambda c: c)
-    back = compare_contracts(home.stored_contract("inspections"), describe_contract(read_contract("inspections")))  # type: ignore[arg-type]
+    back = compare_contracts(read_stored_contract(home, "inspections"), describe_contract(read_contract("inspections")))  # type: ignore[arg-type]
     assert back.broken == ("extra: text -> -",)
 
 
@@ -228,10 +229,10 @@ def test_a_lake_from_before_contracts_were_recorded_is_upgraded_and_goes_on(home
             "ALTER TABLE delivery_tables DROP COLUMN contract", "PRAGMA user_version = 2",
         ):  # fmt: skip
             connection.exec_driver_sql(statement)
-    assert home.stored_contract("inspections") is None
+    assert read_stored_contract(home, "inspections") is None
     assert home.deliveries()["by_table"].tolist() == [{}]
     assert send(home, "b.csv", sample(2)).verdict == "OK"
-    assert home.stored_contract("inspections") == describe_contract(read_contract("inspections"))
+    assert read_stored_contract(home, "inspections") == describe_contract(read_contract("inspections"))
     assert samples(home) == ["S1", "S2"]
 
 
