@@ -94,7 +94,7 @@ def load_files(
         for position, report in group.finished():
             reports[position] = report
             if is_answered and report.verdict != "REJECTED":
-                save_answers(workspace.root, plan)
+                save_answers(workspace.root, plan, recipe)
                 is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), report)

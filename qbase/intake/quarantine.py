@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import pathlib
 from collections.abc import Iterable, Mapping
@@ -170,6 +171,9 @@ def retry_quarantine(
     )
     rules = find_rules(workspace, workspace.deliveries())
     (report,) = recheck_counts(workspace, add_links(workspace, [take(workspace, source, plan)]), rules)
-    if (accept or reject) and report.verdict != "REJECTED":
-        save_answers(workspace.root, plan)
+    if report.error is not None:  # to load the same bytes would be answered with what is known of them
+        fix = report.error["fix"].replace("qbase load FILE", f"qbase quarantine retry {sha256[:8]}")
+        return dataclasses.replace(report, error={**report.error, "fix": fix})
+    if accept or reject:
+        save_answers(workspace.root, plan, recipe)
     return report

@@ -269,7 +269,8 @@ def read_recipe(name: str | None, root: pathlib.Path | None = None) -> Recipe:
     """
     from qbase.intake.recipe_file import parse_recipe, parse_tree
 
-    own = _own(root).get(name or TIDY.name)
+    owned = _own(root)
+    own = owned.get(name or TIDY.name)
     if own is not None:
         return parse_recipe(own.read_bytes(), origin=own.name)
     if name is None or name == TIDY.name:
@@ -280,11 +281,22 @@ def read_recipe(name: str | None, root: pathlib.Path | None = None) -> Recipe:
         return parse_tree(read_tree(name), origin=name)
     path = pathlib.Path(name)
     if path.suffix == ".toml" and path.is_file():
-        return parse_recipe(path.read_bytes(), origin=path.name)
+        found = parse_recipe(path.read_bytes(), origin=path.name)
+        own = owned.get(found.name)
+        return found if own is None else _with_kept(found, parse_recipe(own.read_bytes(), origin=own.name))
     names = list_recipes(root)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
     raise UsageError(
         "QB302", name=name, found=name, expected=", ".join(names), fix=f"--recipe {near[0] if near else names[0]}"
+    )
+
+
+def _with_kept(recipe: Recipe, kept: Recipe) -> Recipe:
+    """Return a recipe from elsewhere with the answers that were given since."""
+    return dataclasses.replace(
+        recipe,
+        accept=(recipe.accept - kept.reject) | kept.accept,
+        reject=(recipe.reject - kept.accept) | kept.reject,
     )
 
 

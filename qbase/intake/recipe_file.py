@@ -262,7 +262,7 @@ def _named(recipe: Recipe) -> Iterable[str]:
         yield from (recipe.reconcile.column, recipe.reconcile.by)
 
 
-def save_answers(root: pathlib.Path, recipe: Recipe) -> pathlib.Path:
+def save_answers(root: pathlib.Path, recipe: Recipe, given: str | None = None) -> pathlib.Path:
     """Write the answers of a recipe into the workspace, where the next load of the source finds them.
 
     Parameters
@@ -271,6 +271,8 @@ def save_answers(root: pathlib.Path, recipe: Recipe) -> pathlib.Path:
         Workspace.
     recipe : Recipe
         With its answers. A recipe file of the workspace itself keeps everything else it says.
+    given : str or None
+        What was asked for; a recipe file from elsewhere is copied, so that its answers have something to rest on.
 
     Returns
     -------
@@ -280,7 +282,10 @@ def save_answers(root: pathlib.Path, recipe: Recipe) -> pathlib.Path:
     path = root / FOLDER / f"{recipe.name}.toml"
     answers = {"accept": sorted(recipe.accept), "reject": sorted(recipe.reject)}
     lines = [f"{key} = {json.dumps(given, ensure_ascii=False)}" for key, given in answers.items()]
-    old = path.read_text("utf-8") if path.is_file() else ""
+    elsewhere = pathlib.Path(given or "")
+    is_known = path.is_file() or bool(read_tree(recipe.name)) or not elsewhere.is_file()
+    source = path if is_known else elsewhere
+    old = source.read_text("utf-8") if source.is_file() else ""
     if old:
         kept = re.sub(r"(?ms)^(accept|reject)\s*=\s*\[.*?\]\s*?\n", "", old)
         write_atomic(path, "\n".join([*lines, kept.lstrip("\n")]))

@@ -292,13 +292,27 @@ def test_a_retry_takes_answers_and_keeps_them(home: Workspace) -> None:
     first = send(home, three() | {"监督抽查": [odd, sample(1), sample(2, "?")]}, accept=["column:抽样编码号=sample_no"])
     (home.root / "data/recipes/tidy.toml").unlink()
     refused = retry_quarantine(home, first.sha256)
-    assert (refused.error and refused.error["fix"]) == 'qbase load FILE --accept "column:抽样编码号=sample_no"'
+    retry = f"qbase quarantine retry {first.sha256[:8]}"
+    assert (refused.error and refused.error["fix"]) == f'{retry} --accept "column:抽样编码号=sample_no"'
     assert not (home.root / "data/recipes/tidy.toml").exists()
     again = retry_quarantine(home, first.sha256, accept=iter(["column:抽样编码号=sample_no"]))
     assert (again.error, again.tables["inspections"]["accepted"]) == (None, 1)
     assert read_recipe(None, home.root).accept == {"column:抽样编码号=sample_no"}
     with pytest.raises(UsageError, match="QB361"):
         retry_quarantine(home, first.sha256, reject=["nonsense"])
+
+
+def test_the_command_line_gives_a_retry_its_answers(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (home.root / "reports" / "specs").mkdir(parents=True, exist_ok=True)
+    sheets = three(*(sample(i, "不合格") for i in range(30)))
+    first = send(home, sheets, reject=["numerator_only"])
+    assert first.tables["inspections"]["accepted"] == 30
+    at = ["--home", str(home.root), "--lang", "en", "--json"]
+    assert run(["quarantine", "retry", first.sha256[:8], "--accept", "numerator_only", *at]) == 0
+    assert '"failure_notices"' in capsys.readouterr().out
+    assert len(home.query("FROM inspections")) == 0
+    assert read_recipe(None, home.root).accept == {"numerator_only"}
+    assert run(["quarantine", "retry", first.sha256[:8], "--reject", "nonsense", *at]) == 2
 
 
 # --- what others see of it

@@ -480,6 +480,21 @@ def test_answers_join_a_recipe_of_the_workspace_without_losing_the_rest(home: Wo
     assert read_recipe("乙县", home.root).constants == {"county_name": "乙县"}
 
 
+def test_answers_to_a_recipe_from_elsewhere_are_kept_with_a_copy_of_it(home: Workspace) -> None:
+    own = recipe(home, 'table = "towns"\n[constants]\ncounty_name = "乙县"')
+    rows = [["区划编码", "乡镇名称"], ["990101001", "甲镇"]]
+    assert load(home, rows, recipe=own, accept=["column:区划编码=town_code"]).accepted == 1
+    assert "accept" not in pathlib.Path(own).read_text("utf-8")
+    for number, name in ((2, own), (3, "own")):
+        rows = [["区划编码", "乡镇名称"], [f"99010100{number}", "乙镇"]]
+        assert load(home, rows, f"{number}.csv", recipe=name).accepted == 1
+    assert read_recipe("own", home.root).constants == {"county_name": "乙县"}
+    changed = load(
+        home, [["区划编码", "乡镇名称"], ["9", "丙"]], "d.csv", recipe=own, reject=["column:区划编码=town_code"]
+    )
+    assert (changed.error and changed.error["code"]) == "QB321"
+
+
 # --- the file of a recipe
 
 
