@@ -35,6 +35,10 @@ def panel(
         Literal["naive", "random_draw", "post_stratified"],
         typer.Option("--sampling", help="抽样处理 | treatment of the draws"),
     ] = "naive",
+    weight: Annotated[
+        Literal["firms", "output"],
+        typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
+    ] = "firms",
     snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
     cluster: Annotated[
         str | None,
@@ -56,7 +60,7 @@ def panel(
         The file is of no form that can be written (QB920).
     """
     from qbase.compute import Cluster
-    from qbase.indicators import build_panel
+    from qbase.indicators import Design, build_panel
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     suffix = out.suffix.lower()
@@ -77,6 +81,7 @@ def panel(
         last=last,
         snapshot=snapshot,
         sampling=sampling,
+        design=Design(weight=weight),
         cluster=Cluster(address=cluster, storage=storage) if cluster else None,
     )
     size = write_panel(flatten(found), out)

@@ -81,11 +81,12 @@ def build_panel(
     ------
     UsageError
         Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402), one that an
-        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433).
+        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433),
+        output weights where they make no sense (QB436).
     DataError
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
         an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
-        inspection carries a class (QB432).
+        inspection carries a class (QB432), or no firm drawn has an output to weigh by (QB437).
     SetupError, RunError
         The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
@@ -106,9 +107,10 @@ def build_panel(
     )
     for m in measured.values():
         check_measured(m, workspace, rows.at, entity=entity, freq=freq)
-    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling)
+    design = design or Design()
+    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling, design)
     if sampling != "naive":
-        return _weighted_panel(rows, measured, sampling, design or Design())
+        return _weighted_panel(rows, measured, sampling, design)
     frames = _measure(measured, rows)
     data = pd.concat(list(frames.values()), axis=1).sort_index()
     return Panel(

@@ -15,13 +15,17 @@ from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
 from qbase.indicators.design_tests import UNTESTABLE, compare_draws
+from qbase.indicators.families import Families, read_families
+from qbase.indicators.output import Outputs, output_rates, read_outputs
 from qbase.indicators.rows import Rows
 from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
 from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
+Weight = Literal["firms", "output"]
 
 NUMERATORS = ("batch", "firm")
+WEIGHTS = ("firms", "output")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,9 @@ class Design:
         The last year before announcement.
     adjust : {"post_stratify", "rake"}
         How all draws are brought to the frame: by strata of risk class and size, or by these two margins.
+    weight : {"firms", "output"}
+        What a draw counts for beside its chance to be drawn: its firm as one firm, or the output of its firm
+        (`qbase.indicators.output.read_outputs`).
     is_finite_list : bool
         The rate describes this period's finite list of firms and nothing else; intervals shrink as the list is
         used up. Never for changes, trends and effects.
@@ -47,12 +54,15 @@ class Design:
     DataError
         Classes and frame of different times, a fixed design without base year, or a finite list beside a fixed
         design (QB430).
+    UsageError
+        No such weight (QB402), or output weights beside a finite list (QB436).
     """
 
     classes: Basis = "period"
     frame: Basis = "period"
     base_year: int | None = None
     adjust: Adjust = "post_stratify"
+    weight: Weight = "firms"
     is_finite_list: bool = False
 
     def __post_init__(self) -> None:
@@ -75,6 +85,17 @@ class Design:
                 expected="a finite list for the level of its own period only",
                 fix="Design(is_finite_list=True), or leave it out",
             )
+        if self.weight not in WEIGHTS:
+            raise UsageError(
+                "QB402",
+                option="weight",
+                value=self.weight,
+                found=f"weight={self.weight!r}",
+                expected=" | ".join(WEIGHTS),
+                fix='Design(weight="output")',
+            )
+        if self.weight == "output" and self.is_finite_list:
+            raise _no_output("is_finite_list=True", 'Design(weight="output")')
 
     @property
     def is_fixed(self) -> bool:
@@ -104,13 +125,24 @@ class Weighted:
     tables: tuple[str, ...]
 
 
-def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling) -> None:
+def _no_output(other: str, fix: str) -> UsageError:
+    return UsageError(
+        "QB436",
+        other=other,
+        found=f'weight="output" with {other}',
+        expected='weight="output" with sampling="random_draw" or "post_stratified", by cluster or town',
+        fix=fix,
+    )
+
+
+def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling, design: Design) -> None:
     """Refuse a treatment that does not exist or does not fit the indicators, before anything is counted.
 
     Raises
     ------
     UsageError
-        No such treatment (QB402), or it does not fit the indicator or the entity (QB433).
+        No such treatment (QB402), or it does not fit the indicator or the entity (QB433); output weights for draws
+        as they are, or for single firms (QB436).
     """
     known = ("naive", "random_draw", "post_stratified")
     if sampling not in known:
@@ -122,6 +154,11 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling)
             expected=" | ".join(known),
             fix='sampling="random_draw"',
         )
+    is_by_output = design.weight == "output"
+    if is_by_output and sampling == "naive":
+        raise _no_output('sampling="naive"', 'build_panel(…, "D1.output"), or sampling="random_draw"')
+    if is_by_output and rows.entity == "firm_id":
+        raise _no_output('entity="firm_id"', 'entity="cluster_id"')
     if sampling == "naive":
         return
     wrong = [i for i, measure in measures.items() if measure not in NUMERATORS]
@@ -182,23 +219,37 @@ def weigh_rows(
     listed = None
     if design.is_finite_list and frame is not None:
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
-    data = pd.concat([_columns(i, drawn, measures[i], listed) for i in indicators], axis=1).sort_index()
+    families = read_families(rows, is_random=is_random)
+    outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
+    data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
     cells = build_cells(strata)
     is_untestable = sampling == "post_stratified" and _draws_differ(cells)
     return Weighted(
-        data=data,
+        data=data.sort_index(),
         cells=cells,
         indicators={
-            i: describe(indicator, measures[i], sampling, fractions, design, is_untestable=is_untestable)
+            i: describe(
+                indicator, measures[i], sampling, fractions, design, families, outputs, is_untestable=is_untestable
+            )
             for i, indicator in indicators.items()
         },
-        tables=("frame",) if frame is not None else (),
+        tables=(*(("frame",) if frame is not None else ()), *(("firm_year",) if outputs else ())),
     )
 
 
-def _columns(indicator: str, strata: pd.DataFrame, numerator: str, listed: pd.Series | None) -> pd.DataFrame:
-    rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
-    n_eff = rates["n_eff"].to_numpy()
+def _columns(
+    indicator: str,
+    strata: pd.DataFrame,
+    numerator: str,
+    listed: pd.Series | None,
+    families: Families,
+    outputs: Outputs | None,
+) -> pd.DataFrame:
+    if outputs is None:
+        rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
+    else:
+        rates = output_rates(strata, outputs, numerator=numerator)
+    n_eff = families.widen(rates)
     if listed is not None:
         clusters = strata[["entity", "period", "cluster_id"]].drop_duplicates()
         firms = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
@@ -225,6 +276,8 @@ _FRACTIONS = {
     ),
     "unrecorded": Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
 }
+_WEIGHT = {"firms": Text("企业数", "firms"), "output": Text("产值", "output")}
+AXES = "; numerator × weight: "
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
@@ -239,6 +292,8 @@ def describe(
     sampling: Sampling,
     fractions: Fractions,
     design: Design,
+    families: Families,
+    outputs: Outputs | None = None,
     *,
     is_untestable: bool = False,
 ) -> Indicator:
@@ -252,14 +307,17 @@ def describe(
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
         )
+    if outputs is not None:
+        how = how + Text("；", "; ") + outputs.text
     if is_untestable:
         how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
-    weight = (
-        Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
-    )
+    weight = _WEIGHT[design.weight]
+    if design.weight == "firms" and sampling == "random_draw" and fractions == "unrecorded":
+        weight = Text("抽样", "draws")
     axes = Text(f"{_NUMERATOR[numerator].zh} × {weight.zh}", f"{_NUMERATOR[numerator].en} × {weight.en}")
+    formula = indicator.formula.partition(AXES)[0]
     return dataclasses.replace(
         indicator,
         name=Text(f"{indicator.name.zh}（{how.zh}）", f"{indicator.name.en} ({how.en})"),
-        formula=f"{indicator.formula}; numerator × weight: {axes.zh} / {axes.en}; {how.en}",
+        formula=f"{formula}{AXES}{axes.zh} / {axes.en}; {how.en}; {families.text.en}",
     )
