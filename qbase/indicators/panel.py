@@ -86,7 +86,8 @@ def build_panel(
     DataError
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
         an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
-        inspection carries a class (QB432), or no firm drawn has an output to weigh by (QB437).
+        inspection carries a class (QB432), no firm drawn has an output to weigh by (QB437), or an inclusion
+        probability is none (QB438).
     SetupError, RunError
         The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """

@@ -16,10 +16,11 @@ from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
 from qbase.indicators.design_tests import UNTESTABLE, compare_draws
 from qbase.indicators.families import Families, read_families
+from qbase.indicators.inclusion import check_probabilities, describe_fractions, recorded_share
 from qbase.indicators.output import Outputs, output_rates, read_outputs
 from qbase.indicators.rows import Rows
 from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
+from qbase.indicators.weighting import Adjust, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
 Weight = Literal["firms", "output"]
@@ -178,11 +179,12 @@ def weigh_rows(
 ) -> Weighted | None:
     """Weigh the draws of a window and build rates with effective sample sizes and intervals.
 
-    Random draws: one over the fraction drawn of their risk class, which the frame and the draws of the year give
-    (one over ``inclusion_probability`` where the inspection states it; unweighted where neither is on record, and
-    the name of the indicator says so). Post-stratified: all first inspections, to the firms of the frame by risk
-    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled. Where directed draws
-    of a stratum pass less (or more) often than random ones, the name of the indicator says 依赖不可检验假设.
+    Random draws: one over ``inclusion_probability`` where the inspection states it (Hájek's ratio), else one over the
+    fraction drawn of their risk class, which the frame and the draws of the year give; the name of the indicator says
+    which, and that draws are unweighted where neither is on record. Post-stratified: all first inspections, to the
+    firms of the frame by risk class and size; see `qbase.indicators.design_weights` for how strata are merged and
+    pooled. Where directed draws of a stratum pass less (or more) often than random ones, the name of the indicator
+    says 依赖不可检验假设.
 
     Parameters
     ----------
@@ -203,11 +205,13 @@ def weigh_rows(
     Raises
     ------
     DataError
-        No frame (QB403), firms missing in it (QB431), or no class on any inspection (QB432).
+        No frame (QB403), firms missing in it (QB431), no class on any inspection (QB432), no output to weigh by
+        (QB437), or an inclusion probability that is none (QB438).
     """
     found = read_strata(rows, design)
     if found.empty:
         return None
+    check_probabilities(found)
     frame = read_frame(rows, design, found, is_needed=sampling == "post_stratified")
     is_random = sampling == "random_draw"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
@@ -223,16 +227,15 @@ def weigh_rows(
     outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
     data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
     cells = build_cells(strata)
-    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
+    how = _treatment(sampling, design, outputs, is_untestable=sampling == "post_stratified" and _draws_differ(cells))
+    if is_random:
+        how = describe_fractions(fractions, recorded_share(drawn), has_frame=frame is not None) + how
+    is_unweighted = is_random and fractions == "unrecorded" and outputs is None
+    weight = Text("抽样", "draws") if is_unweighted else _WEIGHT[design.weight]
     return Weighted(
         data=data.sort_index(),
         cells=cells,
-        indicators={
-            i: describe(
-                indicator, measures[i], sampling, fractions, design, families, outputs, is_untestable=is_untestable
-            )
-            for i, indicator in indicators.items()
-        },
+        indicators={i: describe(x, measures[i], weight, how, families) for i, x in indicators.items()},
         tables=(*(("frame",) if frame is not None else ()), *(("firm_year",) if outputs else ())),
     )
 
@@ -269,13 +272,6 @@ def _columns(
     return pd.DataFrame({indicator + name: v for name, v in values.items()}, index=rates.index)
 
 
-_FRACTIONS = {
-    "recorded": Text("双随机批次，按登记的入样概率加权", "random draws, weighted by their recorded probability"),
-    "frame": Text(
-        "双随机批次，按所属风险等级的抽取比例加权", "random draws, weighted by the fraction drawn of their risk class"
-    ),
-    "unrecorded": Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
-}
 _WEIGHT = {"firms": Text("企业数", "firms"), "output": Text("产值", "output")}
 AXES = "; numerator × weight: "
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
@@ -286,19 +282,9 @@ def _draws_differ(cells: pd.DataFrame) -> bool:
     return found is not None and found.differs
 
 
-def describe(
-    indicator: Indicator,
-    numerator: str,
-    sampling: Sampling,
-    fractions: Fractions,
-    design: Design,
-    families: Families,
-    outputs: Outputs | None = None,
-    *,
-    is_untestable: bool = False,
-) -> Indicator:
-    """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
-    how = _FRACTIONS[fractions]
+def _treatment(sampling: Sampling, design: Design, outputs: Outputs | None, *, is_untestable: bool) -> Text:
+    """Return how draws were treated; of random draws what comes after their weights."""
+    how = Text("", "")
     if sampling == "post_stratified":
         how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
         if design.adjust == "rake":
@@ -311,9 +297,11 @@ def describe(
         how = how + Text("；", "; ") + outputs.text
     if is_untestable:
         how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
-    weight = _WEIGHT[design.weight]
-    if design.weight == "firms" and sampling == "random_draw" and fractions == "unrecorded":
-        weight = Text("抽样", "draws")
+    return how
+
+
+def describe(indicator: Indicator, numerator: str, weight: Text, how: Text, families: Families) -> Indicator:
+    """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
     axes = Text(f"{_NUMERATOR[numerator].zh} × {weight.zh}", f"{_NUMERATOR[numerator].en} × {weight.en}")
     formula = indicator.formula.partition(AXES)[0]
     return dataclasses.replace(

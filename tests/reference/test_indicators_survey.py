@@ -120,3 +120,14 @@ def test_post_stratified_mean_and_total(schools):
     found = poststratified_mean(sums, counts, weight, schools_of, sampled_share=share)
     total, error = (schools_of.sum() * x for x in (found.value, found.std_error))
     assert (round(total), round(error)) == (3680893, 406293)
+
+
+def test_a_survey_library_gives_the_same_ratio_for_recorded_probabilities():
+    svy = pytest.importorskip("svy", reason="svy is not installed")
+    polars = pytest.importorskip("polars")
+    p, passed = np.array([0.1, 0.2, 0.2, 0.5, 1.0]), np.array([1, 1, 0, 0, 1])
+    rows = polars.DataFrame({"firm": np.arange(5), "w": 1 / p, "passed": passed})
+    theirs = svy.Sample(rows, svy.Design(psu="firm", wgt="w")).estimation.mean("passed").estimates[0]
+    ours = poststratified_mean(passed[:, None] / p[:, None], 1 / p[:, None], 1.0, np.ones(1))
+    assert theirs.est == pytest.approx(ours.value) == pytest.approx(16 / 23)
+    assert theirs.se == pytest.approx(ours.std_error)

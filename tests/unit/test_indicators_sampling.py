@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import pathlib
 
@@ -22,6 +23,7 @@ from qbase.indicators import (
     check_class_fractions,
     check_random_against_directed,
     check_sampling_mix,
+    design_weights,
 )
 from qbase.lake import Delivery, Workspace
 
@@ -127,6 +129,19 @@ def test_raking_to_the_margins_recovers_it_too(lake):
     assert "raked to the margins" in panel.indicators[ID].name.en
 
 
+def test_without_pooling_a_post_stratified_panel_is_the_textbook_mean(lake, monkeypatch):
+    pooled = build_panel(lake, ID, sampling="post_stratified").data[ID]
+    alone = functools.partial(design_weights.own_factor, own_draws=0.0)
+    monkeypatch.setattr("qbase.indicators.weighting.own_factor", alone)
+    found = build_panel(lake, ID, sampling="post_stratified")
+    assert (found.data[ID] - pooled).abs().max() > 0.1, "pooling makes a difference here"
+    for (entity, period), cell in found.cells.groupby(["entity", "period"]):
+        strata = cell.groupby("stratum")[["k", "n"]].sum().to_numpy(dtype=float)
+        units = np.stack([strata, np.zeros_like(strata)])  # the mean does not depend on how draws fall on firms
+        textbook = design_weights.poststratified_mean(units[:, :, 0], units[:, :, 1], 1.0, np.array([10.0, 10.0]))
+        assert found.data.loc[(entity, period), ID] == pytest.approx(100 * textbook.value)
+
+
 def test_the_name_of_the_indicator_says_how_draws_were_treated(lake):
     assert "按所属风险等级的抽取比例加权" in build_panel(lake, ID, sampling="random_draw").indicators[ID].name.zh
     both = build_panel(lake, [ID, "D1.firm"], sampling="post_stratified").indicators
@@ -182,6 +197,71 @@ def test_a_stated_inclusion_probability_is_used(workspace):
     assert panel.data[ID].iloc[0] == pytest.approx(100 * 2 / 5)
     assert panel.data[f"{ID}__n_eff"].iloc[0] == pytest.approx(25 / 7)
     assert "recorded probability" in panel.indicators[ID].name.en
+
+
+def recorded(*draws: tuple[int, bool, float | None]) -> list[dict[str, object]]:
+    return [draw("K1", i, 1, passed=good, kind="random", inclusion_probability=p) for i, good, p in draws]
+
+
+def test_recorded_probabilities_give_horvitz_thompson_totals_and_hajek_rates(workspace):
+    """Weights 10, 5, 5, 2, 1: 23 firms, of which 10 + 5 + 1 would pass."""
+    put(workspace, "firms", firms("K1"))
+    chances = ((0, True, 0.1), (1, True, 0.2), (2, False, 0.2), (10, False, 0.5), (11, True, 1.0))
+    put(workspace, "inspections", recorded(*chances))
+    panel = build_panel(workspace, [ID, "D1.firm"], sampling="random_draw")
+    row, cells = panel.data.iloc[0], panel.cells
+    assert (cells["n"] * cells["weight"]).sum() == pytest.approx(23)
+    assert (cells["k"] * cells["weight"]).sum() == pytest.approx(16)
+    assert row[ID] == row["D1.firm"] == pytest.approx(100 * 16 / 23)
+    assert row[f"{ID}__n_eff"] == pytest.approx(23**2 / (100 + 25 + 25 + 4 + 1))
+    assert "批次 × 企业数" in panel.indicators[ID].formula
+
+
+def test_a_frame_does_not_touch_draws_whose_probability_is_recorded(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.1), (1, True, 0.2), (10, False, 0.5)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert panel.data[ID].iloc[0] == pytest.approx(100 * 15 / 17)
+    assert "其余" not in panel.indicators[ID].name.zh
+
+
+def test_draws_without_a_probability_take_the_fraction_of_their_class_and_the_share_is_told(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, None), (10, False, None), (11, False, None)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert "25.0 % 按登记的入样概率加权，其余按所属风险等级的抽取比例" in panel.indicators[ID].name.zh
+    by_class = panel.cells.set_index("stratum")["weight"]
+    assert by_class.loc["A-small"].min() == 2.0
+    assert by_class.loc["D-small"] == pytest.approx(5.0, rel=0.25), "two of ten, pulled a little to the others"
+
+
+def test_draws_without_a_probability_or_a_frame_take_the_mean_weight_of_their_period(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, 0.25), (10, False, None)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert panel.data[ID].iloc[0] == pytest.approx(100 * 6 / 9)
+    assert "66.7 % weighted by their recorded probability, the others by the mean" in panel.indicators[ID].name.en
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.5, float("inf")])
+def test_a_probability_that_is_none_is_refused(workspace, wrong):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, wrong)))
+    with pytest.raises(DataError, match="QB438") as caught:
+        build_panel(workspace, ID, sampling="random_draw")
+    assert "in 1 batches" in caught.value.found
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_the_chance_of_one_way_of_drawing_does_not_enter_post_stratification(workspace, lake):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    rows = directed_sample("K1")
+    put(workspace, "inspections", [row | {"inclusion_probability": 0.01 * (1 + i % 3)} for i, row in enumerate(rows)])
+    found = build_panel(workspace, ID, sampling="post_stratified").data[ID]
+    assert found.to_numpy() == pytest.approx(50.0, abs=3.0)
 
 
 def test_a_hundred_percent_has_an_interval(workspace):
