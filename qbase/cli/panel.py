@@ -39,6 +39,10 @@ def panel(
         Literal["firms", "output"],
         typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
     ] = "firms",
+    base_year: Annotated[
+        int | None,
+        typer.Option("--base-year", metavar="YEAR", help="重新判定所用限值的年份 | year of the limits to judge by"),
+    ] = None,
     snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
     cluster: Annotated[
         str | None,
@@ -82,6 +86,7 @@ def panel(
         snapshot=snapshot,
         sampling=sampling,
         design=Design(weight=weight),
+        base_year=base_year,
         cluster=Cluster(address=cluster, storage=storage) if cluster else None,
     )
     size = write_panel(flatten(found), out)
