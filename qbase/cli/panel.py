@@ -56,26 +56,12 @@ def panel(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Build a panel and write it, one row an entity and period.
-
-    Raises
-    ------
-    UsageError
-        The file is of no form that can be written (QB920).
-    """
+    """Build a panel and write it, one row an entity and period."""
     from qbase.compute import Cluster
     from qbase.indicators import Design, build_panel
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
-    suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(
-            "QB920",
-            suffix=out.suffix or out.name,
-            found=f"--out {out}",
-            expected=" | ".join(SUFFIXES),
-            fix=f"--out {out.with_suffix('.csv')}",
-        )
+    check_form(out)
     found = build_panel(
         shell.workspace(),
         indicators,
@@ -94,6 +80,24 @@ def panel(
     shell.document({"panel": summary})
     _tell(shell, found, summary)
     return 0
+
+
+def check_form(out: pathlib.Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        It is of no known form (QB920).
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "QB920",
+            suffix=out.suffix or out.name,
+            found=f"--out {out}",
+            expected=" | ".join(SUFFIXES),
+            fix=f"--out {out.with_suffix('.csv')}",
+        )
 
 
 def flatten(found: Panel) -> pd.DataFrame:
