@@ -20,6 +20,9 @@ from qbase.indicators.rows import Rows
 LEAST_PAIRS = 400
 """With fewer pairs of batches of one family the correlation is not estimated."""
 
+MOST_BATCHES = 500_000
+"""More say nothing more about one correlation, and reading a nation's products would take as long as its rates."""
+
 CELL = ["entity", "quarter"]
 
 
@@ -33,15 +36,25 @@ class Families:
         From `family_correlation`; None where it could not be estimated.
     share : pandas.Series
         From `same_family_share`, by entity and period.
+    since : str
+        First period that was measured, where only the latest were; periods before it take the mean share of their
+        entity.
     """
 
     correlation: float | None
     share: pd.Series
+    since: str = ""
 
     def widen(self, rates: pd.DataFrame) -> Floats:
         """Return the effective sample sizes of rates by entity and period, product families allowed for."""
-        share = self.share.reindex(rates.index).fillna(0.0).to_numpy(dtype=float)
-        return widen(rates["n_eff"].to_numpy(dtype=float), share, self.correlation or 0.0)
+        share = self.share.reindex(rates.index)
+        if self.since and len(self.share):
+            entities = rates.index.get_level_values("entity")
+            usual = self.share.groupby(level="entity").mean().reindex(entities).to_numpy(dtype=float)
+            share = share.fillna(pd.Series(usual, index=rates.index)).fillna(float(self.share.mean()))
+        return widen(
+            rates["n_eff"].to_numpy(dtype=float), share.fillna(0.0).to_numpy(dtype=float), self.correlation or 0
+        )
 
     @property
     def text(self) -> Text:
@@ -49,29 +62,36 @@ class Families:
         if self.correlation is None:
             return Text("区间把各企业视为相互独立", "the interval takes firms to be independent of each other")
         shown = number(self.correlation, 2)
+        since = Text(f"（{self.since} 起）", f" (since {self.since})") if self.since else Text("", "")
         return Text(
-            f"区间计入同季同产品批次间的相关 {shown}",
-            f"the interval allows for a correlation of {shown} between batches of one product and quarter",
+            f"区间计入同季同产品批次间的相关 {shown}{since.zh}",
+            f"the interval allows for a correlation of {shown} between batches of one product and quarter{since.en}",
         )
 
 
-def read_families(rows: Rows, *, is_random: bool) -> Families:
+def read_families(rows: Rows, drawn: pd.Series, *, is_random: bool) -> Families:
     """Read product families of a window; see ``measures/families.sql``.
 
     Parameters
     ----------
     rows : Rows
         The window.
+    drawn : pandas.Series
+        Batches by period; of more than `MOST_BATCHES` only the latest periods are read.
     is_random : bool
         Shares of pairs are those of random draws only; the correlation is that of all first inspections.
     """
+    nothing = Families(correlation=None, share=pd.Series(dtype=float))
     held = rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns
     if "product_name" not in held:
-        return Families(correlation=None, share=pd.Series(dtype=float))
+        return nothing
+    first = first_measured(drawn)
+    is_part = first > drawn.index.min()
+    latest = dataclasses.replace(rows, first_day=first.start_time.date().isoformat()) if is_part else rows
     more = "m.product_name, date_trunc('quarter', m.sample_date) AS quarter,"
-    found = rows.query("families", parts={"{more}": more})
+    found = latest.query("families", parts={"{more}": more})
     if found.empty:
-        return Families(correlation=None, share=pd.Series(dtype=float))
+        return nothing
     found = found.assign(
         entity=found["entity"].astype(str),
         period=periods.to_periods(found["period"], rows.freq),
@@ -79,7 +99,15 @@ def read_families(rows: Rows, *, is_random: bool) -> Families:
     )
     used = found.assign(n=found["random_n"], nn=found["random_nn"]) if is_random else found
     share = same_family_share(used, ["entity", "period"])
-    return Families(correlation=family_correlation(found), share=share)
+    return Families(correlation=family_correlation(found), share=share, since=periods.code(first) if is_part else "")
+
+
+def first_measured(drawn: pd.Series) -> pd.Period:
+    """Return the first of the latest periods that together hold at most `MOST_BATCHES`; two periods at least."""
+    latest = drawn.sort_index(ascending=False)
+    count = max(int((latest.cumsum() <= MOST_BATCHES).sum()), min(2, len(latest)))
+    first: pd.Period = latest.index[count - 1]
+    return first
 
 
 def family_correlation(families: pd.DataFrame) -> float | None:

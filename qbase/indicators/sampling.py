@@ -223,7 +223,7 @@ def weigh_rows(
     listed = None
     if design.is_finite_list and frame is not None:
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
-    families = read_families(rows, is_random=is_random)
+    families = read_families(rows, found.groupby("period")["n"].sum(), is_random=is_random)
     outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
     data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
     cells = build_cells(strata)

@@ -449,6 +449,44 @@ def test_output_weights_that_make_no_sense_are_refused_with_four_lines(lake):
         build_panel(lake, ID, sampling="random_draw", design=by_output)
 
 
+# --- product families
+
+
+def families_that_fail_together(workspace: Workspace, *, has_products: bool = True) -> Workspace:
+    """Every quarter ten firms make cloth and ten make yarn; one of the two fails as a whole, now this and now that."""
+    put(workspace, "firms", firms("K1", "K2"))
+    put(workspace, "frame", frame("K1", "K2"))
+    rows = []
+    for cluster in ("K1", "K2"):
+        for quarter, month in enumerate((1, 4, 7, 10)):
+            for i in range(20):
+                is_good = i % 2 == (quarter + (cluster == "K2")) % 2
+                more = {"product_name": "布" if i % 2 else "纱"} if has_products else {}
+                rows.append(draw(cluster, i, month, passed=is_good, kind="random", **more))
+    put(workspace, "inspections", rows)
+    return workspace
+
+
+@pytest.mark.parametrize("sampling", ["random_draw", "post_stratified"])
+def test_batches_of_one_product_that_fail_together_count_for_less(tmp_path, sampling):
+    known = families_that_fail_together(Workspace.create(tmp_path / "known"))
+    unknown = families_that_fail_together(Workspace.create(tmp_path / "unknown"), has_products=False)
+    together, apart = (build_panel(w, ID, sampling=sampling) for w in (known, unknown))
+    assert together.data[ID].to_numpy() == pytest.approx(apart.data[ID].to_numpy())
+    assert apart.data[f"{ID}__n_eff"].to_numpy() == pytest.approx(20.0)
+    # half of the pairs of different firms, and a correlation of 1
+    assert together.data[f"{ID}__n_eff"].to_numpy() == pytest.approx(1 / (1 / 20 + 180 / 380 * 19 / 20))
+    assert "a correlation of 1.00 between batches of one product and quarter" in together.indicators[ID].formula
+    assert "firms to be independent" in apart.indicators[ID].formula
+
+
+def test_of_very_many_batches_only_the_latest_periods_tell_the_correlation(workspace, monkeypatch):
+    monkeypatch.setattr("qbase.indicators.families.MOST_BATCHES", 100)
+    panel = build_panel(families_that_fail_together(workspace), ID, sampling="random_draw")
+    assert "(since 2024Q3)" in panel.indicators[ID].formula
+    assert panel.data[f"{ID}__n_eff"].max() < 3, "earlier periods take the usual share of their entity"
+
+
 # --- checks
 
 
