@@ -41,7 +41,11 @@ def panel(
     ] = "firms",
     base_year: Annotated[
         int | None,
-        typer.Option("--base-year", metavar="YEAR", help="重新判定所用限值的年份 | year of the limits to judge by"),
+        typer.Option(
+            "--base-year",
+            metavar="YEAR",
+            help="重新判定所用限值的年份，默认各项目最近一年 | year of the limits to judge by (default: the last)",
+        ),
     ] = None,
     snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
     cluster: Annotated[
