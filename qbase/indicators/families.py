@@ -124,7 +124,8 @@ def family_correlation(families: pd.DataFrame) -> float | None:
     float or None
         Between 0 and 1. Pairs of the same product of a quarter minus pairs of different products of it (what entity and
         quarter have in common), minus the same of neighbouring quarters (what the product has in common at any
-        time). None with too few pairs, or where no entity has two products.
+        time; a window of one quarter has none, and what lasts then counts as family: the interval is the wider).
+        None with too few pairs, or where no entity has two products.
     """
     totals = families.groupby("entity")[["n", "k"]].transform("sum")
     p = (totals["k"] / totals["n"]).to_numpy(dtype=float)

@@ -170,7 +170,9 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling,
             sampling=sampling,
             found=", ".join(wrong) if wrong else 'entity="firm_id"',
             expected="D1.batch | D1.firm, by cluster or town",
-            fix='build_panel(…, sampling="naive"), or name these apart',
+            fix='D1.batch with Design(weight="output")'
+            if "D1.output" in wrong
+            else 'build_panel(…, sampling="naive"), or name these apart',
         )
 
 

@@ -393,6 +393,12 @@ def test_where_every_firm_is_drawn_once_output_weights_agree_with_the_output_wei
     assert [s.path for s in found.sources][-1] == "firm_year"
 
 
+def test_a_rate_that_is_weighted_by_output_already_points_to_the_weight_axis(workspace):
+    with pytest.raises(UsageError, match="QB433") as twice:
+        build_panel(all_drawn_once(workspace), "D1.output", sampling="random_draw")
+    assert twice.value.fix == 'D1.batch with Design(weight="output")'
+
+
 def test_equal_outputs_weigh_like_firms(lake, workspace):
     fill(workspace, "K1")
     put(workspace, "firm_year", years(*((f"K1F{i:02d}", 1.0, 7.0) for i in range(20))))
