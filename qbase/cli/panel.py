@@ -35,6 +35,18 @@ def panel(
         Literal["naive", "random_draw", "post_stratified"],
         typer.Option("--sampling", help="抽样处理 | treatment of the draws"),
     ] = "naive",
+    weight: Annotated[
+        Literal["firms", "output"],
+        typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
+    ] = "firms",
+    base_year: Annotated[
+        int | None,
+        typer.Option(
+            "--base-year",
+            metavar="YEAR",
+            help="重新判定所用限值的年份，默认各项目最近一年 | year of the limits to judge by (default: the last)",
+        ),
+    ] = None,
     snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
     cluster: Annotated[
         str | None,
@@ -48,26 +60,12 @@ def panel(
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Build a panel and write it, one row an entity and period.
-
-    Raises
-    ------
-    UsageError
-        The file is of no form that can be written (QB920).
-    """
+    """Build a panel and write it, one row an entity and period."""
     from qbase.compute import Cluster
-    from qbase.indicators import build_panel
+    from qbase.indicators import Design, build_panel
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
-    suffix = out.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UsageError(
-            "QB920",
-            suffix=out.suffix or out.name,
-            found=f"--out {out}",
-            expected=" | ".join(SUFFIXES),
-            fix=f"--out {out.with_suffix('.csv')}",
-        )
+    check_form(out)
     found = build_panel(
         shell.workspace(),
         indicators,
@@ -77,6 +75,8 @@ def panel(
         last=last,
         snapshot=snapshot,
         sampling=sampling,
+        design=Design(weight=weight),
+        base_year=base_year,
         cluster=Cluster(address=cluster, storage=storage) if cluster else None,
     )
     size = write_panel(flatten(found), out)
@@ -84,6 +84,24 @@ def panel(
     shell.document({"panel": summary})
     _tell(shell, found, summary)
     return 0
+
+
+def check_form(out: pathlib.Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        It is of no known form (QB920).
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "QB920",
+            suffix=out.suffix or out.name,
+            found=f"--out {out}",
+            expected=" | ".join(SUFFIXES),
+            fix=f"--out {out.with_suffix('.csv')}",
+        )
 
 
 def flatten(found: Panel) -> pd.DataFrame:

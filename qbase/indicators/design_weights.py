@@ -270,6 +270,10 @@ def poststratified_mean(
 ) -> Linearised:
     """Return a post-stratified mean and its linearised standard error between primary units.
 
+    The textbook estimator, as R's ``survey`` computes it. A post-stratified panel gives the same mean where nothing is
+    pooled (`own_factor` with ``own_draws=0``, strata not merged); the panel pools because this one has a standard
+    error of 0 where all draws of a stratum passed.
+
     Parameters
     ----------
     sums, counts : numpy.ndarray, shape (U, H)

@@ -14,7 +14,7 @@ from qbase.core.periods import to_periods
 from qbase.indicators import stability, structure, yardstick
 from qbase.indicators.catalogue import Measured, find_indicator
 from qbase.indicators.measuring import Scope, measure, needed_tables, open_scope
-from qbase.indicators.peers import gap_to_median, newcombe_difference, probability_above
+from qbase.indicators.peers import gaps_to_peers, newcombe_difference, probability_above
 
 Floats = NDArray[np.float64]
 Function = Callable[[Measured, Scope], pd.DataFrame]
@@ -147,15 +147,13 @@ def _sigma_z(k: Floats, n: Floats) -> dict[str, float] | None:
 
 def _gap(measured: Measured, scope: Scope) -> pd.DataFrame:
     counts = scope.ask(_COUNTS)
-    found: list[dict[str, object]] = []
-    for period, group in counts.groupby("period", sort=True):
-        k, n = group["k"].to_numpy(dtype=float), group["n"].to_numpy(dtype=float)
-        for i, entity in enumerate(group["entity"]):
-            gap = gap_to_median(k[i], n[i], np.delete(k, i) / np.delete(n, i))
-            if gap is not None:
-                value, low, high = (100 * x for x in gap)
-                found.append({"entity": entity, "period": period, "value": value, "lo": low, "hi": high, "n": n[i]})
-    return _frame(found)
+    found = []
+    for _, group in counts.groupby("period", sort=True):
+        gaps = gaps_to_peers(group["k"].to_numpy(dtype=float), group["n"].to_numpy(dtype=float))
+        if gaps is not None:
+            value, low, high = (100 * x for x in gaps)
+            found.append(group[["entity", "period", "n"]].assign(value=value, lo=low, hi=high))
+    return pd.concat(found, ignore_index=True) if found else _frame([])
 
 
 def _lead(measured: Measured, scope: Scope) -> pd.DataFrame:

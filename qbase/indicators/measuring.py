@@ -46,12 +46,15 @@ class Scope:
         ISO dates: the part of the window that records cover; empty where there are none.
     data_first : str
         ISO date of the first record, whatever the window.
+    base_year : int or None
+        Year of the yardstick (`qbase.indicators.yardstick`).
     """
 
     rows: Rows
     span_first: str
     span_last: str
     data_first: str
+    base_year: int | None = None
 
     def ask(self, sql: str, *, lookback: int = 0) -> pd.DataFrame:
         """Run a SELECT over parts; entity as text, period as period, sorted."""
@@ -79,7 +82,7 @@ def _back(day: str, quarters: int) -> str:
     return (pd.Timestamp(day) - pd.DateOffset(months=3 * quarters)).date().isoformat()
 
 
-def open_scope(rows: Rows) -> Scope:
+def open_scope(rows: Rows, *, base_year: int | None = None) -> Scope:
     """Find the span of the records inside a window."""
     tables = [t for t in _SPANS if rows.workspace.has_table(t, rows.at)]
     parts = [f"SELECT {_SPANS[t][0]} AS a, {_SPANS[t][1]} AS b FROM {t}" for t in tables]  # noqa: S608
@@ -89,13 +92,16 @@ def open_scope(rows: Rows) -> Scope:
         sql = f"SELECT min(a) AS a, max(b) AS b FROM ({' UNION ALL '.join(parts)})"  # noqa: S608
         first, last = rows.workspace.query(sql, snapshot=rows.at).iloc[0]
     if first is None or pd.isna(first):
-        return Scope(rows=rows, span_first="9999-01-01", span_last="0001-01-01", data_first="9999-01-01")
+        return Scope(
+            rows=rows, span_first="9999-01-01", span_last="0001-01-01", data_first="9999-01-01", base_year=base_year
+        )
     begin, end = (pd.Timestamp(d).date().isoformat() for d in (first, last))
     return Scope(
         rows=rows,
         span_first=max(begin, rows.first_day),
         span_last=min(end, rows.last_day),
         data_first=begin,
+        base_year=base_year,
     )
 
 

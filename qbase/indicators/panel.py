@@ -13,9 +13,10 @@ from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.catalogue import Measured, find_indicator
-from qbase.indicators.measuring import check_measured, measure, needed_tables, open_scope
+from qbase.indicators.measuring import Scope, check_measured, measure, needed_tables, open_scope
 from qbase.indicators.rows import Entity, Rows, open_rows
 from qbase.indicators.sampling import Design, check_treatment, weigh_rows
+from qbase.indicators.yardstick import check_base_year, name_base_year
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -39,6 +40,7 @@ def build_panel(
     last: str | pd.Period | None = None,
     sampling: Sampling = "naive",
     design: Design | None = None,
+    base_year: int | None = None,
     cluster: Cluster | None = None,
 ) -> Panel:
     """Build a panel of indicators.
@@ -66,6 +68,9 @@ def build_panel(
         post-stratified to the frame (`qbase.indicators.sampling`).
     design : Design or None
         What a weighted rate describes; None is the level of each period.
+    base_year : int or None
+        Year whose limits and items are the yardstick of ``D1.rejudged``, ``D1.core`` and ``D1.margin``; None takes
+        the limits of the last year each item was tested, and as core the items tested in every year.
     cluster : Cluster or None
         Dask workers that count the batches of naive rates; None counts everything on this machine. Both give the
         same panel.
@@ -81,11 +86,13 @@ def build_panel(
     ------
     UsageError
         Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402), one that an
-        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433).
+        indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433),
+        output weights where they make no sense (QB436), a base year where no indicator takes one (QB426).
     DataError
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
         an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
-        inspection carries a class (QB432).
+        inspection carries a class (QB432), no firm drawn has an output to weigh by (QB437), or an inclusion
+        probability is none (QB438); the base year holds no items (QB425).
     SetupError, RunError
         The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
@@ -106,16 +113,18 @@ def build_panel(
     )
     for m in measured.values():
         check_measured(m, workspace, rows.at, entity=entity, freq=freq)
-    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling)
+    design = design or Design()
+    check_treatment(rows, {i: m.measure for i, m in measured.items()}, sampling, design)
+    check_base_year(rows, measured, base_year)
     if sampling != "naive":
-        return _weighted_panel(rows, measured, sampling, design or Design())
-    frames = _measure(measured, rows)
+        return _weighted_panel(rows, measured, sampling, design)
+    frames = _measure(measured, open_scope(rows, base_year=base_year))
     data = pd.concat(list(frames.values()), axis=1).sort_index()
     return Panel(
         data=data,
         entity=entity,
         freq=freq,
-        indicators={i: m.indicator for i, m in measured.items()},
+        indicators={i: name_base_year(m, base_year) for i, m in measured.items()},
         labels=_labels(rows, data.index.get_level_values("entity").unique()),
         cells=_cells(rows) if any(m.is_inspected for m in measured.values()) else None,
         sources=_sources(rows, measured.values()),
@@ -140,8 +149,8 @@ def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Samp
     )
 
 
-def _measure(measured: Mapping[str, Measured], rows: Rows) -> dict[str, pd.DataFrame]:
-    scope = open_scope(rows)
+def _measure(measured: Mapping[str, Measured], scope: Scope) -> dict[str, pd.DataFrame]:
+    rows = scope.rows
     frames = measure(measured, scope)
     if all(frame.empty for frame in frames.values()):
         if all(m.is_inspected for m in measured.values()):

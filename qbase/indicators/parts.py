@@ -119,8 +119,13 @@ def _body(token: str, table: str | None, column: str | None) -> str:
         )
     if token in read_parts():
         return read_parts()[token]
-    key = ", ".join(read_contract(token).key)
+    return distinct_rows(token)
+
+
+def distinct_rows(table: str) -> str:
+    """Return a SELECT of a table of the lake: doubled deliveries once, keys described in two ways left out."""
+    key = ", ".join(read_contract(table).key)
     return (
-        f"SELECT * FROM (SELECT DISTINCT COLUMNS(lambda c: c NOT IN {PROVENANCE}) FROM {token})\n"  # noqa: S608
+        f"SELECT * FROM (SELECT DISTINCT COLUMNS(lambda c: c NOT IN {PROVENANCE}) FROM {table})\n"  # noqa: S608
         f"QUALIFY count(*) OVER (PARTITION BY {key}) = 1"
     )

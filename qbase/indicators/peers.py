@@ -1,50 +1,56 @@
-"""A rate beside others: the gap to the median of peers, the lead over a whole, the chance to be above."""
+"""A rate beside others: the gap to the mean of peers, the lead over a whole, the chance to be above."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta, binom
+from scipy.stats import beta
 
 from qbase.indicators.wilson import square_and_add, wilson_interval
 
 Floats = NDArray[np.float64]
 
-LEAST_PEERS = 6
-"""With fewer, no two order statistics enclose the median with 95 %."""
+LEAST_PEERS = 3
+"""With fewer there is no group to be compared with."""
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(200)
 
 
-def gap_to_median(k: float, n: float, peers: Floats) -> tuple[float, float, float] | None:
-    """Return own rate minus the median of the peers' rates, with an interval; None for fewer than six peers.
+def gaps_to_peers(k: Floats, n: Floats) -> tuple[Floats, Floats, Floats] | None:
+    """Return each entity's rate minus the mean rate of the others, with intervals; None for fewer than three peers.
 
-    The interval joins Wilson's for the own rate and the order statistics' for the median (MOVER).
+    Every peer counts once, whatever its number of inspections. The interval joins Wilson's of the own rate and of every
+    peer (MOVER), so the peers' sampling noise is in it. Mean and not median: among rates of a dozen batches many are
+    100 %, and their median lies above that of the true rates.
 
     Parameters
     ----------
-    k, n : float
-        Own passes and inspections.
-    peers : numpy.ndarray
-        Rates of the peers, as shares.
+    k, n : numpy.ndarray, shape (m,)
+        Passes and inspections of the entities of one period.
+
+    Returns
+    -------
+    value, low, high : numpy.ndarray, shape (m,)
+        As shares.
 
     References
     ----------
     Zou, G. Y. and Donner, A. (2008). Construction of confidence limits about effect measures: a general approach.
     Statistics in Medicine 27, 1693-1702.
     """
-    m = len(peers)
-    if m < LEAST_PEERS:
+    others = len(k) - 1
+    if others < LEAST_PEERS:
         return None
-    ordered = np.sort(peers)
-    below = int(binom.ppf(0.025, m, 0.5))
-    first = below if binom.cdf(below, m, 0.5) <= 0.025 else below - 1
-    middle = float(np.median(ordered))
-    under, over = float(ordered[first]), float(ordered[m - 1 - first])
-    low, high = (float(x[0]) for x in wilson_interval([k], [n]))
     rate = k / n
-    value, low, high = (float(x) for x in square_and_add((rate, low, high), (middle, under, over)))
-    return value, low, high
+    low, high = wilson_interval(k, n)
+    mean = (rate.sum() - rate) / others
+    under, over = (np.sqrt(_others((edge - rate) ** 2)) / others for edge in (low, high))
+    return square_and_add((rate, low, high), (mean, mean - under, mean + over))
+
+
+def _others(values: Floats) -> Floats:
+    left: Floats = np.maximum(values.sum() - values, 0.0)
+    return left
 
 
 def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike) -> tuple[Floats, Floats, Floats]:

@@ -15,13 +15,18 @@ from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.design_intervals import design_interval
 from qbase.indicators.design_tests import UNTESTABLE, compare_draws
+from qbase.indicators.families import Families, read_families
+from qbase.indicators.inclusion import check_probabilities, describe_fractions, recorded_share
+from qbase.indicators.output import Outputs, output_rates, read_outputs
 from qbase.indicators.rows import Rows
 from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
+from qbase.indicators.weighting import Adjust, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
+Weight = Literal["firms", "output"]
 
 NUMERATORS = ("batch", "firm")
+WEIGHTS = ("firms", "output")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,6 +43,9 @@ class Design:
         The last year before announcement.
     adjust : {"post_stratify", "rake"}
         How all draws are brought to the frame: by strata of risk class and size, or by these two margins.
+    weight : {"firms", "output"}
+        What a draw counts for beside its chance to be drawn: its firm as one firm, or the output of its firm
+        (`qbase.indicators.output.read_outputs`).
     is_finite_list : bool
         The rate describes this period's finite list of firms and nothing else; intervals shrink as the list is
         used up. Never for changes, trends and effects.
@@ -47,12 +55,15 @@ class Design:
     DataError
         Classes and frame of different times, a fixed design without base year, or a finite list beside a fixed
         design (QB430).
+    UsageError
+        No such weight (QB402), or output weights beside a finite list (QB436).
     """
 
     classes: Basis = "period"
     frame: Basis = "period"
     base_year: int | None = None
     adjust: Adjust = "post_stratify"
+    weight: Weight = "firms"
     is_finite_list: bool = False
 
     def __post_init__(self) -> None:
@@ -75,6 +86,17 @@ class Design:
                 expected="a finite list for the level of its own period only",
                 fix="Design(is_finite_list=True), or leave it out",
             )
+        if self.weight not in WEIGHTS:
+            raise UsageError(
+                "QB402",
+                option="weight",
+                value=self.weight,
+                found=f"weight={self.weight!r}",
+                expected=" | ".join(WEIGHTS),
+                fix='Design(weight="output")',
+            )
+        if self.weight == "output" and self.is_finite_list:
+            raise _no_output("is_finite_list=True", 'Design(weight="output")')
 
     @property
     def is_fixed(self) -> bool:
@@ -104,13 +126,24 @@ class Weighted:
     tables: tuple[str, ...]
 
 
-def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling) -> None:
+def _no_output(other: str, fix: str) -> UsageError:
+    return UsageError(
+        "QB436",
+        other=other,
+        found=f'weight="output" with {other}',
+        expected='weight="output" with sampling="random_draw" or "post_stratified", by cluster or town',
+        fix=fix,
+    )
+
+
+def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling, design: Design) -> None:
     """Refuse a treatment that does not exist or does not fit the indicators, before anything is counted.
 
     Raises
     ------
     UsageError
-        No such treatment (QB402), or it does not fit the indicator or the entity (QB433).
+        No such treatment (QB402), or it does not fit the indicator or the entity (QB433); output weights for draws
+        as they are, or for single firms (QB436).
     """
     known = ("naive", "random_draw", "post_stratified")
     if sampling not in known:
@@ -122,6 +155,11 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling)
             expected=" | ".join(known),
             fix='sampling="random_draw"',
         )
+    is_by_output = design.weight == "output"
+    if is_by_output and sampling == "naive":
+        raise _no_output('sampling="naive"', 'build_panel(…, "D1.output"), or sampling="random_draw"')
+    if is_by_output and rows.entity == "firm_id":
+        raise _no_output('entity="firm_id"', 'entity="cluster_id"')
     if sampling == "naive":
         return
     wrong = [i for i, measure in measures.items() if measure not in NUMERATORS]
@@ -132,7 +170,9 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling)
             sampling=sampling,
             found=", ".join(wrong) if wrong else 'entity="firm_id"',
             expected="D1.batch | D1.firm, by cluster or town",
-            fix='build_panel(…, sampling="naive"), or name these apart',
+            fix='D1.batch with Design(weight="output")'
+            if "D1.output" in wrong
+            else 'build_panel(…, sampling="naive"), or name these apart',
         )
 
 
@@ -141,11 +181,12 @@ def weigh_rows(
 ) -> Weighted | None:
     """Weigh the draws of a window and build rates with effective sample sizes and intervals.
 
-    Random draws: one over the fraction drawn of their risk class, which the frame and the draws of the year give
-    (one over ``inclusion_probability`` where the inspection states it; unweighted where neither is on record, and
-    the name of the indicator says so). Post-stratified: all first inspections, to the firms of the frame by risk
-    class and size; see `qbase.indicators.design_weights` for how strata are merged and pooled. Where directed draws
-    of a stratum pass less (or more) often than random ones, the name of the indicator says 依赖不可检验假设.
+    Random draws: one over ``inclusion_probability`` where the inspection states it (Hájek's ratio), else one over the
+    fraction drawn of their risk class, which the frame and the draws of the year give; the name of the indicator says
+    which, and that draws are unweighted where neither is on record. Post-stratified: all first inspections, to the
+    firms of the frame by risk class and size; see `qbase.indicators.design_weights` for how strata are merged and
+    pooled. Where directed draws of a stratum pass less (or more) often than random ones, the name of the indicator
+    says 依赖不可检验假设.
 
     Parameters
     ----------
@@ -166,11 +207,13 @@ def weigh_rows(
     Raises
     ------
     DataError
-        No frame (QB403), firms missing in it (QB431), or no class on any inspection (QB432).
+        No frame (QB403), firms missing in it (QB431), no class on any inspection (QB432), no output to weigh by
+        (QB437), or an inclusion probability that is none (QB438).
     """
     found = read_strata(rows, design)
     if found.empty:
         return None
+    check_probabilities(found)
     frame = read_frame(rows, design, found, is_needed=sampling == "post_stratified")
     is_random = sampling == "random_draw"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
@@ -182,23 +225,36 @@ def weigh_rows(
     listed = None
     if design.is_finite_list and frame is not None:
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
-    data = pd.concat([_columns(i, drawn, measures[i], listed) for i in indicators], axis=1).sort_index()
+    families = read_families(rows, found.groupby("period")["n"].sum(), is_random=is_random)
+    outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
+    data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
     cells = build_cells(strata)
-    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
+    how = _treatment(sampling, design, outputs, is_untestable=sampling == "post_stratified" and _draws_differ(cells))
+    if is_random:
+        how = describe_fractions(fractions, recorded_share(drawn), has_frame=frame is not None) + how
+    is_unweighted = is_random and fractions == "unrecorded" and outputs is None
+    weight = Text("抽样", "draws") if is_unweighted else _WEIGHT[design.weight]
     return Weighted(
-        data=data,
+        data=data.sort_index(),
         cells=cells,
-        indicators={
-            i: describe(indicator, measures[i], sampling, fractions, design, is_untestable=is_untestable)
-            for i, indicator in indicators.items()
-        },
-        tables=("frame",) if frame is not None else (),
+        indicators={i: describe(x, measures[i], weight, how, families) for i, x in indicators.items()},
+        tables=(*(("frame",) if frame is not None else ()), *(("firm_year",) if outputs else ())),
     )
 
 
-def _columns(indicator: str, strata: pd.DataFrame, numerator: str, listed: pd.Series | None) -> pd.DataFrame:
-    rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
-    n_eff = rates["n_eff"].to_numpy()
+def _columns(
+    indicator: str,
+    strata: pd.DataFrame,
+    numerator: str,
+    listed: pd.Series | None,
+    families: Families,
+    outputs: Outputs | None,
+) -> pd.DataFrame:
+    if outputs is None:
+        rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
+    else:
+        rates = output_rates(strata, outputs, numerator=numerator)
+    n_eff = families.widen(rates)
     if listed is not None:
         clusters = strata[["entity", "period", "cluster_id"]].drop_duplicates()
         firms = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
@@ -218,13 +274,8 @@ def _columns(indicator: str, strata: pd.DataFrame, numerator: str, listed: pd.Se
     return pd.DataFrame({indicator + name: v for name, v in values.items()}, index=rates.index)
 
 
-_FRACTIONS = {
-    "recorded": Text("双随机批次，按登记的入样概率加权", "random draws, weighted by their recorded probability"),
-    "frame": Text(
-        "双随机批次，按所属风险等级的抽取比例加权", "random draws, weighted by the fraction drawn of their risk class"
-    ),
-    "unrecorded": Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
-}
+_WEIGHT = {"firms": Text("企业数", "firms"), "output": Text("产值", "output")}
+AXES = "; numerator × weight: "
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
@@ -233,17 +284,9 @@ def _draws_differ(cells: pd.DataFrame) -> bool:
     return found is not None and found.differs
 
 
-def describe(
-    indicator: Indicator,
-    numerator: str,
-    sampling: Sampling,
-    fractions: Fractions,
-    design: Design,
-    *,
-    is_untestable: bool = False,
-) -> Indicator:
-    """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
-    how = _FRACTIONS[fractions]
+def _treatment(sampling: Sampling, design: Design, outputs: Outputs | None, *, is_untestable: bool) -> Text:
+    """Return how draws were treated; of random draws what comes after their weights."""
+    how = Text("", "")
     if sampling == "post_stratified":
         how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
         if design.adjust == "rake":
@@ -252,14 +295,19 @@ def describe(
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
         )
+    if outputs is not None:
+        how = how + Text("；", "; ") + outputs.text
     if is_untestable:
         how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
-    weight = (
-        Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
-    )
+    return how
+
+
+def describe(indicator: Indicator, numerator: str, weight: Text, how: Text, families: Families) -> Indicator:
+    """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
     axes = Text(f"{_NUMERATOR[numerator].zh} × {weight.zh}", f"{_NUMERATOR[numerator].en} × {weight.en}")
+    formula = indicator.formula.partition(AXES)[0]
     return dataclasses.replace(
         indicator,
         name=Text(f"{indicator.name.zh}（{how.zh}）", f"{indicator.name.en} ({how.en})"),
-        formula=f"{indicator.formula}; numerator × weight: {axes.zh} / {axes.en}; {how.en}",
+        formula=f"{formula}{AXES}{axes.zh} / {axes.en}; {how.en}; {families.text.en}",
     )

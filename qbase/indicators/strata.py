@@ -20,6 +20,13 @@ UNKNOWN = "unknown"
 
 def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
     """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``."""
+    frame = rows.query("by_firm", "strata", parts=by_firm_parts(rows, design))
+    frame = frame.assign(entity=frame["entity"].astype(str), period=periods.to_periods(frame["period"], rows.freq))
+    return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
+
+
+def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
+    """Return what stands in the braces of ``measures/by_firm.sql``."""
     held = set(rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns)
     has_firms = rows.workspace.has_table("firms", rows.at)
     firms = set(rows.workspace.query("SELECT * FROM firms LIMIT 0", snapshot=rows.at).columns) if has_firms else set()
@@ -34,16 +41,13 @@ def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
     source = "firms" if has_firms else "registered"
     sizes = f"SELECT firm_id, {of_register} AS size_class FROM {source} GROUP BY firm_id{one_size}"  # noqa: S608
     owner = "b" if design.is_fixed else "c"
-    parts = {
+    return {
         "{more}": ", ".join(more) + ",",
         "{sizes}": sizes,
         "{classes}": _base_classes(held, design.base_year) if design.base_year else _NO_CLASSES,
         "{risk}": f"{owner}.risk_class",
         "{size}": f"coalesce({owner}.size_class, s.size_class)",
     }
-    frame = rows.query("by_firm", "strata", parts=parts)
-    frame = frame.assign(entity=frame["entity"].astype(str), period=periods.to_periods(frame["period"], rows.freq))
-    return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
 
 
 _NO_CLASSES = "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS risk_class, NULL::VARCHAR AS size_class WHERE false"

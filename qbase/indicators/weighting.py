@@ -38,6 +38,8 @@ def add_weights(
     """
     is_post = sampling == "post_stratified"
     known = strata["inclusion_probability"].to_numpy(dtype=float)
+    if is_post:  # the chance of one way of drawing says nothing about the others
+        known = np.full(len(strata), np.nan)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
     if frame is not None and not frame.empty:
         weights = stratum_weights(strata, frame, sampling=sampling, steps=steps, adjust=adjust)

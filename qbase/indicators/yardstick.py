@@ -2,11 +2,13 @@
 
 A pass rate moves when the standard is tightened, when more items are tested per batch, or when label rules change,
 though quality stayed. ``measures/items.sql`` judges every batch of a snapshot again, by limits, core and scale that
-are the same for the whole snapshot.
+are the same for the whole snapshot: by default the limits used most in the last year an item was tested, and the items
+tested in every year; with a base year, the limits and items of that year.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -14,13 +16,19 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
+from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import to_periods
+from qbase.core.text import Text
+from qbase.core.values import Indicator
 from qbase.indicators.catalogue import Measured
 from qbase.indicators.measuring import Scope
+from qbase.indicators.rows import Rows
 
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
+BY_LIMITS = frozenset({"items_rejudged", "items_core", "margin"})
+"""Functions of the catalogue that judge by the yardstick; severity keeps the verdict of its day."""
 
 
 def count_items(scope: Scope, measure: str) -> pd.DataFrame:
@@ -38,8 +46,74 @@ def count_items(scope: Scope, measure: str) -> pd.DataFrame:
     pandas.DataFrame
         Entity as text, period as period, and the columns of the file.
     """
-    found = scope.rows.query("items", measure, parts={"{more}": "m.sample_no,"})
+    parts = {
+        "{more}": "m.sample_no,",
+        "{limits_of}": "sample_date > newest_date - INTERVAL 1 YEAR",
+        "{core_of}": "true",
+    }
+    if scope.base_year is not None:
+        parts |= dict.fromkeys(("{limits_of}", "{core_of}"), f"year_no = {int(scope.base_year)}")
+    found = scope.rows.query("items", measure, parts=parts)
     return found.assign(entity=found["entity"].astype(str), period=to_periods(found["period"], scope.rows.freq))
+
+
+def check_base_year(rows: Rows, indicators: Mapping[str, Measured], base_year: int | None) -> None:
+    """Refuse a base year that sets no yardstick, before anything is counted.
+
+    Parameters
+    ----------
+    rows : Rows
+        The window; the yardstick is that of the whole snapshot.
+    indicators : mapping of str to Measured
+        What was asked for.
+    base_year : int or None
+        None is always right.
+
+    Raises
+    ------
+    UsageError
+        None of the indicators judges again by fixed limits (QB426).
+    DataError
+        No item was recorded in that year (QB425).
+    """
+    if base_year is None:
+        return
+    if not any(m.function in BY_LIMITS for m in indicators.values()):
+        raise UsageError(
+            "QB426",
+            year=base_year,
+            found=f"{', '.join(indicators)}; base_year={base_year}",
+            expected="D1.rejudged | D1.core | D1.margin",
+            fix="leave the base year out, or ask for one of these",
+        )
+    years = rows.workspace.query(
+        "SELECT DISTINCT year(i.sample_date) AS y FROM items AS t JOIN inspections AS i USING (sample_no) ORDER BY y",
+        snapshot=rows.at,
+    )["y"].tolist()
+    if base_year not in years:
+        raise DataError(
+            "QB425",
+            year=base_year,
+            found=f"items of {', '.join(str(y) for y in years) or 'no year'}",
+            expected="a year with rows in table items",
+            fix=f"base_year={years[-1]}, or leave it out" if years else "qbase load ITEMS…",
+        )
+
+
+def name_base_year(measured: Measured, base_year: int | None) -> Indicator:
+    """Return the indicator; its name says whose limits it is judged by where a base year was chosen."""
+    indicator = measured.indicator
+    if base_year is None or measured.function not in BY_LIMITS:
+        return indicator
+    return dataclasses.replace(
+        indicator,
+        name=Text(
+            f"{indicator.name.zh}（限值和项目取自 {base_year} 年）",
+            f"{indicator.name.en} (limits and items of {base_year})",
+        ),
+        formula=f"{indicator.formula}; base year {base_year}: limits used most in that year, core: items tested in at "
+        "least 90 % of the product's batches of that year; products and items not tested then are not judged",
+    )
 
 
 def mean_margins(sums: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:

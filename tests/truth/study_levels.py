@@ -26,6 +26,7 @@ from qbase.demo.tables_core import RISKS, SIZES, cluster_ids
 from qbase.demo.world import World, build_world
 from qbase.indicators.design_intervals import design_interval
 from qbase.indicators.design_tests import compare_draws, compare_fractions
+from qbase.indicators.families import Families, family_correlation, same_family_share
 from qbase.indicators.shrinkage import shrink_rates
 from qbase.indicators.weighting import stratum_weights, weighted_rates
 
@@ -58,9 +59,10 @@ BIASED = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Draws:
-    """Strata with draws, the frame, the truth by cluster and period."""
+    """Strata with draws, product families of quarters, the frame, the truth by cluster and period."""
 
     strata: pd.DataFrame
+    families: pd.DataFrame
     frame: pd.DataFrame
     truth: pd.Series
 
@@ -85,7 +87,9 @@ def read_world(world: World, freq: str) -> Draws:
     rows = _keyed(world, f, t, names, step).assign(
         firm=f, passed=world.passed[used], is_random=world.kind[used] == 0, is_risk=world.kind[used] == 1
     )
-    return Draws(strata=_sums(rows), frame=frame, truth=truth)
+    quarters = to_periods(pd.Index([quarter_code(q) for q in range(N_QUARTERS)]), "Q")
+    families = _families(rows.assign(quarter=quarters[t], product=world.firms.product[f]))
+    return Draws(strata=_sums(rows), families=families, frame=frame, truth=truth)
 
 
 def _keyed(world: World, f: np.ndarray, t: np.ndarray, names: pd.PeriodIndex, step: int) -> pd.DataFrame:
@@ -124,6 +128,24 @@ def _sums(rows: pd.DataFrame) -> pd.DataFrame:
     return summed
 
 
+def _families(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return product families as ``measures/families.sql`` makes them."""
+    keys = ["cluster_id", "period", "quarter", "product"]
+    n = rows.assign(n=1, k=rows["passed"].astype(int), random_n=rows["is_random"].astype(int))
+    firm = n.groupby([*keys, "firm"])[["n", "k", "random_n"]].sum().reset_index()
+    firm = firm.assign(
+        nn=firm["n"] ** 2, nk=firm["n"] * firm["k"], kk=firm["k"] ** 2, random_nn=firm["random_n"] ** 2
+    )  # fmt: skip
+    return firm.drop(columns="firm").groupby(keys).sum().reset_index()
+
+
+def _known_families(draws: Draws, by: list[str], *, is_random: bool) -> Families:
+    found = draws.families
+    used = found.assign(n=found["random_n"], nn=found["random_nn"]) if is_random else found
+    correlation = family_correlation(found.rename(columns={"cluster_id": "entity"}))
+    return Families(correlation=correlation, share=same_family_share(used, by))
+
+
 def treated(draws: Draws, by: list[str], *, steps: int) -> dict[str, pd.DataFrame]:
     """Return rates by treatment: naive, random draws as they are and weighted, post-stratified."""
     sums = ["n", "k", "n_firms", "n_clean", "sum_nn", "sum_kk"]
@@ -143,7 +165,10 @@ def treated(draws: Draws, by: list[str], *, steps: int) -> dict[str, pd.DataFram
             whole = strata.merge(weights, on=KEYS, how="left")
             mean = np.average(whole["weight"].dropna(), weights=whole.loc[whole["weight"].notna(), "n"])
             whole = whole.fillna({"weight": mean, "firm_weight": mean})
-        out[name] = weighted_rates(whole, by)
+        rates = weighted_rates(whole, by)
+        if sampling is not None:
+            rates["n_eff"] = _known_families(draws, by, is_random=sampling == "random_draw").widen(rates)
+        out[name] = rates
     return out
 
 

@@ -109,6 +109,8 @@ def test_window_entity_and_sampling_are_passed_on(home, tmp_path, capsys):
         (["D1.batch", "--out", "p.csv", "--first", "2024-1"], 2, "QB101", "2022Q3"),
         (["D1.batch", "--out", "p.csv", "--first", "2031Q1"], 3, "QB404", "widen"),
         (["D1.rejudged", "--out", "p.csv"], 3, "QB403", "items"),
+        (["D1.batch", "--out", "p.csv", "--weight", "output"], 2, "QB436", "D1.output"),
+        (["D1.batch", "--out", "p.csv", "--base-year", "2022"], 2, "QB426", "D1.rejudged"),
         (["D1.batch", "--out", "p.csv", "--snapshot", "S0099"], 2, "QB209", "S0001"),
         (["D1.batch"], 2, "QB902", "--out"),
     ],

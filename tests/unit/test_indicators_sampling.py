@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import pathlib
 
@@ -22,13 +23,16 @@ from qbase.indicators import (
     check_class_fractions,
     check_random_against_directed,
     check_sampling_mix,
+    design_weights,
 )
 from qbase.lake import Delivery, Workspace
 
 ID = "D1.batch"
 QUARTERS = ("2024Q1", "2024Q2", "2024Q3", "2024Q4")
 TYPES = {
-    "sample_date": pa.date32(), "is_recheck": pa.bool_(), "n_firms": pa.int64(), "inclusion_probability": pa.float64(),
+    "sample_date": pa.date32(), "is_recheck": pa.bool_(), "is_lead": pa.bool_(), "n_firms": pa.int64(),
+    "inclusion_probability": pa.float64(), "year": pa.int64(), "revenue_wan_cny": pa.float64(),
+    "output_wan_cny": pa.float64(),
 }  # fmt: skip
 
 
@@ -47,7 +51,7 @@ def firms(*clusters: str) -> list[dict[str, object]]:
     return [
         {
             "firm_id": f"{c}F{i:02d}", "uscc": f"{c}U{i:02d}", "firm_name": f"{c}厂{i}", "cluster_id": c,
-            "town_code": f"T{c}", "size_class": "small",
+            "town_code": f"T{c}", "size_class": "small", "industry_code": "2822", "is_lead": False,
         }
         for c in clusters
         for i in range(20)
@@ -69,7 +73,7 @@ def draw(cluster: str, firm: int, month: int, *, passed: bool, kind: str, **more
         "sample_no": f"S{draw.count}", "sample_date": datetime.date(2024, month, 5), "sample_type": kind,
         "uscc": f"{cluster}U{firm:02d}", "firm_code": None, "firm_name": f"{cluster}厂{firm}", "town_code": None,
         "result": "pass" if passed else "fail", "is_recheck": False, "appeal_result": None,
-        "role": "producer", "parent_no": None,
+        "role": "producer", "parent_no": None, "std_no": None,
         "risk_class": "A" if firm < 10 else "D", "size_class": None, **more,
     }  # fmt: skip
 
@@ -123,6 +127,19 @@ def test_raking_to_the_margins_recovers_it_too(lake):
     panel = build_panel(lake, ID, sampling="post_stratified", design=Design(adjust="rake"))
     assert panel.data[ID].to_numpy() == pytest.approx(50.0, abs=2.0)
     assert "raked to the margins" in panel.indicators[ID].name.en
+
+
+def test_without_pooling_a_post_stratified_panel_is_the_textbook_mean(lake, monkeypatch):
+    pooled = build_panel(lake, ID, sampling="post_stratified").data[ID]
+    alone = functools.partial(design_weights.own_factor, own_draws=0.0)
+    monkeypatch.setattr("qbase.indicators.weighting.own_factor", alone)
+    found = build_panel(lake, ID, sampling="post_stratified")
+    assert (found.data[ID] - pooled).abs().max() > 0.1, "pooling makes a difference here"
+    for (entity, period), cell in found.cells.groupby(["entity", "period"]):
+        strata = cell.groupby("stratum")[["k", "n"]].sum().to_numpy(dtype=float)
+        units = np.stack([strata, np.zeros_like(strata)])  # the mean does not depend on how draws fall on firms
+        textbook = design_weights.poststratified_mean(units[:, :, 0], units[:, :, 1], 1.0, np.array([10.0, 10.0]))
+        assert found.data.loc[(entity, period), ID] == pytest.approx(100 * textbook.value)
 
 
 def test_the_name_of_the_indicator_says_how_draws_were_treated(lake):
@@ -180,6 +197,71 @@ def test_a_stated_inclusion_probability_is_used(workspace):
     assert panel.data[ID].iloc[0] == pytest.approx(100 * 2 / 5)
     assert panel.data[f"{ID}__n_eff"].iloc[0] == pytest.approx(25 / 7)
     assert "recorded probability" in panel.indicators[ID].name.en
+
+
+def recorded(*draws: tuple[int, bool, float | None]) -> list[dict[str, object]]:
+    return [draw("K1", i, 1, passed=good, kind="random", inclusion_probability=p) for i, good, p in draws]
+
+
+def test_recorded_probabilities_give_horvitz_thompson_totals_and_hajek_rates(workspace):
+    """Weights 10, 5, 5, 2, 1: 23 firms, of which 10 + 5 + 1 would pass."""
+    put(workspace, "firms", firms("K1"))
+    chances = ((0, True, 0.1), (1, True, 0.2), (2, False, 0.2), (10, False, 0.5), (11, True, 1.0))
+    put(workspace, "inspections", recorded(*chances))
+    panel = build_panel(workspace, [ID, "D1.firm"], sampling="random_draw")
+    row, cells = panel.data.iloc[0], panel.cells
+    assert (cells["n"] * cells["weight"]).sum() == pytest.approx(23)
+    assert (cells["k"] * cells["weight"]).sum() == pytest.approx(16)
+    assert row[ID] == row["D1.firm"] == pytest.approx(100 * 16 / 23)
+    assert row[f"{ID}__n_eff"] == pytest.approx(23**2 / (100 + 25 + 25 + 4 + 1))
+    assert "批次 × 企业数" in panel.indicators[ID].formula
+
+
+def test_a_frame_does_not_touch_draws_whose_probability_is_recorded(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.1), (1, True, 0.2), (10, False, 0.5)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert panel.data[ID].iloc[0] == pytest.approx(100 * 15 / 17)
+    assert "其余" not in panel.indicators[ID].name.zh
+
+
+def test_draws_without_a_probability_take_the_fraction_of_their_class_and_the_share_is_told(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, None), (10, False, None), (11, False, None)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert "25.0 % 按登记的入样概率加权，其余按所属风险等级的抽取比例" in panel.indicators[ID].name.zh
+    by_class = panel.cells.set_index("stratum")["weight"]
+    assert by_class.loc["A-small"].min() == 2.0
+    assert by_class.loc["D-small"] == pytest.approx(5.0, rel=0.25), "two of ten, pulled a little to the others"
+
+
+def test_draws_without_a_probability_or_a_frame_take_the_mean_weight_of_their_period(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, 0.25), (10, False, None)))
+    panel = build_panel(workspace, ID, sampling="random_draw")
+    assert panel.data[ID].iloc[0] == pytest.approx(100 * 6 / 9)
+    assert "66.7 % weighted by their recorded probability, the others by the mean" in panel.indicators[ID].name.en
+
+
+@pytest.mark.parametrize("wrong", [0.0, -0.1, 1.5, float("inf")])
+def test_a_probability_that_is_none_is_refused(workspace, wrong):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "inspections", recorded((0, True, 0.5), (1, True, wrong)))
+    with pytest.raises(DataError, match="QB438") as caught:
+        build_panel(workspace, ID, sampling="random_draw")
+    assert "in 1 batches" in caught.value.found
+    assert len(str(caught.value).splitlines()) == 4
+
+
+def test_the_chance_of_one_way_of_drawing_does_not_enter_post_stratification(workspace, lake):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    rows = directed_sample("K1")
+    put(workspace, "inspections", [row | {"inclusion_probability": 0.01 * (1 + i % 3)} for i, row in enumerate(rows)])
+    found = build_panel(workspace, ID, sampling="post_stratified").data[ID]
+    assert found.to_numpy() == pytest.approx(50.0, abs=3.0)
 
 
 def test_a_hundred_percent_has_an_interval(workspace):
@@ -271,6 +353,144 @@ def test_too_few_entities_cannot_be_shrunk(workspace):
     fill(workspace, "K1")
     with pytest.raises(DataError, match="QB435"):
         add_shrinkage(build_panel(workspace, ID), ID)
+
+
+# --- the weight axis: firms or output
+
+
+def years(*rows: tuple[str, float | None, float | None], year: int = 2023) -> list[dict[str, object]]:
+    return [
+        {"firm_id": firm, "year": year, "revenue_wan_cny": revenue, "output_wan_cny": output}
+        for firm, revenue, output in rows
+    ]
+
+
+def all_drawn_once(workspace: Workspace) -> Workspace:
+    """Each of twenty firms drawn once; those of class D fail; firm i makes i + 1."""
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1"))
+    put(workspace, "inspections", [draw("K1", i, 1, passed=i < 10, kind="random") for i in range(20)])
+    put(workspace, "firm_year", years(*((f"K1F{i:02d}", 1.0, i + 1.0) for i in range(20))))
+    return workspace
+
+
+@pytest.mark.parametrize("sampling", ["random_draw", "post_stratified"])
+@pytest.mark.parametrize("indicator", ["D1.batch", "D1.firm"])
+def test_where_every_firm_is_drawn_once_output_weights_agree_with_the_output_weighted_rate(
+    workspace, sampling, indicator
+):
+    all_drawn_once(workspace)
+    plain = build_panel(workspace, "D1.output").data.iloc[0]
+    found = build_panel(workspace, indicator, sampling=sampling, design=Design(weight="output"))
+    row = found.data.iloc[0]
+    assert plain["D1.output"] == pytest.approx(100 * 55 / 210)
+    assert row[indicator] == pytest.approx(plain["D1.output"])
+    assert row[f"{indicator}__n_eff"] == pytest.approx(plain["D1.output__n_eff"])
+    assert row[f"{indicator}__n_eff"] == pytest.approx(210**2 / 2870)
+    assert "× output" in found.indicators[indicator].formula
+    assert "按企业产值加权" in found.indicators[indicator].name.zh
+    assert "left out" not in found.indicators[indicator].name.en
+    assert [s.path for s in found.sources][-1] == "firm_year"
+
+
+def test_a_rate_that_is_weighted_by_output_already_points_to_the_weight_axis(workspace):
+    with pytest.raises(UsageError, match="QB433") as twice:
+        build_panel(all_drawn_once(workspace), "D1.output", sampling="random_draw")
+    assert twice.value.fix == 'D1.batch with Design(weight="output")'
+
+
+def test_equal_outputs_weigh_like_firms(lake, workspace):
+    fill(workspace, "K1")
+    put(workspace, "firm_year", years(*((f"K1F{i:02d}", 1.0, 7.0) for i in range(20))))
+    for sampling in ("random_draw", "post_stratified"):
+        by_firm = build_panel(workspace, [ID, "D1.firm"], sampling=sampling).data
+        by_output = build_panel(workspace, [ID, "D1.firm"], sampling=sampling, design=Design(weight="output")).data
+        pd.testing.assert_frame_equal(by_output, by_firm)
+
+
+def test_output_goes_on_top_of_a_recorded_probability(workspace):
+    put(workspace, "firms", firms("K1"))
+    rows = [draw("K1", 0, 1, passed=True, kind="random", inclusion_probability=0.5)]
+    rows += [draw("K1", 10 + i, 1, passed=False, kind="random", inclusion_probability=1.0) for i in range(2)]
+    put(workspace, "inspections", rows)
+    put(workspace, "firm_year", years(("K1F00", 9.0, 3.0), ("K1F10", 5.0, None), ("K1F11", None, None)))
+    panel = build_panel(workspace, ID, sampling="random_draw", design=Design(weight="output"))
+    row = panel.data.iloc[0]
+    assert row[ID] == pytest.approx(100 * 3 / 0.5 / (3 / 0.5 + 5)), "revenue where no output is reported"
+    assert (row[f"{ID}__n"], row[f"{ID}__k"], row[f"{ID}__n_firms"]) == (2, 1, 2)
+    assert row[f"{ID}__n_eff"] == pytest.approx(11**2 / (6**2 + 5**2))
+    assert "33.3 % 的批次所属企业没有产值记录，未计入" in panel.indicators[ID].name.zh, "never silently zero"
+    assert "33.3 % of draws left out" in panel.indicators[ID].name.en
+
+
+def test_a_fixed_design_takes_the_output_of_the_base_year(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1", quarters=("2022Q4", *QUARTERS)))
+    day = datetime.date(2022, 11, 5)
+    old = [draw("K1", i, 1, passed=True, kind="random", sample_date=day) for i in range(20)]
+    now = [draw("K1", i, 2, passed=i < 10, kind="random") for i in range(20)]
+    put(workspace, "inspections", old + now)
+    put(workspace, "firm_year", years(*((f"K1F{i:02d}", 1.0, 9.0 if i < 10 else 1.0) for i in range(20)), year=2022))
+    fixed = Design(classes="fixed", frame="fixed", base_year=2022, weight="output")
+    row = build_panel(workspace, ID, sampling="post_stratified", design=fixed, first="2024Q1").data.iloc[0]
+    assert row[ID] == pytest.approx(90.0, abs=0.5)
+    with pytest.raises(DataError, match="QB437"):
+        build_panel(workspace, ID, sampling="post_stratified", design=Design(weight="output"), first="2024Q1")
+
+
+def test_output_weights_that_make_no_sense_are_refused_with_four_lines(lake):
+    by_output = Design(weight="output")
+    with pytest.raises(UsageError, match="QB436") as naive:
+        build_panel(lake, ID, design=by_output)
+    assert "D1.output" in naive.value.fix
+    with pytest.raises(UsageError, match="QB436") as one_firm:
+        build_panel(lake, ID, entity="firm_id", sampling="random_draw", design=by_output)
+    with pytest.raises(UsageError, match="QB436") as listed:
+        Design(weight="output", is_finite_list=True)
+    for caught in (naive, one_firm, listed):
+        assert len(str(caught.value).splitlines()) == 4
+    with pytest.raises(UsageError, match="QB402"):
+        Design(weight="staff")
+    with pytest.raises(DataError, match="QB403"):
+        build_panel(lake, ID, sampling="random_draw", design=by_output)
+
+
+# --- product families
+
+
+def families_that_fail_together(workspace: Workspace, *, has_products: bool = True) -> Workspace:
+    """Every quarter ten firms make cloth and ten make yarn; one of the two fails as a whole, now this and now that."""
+    put(workspace, "firms", firms("K1", "K2"))
+    put(workspace, "frame", frame("K1", "K2"))
+    rows = []
+    for cluster in ("K1", "K2"):
+        for quarter, month in enumerate((1, 4, 7, 10)):
+            for i in range(20):
+                is_good = i % 2 == (quarter + (cluster == "K2")) % 2
+                more = {"product_name": "布" if i % 2 else "纱"} if has_products else {}
+                rows.append(draw(cluster, i, month, passed=is_good, kind="random", **more))
+    put(workspace, "inspections", rows)
+    return workspace
+
+
+@pytest.mark.parametrize("sampling", ["random_draw", "post_stratified"])
+def test_batches_of_one_product_that_fail_together_count_for_less(tmp_path, sampling):
+    known = families_that_fail_together(Workspace.create(tmp_path / "known"))
+    unknown = families_that_fail_together(Workspace.create(tmp_path / "unknown"), has_products=False)
+    together, apart = (build_panel(w, ID, sampling=sampling) for w in (known, unknown))
+    assert together.data[ID].to_numpy() == pytest.approx(apart.data[ID].to_numpy())
+    assert apart.data[f"{ID}__n_eff"].to_numpy() == pytest.approx(20.0)
+    # half of the pairs of different firms, and a correlation of 1
+    assert together.data[f"{ID}__n_eff"].to_numpy() == pytest.approx(1 / (1 / 20 + 180 / 380 * 19 / 20))
+    assert "a correlation of 1.00 between batches of one product and quarter" in together.indicators[ID].formula
+    assert "firms to be independent" in apart.indicators[ID].formula
+
+
+def test_of_very_many_batches_only_the_latest_periods_tell_the_correlation(workspace, monkeypatch):
+    monkeypatch.setattr("qbase.indicators.families.MOST_BATCHES", 100)
+    panel = build_panel(families_that_fail_together(workspace), ID, sampling="random_draw")
+    assert "(since 2024Q3)" in panel.indicators[ID].formula
+    assert panel.data[f"{ID}__n_eff"].max() < 3, "earlier periods take the usual share of their entity"
 
 
 # --- checks

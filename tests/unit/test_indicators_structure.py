@@ -14,7 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.indicators import estimate_structure
 from qbase.indicators.functions import nearest_index
-from qbase.indicators.peers import gap_to_median, newcombe_difference, probability_above
+from qbase.indicators.peers import gaps_to_peers, newcombe_difference, probability_above
 from qbase.indicators.stability import inside_laney, sigma_z, spread
 from qbase.indicators.structure import (
     STRUCTURE,
@@ -183,11 +183,38 @@ def test_probability_above_against_draws() -> None:
     assert probability_above([19], [20], [170], [200])[0] == pytest.approx((a > b).mean(), abs=0.003)
 
 
-def test_gap_to_the_median_of_peers() -> None:
-    peers = np.arange(11) / 20 + 0.4
-    value, low, high = gap_to_median(18, 20, peers) or (0, 0, 0)
-    assert value == pytest.approx(0.9 - 0.65)
-    # eleven peers: the second and the tenth of them enclose the median with 98.8 %
-    assert low == pytest.approx(0.25 - math.hypot(0.9 - 0.69899, 0.85 - 0.65), abs=1e-4)
-    assert high == pytest.approx(0.25 + math.hypot(0.97213 - 0.9, 0.65 - 0.45), abs=1e-4)
-    assert gap_to_median(18, 20, peers[:5]) is None
+def test_the_gap_to_peers_is_the_textbook_one() -> None:
+    k, n = np.array([18.0, 90.0, 40.0, 17.0]), np.array([20.0, 100.0, 50.0, 20.0])
+    value, low, high = gaps_to_peers(k, n) or ((), (), ())
+    peers = [(0.9, 0.825634, 0.944771), (0.8, 0.669634, 0.887561), (0.85, 0.639577, 0.947626)]
+    assert value[0] == pytest.approx(0.9 - np.mean([p for p, _, _ in peers]))
+    below = math.hypot(0.9 - 0.698966, math.hypot(*(h - p for p, _, h in peers)) / 3)
+    above = math.hypot(0.972134 - 0.9, math.hypot(*(p - lo for p, lo, _ in peers)) / 3)
+    assert (low[0], high[0]) == pytest.approx((value[0] - below, value[0] + above), abs=1e-5)
+    assert gaps_to_peers(k[:3], n[:3]) is None
+
+
+@pytest.mark.parametrize(("entities", "batches", "mean"), [(36, 8, 3.0), (8, 16, 2.2), (12, 200, 2.2)])
+def test_the_gap_to_peers_covers_the_true_gap(entities: int, batches: int, mean: float) -> None:
+    """Peers' noise is in the interval; with rates near 100 % and few batches the mean stays unbiased."""
+    rng = np.random.default_rng(entities)
+    inside, off = [], []
+    for _ in range(150):
+        p = 1 / (1 + np.exp(-rng.normal(mean, 0.5, entities)))
+        n = np.maximum(rng.poisson(batches, entities), 4).astype(float)
+        value, low, high = gaps_to_peers(rng.binomial(n.astype(int), p).astype(float), n) or ((), (), ())
+        truth = p - (p.sum() - p) / (entities - 1)
+        inside.append((low <= truth) & (truth <= high))
+        off.append(value - truth)
+    assert np.mean(inside) > 0.94
+    assert abs(np.mean(off)) < 0.005
+    assert np.mean(inside) < 0.985, "not so wide that it says nothing"
+
+
+def test_a_trend_is_spread_and_no_movement_from_quarter_to_quarter() -> None:
+    """What tells D1b.sd and D1b.sigma_z apart."""
+    n = np.full(12, 400.0)
+    trend, zigzag = np.round(n * np.linspace(0.80, 0.96, 12)), np.round(n * np.tile([0.83, 0.93], 6))
+    assert spread(trend, n)[0] == pytest.approx(spread(zigzag, n)[0], rel=0.15)
+    assert sigma_z(trend, n) < 1 < 4 < sigma_z(zigzag, n)
+    assert sigma_z(zigzag / 10, n / 10) < sigma_z(zigzag, n) / 2, "the same movement with fewer batches"

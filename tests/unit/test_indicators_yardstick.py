@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from qbase.core.errors import DataError
+from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import parse_period
 from qbase.demo import build_province
 from qbase.demo.writing import to_arrow
@@ -76,6 +76,56 @@ def test_a_tightened_standard_lowers_the_raw_rate_and_not_the_rejudged_one(tight
     assert abs(same[after] - same[before]) < 2 * noise, "quality is what it was"
     assert same[before] < raw[before] - 3, "earlier batches are held to the limits of today"
     pd.testing.assert_series_equal(same[after:], raw[after:], check_names=False)
+
+
+def test_a_base_year_holds_every_batch_to_the_limits_of_that_year(tightened):
+    panel = build_panel(tightened, ["D1.batch", "D1.rejudged", "D1.core", "D1.severe"], freq="A", base_year=2022)
+    raw, old = pooled(panel, "D1.batch"), pooled(panel, "D1.rejudged")
+    before, after = parse_period("2022", "A"), parse_period("2023", "A")
+    pd.testing.assert_series_equal(old[:before], raw[:before], check_names=False)
+    assert old[after] > raw[after] + 3, "later batches are held to the limits of then"
+    assert "限值和项目取自 2022 年" in panel.indicators["D1.rejudged"].name.zh
+    assert "limits and items of 2022" in panel.indicators["D1.core"].name.en
+    assert "2022" not in panel.indicators["D1.severe"].name.en, "a verdict of its day has no base year"
+    today = build_panel(tightened, "D1.rejudged", freq="A").data
+    last = build_panel(tightened, "D1.rejudged", freq="A", base_year=2025).data
+    pd.testing.assert_frame_equal(last, today)
+
+
+def test_a_base_year_judges_only_what_was_tested_then(tmp_path):
+    ph, label = ("pH值", 7.0, 4.0, 9.0, True), ("标识完整项数", 8.0, 8.0, None, True)
+    new, bad_new = ("甲醛含量", 50.0, None, 75.0, True), ("甲醛含量", 99.0, None, 75.0, False)
+    strict = ("pH值", 8.0, 6.5, 7.5, False)
+    early = {"sample_date": datetime.date(2022, 3, 1)}
+    workspace = small(
+        tmp_path,
+        [
+            batch(1, "pass", ph, label, **early),
+            batch(2, "pass", ph, label, new),
+            batch(3, "fail", ph, label, bad_new),
+            batch(4, "fail", strict, label, new),
+            batch(5, "pass", ("含水率", 5.0, None, 8.0, True), product_name="纸"),
+        ],
+    )
+    ids = ["D1.rejudged", "D1.core"]
+    data = build_panel(workspace, ids, entity="town_code", freq="A", base_year=2022).data
+    now = data.xs("2024", level="period").iloc[0]
+    assert [now[f"{i}__n"] for i in ids] == [3, 3], "the paper has no limits of 2022"
+    assert [now[f"{i}__k"] for i in ids] == [3, 3], "neither the new item nor the stricter limit counts"
+    plain = build_panel(workspace, ids, entity="town_code", freq="A").data.xs("2024", level="period").iloc[0]
+    assert [plain["D1.rejudged__n"], plain["D1.rejudged__k"]] == [4, 3], "only the new item tells the two apart"
+
+
+def test_a_base_year_without_items_or_without_use_is_refused(tightened):
+    with pytest.raises(DataError, match="QB425") as caught:
+        build_panel(tightened, "D1.rejudged", freq="A", base_year=1999)
+    assert "2023" in caught.value.found
+    with pytest.raises(UsageError, match="QB426") as useless:
+        build_panel(tightened, "D1.batch", freq="A", base_year=2022)
+    with pytest.raises(UsageError, match="QB426"):
+        build_panel(tightened, "D1.batch", freq="A", sampling="random_draw", base_year=2022)
+    for error in (caught.value, useless.value):
+        assert len(str(error).splitlines()) == 4
 
 
 def test_without_a_change_both_rates_are_equal(province, tmp_path):

@@ -20,12 +20,12 @@ newest AS (
     FROM first_items
     GROUP BY product_name, item_name, unit_code
 ),
--- the limits used most in the last year an item was tested; of equals the strictest
+-- the limits used most in the base year, or in the last year an item was tested; of equals the strictest
 used_limits AS (
     SELECT product_name, item_name, unit_code, lower_limit, upper_limit, count(*) AS times
     FROM first_items
     JOIN newest USING (product_name, item_name, unit_code)
-    WHERE sample_date > newest_date - INTERVAL 1 YEAR
+    WHERE {limits_of}
     GROUP BY product_name, item_name, unit_code, lower_limit, upper_limit
 ),
 fixed_limits AS (
@@ -41,10 +41,11 @@ scales AS (
     FROM first_items
     GROUP BY product_name, item_name, unit_code
 ),
--- core: tested in nine of ten batches of its product in every year the product was tested
+-- core: tested in nine of ten batches of its product in the base year, or in every year the product was tested
 product_years AS (
     SELECT product_name, year_no, count(DISTINCT sample_no) AS batches
     FROM first_items
+    WHERE {core_of}
     GROUP BY product_name, year_no
 ),
 item_years AS (
@@ -65,11 +66,12 @@ measured AS (
     SELECT
         f.*,
         c.item_name IS NOT NULL AS is_core,
+        l.product_name IS NOT NULL AS is_limited,
         coalesce(f.value >= l.fixed_lower, true) AND coalesce(f.value <= l.fixed_upper, true) AS is_within,
         regexp_matches(f.item_name, '标识|标志|标签|说明书|包装|(?i:label|marking)') AS is_label,
         least((f.value - l.fixed_lower) / nullif(s.scale, 0), (l.fixed_upper - f.value) / nullif(s.scale, 0)) AS margin
     FROM first_items AS f
-    JOIN fixed_limits AS l USING (product_name, item_name, unit_code)
+    LEFT JOIN fixed_limits AS l USING (product_name, item_name, unit_code)
     JOIN scales AS s USING (product_name, item_name, unit_code)
     LEFT JOIN core AS c USING (product_name, item_name)
 ),
@@ -77,6 +79,7 @@ by_batch AS (
     SELECT
         sample_no,
         any_value(product_name) AS product_name,
+        bool_or(is_limited) AS is_limited,
         bool_and(is_ok) AS is_every_ok,
         bool_and(is_within) AS is_every_within,
         count(DISTINCT item_name) FILTER (is_core) AS core_tested,
@@ -93,6 +96,7 @@ judged AS (
         c.entity,
         c.period,
         c.firm,
+        b.is_limited,
         -- a failure that no item shows keeps its verdict
         c.is_overturned OR (b.is_every_within AND (c.is_pass OR NOT b.is_every_ok)) AS is_rejudged,
         b.core_tested = s.core_count AS has_core,
