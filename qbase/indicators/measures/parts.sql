@@ -12,15 +12,12 @@ FROM (
     )) AS s
 )
 
--- part samples
--- every inspection that matches an entity, with what the register knows of its firm
+-- part draws
+-- every inspection that matches an entity, by itself: a town needs no register of firms for it
 SELECT
     {entity of sample} AS entity,
     CAST(date_trunc('{step}', m.sample_date) AS DATE) AS period,
-    m.sample_no, m.sample_date, m.sample_type, m.std_no,
-    coalesce(m.size_class, r.size_class) AS size_class,
-    coalesce(r.is_lead, false) AS is_lead,
-    coalesce(r.industry_code, '') AS industry_code,
+    m.sample_no, m.sample_date, m.sample_type, m.std_no, m.size_class,
     m.matched_id AS firm_id,
     coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
     coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL AS is_recheck,
@@ -29,8 +26,17 @@ SELECT
     coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass
 FROM matched AS m
 LEFT JOIN registered AS f ON f.firm_id = m.matched_id
-LEFT JOIN @firms AS r ON r.firm_id = m.matched_id
 WHERE {entity of sample} IS NOT NULL
+
+-- part samples
+-- the same with what the register knows of the firm
+SELECT
+    d.* EXCLUDE (size_class),
+    coalesce(d.size_class, r.size_class) AS size_class,
+    coalesce(r.is_lead, false) AS is_lead,
+    coalesce(r.industry_code, '') AS industry_code
+FROM @draws AS d
+LEFT JOIN @firms AS r ON r.firm_id = d.firm_id
 
 -- part firm
 SELECT
@@ -147,7 +153,7 @@ WHERE make_date(g.year, 12, 31) >= CAST($first_day AS DATE) AND make_date(g.year
 -- a failed inspection and what became of the order to put things right
 SELECT s.entity, CAST(date_trunc('{step}', w.order_date) AS DATE) AS period, s.firm, w.*
 FROM @followup AS w
-JOIN @samples AS s ON s.sample_no = w.sample_no
+JOIN @draws AS s ON s.sample_no = w.sample_no
 WHERE w.order_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)
 
 -- part cluster
@@ -357,7 +363,7 @@ LEFT JOIN (SELECT entity, period, count(platform_id) AS platforms FROM @stock(pl
 -- firms by their failed first inspections in the eight quarters that end with the period, once eight are on record
 SELECT s.entity, d.period, s.firm, count(*) AS failures
 FROM @span AS d
-JOIN @samples AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
+JOIN @draws AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
 WHERE s.is_counted AND NOT s.is_pass AND d.last_day - INTERVAL 24 MONTH >= CAST($span_first AS DATE) - 1
 GROUP BY ALL
 
@@ -379,7 +385,7 @@ FROM @years AS y
 SELECT c.*, coalesce(y.output_wan_cny, y.revenue_wan_cny) AS w
 FROM (
     SELECT entity, period, firm_id, count(*) AS n, count(*) FILTER (is_pass) AS k
-    FROM @samples
+    FROM @draws
     WHERE is_counted AND firm_id IS NOT NULL
     GROUP BY ALL
 ) AS c
@@ -388,6 +394,6 @@ JOIN @firm_year AS y ON y.firm_id = c.firm_id AND y.year = year(c.period) - 1
 -- part visits
 -- every way of drawing, complaints and follow-ups too; only re-checks stay out
 SELECT entity, period, firm, NOT bool_and(is_pass) AS has_failed
-FROM @samples
+FROM @draws
 WHERE NOT is_recheck
 GROUP BY ALL
