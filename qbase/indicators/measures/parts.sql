@@ -276,6 +276,7 @@ JOIN (
     GROUP BY ALL
 ) AS n ON n.entity = o.entity AND n.year = o.year
 JOIN (SELECT year, sum(staff_count) AS staff FROM @market WHERE area = 'nation' GROUP BY year) AS a ON a.year = o.year
+WHERE t.town_staff > 0 AND n.staff > 0 AND a.staff > 0
 
 -- part prices
 SELECT g.entity, g.period, p.*
