@@ -8,8 +8,9 @@ from typing import Literal
 
 import pandas as pd
 
+from qbase.core import frames
 from qbase.core.errors import PanelError
-from qbase.core.periods import Freq, to_periods
+from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
 
@@ -98,34 +99,19 @@ class Panel:
         Raises
         ------
         PanelError
-            A column is missing (QB120), a key is missing (QB121) or doubled (QB122).
+            A column is missing (QB120) or named twice (QB136), there is no definition (QB137); a key is missing
+            (QB121), doubled (QB122) or no period of this frequency (QB102); a value is no number (QB129), contradicts
+            its counts (QB133) or interval (QB135), or is a share where percent is meant (QB134); counts that cannot
+            be (QB128).
         """
-        wanted = [entity, period, *indicators]
-        missing = [name for name in wanted if name not in frame.columns]
-        if missing:
-            raise PanelError(
-                "QB120",
-                columns=", ".join(missing),
-                found=", ".join(map(str, frame.columns)),
-                expected=", ".join(wanted),
-                fix="rename the columns of the frame before Panel.from_frame",
-            )
+        frames.check_call(frame, entity=entity, period=period, freq=freq, indicators=indicators)
         companions = [f"{i}__{c}" for i in indicators for c in COMPANIONS if f"{i}__{c}" in frame.columns]
-        data = frame[[*wanted, *companions]].copy()
-        if data[[entity, period]].isna().any(axis=None):
-            raise PanelError(
-                "QB121",
-                found=f"{int(data[[entity, period]].isna().any(axis=1).sum())} rows without entity or period",
-                expected="every row with both",
-                fix="drop or complete these rows; they cannot be placed",
-            )
-        periods = data[period]
-        if pd.api.types.is_numeric_dtype(periods):
-            periods = periods.astype(int).astype(str)
         index = pd.MultiIndex.from_arrays(
-            [data[entity].astype(str), to_periods(periods, freq)], names=["entity", "period"]
+            [frames.read_entities(frame[entity]), frames.read_periods(frame[period], freq)],
+            names=["entity", "period"],
         )
-        data = data.drop(columns=[entity, period]).set_index(index).sort_index()
+        data = frames.read_numbers(frame[[*indicators, *companions]]).set_index(index).sort_index()
+        frames.check_rates(data, indicators, is_naive=sampling == "naive")
         return cls(
             data=data,
             entity=entity,
@@ -259,12 +245,15 @@ def _check_counts(data: pd.DataFrame, outcome: str) -> None:
             fix="add the column of the indicator",
         )
     if {n, k} <= set(data.columns):
-        wrong = data[(data[k] > data[n]) | (data[k] < 0) | (data[n] < 0)]
+        known = data[n].notna() | data[k].notna()
+        fits = (data[k] >= 0) & (data[k] <= data[n]) & (data[n] % 1 == 0) & (data[k] % 1 == 0)
+        wrong = data[known & ~fits]
         if len(wrong):
+            first = wrong.iloc[0]
             raise PanelError(
                 "QB128",
                 outcome=outcome,
-                found=f"{len(wrong)} rows with k outside 0 to n, first {wrong.index[0][0]} {wrong.index[0][1]}",
-                expected="0 <= k <= n",
+                found=f"{len(wrong)} rows, first {wrong.index[0][0]} {wrong.index[0][1]}: k {first[k]:g}, n {first[n]:g}",
+                expected="whole numbers, 0 <= k <= n",
                 fix="check which column counts passes and which counts inspections",
             )

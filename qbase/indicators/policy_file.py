@@ -19,6 +19,7 @@ from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue import find_indicator
 from qbase.indicators.policy import DATES
+from qbase.indicators.policy_rules import check_new, check_sense, misfit
 from qbase.indicators.rows import require_table
 from qbase.indicators.suggest import suggest_names
 from qbase.lake import Delivery
@@ -108,7 +109,7 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
         Not a readable TOML file (QB445), an unknown word (QB446), or an unknown indicator (QB401).
     DataError
         Something is missing (QB447), a value does not fit (QB448), a cluster is unknown (QB449), the lake has the
-        policy or its doses already (QB450), or no table of clusters (QB403).
+        policy, its targets or its doses already (QB450), or no table of clusters (QB403).
     PolicyError
         Nobody is treated (QB130), or spells overlap (QB131).
     """
@@ -124,8 +125,9 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
             if column in entry:
                 find_indicator(str(entry[column]))
     tables = {table: _typed(table, entries, raw) for table, entries in rows.items() if entries}
+    check_sense(policy, rows["targets"])
     if not is_loaded:
-        _check_new(workspace, policy.policy_id, tables)
+        check_new(workspace, policy.policy_id, tables)
     return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded)
 
 
@@ -216,7 +218,7 @@ def _check_words(raw: Mapping[str, Any]) -> None:
             raise _unknown(section, section, [*ONCE, *MANY])
         is_list = isinstance(value, list) and all(isinstance(v, dict) for v in value)
         if not (isinstance(value, dict) if section in ONCE else is_list):
-            raise _misfit(_place(section), type(value).__name__, _place(section), "see docs: one table, or a list")
+            raise misfit(_place(section), type(value).__name__, _place(section), "see docs: one table, or a list")
         for entry in _entries(raw, section):
             for word in entry:
                 if word not in _words(section):
@@ -227,10 +229,6 @@ def _unknown(word: str, found: str, known: Sequence[str]) -> UsageError:
     return UsageError(
         "QB446", word=word, found=found, expected=" · ".join(known), fix=suggest_names(word, known, shown=len(known))
     )
-
-
-def _misfit(place: str, found: str, expected: str, fix: str) -> DataError:
-    return DataError("QB448", place=place, found=found, expected=expected, fix=fix)
 
 
 def _check_needed(raw: Mapping[str, Any]) -> None:
@@ -257,7 +255,7 @@ def _text(place: str, value: Any) -> str:
         return value.isoformat()[:10]
     if isinstance(value, str | int | float):
         return str(value).strip()
-    raise _misfit(
+    raise misfit(
         place, f"{type(value).__name__} {value!r}", "text, a number, a date or true/false", f"correct {place}"
     )
 
@@ -330,7 +328,7 @@ def _quarter(value: Any, word: str) -> Any:
     try:
         return parse_period(str(value), "Q")
     except UsageError as error:
-        raise _misfit(_place("spell", word), repr(value), "a quarter such as 2022Q3", f'{word} = "2022Q3"') from error
+        raise misfit(_place("spell", word), repr(value), "a quarter such as 2022Q3", f'{word} = "2022Q3"') from error
 
 
 def _typed(table: str, rows: list[dict[str, str]], raw: Mapping[str, Any]) -> pa.Table:
@@ -340,7 +338,7 @@ def _typed(table: str, rows: list[dict[str, str]], raw: Mapping[str, Any]) -> pa
     keys = [tuple(r.get(k) for k in contract.key) for r in rows]
     doubled = next((k for i, k in enumerate(keys) if k in keys[:i]), None)
     if doubled is not None:
-        raise _misfit(table, " ".join(map(str, doubled)), f"one row for each {', '.join(contract.key)}", "remove one")
+        raise misfit(table, " ".join(map(str, doubled)), f"one row for each {', '.join(contract.key)}", "remove one")
     with duckdb.connect(config={"enable_external_access": "false"}) as db:
         db.register("given", pa.table(columns))
         wrong = db.execute(f"SELECT * FROM ({check_rows_sql(contract, 'given')}) WHERE len(reasons) > 0").fetchone()  # noqa: S608
@@ -357,14 +355,14 @@ def _broken(table: str, row: Mapping[str, Any]) -> DataError:
         rule = next(r for r in contract.rules if r.code == kind)
         involved = [c for c in contract.column_names if c in rule.sql]
         found = ", ".join(f"{c} {row[c]}" for c in involved)
-        return _misfit(_home(table, involved[0]), found, rule.text.en, f"correct {' or '.join(involved)}")
+        return misfit(_home(table, involved[0]), found, rule.text.en, f"correct {' or '.join(involved)}")
     place, value, rule_of = _home(table, column), row[column], contract.column(column)
     if kind == "enum" or rule_of.values:
         known = list(rule_of.values)
-        return _misfit(place, repr(value), " | ".join(known), suggest_names(str(value), known))
+        return misfit(place, repr(value), " | ".join(known), suggest_names(str(value), known))
     examples = {"date": "a date such as 2022-08-10", "quarter": "a quarter such as 2022Q3", "missing": "a value"}
     bounds = f"{rule_of.min if rule_of.min is not None else ''} … {rule_of.max if rule_of.max is not None else ''}"
-    return _misfit(place, repr(value), examples.get(kind, bounds if kind == "range" else kind), f"correct {place}")
+    return misfit(place, repr(value), examples.get(kind, bounds if kind == "range" else kind), f"correct {place}")
 
 
 def _home(table: str, column: str) -> str:
@@ -375,24 +373,3 @@ def _home(table: str, column: str) -> str:
                 if name == column:
                     return _place(section, word)
     return f"{table}.{column}"
-
-
-def _check_new(workspace: Workspace, policy_id: str, tables: Mapping[str, pa.Table]) -> None:
-    at = workspace.snapshot()
-    old: list[str] = []
-    if workspace.has_table("policies", at):
-        known = workspace.query("SELECT policy_id FROM policies WHERE policy_id = ?", params=(policy_id,), snapshot=at)
-        old += [f"policy {policy_id}"] * bool(len(known))
-    if not old and "instruments" in tables and workspace.has_table("instruments", at):
-        stored = workspace.query("SELECT DISTINCT cluster_id, quarter FROM instruments", snapshot=at)
-        taken = set(zip(stored["cluster_id"], stored["quarter"], strict=True))
-        rows = tables["instruments"].select(["cluster_id", "quarter"]).to_pylist()
-        old += [f"doses of {r['cluster_id']} in {r['quarter']}" for r in rows if tuple(r.values()) in taken]
-    if old:
-        raise DataError(
-            "QB450",
-            what=old[0],
-            found="; ".join(old[:3]) + (f"; … ({len(old)})" if len(old) > 3 else ""),
-            expected="a policy, and doses, that are not loaded yet",
-            fix=f'id = "{policy_id}-2"' if old[0].startswith("policy") else "remove these [[dose]] entries",
-        )

@@ -20,7 +20,8 @@ def make_panel(sampling: str = "random_draw", entities: int = 1) -> Panel:
     rows = []
     for entity in range(entities):
         for quarter, rate, k in (("2024Q1", 80.0, 17), ("2025Q1", 91.0, 18)):
-            rows.append((f"K{entity}", quarter, rate, 20, k, rate - 15, min(100.0, rate + 6)))
+            value = 100 * k / 20 if sampling == "naive" else rate
+            rows.append((f"K{entity}", quarter, value, 20, k, value - 15, min(100.0, value + 6)))
     columns = ["cluster_id", "quarter", ID, f"{ID}__n", f"{ID}__k", f"{ID}__lo", f"{ID}__hi"]
     frame = pd.DataFrame(rows, columns=columns)
     return Panel.from_frame(

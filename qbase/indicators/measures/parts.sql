@@ -12,15 +12,12 @@ FROM (
     )) AS s
 )
 
--- part samples
--- every inspection that matches an entity, with what the register knows of its firm
+-- part draws
+-- every inspection that matches an entity, by itself: a town needs no register of firms for it
 SELECT
     {entity of sample} AS entity,
     CAST(date_trunc('{step}', m.sample_date) AS DATE) AS period,
-    m.sample_no, m.sample_date, m.sample_type, m.std_no,
-    coalesce(m.size_class, r.size_class) AS size_class,
-    coalesce(r.is_lead, false) AS is_lead,
-    coalesce(r.industry_code, '') AS industry_code,
+    m.sample_no, m.sample_date, m.sample_type, m.std_no, m.size_class,
     m.matched_id AS firm_id,
     coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
     coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL AS is_recheck,
@@ -29,8 +26,17 @@ SELECT
     coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass
 FROM matched AS m
 LEFT JOIN registered AS f ON f.firm_id = m.matched_id
-LEFT JOIN @firms AS r ON r.firm_id = m.matched_id
 WHERE {entity of sample} IS NOT NULL
+
+-- part samples
+-- the same with what the register knows of the firm
+SELECT
+    d.* EXCLUDE (size_class),
+    coalesce(d.size_class, r.size_class) AS size_class,
+    coalesce(r.is_lead, false) AS is_lead,
+    coalesce(r.industry_code, '') AS industry_code
+FROM @draws AS d
+LEFT JOIN @firms AS r ON r.firm_id = d.firm_id
 
 -- part firm
 SELECT
@@ -50,6 +56,10 @@ WHERE {entity of firm} IS NOT NULL
 SELECT f.*, s.period, s.last_day
 FROM @firm AS f
 JOIN @span AS s ON f.entry_day <= s.last_day AND f.exit_day > s.period
+
+-- part at_end
+-- a stock is counted on the last day: by year its firms are those of the fourth quarter
+SELECT l.* FROM @live AS l WHERE l.exit_day > l.last_day
 
 -- part grid
 SELECT DISTINCT l.entity, l.period, l.last_day FROM @live AS l
@@ -92,7 +102,8 @@ JOIN @firm AS f ON f.firm_id = y.firm_id
 GROUP BY f.entity, y.year
 
 -- part obsolete
--- capacity in classes to be phased out: what a firm holds less of than the year before, exits included
+-- capacity in classes to be phased out: what a firm holds less of than the year before, exits included;
+-- a firm that goes on and sent no report gave up nothing that is known
 SELECT
     f.entity, make_date(b.year + 1, 1, 1) AS period,
     b.capacity_t AS base,
@@ -100,7 +111,8 @@ SELECT
 FROM @firm_year AS b
 JOIN @firm AS f ON f.firm_id = b.firm_id
 LEFT JOIN @firm_year AS a ON a.firm_id = b.firm_id AND a.year = b.year + 1
-WHERE b.year < (SELECT max(year) FROM @firm_year)
+WHERE b.year + 1 IN (SELECT year FROM @firm_year)
+    AND (a.firm_id IS NOT NULL OR f.exit_day <= make_date(b.year + 1, 12, 31))
     AND make_date(b.year + 1, 12, 31) >= CAST($first_day AS DATE) AND make_date(b.year + 1, 1, 1) <= CAST($last_day AS DATE)
 
 -- part checks
@@ -114,9 +126,9 @@ JOIN @firm AS f ON f.firm_id = k.firm_id
 WHERE make_date(k.year, 12, 31) >= CAST($first_day AS DATE) AND make_date(k.year, 1, 1) <= CAST($last_day AS DATE)
 
 -- part items_of_firms
--- the product directory carries no date: it is read for the firms alive in the period
+-- the product directory carries no date: it is read for the firms alive at the end of the period
 SELECT l.entity, l.period, l.is_lead, p.*
-FROM @live AS l
+FROM @at_end AS l
 JOIN @firm_products AS p ON p.firm_id = l.firm_id
 
 -- part product_output
@@ -126,7 +138,7 @@ JOIN @firm_products AS p ON p.firm_id = y.firm_id
 
 -- part certified
 SELECT l.entity, l.period, l.firm_id, l.is_sme, c.scheme
-FROM @live AS l
+FROM @at_end AS l
 LEFT JOIN @certifications AS c
     ON c.firm_id = l.firm_id AND c.valid_from_date <= l.last_day AND c.valid_to_date >= l.last_day
 
@@ -141,7 +153,7 @@ WHERE make_date(g.year, 12, 31) >= CAST($first_day AS DATE) AND make_date(g.year
 -- a failed inspection and what became of the order to put things right
 SELECT s.entity, CAST(date_trunc('{step}', w.order_date) AS DATE) AS period, s.firm, w.*
 FROM @followup AS w
-JOIN @samples AS s ON s.sample_no = w.sample_no
+JOIN @draws AS s ON s.sample_no = w.sample_no
 WHERE w.order_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)
 
 -- part cluster
@@ -212,16 +224,27 @@ JOIN (
     GROUP BY entity, period
 ) AS t USING (entity, period)
 
+-- part years_in_industry
+-- reports of firms in an industry of the entity's clusters: what stands beside a market of the same industries.
+-- GB/T 4754 nests: a shorter code covers the longer ones
+SELECT y.*
+FROM @years AS y
+WHERE EXISTS (
+    SELECT 1 FROM @cluster AS c
+    WHERE c.entity = y.entity
+        AND (starts_with(y.industry_code, c.industry_code) OR starts_with(c.industry_code, y.industry_code))
+)
+
 -- part own_and_market
 -- what the firms of an entity add up to in its industries, beside province and nation in the same industries
 SELECT o.entity, o.period, o.output, o.sales, p.output AS province_output, p.sales AS province_sales,
     n.output AS nation_output, n.sales AS nation_sales
 FROM (
     SELECT entity, period, year, sum(output) AS output, sum(revenue_wan_cny) AS sales
-    FROM @years
+    FROM @years_in_industry
     GROUP BY entity, period, year
 ) AS o
-JOIN @entity_market AS p ON p.entity = o.entity AND p.year = o.year AND p.area = 'province'
+LEFT JOIN @entity_market AS p ON p.entity = o.entity AND p.year = o.year AND p.area = 'province'
 LEFT JOIN @entity_market AS n ON n.entity = o.entity AND n.year = o.year AND n.area = 'nation'
 
 -- part entity_market
@@ -243,7 +266,7 @@ LEFT JOIN (
 -- part specialisation
 SELECT o.entity, o.period, o.staff AS own, t.town_staff AS own_all, n.staff AS ref, a.staff AS ref_all
 FROM (
-    SELECT y.entity, y.period, y.year, sum(y.staff_count) AS staff FROM @years AS y GROUP BY ALL
+    SELECT y.entity, y.period, y.year, sum(y.staff_count) AS staff FROM @years_in_industry AS y GROUP BY ALL
 ) AS o
 JOIN (SELECT entity, period, town_staff FROM @own_and_town) AS t USING (entity, period)
 JOIN (
@@ -253,6 +276,7 @@ JOIN (
     GROUP BY ALL
 ) AS n ON n.entity = o.entity AND n.year = o.year
 JOIN (SELECT year, sum(staff_count) AS staff FROM @market WHERE area = 'nation' GROUP BY year) AS a ON a.year = o.year
+WHERE t.town_staff > 0 AND n.staff > 0 AND a.staff > 0
 
 -- part prices
 SELECT g.entity, g.period, p.*
@@ -301,7 +325,7 @@ LEFT JOIN (
 SELECT l.entity, l.period, l.firm_id, l.is_sme, EXISTS (
     SELECT 1 FROM @brand_licences AS b WHERE b.firm_id = l.firm_id AND b.start_date <= l.last_day
 ) AS is_licensed
-FROM @live AS l
+FROM @at_end AS l
 
 -- part punished
 SELECT l.entity, l.period, l.firm_id, EXISTS (
@@ -313,7 +337,7 @@ FROM @live AS l
 
 -- part members
 SELECT g.entity, g.period, o.members, g.firms
-FROM (SELECT entity, period, last_day, count(*) AS firms FROM @live GROUP BY ALL) AS g
+FROM (SELECT entity, period, last_day, count(*) AS firms FROM @at_end GROUP BY ALL) AS g
 LEFT JOIN (
     SELECT h.entity, h.period, sum(o.member_count) AS members
     FROM @cluster_grid AS h
@@ -332,7 +356,7 @@ JOIN (SELECT entity, period, count(*) AS firms FROM @live GROUP BY ALL) AS g USI
 
 -- part platforms_per_firm
 SELECT g.entity, g.period, g.firms, coalesce(p.platforms, 0) AS platforms
-FROM (SELECT entity, period, last_day, count(*) AS firms FROM @live GROUP BY ALL) AS g
+FROM (SELECT entity, period, last_day, count(*) AS firms FROM @at_end GROUP BY ALL) AS g
 LEFT JOIN (SELECT entity, period, count(platform_id) AS platforms FROM @stock(platforms.open_date) GROUP BY ALL) AS p
     USING (entity, period)
 
@@ -340,7 +364,7 @@ LEFT JOIN (SELECT entity, period, count(platform_id) AS platforms FROM @stock(pl
 -- firms by their failed first inspections in the eight quarters that end with the period, once eight are on record
 SELECT s.entity, d.period, s.firm, count(*) AS failures
 FROM @span AS d
-JOIN @samples AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
+JOIN @draws AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
 WHERE s.is_counted AND NOT s.is_pass AND d.last_day - INTERVAL 24 MONTH >= CAST($span_first AS DATE) - 1
 GROUP BY ALL
 
@@ -362,7 +386,7 @@ FROM @years AS y
 SELECT c.*, coalesce(y.output_wan_cny, y.revenue_wan_cny) AS w
 FROM (
     SELECT entity, period, firm_id, count(*) AS n, count(*) FILTER (is_pass) AS k
-    FROM @samples
+    FROM @draws
     WHERE is_counted AND firm_id IS NOT NULL
     GROUP BY ALL
 ) AS c
@@ -371,6 +395,6 @@ JOIN @firm_year AS y ON y.firm_id = c.firm_id AND y.year = year(c.period) - 1
 -- part visits
 -- every way of drawing, complaints and follow-ups too; only re-checks stay out
 SELECT entity, period, firm, NOT bool_and(is_pass) AS has_failed
-FROM @samples
+FROM @draws
 WHERE NOT is_recheck
 GROUP BY ALL
