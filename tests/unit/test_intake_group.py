@@ -234,7 +234,7 @@ def test_a_count_is_compared_with_the_files_before_it(home: Workspace, inbox: pa
     put(inbox, "a.csv", sample(1).replace("涤纶", "1"))
     put(inbox, "b.csv", sample(1).replace("涤纶", "2"))
     first, second = load_files(home, [inbox], recipe=str(recipe))
-    assert first.warnings == ("product_name:not_reconciled",)
+    assert first.warnings == ("product_name:not_reconciled 1",)
     assert second.warnings[0] == "S1:count_mismatch 2/1"
 
 
