@@ -17,6 +17,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake.keys import StoredKeys
 from qbase.intake.report import LoadReport, report_of
+from qbase.intake.versions import StoredContracts
 from qbase.lake import Delivery, Snapshot, Workspace
 from qbase.lake.locks import unwritable_error
 
@@ -95,6 +96,7 @@ class Group:
 
     def __init__(self, workspace: Workspace, recipe: Recipe) -> None:
         self.keys = StoredKeys(workspace)
+        self.stored = StoredContracts(workspace)
         self._workspace = workspace
         self._recipe = recipe
         self._waiting: list[tuple[int, Judged | LoadReport]] = []

@@ -23,7 +23,7 @@ from qbase.intake.reconcile import find_rules, recheck_counts
 from qbase.intake.release import add_links
 from qbase.intake.report import LoadReport
 from qbase.intake.supersede import find_corrected, find_delivery
-from qbase.intake.versions import check_contracts, contracts_of
+from qbase.intake.versions import contracts_of
 from qbase.lake import Snapshot, Workspace
 
 Progress = Callable[[int, int, LoadReport], None]
@@ -240,7 +240,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
     asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile)
     if asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables)):
         group.flush()
-    changes = check_contracts(workspace, book)
+    changes = group.stored.check(book)
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
     if source.attempt == 1:

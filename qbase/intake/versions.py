@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
 from qbase.lake.ledger import read_stored_contract
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from qbase.intake.book import Book
     from qbase.intake.recipe import Recipe
     from qbase.lake import Workspace
-    from qbase.tables import ContractChange
 
 
 def contracts_of(book: Book) -> dict[str, Contract]:
@@ -21,59 +20,66 @@ def contracts_of(book: Book) -> dict[str, Contract]:
     return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, items))}
 
 
-def check_contracts(workspace: Workspace, book: Book) -> tuple[str, ...]:
-    """Compare the contracts of a file with those the stored rows were judged by.
+class StoredContracts:
+    """The contracts stored rows were judged by, asked once per table and load.
 
     Parameters
     ----------
     workspace : Workspace
         Its ledger knows the contracts of stored rows; of rows from before they were recorded it knows none.
-    book : Book
-        Tables of the file; the recipe holds the answers given.
-
-    Returns
-    -------
-    tuple of str
-        Warnings: ``column:contract_added`` for a new column, ``column:contract_changed`` for other limits,
-        ``table:contract_accepted N`` for N differences a person accepted.
-
-    Raises
-    ------
-    DataError
-        Old and new rows may not stand in one table (QB333, QB334).
     """
-    contracts = contracts_of(book)
-    told: list[str] = []
-    for name, contract in contracts.items():
-        before = read_stored_contract(workspace, name)
-        now = describe_contract(contract)
-        if before is None or before == now:
-            continue
-        change = compare_contracts(before, now)
-        _check(contract, int(before["version"]), change, book.recipe)
-        warnings = [f"{column}:contract_added" for column in change.added]
-        warnings += [f"{part}:contract_changed" for part in change.loosened]
-        told += [f"{name}/{warning}" if len(contracts) > 1 else warning for warning in warnings]
-        if change.broken:
-            told.append(f"{name}:contract_accepted {len(change.broken)}")
-    return tuple(told)
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._checked: dict[str, Contract] = {}
+
+    def check(self, book: Book) -> tuple[str, ...]:
+        """Compare the contracts of a file with those the stored rows were judged by.
+
+        Parameters
+        ----------
+        book : Book
+            Tables of the file; the recipe holds the answers given.
+
+        Returns
+        -------
+        tuple of str
+            Warnings, once per load: ``column:contract_added`` for a new column, ``column:contract_changed`` for other
+            limits, ``table:contract_accepted N`` for N differences a person accepted.
+
+        Raises
+        ------
+        DataError
+            Old and new rows may not stand in one table (QB333, QB334).
+        """
+        contracts = contracts_of(book)
+        told: list[str] = []
+        for name, contract in contracts.items():
+            if self._checked.get(name) is contract:
+                continue
+            found = _compare(self._workspace, contract, book.recipe)
+            told += [f"{name}/{warning}" if len(contracts) > 1 else warning for warning in found]
+            self._checked[name] = contract
+        return tuple(told)
 
 
-def _check(contract: Contract, version: int, change: ContractChange, recipe: Recipe) -> None:
+def _compare(workspace: Workspace, contract: Contract, recipe: Recipe) -> list[str]:
+    before, now = read_stored_contract(workspace, contract.name), describe_contract(contract)
+    if before is None or before == now:
+        return []
+    change = compare_contracts(before, now)
     answer = f"contract:{contract.name}={contract.version}"
+    facts = {
+        "table": contract.name,
+        "before": before["version"],
+        "now": contract.version,
+        "found": "; ".join((*change.unmixable, *change.broken)),
+        "expected": f"{contract.name}.toml, version {before['version']}",
+    }
     if change.unmixable:
-        _refuse("QB334", contract, version, [*change.unmixable, *change.broken], "qbase load data/raw/… --home DIR")
+        raise DataError("QB334", **facts, fix="qbase load data/raw/… --home DIR")
     if change.broken and answer not in recipe.accept:
-        _refuse("QB333", contract, version, change.broken, f'qbase load FILE --accept "{answer}"')
-
-
-def _refuse(code: str, contract: Contract, version: int, found: list[str] | tuple[str, ...], fix: str) -> NoReturn:
-    raise DataError(
-        code,
-        table=contract.name,
-        before=version,
-        now=contract.version,
-        found="; ".join(found),
-        expected=f"{contract.name}.toml, version {version}",
-        fix=fix,
-    )
+        raise DataError("QB333", **facts, fix=f'qbase load FILE --accept "{answer}"')
+    warnings = [f"{column}:contract_added" for column in change.added]
+    warnings += [f"{part}:contract_changed" for part in change.loosened]
+    return [*warnings, *([f"{contract.name}:contract_accepted {len(change.broken)}"] if change.broken else [])]
