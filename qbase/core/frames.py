@@ -103,8 +103,8 @@ def read_periods(values: pd.Series, freq: Freq) -> pd.PeriodIndex:
     """
     _refuse_unplaced(int(values.isna().sum()), "period")
     if isinstance(values.dtype, pd.PeriodDtype):
-        if values.dt.freq.freqstr != _CODES[freq]:
-            raise _unreadable(values.iloc[0], f"periods of frequency {values.dt.freq.freqstr}", freq)
+        if values.dtype != pd.PeriodDtype(_CODES[freq]):
+            raise _unreadable(values.iloc[0], str(values.dtype), freq)
         return to_periods(values, freq)
     if pd.api.types.is_datetime64_any_dtype(values):
         return to_periods(values, freq)
