@@ -391,6 +391,7 @@ def finding(h: Hand) -> pd.Series:
 
 def rechecked(h: Hand) -> pd.Series:
     d = h.lake["followup"].merge(h.samples[["sample_no", "entity"]], on="sample_no")
+    d = d[d["order_date"] + pd.Timedelta(days=75) <= h.lake["followup"]["recheck_date"].max()]
     return share(d.assign(period=h.label(d["order_date"])), d["outcome"] == "rectified")
 
 
