@@ -103,8 +103,8 @@ def read_periods(values: pd.Series, freq: Freq) -> pd.PeriodIndex:
     """
     _refuse_unplaced(int(values.isna().sum()), "period")
     if isinstance(values.dtype, pd.PeriodDtype):
-        if values.dt.freq.freqstr != _CODES[freq]:
-            raise _unreadable(values.iloc[0], f"periods of frequency {values.dt.freq.freqstr}", freq)
+        if values.dtype != pd.PeriodDtype(_CODES[freq]):
+            raise _unreadable(values.iloc[0], str(values.dtype), freq)
         return to_periods(values, freq)
     if pd.api.types.is_datetime64_any_dtype(values):
         return to_periods(values, freq)
@@ -166,7 +166,15 @@ def check_rates(data: pd.DataFrame, indicators: Mapping[str, Indicator], *, is_n
             _check_percent(data, i, value)
         if {f"{i}__lo", f"{i}__hi"} <= names:
             low, high = (data[f"{i}__{side}"].to_numpy(dtype=float) for side in ("lo", "hi"))
-            _refuse_rows("QB135", i, data, (low > value) | (value > high) | (low > high), "lo <= value <= hi")
+            outside = (low > value) | (value > high) | (low > high)
+            if outside.any():
+                raise PanelError(
+                    "QB135",
+                    outcome=i,
+                    found=_first(data, outside),
+                    expected="lo <= value <= hi",
+                    fix=f"check {i}, {i}__lo and {i}__hi",
+                )
 
 
 def _check_counted(data: pd.DataFrame, i: str, value: np.ndarray) -> None:
@@ -175,28 +183,33 @@ def _check_counted(data: pd.DataFrame, i: str, value: np.ndarray) -> None:
         rate = 100 * k / n
     # counts that cannot be are refused by the panel itself; a rate of nothing is no rate
     wrong = (k >= 0) & (k <= n) & np.where(n > 0, ~(np.abs(rate - value) <= ROUNDED_PP), ~np.isnan(value))
-    at = int(np.argmax(wrong)) if wrong.any() else None
-    detail = "" if at is None else f": {value[at]:g}, k {k[at]:g} of n {n[at]:g}"
-    _refuse_rows("QB133", i, data, wrong, "100 x k / n, in percent", detail)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise PanelError(
+            "QB133",
+            outcome=i,
+            found=f"{_first(data, wrong)}: {value[at]:g}, k {k[at]:g} of n {n[at]:g}",
+            expected="100 x k / n, in percent",
+            fix=f"check {i}, {i}__n and {i}__k against the source",
+        )
 
 
 def _check_percent(data: pd.DataFrame, i: str, value: np.ndarray) -> None:
     known = value[~np.isnan(value)]
-    # percent values of a good thing that all lie between 0.5 and 1 are shares
+    # percent values of a good thing that all lie between 0 and 1, most of them above 0.5, are shares
     if len(known) and known.min() >= 0 and known.max() <= 1 and np.median(known) > 0.5:
-        _refuse_rows("QB134", i, data, ~np.isnan(value), "percent: 97.5, not 0.975", f": {known[0]:g}")
+        raise PanelError(
+            "QB134",
+            outcome=i,
+            found=f"{_first(data, ~np.isnan(value))}: {known[0]:g}",
+            expected="percent: 97.5, not 0.975",
+            fix=f'frame["{i}"] *= 100, or add {i}__n and {i}__k',
+        )
 
 
-def _refuse_rows(code: str, i: str, data: pd.DataFrame, wrong: np.ndarray, expected: str, detail: str = "") -> None:
-    if wrong.any():
-        entity, period = data.index[int(np.argmax(wrong))]
-        fixes = {
-            "QB133": f"check {i}, {i}__n and {i}__k against the source",
-            "QB134": f'frame["{i}"] *= 100, or add {i}__n and {i}__k',
-            "QB135": f"check {i}, {i}__lo and {i}__hi",
-        }
-        found = f"{int(wrong.sum())} of {len(data)} rows, first {entity} {period}{detail}"
-        raise PanelError(code, outcome=i, found=found, expected=expected, fix=fixes[code])
+def _first(data: pd.DataFrame, wrong: np.ndarray) -> str:
+    entity, period = data.index[int(np.argmax(wrong))]
+    return f"{int(wrong.sum())} of {len(data)} rows, first {entity} {period}"
 
 
 def _refuse_unplaced(rows: int, what: str) -> None:

@@ -249,11 +249,11 @@ def _check_counts(data: pd.DataFrame, outcome: str) -> None:
         fits = (data[k] >= 0) & (data[k] <= data[n]) & (data[n] % 1 == 0) & (data[k] % 1 == 0)
         wrong = data[known & ~fits]
         if len(wrong):
-            first = wrong.iloc[0]
+            (entity, period), first = wrong.index[0], wrong.iloc[0]
             raise PanelError(
                 "QB128",
                 outcome=outcome,
-                found=f"{len(wrong)} rows, first {wrong.index[0][0]} {wrong.index[0][1]}: k {first[k]:g}, n {first[n]:g}",
+                found=f"{len(wrong)} rows, first {entity} {period}: k {first[k]:g}, n {first[n]:g}",
                 expected="whole numbers, 0 <= k <= n",
                 fix="check which column counts passes and which counts inspections",
             )

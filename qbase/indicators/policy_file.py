@@ -255,9 +255,7 @@ def _text(place: str, value: Any) -> str:
         return value.isoformat()[:10]
     if isinstance(value, str | int | float):
         return str(value).strip()
-    raise misfit(
-        place, f"{type(value).__name__} {value!r}", "text, a number, a date or true/false", f"correct {place}"
-    )
+    raise misfit(place, f"{type(value).__name__} {value!r}", "text, a number, a date or true/false", f"correct {place}")
 
 
 def _rows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:

@@ -136,7 +136,7 @@ def test_parts_stand_once_before_their_users() -> None:
     names = re.findall(r"^(\w+) AS \(|^WITH (\w+) AS MATERIALIZED \(", sql, flags=re.MULTILINE)
     flat = [a or b for a, b in names]
     assert len(flat) == len(set(flat))
-    assert flat.index("part_samples") < flat.index("part_repeat_failures")
+    assert flat.index("part_draws") < flat.index("part_repeat_failures")
     assert flat[0] == "registered"
     assert "coalesce(m.town_code, f.town_code)" in sql
     assert "@" not in sql

@@ -150,11 +150,13 @@ LEFT JOIN @credit_grades AS b ON b.firm_id = g.firm_id AND b.scheme = g.scheme A
 WHERE make_date(g.year, 12, 31) >= CAST($first_day AS DATE) AND make_date(g.year, 1, 1) <= CAST($last_day AS DATE)
 
 -- part orders
--- a failed inspection and what became of the order to put things right
+-- a failed inspection and what became of the order to put things right; an order counts from the day its re-check was
+-- due (75 days, Order 18 section 47) by the end of the register: before, nobody knows what it will become
 SELECT s.entity, CAST(date_trunc('{step}', w.order_date) AS DATE) AS period, s.firm, w.*
 FROM @followup AS w
 JOIN @draws AS s ON s.sample_no = w.sample_no
 WHERE w.order_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)
+    AND w.order_date + INTERVAL 75 DAY <= (SELECT coalesce(max(recheck_date), max(order_date)) FROM @followup)
 
 -- part cluster
 SELECT {entity of cluster} AS entity, c.cluster_id, c.town_code, c.industry_code FROM @clusters AS c
