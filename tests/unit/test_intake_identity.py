@@ -16,7 +16,8 @@ from qbase.demo.scenario import Streams
 from qbase.indicators import build_panel
 from qbase.intake import decide_link, link_firms, resolve_town
 from qbase.intake.identity import read_register, write_derived
-from qbase.intake.matching import KnownName, Printed, Register, is_near, name_form, plain_name
+from qbase.intake.matching import KnownName, Printed, Register, is_near
+from qbase.intake.names import name_form, plain_name
 from qbase.intake.towns import TownCodes
 from qbase.lake import Delivery, Workspace
 from qbase.tables.uscc import build_uscc
