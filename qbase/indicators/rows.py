@@ -41,14 +41,14 @@ _NO_FIRMS = (
 )
 
 
-# the latest decision on a printed firm counts
+# the latest decision on a printed firm counts, unless a correction printed another code since
 _LINKS = """
-SELECT sample_no, name_printed, arg_max(firm_id, decision_no) AS firm_id,
-       arg_max(decision, decision_no) = 'accept' AS is_accepted
+SELECT sample_no, name_printed, arg_max(uscc_printed, decision_no) AS uscc_printed,
+       arg_max(firm_id, decision_no) AS firm_id, arg_max(decision, decision_no) AS decision
 FROM identity_links GROUP BY sample_no, name_printed
 """
-_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS firm_id, "
-_NO_LINKS += "false AS is_accepted WHERE false"
+_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS uscc_printed, "
+_NO_LINKS += "NULL::VARCHAR AS firm_id, NULL::VARCHAR AS decision WHERE false"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from qbase.intake.ahead import at_once, prepare_ahead
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
 from qbase.intake.keys import StoredKeys
+from qbase.intake.links import commit_numbered
 from qbase.intake.outcome import Aside, build_tables, check_sums, list_aside
 from qbase.intake.parsers import Parsers
 from qbase.intake.questions import check_answers
@@ -284,7 +285,7 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
     contract, accepted = sheets.contract, tables[sheets.contract.name]
     del grids, sheets, split, stored  # the raw text is not needed any more, and writing takes memory of its own
     pa.default_memory_pool().release_unused()
-    snapshot = workspace.commit(delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
+    snapshot = commit_numbered(workspace, delivery, {table: rows for table, rows in tables.items() if rows.num_rows})
     if not snapshot.is_new:  # another process was faster with the same bytes
         return _find_known(workspace, sha256) or report_of(delivery, snapshot=snapshot.id, already=True)
     keys.add(contract, accepted, snapshot)

@@ -221,9 +221,9 @@ class Register:
         return is_near(printed.uscc, self._codes.get(firm, ""))
 
     def _by_spelling(self, printed: Printed) -> Match:
-        """Compare with the names of the county, or of everywhere when no town is printed."""
+        """Compare with the names of the county, or of everywhere where none is printed or none has a firm."""
         parts = split_name(printed.name)
-        pool = self._by_county.get(printed.town[:COUNTY_DIGITS], []) if printed.town else self._names
+        pool = self._by_county.get(printed.town[:COUNTY_DIGITS], self._names) if printed.town else self._names
         pool = [k for k in pool if k.first <= printed.day <= k.last]
         wanted, forms = parts.text, [name_form(k.name) for k in pool]
         ranked = process.extract(wanted, forms, scorer=fuzz.ratio, limit=8, score_cutoff=FUZZY_SCORE - FUZZY_LEAD)
@@ -255,9 +255,7 @@ class Register:
         if len({k.firm_id for k in found}) != 1 or (printed.town and not self._is_in_county(found[0].firm_id, printed)):
             return NOTHING
         score = round(fuzz.ratio(plain_name(printed.name), plain_name(found[0].name)), 1)
-        return Match(
-            decision="doubt", firm_id=found[0].firm_id, known=found[0].name, method="related", score=score
-        )
+        return Match(decision="doubt", firm_id=found[0].firm_id, known=found[0].name, method="related", score=score)
 
     def _heir(self, firm: str, day: str) -> str:
         """Follow mergers that had happened by a day."""

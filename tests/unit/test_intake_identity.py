@@ -15,7 +15,8 @@ from qbase.demo.planted import Planted, _variant, spoil_codes
 from qbase.demo.scenario import Streams
 from qbase.indicators import build_panel
 from qbase.intake import decide_link, link_firms, resolve_town
-from qbase.intake.identity import read_register, write_derived
+from qbase.intake.identity import read_register
+from qbase.intake.links import write_derived
 from qbase.intake.matching import KnownName, Printed, Register, is_near
 from qbase.intake.names import name_form, plain_name
 from qbase.intake.towns import TownCodes
@@ -194,11 +195,12 @@ def test_links_are_recorded_used_undone_and_kept_undone(home: Workspace) -> None
     assert counted(home) == {"F1": 1, "F2": 1}
     report = link_firms(home)
     assert (report.looked, report.linked, report.queued) == (3, 1, 1)
-    (link,) = home.query("SELECT * FROM identity_links").to_dict("records")
+    (link,) = home.query("SELECT * FROM identity_links WHERE decision = 'accept'").to_dict("records")
     assert (link["sample_no"], link["firm_id"], link["method"], link["decision"]) == ("S2", "F2", "name_form", "accept")
     assert (link["name_printed"], link["name_known"]) == ("清沅恒达化纤有限责任公司", "清沅恒达化纤有限公司")
     assert 80 < link["score"] < 100
-    assert home.query("SELECT sample_no, method FROM identity_queue").values.tolist() == [["S3", "name_of_another"]]
+    doubts = home.query("SELECT sample_no, method FROM identity_links WHERE decision = 'doubt'")
+    assert doubts.values.tolist() == [["S3", "name_of_another"]]
     assert counted(home) == {"F1": 1, "F2": 2}
     assert link_firms(home).snapshot == report.snapshot, "nothing is decided twice"
     assert "identity_links" not in home.deliveries()["table"].tolist()
@@ -208,7 +210,7 @@ def test_links_are_recorded_used_undone_and_kept_undone(home: Workspace) -> None
     decide_link(home, "S2", "F1", "accept")
     assert counted(home) == {"F1": 2, "F2": 1}
     assert home.query("SELECT decision_no, decision FROM identity_links ORDER BY 1").values.tolist() == [
-        [1, "accept"], [2, "reject"], [3, "accept"],
+        [1, "accept"], [2, "doubt"], [3, "reject"], [4, "accept"],
     ]  # fmt: skip
     assert build_panel(home, "D1.batch", entity="firm_id", snapshot=report.snapshot).data["D1.batch__n"].sum() == 3
 
@@ -226,8 +228,8 @@ def home_sample(sample_no: str, name: str) -> dict[str, object]:
 
 
 def test_decisions_name_what_exists(home: Workspace) -> None:
-    for sample, firm in (("S0", "F1"), ("S1", "F0")):
-        with pytest.raises(DataError, match="QB343"):
+    for sample, firm, code in (("S0", "F1", "QB355"), ("S1", "F0", "QB343")):
+        with pytest.raises(DataError, match=code):
             decide_link(home, sample, firm, "accept")
     with pytest.raises(UsageError, match="QB342"):
         resolve_town(home, "1", "last year")
