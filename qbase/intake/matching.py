@@ -209,6 +209,9 @@ class Register:
         if printed.industries and industry and industry[:3] not in printed.industries:
             return "other_industry"
         mine, known = split_name(printed.name), split_name(best.name)
+        twins = [k for k in self._bare.get(known.bare, ()) if k.first <= printed.day <= k.last]
+        if len({k.firm_id for k in self._narrow(twins, printed)} | {best.firm_id}) > 1:
+            return "several"  # 绍兴市恒达 and 绍兴恒达 both exist, and nothing says which one was meant
         if mine.province and known.province and mine.province != known.province:
             return "place"
         # a place written by one and left out by the other means something only where the firm is known to be there
