@@ -174,7 +174,8 @@ def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
 
 def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
     read = sorted(set().union(*(needed_tables(m, entity=rows.entity) for m in measured)))
-    first = [t for t in ("inspections", "firms") if t in read or (t == "firms" and "inspections" in read)]
+    # who an inspection belongs to rests on the links as well, those that rules made and those a person decided
+    first = [t for t in ("inspections", "firms", "identity_links") if t in read or "inspections" in read]
     tables = dict.fromkeys([*first, LABELS[rows.entity][0], *read])
     return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 

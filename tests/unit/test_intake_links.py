@@ -13,9 +13,10 @@ import pytest
 
 from qbase.cli.main import run
 from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.indicators import build_panel
+from qbase.indicators import build_panel, check_coverage, read_coverage
 from qbase.intake import (
     LoadReport,
+    check_delivery,
     decide_file,
     decide_link,
     export_links,
@@ -177,6 +178,26 @@ def test_a_product_that_no_firm_of_the_industry_makes_speaks_against_a_name(home
     send(home, "x.csv", HEAD, sample("X", "清沅恒达化纤有限公司", town="990021101", product="面料"))
     (doubt,) = [g for g in list_links(home) if g.samples == ("SX",)]
     assert (doubt.method, doubt.firm_id) == ("other_industry", "F2")
+
+
+def test_what_waits_is_told_by_check_and_coverage_and_the_links_are_a_source(home: Workspace) -> None:
+    def told(snapshot: str | None = None) -> tuple[bool | None, str]:
+        (check,) = [c for c in check_delivery(home, snapshot=snapshot).checks if c.name == "identity"]
+        return check.passed, check.text.zh
+
+    old = home.snapshot().id
+    passed, text = told()
+    assert passed is False
+    assert "3 批（60.0%）" in text
+    panel = build_panel(home, "D1.batch", entity="firm_id")
+    assert [s.path for s in panel.sources] == ["inspections", "firms", "identity_links"]
+    coverage = read_coverage(home, entity="firm_id")
+    assert (coverage.counted, coverage.unmatched, coverage.doubtful, coverage.by_name) == (1, 4, 3, 1)
+    assert "全部记录中 3 条的企业身份待人工确认" in check_coverage(panel, home).text.zh
+    decide_link(home, list_links(home)[0].id, None, "accept")
+    assert told() == (True, "监督抽查：没有待人工确认的企业。")
+    assert told(old)[0] is False
+    assert read_coverage(home, entity="firm_id").doubtful == 0
 
 
 def sheet_of(path: pathlib.Path) -> tuple[Any, dict[str, int]]:

@@ -26,7 +26,8 @@ matched AS (
             WHEN u.firm_id IS NOT NULL THEN 'uscc'
             WHEN c.firm_id IS NOT NULL THEN 'firm_code'
             WHEN n.firm_id IS NOT NULL THEN 'firm_name'
-        END AS matched_by
+        END AS matched_by,
+        coalesce(d.decision = 'doubt', false) AS is_doubtful
     -- a lake into which no delivery ever brought one of these columns has it as empty
     FROM (
         SELECT NULL::VARCHAR AS role, NULL::VARCHAR AS parent_no WHERE false UNION ALL BY NAME SELECT * FROM inspections
@@ -49,6 +50,7 @@ placed AS (
         date_trunc('{step}', m.sample_date) AS period,
         m.sample_type,
         m.matched_by,
+        m.is_doubtful,
         m.matched_no AS firm_no,
         {more}
         -- an unregistered firm is still one contributor
