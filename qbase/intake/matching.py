@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -21,6 +22,10 @@ FUZZY_LEAD = 5.0
 COUNTY_DIGITS = 6
 """A division code starts with the six digits of its county (GB/T 2260)."""
 EVER = "9999-12-31"
+
+# the number of a business licence until October 2015; it says nothing about the code that took its place
+_LICENCE_NUMBER = re.compile(r"[0-9]{13}|[0-9]{15}")
+_ORGANISATION = slice(8, 17)  # places 9 to 17 of a code are the organisation code (GB 32100)
 
 Decision = Literal["accept", "doubt", "none"]
 
@@ -144,6 +149,8 @@ class Register:
             ``accept`` for a code that is missing or has one wrong character together with a name that only one firm
             bore on that day, where neither place nor industry speaks against it.
         """
+        if _LICENCE_NUMBER.fullmatch(printed.uscc):
+            printed = dataclasses.replace(printed, uscc="")
         own = self._by_code.get(printed.uscc, [])
         if len(own) == 1 and is_uscc(printed.uscc):
             return self._by_sound_code(printed, own[0])
@@ -289,9 +296,14 @@ def _is_slip(wanted: str, known: str) -> bool:
 
 
 def is_near(printed: str, code: str) -> bool:
-    """Return whether a printed code is the code with at most one character wrong, lacking, added, or two swapped."""
+    """Return whether a printed code is the code with at most one character wrong, lacking, added, or two swapped.
+
+    The organisation code of before October 2015 is part of the code, and stands for it.
+    """
     if not code:
         return False
+    if printed.replace("-", "") == code[_ORGANISATION]:
+        return True
     if len(printed) == len(code):
         wrong = [i for i, (a, b) in enumerate(zip(printed, code, strict=True)) if a != b]
         if len(wrong) == 2:

@@ -66,6 +66,37 @@ def test_a_name_settles_a_missing_or_slightly_wrong_code(name: str, method: str,
     assert find(name, code) == ("accept", "F2", method)
 
 
+def test_numbers_of_before_2015_are_read_for_what_they_say() -> None:
+    assert find("清沅恒达化纤有限公司", "330621000012345", day="2014-05-01") == ("accept", "F2", "name_exact")
+    assert find("清沅恒达化纤有限公司", B[8:17], day="2014-05-01", town="2") == ("accept", "F2", "name_exact")
+    assert find("清沅恒达化纤有限公司", C[8:17], day="2014-05-01")[::2] == ("doubt", "other_code")
+
+
+def test_place_and_industry_speak_against_a_name() -> None:
+    def doubt(name: str, town: str, industry: str = "282") -> tuple[str, str]:
+        known = Register(
+            [KnownName(firm_id="F", name="清沅恒达化纤有限公司"), KnownName(firm_id="G", name="绍兴市盛源化纤厂")],
+            {},
+            {"F": ["990021101", "990031101"], "G": "990041101"},
+            {},
+            {"F": "2822"},
+        )
+        match = known.find(Printed(uscc="", name=name, day=DAY, town=town, industries=frozenset({industry})))
+        return match.decision, match.method
+
+    assert doubt("清沅恒达化纤有限公司", "990021103") == ("accept", "name_exact")
+    assert doubt("清沅恒达化纤有限公司", "990031102") == ("accept", "name_exact"), "it was there before it moved"
+    assert doubt("清沅恒达化纤有限公司", "990041101") == ("doubt", "elsewhere")
+    assert doubt("清沅恒达化纤有限公司", "", "175") == ("doubt", "other_industry")
+    assert doubt("云泽省清沅恒达化纤有限公司", "990021101") == ("accept", "name_form")
+    assert doubt("云泽省清沅恒达化纤有限公司", "") == ("doubt", "place")
+    assert doubt("绍兴盛源化纤厂", "990041102") == ("accept", "name_form")
+    assert doubt("绍兴盛源化纤厂", "") == ("doubt", "place")
+    assert doubt("清沅恒达化纤集团有限公司", "990021101") == ("doubt", "related")
+    assert doubt("清沅恒达化纤有限公司绍兴分公司", "990021101") == ("doubt", "related")
+    assert doubt("清沅恆達化纖有限公司", "990021101") == ("accept", "name_exact")
+
+
 def test_a_name_means_the_firm_that_bore_it_on_that_day() -> None:
     assert find("清沅恒源化纤有限公司", day="2019-05-01") == ("accept", "F1", "name_exact")
     assert find("清沅恒源化纤有限公司", day="2020-05-01") == ("accept", "F3", "name_exact")
@@ -102,6 +133,9 @@ def test_spelling_helpers() -> None:
     assert not is_near("ABCD", "ADDD")
     assert not is_near("", "A" * 18)
     assert not is_near("A", "")
+    assert is_near(A[8:17], A)
+    assert is_near(f"{A[8:16]}-{A[16]}", A)
+    assert not is_near(B[8:17], A)
 
 
 def test_towns_are_followed_to_the_code_of_the_day() -> None:
@@ -249,5 +283,27 @@ def test_the_register_reads_renames_and_mergers(home: Workspace) -> None:
     commit(home, "firm_names", [old | {"valid_from_date": day}])
     event = {"firm_id": "F1", "event_date": day.replace(year=2020), "kind": "merged", "other_firm_id": "F2"}
     commit(home, "firm_events", [event])
-    match = read_register(home).find(Printed(uscc="", name="清沅老厂", day="2020-02-02"))
+    known = read_register(home)
+    match = known.find(Printed(uscc="", name="清沅老厂", day="2020-02-02"))
     assert (match.decision, match.firm_id) == ("accept", "F2")
+    # the register still has a name that the names over time do not know: nothing says when it was borne
+    match = known.find(Printed(uscc="", name="清沅恒源化纤有限公司", day="2015-02-02"))
+    assert (match.decision, match.method) == ("doubt", "not_then")
+
+
+def test_a_name_of_the_register_follows_the_last_one_that_ended(home: Workspace) -> None:
+    day = pa.scalar("2010-01-01").cast(pa.date32()).as_py()
+    ended = {"firm_id": "F1", "firm_name": "清沅老厂", "valid_from_date": day, "valid_to_date": day.replace(year=2015)}
+    commit(home, "firm_names", [ended])
+    known = read_register(home)
+    name = "清沅恒源化纤有限公司"
+    assert known.find(Printed(uscc="", name=name, day="2015-01-02")).decision == "accept"
+    assert known.find(Printed(uscc="", name=name, day="2014-12-31")).method == "not_then"
+
+
+def test_a_successor_named_in_the_register_takes_the_name_after_the_exit(home: Workspace) -> None:
+    gone = {"firm_id": "F3", "uscc": C, "firm_name": "清沅丙厂", "successor_id": "F1", "exit_quarter": "2020Q4", **FIRM}
+    commit(home, "firms", [gone])
+    known = read_register(home)
+    found = [known.find(Printed(uscc="", name="清沅丙厂", day=day)).firm_id for day in ("2020-12-31", "2021-01-01")]
+    assert found == ["F3", "F1"]
