@@ -54,7 +54,7 @@ def build_panel(
     indicators : str or sequence of str
         Ids of the catalogue, ``"D1.batch"``.
     entity : {"cluster_id", "firm_id", "town_code"}
-        What is followed. A town is the one printed on the inspection, else the firm's.
+        What is followed. A town is the one printed on the inspection, else the firm's, under the code it has today.
     freq : {"Q", "A"}
         Quarters or years.
     snapshot : str or None

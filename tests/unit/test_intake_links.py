@@ -346,3 +346,17 @@ def test_the_command(home: Workspace, capsys: pytest.CaptureFixture[str]) -> Non
     assert call(home, "accept") == 2
     assert call(home, "undo", "S99") == 3
     assert "QB355" in capsys.readouterr().err
+
+
+def test_the_series_of_a_town_goes_through_its_merger(home: Workspace) -> None:
+    head = "区划代码,乡镇名称,县名称,启用日期,停用日期,变更后代码"
+    towns = [
+        "990021101,甲镇,清沅县,,,",
+        "990021102,乙镇,清沅县,,2019-12-31,990021103",
+        "990021103,丙镇,清沅县,,2020-12-31,990021101",
+    ]
+    send(home, "towns.csv", head, *towns)
+    send(home, "b.csv", HEAD, sample(6, "清沅瑞丰化纤有限公司", A, "990021102", day="2018-05-01"))
+    panel = build_panel(home, "D1.batch", entity="town_code", last="2019Q4")
+    assert {(str(e), str(p)): int(n) for (e, p), n in panel.data["D1.batch__n"].items()} == {("990021101", "2018Q2"): 1}
+    assert panel.labels["990021101"].zh == "甲镇"
