@@ -299,7 +299,9 @@ def decide_often(root: str, sample_no: str, times: int) -> list[str]:
 def test_several_who_decide_at_once_get_numbers_of_their_own(home: Workspace) -> None:
     first = int(home.query("SELECT max(decision_no) AS n FROM identity_links")["n"][0])
     samples, times = ["S1", "S2", "S5"], 3
-    with ProcessPoolExecutor(len(samples), mp_context=multiprocessing.get_context("forkserver")) as pool:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["qbase.intake.decisions", "qbase.lake.workspace"])
+    with ProcessPoolExecutor(len(samples), mp_context=context) as pool:
         said = list(pool.map(decide_often, [str(home.root)] * 3, samples, [times] * 3))
     rows = home.query("SELECT * FROM identity_links WHERE decision_no > ? ORDER BY decision_no", params=(first,))
     assert rows["decision_no"].tolist() == list(range(first + 1, first + 1 + len(samples) * times))
