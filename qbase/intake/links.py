@@ -178,13 +178,15 @@ def write_derived(workspace: Workspace, table: str, tables: Mapping[str, pa.Tabl
     digest = hashlib.sha256(f"{at.id} {table}".encode())
     for name in sorted(tables):
         digest.update(name.encode())
-        for column in tables[name].columns:
+        # the hour is left out: the same files loaded elsewhere give the same links, and the same report
+        for column in tables[name].drop_columns([c for c in tables[name].column_names if c == "decided_at"]).columns:
             digest.update(str(column.to_pylist()).encode())
     delivery = Delivery(
         sha256=digest.hexdigest(),
         file_name=table,
         table=table,
         recipe=DERIVED,
+        producer=BY_RULE,
         verdict="OK",
         rows_seen=count,
         accepted=count,
@@ -200,8 +202,8 @@ class _Page:
 
     def take_back(self, decided_by: str) -> dict[str, Any] | None:
         """Return the row that takes the latest decision back; None when there is none left to take back."""
-        taken = {row["undoes_no"] for row in self.rows}
-        standing = [row for row in self.rows if row["undoes_no"] is None and row["decision_no"] not in taken]
+        taken = {row.get("undoes_no") for row in self.rows}
+        standing = [row for row in self.rows if row.get("undoes_no") is None and row["decision_no"] not in taken]
         if not standing or (standing[-1]["decided_by"] == BY_RULE and standing[-1]["decision"] != "accept"):
             return None
         last = standing[-1]
