@@ -12,7 +12,15 @@ import pandas as pd
 
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.export import write_xlsx
-from qbase.intake.decisions import Decision, decision_rows, explain_method, list_links, read_firms, read_states
+from qbase.intake.decisions import (
+    Decision,
+    decision_rows,
+    explain_method,
+    list_links,
+    read_firms,
+    read_states,
+    standing,
+)
 from qbase.intake.links import write_links
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import TIDY
@@ -152,12 +160,15 @@ def decide_file(workspace: Workspace, path: pathlib.Path, *, decided_by: str = "
         [line.get("firm_id") or state["firm_id"] for line in lines for state in states.get(line["id"], [])],
     )
     rows: list[dict[str, Any]] = []
-    counts = {"accept": 0, "reject": 0, "": 0}
+    counts, places = {"accept": 0, "reject": 0, "": 0}, dict[str, str]()
     for cells in lines:
         said = _read_decision(path, cells)
         counts[said or ""] += 1
         if said is None:
             continue
+        first = places.setdefault(cells["id"], cells["row"])
+        if first != cells["row"]:
+            raise _refused(path, cells, f"{cells['id']} = {first}", "every id once")
         here, firm = _standing(path, cells, states, said), cells.get("firm_id") if said == "accept" else None
         try:
             rows += decision_rows(here, firm, said, decided_by, firms)
@@ -211,9 +222,9 @@ def _read_decision(path: pathlib.Path, cells: Mapping[str, str]) -> Decision | N
 
 def _standing(
     path: pathlib.Path, cells: Mapping[str, str], states: Mapping[str, list[dict[str, Any]]], said: Decision
-) -> list[dict[str, Any]]:
+) -> Sequence[dict[str, Any]]:
     """Return the samples a row is about: those still in doubt; what was decided the same way meanwhile is no matter."""
-    here = states.get(cells["id"], [])
+    here = standing(states.get(cells["id"], []))
     if not here:
         raise _refused(path, cells, cells["id"] or "–", "an id of qbase links list")
     decided = [state for state in here if state["decision"] not in ("doubt", said)]

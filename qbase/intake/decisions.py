@@ -73,7 +73,7 @@ class LinkGroup:
     firm_id, name_known : str
         The firm it was compared with.
     method : str
-        How it was found, or why it was doubted (`explain_method`).
+        How it was found, or why it was doubted (`explain_method`); several with blanks between them.
     score : float
         Similarity of both names, 0 to 100.
     samples : tuple of str
@@ -117,8 +117,9 @@ class Decided:
 
 
 def explain_method(method: str) -> Text:
-    """Say in words how a link was found or why it is doubted; an unknown method stands for itself."""
-    return REASONS.get(method, Text(method, method))
+    """Say in words how links were found or why they are doubted; an unknown method stands for itself."""
+    told = [REASONS.get(each, Text(each, each)) for each in method.split()]
+    return Text("；".join(text.zh for text in told), "; ".join(text.en for text in told))
 
 
 def link_id(uscc: str, name: str, firm_id: str) -> str:
@@ -160,14 +161,16 @@ def list_links(workspace: Workspace, kind: Kind = "queued", *, snapshot: str | N
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in read_states(workspace, workspace.snapshot(snapshot)):
         if (row["decision"] == "doubt") == (kind == "queued"):
-            key = (row["id"], row["decision"], row["decided_by"], row["method"])
+            # one line for one question, whatever reasons there are; an answer has an author
+            key = (row["id"],) if kind == "queued" else (row["id"], row["decision"], row["decided_by"])
             groups.setdefault(key, []).append(row)
     found = [_group(rows) for rows in groups.values()]
-    return sorted(found, key=lambda g: (-len(g.samples), g.name_printed, g.id, g.method))
+    return sorted(found, key=lambda g: (-len(g.samples), g.name_printed, g.id, g.decided_by))
 
 
 def _group(rows: Sequence[Mapping[str, Any]]) -> LinkGroup:
     facts = {field.name: rows[0][field.name] for field in dataclasses.fields(LinkGroup) if field.name in rows[0]}
+    facts["method"] = " ".join(sorted({row["method"] for row in rows}))
     return LinkGroup(
         **facts,
         samples=tuple(row["sample_no"] for row in rows),
@@ -186,7 +189,7 @@ def decide_link(
     workspace : Workspace
         Where the samples lie.
     word : str
-        A sample number, or the id of a `LinkGroup` for all its samples.
+        A sample number, or the id of a `LinkGroup`: its samples in doubt, or else those decided by a person, or all.
     firm_id : str or None
         The firm; None is the one in question.
     decision : {"accept", "reject"}
@@ -208,7 +211,7 @@ def decide_link(
         The lake is locked too long (QB206), or cannot be written (QB207).
     """
     at = workspace.snapshot()
-    states = find_states(workspace, at, word)
+    states = standing(find_states(workspace, at, word))
     firms = read_firms(workspace, at, [firm_id, *(state["firm_id"] for state in states)])
     rows = decision_rows(states, firm_id, decision, decided_by, firms)
     return Decided(samples=len(rows), snapshot=write_links(workspace, rows).id)
@@ -268,6 +271,12 @@ def find_states(workspace: Workspace, at: Snapshot, word: str) -> list[dict[str,
         )
     blank = {"firm_id": "", "name_known": "", "decision": "none", "decided_by": BY_RULE, "score": 0.0}
     return [{**blank, "uscc_printed": s["uscc"], "name_printed": s["firm_name"], **s} for s in samples]
+
+
+def standing(states: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Return the states in doubt; where none is, those a person decided; where there are none either, all."""
+    doubts = [state for state in states if state["decision"] == "doubt"]
+    return doubts or [state for state in states if state["decided_by"] != BY_RULE] or states
 
 
 def decision_rows(

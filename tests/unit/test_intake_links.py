@@ -275,6 +275,24 @@ def test_what_was_decided_otherwise_meanwhile_is_not_overruled_by_an_old_sheet(h
     assert decide_file(home, path).samples == 0
 
 
+def test_one_question_is_one_line_and_an_answer_leaves_what_a_rule_settled(home: Workspace) -> None:
+    name = "清沅达源纺织有限公司"
+    send(home, "c.csv", FIRM_HEAD, firm("F3", C, name))
+    rows = [sample(6, name, town="990021101"), sample(7, name, town="990031101"), sample(8, name, "", "990041101")]
+    send(home, "b.csv", HEAD, *rows)
+    (doubt,) = [g for g in list_links(home) if g.firm_id == "F3"]
+    assert (doubt.samples, doubt.method) == (("S7", "S8"), "elsewhere")
+    path = home.root / "d.csv"
+    path.write_bytes(f"编号,决定\n{doubt.id},拒绝\n".encode("gb18030"))
+    assert decide_file(home, path).samples == 2
+    assert counted(home) == {"F1": 1, "F3": 1}
+    assert decide_file(home, path).samples == 0
+    path.write_text(f"编号,决定\n{doubt.id},拒绝\n{doubt.id},拒绝\n", "utf-8")
+    with pytest.raises(DataError, match="QB354") as caught:
+        decide_file(home, path)
+    assert f"{doubt.id} = 2" in caught.value.found
+
+
 def test_files_that_hold_no_decisions_are_refused(home: Workspace) -> None:
     path = home.root / "d.csv"
     path.write_text("甲,乙\n1,2\n", "utf-8")
