@@ -12,7 +12,6 @@ from qbase.intake.batches import TABLE as BATCH_LINKS
 from qbase.intake.batches import link_batches
 from qbase.intake.identity import REGISTER_TABLES, link_firms, print_of, read_makers, read_register
 from qbase.intake.links import HOLDS_SQL, LATEST_SQL, LINKS, link_row, link_table
-from qbase.intake.recipe import Recipe
 from qbase.intake.report import LoadReport
 from qbase.intake.sheets import Sheets
 from qbase.intake.split import Split
