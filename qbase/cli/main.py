@@ -19,7 +19,7 @@ import typer
 from typer.core import TyperGroup
 
 from qbase import __version__
-from qbase.cli import data, deliveries, house, indicators, panel, policy, reports
+from qbase.cli import data, deliveries, house, indicators, links, panel, policy, reports
 from qbase.cli.language import SEPARATOR, part, pick_language
 from qbase.cli.options import AsJson, Home, Quiet, Speech
 from qbase.cli.shell import Shell, four_lines, shell_of
@@ -50,6 +50,10 @@ SECTIONS: dict[str, dict[str, tuple[Callable[..., int], str]]] = {
         "quarantine": (
             deliveries.quarantine,
             "被隔离的行：列出、导出、重读 | rows set aside: list, export, read again",
+        ),
+        "links": (
+            links.links,
+            "存疑的企业对应：列出、接受、拒绝、撤销 | doubtful links of firms: list, accept, reject, undo",
         ),
         "policy": (policy.policy, "检查或录入一项政策 | check or enter a policy"),
     },

@@ -50,6 +50,7 @@ CHECKS: Mapping[str, Text] = {
     "accounting": Text("行数核对", "Accounting of rows"),
     "contract": Text("表的契约", "Contract of the table"),
     "freshness": Text("新旧程度", "Age of the data"),
+    "identity": Text("企业身份", "Identity of firms"),
     "row_count": Text("行数变化", "Number of rows"),
     "shift": Text("与上期相比", "Against the last period"),
 }

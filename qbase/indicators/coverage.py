@@ -42,6 +42,8 @@ class Coverage:
         Counted failures that an appeal overturned; they count as passes.
     by_name : int
         Counted ones matched by the registered name alone, for want of a valid code.
+    doubtful : int
+        Of all seen, those whose firm a person has to confirm; they count only where a sound code names a firm.
     """
 
     seen: int
@@ -53,6 +55,7 @@ class Coverage:
     unmatched: int
     overturned: int
     by_name: int
+    doubtful: int = 0
 
     @property
     def matched_share(self) -> float:
@@ -102,6 +105,7 @@ def read_coverage(
         unmatched=n.get("unmatched", 0),
         overturned=int(extra["overturned"].iloc[0]),
         by_name=int(extra["by_name"].iloc[0]),
+        doubtful=int(fates["doubtful"].sum()),
     )
 
 
@@ -175,6 +179,9 @@ def coverage_text(c: Coverage) -> Text:
     if c.by_name:
         zh += f"其中 {count(c.by_name)} 条因代码缺失或有误，按登记名称对应。"
         en += f" {count(c.by_name)} counted ones were matched by registered name, their code being absent or wrong."
+    if c.doubtful:
+        zh += f"全部记录中 {count(c.doubtful)} 条的企业身份待人工确认（qbase links list）。"
+        en += f" Of all seen, the firm of {count(c.doubtful)} has to be confirmed by a person (qbase links list)."
     if c.overturned:
         zh += f"复检改判合格的 {count(c.overturned)} 条按合格计。"
         en += f" {count(c.overturned)} failures overturned on appeal count as passes."

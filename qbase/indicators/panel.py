@@ -54,7 +54,7 @@ def build_panel(
     indicators : str or sequence of str
         Ids of the catalogue, ``"D1.batch"``.
     entity : {"cluster_id", "firm_id", "town_code"}
-        What is followed. A town is the one printed on the inspection, else the firm's.
+        What is followed. A town is the one printed on the inspection, else the firm's, under the code it has today.
     freq : {"Q", "A"}
         Quarters or years.
     snapshot : str or None
@@ -174,7 +174,8 @@ def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
 
 def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
     read = sorted(set().union(*(needed_tables(m, entity=rows.entity) for m in measured)))
-    first = [t for t in ("inspections", "firms") if t in read or (t == "firms" and "inspections" in read)]
+    # who an inspection belongs to rests on the links as well, those that rules made and those a person decided
+    first = [t for t in ("inspections", "firms", "identity_links") if t in read or "inspections" in read]
     tables = dict.fromkeys([*first, LABELS[rows.entity][0], *read])
     return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 

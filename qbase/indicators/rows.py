@@ -14,6 +14,7 @@ from qbase.core.periods import Freq, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue import read_sql
 from qbase.indicators.cells import TALLIES, Tally, count_cells
+from qbase.intake import read_towns
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -41,14 +42,14 @@ _NO_FIRMS = (
 )
 
 
-# the latest decision on a printed firm counts
+# the latest decision on a printed firm counts, unless a correction printed another code since
 _LINKS = """
-SELECT sample_no, name_printed, arg_max(firm_id, decision_no) AS firm_id,
-       arg_max(decision, decision_no) = 'accept' AS is_accepted
+SELECT sample_no, name_printed, arg_max(uscc_printed, decision_no) AS uscc_printed,
+       arg_max(firm_id, decision_no) AS firm_id, arg_max(decision, decision_no) AS decision
 FROM identity_links GROUP BY sample_no, name_printed
 """
-_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS firm_id, "
-_NO_LINKS += "false AS is_accepted WHERE false"
+_NO_LINKS = "SELECT NULL::VARCHAR AS sample_no, NULL::VARCHAR AS name_printed, NULL::VARCHAR AS uscc_printed, "
+_NO_LINKS += "NULL::VARCHAR AS firm_id, NULL::VARCHAR AS decision WHERE false"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,14 @@ class Rows:
     def _firms(self) -> str:
         return _FIRMS if self.workspace.has_table("firms", self.at) else _NO_FIRMS
 
+    @functools.cached_property
+    def _entity_sql(self) -> str:
+        """SQL of the entity; a town goes by the code it has today, so that a merger does not break its series."""
+        sql = ENTITIES[self.entity]
+        now = read_towns(self.workspace, self.at).renumbered() if self.entity == "town_code" else {}
+        cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in now.items() if (old + new).isalnum())
+        return f"(CASE {sql} {cases} ELSE {sql} END)" if cases else sql
+
     def base_sql(self, *, named: bool = False, parts: Mapping[str, str] = EMPTY) -> str:
         """Return the table expressions every measure of inspections starts from.
 
@@ -121,7 +130,7 @@ class Rows:
             "{more}": "",
             "{firms}": self._firms,
             "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
-            "{entity}": ENTITIES[self.entity],
+            "{entity}": self._entity_sql,
             "{step}": STEPS[self.freq],
             **parts,
         }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qbase.intake.identity import write_derived
+from qbase.intake.links import write_derived
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace

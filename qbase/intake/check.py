@@ -15,17 +15,21 @@ from qbase.core.periods import parse_period
 from qbase.core.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.intake.decisions import list_links
+from qbase.intake.links import LINKS
 from qbase.intake.reasons import explain_reason
 from qbase.intake.reconcile import check_reconciled
 from qbase.intake.shift import find_shifts, read_periods
 from qbase.tables import read_contract
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
     from qbase.tables import Contract
 
 WARN_DAYS = 200
 """Half a year and a few weeks for the paper: figures older than that describe another situation."""
+WAITING_PCT = 5.0
+"""With more than one batch in twenty in doubt, who is missing may matter more than the sampling error."""
 SHOWN = 3
 ACCEPTED = Indicator(
     id="intake.accepted",
@@ -63,9 +67,9 @@ def check_delivery(
     Returns
     -------
     Result
-        The share of data rows accepted, a full count. Checks ``accounting``, ``contract``, ``freshness``,
-        ``row_count`` and ``shift``, and ``reconciled`` where a recipe states counts; frames ``deliveries``,
-        ``periods``, ``shifts``, ``unreconciled``.
+        The share of data rows accepted, a full count. Checks ``accounting``, ``contract``, ``identity`` (where firms
+        were in question), ``freshness``, ``row_count`` and ``shift``, and ``reconciled`` where a recipe states counts;
+        frames ``deliveries``, ``periods``, ``shifts``, ``unreconciled``.
 
     Raises
     ------
@@ -75,7 +79,47 @@ def check_delivery(
         No such table (QB150), snapshot (QB209), or the date is none (QB342).
     """
     at = workspace.snapshot(snapshot)
-    contract = read_contract(table)
+    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), _day(as_of)
+    periods = read_periods(workspace, contract, at)
+    shifts = find_shifts(workspace, contract, periods, at)
+    reconciled, unreconciled = check_reconciled(workspace, sent, at)
+    checks = [
+        _accounting(sent),
+        _contract(sent, contract),
+        *_identity(workspace, table, at),
+        _freshness(contract, periods, day, warn_days),
+        _row_count(periods),
+        *_shift_checks(contract, periods, shifts),
+        *reconciled,
+    ]
+    accepted, aside = int(sent["accepted"].sum()), int(sent["quarantined"].sum())
+    share = Estimate(term="accepted", value=100 * accepted / max(accepted + aside, 1), uncertainty="none_full_count")
+    return Result(
+        estimand="level",
+        outcome=ACCEPTED,
+        unit="pct",
+        method="count",
+        estimates=(share,),
+        subject=contract.name_text,
+        tables={
+            "deliveries": sent.drop(columns=["replaces", "by_table"]),
+            "periods": periods,
+            "shifts": shifts,
+            "unreconciled": unreconciled,
+        },
+        checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
+        settings={
+            "table": table,
+            "as_of": day.isoformat(),
+            "warn_days": warn_days,
+            "delivery": str(sent["sha256"].iloc[-1]),
+        },
+        sources=(workspace.source(table, at),),
+    )
+
+
+def _read_sent(workspace: Workspace, table: str, at: Snapshot) -> pd.DataFrame:
+    """Return the deliveries to a table up to a snapshot (QB347 when there is none)."""
     sent = workspace.deliveries([table])
     number = sent["snapshot"].astype(str).str[1:].astype(int)
     sent = sent[(sent["verdict"] != "REJECTED") & (number <= at.number)]
@@ -87,43 +131,26 @@ def check_delivery(
             expected=table,
             fix="qbase load FILE",
         )
-    last = sent.iloc[-1]
-    periods = read_periods(workspace, contract, at)
-    shifts = find_shifts(workspace, contract, periods, at)
-    reconciled, unreconciled = check_reconciled(workspace, sent, at)
-    day = _day(as_of)
-    data_rows = int(sent["accepted"].sum() + sent["quarantined"].sum())
-    checks = [
-        _accounting(sent),
-        _contract(sent, contract),
-        _freshness(contract, periods, day, warn_days),
-        _row_count(periods),
-        *_shift_checks(contract, periods, shifts),
-        *reconciled,
-    ]
-    return Result(
-        estimand="level",
-        outcome=ACCEPTED,
-        unit="pct",
-        method="count",
-        estimates=(
-            Estimate(
-                term="accepted",
-                value=100 * int(sent["accepted"].sum()) / max(data_rows, 1),
-                uncertainty="none_full_count",
-            ),
-        ),
-        subject=contract.name_text,
-        tables={
-            "deliveries": sent.drop(columns=["replaces", "by_table"]),
-            "periods": periods,
-            "shifts": shifts,
-            "unreconciled": unreconciled,
-        },
-        checks=tuple(dataclasses.replace(c, text=contract.name_text + Text("：", ": ") + c.text) for c in checks),
-        settings={"table": table, "as_of": day.isoformat(), "warn_days": warn_days, "delivery": str(last["sha256"])},
-        sources=(workspace.source(table, at),),
-    )
+    return sent
+
+
+def _identity(workspace: Workspace, table: str, at: Snapshot) -> list[CheckResult]:
+    """Say how many inspections wait for a person to confirm their firm; nothing where no firm was ever in question."""
+    if table != "inspections" or not workspace.has_table(LINKS, at):
+        return []
+    groups = list_links(workspace, snapshot=at.id)
+    waiting = sum(len(group.samples) for group in groups)
+    rows = int(workspace.arrow("SELECT count(*) AS n FROM inspections", snapshot=at)["n"][0].as_py())
+    share = 100 * waiting / max(rows, 1)
+    text = Text("没有待人工确认的企业。", "No firm waits for a person to confirm it.")
+    if waiting:
+        text = Text(
+            f"{count(waiting)} 批（{percent(share)}）的企业待人工确认，共 {count(len(groups))} 个印制名称；"
+            "用 qbase links list 查看。",
+            f"{count(waiting)} batches ({percent(share)}) wait for a person to confirm their firm, "
+            f"{count(len(groups))} printed names; see qbase links list.",
+        )
+    return [CheckResult(name="identity", passed=share <= WAITING_PCT, text=text)]
 
 
 def _day(as_of: str | None) -> datetime.date:

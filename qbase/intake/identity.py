@@ -1,60 +1,74 @@
-"""Inspections to registered firms where the code does not say it: every link recorded, scored, reversible.
-
-``identity_links`` is a diary of decisions: the latest one on a printed firm of a sample counts, so a ``reject`` row
-undoes an ``accept`` and nothing is ever overwritten. What is doubtful waits in ``identity_queue`` for a person.
-"""
+"""Inspections to registered firms where the code does not say it: every link recorded, scored, reversible."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from qbase.core.errors import DataError
+from qbase.core.periods import parse_period
+from qbase.intake.links import BY_RULE, HOLDS_SQL, latest_sql, link_row, read_last_no, write_links
 from qbase.intake.matching import EVER, KnownName, Match, Printed, Register
-from qbase.intake.towns import read_towns
-from qbase.lake.deliveries import DERIVED, Delivery
+from qbase.intake.towns import TownCodes, read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
 
-LINKS, QUEUE = "identity_links", "identity_queue"
 REGISTER_TABLES = frozenset({"firms", "firm_names", "firm_events"})
-BY_RULE = "qbase"
+LEAST_MAKERS = 5
+"""With fewer firms of a sound code it cannot be told which industries make a product."""
 
-Decision = Literal["accept", "reject"]
-
-# what a code alone does not settle: no code, no firm or several with this code, or the name of another firm
+# what a code alone does not settle: no code, no firm or several with this code, or the name of another firm;
+# and what was linked by a code that a correction has changed since
 _OPEN = """
 WITH codes AS (SELECT uscc FROM (SELECT DISTINCT firm_id, uscc FROM firms) WHERE uscc IS NOT NULL
                GROUP BY uscc HAVING count(*) = 1),
 names AS ({names}),
-coded AS (SELECT i.*, c.uscc IS NOT NULL AS is_coded FROM inspections i LEFT JOIN codes c ON c.uscc = i.uscc)
-SELECT sample_no, coalesce(uscc, '') AS uscc, firm_name, sample_date::VARCHAR AS day, coalesce(town_code, '') AS town
-FROM coded i
-WHERE firm_code IS NULL AND (NOT is_coded OR (
+latest AS ({latest}),
+coded AS (
+    SELECT i.*, c.uscc IS NOT NULL AS is_coded
+    FROM (SELECT NULL::VARCHAR AS role WHERE false UNION ALL BY NAME SELECT * FROM inspections) i
+    LEFT JOIN codes c ON c.uscc = i.uscc
+)
+SELECT i.sample_no, coalesce(i.uscc, CASE WHEN {holds} THEN l.uscc_printed END, '') AS uscc,
+       i.firm_name, i.sample_date::VARCHAR AS day,
+       coalesce(i.town_code, '') AS town,
+       CASE WHEN coalesce(i.role, 'producer') = 'producer' THEN i.product_name END AS product,
+       l.decision, l.firm_id, l.method, l.decided_by, l.sample_no IS NOT NULL AND {holds} AS holds
+FROM coded i LEFT JOIN latest l ON l.sample_no = i.sample_no AND l.name_printed = i.firm_name
+WHERE (i.firm_code IS NULL OR i.firm_code NOT IN (SELECT firm_id FROM firms)) AND (NOT is_coded OR (
     EXISTS (SELECT 1 FROM names n WHERE n.firm_name = i.firm_name)
     AND NOT EXISTS (SELECT 1 FROM names n JOIN firms f USING (firm_id)
-                    WHERE n.firm_name = i.firm_name AND f.uscc = i.uscc)))
-{known} {scope}
-ORDER BY sample_no
+                    WHERE n.firm_name = i.firm_name AND f.uscc = i.uscc)) OR NOT ({holds})) {scope}
+ORDER BY i.sample_no
 """
-_KNOWN = """
-AND NOT EXISTS (SELECT 1 FROM {table} d
-                WHERE d.sample_no = i.sample_no AND d.name_printed = i.firm_name
-                  AND (i.uscc IS NULL OR d.uscc_printed = i.uscc))
-"""
+_MAKERS = f"""
+SELECT i.product_name AS product, list(DISTINCT substr(f.industry_code, 1, 3)) AS industries
+FROM inspections i JOIN firms f ON f.uscc = i.uscc
+WHERE coalesce(i.role, 'producer') = 'producer' AND f.industry_code IS NOT NULL AND f.uscc IS NOT NULL
+GROUP BY 1 HAVING count(DISTINCT f.firm_id) >= {LEAST_MAKERS}
+"""  # noqa: S608  (a number of ours)
 _REGISTERED = "SELECT firm_id, firm_name, '' AS first, '{ever}' AS last FROM firms"
+# the register of today follows the last name that ended; beside a name that has not ended it names no day
 _NAMED = """
+WITH spans AS (SELECT firm_id, max(valid_to_date) AS ended, count(*) > count(valid_to_date) AS is_open
+               FROM firm_names GROUP BY firm_id)
 SELECT firm_id, firm_name, valid_from_date::VARCHAR AS first, coalesce(valid_to_date::VARCHAR, '{ever}') AS last
 FROM firm_names
 UNION ALL
-SELECT firm_id, firm_name, '' AS first, '{ever}' AS last FROM firms
-WHERE firm_id NOT IN (SELECT firm_id FROM firm_names)
+SELECT f.firm_id, f.firm_name,
+       CASE WHEN s.is_open THEN '{ever}' WHEN s.ended IS NULL THEN '' ELSE (s.ended::DATE + 1)::VARCHAR END AS first,
+       CASE WHEN s.is_open THEN '' ELSE '{ever}' END AS last
+FROM firms f LEFT JOIN spans s USING (firm_id)
+WHERE NOT EXISTS (SELECT 1 FROM firm_names n WHERE n.firm_id = f.firm_id AND n.firm_name = f.firm_name)
+"""
+_FIRMS = "SELECT * FROM (SELECT NULL::VARCHAR AS successor_id, NULL::VARCHAR AS exit_quarter, "
+_FIRMS += "NULL::VARCHAR AS industry_code WHERE false UNION ALL BY NAME SELECT * FROM firms)"
+_EVENTS = """
+SELECT firm_id, event_date::VARCHAR AS day, kind, other_firm_id AS other, to_town_code AS town
+FROM (SELECT NULL::VARCHAR AS to_town_code, NULL::VARCHAR AS other_firm_id WHERE false
+      UNION ALL BY NAME SELECT * FROM firm_events)
+ORDER BY event_date
 """
 
 
@@ -79,49 +93,81 @@ class LinkReport:
 def link_firms(workspace: Workspace, *, deliveries: Sequence[str] | None = None) -> LinkReport:
     """Link inspections to registered firms where code or name leave no doubt, and queue the doubtful ones.
 
+    What a rule decided before is decided anew, for the register may say more today; what a person decided stays.
+
     Parameters
     ----------
     workspace : Workspace
         Its lake holds inspections and firms; without one of them nothing happens.
     deliveries : sequence of str or None
-        sha256 of deliveries to look at; None looks at all that is not decided yet.
+        sha256 of deliveries to look at; None looks at all.
 
     Returns
     -------
     LinkReport
+
+    Raises
+    ------
+    SetupError
+        The lake is locked too long (QB206), or cannot be written (QB207).
     """
     at = workspace.snapshot()
     if not {"inspections", "firms"} <= set(at.versions) or deliveries == []:
         return LinkReport(looked=0, linked=0, queued=0, snapshot=at.id)
     rows = workspace.arrow(_open_sql(at, deliveries), snapshot=at).to_pylist()
+    rows = [row for row in rows if row["decided_by"] in (None, BY_RULE) or not row["holds"]]
     if not rows:
         return LinkReport(looked=0, linked=0, queued=0, snapshot=at.id)
-    register, towns = read_register(workspace, at), read_towns(workspace, at)
+    register, places, makers = read_register(workspace, at), read_towns(workspace, at), read_makers(workspace, at)
     found: dict[Printed, Match] = {}
-    links, queue = [], []
+    new = []
     for row in rows:
-        town = towns.resolve(row["town"])
-        printed = Printed(uscc=row["uscc"], name=row["firm_name"], day=row["day"], town=town)
+        printed = print_of(row, places, makers)
         match = found.get(printed) or register.find(printed)
         found[printed] = match
-        if match.decision == "accept":
-            links.append(link_row(row["sample_no"], printed, match))
-        elif match.decision == "doubt":
-            queue.append(_queue_row(row["sample_no"], printed, match))
-    snapshot = write_decisions(workspace, links, queue)
-    return LinkReport(looked=len(rows), linked=len(links), queued=len(queue), snapshot=snapshot.id)
+        if _is_news(row, match):
+            new.append(link_row(row["sample_no"], printed, match))
+    snapshot = write_links(workspace, new, seen_no=read_last_no(workspace, at))
+    counts = {state: sum(row["decision"] == state for row in new) for state in ("accept", "doubt")}
+    return LinkReport(looked=len(rows), linked=counts["accept"], queued=counts["doubt"], snapshot=snapshot.id)
 
 
 def _open_sql(at: Snapshot, deliveries: Sequence[str] | None) -> str:
-    names = _NAMED if "firm_names" in at.versions else _REGISTERED
-    known = "".join(_KNOWN.format(table=table) for table in (LINKS, QUEUE) if table in at.versions)
+    names = (_NAMED if "firm_names" in at.versions else _REGISTERED).format(ever=EVER)
     listed = ", ".join(f"'{sha256}'" for sha256 in deliveries or ())
-    scope = f"AND delivery_sha256 IN ({listed})" if listed else ""
-    return _OPEN.format(names=names.format(ever=EVER), known=known, scope=scope)
+    scope = f"AND i.delivery_sha256 IN ({listed})" if listed else ""
+    return _OPEN.format(names=names, latest=latest_sql(at), holds=HOLDS_SQL, scope=scope)
+
+
+def print_of(row: Mapping[str, Any], places: TownCodes, makers: Mapping[str, frozenset[str]]) -> Printed:
+    """Return the firm as a row prints it: ``uscc firm_name day town product``."""
+    return Printed(
+        uscc=row["uscc"],
+        name=row["firm_name"],
+        day=row["day"],
+        town=places.resolve(row["town"]) or row["town"],
+        industries=makers.get(row["product"] or "", frozenset()),
+    )
+
+
+def _is_news(row: Mapping[str, Any], match: Match) -> bool:
+    """Return whether a match says something else than the diary."""
+    if match.decision == "none":
+        return row["decision"] not in (None, "none")
+    is_same = (row["decision"], row["firm_id"], row["method"]) == (match.decision, match.firm_id, match.method)
+    return not (is_same and row["holds"])
+
+
+def read_makers(workspace: Workspace, at: Snapshot) -> dict[str, frozenset[str]]:
+    """Return which groups of industries make a product, as firms with a sound code show."""
+    if not {"inspections", "firms"} <= set(at.versions):
+        return {}
+    rows = workspace.arrow(_MAKERS, snapshot=at).to_pylist()
+    return {row["product"]: frozenset(row["industries"]) for row in rows}
 
 
 def read_register(workspace: Workspace, snapshot: Snapshot | None = None) -> Register:
-    """Read firms, their names over time, towns of today and mergers.
+    """Read firms, their names over time, industries, towns of today and mergers.
 
     Parameters
     ----------
@@ -135,129 +181,28 @@ def read_register(workspace: Workspace, snapshot: Snapshot | None = None) -> Reg
     Register
     """
     at = workspace.snapshot(snapshot)
-    towns = read_towns(workspace, at)
-    firms = workspace.arrow("SELECT firm_id, uscc, town_code FROM firms", snapshot=at).to_pylist()
+    places = read_towns(workspace, at)
+    firms = workspace.arrow(_FIRMS, snapshot=at).to_pylist()
     names_sql = (_NAMED if "firm_names" in at.versions else _REGISTERED).format(ever=EVER)
     names = workspace.arrow(names_sql, snapshot=at).to_pylist()
-    mergers: Mapping[str, tuple[str, str]] = {}
+    towns = {row["firm_id"]: {places.resolve(row["town_code"]) or row["town_code"]} for row in firms}
+    mergers = {row["firm_id"]: _succession(row) for row in firms if row["successor_id"] and row["exit_quarter"]}
     if "firm_events" in at.versions:
-        sql = "SELECT firm_id, event_date::VARCHAR AS day, other_firm_id AS heir FROM firm_events "
-        sql += "WHERE kind = 'merged' AND other_firm_id IS NOT NULL ORDER BY event_date"
-        mergers = {row["firm_id"]: (row["day"], row["heir"]) for row in workspace.arrow(sql, snapshot=at).to_pylist()}
+        for row in workspace.arrow(_EVENTS, snapshot=at).to_pylist():
+            if row["kind"] == "merged" and row["other"]:
+                mergers[row["firm_id"]] = (row["day"], row["other"])
+            if row["kind"] == "moved" and row["town"]:
+                towns.setdefault(row["firm_id"], set()).add(places.resolve(row["town"]) or row["town"])
     return Register(
         (KnownName(firm_id=n["firm_id"], name=n["firm_name"], first=n["first"], last=n["last"]) for n in names),
         {row["firm_id"]: row["uscc"] for row in firms if row["uscc"]},
-        {row["firm_id"]: towns.resolve(row["town_code"]) or row["town_code"] for row in firms},
+        towns,
         mergers,
+        {row["firm_id"]: row["industry_code"] for row in firms if row["industry_code"]},
     )
 
 
-def decide_link(
-    workspace: Workspace, sample_no: str, firm_id: str, decision: Decision, *, decided_by: str = "user"
-) -> Snapshot:
-    """Record what a person decides on a sample: link it to a firm, or undo a link.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Where the sample lies.
-    sample_no, firm_id : str
-        The sample and the firm.
-    decision : {"accept", "reject"}
-        ``reject`` undoes a link, also one that a rule made; it stays undone.
-    decided_by : str
-        Who decides.
-
-    Returns
-    -------
-    Snapshot
-        With the decision.
-
-    Raises
-    ------
-    DataError
-        There is no such sample or firm (QB343).
-    """
-    at = workspace.snapshot()
-    sql = (
-        "SELECT coalesce(uscc, '') AS uscc, firm_name, sample_date::VARCHAR AS day FROM inspections WHERE sample_no = ?"
-    )
-    samples = workspace.arrow(sql, params=(sample_no,), snapshot=at).to_pylist()
-    firms = workspace.arrow("SELECT firm_name FROM firms WHERE firm_id = ?", params=(firm_id,), snapshot=at).to_pylist()
-    if not samples or not firms:
-        raise DataError(
-            "QB343",
-            found=f"{sample_no if not samples else firm_id}: 0",
-            expected="sample_no of inspections, firm_id of firms",
-            fix="qbase quarantine list",
-        )
-    printed = Printed(uscc=samples[0]["uscc"], name=samples[0]["firm_name"], day=samples[0]["day"])
-    match = Match(decision="accept", firm_id=firm_id, known=firms[0]["firm_name"], method="manual", score=100.0)
-    row = link_row(sample_no, printed, match) | {"decision": decision, "decided_by": decided_by}
-    return write_decisions(workspace, [row], [])
-
-
-def link_row(sample_no: str, printed: Printed, match: Match) -> dict[str, Any]:
-    """Return a decision as a row of ``identity_links``."""
-    return {
-        "decision": "accept",
-        "decided_by": BY_RULE,
-        "sample_no": sample_no,
-        "uscc_printed": printed.uscc,
-        "name_printed": printed.name,
-        "firm_id": match.firm_id,
-        "name_known": match.known,
-        "method": match.method,
-        "score": match.score,
-    }
-
-
-def _queue_row(sample_no: str, printed: Printed, match: Match) -> dict[str, Any]:
-    row = link_row(sample_no, printed, match)
-    return {name: value for name, value in row.items() if name not in ("decision", "decided_by")}
-
-
-def link_table(workspace: Workspace, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Return decisions as a table, numbered after those already taken."""
-    at = workspace.snapshot()
-    taken = 0
-    if LINKS in at.versions:
-        taken = workspace.arrow(f"SELECT count(*) AS n FROM {LINKS}", snapshot=at)["n"][0].as_py()  # noqa: S608
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    numbered = [{"decision_no": taken + i, "decided_at": now, **row} for i, row in enumerate(rows, start=1)]
-    return pa.Table.from_pylist(numbered)
-
-
-def write_decisions(
-    workspace: Workspace, links: Sequence[Mapping[str, Any]], queue: Sequence[Mapping[str, Any]]
-) -> Snapshot:
-    """Append decisions and doubts in one commit; nothing new, no commit."""
-    tables = {}
-    if links:
-        tables[LINKS] = link_table(workspace, links)
-    if queue:
-        tables[QUEUE] = pa.Table.from_pylist([dict(row) for row in queue])
-    return write_derived(workspace, LINKS, tables)
-
-
-def write_derived(workspace: Workspace, table: str, tables: Mapping[str, pa.Table]) -> Snapshot:
-    """Append rows that were worked out here; the same rows on the same snapshot are written once."""
-    at = workspace.snapshot()
-    if not tables:
-        return at
-    count = sum(rows.num_rows for rows in tables.values())
-    digest = hashlib.sha256(f"{at.id} {table}".encode())
-    for name in sorted(tables):
-        digest.update(name.encode())
-        for column in tables[name].columns:
-            digest.update(str(column.to_pylist()).encode())
-    delivery = Delivery(
-        sha256=digest.hexdigest(),
-        file_name=table,
-        table=table,
-        recipe=DERIVED,
-        verdict="OK",
-        rows_seen=count,
-        accepted=count,
-    )
-    return workspace.commit(delivery, tables)
+def _succession(row: Mapping[str, Any]) -> tuple[str, str]:
+    """Return from when on a firm stands for its successor: the day after the quarter it left in."""
+    day = (parse_period(row["exit_quarter"], "Q") + 1).start_time.date()
+    return day.isoformat(), row["successor_id"]

@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from qbase.intake.batches import TABLE as BATCH_LINKS
 from qbase.intake.batches import link_batches
-from qbase.intake.identity import LINKS, QUEUE, REGISTER_TABLES, link_firms, link_row, link_table, read_register
-from qbase.intake.matching import Printed
+from qbase.intake.identity import REGISTER_TABLES, link_firms, print_of, read_makers, read_register
+from qbase.intake.links import HOLDS_SQL, LATEST_SQL, LINKS, link_row, link_table
 from qbase.intake.report import LoadReport
 from qbase.intake.sheets import Sheets
 from qbase.intake.split import Split
@@ -24,6 +24,10 @@ SELECT i.delivery_sha256 AS sha, l.kind, count(*) AS n
 FROM ({links}) l JOIN inspections i USING (sample_no)
 GROUP BY ALL ORDER BY 1, 2
 """
+_DOUBTFUL = f"""
+SELECT l.sample_no, 'firm_doubtful' AS kind FROM ({LATEST_SQL}) l JOIN inspections i ON {HOLDS_SQL}
+WHERE l.decision = 'doubt'
+"""  # noqa: S608  (built from constants)
 
 
 def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadReport]:
@@ -60,9 +64,8 @@ def _found(workspace: Workspace) -> dict[str, list[str]]:
     parts = []
     if BATCH_LINKS in at.versions:
         parts.append(f"SELECT sample_no, kind FROM {BATCH_LINKS}")  # noqa: S608
-    if QUEUE in at.versions:
-        decided = f"WHERE sample_no NOT IN (SELECT sample_no FROM {LINKS})" if LINKS in at.versions else ""  # noqa: S608
-        parts.append(f"SELECT sample_no, 'firm_doubtful' AS kind FROM {QUEUE} {decided}")  # noqa: S608
+    if LINKS in at.versions:
+        parts.append(_DOUBTFUL)
     if not parts or "inspections" not in at.versions:
         return {}
     rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
@@ -93,13 +96,13 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
     at = workspace.snapshot()
     if sheets.contract.name != "inspections" or not rows or "firms" not in at.versions:
         return sheets, {}
-    register, towns = read_register(workspace, at), read_towns(workspace, at)
+    register, towns, makers = read_register(workspace, at), read_towns(workspace, at), read_makers(workspace, at)
     cells = sheets.data.take(pa.array(rows)).to_pylist()
     links: list[dict[str, Any]] = []
     released = []
     for row, cell in zip(rows, cells, strict=True):
-        day, town = str(cell["sample_date"]), towns.resolve(cell.get("town_code") or "")
-        printed = Printed(uscc=cell["uscc"], name=cell["firm_name"], day=day, town=town)
+        facts = {"day": str(cell["sample_date"]), "town": cell.get("town_code") or "", "product": cell["product_name"]}
+        printed = print_of({**cell, **facts}, towns, makers)
         match = register.find(printed)
         if match.decision == "accept":
             links.append(link_row(cell["sample_no"], printed, match))
@@ -108,4 +111,4 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
         return sheets, {}
     sheets.work.change("uscc", "code_by_name", dict.fromkeys(released))
     warnings = (*sheets.warnings, f"uscc:code_by_name {len(links)}")
-    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(workspace, links)}
+    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(links)}

@@ -64,6 +64,11 @@ class TownCodes:
             code = successor
         return "" if code not in self.spans else code
 
+    def renumbered(self) -> dict[str, str]:
+        """Return the present code of every code that has another one now."""
+        now = {code: self.resolve(code) for code in self.spans}
+        return {code: new for code, new in now.items() if new and new != code}
+
 
 def read_towns(workspace: Workspace, snapshot: Snapshot | None = None) -> TownCodes:
     """Read the codes of a lake; none while no towns were loaded."""

@@ -15,8 +15,10 @@ from qbase.demo.planted import Planted, _variant, spoil_codes
 from qbase.demo.scenario import Streams
 from qbase.indicators import build_panel
 from qbase.intake import decide_link, link_firms, resolve_town
-from qbase.intake.identity import read_register, write_derived
-from qbase.intake.matching import KnownName, Printed, Register, is_near, name_form, plain_name
+from qbase.intake.identity import read_register
+from qbase.intake.links import write_derived
+from qbase.intake.matching import KnownName, Printed, Register, is_near
+from qbase.intake.names import name_form, plain_name
 from qbase.intake.towns import TownCodes
 from qbase.lake import Delivery, Workspace
 from qbase.tables.uscc import build_uscc
@@ -64,6 +66,37 @@ def test_a_name_settles_a_missing_or_slightly_wrong_code(name: str, method: str,
     assert find(name, code) == ("accept", "F2", method)
 
 
+def test_numbers_of_before_2015_are_read_for_what_they_say() -> None:
+    assert find("清沅恒达化纤有限公司", "330621000012345", day="2014-05-01") == ("accept", "F2", "name_exact")
+    assert find("清沅恒达化纤有限公司", B[8:17], day="2014-05-01", town="2") == ("accept", "F2", "name_exact")
+    assert find("清沅恒达化纤有限公司", C[8:17], day="2014-05-01")[::2] == ("doubt", "other_code")
+
+
+def test_place_and_industry_speak_against_a_name() -> None:
+    def doubt(name: str, town: str, industry: str = "282") -> tuple[str, str]:
+        known = Register(
+            [KnownName(firm_id="F", name="清沅恒达化纤有限公司"), KnownName(firm_id="G", name="绍兴市盛源化纤厂")],
+            {},
+            {"F": ["990021101", "990031101"], "G": "990041101"},
+            {},
+            {"F": "2822"},
+        )
+        match = known.find(Printed(uscc="", name=name, day=DAY, town=town, industries=frozenset({industry})))
+        return match.decision, match.method
+
+    assert doubt("清沅恒达化纤有限公司", "990021103") == ("accept", "name_exact")
+    assert doubt("清沅恒达化纤有限公司", "990031102") == ("accept", "name_exact"), "it was there before it moved"
+    assert doubt("清沅恒达化纤有限公司", "990041101") == ("doubt", "elsewhere")
+    assert doubt("清沅恒达化纤有限公司", "", "175") == ("doubt", "other_industry")
+    assert doubt("云泽省清沅恒达化纤有限公司", "990021101") == ("accept", "name_form")
+    assert doubt("云泽省清沅恒达化纤有限公司", "") == ("doubt", "place")
+    assert doubt("绍兴盛源化纤厂", "990041102") == ("accept", "name_form")
+    assert doubt("绍兴盛源化纤厂", "") == ("doubt", "place")
+    assert doubt("清沅恒达化纤集团有限公司", "990021101") == ("doubt", "related")
+    assert doubt("清沅恒达化纤有限公司绍兴分公司", "990021101") == ("doubt", "related")
+    assert doubt("清沅恆達化纖有限公司", "990021101") == ("accept", "name_exact")
+
+
 def test_a_name_means_the_firm_that_bore_it_on_that_day() -> None:
     assert find("清沅恒源化纤有限公司", day="2019-05-01") == ("accept", "F1", "name_exact")
     assert find("清沅恒源化纤有限公司", day="2020-05-01") == ("accept", "F3", "name_exact")
@@ -100,6 +133,9 @@ def test_spelling_helpers() -> None:
     assert not is_near("ABCD", "ADDD")
     assert not is_near("", "A" * 18)
     assert not is_near("A", "")
+    assert is_near(A[8:17], A)
+    assert is_near(f"{A[8:16]}-{A[16]}", A)
+    assert not is_near(B[8:17], A)
 
 
 def test_towns_are_followed_to_the_code_of_the_day() -> None:
@@ -193,11 +229,12 @@ def test_links_are_recorded_used_undone_and_kept_undone(home: Workspace) -> None
     assert counted(home) == {"F1": 1, "F2": 1}
     report = link_firms(home)
     assert (report.looked, report.linked, report.queued) == (3, 1, 1)
-    (link,) = home.query("SELECT * FROM identity_links").to_dict("records")
+    (link,) = home.query("SELECT * FROM identity_links WHERE decision = 'accept'").to_dict("records")
     assert (link["sample_no"], link["firm_id"], link["method"], link["decision"]) == ("S2", "F2", "name_form", "accept")
     assert (link["name_printed"], link["name_known"]) == ("清沅恒达化纤有限责任公司", "清沅恒达化纤有限公司")
     assert 80 < link["score"] < 100
-    assert home.query("SELECT sample_no, method FROM identity_queue").values.tolist() == [["S3", "name_of_another"]]
+    doubts = home.query("SELECT sample_no, method FROM identity_links WHERE decision = 'doubt'")
+    assert doubts.values.tolist() == [["S3", "name_of_another"]]
     assert counted(home) == {"F1": 1, "F2": 2}
     assert link_firms(home).snapshot == report.snapshot, "nothing is decided twice"
     assert "identity_links" not in home.deliveries()["table"].tolist()
@@ -207,7 +244,7 @@ def test_links_are_recorded_used_undone_and_kept_undone(home: Workspace) -> None
     decide_link(home, "S2", "F1", "accept")
     assert counted(home) == {"F1": 2, "F2": 1}
     assert home.query("SELECT decision_no, decision FROM identity_links ORDER BY 1").values.tolist() == [
-        [1, "accept"], [2, "reject"], [3, "accept"],
+        [1, "accept"], [2, "doubt"], [3, "reject"], [4, "accept"],
     ]  # fmt: skip
     assert build_panel(home, "D1.batch", entity="firm_id", snapshot=report.snapshot).data["D1.batch__n"].sum() == 3
 
@@ -225,8 +262,8 @@ def home_sample(sample_no: str, name: str) -> dict[str, object]:
 
 
 def test_decisions_name_what_exists(home: Workspace) -> None:
-    for sample, firm in (("S0", "F1"), ("S1", "F0")):
-        with pytest.raises(DataError, match="QB343"):
+    for sample, firm, code in (("S0", "F1", "QB355"), ("S1", "F0", "QB343")):
+        with pytest.raises(DataError, match=code):
             decide_link(home, sample, firm, "accept")
     with pytest.raises(UsageError, match="QB342"):
         resolve_town(home, "1", "last year")
@@ -246,5 +283,27 @@ def test_the_register_reads_renames_and_mergers(home: Workspace) -> None:
     commit(home, "firm_names", [old | {"valid_from_date": day}])
     event = {"firm_id": "F1", "event_date": day.replace(year=2020), "kind": "merged", "other_firm_id": "F2"}
     commit(home, "firm_events", [event])
-    match = read_register(home).find(Printed(uscc="", name="清沅老厂", day="2020-02-02"))
+    known = read_register(home)
+    match = known.find(Printed(uscc="", name="清沅老厂", day="2020-02-02"))
     assert (match.decision, match.firm_id) == ("accept", "F2")
+    # the register still has a name that the names over time do not know: nothing says when it was borne
+    match = known.find(Printed(uscc="", name="清沅恒源化纤有限公司", day="2015-02-02"))
+    assert (match.decision, match.method) == ("doubt", "not_then")
+
+
+def test_a_name_of_the_register_follows_the_last_one_that_ended(home: Workspace) -> None:
+    day = pa.scalar("2010-01-01").cast(pa.date32()).as_py()
+    ended = {"firm_id": "F1", "firm_name": "清沅老厂", "valid_from_date": day, "valid_to_date": day.replace(year=2015)}
+    commit(home, "firm_names", [ended])
+    known = read_register(home)
+    name = "清沅恒源化纤有限公司"
+    assert known.find(Printed(uscc="", name=name, day="2015-01-02")).decision == "accept"
+    assert known.find(Printed(uscc="", name=name, day="2014-12-31")).method == "not_then"
+
+
+def test_a_successor_named_in_the_register_takes_the_name_after_the_exit(home: Workspace) -> None:
+    gone = {"firm_id": "F3", "uscc": C, "firm_name": "清沅丙厂", "successor_id": "F1", "exit_quarter": "2020Q4", **FIRM}
+    commit(home, "firms", [gone])
+    known = read_register(home)
+    found = [known.find(Printed(uscc="", name="清沅丙厂", day=day)).firm_id for day in ("2020-12-31", "2021-01-01")]
+    assert found == ["F3", "F1"]

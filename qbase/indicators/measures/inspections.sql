@@ -26,7 +26,8 @@ matched AS (
             WHEN u.firm_id IS NOT NULL THEN 'uscc'
             WHEN c.firm_id IS NOT NULL THEN 'firm_code'
             WHEN n.firm_id IS NOT NULL THEN 'firm_name'
-        END AS matched_by
+        END AS matched_by,
+        coalesce(d.decision = 'doubt', false) AS is_doubtful
     -- a lake into which no delivery ever brought one of these columns has it as empty
     FROM (
         SELECT NULL::VARCHAR AS role, NULL::VARCHAR AS parent_no WHERE false UNION ALL BY NAME SELECT * FROM inspections
@@ -35,11 +36,12 @@ matched AS (
     -- a later key is tried only where the earlier ones found nothing: on ten million rows this halves the time
     LEFT JOIN registered AS c ON c.firm_id = CASE WHEN u.firm_id IS NULL THEN i.firm_code END
     LEFT JOIN decided AS d ON d.sample_no = i.sample_no AND d.name_printed = i.firm_name
-    LEFT JOIN registered AS l ON d.is_accepted AND l.firm_id = d.firm_id
-    -- whom a person refused is not found again by the name
+        AND (i.uscc IS NULL OR d.uscc_printed = i.uscc)
+    LEFT JOIN registered AS l ON d.decision = 'accept' AND l.firm_id = d.firm_id
+    -- whom a person refused, or a rule doubts, is not found again by the name
     LEFT JOIN by_name AS n
         ON n.firm_name = CASE WHEN u.firm_id IS NULL AND c.firm_id IS NULL THEN i.firm_name END
-        AND (d.is_accepted OR d.firm_id <> n.firm_id) IS NOT FALSE
+        AND coalesce(d.decision, 'none') = 'none'
     WHERE i.sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)
 ),
 placed AS (
@@ -48,6 +50,7 @@ placed AS (
         date_trunc('{step}', m.sample_date) AS period,
         m.sample_type,
         m.matched_by,
+        m.is_doubtful,
         m.matched_no AS firm_no,
         {more}
         -- an unregistered firm is still one contributor
