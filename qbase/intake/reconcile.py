@@ -165,10 +165,10 @@ def compare_counts(
     counted, params = (_counted_sql(rule), _params(rule)) if rule.table in at.versions else (none, ())
     marks = ", ".join("?" for _ in deliveries)
     return workspace.query(
-        f'SELECT s."{rule.by}"::VARCHAR AS name, s."{rule.column}"::BIGINT AS stated, '  # noqa: S608  (names of contracts)
+        f'SELECT s."{rule.by}"::VARCHAR AS name, TRY_CAST(s."{rule.column}" AS BIGINT) AS stated, '  # noqa: S608  (names of contracts)
         f"coalesce(c.counted, 0)::BIGINT AS counted FROM ({counted}) c "
         f'RIGHT JOIN {table} s ON c.name = s."{rule.by}"::VARCHAR '
-        f'WHERE s."{rule.column}" IS NOT NULL AND s.delivery_sha256 IN ({marks}) ORDER BY 1',
+        f"WHERE stated IS NOT NULL AND s.delivery_sha256 IN ({marks}) ORDER BY 1",
         params=(*params, *deliveries),
         snapshot=at,
     )

@@ -68,13 +68,12 @@ def context() -> Any:
 def in_child(
     context: Any,
     home: Workspace,
-    path: pathlib.Path,
-    *,
+    *paths: pathlib.Path,
     fault: str = "",
     supersedes: str | None = None,
     limit: int = -1,
 ) -> int:
-    child = context.Process(target=child_load, args=(str(home.root), [str(path)], fault, supersedes, limit))
+    child = context.Process(target=child_load, args=(str(home.root), [*map(str, paths)], fault, supersedes, limit))
     child.start()
     child.join(60)
     assert child.exitcode is not None
@@ -101,6 +100,45 @@ def test_a_load_killed_anywhere_is_whole_or_not_there(
         assert in_child(context, home, path, fault=point, supersedes=sha256) == faults.EXIT, point
         assert state(home) == (after if point == "ledger_committed" else before), point
     load_files(home, [path])
+    assert state(home) == after
+
+
+@pytest.fixture
+def folder(home: Workspace, tmp_path: pathlib.Path) -> pathlib.Path:
+    """Four files that are committed together, two of them with bad rows, one refused."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for i, result in enumerate(("合格", "?", "不合格"), start=3):
+        write(folder, f"{i}.csv", (f"S{i}", "合格"), (f"T{i}", result))
+    (folder / "4x.csv").write_text("x\n", "utf-8")
+    return folder
+
+
+def test_files_committed_together_are_all_there_or_none(
+    context: Any, home: Workspace, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    before, after = state(home), expected(home, folder, tmp_path, is_correction=False)
+    assert after[-1] == "S0002"
+    for point in (p for p in FAULT_POINTS if p not in ("orphans_undone", "rows_removed")):
+        assert in_child(context, home, folder, fault=point) == faults.EXIT, point
+        assert state(home) == (after if point == "ledger_committed" else before), point
+    reports = load_files(home, [folder])
+    assert state(home) == after
+    assert [report.already for report in reports] == [True] * 4
+
+
+def test_a_disk_full_while_files_are_committed_together(
+    context: Any, home: Workspace, folder: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    before, after = state(home), expected(home, folder, tmp_path, is_correction=False)
+    for n in range(1, 40):
+        code = in_child(context, home, folder, fault=f"full:{n}")
+        if code == 0 or state(home) == after:
+            break
+        assert code == 4, n
+        assert state(home) == before, n
+    assert n > 12
+    load_files(home, [folder])
     assert state(home) == after
 
 

@@ -160,6 +160,26 @@ def before_names(first_load):
     return [] if first_load else ["a"]
 
 
+@pytest.mark.parametrize("point", COMMIT_POINTS)
+def test_deliveries_committed_together_are_all_there_or_none(workspace, start, point):
+    load(workspace, "a", 1)
+    before = workspace.snapshot()
+    code = "workspace.commit_together([(delivery(n), dict(t=pa.table(dict(v=[v])))) for n, v in (('b', 2), ('c', 3))])"
+    if point == "orphans_undone":
+        assert end(start(code, fault="tables_written")) == EXIT
+    assert end(start(code, fault=point)) == EXIT
+    if point == "ledger_committed":
+        assert (values(workspace, "t"), len(workspace.deliveries())) == ([1, 2, 3], 3)
+    else:
+        assert workspace.snapshot() == before
+        assert (values(workspace, "t"), len(workspace.deliveries())) == ([1], 1)
+    assert load(workspace, "c", 3).is_new is (point != "ledger_committed")
+    assert end(start(code)) == 0
+    assert values(workspace, "t") == [1, 2, 3]
+    assert sorted(workspace.deliveries()["file_name"]) == ["a", "b", "c"]
+    assert values(workspace, "t", before) == [1]
+
+
 def test_another_delivery_after_a_kill_does_not_bring_the_lost_one_back(workspace, start):
     load(workspace, "a", 1)
     for _ in range(2):
