@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from qbase.intake.grid import Grid
 from qbase.intake.layout import LOOK, find_header
 from qbase.intake.recipe import TIDY, Recipe
-from qbase.intake.units import is_unit, is_unit_row, read_unit_line
+from qbase.intake.units import is_unit_row, looks_like_unit, read_unit_line
 from qbase.intake.values import narrow
 from qbase.tables import normalise_header
 
@@ -121,7 +121,7 @@ def _with_units(grid: Grid, header: int, names: tuple[str, ...], listed: dict[in
         return names
     listed[header + 1] = "unit_row"
     units = [cell.strip().strip("()（）") for cell in below] + [""] * (len(names) - len(below))
-    return tuple(f"{name}({unit})" if is_unit(unit) else name for name, unit in zip(names, units, strict=False))
+    return tuple(f"{name}({unit})" if looks_like_unit(unit) else name for name, unit in zip(names, units, strict=False))
 
 
 def _stated_units(grid: Grid, groups: Sequence[int], listed: dict[int, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
