@@ -14,7 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.intake.questions import ask, near_headers
 from qbase.intake.recipe import Recipe
-from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
+from qbase.intake.units import bracket_unit, find_factor, header_unit, is_unit, measures
 from qbase.tables import (
     ColumnRule,
     Contract,
@@ -236,7 +236,7 @@ def _map_by_contract(
 def _meant(header: str, recipe: Recipe) -> list[str]:
     """Return the columns a recipe takes a header for; several only when the recipe is ambiguous."""
     name = normalise_header(header)
-    exact = [column for known, column in recipe.columns.items() if normalise_header(known) == name]
+    exact = [column for known, column in recipe.columns.items() if _is_among(header, [known])]
     if exact or not name:
         return exact
     if name in recipe.patterns:  # the answer to a question names the column itself
@@ -281,7 +281,10 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
 
 
 def _is_among(header: str, names: Iterable[str]) -> bool:
-    return normalise_header(header) in {normalise_header(name) for name in names}
+    """Say whether a header is one of some names, but for its unit, brackets and signs."""
+    name, unit = split_unit(header)
+    said = {normalise_header(header), normalise_header(name if is_unit(unit) else header)}
+    return any(normalise_header(known) in said or squeeze_header(known) == squeeze_header(header) for known in names)
 
 
 def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str], recipe: Recipe) -> None:
