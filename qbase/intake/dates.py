@@ -31,7 +31,9 @@ _NUMBERED = {
 _CLOCK = re.compile(r"(?:T| +)(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(?: ?([AP]M))?", re.ASCII)
 _WEEKDAY = re.compile(r" ?\(?(?:星期|周)[一二三四五六日天]\)?")
 _HAN_DIGITS = str.maketrans("〇零○Ｏ一二三四五六七八九", "0000123456789")
-_HAN_DAY = re.compile(r"([〇零○OＯ一二三四五六七八九]{4})年([一二三四五六七八九十]{1,2})月(?:([一二三四五六七八九十]{1,3})([日号]))?")
+_HAN_DAY = re.compile(
+    r"([〇零○OＯ一二三四五六七八九]{4})年([一二三四五六七八九十]{1,2})月(?:([一二三四五六七八九十]{1,3})([日号]))?"
+)
 _SHORT = re.compile(r"(\d{2}) ?年 ?(\d{1,2}) ?月 ?(\d{1,2}) ?日", re.ASCII)
 _MONTHS = (
     re.compile(r"(\d{4})[-/.](\d{1,2})", re.ASCII),
@@ -125,7 +127,9 @@ def _without_clock(text: str) -> tuple[str, str]:
     match = _CLOCK.search(text)
     if match is None or match.end() != len(text) or not match.start() or int(match[1]) > 23:
         return text, ""
-    is_midnight = not any(int(part or 0) for part in match.groups()[:3]) or text[match.start() :].strip() == "12:00:00 AM"
+    is_midnight = (
+        not any(int(part or 0) for part in match.groups()[:3]) or text[match.start() :].strip() == "12:00:00 AM"
+    )
     return text[: match.start()], "" if is_midnight else "time_dropped"
 
 

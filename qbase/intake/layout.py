@@ -92,7 +92,9 @@ def _find_named(grid: Grid, filled: Sequence[int], recipe: Recipe) -> Header:
     if grid.width < len(recipe.headers):
         missing = ", ".join(recipe.headers[grid.width :])
         found, expected = f"{grid.width} columns", f"{len(recipe.headers)} columns: {', '.join(recipe.headers)}"
-        raise DataError("QB321", table=recipe.table, columns=missing, found=found, expected=expected, fix=f"+ {missing}")
+        raise DataError(
+            "QB321", table=recipe.table, columns=missing, found=found, expected=expected, fix=f"+ {missing}"
+        )
     return Header(rows=(), names=recipe.headers)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
@@ -14,6 +13,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.intake.questions import ask, near_headers
 from qbase.intake.recipe import Recipe
+from qbase.intake.spelling import squeeze_header, without_year
 from qbase.intake.units import bracket_unit, find_factor, header_unit, is_unit, measures
 from qbase.tables import (
     ColumnRule,
@@ -28,9 +28,6 @@ from qbase.tables import (
 )
 
 LIKELY = 0.5
-_FOOTNOTE = re.compile(r"(\((note)?\d{1,2}\)|\[[^\[\]]{1,8}\]|[*†‡①-⑳¹²³⁰⁴-⁹])+$", re.IGNORECASE)
-_MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december"
-_YEAR = re.compile(rf"(?:(?:as)?(?:at|on|of)?(?:\d{{1,2}}(?:{_MONTHS})))?(?<!\d)(?:19|20)\d{{2}}(?:[-/–—](?:19|20)?\d{{2}})?(?!\d)")
 _NUMBERED = re.compile(r"^\s*(?:\d{1,2}\s*[.．、]|[(（]\d{1,2}[)）])\s*(?=\D)")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.&'#()\-]*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
@@ -56,22 +53,6 @@ class ColumnMap:
     positions: Mapping[str, int]
     warnings: tuple[str, ...] = ()
     factors: Mapping[str, Decimal] = dataclasses.field(default_factory=dict)
-
-
-def squeeze_header(text: str) -> str:
-    """Return the letters and digits of a header alone: what stays the same when a source drifts.
-
-    Case, spaces, punctuation and footnote marks go; ``&`` reads ``and``, per cent ``%``.
-
-    Examples
-    --------
-    >>> squeeze_header("Total % of Broadly-Compliant establishments | A (1)")
-    'total%ofbroadlycompliantestablishmentsa'
-    """
-    plain = _FOOTNOTE.sub("", re.sub(r"\s+", "", text))  # before NFKC, which makes a digit of ¹
-    plain = unicodedata.normalize("NFKC", plain).casefold()
-    plain = re.sub(r"percentage|percent", "%", plain.replace("&", "and"))
-    return "".join(char for char in plain if char.isalnum() or char == "%")
 
 
 def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = ()) -> ColumnMap:
@@ -242,7 +223,7 @@ def _meant(header: str, recipe: Recipe) -> list[str]:
     if name in recipe.patterns:  # the answer to a question names the column itself
         return [name]
     # a year in a header is told from the other columns only where the recipe asks for it
-    for squeezed in (squeeze_header(header), squeeze_header(_YEAR.sub("", re.sub(r"\s+", "", header).casefold()))):
+    for squeezed in (squeeze_header(header), squeeze_header(without_year(header))):
         found = [column for column, pattern in recipe.patterns.items() if re.fullmatch(pattern, squeezed)]
         if found:
             return found

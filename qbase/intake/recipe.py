@@ -148,7 +148,7 @@ class Recipe:
     columns : mapping
         Header of the source -> canonical column; empty takes the headers the contract knows.
     patterns : mapping
-        Canonical column -> regular expression for its header, see `qbase.intake.mapping.squeeze_header`.
+        Canonical column -> regular expression for its header, see `qbase.intake.spelling.squeeze_header`.
     required_headers : tuple of str
         Columns whose header must be there although cells may be empty.
     values : mapping

@@ -24,7 +24,7 @@ def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
 
 def _english_money() -> dict[str, tuple[str, Decimal]]:
     names = ("yuan", "rmb", "cny", "rmbyuan", "yuanrmb")
-    plain = {name: 1 for name in names}
+    plain = dict.fromkeys(names, 1)
     after = {size + name: factor for name in names for size, factor in _ENGLISH.items()}
     before = {name + size: factor for name in names for size, factor in _ENGLISH.items()}
     return {name: ("money", Decimal(factor)) for name, factor in (plain | after | before).items()}
@@ -62,7 +62,9 @@ _FOREIGN = re.compile(
     r"(?:美|欧|港|日|韩|台|澳)[元币金]|英镑|卢布|usd|eur|hkd|jpy|gbp|dollar|euro|\byen\b|pound|[$€£]", re.IGNORECASE
 )
 _LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|[a-z%‰]{1,6})$", re.IGNORECASE)
-_NO_UNIT = frozenset({"-", "/", "—", "年", "年度", "年份", "月", "日", "季", "季度", "单位", "计量单位", "unit", "units"})
+_NO_UNIT = frozenset(
+    {"-", "/", "—", "年", "年度", "年份", "月", "日", "季", "季度", "单位", "计量单位", "unit", "units"}
+)
 
 
 def plain_text(text: str) -> str:

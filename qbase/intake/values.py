@@ -42,6 +42,12 @@ _DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
 _FORMATTED_CODE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ][\d:]+)?|\d{1,2}月\d{1,2}日|\d{1,2}-[A-Z][a-z]{2}|[\d.]+%", re.ASCII
 )
+# a row that sums up others has one of these where they have their code
+_SUMMARY = re.compile(
+    r".{0,8}(?:合 *计|小 *计|总 *计|共计|累计|平均值?|均值|中位数|同期|同比.*|占比|比重)|全[国省市县区]|其中:?.*|注:?|"
+    r"(?:sub|grand )?total|average|mean|median",
+    re.IGNORECASE,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -168,6 +174,8 @@ def _read_code(_: str, clean: str, code: str, _context: Context) -> Reading:
         return clean, "!decimal_code"
     if _FORMATTED_CODE.fullmatch(clean):
         return clean, "!formatted_code"
+    if _SUMMARY.fullmatch(clean):
+        return clean, "!summary_row"
     return clean, code
 
 
