@@ -72,8 +72,8 @@ def read_day(text: str, forms: frozenset[str] = frozenset()) -> tuple[str, str]:
     Returns
     -------
     tuple of str
-        ISO date and a remark (``month_only``, ``serial``, ``short_year``, ``glued``, ``time_dropped``); both empty when it is no date,
-        no day that exists, or could be two different days.
+        ISO date and a remark (``month_only``, ``serial``, ``short_year``, ``glued``, ``time_dropped``); both empty when it
+        is no date, no day that exists, or could be two different days.
 
     Examples
     --------

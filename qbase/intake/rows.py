@@ -27,8 +27,8 @@ _NOTE = re.compile(
 )
 _SUSPECT = (
     r"^(?i)(合|小|总|共|累|注|备|附|说|数|资|来|填|制|审|复|单|负|联|统|"
-    r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source|unit|\S{0,4}单 ?位|\S?单位|[*※①-⑳]|[(\[（【]?\d{1,2}[)\]）】.、．]|"
-    r"以上|本表|表中|上述)"
+    r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source|unit|\S{0,4}单 ?位|\S?单位|[*※①-⑳]|"
+    r"[(\[（【]?\d{1,2}[)\]）】.、．]|以上|本表|表中|上述)"
 )
 # how a remark begins that does not say that it is one
 _REMARK = re.compile(r"[*※①-⑳]\s*\S|[(\[（【]?\d{1,2}(?:[)\]）】]|[.、．])\s*\D|以上|本表|表中|上述")
