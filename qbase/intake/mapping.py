@@ -29,7 +29,7 @@ from qbase.tables import (
 
 LIKELY = 0.5
 _NUMBERED = re.compile(r"^\s*(?:\d{1,2}\s*[.．、]|[(（]\d{1,2}[)）])\s*(?=\D)")
-_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.&'#()\-]*")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.,:&'#()\-]*")
 _HAN = re.compile(r"[\u3400-\u9fff]")
 
 
@@ -89,10 +89,20 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
     if absent:
         _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
     for column, i in positions.items():  # an answered header still says its unit
+        rule = contract.column(column)
+        if _is_own_name(printed[i], rule):
+            is_named = normalise_header(printed[i]) == normalise_header(column) and column.endswith(f"_{rule.unit}")
+            stated[column] = rule.unit if is_named else stated.get(column, "")
+            continue
         stated[column] = stated.get(column) or header_unit(printed[i], is_loose=printed[i] != headers[i])
     stated = {column: unit for column, unit in stated.items() if unit}
     factors, converted = _find_factors(contract, positions, {**recipe.units, **stated}, units)
     return ColumnMap(contract=contract, positions=positions, warnings=(*warnings, *converted), factors=factors)
+
+
+def _is_own_name(header: str, rule: ColumnRule) -> bool:
+    """Say whether a header is a name of the contract: ``revenue_wan_cny`` is in 万元, and ``cny`` is no unit of it."""
+    return normalise_header(header) in {normalise_header(name) for name in rule.headers}
 
 
 def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
