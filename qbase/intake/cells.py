@@ -44,7 +44,11 @@ class Style:
 
 def unescape(text: str) -> str:
     """Resolve ``_x000D_``, the way a workbook writes characters that XML cannot hold."""
-    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text) if "_x" in text else text
+    return _ESCAPE.sub(lambda m: _character(int(m[1], 16)), text) if "_x" in text else text
+
+
+def _character(code: int) -> str:
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)  # half a pair is no character
 
 
 def find_style(number: int, code: str) -> Style:
@@ -107,10 +111,9 @@ class Cells:
 
     def _text(self, kind: str, raw: str, style: int) -> tuple[str, str, bool]:
         if kind == "s":
-            try:
-                return self.strings[int(raw)], "", False
-            except (ValueError, IndexError):
-                return raw, "broken_cell", True
+            # a negative number would count from the end
+            index = int(raw) if raw.isascii() and raw.isdigit() else len(self.strings)
+            return (self.strings[index], "", False) if index < len(self.strings) else (raw, "broken_cell", True)
         if kind in ("str", "inlineStr"):
             return unescape(raw) if kind == "str" else raw, "", False
         if kind == "e":

@@ -57,6 +57,11 @@ _QUARTER_FIRST = re.compile(r"(?:[Qq]([1-4])|([1-4])[Qq])[ -/]?(\d{4})", re.ASCI
 _QUARTER_ZH = re.compile(r"(?:(\d{4}) ?年?度? ?)?第?([一二三四1-4ⅠⅡⅢⅣ]|I{1,3}|IV) ?季度?", re.ASCII)
 _QUARTER_MONTHS = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月?份? ?[-—–－~～至到] ?(\d{1,2}) ?月份?", re.ASCII)
 _SPAN = re.compile(r"(?:(\d{4}) ?年 ?)?(?:0?1|一) ?月?份? ?[-—–－~～至到] ?(\d{1,2}) ?月份?(?:累计)?", re.ASCII)
+_SPAN_WORDS = re.compile(
+    r"(?:(\d{4}) ?年?度? ?)?(?:(?P<half>上半年)|前(?P<many>[二三四两2-4])个?季度?|(?:1|一) ?[-—–－~～至到] ?(?P<to>[二三四2-4]) ?季度?|"
+    r"(?P<all>全年))(?:累计)?",
+    re.ASCII,
+)
 
 
 def read_day(text: str, forms: frozenset[str] = frozenset()) -> tuple[str, str]:
@@ -234,6 +239,11 @@ def read_span(text: str, year: str = "") -> str:
     >>> read_span("2022年1—9月"), read_span("1-8月累计", "2022"), read_span("2022年8月")
     ('2022Q3', '', '')
     """
+    words = _SPAN_WORDS.fullmatch(text)
+    if words is not None:
+        last = words["many"] or words["to"] or ("2" if words["half"] else "4")
+        named = words[1] or year
+        return f"{named}Q{2 if last == '两' else _WORDS[last]}" if named else ""
     match = _SPAN.fullmatch(text)
     if match is None or not (match[1] or year):
         return ""
@@ -248,4 +258,4 @@ def is_own_quarter(text: str) -> bool:
 
 def is_span(text: str) -> bool:
     """Say whether a text names months counted from January on: ``1—8月累计``."""
-    return _SPAN.fullmatch(text) is not None
+    return _SPAN.fullmatch(text) is not None or _SPAN_WORDS.fullmatch(text) is not None
