@@ -58,7 +58,8 @@ _QUARTER_ZH = re.compile(r"(?:(\d{4}) ?年?度? ?)?第?([一二三四1-4ⅠⅡ�
 _QUARTER_MONTHS = re.compile(r"(\d{4}) ?年 ?(\d{1,2}) ?月?份? ?[-—–－~～至到] ?(\d{1,2}) ?月份?", re.ASCII)
 _SPAN = re.compile(r"(?:(\d{4}) ?年 ?)?(?:0?1|一) ?月?份? ?[-—–－~～至到] ?(\d{1,2}) ?月份?(?:累计)?", re.ASCII)
 _SPAN_WORDS = re.compile(
-    r"(?:(\d{4}) ?年?度? ?)?(?:(?P<half>上半年)|前(?P<many>[二三四两2-4])个?季度?|(?:1|一) ?[-—–－~～至到] ?(?P<to>[二三四2-4]) ?季度?|"
+    r"(?:(\d{4}) ?年?度? ?)?(?:(?P<half>上半年)|前(?P<many>[二三四两2-4])个?季度?|"
+    r"(?:1|一) ?[-—–－~～至到] ?(?P<to>[二三四2-4]) ?季度?|"
     r"(?P<all>全年))(?:累计)?",
     re.ASCII,
 )
@@ -77,8 +78,8 @@ def read_day(text: str, forms: frozenset[str] = frozenset()) -> tuple[str, str]:
     Returns
     -------
     tuple of str
-        ISO date and a remark (``month_only``, ``serial``, ``short_year``, ``glued``, ``time_dropped``); both empty when it
-        is no date, no day that exists, or could be two different days.
+        ISO date and a remark (``month_only``, ``serial``, ``short_year``, ``glued``, ``time_dropped``); both empty
+        when it is no date, no day that exists, or could be two different days.
 
     Examples
     --------

@@ -17,7 +17,7 @@ HIGH_PCT = 20.0  # where most rates are above, one between 0 and 1 is more likel
 def fill_merged(grid: Grid, column: int, rule: ColumnRule) -> tuple[pa.ChunkedArray, int]:
     """Return a column with merged cells filled down, and how many were filled.
 
-    A merged name or year stands for each of its rows. A merged amount does not: it would be counted several times.
+    A merged name stands for each of its rows. A merged number does not: it would be counted several times.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def fill_merged(grid: Grid, column: int, rule: ColumnRule) -> tuple[pa.ChunkedAr
     """
     cells = grid.cells.column(column)
     spans = [(first, last) for first, left, last, _ in grid.merges if left == column and last > first]
-    if not spans or (rule.type in NUMERIC and (rule.unit or rule.type == "number")):
+    if not spans or rule.type in NUMERIC:
         return cells, 0
     texts = cells.to_pylist()
     filled = 0

@@ -332,7 +332,11 @@ def _raw_columns(parts: Sequence[Part], recipe: Recipe) -> dict[str, list[str]]:
                     expected=header,
                     fix=f"+ {header}",
                 )
-            cells += part.grid.cells.column(names.index(normalise_header(header))).take(pa.array(part.layout.data)).to_pylist()
+            cells += (
+                part.grid.cells.column(names.index(normalise_header(header)))
+                .take(pa.array(part.layout.data))
+                .to_pylist()
+            )
     return found
 
 
