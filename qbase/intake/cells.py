@@ -12,21 +12,43 @@ MAX_SERIAL = 2_958_466  # 10000-01-01
 DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 PERCENT_FORMATS = frozenset({9, 10})
 
-_PLAIN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')
+_PLAIN = re.compile(r'"[^"]*"|[\\!].|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
+_SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])*')
+_TOKEN = re.compile(
+    r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(?P<digits>[0#?.,]+)|(?P<other>.)'
+)
+_SILENT = frozenset(" ()+-¥￥")  # what a number may be dressed in without another meaning
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Style:
-    """What a number format does to a number: ``date``, ``percent``, ``zeros`` (with their width) or nothing."""
+    """What a number format does to a number.
+
+    Parameters
+    ----------
+    kind : str
+        ``date``, ``percent``, ``zeros`` (fills up), ``words`` (puts text before or after it), ``altered`` (shows other
+        digits than are stored), ``hidden`` (shows nothing), or empty.
+    width : int
+        Digits it is filled up to.
+    before, after : str
+        Text it puts around the number.
+    """
 
     kind: str = ""
     width: int = 0
+    before: str = ""
+    after: str = ""
 
 
 def unescape(text: str) -> str:
     """Resolve ``_x000D_``, the way a workbook writes characters that XML cannot hold."""
-    return _ESCAPE.sub(lambda m: chr(int(m[1], 16)), text) if "_x" in text else text
+    return _ESCAPE.sub(lambda m: _character(int(m[1], 16)), text) if "_x" in text else text
+
+
+def _character(code: int) -> str:
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else chr(code)  # half a pair is no character
 
 
 def find_style(number: int, code: str) -> Style:
@@ -35,14 +57,41 @@ def find_style(number: int, code: str) -> Style:
         if number in DATE_FORMATS:
             return Style(kind="date")
         return Style(kind="percent") if number in PERCENT_FORMATS else Style()
-    plain = _PLAIN.sub("", code.split(";")[0]).strip()
+    if not code.strip("; "):
+        return Style(kind="hidden") if ";" in code else Style()
+    sections = [match[0] for match in _SECTION.finditer(code) if match[0]]
+    first = sections[0] if sections else ""
+    plain = _PLAIN.sub("", first).strip()
     if plain.lower() == "general":
         return Style()
-    if re.fullmatch("0{2,}", plain) and plain == code.split(";")[0].strip():
+    if re.fullmatch("0{2,}", plain) and plain == first.strip():
         return Style(kind="zeros", width=len(plain))
     if plain.endswith("%"):
         return Style(kind="percent")
-    return Style(kind="date") if re.search("[ymdhs]|[上下]午", plain, re.IGNORECASE) else Style()
+    if re.search("[ymdhs]|aaa|[上下]午", plain, re.IGNORECASE):
+        return Style(kind="date")
+    styles = [_dressed(section) for section in sections[:3]]
+    # which section holds depends on the number; where it matters, none is taken for granted
+    is_split = any("[" in section and re.search(r"\[[<>=]", section) for section in sections)
+    return Style(kind="altered") if is_split and any(style.kind for style in styles) else styles[0]
+
+
+def _dressed(section: str) -> Style:
+    """Say what one section of a number format that is no date adds to the digits."""
+    before, inside, after, digits = "", "", "", ""
+    for match in _TOKEN.finditer(re.sub("E[+-]", "", section)):
+        if match["digits"]:
+            inside, after, digits = inside + after, "", digits + match["digits"]
+            continue
+        word = match["quoted"] or match["escaped"] or match["currency"] or ("-" if match["other"] == "-" else "")
+        word = "".join(char for char in word if char not in _SILENT) if not digits or word.strip("-") else word
+        before, after = (before, after + word) if digits else (before + word, after)
+    if digits.endswith(",") or inside:
+        return Style(kind="altered")
+    if not digits or not (before.strip() or after.strip()):
+        return Style()
+    width = len(digits) if set(digits) == {"0"} else 0
+    return Style(kind="words", width=width, before=before.strip(), after=after.strip())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,11 +104,16 @@ class Cells:
 
     def text(self, kind: str, raw: str, style: int) -> tuple[str, str, bool]:
         """Return text, code of what is wrong or remarkable, and whether that is fatal."""
+        shown, code, is_fatal = self._text(kind, raw, style)
+        if code in ("", "number") and style < len(self.styles) and self.styles[style].kind == "hidden":
+            return shown, "hidden_by_format", False
+        return shown, code, is_fatal
+
+    def _text(self, kind: str, raw: str, style: int) -> tuple[str, str, bool]:
         if kind == "s":
-            try:
-                return self.strings[int(raw)], "", False
-            except (ValueError, IndexError):
-                return raw, "broken_cell", True
+            # a negative number would count from the end
+            index = int(raw) if raw.isascii() and raw.isdigit() else len(self.strings)
+            return (self.strings[index], "", False) if index < len(self.strings) else (raw, "broken_cell", True)
         if kind in ("str", "inlineStr"):
             return unescape(raw) if kind == "str" else raw, "", False
         if kind == "e":
@@ -81,6 +135,11 @@ class Cells:
             return (shown, "", False) if shown else (raw, "impossible_date", True)
         if abs(value) >= EXACT or value != value:
             return raw, "long_number", True
+        if style.kind == "altered":
+            return raw, "altered_by_format", True
+        if style.kind == "words":
+            shown = str(int(abs(value))).zfill(style.width) if value.is_integer() else repr(abs(value))
+            return f"{'-' if value < 0 else ''}{style.before}{shown}{style.after}", "words_by_format", False
         if style.kind == "percent":
             return f"{(Decimal(repr(value)) * 100).normalize():f}%", "", False
         if value.is_integer():

@@ -17,8 +17,12 @@ FREE_BYTES = 10_000_000  # below this size any ratio is harmless
 MAX_BYTES = 2_000_000_000
 BLOCK = 1 << 20
 
-KINDS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls"}
+KINDS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
+WORKBOOKS = ("xlsx", "xls", "ods")
 ZIP, OLE, GZIP = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b"
+WANTED = {
+    "csv": "text", "gzip": "gzip", "xlsx": "zip / xlsx", "ods": "zip / xlsx", "xls": "OLE (xls, or an encrypted xlsx)",
+}  # fmt: skip
 MAGIC = (
     (ZIP, "zip / xlsx"),
     (b"PK\x05\x06", "zip (empty)"),
@@ -40,11 +44,11 @@ MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<meta", b"<head", b"<sc
 
 def is_workbook(name: str) -> bool:
     """Return whether a name claims to be a workbook."""
-    return KINDS.get(pathlib.PurePath(name).suffix.lower()) in ("xlsx", "xls")
+    return KINDS.get(pathlib.PurePath(name).suffix.lower()) in WORKBOOKS
 
 
 def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
-    """Return how a file is to be read: ``csv``, ``gzip``, ``xlsx`` or ``xls``.
+    """Return how a file is to be read: ``csv``, ``gzip``, ``xlsx``, ``xls`` or ``ods``.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
     if not head:
         raise DataError("QB323", file=name, found="0 bytes", expected=">= 1", fix=name)
     found = _content(head)
-    wanted = {"csv": "text", "gzip": "gzip", "xlsx": "zip / xlsx", "xls": "OLE (xls, or an encrypted xlsx)"}[kind]
+    wanted = WANTED[kind]
     if found != wanted:
         raise DataError("QB311", file=name, found=found, expected=wanted, fix=_rename(name, found))
     return kind
@@ -119,7 +123,7 @@ def unpack_gzip(data: bytes, name: str) -> bytes:
 
 
 def check_archive(path: pathlib.Path, name: str) -> None:
-    """Check a zip archive (xlsx) from its directory, before anything is unpacked.
+    """Check a zip archive (xlsx, ods) from its directory, before anything is unpacked.
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import functools
+import re
 import unicodedata
 
 import numpy as np
@@ -18,6 +19,7 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_NEIGHBOURS = re.compile("(?=[^\x00-\x7f]*[\u0100-\u07ff])[\u0080-\u07ff]{2,}")
 EXPECTED = "UTF-8, GB18030 (GBK), UTF-16 + BOM"
 FIX = "Excel: CSV UTF-8 (*.csv)"
 
@@ -25,7 +27,8 @@ FIX = "Excel: CSV UTF-8 (*.csv)"
 def decode_text(data: bytes, encoding: str = "") -> tuple[bytes, str]:
     """Decode a file strictly and return it as UTF-8.
 
-    A byte order mark decides; else the file is UTF-8 when all of it is; else GB18030 when all of it is.
+    A byte order mark decides; else zeros in every second byte make it UTF-16; else the file is UTF-8 when all of it
+    is; else GB18030 when all of it is.
 
     Parameters
     ----------
@@ -42,15 +45,30 @@ def decode_text(data: bytes, encoding: str = "") -> tuple[bytes, str]:
     Raises
     ------
     DataError
-        Some bytes are in neither encoding (QB312), lines differ in encoding (QB313), or the decoded text holds
-        characters that are private or unassigned, as a wrong encoding gives them (QB314). Each names the line.
+        Some bytes are in neither encoding (QB312), lines differ in encoding (QB313), the decoded text holds
+        characters that are private or unassigned, as a wrong encoding gives them (QB314), or both UTF-8 and GB18030
+        give sound text (QB327). Each names the line.
     """
     if encoding:
         return _decode_as(data, encoding), encoding
     for mark, marked in BOMS:
         if data.startswith(mark):
             return _decode_as(data[len(mark) :], marked), marked
-    return _decode_unmarked(data)
+    wide = _find_utf16(data)
+    return (_decode_as(data, wide), wide) if wide else _decode_unmarked(data)
+
+
+def _find_utf16(data: bytes) -> str:
+    """Return the byte order of UTF-16 without mark: most separators and line ends have a zero beside them."""
+    if len(data) % 2 or b"\0" not in data[:BLOCK]:
+        return ""
+    pairs = np.frombuffer(data, np.uint8).reshape(-1, 2)
+    is_sign = np.isin(pairs, np.frombuffer(b",;\t|\r\n", np.uint8))
+    for encoding, low in (("utf-16-le", 0), ("utf-16-be", 1)):
+        paired = int((is_sign[:, low] & (pairs[:, 1 - low] == 0)).sum())
+        if paired and 2 * paired > int(is_sign.sum()):
+            return encoding
+    return ""
 
 
 def _decode_as(data: bytes, encoding: str) -> bytes:
@@ -65,6 +83,7 @@ def _decode_as(data: bytes, encoding: str) -> bytes:
 def _decode_unmarked(data: bytes) -> tuple[bytes, str]:
     if _is_utf8(data):
         _check_characters(data)
+        _check_one_reading(data)
         return data, "utf-8"
     try:
         text = data.decode("gb18030").encode()
@@ -115,6 +134,25 @@ def _check_one_encoding(data: bytes) -> None:
             other = _line_of(data, _utf8_error(data))
             found = f"line {number}: UTF-8; line {other}: GB18030"
             raise DataError("QB313", line=max(number, other), found=found, expected=EXPECTED, fix=FIX)
+
+
+def _check_one_reading(data: bytes) -> None:
+    """Refuse text that is sound in both encodings: 一业 in GBK is strict UTF-8 as well, as letters nobody writes.
+
+    Chinese in UTF-8 takes three bytes a character; where no character does, and some stand side by side beyond the
+    accented letters of western Europe, the same bytes may be everyday Chinese in GBK.
+    """
+    if data.isascii():
+        return
+    wide = np.frombuffer(data, np.uint8)
+    if (wide >= 0xE0).any():
+        return
+    text = data.decode("utf-8")
+    match = _NEIGHBOURS.search(text)
+    if match and _is_everyday(data.decode("gb18030", "replace")):
+        line = 1 + text.count("\n", 0, match.start())
+        found = f"line {line}: {match[0]} (UTF-8) / {match[0].encode().decode('gb18030', 'replace')} (GB18030)"
+        raise DataError("QB327", line=line, found=found, expected="UTF-8 + BOM", fix=FIX)
 
 
 def _is_everyday(text: str) -> bool:

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake.keys import StoredKeys
-from qbase.intake.links import numbered_together
+from qbase.intake.links import number_links
 from qbase.intake.report import LoadReport, report_of
 from qbase.intake.versions import StoredContracts
 from qbase.lake import Delivery, Snapshot, Workspace
@@ -163,9 +163,10 @@ class Group:
         """
         pa.default_memory_pool().release_unused()  # the raw text is gone by now, and writing takes memory of its own
         try:
-            with numbered_together(self._workspace, [(item.delivery, _filled(item)) for item in judged]) as brought:
+            brought = [(item.delivery, _filled(item)) for item in judged]
+            with number_links(self._workspace, brought) as numbered:
                 snapshots = self._workspace.commit_together(
-                    brought,
+                    numbered,
                     check=lambda at, new: self._still_fit(judged, at, new),
                     contracts={table: contract for item in judged for table, contract in item.judged_by.items()},
                 )

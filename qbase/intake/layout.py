@@ -6,10 +6,12 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
+from qbase.core.errors import DataError
 from qbase.intake.grid import Grid
 from qbase.intake.mapping import is_known, understand
 from qbase.intake.recipe import Recipe
 from qbase.intake.units import read_unit_line
+from qbase.tables import normalise_header
 
 LOOK = 15
 
@@ -47,9 +49,14 @@ def find_header(grid: Grid, filled: Sequence[int], recipe: Recipe) -> Header:
     Returns
     -------
     Header
+
+    Raises
+    ------
+    DataError
+        A file without header has fewer columns than its recipe names (QB321).
     """
     if recipe.headers:
-        return Header(rows=(), names=recipe.headers)
+        return _find_named(grid, filled, recipe)
     best = Header(rows=(filled[0],), names=grid.row(filled[0]))
     score = understand(best.names, recipe)
     if _is_plain(best, score):
@@ -73,6 +80,22 @@ def find_header(grid: Grid, filled: Sequence[int], recipe: Recipe) -> Header:
         if said > score:
             best, score = pair, said
     return best
+
+
+def _find_named(grid: Grid, filled: Sequence[int], recipe: Recipe) -> Header:
+    """Return the names of the recipe, or the row that holds most of them, should the file have a header after all."""
+    wanted = {normalise_header(name) for name in recipe.headers}
+    near = [int(position) for position in filled[:LOOK]]
+    for position, row in zip(near, grid.rows(near), strict=True):
+        if 2 * len(wanted & {normalise_header(cell) for cell in row}) > len(wanted):
+            return Header(rows=(position,), names=row)
+    if grid.width < len(recipe.headers):
+        missing = ", ".join(recipe.headers[grid.width :])
+        found, expected = f"{grid.width} columns", f"{len(recipe.headers)} columns: {', '.join(recipe.headers)}"
+        raise DataError(
+            "QB321", table=recipe.table, columns=missing, found=found, expected=expected, fix=f"+ {missing}"
+        )
+    return Header(rows=(), names=recipe.headers)
 
 
 def _is_plain(header: Header, score: tuple[bool, int]) -> bool:

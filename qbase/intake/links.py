@@ -12,7 +12,7 @@ import dataclasses
 import datetime
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -22,13 +22,13 @@ from qbase.lake.locks import hold_lock
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
+    from qbase.lake.commit import Brought
 
 LINKS = "identity_links"
 BY_RULE = "qbase"
 MANUAL, UNDONE = "manual", "undone"
 
 State = Literal["accept", "reject", "doubt", "none"]
-Brought: TypeAlias = "tuple[Delivery, Mapping[str, pa.Table]]"
 
 _SCHEMA = pa.schema(
     {
@@ -108,23 +108,23 @@ def hold_diary(workspace: Workspace) -> Iterator[Snapshot]:
 
 
 @contextlib.contextmanager
-def numbered_together(workspace: Workspace, brought: Sequence[Brought]) -> Iterator[list[Brought]]:
-    """Give deliveries back with the links among their rows numbered; the diary is held until they are committed.
+def number_links(workspace: Workspace, brought: Sequence[Brought]) -> Iterator[Sequence[Brought]]:
+    """Give deliveries whose links are numbered, and keep others from deciding while the block commits them.
 
     Raises
     ------
     SetupError
-        Somebody else holds the diary too long (QB206), or the lake cannot be written (QB207).
+        As `hold_diary`.
     """
     if not any(LINKS in tables for _, tables in brought):
-        yield list(brought)
+        yield brought
         return
     with hold_diary(workspace) as at:
         last, numbered = read_last_no(workspace, at), []
         for delivery, tables in brought:
-            links = _number(tables.get(LINKS, link_table([])), last + 1)
-            last += links.num_rows
-            numbered.append((delivery, {**tables, LINKS: links} if LINKS in tables else tables))
+            links = _number(tables[LINKS], last) if LINKS in tables else None
+            last += 0 if links is None else len(links)
+            numbered.append((delivery, tables if links is None else {**tables, LINKS: links}))
         yield numbered
 
 
@@ -157,11 +157,12 @@ def write_links(workspace: Workspace, rows: Sequence[Mapping[str, Any]], *, seen
             sql = f"SELECT DISTINCT sample_no FROM {LINKS} WHERE decision_no > ?"  # noqa: S608  (a name of ours)
             newer = set(workspace.arrow(sql, params=(seen_no,), snapshot=at)["sample_no"].to_pylist())
             rows = [row for row in rows if row["sample_no"] not in newer]
-        table = _number(link_table(rows), read_last_no(workspace, at) + 1)
+        table = _number(link_table(rows), read_last_no(workspace, at))
         return write_derived(workspace, LINKS, {LINKS: table} if len(table) else {})
 
 
-def _number(table: pa.Table, first: int) -> pa.Table:
+def _number(table: pa.Table, last: int) -> pa.Table:
+    first = last + 1
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     return table.set_column(0, "decision_no", pa.array(range(first, first + len(table)), pa.int64())).set_column(
         1, "decided_at", pa.array([now] * len(table), pa.string())

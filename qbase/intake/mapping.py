@@ -5,22 +5,20 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NoReturn
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
-from qbase.intake.questions import ask, ask_which, near_headers
+from qbase.intake.questions import ask, find_table, near_headers
 from qbase.intake.recipe import Items, Recipe
-from qbase.intake.units import bracket_unit, find_factor, header_unit, measures
+from qbase.intake.spelling import squeeze_header, without_year
+from qbase.intake.units import bracket_unit, find_factor, header_unit, is_unit, measures
 from qbase.tables import (
     ColumnRule,
     Contract,
     HeaderMatch,
-    find_contract,
-    find_contracts,
     list_contracts,
     match_headers,
     normalise_header,
@@ -30,7 +28,9 @@ from qbase.tables import (
 
 LIKELY = 0.5
 _NO_ITEMS = Items(table="", key=(), columns={})
-_FOOTNOTE = re.compile(r"(\(\d{1,2}\)|[*†‡①-⑳¹²³])+$")
+_NUMBERED = re.compile(r"^\s*(?:\d{1,2}\s*[.．、]|[(（]\d{1,2}[)）])\s*(?=\D)")
+_LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.,:&'#()\-]*")
+_HAN = re.compile(r"[\u3400-\u9fff]")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,21 +53,6 @@ class ColumnMap:
     positions: Mapping[str, int]
     warnings: tuple[str, ...] = ()
     factors: Mapping[str, Decimal] = dataclasses.field(default_factory=dict)
-
-
-def squeeze_header(text: str) -> str:
-    """Return the letters and digits of a header alone: what stays the same when a source drifts.
-
-    Case, spaces, punctuation and footnote marks go; ``&`` reads ``and``, per cent ``%``.
-
-    Examples
-    --------
-    >>> squeeze_header("Total % of Broadly-Compliant establishments | A (1)")
-    'total%ofbroadlycompliantestablishmentsa'
-    """
-    plain = _FOOTNOTE.sub("", re.sub(r"\s+", "", unicodedata.normalize("NFKC", text).casefold()))
-    plain = re.sub(r"percentage|percent", "%", plain.replace("&", "and"))
-    return "".join(char for char in plain if char.isalnum() or char == "%")
 
 
 def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (), sheet: str = "") -> ColumnMap:
@@ -106,10 +91,20 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
     if absent:
         _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
     for column, i in positions.items():  # an answered header still says its unit
+        rule = contract.column(column)
+        if _is_own_name(printed[i], rule):
+            is_named = normalise_header(printed[i]) == normalise_header(column) and column.endswith(f"_{rule.unit}")
+            stated[column] = rule.unit if is_named else stated.get(column, "")
+            continue
         stated[column] = stated.get(column) or header_unit(printed[i], is_loose=printed[i] != headers[i])
     stated = {column: unit for column, unit in stated.items() if unit}
     factors, converted = _find_factors(contract, positions, {**recipe.units, **stated}, units)
     return ColumnMap(contract=contract, positions=positions, warnings=(*warnings, *converted), factors=factors)
+
+
+def _is_own_name(header: str, rule: ColumnRule) -> bool:
+    """Say whether a header is a name of the contract: ``revenue_wan_cny`` is in 万元, and ``cny`` is no unit of it."""
+    return normalise_header(header) in {normalise_header(name) for name in rule.headers}
 
 
 def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
@@ -164,12 +159,48 @@ def _names(table: str) -> frozenset[str]:
 
 
 def _spelt(headers: Sequence[str], recipe: Recipe) -> list[str]:
-    """Return headers with a unit after a separator in the usual form, where what is left is known."""
-    spelt = [bracket_unit(header) for header in headers]
+    """Return headers in a form that is known, where there is one: 产值/亿元, 1.产值, 抽样编号 sample_no."""
     return [
-        new if new != old and not is_known(old, recipe) and is_known(split_unit(new)[0], recipe) else old
-        for old, new in zip(headers, spelt, strict=True)
+        old
+        if is_known(old, recipe)
+        else next((new for new in _variants(old, recipe) if is_known(split_unit(new)[0], recipe)), old)
+        for old in headers
     ]
+
+
+def _variants(header: str, recipe: Recipe) -> list[str]:
+    """Return other forms of a header, as long as they say no less."""
+    plain = _NUMBERED.sub("", header)
+    found = [bracket_unit(plain)]
+    latin = _LATIN.search(plain)
+    if latin is None or not _HAN.search(plain):
+        return found
+    # the same name in two languages; what else might stand beside a number (USD, last year) is not passed over
+    chinese = (plain[: latin.start()] + plain[latin.end() :]).strip(" \t\r\n/|｜\\()（）")
+    english = latin[0].strip()
+    is_same = is_known(english, recipe) and _columns(english, recipe) & _columns(chinese, recipe)
+    if is_same or (_columns(chinese, recipe) and not _columns(chinese, recipe) & _numeric(recipe.table)):
+        found.append(chinese)
+    return found
+
+
+def _columns(header: str, recipe: Recipe) -> frozenset[tuple[str, str]]:
+    """Return the columns (of all tables that may be meant) that a header means."""
+    if recipe.columns or recipe.patterns:
+        return frozenset((recipe.table, column) for column in _meant(header, recipe))
+    tables = [recipe.table] if recipe.table else _findable()
+    name = normalise_header(header)
+    return frozenset((table, _meanings(table)[0][name]) for table in tables if name in _meanings(table)[0])
+
+
+@functools.cache
+def _numeric(table: str) -> frozenset[tuple[str, str]]:
+    return frozenset(
+        (name, column.name)
+        for name in ([table] if table else _findable())
+        for column in read_contract(name).columns
+        if column.type in ("int", "number")
+    )
 
 
 def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:
@@ -182,7 +213,7 @@ def _answered(headers: Sequence[str], recipe: Recipe) -> list[str]:
 def _map_by_contract(
     headers: Sequence[str], recipe: Recipe, sheet: str
 ) -> tuple[Contract, dict[str, int], tuple[str, ...], dict[str, str]]:
-    table = recipe.table or _find_table(headers, recipe, sheet)
+    table = recipe.table or find_table(headers, recipe, sheet)
     if not table:
         _refuse_unknown(headers, recipe)
     contract = read_contract(table)
@@ -195,28 +226,20 @@ def _map_by_contract(
     return contract, positions, unknown, stated
 
 
-def _find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None:
-    """Return the table headers belong to, or the one a person said; ask when a sheet fits several equally well."""
-    if not sheet:
-        return find_contract(headers)
-    said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
-    fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
-    if len(fitting) > 1:
-        ask_which(sheet, fitting)
-    return fitting[0] if fitting else None
-
-
 def _meant(header: str, recipe: Recipe) -> list[str]:
     """Return the columns a recipe takes a header for; several only when the recipe is ambiguous."""
     name = normalise_header(header)
-    exact = [column for known, column in recipe.columns.items() if normalise_header(known) == name]
+    exact = [column for known, column in recipe.columns.items() if _is_among(header, [known])]
     if exact or not name:
         return exact
     if name in recipe.patterns:  # the answer to a question names the column itself
         return [name]
-    squeezed = squeeze_header(header)
-    found = [column for column, pattern in recipe.patterns.items() if re.fullmatch(pattern, squeezed)]
-    return found or [column for column in recipe.patterns if normalise_header(column) == name]
+    # a year in a header is told from the other columns only where the recipe asks for it
+    for squeezed in (squeeze_header(header), squeeze_header(without_year(header))):
+        found = [column for column, pattern in recipe.patterns.items() if re.fullmatch(pattern, squeezed)]
+        if found:
+            return found
+    return [column for column in recipe.patterns if normalise_header(column) == name]
 
 
 def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, dict[str, int], tuple[str, ...]]:
@@ -224,8 +247,12 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
     positions: dict[str, int] = {}
     left = {normalise_header(h) for h in (*recipe.ignored, *recipe.headers, *(recipe.items or _NO_ITEMS).columns)}
     unknown = []
+    # a name the recipe spells out goes before one that a pattern catches
+    named = {recipe.columns[known] for known in recipe.columns if _is_among(known, headers)}
     for i, header in enumerate(headers):
         meant = _meant(header, recipe)
+        if named and not _is_among(header, recipe.columns):
+            meant = [column for column in meant if column not in named]
         if not meant and normalise_header(header) not in {"", *left}:
             unknown.append(header)
         for column in meant:
@@ -237,13 +264,23 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
     missing = [c.name for c in contract.columns if c.required and c.name not in given]
     missing += [column for column in recipe.required_headers if column not in given and column not in missing]
     if missing:
-        # only patterns can take an answer: where every header is named, a new one is for the recipe to say
-        ask(near_headers(unknown if recipe.patterns else (), missing, contract, recipe), contract.name)
+        if len(missing) > len(positions) and not recipe.headers:
+            _refuse_other(contract, missing, headers)
+        # only patterns can take an answer: where headers are named, a new one is for the recipe to say
+        can_answer = bool(recipe.patterns) and not recipe.columns
+        ask(near_headers(unknown if can_answer else (), missing, contract, recipe), contract.name)
         _refuse_missing(contract, [source.get(name, _both(contract, name)) for name in missing], headers)
     absent = [column for column in (*recipe.columns.values(), *recipe.patterns) if column not in positions]
     warnings = [f"{column}:column_absent" for column in absent]
     warnings += [f"{_short(header)}:unknown_column" for header in unknown]
     return contract, positions, tuple(warnings)
+
+
+def _is_among(header: str, names: Iterable[str]) -> bool:
+    """Say whether a header is one of some names, but for its unit, brackets and signs."""
+    name, unit = split_unit(header)
+    said = {normalise_header(header), normalise_header(name if is_unit(unit) else header)}
+    return any(normalise_header(known) in said or squeeze_header(known) == squeeze_header(header) for known in names)
 
 
 def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str], recipe: Recipe) -> None:
@@ -269,6 +306,8 @@ def _find_factors(
             continue
         same = [unit for unit, kind in zip(line, kinds, strict=True) if rule.unit and kind == measures(rule.unit)]
         unit = stated.get(column) or (same[0] if len(set(same)) == 1 else "")
+        if column not in stated and unit and _is_of_some(contract, positions, rule, unit):
+            _refuse_unit(contract, rule, unit)
         if len(set(same)) > 1 and column not in stated:
             _refuse_unit(contract, rule, "; ".join(same))
         if not unit or normalise_header(unit) in {normalise_header(text) for text in _unit_names(rule.unit)}:
@@ -280,6 +319,13 @@ def _find_factors(
             factors[column] = factor
             counts[unit] = counts.get(unit, 0) + 1
     return factors, [f"{unit}:unit_converted {count}" for unit, count in counts.items()]
+
+
+def _is_of_some(contract: Contract, positions: Iterable[str], rule: ColumnRule, unit: str) -> bool:
+    """Say whether a line such as 单位：万人 leaves open which of several counts are in ten thousands."""
+    if measures(rule.unit) != "count" or find_factor(unit, rule.unit) == 1:
+        return False
+    return sum(measures(contract.column(column).unit) == "count" for column in positions) > 1
 
 
 def _refuse_unit(contract: Contract, rule: ColumnRule, found: str) -> NoReturn:
@@ -306,6 +352,12 @@ def _refuse_unknown(headers: Sequence[str], recipe: Recipe) -> NoReturn:
         ask(near_headers(best.unknown, best.missing, contract, recipe), contract.name)
         _refuse_missing(contract, [_both(contract, name) for name in best.missing], headers)
     raise DataError("QB320", found=_list(headers), expected=", ".join(_findable()), fix="--recipe NAME")
+
+
+def _refuse_other(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:
+    """Say that a sheet is another table, or none, rather than this one with a column missing."""
+    columns = ", ".join(_both(contract, column) for column in missing[:12])
+    raise DataError("QB320", found=_list(headers), expected=f"{contract.name}: {columns}", fix="--recipe NAME")
 
 
 def _refuse_missing(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:

@@ -10,6 +10,8 @@ from qbase.intake.units import MULTIPLES, find_factor, measures
 EXACT = Context(prec=100)
 LEAST, MOST = -30, 30
 
+# words for a unit that has no other sizes
+_SAME = {"day": ("天", "日", "day", "days"), "h": ("小时", "时", "h", "hour", "hours"), "index": ("分", "点")}
 _GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NEGATIVE = re.compile(r"\((\d[\d,]*(?:\.\d+)?)\)", re.ASCII)
@@ -68,6 +70,8 @@ def _read_unit_word(clean: str, unit: str) -> tuple[str | None, str]:
     if "," in digits and not _GROUPED.fullmatch(digits):
         return None, ""
     digits = digits.replace(",", "")
+    if word and not multiple and word in _SAME.get(unit, ()):
+        return _scaled(digits, None, "unit_word")
     if word:
         factor = find_factor(multiple + word, unit)
         return _scaled(digits, factor, "unit_word") if factor is not None else (None, "")

@@ -68,7 +68,7 @@ class Parsers:
         ----------
         path : Path
             The file.
-        kind : {"xlsx", "xls"}
+        kind : {"xlsx", "xls", "ods"}
             Its format.
 
         Returns

@@ -10,7 +10,7 @@ from typing import NoReturn
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.intake.recipe import Recipe
-from qbase.tables import Contract, normalise_header, read_contract
+from qbase.tables import Contract, find_contract, find_contracts, normalise_header, read_contract
 
 NEAR = 0.6
 KINDS = ("column", "sheet", "contract", "unit_line", "numerator_only")
@@ -73,6 +73,32 @@ def ask_which(sheet: str, tables: Sequence[str]) -> NoReturn:
         expected=" | ".join(f'--accept "{key}"' for key in keys),
         fix=f'qbase load FILE --accept "{keys[0]}"',
     )
+
+
+def find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None:
+    """Return the table headers belong to, or the one a person said; ask when a sheet fits several equally well.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        As they stand.
+    recipe : Recipe
+        With the answers given.
+    sheet : str
+        Name of the sheet; empty for a file without sheets.
+
+    Returns
+    -------
+    str or None
+        None when no table fits.
+    """
+    if not sheet:
+        return find_contract(headers)
+    said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
+    fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
+    if len(fitting) > 1:
+        ask_which(sheet, fitting)
+    return fitting[0] if fitting else None
 
 
 def near_headers(

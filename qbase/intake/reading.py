@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import pathlib
 
-from qbase.intake.container import check_archive, find_kind, unpack_gzip
+from qbase.intake.container import WORKBOOKS, check_archive, find_kind, unpack_gzip
 from qbase.intake.csvfile import find_separator, read_csv
 from qbase.intake.encoding import decode_text
 from qbase.intake.grid import Grid
@@ -44,8 +44,8 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe, *, parsers: Parser
     with path.open("rb") as file:
         head = file.read(HEAD)
     kind = find_kind(name, head, compression=recipe.compression)
-    if kind in ("xlsx", "xls"):
-        if kind == "xlsx":
+    if kind in WORKBOOKS:
+        if kind != "xls":
             check_archive(path, name)
         return read_workbook(path, kind, name, parsers=parsers)
     data = path.read_bytes()

@@ -137,7 +137,8 @@ class Recipe:
     producer, licence : str
         Who made the data, and the terms; empty when unknown.
     encoding : str
-        ``big5`` or empty: it cannot be told from GB18030 by proof, so a recipe has to say it.
+        ``big5``, which cannot be told from GB18030 by proof; ``gb18030`` or ``utf-8`` where both can be read; empty
+        finds it.
     compression : str
         ``gzip`` or empty.
     separator : str
@@ -147,7 +148,7 @@ class Recipe:
     columns : mapping
         Header of the source -> canonical column; empty takes the headers the contract knows.
     patterns : mapping
-        Canonical column -> regular expression for its header, see `qbase.intake.mapping.squeeze_header`.
+        Canonical column -> regular expression for its header, see `qbase.intake.spelling.squeeze_header`.
     ignored : tuple of str
         Headers of the source that are left out on purpose; any other that means nothing is told.
     required_headers : tuple of str
@@ -164,7 +165,8 @@ class Recipe:
     missing_in : mapping
         Column -> what stands for nothing in this column alone.
     dates : frozenset of str
-        Further forms of dates: ``serial_1900``, ``serial_1904``, ``month``, ``glued``, ``short_year``.
+        Further forms of dates: ``serial_1900``, ``serial_1904``, ``month``, ``glued``, ``short_year``, and
+        ``month_first`` or ``day_first`` for 8/1/2022.
     units : mapping
         Column -> unit its numbers are in, where the file does not say.
     clean : tuple of Clean

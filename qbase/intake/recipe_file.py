@@ -195,7 +195,7 @@ def _frozen(value: Any) -> Any:
 def _check(origin: str, recipe: Recipe) -> None:
     for key, value, allowed in (
         ("compression", recipe.compression, ("", "gzip")),
-        ("encoding", recipe.encoding, ("", "big5")),
+        ("encoding", recipe.encoding, ("", "big5", "gb18030", "utf-8")),
         ("separator", recipe.separator, _SEPARATORS),
         *(("dates", form, DATE_FORMS) for form in recipe.dates),
     ):

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.core.errors import DataError
 from qbase.core.text import Text
@@ -27,7 +28,7 @@ from qbase.intake.rows import Layout
 from qbase.intake.split import ROW
 from qbase.intake.totals import check_totals
 from qbase.intake.values import FATAL, Reader, narrow, read_column
-from qbase.tables import Contract
+from qbase.tables import Contract, normalise_header
 
 MANY = 20  # from this many rows on, a list in which everything failed is more likely a list of failures
 
@@ -226,28 +227,49 @@ def _raw_columns(parts: Sequence[Part], recipe: Recipe) -> dict[str, list[str]]:
     wanted = recipe.items.columns if recipe.items is not None else {}
     found: dict[str, list[str]] = {header: [] for header in wanted}
     for part in parts:
-        names = [narrow(name).strip() for name in part.layout.headers]
+        names = [normalise_header(name) for name in part.layout.headers]
         for header, cells in found.items():
-            if header not in names:
+            if normalise_header(header) not in names:
                 raise DataError(
                     "QB321",
                     table=part.columns.contract.name,
                     columns=header,
-                    found=", ".join(names),
+                    found=", ".join(part.layout.headers),
                     expected=header,
                     fix=f"+ {header}",
                 )
-            cells += part.grid.cells.column(names.index(header)).take(pa.array(part.layout.data)).to_pylist()
+            cells += (
+                part.grid.cells.column(names.index(normalise_header(header)))
+                .take(pa.array(part.layout.data))
+                .to_pylist()
+            )
     return found
 
 
 def _add_widths(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]]) -> None:
     header = part.layout.header
-    expected = int(part.grid.widths[header]) if header >= 0 else len(part.layout.headers)
+    names = part.layout.headers
+    expected = int(part.grid.widths[header]) if header >= 0 else len(names)
+    named = max((i + 1 for i, name in enumerate(names) if name.strip()), default=0)
     widths = part.grid.widths[part.layout.data]
-    for code, wrong in (("too_many_fields", widths > expected), ("too_few_fields", widths < expected)):
+    # a separator at the end of the line adds an empty field, which is none too many and none too few
+    too_many = widths > expected
+    if too_many.any():
+        too_many &= _has_more(part, expected)
+    for code, wrong in (("too_many_fields", too_many), ("too_few_fields", widths < min(expected, named))):
         if wrong.any():
             codes.setdefault(code, []).append(np.flatnonzero(wrong) + part.offset)
+
+
+def _has_more(part: Part, expected: int) -> npt.NDArray[np.bool_]:
+    """Say which data rows hold something beyond the fields of the header."""
+    grid, data = part.grid, part.layout.data
+    found = np.zeros(len(data), np.bool_)
+    for column in range(expected, grid.width):
+        texts = pc.utf8_trim_whitespace(grid.cells.column(column).take(pa.array(data)))
+        found |= np.asarray(pc.not_equal(texts, ""), dtype=np.bool_)
+    long = [i for i, row in grid.long_rows.items() if any(cell.strip() for cell in row[max(expected, grid.width) :])]
+    return found | np.isin(data, long)
 
 
 def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], counts: collections.Counter[str]) -> None:

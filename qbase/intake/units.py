@@ -13,6 +13,8 @@ MULTIPLES = freeze(
     {"十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
 )
 _COUNTED = (*"个家户批人件次名项份台条处起", "批次", "count", "batch")
+_ENGLISH = {"thousand": 10**3, "1000": 10**3, "10thousand": 10**4, "tenthousand": 10**4, "10000": 10**4}
+_ENGLISH |= {"million": 10**6, "10million": 10**7, "100million": 10**8, "hundredmillion": 10**8, "billion": 10**9}
 
 
 def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
@@ -20,9 +22,19 @@ def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
     return {multiple + name: (base, Decimal(size)) for name in names for multiple, size in sizes.items()}
 
 
+def _english_money() -> dict[str, tuple[str, Decimal]]:
+    names = ("yuan", "rmb", "cny", "rmbyuan", "yuanrmb")
+    plain = dict.fromkeys(names, 1)
+    after = {size + name: factor for name in names for size, factor in _ENGLISH.items()}
+    before = {name + size: factor for name in names for size, factor in _ENGLISH.items()}
+    return {name: ("money", Decimal(factor)) for name, factor in (plain | after | before).items()}
+
+
 # unit -> what it measures, and its size in the smallest unit of that
 _UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
-    _family("money", "元", "元人民币", "人民币元")
+    _family("money", "元", "元人民币", "元rmb")
+    | {f"人民币{name}": size for name, size in _family("money", "元").items()}
+    | _english_money()
     | {"cny": ("money", Decimal(1)), "wan_cny": ("money", Decimal(10**4)), "yi_cny": ("money", Decimal(10**8))}
     | _family("count", *_COUNTED)
     | _family("mass", "吨", "t")
@@ -35,24 +47,53 @@ _UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
     | {"‰": ("rate", Decimal("0.1"))}
 )
 _STATED = re.compile(
-    r"(?P<of>[\u4e00-\u9fff]{0,4})单位(?:[:：]|均?[为是])(?P<zh>[^\s)。]+)|\bunit:\s*(?P<en>[^\s)]+)", re.IGNORECASE
+    r"(?P<of>[\u4e00-\u9fff]{0,4})单 ?位(?: ?[:：] ?| ?均?[为是] ?| ?(?=[十百千万亿元吨]))(?P<zh>[^\s)\]】〕。]+)"
+    r"|\bunits? ?[:：] ?(?P<en>[^)\]】〕。]+)",
+    re.IGNORECASE,
 )
+_COUNTED_IN = re.compile(r"[以按] ?(?P<unit>[^\s,，、以按]{1,8}?) ?(?:计算?|为(?:计量)?单位)(?![\u4e00-\u9fff])")
 _OF_ALL = ("金额", "货币", "数量", "计量", "表中", "本表", "数据", "以上")
-_BRACKETS = re.compile(r"\(([^()]+)\)$")
+_BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]+)[)\]】〕]$")
 _AFTER = re.compile(r"[\s,:/_、\-]+(?P<unit>[^\s,:/_、\-]+)$")
 _INSIDE = re.compile(r"[十百千万亿]+(?:元|吨|人|家|亩)|元|吨|%")
-_SPLIT = re.compile(r"[、,，;；/]\s*")
-_LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|美元|欧元|港元|日元|[a-z%‰]{1,6})$", re.IGNORECASE)
+_SPLIT = re.compile(r" *[、,，;；/] *")
+_GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
+_FOREIGN = re.compile(
+    r"(?:美|欧|港|日|韩|台|澳)[元币金]|英镑|卢布|usd|eur|hkd|jpy|gbp|dollar|euro|\byen\b|pound|[$€£]", re.IGNORECASE
+)
+_LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|[a-z%‰]{1,6})$", re.IGNORECASE)
+_NO_UNIT = frozenset(
+    {"-", "/", "—", "年", "年度", "年份", "月", "日", "季", "季度", "单位", "计量单位", "unit", "units"}
+)
+
+
+def plain_text(text: str) -> str:
+    """Return a text narrow and trimmed, with single spaces."""
+    return " ".join(unicodedata.normalize("NFKC", text).split())
 
 
 def plain_unit(text: str) -> str:
-    """Return one spelling of a unit: narrow, without case or spaces."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold()
+    """Return one spelling of a unit: narrow, without case, spaces or thousands separators."""
+    return _GROUPED.sub("", re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold())
 
 
 def is_unit(text: str) -> bool:
     """Say whether a text is a unit this module can convert."""
     return plain_unit(text) in _UNITS
+
+
+def looks_like_unit(text: str) -> bool:
+    """Say whether a text is a unit, be it one that this module cannot convert: 万美元.
+
+    Examples
+    --------
+    >>> looks_like_unit("万元"), looks_like_unit("USD million"), looks_like_unit("某某公司")
+    (True, True, False)
+    """
+    plain = plain_unit(text)
+    if plain in _UNITS or _LOOKS_LIKE.match(plain):
+        return True
+    return len(plain) <= 16 and ":" not in plain and _FOREIGN.search(text) is not None
 
 
 def find_factor(stated: str, wanted: str) -> Decimal | None:
@@ -112,20 +153,31 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     known: list[str] = []
     strange: list[str] = []
     for cell in cells:
-        plain = unicodedata.normalize("NFKC", cell).strip()
+        plain = _SPLIT.sub(lambda m: m[0].strip(), _GROUPED.sub("", plain_text(cell)))
         for match in _STATED.finditer(plain):
-            parts = [part for part in _SPLIT.split(match["zh"] or match["en"]) if part]
+            parts = [part.partition("(")[0].strip() for part in _SPLIT.split(match["zh"] or match["en"])]
+            parts = [part for part in parts if part]
             # 产值单位为亿元 is said of one column only, and which one is not for a program to say
             is_general = (match["of"] or "").endswith(_OF_ALL) or not match["of"]
             known += [part for part in parts if is_unit(part) and is_general]
             odd = [part for part in parts if not (is_unit(part) and is_general)]
-            strange += [part for part in odd if is_unit(part) or _LOOKS_LIKE.match(plain_unit(part))]
-        bracket = _BRACKETS.search(plain)
-        if bracket and is_unit(bracket[1]):
-            known.append(bracket[1])
+            strange += [part for part in odd if looks_like_unit(part)]
+        for said in () if _STATED.search(plain) else _said_without_word(plain):
+            (known if is_unit(said) else strange).append(said)
     if not known and not strange:
         return None
     return tuple(dict.fromkeys(known)), tuple(dict.fromkeys(strange))
+
+
+def _said_without_word(plain: str) -> list[str]:
+    """Return units that stand in a title without the word unit: in brackets, at its end, or as 以万元计."""
+    found = [match["unit"] for match in _COUNTED_IN.finditer(plain)]
+    bracket, after = _BRACKETS.search(plain), _AFTER.search(plain)
+    found += [bracket[1]] if bracket else []
+    said = [text for text in found if is_unit(text) or _FOREIGN.search(text)]
+    # one letter at the end of a title may be anything; 亿元 and 元 are no other word
+    last = after["unit"] if after else plain
+    return said + ([last] if is_unit(last) and (len(last) > 1 or last in "元吨") else [])
 
 
 def header_unit(header: str, *, is_loose: bool = False) -> str:
@@ -143,7 +195,7 @@ def header_unit(header: str, *, is_loose: bool = False) -> str:
     str
     """
     plain = unicodedata.normalize("NFKC", header).strip()
-    bracket = re.search(r"\((?:单位[:：]?|unit:?)?\s*([^()]+)\)$", plain, re.IGNORECASE)
+    bracket = re.search(r"[(\[【〔](?:单位[:：]?|unit:?)?\s*([^()\[\]【】〔〕]+)[)\]】〕]$", plain, re.IGNORECASE)
     after = _AFTER.search(plain)
     for found in (bracket[1] if bracket else "", after["unit"] if after else ""):
         if found and is_unit(found):
@@ -153,13 +205,17 @@ def header_unit(header: str, *, is_loose: bool = False) -> str:
 
 
 def bracket_unit(header: str) -> str:
-    """Return a header that ends with a separator and a unit in the usual form: 产值/亿元 becomes 产值(亿元)."""
+    """Return a header with its unit in the usual brackets: 产值/亿元 and 产值【亿元】 become 产值(亿元)."""
     plain = unicodedata.normalize("NFKC", header).strip()
+    bracket = _BRACKETS.search(plain)
+    if bracket and looks_like_unit(bracket[1]):
+        return f"{plain[: bracket.start()]}({bracket[1]})"
     after = _AFTER.search(plain)
     return f"{plain[: after.start()]}({after['unit']})" if after and is_unit(after["unit"]) else header
 
 
 def is_unit_row(cells: Sequence[str]) -> bool:
     """Say whether a row below the header holds nothing but the units of the columns."""
-    filled = [cell for cell in (unicodedata.normalize("NFKC", c).strip().strip("()") for c in cells) if cell]
-    return any(map(is_unit, filled)) and all(is_unit(cell) or cell in ("-", "/", "—") for cell in filled)
+    filled = [cell for cell in (unicodedata.normalize("NFKC", c).strip().strip("():") for c in cells) if cell]
+    is_any = any(is_unit(cell) or _FOREIGN.search(cell) for cell in filled)
+    return is_any and all(looks_like_unit(cell) or cell.casefold() in _NO_UNIT for cell in filled)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.values import freeze
-from qbase.intake.dates import DATE_FORMS, is_span, read_day, read_quarter_text, read_span
+from qbase.intake.dates import DATE_FORMS, is_own_quarter, is_span, read_day, read_quarter_text, read_span
 from qbase.intake.numerals import is_exact, plain_number, read_numeral
 from qbase.tables import ColumnRule
 
@@ -35,8 +35,19 @@ _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D}
 _WIDE_CHARS = re.compile("[\uff01-\uff5e\u3000\u2212]")
+_YEAR = re.compile(r"(?<=^\d{4}) ?年度?$", re.ASCII)
 _SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+", re.ASCII)
 _DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
+# a day, a time or a rate in a column of codes is what a spreadsheet made of 3-1, 8:30 or 12
+_FORMATTED_CODE = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ][\d:]+)?|\d{1,2}月\d{1,2}日|\d{1,2}-[A-Z][a-z]{2}|[\d.]+%", re.ASCII
+)
+# a row that sums up others has one of these where they have their code
+_SUMMARY = re.compile(
+    r".{0,8}(?:合 *计|小 *计|总 *计|共计|累计|平均值?|均值|中位数|同期|同比.*|占比|比重)|全[国省市县区]|其中:?.*|注:?|"
+    r"(?:sub|grand )?total|average|mean|median",
+    re.IGNORECASE,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,7 +110,7 @@ def build_reader(
     ('2022-08-10', 'fullwidth')
     """
     read = _READERS.get(column.type, _read_text)
-    meanings = dict(values or {})
+    meanings = {_plain_word(word): value for word, value in (values or {}).items()}
     spellings = _spellings(column)
     context = context or Context(column=column)
 
@@ -107,8 +118,8 @@ def build_reader(
         if _CONTROL.search(raw):
             return raw, "!control_character"
         text = raw.strip()
-        if text in meanings:
-            return meanings[text], ""
+        if meanings and (word := _plain_word(text)) in meanings:
+            return meanings[word], ""
         shown, mark = _without(text, clean)
         plain, code = _clean(shown)
         if plain in missing:
@@ -120,6 +131,11 @@ def build_reader(
         return value, code or mark
 
     return reader
+
+
+def _plain_word(text: str) -> str:
+    """Return a word of a source without case, doubled spaces, full-width letters and what cannot be seen."""
+    return " ".join(narrow(_INVISIBLE.sub("", text)).casefold().split())
 
 
 def _without(text: str, clean: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, str]:
@@ -156,10 +172,16 @@ def _read_code(_: str, clean: str, code: str, _context: Context) -> Reading:
         return clean, "!scientific"
     if _DECIMAL_CODE.fullmatch(clean):
         return clean, "!decimal_code"
+    if _FORMATTED_CODE.fullmatch(clean):
+        return clean, "!formatted_code"
+    if _SUMMARY.fullmatch(clean):
+        return clean, "!summary_row"
     return clean, code
 
 
 def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:
+    if context.column.name == "year":
+        clean = _YEAR.sub("", clean)
     plain, remark = read_numeral(clean, context.column.unit, context.factor)
     if plain is None:
         return text, ""
@@ -176,6 +198,8 @@ def _read_date(text: str, clean: str, code: str, context: Context) -> Reading:
 
 
 def _read_quarter(text: str, clean: str, code: str, context: Context) -> Reading:
+    if context.is_cumulative and is_own_quarter(clean):
+        return text, "!not_cumulative"
     quarter, remark = read_quarter_text(clean, context.year)
     if not quarter and is_span(clean):
         if not context.is_cumulative:

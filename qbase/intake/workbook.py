@@ -27,7 +27,7 @@ def read_workbook(path: pathlib.Path, kind: str, name: str, *, parsers: Parsers 
     ----------
     path : Path
         The file; its container is checked.
-    kind : {"xlsx", "xls"}
+    kind : {"xlsx", "xls", "ods"}
         Its format.
     name : str
         What errors call it.
@@ -56,7 +56,7 @@ def read_workbook(path: pathlib.Path, kind: str, name: str, *, parsers: Parsers 
     return [_grid(sheet) for sheet in answer["sheets"] if sheet["rows"]]
 
 
-_EXPECTED = "*.xlsx / *.xls"
+_EXPECTED = "*.xlsx / *.xls / *.ods"
 _FIX = "Excel: .xlsx, or CSV UTF-8"
 
 

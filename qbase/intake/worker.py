@@ -44,7 +44,7 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
     ----------
     path : str
         The file.
-    kind : {"xlsx", "xls"}
+    kind : {"xlsx", "xls", "ods"}
         Its format.
 
     Returns
@@ -53,7 +53,7 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
         ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (why, found).
     """
     try:
-        return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_xls(path)}
+        return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_values(path, kind)}
     except Refused as refused:
         return {"refused": {"why": refused.why, "found": refused.found}}
     except python_calamine.PasswordError as error:
@@ -84,7 +84,7 @@ def _count(sheet: python_calamine.CalamineSheet) -> int:
     return sum(any(not isinstance(value, str) or value.strip() for value in row) for row in rows)
 
 
-def _read_xls(path: str) -> list[dict[str, Any]]:
+def _read_values(path: str, kind: str) -> list[dict[str, Any]]:
     book = python_calamine.CalamineWorkbook.from_path(path)
     sheets = []
     for meta in book.sheets_metadata:
@@ -104,7 +104,7 @@ def _read_xls(path: str) -> list[dict[str, Any]]:
         while rows and not any(text.strip() for text in rows[-1]):
             rows.pop()
         is_hidden = meta.visible != python_calamine.SheetVisibleEnum.Visible
-        notes = {"xls_limited": 1} | ({"hidden_sheet": 1} if is_hidden else {})
+        notes = {f"{kind}_limited": 1} | ({"hidden_sheet": 1} if is_hidden else {})
         sheets.append({"name": meta.name, "rows": rows, "faults": faults, "notes": notes, "numbers": numbers})
     return sheets
 

@@ -37,7 +37,10 @@ class Refused(Exception):
 
 @dataclasses.dataclass(kw_only=True)
 class Sheet:
-    """One sheet while it is read: cells by row, what is wrong with some, remarks, numeric cells by column."""
+    """One sheet while it is read: cells by row, what is wrong with some, remarks, numeric cells by column.
+
+    ``is_uncalculated``: the program that wrote the book did not calculate its formulas and says so.
+    """
 
     name: str
     rows: dict[int, dict[int, str]] = dataclasses.field(default_factory=dict)
@@ -45,6 +48,7 @@ class Sheet:
     notes: dict[str, int] = dataclasses.field(default_factory=dict)
     numbers: dict[int, int] = dataclasses.field(default_factory=dict)
     merges: list[tuple[int, int, int, int]] = dataclasses.field(default_factory=list)
+    is_uncalculated: bool = False
 
     def note(self, code: str) -> None:
         """Count a remark."""
@@ -69,14 +73,14 @@ def read_xlsx(archive: zipfile.ZipFile) -> Iterator[Sheet]:
     Refused
         The XML is broken or declares a document type, or a sheet is absurdly large.
     """
-    sheets, is_1904, notes = _workbook(archive)
+    sheets, settings, notes = _workbook(archive)
     strings = _shared_strings(archive)
     styles = _styles(archive)
     for name, target, is_hidden in sheets:
-        sheet = Sheet(name=name, notes=dict(notes))
+        sheet = Sheet(name=name, notes=dict(notes), is_uncalculated=settings["is_uncalculated"])
         if is_hidden:
             sheet.note("hidden_sheet")
-        _read_sheet(archive, target, sheet, Cells(strings=strings, styles=styles, is_1904=is_1904))
+        _read_sheet(archive, target, sheet, Cells(strings=strings, styles=styles, is_1904=settings["is_1904"]))
         yield sheet
 
 
@@ -131,12 +135,12 @@ def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-def _workbook(archive: zipfile.ZipFile) -> tuple[list[tuple[str, str, bool]], bool, dict[str, int]]:
+def _workbook(archive: zipfile.ZipFile) -> tuple[list[tuple[str, str, bool]], dict[str, bool], dict[str, int]]:
     names = set(archive.namelist())
     book = "xl/workbook.xml"
     sheets: list[tuple[str, str, bool]] = []
     targets: dict[str, str] = {}
-    settings = {"is_1904": False}
+    settings = {"is_1904": False, "is_uncalculated": False}
 
     def relation(tag: str, attributes: dict[str, str]) -> None:
         if tag == "Relationship" and attributes.get("TargetMode") != "External":
@@ -147,6 +151,8 @@ def _workbook(archive: zipfile.ZipFile) -> tuple[list[tuple[str, str, bool]], bo
     def element(tag: str, attributes: dict[str, str]) -> None:
         if tag == "workbookPr":
             settings["is_1904"] = attributes.get("date1904") in ("1", "true")
+        elif tag == "calcPr":
+            settings["is_uncalculated"] = attributes.get("fullCalcOnLoad") in ("1", "true")
         elif tag == "sheet":
             key = next((value for name, value in attributes.items() if _local(name) == "id"), "")
             is_hidden = attributes.get("state", "visible") != "visible"
@@ -162,7 +168,7 @@ def _workbook(archive: zipfile.ZipFile) -> tuple[list[tuple[str, str, bool]], bo
     if any(name.startswith("xl/externalLinks/") for name in names):
         notes["external_links_ignored"] = 1
     found = [(name, targets.get(key, ""), is_hidden) for name, key, is_hidden in sheets]
-    return [sheet for sheet in found if sheet[1].startswith("xl/worksheets/")], settings["is_1904"], notes
+    return [sheet for sheet in found if sheet[1].startswith("xl/worksheets/")], settings, notes
 
 
 def _shared_strings(archive: zipfile.ZipFile) -> list[str]:
@@ -319,6 +325,11 @@ class _SheetReader:
             if self.has_formula:
                 self._store("", "formula_without_value", is_fatal=True)
             return
+        if self.has_formula and self.sheet.is_uncalculated:
+            if raw == "0":  # what a program that cannot calculate leaves
+                self._store(raw, "formula_not_calculated", is_fatal=True)
+                return
+            self.sheet.note("formulas_not_checked")
         self._store(*self.cells.text(self.kind, raw, self.style))
 
     def _store(self, text: str, code: str, is_fatal: bool) -> None:

@@ -77,7 +77,8 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
         column = meaning.get(normalise_header(header))
         if column is None:
             column = meaning.get(normalise_header(name)) if unit else None
-            if column is not None:
+            # the same name in another language is no unit: 年份（Year）
+            if column is not None and meaning.get(normalise_header(unit)) != column:
                 units[header] = unit
         if column is None:
             unknown.append(header)

@@ -6,7 +6,12 @@ import functools
 import re
 import unicodedata
 
-_IGNORED = re.compile(r"[\s_\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+_IGNORED = re.compile(r"[\s_.·\-\u2010-\u2015\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]+")
+# what a form adds to a name: a star for "must be filled in", a colon, the number of a footnote
+_MARKS = re.compile(
+    r"^[\s*＊※★]+|(?:[\s*＊※★†‡:：]|[①-⑳¹²³⁰⁴-⁹]|[(（\[【〔]\s*(?:(?:注|note)?\s*\d{1,2}|必填|选填|required|optional)\s*[)）\]】〕])+$",
+    re.IGNORECASE,
+)
 _UNIT = re.compile(r"^(?P<name>.*\S)\s*\(\s*(?P<unit>[^()]+?)\s*\)$", re.DOTALL)
 _UNIT_WORD = re.compile(r"^(?:单位|unit)\s*[:\s]\s*", re.IGNORECASE)
 
@@ -15,7 +20,8 @@ _UNIT_WORD = re.compile(r"^(?:单位|unit)\s*[:\s]\s*", re.IGNORECASE)
 def normalise_header(text: str) -> str:
     """Return one spelling of a header.
 
-    NFKC (full-width letters, digits and brackets), no whitespace, underscores or invisible characters, no case.
+    NFKC (full-width letters, digits and brackets), no whitespace, underscores, hyphens, dots or invisible characters,
+    no case, no stars, final colons and numbers of footnotes.
 
     Parameters
     ----------
@@ -30,11 +36,13 @@ def normalise_header(text: str) -> str:
     --------
     >>> normalise_header("　Sample_Number ")
     'samplenumber'
-    >>> normalise_header("合格率（％）")
-    '合格率(%)'
+    >>> normalise_header("合格率（％）"), normalise_header("*合格率："), normalise_header("合格率①")
+    ('合格率(%)', '合格率', '合格率')
     """
     while True:
-        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+        # before NFKC, which makes a digit of ①
+        folded = _MARKS.sub("", text)
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
         folded = _IGNORED.sub("", folded)
         if folded == text:
             return folded

@@ -189,12 +189,12 @@ BOTH = ["统一社会信用代码", "企业名称"]
 @pytest.fixture
 def twins(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Make headers of the items fit two tables equally well."""
-    from qbase.intake import mapping
+    from qbase.intake import questions
 
-    original = mapping.find_contracts
+    original = questions.find_contracts
     names = ("items", "inspections")
     monkeypatch.setattr(
-        mapping, "find_contracts", lambda headers: names if "项目序号" in headers else original(headers)
+        questions, "find_contracts", lambda headers: names if "项目序号" in headers else original(headers)
     )
     return names
 

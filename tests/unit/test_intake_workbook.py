@@ -132,8 +132,8 @@ def test_serial_dates(serial: float, text: str) -> None:
     [
         ("General", ""), ("0.00", ""), ("#,##0;[Red]-#,##0", ""), ('yyyy"年"m"月"d"日"', "date"),
         ("[$-804]yyyy/m/d", "date"),
-        ("0.0%", "percent"), ("000000", "zeros"), ('0.00"days"', ""), ("[h]:mm", "date"),
-        ('"第"0"号"', ""),
+        ("0.0%", "percent"), ("000000", "zeros"), ('0.00"days"', "words"), ("[h]:mm", "date"),
+        ('"第"0"号"', "words"),
     ],
 )  # fmt: skip
 def test_number_formats(code: str, kind: str) -> None:
