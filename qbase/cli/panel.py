@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
 
+Weight = Annotated[
+    Literal["firms", "output"],
+    typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
+]
+BaseYear = Annotated[
+    int | None,
+    typer.Option(
+        "--base-year",
+        metavar="YEAR",
+        help="重新判定所用限值的年份，默认各项目最近一年 | year of the limits to judge by (default: the last)",
+    ),
+]
+
 
 def panel(
     ctx: typer.Context,
@@ -35,18 +48,8 @@ def panel(
         Literal["naive", "random_draw", "post_stratified"],
         typer.Option("--sampling", help="抽样处理 | treatment of the draws"),
     ] = "naive",
-    weight: Annotated[
-        Literal["firms", "output"],
-        typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
-    ] = "firms",
-    base_year: Annotated[
-        int | None,
-        typer.Option(
-            "--base-year",
-            metavar="YEAR",
-            help="重新判定所用限值的年份，默认各项目最近一年 | year of the limits to judge by (default: the last)",
-        ),
-    ] = None,
+    weight: Weight = "firms",
+    base_year: BaseYear = None,
     snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
     cluster: Annotated[
         str | None,
