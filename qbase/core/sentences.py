@@ -139,18 +139,22 @@ def label_of(result: Result, estimate: Estimate) -> Text:
 
 
 def _unit_of_n(result: Result) -> Text:
-    return UNITS["batch"] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
+    return (
+        UNITS[result.outcome.counted] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
+    )
 
 
 def _say_level(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, digits_for(result.unit, estimate.std_error))
     bracket = doubt(result, estimate) + _n(estimate, _unit_of_n(result))
-    return Text(
+    said = Text(
         "{when}{subject}的{outcome}估计为 {value}（{bracket}）。",
         "The {outcome} of {subject}{when} is estimated at {value} ({bracket}).",
     ).format(
         when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.name, value=value, bracket=bracket
     )
+    later = result.labels.get("preliminary")
+    return said if later is None else join([said, later], zh="", en=" ")
 
 
 def _say_need(result: Result, estimate: Estimate) -> Text:

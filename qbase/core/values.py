@@ -87,6 +87,8 @@ class Indicator:
         Role in the evaluation.
     formula : str
         In words or SQL.
+    counted : str
+        What its n counts, a key of `qbase.core.numbers.UNITS`: ``batch``, ``firm``.
     """
 
     id: str
@@ -96,6 +98,7 @@ class Indicator:
     role: Role = "outcome"
     clause: str = ""
     formula: str = ""
+    counted: str = "batch"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

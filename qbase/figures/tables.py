@@ -46,6 +46,7 @@ CHECKS: Mapping[str, Text] = {
     "staggered_timing": Text("分批实施", "Staggered adoption"),
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
+    "maturity": Text("结果是否齐全", "Completeness of the results"),
     "no_anticipation": Text("提前反应", "Anticipation"),
     "accounting": Text("行数核对", "Accounting of rows"),
     "contract": Text("表的契约", "Contract of the table"),

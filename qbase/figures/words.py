@@ -72,8 +72,8 @@ def uncapital(text: Text) -> Text:
 
 
 def unit_of_n(result: Result) -> Text:
-    """Return what n counts: batches for a rate, else unnamed observations."""
-    return UNITS["batch"] if result.outcome.unit == "pct" and result.estimand == "level" else same("")
+    """Return what n counts: batches or firms for a rate, else unnamed observations."""
+    return UNITS[result.outcome.counted] if result.outcome.unit == "pct" and result.estimand == "level" else same("")
 
 
 def counts(values: Iterable[int], unit: Text) -> Text:
