@@ -89,6 +89,8 @@ class Indicator:
         In words or SQL.
     counted : str
         What its n counts, a key of `qbase.core.numbers.UNITS`: ``batch``, ``firm``.
+    short : Text or None
+        Shorter name for sentences and headlines, where ``name`` tells a whole method; see `label`.
     """
 
     id: str
@@ -99,6 +101,12 @@ class Indicator:
     clause: str = ""
     formula: str = ""
     counted: str = "batch"
+    short: Text | None = None
+
+    @property
+    def label(self) -> Text:
+        """Name in sentences, headlines and on axes."""
+        return self.short or self.name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from qbase.figures.words import (
     bracket,
     capital,
     data_row,
+    definition_note,
     model_of,
     row_label,
     sentence,
@@ -57,6 +58,11 @@ CHECKS: Mapping[str, Text] = {
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
 ACCOUNTING = ("file_name", "table", *COUNTS)
 NONE = "–"
+MET_WHEN = Text(
+    "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
+    "Met only when the whole interval lies on the good side of the target; an interval that spans the target "
+    "cannot tell.",
+)
 
 
 def spoken_of(result: Result) -> tuple[Estimate, ...]:
@@ -132,7 +138,7 @@ def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool, outc
 
 
 def _caption(results: Sequence[Result]) -> Text:
-    outcomes = list({r.outcome.id: r.outcome.name for r in results}.values())
+    outcomes = list({r.outcome.id: r.outcome.label for r in results}.values())
     subjects = list({r.subject.en: r.subject for r in results}.values())
     what = join(outcomes[:3], zh="、", en=", ")
     who = join(subjects[:3], zh="、", en=", ")
@@ -142,7 +148,7 @@ def _caption(results: Sequence[Result]) -> Text:
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     models = [] if several else [sentence(model_of(results[0]))]
     failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
-    note = sentences(*models, *failed.values(), source_note(*results))
+    note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed.values(), source_note(*results))
     return note if note.zh else None
 
 
@@ -233,11 +239,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             Column(label=Text("目标出处", "Source of the target")),
         ),
         rows=tuple(map(_criterion_row, card.criteria)),
-        note=Text(
-            "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
-            "Met only when the whole interval lies on the good side of the target; "
-            "an interval that spans the target cannot tell.",
-        ),
+        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN),
         data={
             "indicator": [c.indicator.id for c in card.criteria],
             "value": [c.estimate.value for c in card.criteria],
@@ -254,7 +256,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
 def _criterion_row(c: Criterion) -> tuple[str | Text, ...]:
     digits, unit = digits_for(c.indicator.unit, c.estimate.std_error), c.indicator.unit
     value, target = quantity(c.estimate.value, unit, digits), quantity(c.target, unit, digits)
-    return capital(c.indicator.name), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
+    return capital(c.indicator.label), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
 
 
 def tabulate_accounting(frame: pd.DataFrame) -> Table:

@@ -62,7 +62,7 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
     spoken = result.estimates[result.spoken[0]]
     digits = digits_for(result.unit, spoken.std_error)
     is_level = result.estimand in {"level", "need"}
-    label, term = result.outcome.name, term_of(result, spoken)
+    label, term = result.outcome.label, term_of(result, spoken)
     if term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
     chips = [_chip(c) for c in targets_of(result, targets)] if result.estimand == "level" else []

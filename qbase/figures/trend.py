@@ -23,6 +23,7 @@ from qbase.figures.words import (
     change_words,
     counts,
     data_row,
+    definition_note,
     first_fit,
     sentence,
     sentences,
@@ -116,7 +117,7 @@ def _title(result: Result, change: Result | None) -> Text:
     spoken = result.estimates[result.spoken[0]] if result.spoken else result.estimates[-1]
     value = quantity(spoken.value, result.unit, digits_for(result.unit, None))
     period = period_text(spoken.key.get("period", ""))
-    fields = {"outcome": result.outcome.name, "subject": result.subject, "value": value, "period": period}
+    fields = {"outcome": result.outcome.label, "subject": result.subject, "value": value, "period": period}
     plain = [
         Text("{subject} {period} {outcome}为 {value}", "{outcome} of {subject} was {value} in {period}"),
         Text("{period} {outcome}为 {value}", "{outcome} was {value} in {period}"),
@@ -142,7 +143,7 @@ def _subtitle(trend: Trend) -> Text:
     )
     if first == last:
         words, span = Text("{subject}{outcome}，{span}；{n}", "{outcome} of {subject}, {span}; {n}"), both(first)
-    outcome = with_unit(result.outcome.name, result.unit)
+    outcome = with_unit(result.outcome.label, result.unit)
     return capital(words.format(subject=result.subject, outcome=outcome, every=every, span=span, n=n))
 
 
@@ -165,7 +166,7 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
     parts += _policy_note(trend, policy)
     if target is not None:
         parts.append(_target_note(trend, target))
-    return sentences(*parts, source_note(result))
+    return sentences(definition_note(result.outcome), *parts, source_note(result))
 
 
 def _policy_note(trend: Trend, policy: Policy | None) -> list[Text]:
@@ -201,7 +202,7 @@ def _alt(trend: Trend) -> Text:
     at = functools.partial(_at, trend)
     parts = [
         Text("{subject}{outcome}走势图，共 {m} 期。", "Trend of {outcome} of {subject}, {m} periods.").format(
-            subject=result.subject, outcome=result.outcome.name, m=len(seen)
+            subject=result.subject, outcome=result.outcome.label, m=len(seen)
         ),
         Text("{first}，{last}。", "{first}; {last}.").format(first=at(first), last=at(last, doubt=True))
         if first != last
@@ -252,11 +253,12 @@ def _table(trend: Trend, name: str) -> Table:
     caption = Text("{subject}{outcome}，逐期", "{outcome} of {subject} by period")
     return Table(
         name=f"{name}:table",
-        caption=capital(caption.format(subject=result.subject, outcome=result.outcome.name)),
+        caption=capital(caption.format(subject=result.subject, outcome=result.outcome.label)),
         columns=(
-            Column(label=Text("时期", "Period")), Column(label=COUNTED.get(result.outcome.counted, same("n")), numeric=True),
+            Column(label=Text("时期", "Period")),
+            Column(label=COUNTED.get(result.outcome.counted, same("n")), numeric=True),
             Column(label=Text("其中符合 k", "Of these, k"), numeric=True),
-            Column(label=with_unit(result.outcome.name, result.unit), numeric=True),
+            Column(label=with_unit(result.outcome.label, result.unit), numeric=True),
             Column(label=same(level), numeric=True),
         ),
         rows=tuple(rows[max(0, cut):]),

@@ -13,7 +13,7 @@ from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, 
 from qbase.core.result import Result
 from qbase.core.sentences import GRADES, direction_of, grade_of, quantity
 from qbase.core.text import Text, join, same
-from qbase.core.values import Estimate
+from qbase.core.values import Estimate, Indicator
 from qbase.figures.periods import period_text
 
 MAX_ZH, MAX_EN = 28, 14
@@ -182,10 +182,16 @@ def term_of(result: Result, estimate: Estimate) -> Text:
 
 def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
     """Return the header of a row: the term, with the outcome where a table or figure holds several outcomes."""
-    term, outcome = term_of(result, estimate), result.outcome.name
+    term, outcome = term_of(result, estimate), result.outcome.label
     if not term.zh:
         return capital(outcome)
     return capital(Text(f"{outcome.zh}：{term.zh}", f"{outcome.en}: {term.en}") if several else term)
+
+
+def definition_note(*outcomes: Indicator) -> Text:
+    """Return one sentence with the whole names of indicators that are shown by a shorter one, or an empty text."""
+    names = list({o.id: o.name for o in outcomes if o.short is not None}.values())
+    return sentences(*(capital(Text(f"{n.zh}。", f"{n.en}.")) for n in names))
 
 
 def source_note(*results: Result) -> Text:

@@ -78,6 +78,7 @@ def say_withheld(maturity: Maturity) -> Text:
     return Text(
         f"{span.zh} 有 {count(len(young))} 个数值为初步：最终结果不足 {least}，尚有 {pending} 批待定"
         f"（截至 {maturity.as_of}），不作判断。",
-        f"{count(len(young))} {'value' if len(young) == 1 else 'values'} of {span.en} preliminary: fewer than {least} of the results are final, "
+        f"{count(len(young))} {'value' if len(young) == 1 else 'values'} of {span.en} preliminary: fewer than {least} "
+        "of the results are final, "
         f"{pending} batches are pending (as of {maturity.as_of}); no verdict rests on them.",
     )

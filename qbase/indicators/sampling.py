@@ -218,13 +218,26 @@ def _columns(indicator: str, strata: pd.DataFrame, numerator: str, listed: pd.Se
     return pd.DataFrame({indicator + name: v for name, v in values.items()}, index=rates.index)
 
 
+_WEIGHTED = Text("双随机加权", "weighted random draws")
 _FRACTIONS = {
-    "recorded": Text("双随机批次，按登记的入样概率加权", "random draws, weighted by their recorded probability"),
-    "frame": Text(
-        "双随机批次，按所属风险等级的抽取比例加权", "random draws, weighted by the fraction drawn of their risk class"
+    "recorded": (
+        Text("双随机批次，按登记的入样概率加权", "random draws, weighted by their recorded probability"),
+        _WEIGHTED,
     ),
-    "unrecorded": Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
+    "frame": (
+        Text(
+            "双随机批次，按所属风险等级的抽取比例加权",
+            "random draws, weighted by the fraction drawn of their risk class",
+        ),
+        _WEIGHTED,
+    ),
+    "unrecorded": (
+        Text("双随机批次，抽取比例未记录，未加权", "random draws, unweighted: fractions are not on record"),
+        Text("双随机，未加权", "random draws, unweighted"),
+    ),
 }
+_POST = Text("事后分层", "post-stratified")
+_RAKED = Text("边际加权", "raked")
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
@@ -243,17 +256,17 @@ def describe(
     is_untestable: bool = False,
 ) -> Indicator:
     """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
-    how = _FRACTIONS[fractions]
+    how, brief = _FRACTIONS[fractions]
     if sampling == "post_stratified":
-        how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
+        how, brief = Text("按风险等级和规模事后分层", "post-stratified by risk class and size"), _POST
         if design.adjust == "rake":
-            how = Text("按风险等级和规模两个边际加权", "raked to the margins of risk class and size")
+            how, brief = Text("按风险等级和规模两个边际加权", "raked to the margins of risk class and size"), _RAKED
     if design.is_fixed:
         how = how + Text(
             f"，分类和抽样框固定在 {design.base_year} 年末", f", classes and frame as at the end of {design.base_year}"
         )
     if is_untestable:
-        how = how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}")
+        how, brief = (t + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}") for t in (how, brief))
     weight = (
         Text("抽样", "draws") if sampling == "random_draw" and fractions == "unrecorded" else Text("企业数", "firms")
     )
@@ -261,5 +274,6 @@ def describe(
     return dataclasses.replace(
         indicator,
         name=Text(f"{indicator.name.zh}（{how.zh}）", f"{indicator.name.en} ({how.en})"),
+        short=Text(f"{indicator.name.zh}（{brief.zh}）", f"{indicator.name.en} ({brief.en})"),
         formula=f"{indicator.formula}; numerator × weight: {axes.zh} / {axes.en}; {how.en}",
     )
