@@ -57,6 +57,8 @@ class Source:
         ISO date, or empty when unknown.
     snapshot : str
         Snapshot of the lake it was read from, ``S0003``; empty outside the lake.
+    title : Text or None
+        Name of a table for readers.
     """
 
     path: str
@@ -65,6 +67,12 @@ class Source:
     retrieved_on: str = ""
     licence: str = ""
     snapshot: str = ""
+    title: Text | None = None
+
+    @property
+    def label(self) -> Text:
+        """Name for readers: the title of a table, or the path."""
+        return self.title or Text(self.path, self.path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

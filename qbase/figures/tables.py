@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from qbase.core.display import Column, Table
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
-from qbase.core.result import Criterion, Result, Scorecard
+from qbase.core.result import Criterion, Result, Scorecard, distinct_checks
 from qbase.core.sentences import quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
@@ -95,7 +95,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     levels = {f"{e.ci_level:.0%}" for _, e in pairs}
     single = len(levels) == 1
     models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
-    columns = (
+    columns: tuple[Column, ...] = (
         Column(label=Text("结果指标", "Outcome") if outcomes else Text("项目", "Item")),
         Column(label=Text("估计值", "Estimate"), numeric=True),
         Column(label=Text("标准误", "Std. error"), numeric=True),
@@ -105,11 +105,14 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         Column(label=Text("聚类数", "Clusters"), numeric=True),
         Column(label=Text("怎么理解", "In words")),
     )
+    rows = [_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs]
+    # a column in which no method has a number says nothing
+    kept = [i for i in range(len(columns)) if any(row[i] != NONE for row in rows)]
     return Table(
         name="estimates:" + ":".join(dict.fromkeys(r.name for r in results)),
         caption=_caption(results),
-        columns=columns,
-        rows=tuple(_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs),
+        columns=tuple(columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in rows),
         note=_estimate_note(results, models),
         data=_estimate_data(pairs),
         style="effects",
@@ -147,8 +150,8 @@ def _caption(results: Sequence[Result]) -> Text:
 
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     models = [] if several else [sentence(model_of(results[0]))]
-    failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
-    note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed.values(), source_note(*results))
+    failed = [sentence(c.text) for c in distinct_checks(*results) if c.passed is False]
+    note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed, source_note(*results))
     return note if note.zh else None
 
 
@@ -185,9 +188,8 @@ def tabulate_checks(*results: Result) -> Table:
         No result was given (QB707).
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
-    distinct = {(c.name, c.text.en): c for r in results for c in r.checks}
     order = {False: 0, None: 1, True: 2}
-    checks = sorted(distinct.values(), key=lambda c: order[c.passed])
+    checks = sorted(distinct_checks(*results), key=lambda c: order[c.passed])
     rows: list[tuple[str | Text, ...]] = [
         (CHECKS.get(c.name, same(c.name.replace("_", " "))), PASSED[c.passed], sentence(c.text)) for c in checks
     ]
@@ -265,7 +267,8 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of ``Workspace.deliveries()``: file_name, table, rows_seen, listed, accepted, quarantined.
+        Of ``Workspace.deliveries()``: file_name, table, rows_seen, listed, accepted, quarantined; table_zh and
+        table_en where tables have names for readers.
 
     Returns
     -------
@@ -287,7 +290,7 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
         raise DataError("QB707", found="0 deliveries", expected="at least one", fix="qbase load FILE")
     _check_balance(frame)
     rows: list[tuple[str | Text, ...]] = [
-        (str(row["file_name"]), str(row["table"]), *(count(int(row[c])) for c in COUNTS))
+        (str(row["file_name"]), _table_name(row), *(count(int(row[c])) for c in COUNTS))
         for row in frame.to_dict("records")
     ]
     if len(rows) > 1:
@@ -311,6 +314,11 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
         ),
         data={c: [data_row(v) for v in frame[c]] for c in ACCOUNTING},
     )
+
+
+def _table_name(row: Mapping[Hashable, Any]) -> Text:
+    table = str(row["table"])
+    return Text(str(row.get("table_zh", table)), str(row.get("table_en", table)))
 
 
 def _check_balance(frame: pd.DataFrame) -> None:

@@ -196,13 +196,18 @@ def definition_note(*outcomes: Indicator) -> Text:
 
 def source_note(*results: Result) -> Text:
     """Return one sentence on what the results rest on, or an empty text."""
-    made: dict[tuple[str, str], dict[str, None]] = {}
+    made: dict[tuple[str, str], dict[str, Text]] = {}
     for source in (s for r in results for s in r.sources):
-        made.setdefault((source.producer, source.snapshot), {})[source.path] = None
+        made.setdefault((source.producer, source.snapshot), {})[source.path] = source.label
     if not made:
         return same("")
-    seen = [" · ".join(p for p in (", ".join(paths), *maker) if p) for maker, paths in made.items()]
-    return Text("来源：" + "；".join(seen) + "。", "Source: " + "; ".join(seen) + ".")
+    seen = []
+    for maker, tables in made.items():
+        names = uncapital(join(list(tables.values()), zh="、", en=", "))
+        facts = "".join(f" · {fact}" for fact in maker if fact)
+        seen.append(names + same(facts))
+    listed = join(seen, zh="；", en="; ")
+    return Text(f"来源：{listed.zh}。", f"Source: {listed.en}.")
 
 
 def sentences(*parts: Text) -> Text:

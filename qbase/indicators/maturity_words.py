@@ -31,7 +31,7 @@ def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds
     entity : str or None
         One entity; None sums over all.
     has_bounds : bool
-        Whether the bounds of the batch pass rate belong into the sentence.
+        Whether the outcome is the batch pass rate, whose bounds belong into the sentence; another gets a short one.
 
     Returns
     -------
@@ -43,6 +43,9 @@ def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds
     if not len(young):
         return Text("", "")
     last, row = young.index[-1], young.iloc[-1]
+    if not has_bounds:
+        when = label(last)
+        return Text(f"{when.zh}为初步，不作判断。", f"{when.en} is preliminary and gets no verdict.")
     when, pending = label(last), count(int(row["pending_count"]))
     parts = [
         Text(f"{words.zh} {count(int(row[name]))} 批", f"{count(int(row[name]))} {words.en}")
@@ -50,20 +53,16 @@ def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds
         if row[name]
     ]
     waiting = join(parts, zh="，", en=", ")
-    bounds = Text("", "")
-    if has_bounds:
-        low, high = percent(float(row["low_pct"])), percent(float(row["high_pct"]))
-        bounds = Text(
-            f"；待定批次全部不合格为 {low}，全部合格为 {high}", f"; {low} if all of these fail, {high} if all pass"
-        )
+    low, high = percent(float(row["low_pct"])), percent(float(row["high_pct"]))
     more = len(young) - 1
     others = Text(
         f"另有 {more} 期同样是初步。", f" {more} more {'period is' if more == 1 else 'periods are'} preliminary."
     )
     return Text(
-        f"{when.zh}尚有 {pending} 批结果待定（{waiting.zh}；截至 {maturity.as_of}），标为初步，不作判断{bounds.zh}。",
+        f"{when.zh}尚有 {pending} 批结果待定（{waiting.zh}；截至 {maturity.as_of}），标为初步，不作判断："
+        f"待定批次全部不合格为 {low}，全部合格为 {high}。",
         f"{when.en} is preliminary and gets no verdict: {pending} results are pending as of {maturity.as_of} "
-        f"({waiting.en}){bounds.en}.",
+        f"({waiting.en}); {low} if all of these fail, {high} if all pass.",
     ) + (others if more else Text("", ""))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from qbase.core.errors import DataError, SetupError, UsageError
+from qbase.core.text import same
 from qbase.core.values import Source
 from qbase.lake import ledger
 from qbase.lake.commit import commit_delivery
@@ -20,6 +21,7 @@ from qbase.lake.delta import Rows
 from qbase.lake.query import Params, query_arrow, query_frame
 from qbase.lake.raw import store_file
 from qbase.lake.sqlite import Ledger
+from qbase.tables.contracts import table_title
 
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
@@ -254,14 +256,16 @@ class Workspace:
         with self.book.reading() as connection:
             row = None if connection is None else ledger.find_latest_delivery(connection, table, at.number)
         if row is None:
-            return Source(path=table, snapshot=at.id)
+            return Source(path=table, snapshot=at.id, title=table_title(table))
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
-        return Source(path=table, snapshot=at.id, **facts)
+        return Source(path=table, snapshot=at.id, title=table_title(table), **facts)
 
     def deliveries(
         self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
     ) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
+
+        ``table_zh`` and ``table_en`` name the table for readers.
 
         Parameters
         ----------
@@ -278,6 +282,8 @@ class Workspace:
         """
         with self.book.reading() as connection:
             found = ledger.list_deliveries(connection, every=every, sha256=sha256)
+        titles = [table_title(str(table)) or same(str(table)) for table in found["table"]]
+        found = found.assign(table_zh=[t.zh for t in titles], table_en=[t.en for t in titles])
         return found if tables is None else found[found["table"].isin(set(tables))].reset_index(drop=True)
 
     def has_delivery(self, sha256: str) -> bool:

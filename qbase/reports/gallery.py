@@ -8,9 +8,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qbase.core.errors import QbaseError
 from qbase.core.files import write_atomic
 from qbase.core.text import Text, same
 from qbase.core.values import RunRecord
+from qbase.release import check_svg
 from qbase.reports.render import META_SCHEMA, PROFILES, date_of, fill, report_meta, with_font
 
 __all__ = ["build_gallery", "report_meta"]
@@ -63,10 +65,17 @@ class Card:
         return date_of(str(self.meta.get("slot") or self.meta.get("finished_at") or ""))
 
     @property
-    def params(self) -> list[tuple[str, str]]:
-        """Parameters of the published run."""
-        given: Mapping[str, Any] = self.meta.get("params") or {}
-        return [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items()]
+    def asked(self) -> list[Text]:
+        """What was chosen for it, in words."""
+        return [text for said in self.meta.get("asked") or () if (text := _text(said)) is not None]
+
+    @property
+    def spark(self) -> str:
+        """The small line of its first indicator; empty where there is none, or none that is clean."""
+        try:
+            return check_svg(str(self.meta.get("spark") or "<none/>"))
+        except QbaseError:
+            return ""
 
 
 def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib.Path:

@@ -158,6 +158,11 @@ def list_contracts() -> list[str]:
     return sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml"))
 
 
+def table_title(name: str) -> Text | None:
+    """Return the name of a table for readers, or None where no contract names it."""
+    return read_contract(name).name_text if name in list_contracts() else None
+
+
 @functools.cache
 def read_contract(name: str) -> Contract:
     """Read the contract of a table.

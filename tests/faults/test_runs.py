@@ -127,7 +127,7 @@ def test_a_good_run_is_published_and_a_second_one_changes_nothing(
     page = workspace.root / record.outputs[0]
     # a choice of the caller's has a page of its own and says so in its title
     assert re.fullmatch(r"good~[0-9a-f]{6}\.html", page.name)
-    assert "place = " in page.read_text(encoding="utf-8").partition("</title>")[0]
+    assert "(Place: " in page.read_text(encoding="utf-8").partition("</title>")[0]
     assert (workspace.site / "index.html").is_file()
     meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert meta["run_id"] == record.run_id

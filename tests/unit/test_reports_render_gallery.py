@@ -35,7 +35,9 @@ def publish(site: pathlib.Path, name: str, **changes: Any) -> dict[str, Any]:
     spec = dataclasses.replace(
         CASE.spec, report_id=name, title=changes.pop("title", Text(f"报告 {name}", f"Report {name}"))
     )
-    meta = report_meta(spec, dataclasses.replace(CASE.run, report_id=name, **changes), CASE.record)
+    meta = report_meta(
+        spec, dataclasses.replace(CASE.run, report_id=name, **changes), CASE.record, notebook=CASE.notebook
+    )
     site.mkdir(exist_ok=True)
     (site / f"{name}.html").write_text("<p>page</p>", encoding="utf-8")
     (site / f"{name}.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
@@ -76,8 +78,8 @@ def test_cards_link_to_their_pages_youngest_first(tmp_path: pathlib.Path) -> Non
         "verified",
         "已核验",
         "S0003",
-        "year = 2024",
-        "name = 甲",
+        "name：甲",
+        "name: 甲",
         "24 November 2026",
         "虚构省份",
     ):
