@@ -21,7 +21,9 @@ _WAITING = {
 }
 
 
-def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds: bool = True) -> Text:
+def say_preliminary(
+    maturity: Maturity, entity: str | None = None, *, has_bounds: bool = True, is_weighted: bool = False
+) -> Text:
     """Say why the last preliminary period gets no verdict: what is pending, and the bounds it leaves open.
 
     Parameters
@@ -32,6 +34,8 @@ def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds
         One entity; None sums over all.
     has_bounds : bool
         Whether the outcome is the batch pass rate, whose bounds belong into the sentence; another gets a short one.
+    is_weighted : bool
+        Whether the rate beside the sentence is weighted: the bounds count batches, and say so.
 
     Returns
     -------
@@ -54,15 +58,16 @@ def say_preliminary(maturity: Maturity, entity: str | None = None, *, has_bounds
     ]
     waiting = join(parts, zh="，", en=", ")
     low, high = percent(float(row["low_pct"])), percent(float(row["high_pct"]))
+    counted = Text("按批次数计，", "counting batches, ") if is_weighted else Text("", "")
     more = len(young) - 1
     others = Text(
         f"另有 {more} 期同样是初步。", f" {more} more {'period is' if more == 1 else 'periods are'} preliminary."
     )
     return Text(
         f"{when.zh}尚有 {pending} 批结果待定（{waiting.zh}；截至 {maturity.as_of}），标为初步，不作判断："
-        f"待定批次全部不合格为 {low}，全部合格为 {high}。",
+        f"{counted.zh}待定批次全部不合格为 {low}，全部合格为 {high}。",
         f"{when.en} is preliminary and gets no verdict: {pending} results are pending as of {maturity.as_of} "
-        f"({waiting.en}); {low} if all of these fail, {high} if all pass.",
+        f"({waiting.en}); {counted.en}{low} if all of these fail, {high} if all pass.",
     ) + (others if more else Text("", ""))
 
 

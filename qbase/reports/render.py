@@ -180,15 +180,18 @@ def report_meta(
         for text, grade in zip(entry["sentences"], entry.get("grades") or [None] * len(entry["sentences"]), strict=True)
     ]
     lead, grade = sentences[0] if sentences else ({"zh": "", "en": ""}, None)
-    checks = [check["passed"] for entry in results.get("results", ()) for check in entry["checks"]]
+    checks = [check for entry in results.get("results", ()) for check in entry["checks"]]
+    failed = {check["text"]["en"] for check in checks if check["passed"] is False}
     return {
         "schema": META_SCHEMA,
         "report_id": spec.report_id,
         "title": spec.title.payload(),
-        "lead": lead,
+        "lead": {"zh": lead["zh"].partition("。")[0] + "。", "en": lead["en"].partition(". ")[0].rstrip(".") + "."}
+        if lead["zh"]
+        else lead,
         "grade": grade,
         "estimates": sum(len(entry["estimates"]) for entry in results.get("results", ())),
-        "failed_checks": sum(passed is False for passed in checks),
+        "failed_checks": sum(not any(one in other and one != other for other in failed) for one in failed),
         "profile": spec.profile,
         "fictional": is_fictional(results),
         "verified": True,

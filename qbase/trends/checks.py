@@ -33,13 +33,19 @@ NAIVE = Text(
 )
 
 
+TARGETED = Text(
+    "{outcome}未加权，随抽查的对象和方式而变：抽查更有针对性时升高，不等于质量变差。",
+    "The {outcome} is not weighted and moves with who is inspected: better targeting raises it, whatever the quality.",
+)
+
+
 def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Text, ...]:
     """Return the limits of a rate of this panel."""
     notes = [INDEPENDENT] if indicator.unit == "pct" else []
     if entity is None and len(panel.entities) > 1:
         notes.append(POOLED)
     if panel.sampling == "naive":
-        notes.append(NAIVE)
+        notes.append(NAIVE if indicator.better == "up" else TARGETED.format(outcome=indicator.label))
     return tuple(notes)
 
 

@@ -99,7 +99,7 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
         panel=ripe,
         young=_rows(panel, outcome, entity, young, is_bounded=is_bounded),
         checks=(check_maturity(ripe, maturity, entity=entity, is_pooled=entity is None),),
-        said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED),
+        said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED, is_weighted=panel.sampling != "naive"),
     )
 
 

@@ -70,6 +70,10 @@ def fail(workspace: Workspace, name: str) -> tuple[RunError, RunRecord]:
     record = list_runs(workspace, name)[0]
     folder = workspace.runs / name / record.run_id
     assert published(workspace) == before
+    # the card says so at once, and still links the report before
+    gallery = (workspace.site / "index.html").read_text(encoding="utf-8")
+    assert f"最近一次运行失败（{record.run_id}）" in gallery
+    assert f'href="{name}.html"' in gallery
     assert caught.value.exit_code == 1
     assert record.state == "failed"
     assert record.error is not None

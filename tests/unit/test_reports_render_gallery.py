@@ -87,6 +87,18 @@ def test_cards_link_to_their_pages_youngest_first(tmp_path: pathlib.Path) -> Non
     assert [c.name for c in verify_html(index.read_text(encoding="utf-8")).failed] == []
 
 
+def test_a_card_has_the_line_of_its_first_indicator_and_the_first_sentence_alone(tmp_path: pathlib.Path) -> None:
+    meta = publish(tmp_path, "a")
+    assert meta["spark"].startswith("<svg")
+    assert meta["lead"]["zh"].count("。") == 1
+    build_gallery(tmp_path)
+    assert "<polyline" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    hostile = {**meta, "spark": '<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'}
+    (tmp_path / "a.json").write_text(json.dumps(hostile), encoding="utf-8")
+    build_gallery(tmp_path)
+    assert "x()" not in (tmp_path / "index.html").read_text(encoding="utf-8")
+
+
 def test_a_failed_last_run_is_said_and_an_older_failure_is_not(tmp_path: pathlib.Path) -> None:
     publish(tmp_path, "a")
     publish(tmp_path, "b")
