@@ -269,6 +269,14 @@ def test_parameters_are_shown_in_words_and_as_the_command_line_takes_them() -> N
     assert "year = 2024" in by_class(page, "origin").text()
 
 
+def test_on_paper_the_first_section_begins_a_page_unless_key_indicators_follow_the_brief() -> None:
+    case = CASE.make_case()
+    bare = nbformat.v4.new_notebook(cells=[c for c in case.notebook.cells if not c.source.startswith("tiles_of(")])
+    for letter, begins in ((case.notebook, []), (bare, ["s1"])):
+        page = read_page(render(dataclasses.replace(case, notebook=letter)))
+        assert [e.attributes["id"] for e in page.body.walk() if "first" in e.classes] == begins
+
+
 def test_a_long_table_scrolls_inside_its_frame(page: Page) -> None:
     frames = {
         e.parent.attributes["data-name"]: e.classes

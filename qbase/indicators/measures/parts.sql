@@ -367,10 +367,3 @@ FROM (
     GROUP BY ALL
 ) AS c
 JOIN @firm_year AS y ON y.firm_id = c.firm_id AND y.year = year(c.period) - 1
-
--- part visits
--- every way of drawing, complaints and follow-ups too; only re-checks stay out
-SELECT entity, period, firm, NOT bool_and(is_pass) AS has_failed
-FROM @samples
-WHERE NOT is_recheck
-GROUP BY ALL
