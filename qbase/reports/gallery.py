@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qbase.core.errors import QbaseError
@@ -105,18 +105,39 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
 def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     """Return the cards, youngest run first."""
     published = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
-    last: dict[str, RunRecord] = {}
-    for run in runs:
-        if run.state != "running" and (run.report_id not in last or run.started_at > last[run.report_id].started_at):
-            last[run.report_id] = run
-    failed = {name: run for name, run in last.items() if run.state == "failed"}
+    done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
+    last = {run.report_id: run for run in done}
     cards = [
-        Card(report_id=name, meta=meta or {}, damaged=meta is None, failed=failed.get(name))
+        Card(
+            report_id=name,
+            meta=meta or {},
+            damaged=meta is None,
+            failed=_failed(run for run in done if _is_of(run, name, meta)),
+        )
         for name, meta in published.items()
     ]
-    cards += [Card(report_id=name, meta={}, failed=run) for name, run in failed.items() if name not in published]
+    shown = {str(card.meta.get("report_id", card.report_id)) for card in cards}
+    cards += [
+        Card(report_id=name, meta={}, failed=run)
+        for name, run in last.items()
+        if run.state == "failed" and name not in shown
+    ]
     cards.sort(key=lambda c: c.report_id)
     return sorted(cards, key=lambda c: str(c.meta.get("finished_at", "")), reverse=True)
+
+
+def _is_of(run: RunRecord, name: str, meta: Mapping[str, Any] | None) -> bool:
+    """Whether a run was to make this page: the same report with the same choices, as far as both know them."""
+    if meta is None:
+        return run.report_id == name
+    asked: Mapping[str, Any] = meta.get("params") or {}
+    return run.report_id == meta.get("report_id") and all(run.params.get(n, v) == v for n, v in asked.items())
+
+
+def _failed(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the last of some runs when it failed."""
+    last = next(reversed(list(runs)), None)
+    return last if last is not None and last.state == "failed" else None
 
 
 def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:

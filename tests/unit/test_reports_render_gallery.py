@@ -122,6 +122,16 @@ def test_a_failed_last_run_is_said_and_an_older_failure_is_not(tmp_path: pathlib
     assert [i["url"] for i in feed["items"] if "url" in i] == ["a.html", "b.html"]
 
 
+def test_a_failed_look_at_another_choice_says_nothing_of_the_report(tmp_path: pathlib.Path) -> None:
+    publish(tmp_path, "a", params={"subject": "K001"})
+    other = dataclasses.replace(failed("a", "2026-11-24T10:00:00+08:00"), params={"subject": "K999"})
+    build_gallery(tmp_path, [other])
+    assert "失败" not in cards(tmp_path)["a"].text()
+    assert list(cards(tmp_path)) == ["a"]
+    build_gallery(tmp_path, [other, dataclasses.replace(other, params={"subject": "K001", "new": 1})])
+    assert "上一份仍有效" in cards(tmp_path)["a"].text(), "a parameter added since makes no other report of it"
+
+
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 2}', '{"schema": 1, "title": {"zh": "x"}}', None])
 def test_a_damaged_meta_file_is_shown_and_stops_nobody(tmp_path: pathlib.Path, damage: str | None) -> None:
     publish(tmp_path, "a")
