@@ -8,7 +8,7 @@ from typing import Any
 
 from qbase.core.display import Bundle, shown_language
 from qbase.core.errors import DataError
-from qbase.core.result import Result, Scorecard
+from qbase.core.result import Result, Scorecard, distinct_checks
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Grade
 
@@ -24,7 +24,7 @@ class Conclusion(Bundle):
     findings : tuple of (Text, grade or None)
         Ranked as given, at most six.
     failed_checks : tuple of CheckResult
-        Every check that did not pass.
+        Every check that did not pass, said once.
     limits : tuple of Text
         Notes of the results, each once.
     """
@@ -83,12 +83,12 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
         grades = prose.grades or (None,) * len(prose.items)
         findings += zip(prose.items, grades, strict=True)
     results = [v for v in values if isinstance(v, Result)]
-    failed = {c.name + c.text.en: c for r in results for c in r.checks if c.passed is False}
+    failed = [c for c in distinct_checks(*results) if c.passed is False]
     limits = {n.en: n for r in results for n in r.notes}
     return Conclusion(
         name="conclusion",
         lead=findings[0][0],
         findings=tuple(findings[:6]),
-        failed_checks=tuple(failed.values()),
+        failed_checks=tuple(failed),
         limits=tuple(limits.values()),
     )

@@ -149,6 +149,19 @@ def add_checks(result: Result, *checks: CheckResult) -> Result:
     return dataclasses.replace(result, checks=(*result.checks, *checks))
 
 
+def distinct_checks(*results: Result) -> list[CheckResult]:
+    """Return the checks of some results, each once; one that another of its name says word for word is left out."""
+    checks = {(c.name, c.passed, c.text.en): c for r in results for c in r.checks}
+    return [
+        c
+        for c in checks.values()
+        if not any(
+            o.name == c.name and o.passed == c.passed and c.text.en in o.text.en and len(c.text.en) < len(o.text.en)
+            for o in checks.values()
+        )
+    ]
+
+
 Verdict = Literal["met", "not_met", "cannot_tell"]
 
 

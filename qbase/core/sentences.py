@@ -139,18 +139,22 @@ def label_of(result: Result, estimate: Estimate) -> Text:
 
 
 def _unit_of_n(result: Result) -> Text:
-    return UNITS["batch"] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
+    return (
+        UNITS[result.outcome.counted] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
+    )
 
 
 def _say_level(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, digits_for(result.unit, estimate.std_error))
     bracket = doubt(result, estimate) + _n(estimate, _unit_of_n(result))
-    return Text(
+    said = Text(
         "{when}{subject}的{outcome}估计为 {value}（{bracket}）。",
         "The {outcome} of {subject}{when} is estimated at {value} ({bracket}).",
     ).format(
-        when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.name, value=value, bracket=bracket
+        when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.label, value=value, bracket=bracket
     )
+    later = result.labels.get("preliminary")
+    return said if later is None else join([said, later], zh="", en=" ")
 
 
 def _say_need(result: Result, estimate: Estimate) -> Text:
@@ -164,7 +168,7 @@ def _say_difference(result: Result, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_for(result.unit, estimate.std_error)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=label_of(result, estimate), subject=_the(result.subject), outcome=result.outcome.name
+        label=label_of(result, estimate), subject=_the(result.subject), outcome=result.outcome.label
     )
     tail = _n(estimate, Text("", ""))
     if direction == "cannot_tell":
@@ -237,7 +241,7 @@ def _say_criterion(card: Scorecard, criterion: Criterion) -> Text:
         "(preset: {preset}; source: {source}).",
     ).format(
         subject=_the(card.subject),
-        outcome=criterion.indicator.name,
+        outcome=criterion.indicator.label,
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,
         verdict=VERDICTS[criterion.verdict],

@@ -57,6 +57,8 @@ class Source:
         ISO date, or empty when unknown.
     snapshot : str
         Snapshot of the lake it was read from, ``S0003``; empty outside the lake.
+    title : Text or None
+        Name of a table for readers.
     """
 
     path: str
@@ -65,6 +67,12 @@ class Source:
     retrieved_on: str = ""
     licence: str = ""
     snapshot: str = ""
+    title: Text | None = None
+
+    @property
+    def label(self) -> Text:
+        """Name for readers: the title of a table, or the path."""
+        return self.title or Text(self.path, self.path)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +95,10 @@ class Indicator:
         Role in the evaluation.
     formula : str
         In words or SQL.
+    counted : str
+        What its n counts, a key of `qbase.core.numbers.UNITS`: ``batch``, ``firm``.
+    short : Text or None
+        Shorter name for sentences and headlines, where ``name`` tells a whole method; see `label`.
     """
 
     id: str
@@ -96,6 +108,13 @@ class Indicator:
     role: Role = "outcome"
     clause: str = ""
     formula: str = ""
+    counted: str = "batch"
+    short: Text | None = None
+
+    @property
+    def label(self) -> Text:
+        """Name in sentences, headlines and on axes."""
+        return self.short or self.name
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

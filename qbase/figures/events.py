@@ -119,7 +119,7 @@ def refuse_bare(estimate: Estimate) -> None:
 
 
 def _title(study: Study) -> Text:
-    result, outcome = study.result, study.result.outcome.name
+    result, outcome = study.result, study.result.outcome.label
     if leads_failed(result):
         return first_fit(
             [
@@ -152,7 +152,7 @@ def _title(study: Study) -> Text:
 
 def _title_by_period(study: Study) -> Text:
     after = [e for e in study.events if int(e.key["event_time"]) >= 0]
-    clear, outcome = sum(map(_excludes_zero, after)), study.result.outcome.name
+    clear, outcome = sum(map(_excludes_zero, after)), study.result.outcome.label
     tail = Text(
         f"实施后 {len(after)} 期中 {clear} 期可判断有变化",
         f"{clear} of {len(after)} periods after adoption differ from 0",
@@ -180,9 +180,9 @@ def _subtitle(study: Study) -> Text:
     tail = Text("；" + "，".join(t.zh for t in n), "; " + ", ".join(t.en for t in n)) if n else same("")
     base = study.base if study.base is not None else BASE
     text = Text(
-        f"{result.subject.zh}与比较组{result.outcome.name.zh}之差的变化" + (f"（{unit.zh}）" if unit.zh else "")
+        f"{result.subject.zh}与比较组{result.outcome.label.zh}之差的变化" + (f"（{unit.zh}）" if unit.zh else "")
         + f"，以实施前 {abs(base)} {MEASURE.get(study.step.zh, '')}{study.step.zh}为基期",
-        f"Change in the difference in {result.outcome.name.en}" + (f" ({unit.en})" if unit.en else "")
+        f"Change in the difference in {result.outcome.label.en}" + (f" ({unit.en})" if unit.en else "")
         + f" between {result.subject.en} and the comparison group; base: event time {number(base, 0)}",
     )  # fmt: skip
     return text + tail
@@ -216,7 +216,7 @@ def _alt(study: Study) -> Text:
     after = [e for e in study.events if int(e.key["event_time"]) >= 0]
     parts = [
         Text("{subject}{outcome}的事件研究图。", "Event study of {outcome}, {subject}.").format(
-            subject=result.subject, outcome=result.outcome.name
+            subject=result.subject, outcome=result.outcome.label
         )
     ]
     if before:
@@ -269,7 +269,7 @@ def _table(study: Study, name: str) -> Table:
             f"基期（事件时间 {number(study.base, 0)}）按定义为 0，没有区间。",
             f"The base period (event time {number(study.base, 0)}) is 0 by definition and has no interval.",
         )
-    outcome = study.result.outcome.name
+    outcome = study.result.outcome.label
     return Table(
         name=f"{name}:table",
         caption=Text(f"{outcome.zh}：实施前后各期的效果", f"Effect on {outcome.en} by time since adoption"),

@@ -139,7 +139,7 @@ def _height(n: int, narrow: bool) -> int:
 
 
 def _title(rows: Sequence[_Row]) -> Text:
-    outcomes = list({r.result.outcome.id: r.result.outcome.name for r in rows}.values())
+    outcomes = list({r.result.outcome.id: r.result.outcome.label for r in rows}.values())
     settled = sum(direction_of(r.estimate, r.result.settings.get("margin")) != "cannot_tell" for r in rows)
     found = Text(f"{len(rows)} 个估计中 {settled} 个可判断升降", f"{settled} of {len(rows)} estimates tell a direction")
     if len(rows) == 1:

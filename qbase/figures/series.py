@@ -17,6 +17,36 @@ COLUMNS = ("period", "n", "k", "rate_pct", "ci_low", "ci_high")
 Floats = npt.NDArray[np.float64]
 
 
+@dataclasses.dataclass(frozen=True)
+class Young:
+    """A period whose results are still coming.
+
+    Parameters
+    ----------
+    at : int
+        Index in the periods of the series.
+    value : float
+        Rate of the results known so far; NaN where there is none.
+    low, high : float
+        The rate when all pending batches fail, and when all pass; NaN where they do not apply.
+    n, k, pending : int
+        Known so far, and still to come.
+    """
+
+    at: int
+    value: float
+    low: float
+    high: float
+    n: int
+    k: int
+    pending: int
+
+    @property
+    def ends(self) -> list[float]:
+        """Every value that is drawn."""
+        return [v for v in (self.value, self.low, self.high) if np.isfinite(v)]
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Series:
     """A series with every period between its ends, gaps as NaN.
@@ -29,6 +59,8 @@ class Series:
         Shape (T,); NaN where nothing was observed.
     is_full_count : bool
         Everything was counted; there is no interval.
+    young : tuple of Young
+        Preliminary periods, in order; nothing of theirs is in the arrays.
     """
 
     periods: tuple[pd.Period, ...]
@@ -38,6 +70,7 @@ class Series:
     low: Floats
     high: Floats
     is_full_count: bool
+    young: tuple[Young, ...] = ()
 
     @property
     def x(self) -> Floats:
@@ -92,20 +125,32 @@ def read_series(result: Result) -> Series:
             "QB704", period=first, found=f"{len(doubled)} periods with several rows, first {first}",
             expected="one row per period", fix="estimate for one entity, or pooled over all",
         )  # fmt: skip
-    if not known or not np.isfinite(frame["rate_pct"].astype(float)).any():
+    is_young = frame["is_preliminary"].to_numpy(dtype=bool) if "is_preliminary" in frame else np.zeros(len(frame), bool)
+    if not np.isfinite(frame["rate_pct"].astype(float)[~is_young]).any():
         _refuse(result, "0 periods with a value")
     periods = tuple(min(known) + i for i in range(max(ordinals) - min(ordinals) + 1))
     columns = {name: np.full(len(periods), np.nan) for name in COLUMNS[1:]}
     at = np.array(ordinals) - periods[0].ordinal
     for name, array in columns.items():
-        array[at] = frame[name].astype(float).to_numpy()
+        array[at[~is_young]] = frame[name].astype(float).to_numpy()[~is_young]
     is_full_count = all(e.uncertainty == "none_full_count" for e in result.estimates)
     series = Series(
         periods=periods, n=columns["n"], k=columns["k"], value=columns["rate_pct"], low=columns["ci_low"],
-        high=columns["ci_high"], is_full_count=is_full_count,
+        high=columns["ci_high"], is_full_count=is_full_count, young=_read_young(frame[is_young], at[is_young]),
     )  # fmt: skip
     _check_intervals(series)
     return series
+
+
+def _read_young(rows: pd.DataFrame, at: npt.NDArray[np.int64]) -> tuple[Young, ...]:
+    found = [
+        Young(
+            at=int(i), value=float(row["rate_pct"]), low=float(row["low_pct"]), high=float(row["high_pct"]),
+            n=int(row["n"]), k=int(row["k"]), pending=int(row["pending_count"]),
+        )
+        for i, row in zip(at, rows.to_dict("records"), strict=True)
+    ]  # fmt: skip
+    return tuple(sorted(found, key=lambda y: y.at))
 
 
 def _refuse(result: Result, found: str) -> None:

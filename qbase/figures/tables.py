@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +10,7 @@ import pandas as pd
 from qbase.core.display import Column, Table
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
-from qbase.core.result import Criterion, Result, Scorecard
+from qbase.core.result import Criterion, Result, Scorecard, distinct_checks
 from qbase.core.sentences import quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
@@ -18,6 +18,7 @@ from qbase.figures.words import (
     bracket,
     capital,
     data_row,
+    definition_note,
     model_of,
     row_label,
     sentence,
@@ -46,6 +47,7 @@ CHECKS: Mapping[str, Text] = {
     "staggered_timing": Text("分批实施", "Staggered adoption"),
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
+    "maturity": Text("结果是否齐全", "Completeness of the results"),
     "no_anticipation": Text("提前反应", "Anticipation"),
     "accounting": Text("行数核对", "Accounting of rows"),
     "contract": Text("表的契约", "Contract of the table"),
@@ -57,6 +59,11 @@ CHECKS: Mapping[str, Text] = {
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
 ACCOUNTING = ("file_name", "table", *COUNTS)
 NONE = "–"
+MET_WHEN = Text(
+    "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
+    "Met only when the whole interval lies on the good side of the target; an interval that spans the target "
+    "cannot tell.",
+)
 
 
 def spoken_of(result: Result) -> tuple[Estimate, ...]:
@@ -89,7 +96,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     levels = {f"{e.ci_level:.0%}" for _, e in pairs}
     single = len(levels) == 1
     models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
-    columns = (
+    columns: tuple[Column, ...] = (
         Column(label=Text("结果指标", "Outcome") if outcomes else Text("项目", "Item")),
         Column(label=Text("估计值", "Estimate"), numeric=True),
         Column(label=Text("标准误", "Std. error"), numeric=True),
@@ -99,11 +106,14 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         Column(label=Text("聚类数", "Clusters"), numeric=True),
         Column(label=Text("怎么理解", "In words")),
     )
+    rows = [_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs]
+    # a column in which no method has a number says nothing
+    kept = [i for i in range(len(columns)) if any(row[i] != NONE for row in rows)]
     return Table(
         name="estimates:" + ":".join(dict.fromkeys(r.name for r in results)),
         caption=_caption(results),
-        columns=columns,
-        rows=tuple(_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs),
+        columns=tuple(columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in rows),
         note=_estimate_note(results, models),
         data=_estimate_data(pairs),
         style="effects",
@@ -132,7 +142,7 @@ def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool, outc
 
 
 def _caption(results: Sequence[Result]) -> Text:
-    outcomes = list({r.outcome.id: r.outcome.name for r in results}.values())
+    outcomes = list({r.outcome.id: r.outcome.label for r in results}.values())
     subjects = list({r.subject.en: r.subject for r in results}.values())
     what = join(outcomes[:3], zh="、", en=", ")
     who = join(subjects[:3], zh="、", en=", ")
@@ -141,8 +151,8 @@ def _caption(results: Sequence[Result]) -> Text:
 
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     models = [] if several else [sentence(model_of(results[0]))]
-    failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
-    note = sentences(*models, *failed.values(), source_note(*results))
+    failed = [sentence(c.text) for c in distinct_checks(*results) if c.passed is False]
+    note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed, source_note(*results))
     return note if note.zh else None
 
 
@@ -179,9 +189,8 @@ def tabulate_checks(*results: Result) -> Table:
         No result was given (QB707).
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
-    distinct = {(c.name, c.text.en): c for r in results for c in r.checks}
     order = {False: 0, None: 1, True: 2}
-    checks = sorted(distinct.values(), key=lambda c: order[c.passed])
+    checks = sorted(distinct_checks(*results), key=lambda c: order[c.passed])
     rows: list[tuple[str | Text, ...]] = [
         (CHECKS.get(c.name, same(c.name.replace("_", " "))), PASSED[c.passed], sentence(c.text)) for c in checks
     ]
@@ -233,11 +242,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             Column(label=Text("目标出处", "Source of the target")),
         ),
         rows=tuple(map(_criterion_row, card.criteria)),
-        note=Text(
-            "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
-            "Met only when the whole interval lies on the good side of the target; "
-            "an interval that spans the target cannot tell.",
-        ),
+        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN),
         data={
             "indicator": [c.indicator.id for c in card.criteria],
             "value": [c.estimate.value for c in card.criteria],
@@ -254,7 +259,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
 def _criterion_row(c: Criterion) -> tuple[str | Text, ...]:
     digits, unit = digits_for(c.indicator.unit, c.estimate.std_error), c.indicator.unit
     value, target = quantity(c.estimate.value, unit, digits), quantity(c.target, unit, digits)
-    return capital(c.indicator.name), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
+    return capital(c.indicator.label), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
 
 
 def tabulate_accounting(frame: pd.DataFrame) -> Table:
@@ -263,7 +268,8 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
     Parameters
     ----------
     frame : pandas.DataFrame
-        Of ``Workspace.deliveries()``: file_name, table, rows_seen, listed, accepted, quarantined.
+        Of ``Workspace.deliveries()``: file_name, table, rows_seen, listed, accepted, quarantined; table_zh and
+        table_en where tables have names for readers.
 
     Returns
     -------
@@ -285,7 +291,7 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
         raise DataError("QB707", found="0 deliveries", expected="at least one", fix="qbase load FILE")
     _check_balance(frame)
     rows: list[tuple[str | Text, ...]] = [
-        (str(row["file_name"]), str(row["table"]), *(count(int(row[c])) for c in COUNTS))
+        (str(row["file_name"]), _table_name(row), *(count(int(row[c])) for c in COUNTS))
         for row in frame.to_dict("records")
     ]
     if len(rows) > 1:
@@ -309,6 +315,11 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
         ),
         data={c: [data_row(v) for v in frame[c]] for c in ACCOUNTING},
     )
+
+
+def _table_name(row: Mapping[Hashable, Any]) -> Text:
+    table = str(row["table"])
+    return Text(str(row.get("table_zh", table)), str(row.get("table_en", table)))
 
 
 def _check_balance(frame: pd.DataFrame) -> None:

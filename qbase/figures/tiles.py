@@ -8,7 +8,7 @@ import numpy as np
 
 from qbase.core.display import Tile, Tiles
 from qbase.core.errors import DataError
-from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number
+from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number, percent
 from qbase.core.result import Criterion, Result, Scorecard
 from qbase.core.sentences import VERDICTS, quantity
 from qbase.core.text import Text, same
@@ -62,8 +62,11 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
     spoken = result.estimates[result.spoken[0]]
     digits = digits_for(result.unit, spoken.std_error)
     is_level = result.estimand in {"level", "need"}
-    label, term = result.outcome.name, term_of(result, spoken)
-    if term.zh:
+    label, term = result.outcome.label, term_of(result, spoken)
+    if result.estimand == "need":
+        half = number(float(spoken.key.get("half_width_pp", 0)), 1)
+        label = Text(f"把区间控制在 ±{half} 个百分点所需批次", f"batches needed to know it within ±{half} points")
+    elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
     chips = [_chip(c) for c in targets_of(result, targets)] if result.estimand == "level" else []
     if not is_level:
@@ -73,10 +76,18 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
         value=number(spoken.value, digits, sign=not is_level),
         unit=UNITS_SHORT[result.unit],
         interval=capital(bracket(spoken, digits)),
-        change=_change(change) if is_level else result.subject,
+        change=_below(result, change),
         chips=tuple(chips),
         spark=_spark(result),
     )
+
+
+def _below(result: Result, change: Result | None) -> Text:
+    """Return the line below the interval: the change of a level, at which rate a need was reckoned, else whom it is."""
+    if result.estimand == "need":
+        rate = percent(float(result.settings.get("rate_pct", 0)))
+        return Text(f"按合格率 {rate} 计", f"At a rate of {rate}")
+    return _change(change) if result.estimand == "level" else result.subject
 
 
 def _change(change: Result | None) -> Text:

@@ -14,7 +14,7 @@ from qbase.core.sentences import quantity
 from qbase.core.text import Text, join, same
 from qbase.figures.canvas import render
 from qbase.figures.periods import both, period_text
-from qbase.figures.series import entity_of, read_series, starts_of, targets_of
+from qbase.figures.series import Series, Young, entity_of, read_series, starts_of, targets_of
 from qbase.figures.trend_drawing import Trend, draw_trend, is_inside, limits_of
 from qbase.figures.words import (
     FULL_COUNT,
@@ -23,6 +23,7 @@ from qbase.figures.words import (
     change_words,
     counts,
     data_row,
+    definition_note,
     first_fit,
     sentence,
     sentences,
@@ -32,6 +33,7 @@ from qbase.figures.words import (
 )
 
 MAX_ROWS = 40
+COUNTED = {"batch": Text("批次 n", "Batches n"), "firm": Text("企业 n", "Firms n")}
 EVERY = {"Q": Text("按季", "quarterly"), "Y": Text("按年", "yearly")}
 HOW = Text(
     "圆点为当期的值，竖条为其 95% 置信区间；两期竖条大幅重叠时，差别可能只是抽样波动。",
@@ -89,7 +91,7 @@ def plot_trend(
         name=name,
         title=title,
         subtitle=_subtitle(trend),
-        how_to_read=HOW_FULL if series.is_full_count else HOW,
+        how_to_read=sentences(HOW_FULL if series.is_full_count else HOW, _how_young(series)),
         note=_note(trend, policy, target),
         alt=alt,
         drawings=drawings,
@@ -98,11 +100,24 @@ def plot_trend(
     )
 
 
+def _how_young(series: Series) -> Text:
+    """Return how preliminary periods are drawn; empty where there are none."""
+    if not series.young:
+        return same("")
+    if any(np.isfinite(y.low) for y in series.young):
+        return Text(
+            "虚线框为初步：结果尚未齐全，下端、上端是待定批次全部不合格、全部合格时的值；空心圆只含已知的结果。",
+            "A dashed box is preliminary: results are still coming, its ends are the values if all pending batches "
+            "fail or pass; a hollow dot holds the results known so far.",
+        )
+    return Text("空心圆为初步：结果尚未齐全。", "A hollow dot is preliminary: results are still coming.")
+
+
 def _title(result: Result, change: Result | None) -> Text:
     spoken = result.estimates[result.spoken[0]] if result.spoken else result.estimates[-1]
     value = quantity(spoken.value, result.unit, digits_for(result.unit, None))
     period = period_text(spoken.key.get("period", ""))
-    fields = {"outcome": result.outcome.name, "subject": result.subject, "value": value, "period": period}
+    fields = {"outcome": result.outcome.label, "subject": result.subject, "value": value, "period": period}
     plain = [
         Text("{subject} {period} {outcome}为 {value}", "{outcome} of {subject} was {value} in {period}"),
         Text("{period} {outcome}为 {value}", "{outcome} was {value} in {period}"),
@@ -128,7 +143,7 @@ def _subtitle(trend: Trend) -> Text:
     )
     if first == last:
         words, span = Text("{subject}{outcome}，{span}；{n}", "{outcome} of {subject}, {span}; {n}"), both(first)
-    outcome = with_unit(result.outcome.name, result.unit)
+    outcome = with_unit(result.outcome.label, result.unit)
     return capital(words.format(subject=result.subject, outcome=outcome, every=every, span=span, n=n))
 
 
@@ -141,7 +156,7 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
         if series.is_full_count
         else Text(f"区间：{level:.0%}，{method.zh}。", f"Intervals: {level:.0%}, {method.en}.")
     ]
-    gaps = len(series.periods) - len(series.observed)
+    gaps = len(series.periods) - len(series.observed) - len(series.young)
     if gaps:
         parts.append(
             Text(f"{gaps} 期没有数据，线在这些时期断开。", f"{gaps} periods hold no data; the line is broken there.")
@@ -151,7 +166,7 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
     parts += _policy_note(trend, policy)
     if target is not None:
         parts.append(_target_note(trend, target))
-    return sentences(*parts, source_note(result))
+    return sentences(definition_note(result.outcome), *parts, source_note(result))
 
 
 def _policy_note(trend: Trend, policy: Policy | None) -> list[Text]:
@@ -187,7 +202,7 @@ def _alt(trend: Trend) -> Text:
     at = functools.partial(_at, trend)
     parts = [
         Text("{subject}{outcome}走势图，共 {m} 期。", "Trend of {outcome} of {subject}, {m} periods.").format(
-            subject=result.subject, outcome=result.outcome.name, m=len(seen)
+            subject=result.subject, outcome=result.outcome.label, m=len(seen)
         ),
         Text("{first}，{last}。", "{first}; {last}.").format(first=at(first), last=at(last, doubt=True))
         if first != last
@@ -196,6 +211,12 @@ def _alt(trend: Trend) -> Text:
     if len(seen) > 2:
         parts.append(
             Text("最低 {low}，最高 {high}。", "Lowest {low}, highest {high}.").format(low=at(low), high=at(high))
+        )
+    for young in series.young[-1:]:
+        parts.append(
+            Text("{period} 为初步，{doubt}。", "{period} is preliminary, {doubt}.").format(
+                period=both(series.periods[young.at]), doubt=_open(trend, young)
+            )
         )
     for criterion in trend.targets:
         parts.append(Text(f"目标 {trend.value(criterion.target)}。", f"Target {trend.value(criterion.target)}."))
@@ -232,11 +253,12 @@ def _table(trend: Trend, name: str) -> Table:
     caption = Text("{subject}{outcome}，逐期", "{outcome} of {subject} by period")
     return Table(
         name=f"{name}:table",
-        caption=capital(caption.format(subject=result.subject, outcome=result.outcome.name)),
+        caption=capital(caption.format(subject=result.subject, outcome=result.outcome.label)),
         columns=(
-            Column(label=Text("时期", "Period")), Column(label=Text("批次 n", "Batches n"), numeric=True),
+            Column(label=Text("时期", "Period")),
+            Column(label=COUNTED.get(result.outcome.counted, same("n")), numeric=True),
             Column(label=Text("其中符合 k", "Of these, k"), numeric=True),
-            Column(label=with_unit(result.outcome.name, result.unit), numeric=True),
+            Column(label=with_unit(result.outcome.label, result.unit), numeric=True),
             Column(label=same(level), numeric=True),
         ),
         rows=tuple(rows[max(0, cut):]),
@@ -245,9 +267,22 @@ def _table(trend: Trend, name: str) -> Table:
     )  # fmt: skip
 
 
+def _open(trend: Trend, young: Young) -> Text:
+    """Return what a preliminary period leaves open: its bounds, or how much is pending."""
+    if np.isfinite(young.low):
+        bounds = interval(young.low, young.high, trend.digits)
+        return Text(f"上下界 {bounds.zh}", f"bounds {bounds.en}")
+    return Text(f"尚有 {count(young.pending)} 批待定", f"{count(young.pending)} batches pending")
+
+
 def _row(trend: Trend, i: int) -> tuple[str | Text, ...]:
     series = trend.series
     period = both(series.periods[i])
+    for young in series.young:
+        if young.at == i:
+            words = Text("{period}（初步）", "{period} (preliminary)").format(period=period)
+            known = number(young.value, trend.digits) if np.isfinite(young.value) else "–"
+            return words, count(young.n), count(young.k), known, _open(trend, young)
     if not np.isfinite(series.value[i]):
         return period, "0", "–", "–", Text("无数据", "no data")
     doubt = FULL_COUNT

@@ -14,10 +14,11 @@ from qbase.core.sentences import quantity
 from qbase.core.text import Text
 from qbase.figures.canvas import LINE, Sheet, spread
 from qbase.figures.periods import number_ticks, place_ticks, position, shown, tick_digits
-from qbase.figures.series import Series
+from qbase.figures.series import Series, Young
 from qbase.figures.words import capital, with_unit
 
 PAD = 0.7
+PRELIMINARY = Text("初步", "preliminary")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,6 +53,7 @@ def limits_of(trend: Trend) -> tuple[float, float, list[float]]:
     values = [*series.value[seen], *(c.target for c in trend.targets)]
     if not series.is_full_count:
         values += [*series.low[seen], *series.high[seen]]
+    values += [v for y in series.young for v in y.ends]
     ticks = number_ticks(float(min(values)), float(max(values)))
     if trend.result.unit == "pct":
         ticks = [t for t in ticks if -1e-9 <= t <= 100 + 1e-9]
@@ -75,11 +77,13 @@ def draw_trend(trend: Trend, sheet: Sheet) -> None:
     reach = (high - low) / (bottom - top - head) * (bottom - top)
     x = (float(series.x[0]) - PAD, float(series.x[-1]) + PAD)
     sheet.frame(left=left, top=top, right=right, bottom=bottom, x=x, y=(low, low + reach))
-    sheet.y_axis(ticks, labels, sheet.t(capital(with_unit(trend.result.outcome.name, trend.result.unit))))
+    name = sheet.t(capital(with_unit(trend.result.outcome.label, trend.result.unit)))
+    sheet.y_axis(ticks, labels, sheet.fit(name, sheet.width - left))
     _x_axis(trend, sheet, right - left)
     _draw_targets(trend, sheet, right)
     _draw_policy(trend, sheet, label, top, bottom, left, right)
     _draw_series(trend, sheet)
+    _draw_young(trend, sheet)
     _place_ends(sheet, ends, right, top, bottom)
 
 
@@ -145,12 +149,43 @@ def _end_labels(trend: Trend, sheet: Sheet) -> list[_End]:
         prefix = "" if sheet.narrow else f"{trend.result.estimates[0].ci_level:.0%} CI "
         lines.append((prefix + sheet.t(doubt), "mut", False, sheet.small))
     ends = [_End(float(series.value[i]), tuple(lines), "grey", float(series.x[i]))]
+    ends += [_young_end(trend, sheet, y) for y in series.young[-1:] if y.ends and y.at == len(series.periods) - 1]
     for criterion in trend.targets:
         word = sheet.t(Text("目标", "Target"))
         ends.append(
             _End(criterion.target, ((f"{word} {trend.value(criterion.target)}", "gold", False, sheet.size),), "gold")
         )
     return ends
+
+
+def _young_end(trend: Trend, sheet: Sheet, young: Young) -> _End:
+    """Label a preliminary last period: that it is one, and the bounds it leaves open."""
+    when = shown(trend.series.periods[young.at], sheet.lang)
+    lines = [(f"{when} {sheet.t(PRELIMINARY)}", "ink", False, sheet.small)]
+    if np.isfinite(young.low):
+        bounds = sheet.t(interval(young.low, young.high, trend.digits))
+        prefix = "" if sheet.narrow else sheet.t(Text("上下界 ", "bounds "))
+        lines.append((prefix + bounds, "mut", False, sheet.small))
+    middle = young.value if np.isfinite(young.value) else (young.low + young.high) / 2
+    return _End(middle, tuple(lines), "grey", float(trend.series.x[young.at]))
+
+
+def _draw_young(trend: Trend, sheet: Sheet) -> None:
+    """Draw preliminary periods: a dashed box from all pending failed to all passed, a hollow mark for what is known."""
+    slot = sheet.px(1.0) - sheet.px(0.0)
+    half = float(np.clip(slot * 0.5, 3.0, 11.0)) / 2
+    for young in trend.series.young:
+        x = sheet.px(float(trend.series.x[young.at]))
+        if np.isfinite(young.low):
+            low, high = sheet.py(young.low), sheet.py(young.high)
+            box = [x - half, x + half, x + half, x - half, x - half]
+            sheet.stroke(box, [low, low, high, high, low], "mut", width=1.0, dash=(2.5, 2), under=False)
+        if np.isfinite(young.value):
+            size = float(np.clip(slot * 0.36, 3.6, 7.0)) + 1
+            sheet.ax.scatter(
+                trend.series.x[[young.at]], [young.value], s=size**2, color=LIGHT["bg"], edgecolor=LIGHT["blue"],
+                lw=1.4, zorder=4, clip_on=False,
+            )  # fmt: skip
 
 
 def _place_ends(sheet: Sheet, ends: list[_End], right: float, top: float, bottom: float) -> None:

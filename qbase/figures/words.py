@@ -13,7 +13,7 @@ from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, 
 from qbase.core.result import Result
 from qbase.core.sentences import GRADES, direction_of, grade_of, quantity
 from qbase.core.text import Text, join, same
-from qbase.core.values import Estimate
+from qbase.core.values import Estimate, Indicator
 from qbase.figures.periods import period_text
 
 MAX_ZH, MAX_EN = 28, 14
@@ -72,8 +72,8 @@ def uncapital(text: Text) -> Text:
 
 
 def unit_of_n(result: Result) -> Text:
-    """Return what n counts: batches for a rate, else unnamed observations."""
-    return UNITS["batch"] if result.outcome.unit == "pct" and result.estimand == "level" else same("")
+    """Return what n counts: batches or firms for a rate, else unnamed observations."""
+    return UNITS[result.outcome.counted] if result.outcome.unit == "pct" and result.estimand == "level" else same("")
 
 
 def counts(values: Iterable[int], unit: Text) -> Text:
@@ -182,21 +182,32 @@ def term_of(result: Result, estimate: Estimate) -> Text:
 
 def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
     """Return the header of a row: the term, with the outcome where a table or figure holds several outcomes."""
-    term, outcome = term_of(result, estimate), result.outcome.name
+    term, outcome = term_of(result, estimate), result.outcome.label
     if not term.zh:
         return capital(outcome)
     return capital(Text(f"{outcome.zh}：{term.zh}", f"{outcome.en}: {term.en}") if several else term)
 
 
+def definition_note(*outcomes: Indicator) -> Text:
+    """Return one sentence with the whole names of indicators that are shown by a shorter one, or an empty text."""
+    names = list({o.id: o.name for o in outcomes if o.short is not None}.values())
+    return sentences(*(capital(Text(f"{n.zh}。", f"{n.en}.")) for n in names))
+
+
 def source_note(*results: Result) -> Text:
     """Return one sentence on what the results rest on, or an empty text."""
-    made: dict[tuple[str, str], dict[str, None]] = {}
+    made: dict[tuple[str, str], dict[str, Text]] = {}
     for source in (s for r in results for s in r.sources):
-        made.setdefault((source.producer, source.snapshot), {})[source.path] = None
+        made.setdefault((source.producer, source.snapshot), {})[source.path] = source.label
     if not made:
         return same("")
-    seen = [" · ".join(p for p in (", ".join(paths), *maker) if p) for maker, paths in made.items()]
-    return Text("来源：" + "；".join(seen) + "。", "Source: " + "; ".join(seen) + ".")
+    seen = []
+    for maker, tables in made.items():
+        names = uncapital(join(list(tables.values()), zh="、", en=", "))
+        facts = "".join(f" · {fact}" for fact in maker if fact)
+        seen.append(names + same(facts))
+    listed = join(seen, zh="；", en="; ")
+    return Text(f"来源：{listed.zh}。", f"Source: {listed.en}.")
 
 
 def sentences(*parts: Text) -> Text:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         read_maturity,
         withhold_preliminary,
     )
+    from qbase.indicators.maturity_words import say_preliminary
     from qbase.indicators.panel import build_panel
     from qbase.indicators.policy import build_policy
     from qbase.indicators.policy_file import PolicyFile, add_policy, read_policy_file
@@ -44,6 +45,7 @@ __getattr__ = lazy_names(
         "coverage": ("Coverage", "check_coverage", "read_coverage"),
         "design_intervals": ("clopper_pearson_interval", "design_interval", "jeffreys_interval"),
         "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
+        "maturity_words": ("say_preliminary",),
         "panel": ("build_panel",),
         "policy": ("build_policy",),
         "policy_file": ("PolicyFile", "add_policy", "read_policy_file"),
@@ -63,5 +65,5 @@ __all__ = [
     "clopper_pearson_interval", "design_interval", "estimate_small_areas", "estimate_structure", "find_clauses",
     "find_indicator", "fit_beta_binomial", "jeffreys_interval", "list_indicators", "read_catalogue",
     "read_clauses", "read_completeness", "read_coverage", "read_maturity", "read_policy_file", "read_revisions",
-    "read_rows", "shrink_rates", "withhold_preliminary",
+    "read_rows", "say_preliminary", "shrink_rates", "withhold_preliminary",
 ]  # fmt: skip

@@ -204,6 +204,7 @@ def _measured(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> Measured:
         better=entry["better"],
         role=raw["role"],
         formula=entry["formula"],
+        counted=entry.get("counted", "batch"),
     )
     kind: Kind = entry["kind"]
     missing = Text(entry["missing_zh"], entry["missing_en"]) if "missing_zh" in entry else None

@@ -17,9 +17,10 @@ import pandas as pd
 from qbase.core.errors import UsageError
 from qbase.core.numbers import percent
 from qbase.core.panel import Panel
-from qbase.core.periods import Freq, code, to_periods
+from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult
+from qbase.indicators.maturity_words import say_preliminary, say_withheld
 from qbase.indicators.rows import Entity, Rows, open_rows
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ LEAST_SHARE = 0.95
 RIPE_AGE = 4
 """Periods after which a number counts as complete when completeness by age is learnt."""
 STATES = ("sampled", "tested", "objection", "final")
+BOUNDED = "D1.batch"
+"""The rate whose bounds pending batches give."""
 
 _NO_NOTICES = "SELECT NULL::VARCHAR AS notice_no, NULL::DATE AS publish_date WHERE false"
 _NOTICES = "SELECT notice_no, any_value(publish_date) AS publish_date FROM notices GROUP BY notice_no"
@@ -59,6 +62,13 @@ class Maturity:
     as_of: str
     least_share: float
 
+    def of(self, entity: str | None = None) -> pd.DataFrame:
+        """Return the rows of one entity by period; with None those of all together, their batches summed."""
+        if entity is not None:
+            return self.table[self.table.index.get_level_values("entity") == entity].droplevel("entity")
+        counts = self.table[[*(f"n_{s}" for s in STATES), "k_final", "unseen_count"]].groupby(level="period").sum()
+        return add_bounds(counts, least_share=self.least_share)
+
 
 def read_maturity(
     workspace: Workspace,
@@ -79,7 +89,7 @@ def read_maturity(
     workspace, entity, freq, snapshot, first, last
         As for `qbase.indicators.build_panel`.
     as_of : str or None
-        ISO date; None is the day of the last sample of the snapshot.
+        ISO date; None is the last day on record: of a sample, or of the publication of a notice.
     least_share : float
         Declared completeness, 0 to 1.
     known_on : mapping
@@ -113,7 +123,10 @@ def read_maturity(
 
 
 def _last_day(rows: Rows) -> str:
-    found = rows.workspace.query("SELECT max(sample_date) AS day FROM inspections", snapshot=rows.at)["day"].iloc[0]
+    has_notices = rows.workspace.has_table("notices", rows.at)
+    notices = " UNION ALL SELECT publish_date FROM notices" if has_notices else ""
+    sql = f"SELECT max(sample_date) AS day FROM (SELECT sample_date FROM inspections{notices})"  # noqa: S608
+    found = rows.workspace.query(sql, snapshot=rows.at)["day"].iloc[0]
     return "9999-12-31" if pd.isna(found) else pd.Timestamp(found).date().isoformat()
 
 
@@ -249,46 +262,47 @@ def add_bounds(counts: pd.DataFrame, *, least_share: float = LEAST_SHARE) -> pd.
     )
 
 
-def check_maturity(panel: Panel, maturity: Maturity) -> CheckResult:
-    """Check whether every period of a panel is complete enough for a verdict.
+def check_maturity(
+    panel: Panel, maturity: Maturity, *, entity: str | None = None, is_pooled: bool = False
+) -> CheckResult:
+    """Check that no verdict on a panel rests on preliminary results, and say which were left out.
 
     Parameters
     ----------
     panel : Panel
-        Of the same entities and frequency.
+        Of the same entities, frequency and window.
     maturity : Maturity
         From `read_maturity`.
+    entity : str or None
+        Only this entity; None takes every one by itself.
+    is_pooled : bool
+        All entities summed instead.
 
     Returns
     -------
     CheckResult
-        ``maturity``; False when the last period is preliminary: its figures are shown with bounds, without verdict.
-        ``table`` holds the preliminary rows.
+        ``maturity``; False when the panel holds preliminary rows, None when such rows were left out of it
+        (`withhold_preliminary`), True when there are none. ``table`` holds the preliminary rows.
     """
-    rows = maturity.table[maturity.table.index.isin(panel.data.index)]
+    is_one = is_pooled or entity is not None
+    rows = maturity.of(entity) if is_one else maturity.table
     young = rows[rows["is_preliminary"]]
-    last = panel.periods[-1]
-    mine = rows[rows.index.get_level_values("period") == last]
-    final, pending = int(mine["n_final"].sum()), int(mine["pending_count"].sum())
-    share = 100 * final / (final + pending) if final + pending else 100.0
-    least = percent(100 * maturity.least_share, 0)
     if not len(young):
+        least = percent(100 * maturity.least_share, 0)
         text = Text(
             f"各期最终结果均不少于 {least}（截至 {maturity.as_of}）。",
             f"Every period has at least {least} of its results final (as of {maturity.as_of}).",
         )
         return CheckResult(name="maturity", passed=True, text=text)
-    text = Text(
-        f"{code(last)} 的最终结果占 {percent(share)}，尚有 {pending} 批待定（截至 {maturity.as_of}）；"
-        f"共有 {len(young)} 个数值低于 {least}，标为初步，只给出待定批次全部合格或全部不合格时的上下界，不作判断。",
-        f"{percent(share)} of the results of {code(last)} are final, {pending} batches are pending (as of "
-        f"{maturity.as_of}); {len(young)} values are below {least} and preliminary: shown with the bounds of all "
-        "pending batches passing or failing, without verdict.",
-    )
-    return CheckResult(name="maturity", passed=not bool(mine["is_preliminary"].any()), text=text, table=young)
+    held = panel.data.index
+    if is_one:
+        keep = slice(None) if entity is None else held.get_level_values("entity") == entity
+        held = held[keep].get_level_values("period")
+    text = say_preliminary(maturity, entity) if is_one else say_withheld(maturity)
+    return CheckResult(name="maturity", passed=False if young.index.isin(held).any() else None, text=text, table=young)
 
 
-def withhold_preliminary(panel: Panel, maturity: Maturity) -> Panel:
+def withhold_preliminary(panel: Panel, maturity: Maturity, *, is_pooled: bool = False) -> Panel:
     """Return a panel without the rows that are preliminary, for everything that ends in a verdict.
 
     Parameters
@@ -297,6 +311,9 @@ def withhold_preliminary(panel: Panel, maturity: Maturity) -> Panel:
         Left as it is.
     maturity : Maturity
         From `read_maturity`.
+    is_pooled : bool
+        The entities will be summed: a period is kept or left out as a whole, by the results of all together, so that
+        what is left is not those that were quick to report.
 
     Returns
     -------
@@ -307,9 +324,11 @@ def withhold_preliminary(panel: Panel, maturity: Maturity) -> Panel:
     PanelError
         Nothing is left (QB127).
     """
-    young = maturity.table.index[maturity.table["is_preliminary"]]
-    cells = panel.cells
+    rows = maturity.of(None) if is_pooled else maturity.table
+    young = rows.index[rows["is_preliminary"]]
+    index, cells = panel.data.index, panel.cells
     if cells is not None:
-        keys = pd.MultiIndex.from_arrays([cells["entity"], cells["period"]])
-        cells = cells[~keys.isin(young)].reset_index(drop=True)
-    return dataclasses.replace(panel, data=panel.data[~panel.data.index.isin(young)], cells=cells)
+        keys = cells["period"] if is_pooled else pd.MultiIndex.from_arrays([cells["entity"], cells["period"]])
+        cells = cells[~np.asarray(keys.isin(young))].reset_index(drop=True)
+    there = index.get_level_values("period") if is_pooled else index
+    return dataclasses.replace(panel, data=panel.data[~there.isin(young)], cells=cells)

@@ -20,7 +20,7 @@ from qbase.indicators.inclusion import check_probabilities, describe_fractions, 
 from qbase.indicators.output import Outputs, output_rates, read_outputs
 from qbase.indicators.rows import Rows
 from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Adjust, add_weights, weighted_rates
+from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
 
 Basis = Literal["period", "fixed"]
 Weight = Literal["firms", "output"]
@@ -229,7 +229,9 @@ def weigh_rows(
     outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
     data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
     cells = build_cells(strata)
-    how = _treatment(sampling, design, outputs, is_untestable=sampling == "post_stratified" and _draws_differ(cells))
+    is_untestable = sampling == "post_stratified" and _draws_differ(cells)
+    how = _treatment(sampling, design, outputs, is_untestable=is_untestable)
+    brief = _brief(sampling, design, fractions, is_untestable=is_untestable)
     if is_random:
         how = describe_fractions(fractions, recorded_share(drawn), has_frame=frame is not None) + how
     is_unweighted = is_random and fractions == "unrecorded" and outputs is None
@@ -237,7 +239,7 @@ def weigh_rows(
     return Weighted(
         data=data.sort_index(),
         cells=cells,
-        indicators={i: describe(x, measures[i], weight, how, families) for i, x in indicators.items()},
+        indicators={i: describe(x, measures[i], weight, how, brief, families) for i, x in indicators.items()},
         tables=(*(("frame",) if frame is not None else ()), *(("firm_year",) if outputs else ())),
     )
 
@@ -302,12 +304,27 @@ def _treatment(sampling: Sampling, design: Design, outputs: Outputs | None, *, i
     return how
 
 
-def describe(indicator: Indicator, numerator: str, weight: Text, how: Text, families: Families) -> Indicator:
+def _brief(sampling: Sampling, design: Design, fractions: Fractions, *, is_untestable: bool) -> Text:
+    """Return the treatment in a word or two, for headlines and axes."""
+    how = Text("事后分层", "post-stratified") if design.adjust == "post_stratify" else Text("边际加权", "raked")
+    if sampling == "random_draw":
+        how = Text("双随机加权", "weighted random draws")
+        if fractions == "unrecorded":
+            how = Text("双随机，未加权", "random draws, unweighted")
+    if design.weight == "output":
+        how = how + Text("，按产值", ", by output")
+    return how + Text(f"，{UNTESTABLE.zh}", f"; {UNTESTABLE.en}") if is_untestable else how
+
+
+def describe(
+    indicator: Indicator, numerator: str, weight: Text, how: Text, brief: Text, families: Families
+) -> Indicator:
     """Return the indicator with its treatment in the name and both axes (numerator × weight) in the formula."""
     axes = Text(f"{_NUMERATOR[numerator].zh} × {weight.zh}", f"{_NUMERATOR[numerator].en} × {weight.en}")
     formula = indicator.formula.partition(AXES)[0]
     return dataclasses.replace(
         indicator,
         name=Text(f"{indicator.name.zh}（{how.zh}）", f"{indicator.name.en} ({how.en})"),
+        short=Text(f"{indicator.name.zh}（{brief.zh}）", f"{indicator.name.en} ({brief.en})"),
         formula=f"{formula}{AXES}{axes.zh} / {axes.en}; {how.en}; {families.text.en}",
     )

@@ -12,7 +12,7 @@ from qbase.core.lazy import lazy_names
 if TYPE_CHECKING:
     from qbase.lake.deliveries import Delivery, Snapshot
     from qbase.lake.faults import FAULT_POINTS
-    from qbase.lake.ledger import add_run, find_published, list_runs, read_run, update_run
+    from qbase.lake.runs import add_run, find_published, list_runs, read_run, update_run
     from qbase.lake.sqlite import Ledger
     from qbase.lake.workspace import Workspace, open_workspace
 
@@ -21,7 +21,7 @@ __getattr__ = lazy_names(
     {
         "deliveries": ("Delivery", "Snapshot"),
         "faults": ("FAULT_POINTS",),
-        "ledger": ("add_run", "find_published", "list_runs", "read_run", "update_run"),
+        "runs": ("add_run", "find_published", "list_runs", "read_run", "update_run"),
         "sqlite": ("Ledger",),
         "workspace": ("Workspace", "open_workspace"),
     },

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-import re
 from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
@@ -17,15 +16,14 @@ from qbase.lake import ledger
 from qbase.lake.commit import Brought, Check, Contracts, commit_deliveries
 from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
 from qbase.lake.delta import Rows
+from qbase.lake.paths import check_path
 from qbase.lake.query import Params, query_arrow, query_frame
 from qbase.lake.raw import store_file
 from qbase.lake.sqlite import Ledger
+from qbase.tables.contracts import table_title
 
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
-
-# deltalake 1.6 turns paths into URLs: it decodes %41 twice and panics at [ ] ^ |; DuckDB expands * and ?.
-_UNSTORABLE = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\*?]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Workspace:
         SetupError
             A folder cannot be made (QB202), or its path cannot hold tables (QB212).
         """
-        workspace = cls(_check_path(pathlib.Path(root).expanduser().resolve()))
+        workspace = cls(check_path(pathlib.Path(root).expanduser().resolve()))
         folders = ("raw", "lake", "notebooks", "specs", "runs", "site")
         try:
             for name in folders:
@@ -254,14 +252,16 @@ class Workspace:
         with self.book.reading() as connection:
             row = None if connection is None else ledger.find_latest_delivery(connection, table, at.number)
         if row is None:
-            return Source(path=table, snapshot=at.id)
+            return Source(path=table, snapshot=at.id, title=table_title(table))
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
-        return Source(path=table, snapshot=at.id, **facts)
+        return Source(path=table, snapshot=at.id, title=table_title(table), **facts)
 
     def deliveries(
         self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
     ) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
+
+        ``table_zh`` and ``table_en`` name the table for readers.
 
         Parameters
         ----------
@@ -278,7 +278,7 @@ class Workspace:
         """
         with self.book.reading() as connection:
             found = ledger.list_deliveries(connection, every=every, sha256=sha256)
-        return found if tables is None else ledger.pick_tables(found, tables)
+        return ledger.add_titles(found if tables is None else ledger.pick_tables(found, tables))
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
@@ -378,22 +378,10 @@ def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:
     start = pathlib.Path(named).expanduser().resolve() if named else pathlib.Path.cwd()
     for folder in (start,) if named else (start, *start.parents):
         if (folder / MARK).is_dir():
-            return Workspace(_check_path(folder))
+            return Workspace(check_path(folder))
     raise SetupError(
         "QB201",
         found=f"{start}: no {MARK.as_posix()}" + ("" if named else " here or above"),
         expected=f"a folder with {MARK.as_posix()}",
         fix="change into a workspace, name it with --home DIR, or make one: qbase demo --home DIR",
     )
-
-
-def _check_path(root: pathlib.Path) -> pathlib.Path:
-    wrong = [match[0] for part in root.parts[1:] if (match := _UNSTORABLE.search(part))]
-    if wrong:
-        raise SetupError(
-            "QB212",
-            found=f"{wrong[0]} in {root}",
-            expected="a path without [ ] ^ | * ? \\ and without % before two hexadecimal digits",
-            fix="rename the folder, or choose another with --home DIR",
-        )
-    return root

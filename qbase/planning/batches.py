@@ -154,8 +154,8 @@ def _subject(indicator: Indicator, given: Result | None, half_width_pp: float, l
     whose = Text("", "") if given is None else Text(given.subject.zh + "的", f" of {given.subject.en}")
     target = number(half_width_pp, 1)
     return Text(
-        f"要把{whose.zh}{indicator.name.zh}的 {level:.0%} 区间控制在 ±{target} 个百分点以内",
-        f"To know the {indicator.name.en}{whose.en} within ±{target} percentage points ({level:.0%} interval)",
+        f"要把{whose.zh}{indicator.label.zh}的 {level:.0%} 区间控制在 ±{target} 个百分点以内",
+        f"To know the {indicator.label.en}{whose.en} within ±{target} percentage points ({level:.0%} interval)",
     )
 
 

@@ -82,7 +82,7 @@ def run_many(
 
     tasks = [(str(workspace.root), job) for job in jobs]
     done = compute.map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=take)
-    if jobs_at_once > 1 and any(o.record and o.record.state == "ok" for o in found):
+    if jobs_at_once > 1 and any(o.record and o.record.state in {"ok", "failed"} for o in found):
         from qbase.lake import list_runs
         from qbase.reports.gallery import build_gallery
         from qbase.reports.ledger import RECENT

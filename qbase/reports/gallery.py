@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from qbase.core.errors import QbaseError
 from qbase.core.files import write_atomic
 from qbase.core.text import Text, same
 from qbase.core.values import RunRecord
+from qbase.release import check_svg
 from qbase.reports.render import META_SCHEMA, PROFILES, date_of, fill, report_meta, with_font
 
 __all__ = ["build_gallery", "report_meta"]
@@ -63,10 +65,17 @@ class Card:
         return date_of(str(self.meta.get("slot") or self.meta.get("finished_at") or ""))
 
     @property
-    def params(self) -> list[tuple[str, str]]:
-        """Parameters of the published run."""
-        given: Mapping[str, Any] = self.meta.get("params") or {}
-        return [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in given.items()]
+    def asked(self) -> list[Text]:
+        """What was chosen for it, in words."""
+        return [text for said in self.meta.get("asked") or () if (text := _text(said)) is not None]
+
+    @property
+    def spark(self) -> str:
+        """The small line of its first indicator; empty where there is none, or none that is clean."""
+        try:
+            return check_svg(str(self.meta.get("spark") or "<none/>"))
+        except QbaseError:
+            return ""
 
 
 def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib.Path:
@@ -96,18 +105,39 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
 def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     """Return the cards, youngest run first."""
     published = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
-    last: dict[str, RunRecord] = {}
-    for run in runs:
-        if run.state != "running" and (run.report_id not in last or run.started_at > last[run.report_id].started_at):
-            last[run.report_id] = run
-    failed = {name: run for name, run in last.items() if run.state == "failed"}
+    done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
+    last = {run.report_id: run for run in done}
     cards = [
-        Card(report_id=name, meta=meta or {}, damaged=meta is None, failed=failed.get(name))
+        Card(
+            report_id=name,
+            meta=meta or {},
+            damaged=meta is None,
+            failed=_failed(run for run in done if _is_of(run, name, meta)),
+        )
         for name, meta in published.items()
     ]
-    cards += [Card(report_id=name, meta={}, failed=run) for name, run in failed.items() if name not in published]
+    shown = {str(card.meta.get("report_id", card.report_id)) for card in cards}
+    cards += [
+        Card(report_id=name, meta={}, failed=run)
+        for name, run in last.items()
+        if run.state == "failed" and name not in shown
+    ]
     cards.sort(key=lambda c: c.report_id)
     return sorted(cards, key=lambda c: str(c.meta.get("finished_at", "")), reverse=True)
+
+
+def _is_of(run: RunRecord, name: str, meta: Mapping[str, Any] | None) -> bool:
+    """Whether a run was to make this page: the same report with the same choices, as far as both know them."""
+    if meta is None:
+        return run.report_id == name
+    asked: Mapping[str, Any] = meta.get("params") or {}
+    return run.report_id == meta.get("report_id") and all(run.params.get(n, v) == v for n, v in asked.items())
+
+
+def _failed(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the last of some runs when it failed."""
+    last = next(reversed(list(runs)), None)
+    return last if last is not None and last.state == "failed" else None
 
 
 def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:

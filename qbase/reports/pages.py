@@ -10,6 +10,7 @@ from typing import Any, Literal
 from markupsafe import Markup
 from nbformat import NotebookNode
 
+from qbase.core.display import MIME
 from qbase.core.errors import RunError
 from qbase.core.text import Text
 from qbase.reports.outputs import as_inert, label_tables, lower_headings, read_markdown, read_outputs, render_tokens
@@ -119,6 +120,17 @@ def read_letter(notebook: NotebookNode, *, run_id: str, spoken: Mapping[str, str
             parts[-1].blocks.append(value)
     _check_ids(parts, hoisted)
     return _number(parts, hoisted, spoken or {})
+
+
+def find_spark(notebook: NotebookNode) -> str:
+    """Return the small line of the first tile that has one, or an empty text."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", ()):
+            payload = output.get("data", {}).get(MIME, {})
+            for tile in payload.get("items", ()) if payload.get("kind") == "tiles" else ():
+                if tile["spark"]:
+                    return str(tile["spark"])
+    return ""
 
 
 @dataclasses.dataclass

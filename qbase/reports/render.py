@@ -10,7 +10,7 @@ import json
 import pathlib
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from jinja2 import StrictUndefined
@@ -30,8 +30,9 @@ from qbase.release import scan_private
 from qbase.release.form import CSP
 from qbase.release.glyphs import find_missing, name_characters
 from qbase.release.reread import table_csv
+from qbase.reports.asked import Asked, read_asked, written
 from qbase.reports.outputs import as_inert
-from qbase.reports.pages import NUMERALS, Letter, read_letter
+from qbase.reports.pages import NUMERALS, Letter, find_spark, read_letter
 
 Lang = Literal["zh", "en"]
 
@@ -92,6 +93,7 @@ def render_report(
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
+    asked = read_asked(notebook, run.params)
     context = {
         "lang": lang,
         "title": spec.title,
@@ -100,9 +102,8 @@ def render_report(
         "kick": PROFILES[spec.profile],
         "fictional": is_fictional(results),
         "run": run,
-        "parameters": parameters_of(run),
-        # what the specification chose; defaults stand in the provenance
-        "given": [(n, v) for n, v in parameters_of(run) if n in spec.params and run.params[n] not in (None, "")][:4],
+        "parameters": asked,
+        "given": _given(spec, asked)[:4],
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
@@ -147,7 +148,14 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
     return with_font(fill("failure.html.j2", context), spec.title)
 
 
-def report_meta(spec: ReportSpec, run: RunRecord, results: Mapping[str, Any]) -> dict[str, Any]:
+def _given(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
+    """Return what was chosen for a report; the defaults of its letter stand in the provenance."""
+    return [a for a in asked if not a.is_empty and (a.name in spec.params or not a.is_default)]
+
+
+def report_meta(
+    spec: ReportSpec, run: RunRecord, results: Mapping[str, Any], *, notebook: NotebookNode | None = None
+) -> dict[str, Any]:
     """Return what the gallery shows of a published report; it is written beside the page as ``<report>.json``.
 
     Parameters
@@ -158,6 +166,8 @@ def report_meta(spec: ReportSpec, run: RunRecord, results: Mapping[str, Any]) ->
         The run whose page is published, and so has passed verification.
     results : mapping
         ``results.json`` of the run: its first sentence leads.
+    notebook : NotebookNode or None
+        Executed: what was asked goes on the card in words, with the small line of its first tile.
 
     Returns
     -------
@@ -170,15 +180,18 @@ def report_meta(spec: ReportSpec, run: RunRecord, results: Mapping[str, Any]) ->
         for text, grade in zip(entry["sentences"], entry.get("grades") or [None] * len(entry["sentences"]), strict=True)
     ]
     lead, grade = sentences[0] if sentences else ({"zh": "", "en": ""}, None)
-    checks = [check["passed"] for entry in results.get("results", ()) for check in entry["checks"]]
+    checks = [check for entry in results.get("results", ()) for check in entry["checks"]]
+    failed = {check["text"]["en"] for check in checks if check["passed"] is False}
     return {
         "schema": META_SCHEMA,
         "report_id": spec.report_id,
         "title": spec.title.payload(),
-        "lead": lead,
+        "lead": {"zh": lead["zh"].partition("。")[0] + "。", "en": lead["en"].partition(". ")[0].rstrip(".") + "."}
+        if lead["zh"]
+        else lead,
         "grade": grade,
         "estimates": sum(len(entry["estimates"]) for entry in results.get("results", ())),
-        "failed_checks": sum(passed is False for passed in checks),
+        "failed_checks": sum(not any(one in other and one != other for other in failed) for one in failed),
         "profile": spec.profile,
         "fictional": is_fictional(results),
         "verified": True,
@@ -187,6 +200,8 @@ def report_meta(spec: ReportSpec, run: RunRecord, results: Mapping[str, Any]) ->
         "finished_at": _finished(run),
         "snapshot": run.snapshot,
         "params": dict(run.params),
+        "asked": [] if notebook is None else [a.said.payload() for a in _given(spec, read_asked(notebook, run.params))],
+        "spark": "" if notebook is None else find_spark(notebook),
     }
 
 
@@ -365,14 +380,5 @@ def _facts(letter: Letter, run: RunRecord) -> list[tuple[Text, str]]:
 
 def _command(run: RunRecord) -> str:
     """Return the line that repeats the run."""
-    given = [f"-p {shlex.quote(f'{name}={_written(value)}')}" for name, value in sorted(run.params.items())]
+    given = [f"-p {shlex.quote(f'{name}={written(value)}')}" for name, value in sorted(run.params.items())]
     return " ".join([f"qbase run {shlex.quote(run.report_id)}", *given])
-
-
-def _written(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def parameters_of(run: RunRecord) -> Sequence[tuple[str, str]]:
-    """Return the parameters of a run as the page writes them."""
-    return [(name, _written(value)) for name, value in run.params.items()]

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.display import sha256_of
-from qbase.core.text import Text
+from qbase.core.text import Text, join
 from qbase.core.values import ReportSpec
 from qbase.reports.arguments import check_params
+from qbase.reports.asked import ask
 from qbase.reports.parameters import Parameter, parse_cells, read_notebook
 from qbase.reports.spec import read_spec
 
@@ -60,7 +61,9 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
     page_id, title = spec.report_id, spec.title
     if other:
         page_id += "~" + sha256_of(other)[:6]
-        chosen = ", ".join(f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in other.items())
-        title += Text(f"（{chosen}）", f" ({chosen})")
+        declared = {p.name: p for p in parameters}
+        asked = [ask(name, value, declared[name]) for name, value in other.items()]
+        chosen = join([a.said for a in asked], zh="；", en="; ")
+        title += Text(f"（{chosen.zh}）", f" ({chosen.en})")
     spec = dataclasses.replace(spec, title=title, params={**{n: values[n] for n in spec.params}, **other})
     return Request(spec=spec, document=document, parameters=parameters, params=values, page_id=page_id)

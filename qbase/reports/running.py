@@ -81,6 +81,7 @@ def attempt_report(
     request = read_request(workspace, report_id, params or {})
     close_dead_runs(workspace, report_id)
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None))
+    failed: QbaseError | None = None
     with hold(run.folder):
         run.open()
         try:
@@ -93,14 +94,15 @@ def attempt_report(
             run.fail(RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix))
             raise
         except QbaseError as error:
-            return run.fail(error), error
+            failed = error
         except OSError as error:
-            told = run.unwritten(error)
-            return run.fail(told), told
+            failed = run.unwritten(error)
         except Exception as error:
             # a fault of the house itself ends this report like any other failure, and never the ones after it
-            told = run.fault(error)
-            return run.fail(told), told
-        record = run.close("ok", run.outputs)
-    run.show_gallery()
-    return record, None
+            failed = run.fault(error)
+        record = run.fail(failed) if failed else run.close("ok", run.outputs)
+    if failed:
+        run.show_failure()
+    else:
+        run.show_gallery()
+    return record, failed

@@ -101,7 +101,7 @@ class OneRun:
         self._check_sources(results)
         page = self._render(executed, results)
         self._verify(page, results)
-        self._publish(page, results)
+        self._publish(executed, page, results)
 
     def _execute(self) -> NotebookNode:
         from qbase.reports import engine
@@ -223,13 +223,13 @@ class OneRun:
             fix=f"qbase verify {staged}",
         )
 
-    def _publish(self, page: bytes, results: Mapping[str, Any]) -> None:
+    def _publish(self, executed: NotebookNode, page: bytes, results: Mapping[str, Any]) -> None:
         from qbase.reports.render import report_meta
 
         self.on_progress("publish", 0, 1)
         final = self._final()
         meta = {
-            **report_meta(self.request.spec, final, results),
+            **report_meta(self.request.spec, final, results, notebook=executed),
             "run_id": final.run_id,
             "fingerprint": final.fingerprint,
             "html_sha256": hashlib.sha256(page).hexdigest(),
@@ -260,6 +260,17 @@ class OneRun:
                 expected=self._below(self.workspace.site / "index.html"),
                 fix=f"qbase run {self.record.report_id} --force",
             ) from error
+
+    def show_failure(self) -> None:
+        """Build the gallery anew so that the card says that the run failed, beside the last good report.
+
+        What went wrong with the run is what the caller hears; a gallery that cannot be written goes into the log.
+        """
+        try:
+            self.show_gallery()
+        except RunError as error:
+            with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+                log.write(f"{error}\n")
 
     def close(self, state: Any, outputs: tuple[Any, ...] = (), error: Mapping[str, Any] | None = None) -> RunRecord:
         """Write the record for the last time: ledger, then its copy."""

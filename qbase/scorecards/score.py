@@ -56,7 +56,8 @@ def score_targets(
     Returns
     -------
     Scorecard
-        One criterion per target that has a result, in the order of the preset; none under ``no_target``.
+        One criterion per target that has a result, in the order of the preset; none under ``no_target``. What rests
+        on a preliminary period can be neither met nor missed.
 
     Raises
     ------
@@ -137,5 +138,16 @@ def _criterion(target: Target, results: Sequence[Result]) -> Criterion | None:
         estimate=estimate,
         target=target.value,
         source=target.source,
-        verdict=verdict_of(estimate, target.value, result.outcome.better),
+        verdict="cannot_tell"
+        if is_preliminary(result, estimate)
+        else verdict_of(estimate, target.value, result.outcome.better),
     )
+
+
+def is_preliminary(result: Result, estimate: Estimate) -> bool:
+    """Whether an estimate is of a period that the result's series marks as preliminary."""
+    series = result.tables.get("series")
+    if series is None or "is_preliminary" not in series:
+        return False
+    young = series.loc[series["is_preliminary"].astype(bool), "period"].astype(str)
+    return str(estimate.key.get("period")) in set(young)

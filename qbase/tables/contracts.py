@@ -163,6 +163,11 @@ def list_contracts() -> list[str]:
     return list(_names())
 
 
+def table_title(name: str) -> Text | None:
+    """Return the name of a table for readers, or None where no contract names it."""
+    return read_contract(name).name_text if name in list_contracts() else None
+
+
 @functools.cache
 def read_contract(name: str) -> Contract:
     """Read the contract of a table.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pandas as pd
 
 from qbase.core import periods
@@ -14,6 +16,10 @@ from qbase.core.values import Estimate, Key
 from qbase.indicators.wilson import square_and_add
 from qbase.trends.checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts import Counts, read_counts
+from qbase.trends.preliminary import part_preliminary
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity import Maturity
 
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
 
@@ -27,6 +33,7 @@ def estimate_change(
     last: str | pd.Period | None = None,
     level: float = 0.95,
     margin: float | None = None,
+    maturity: Maturity | None = None,
 ) -> Result:
     """Estimate the change of a rate between two periods with Newcombe's hybrid-score interval.
 
@@ -45,6 +52,9 @@ def estimate_change(
         Confidence level.
     margin : float or None
         Declared beforehand, in percentage points: an interval inside ± margin is called a little change.
+    maturity : Maturity or None
+        From `qbase.indicators.read_maturity`, of the same window: a preliminary period is never compared. None takes
+        every period as complete.
 
     Returns
     -------
@@ -60,17 +70,21 @@ def estimate_change(
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
         periods in the wrong order (QB504).
     DataError
-        Nothing was tested in one of the periods (QB502), or a weighted panel is to be pooled (QB505).
+        Nothing was tested in one of the periods (QB502), a weighted panel is to be pooled (QB505), or a period
+        is preliminary (QB506).
 
     References
     ----------
     Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions: comparison of
     eleven methods. Statistics in Medicine 17, 873-890 (method 10).
     """
-    counts = read_counts(panel, outcome, entity=entity, level=level)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     end = counts.period(last)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
     _check_order(start, end)
+    for period in (start, end):
+        parted.refuse(period, outcome)
     before, after = counts.at(start), counts.at(end)
     estimate = _estimate(counts, start, end, entity, level)
     compared = counts.series[(counts.index == start) | (counts.index == end)].reset_index(drop=True)
@@ -81,10 +95,11 @@ def estimate_change(
         method="design_difference" if counts.is_weighted else "newcombe",
         estimates=(estimate,),
         subject=counts.subject,
-        tables={"series": counts.series, "compared": compared},
+        tables={"series": parted.join(counts.series), "compared": compared},
         checks=(
-            check_small_n({start: before, end: after}, level=level),
+            check_small_n({start: before, end: after}, level=level, is_pass=counts.indicator.better == "up"),
             check_same_sampling(panel, entity, start, end, level=level),
+            *parted.checks,
         ),
         notes=notes_of(panel, counts.indicator, entity),
         settings=_settings(panel, counts, entity, start, end, level, margin),

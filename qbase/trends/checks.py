@@ -33,17 +33,25 @@ NAIVE = Text(
 )
 
 
+TARGETED = Text(
+    "{outcome}未加权，随抽查的对象和方式而变：抽查更有针对性时升高，不等于质量变差。",
+    "The {outcome} is not weighted and moves with who is inspected: better targeting raises it, whatever the quality.",
+)
+
+
 def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Text, ...]:
     """Return the limits of a rate of this panel."""
     notes = [INDEPENDENT] if indicator.unit == "pct" else []
     if entity is None and len(panel.entities) > 1:
         notes.append(POOLED)
     if panel.sampling == "naive":
-        notes.append(NAIVE)
+        notes.append(NAIVE if indicator.better == "up" else TARGETED.format(outcome=indicator.label))
     return tuple(notes)
 
 
-def check_small_n(tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.95) -> CheckResult:
+def check_small_n(
+    tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.95, is_pass: bool = True
+) -> CheckResult:
     """Check whether a period rests on few batches, or on batches of which all passed (or failed).
 
     Parameters
@@ -52,17 +60,22 @@ def check_small_n(tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.
         Period -> (n, k).
     level : float
         Confidence level of the limits quoted.
+    is_pass : bool
+        Whether what is counted is a pass; a rate of another kind gets words of its own.
 
     Returns
     -------
     CheckResult
         ``small_n``; False when a period has n < 30 or k = n or k = 0.
     """
-    texts = [_thin(p, n, k, level) for p, (n, k) in tested.items()]
+    texts = [_thin(p, n, k, level, is_pass) for p, (n, k) in tested.items()]
     thin = [t for t in texts if t is not None]
     if thin:
         return CheckResult(name="small_n", passed=False, text=join(thin, zh="", en=" "))
     smallest = min(n for n, _ in tested.values())
+    if not is_pass:
+        words = Text(f"每期样本量不少于 {count(smallest)}。", f"Each period rests on at least {count(smallest)}.")
+        return CheckResult(name="small_n", passed=True, text=words)
     text = Text(
         f"每期至少 {count(smallest)} 个样本，且并非全部合格。",
         f"At least {count(smallest)} tested in each period, and not all of them passed.",
@@ -70,27 +83,44 @@ def check_small_n(tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.
     return CheckResult(name="small_n", passed=True, text=text)
 
 
-def _thin(period: pd.Period, n: int, k: int, level: float) -> Text | None:
+def _thin(period: pd.Period, n: int, k: int, level: float, is_pass: bool) -> Text | None:
     when = periods.label(period)
     low, high = (float(100 * x[0]) for x in wilson_interval([k], [n], level=level))
-    if k == n:
-        return Text(
-            f"{when.zh}抽查的 {n} 个样本全部合格，这不等于没有不合格：真实合格率可能低至 {percent(low)}。",
-            f"All {n} tested in {when.en} passed; that is not the absence of failures: "
-            f"the true rate may be as low as {percent(low)}.",
-        )
-    if k == 0:
-        return Text(
-            f"{when.zh}抽查的 {n} 个样本全部不合格，真实合格率仍可能高达 {percent(high)}。",
-            f"All {n} tested in {when.en} failed; the true rate may still be as high as {percent(high)}.",
-        )
+    if k in (0, n):
+        return _all_alike(when, n, k, percent(low if k else high), is_pass)
     if n < SMALL_N:
         step = number(100 / n, 1)
+        if not is_pass:
+            return Text(
+                f"{when.zh}样本量只有 {n}，一个样本之差就使比率变动 {step} 个百分点。",
+                f"Only {n} were inspected in {when.en}: one more case moves the rate by {step} percentage points.",
+            )
         return Text(
             f"{when.zh}只有 {n} 个样本，一个样本之差就使合格率变动 {step} 个百分点。",
             f"Only {n} were tested in {when.en}: one more failure moves the rate by {step} percentage points.",
         )
     return None
+
+
+def _all_alike(when: Text, n: int, k: int, limit: str, is_pass: bool) -> Text:
+    """Say that 100 % and 0 % in a sample are not 100 % and 0 % in truth."""
+    if not is_pass:
+        zh, en = ("比率为 100%", "all") if k else ("比率为 0", "none")
+        side = ("低", "low") if k else ("高", "high")
+        return Text(
+            f"{when.zh}样本量为 {n}，{zh}；真实比率可能{side[0]}至 {limit}。",
+            f"Of {n} inspected in {when.en} it was {en}; the true rate may be as {side[1]} as {limit}.",
+        )
+    if k:
+        return Text(
+            f"{when.zh}抽查的 {n} 个样本全部合格，这不等于没有不合格：真实合格率可能低至 {limit}。",
+            f"All {n} tested in {when.en} passed; that is not the absence of failures: "
+            f"the true rate may be as low as {limit}.",
+        )
+    return Text(
+        f"{when.zh}抽查的 {n} 个样本全部不合格，真实合格率仍可能高达 {limit}。",
+        f"All {n} tested in {when.en} failed; the true rate may still be as high as {limit}.",
+    )
 
 
 def check_same_sampling(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -12,6 +12,10 @@ from qbase.core.result import Result
 from qbase.core.values import Estimate, Key
 from qbase.trends.checks import check_small_n, notes_of
 from qbase.trends.counts import read_counts
+from qbase.trends.preliminary import part_preliminary
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity import Maturity
 
 
 def estimate_rate(
@@ -21,6 +25,7 @@ def estimate_rate(
     entity: str | None = None,
     period: str | pd.Period | None = None,
     level: float = 0.95,
+    maturity: Maturity | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
@@ -38,12 +43,17 @@ def estimate_rate(
         The period spoken of; the last one with tests when None.
     level : float
         Confidence level.
+    maturity : Maturity or None
+        From `qbase.indicators.read_maturity`, of the same window: a preliminary period is in the series with what it
+        leaves open, and has no estimate. None takes every period as complete.
 
     Returns
     -------
     Result
         Estimand ``level`` in percent; term ``rate`` with key ``period``; table ``series``
-        (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests.
+        (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests; with ``maturity`` also
+        ``pending_count``, ``low_pct``, ``high_pct`` (the rate when all pending batches fail, or pass) and
+        ``is_preliminary``.
 
     Raises
     ------
@@ -52,14 +62,17 @@ def estimate_rate(
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
     DataError
-        Nothing was tested in the period (QB502), or a weighted panel is to be pooled (QB505).
+        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505), or the period is
+        preliminary (QB506).
 
     References
     ----------
     Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
     """
-    counts = read_counts(panel, outcome, entity=entity, level=level)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     spoken = counts.period(period)
+    parted.refuse(spoken, outcome)
     tested = counts.at(spoken)
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
@@ -70,9 +83,10 @@ def estimate_rate(
         method="design" if counts.is_weighted else "wilson",
         estimates=estimates,
         subject=counts.subject,
-        tables={"series": counts.series},
-        checks=(check_small_n({spoken: tested}, level=level),),
+        tables={"series": parted.join(counts.series)},
+        checks=(check_small_n({spoken: tested}, level=level, is_pass=counts.indicator.better == "up"), *parted.checks),
         notes=notes_of(panel, counts.indicator, entity),
+        labels={"preliminary": parted.said} if parted.said.zh else {},
         settings={
             "outcome": outcome,
             "entity_kind": panel.entity,

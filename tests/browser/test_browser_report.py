@@ -172,15 +172,17 @@ def test_axe_finds_nothing_in_the_gallery(visit: Any, report: pathlib.Path) -> N
     assert found <= {"region"}
 
 
-def test_the_first_printed_page_holds_title_lead_and_findings(browser: Any, visit: Any, report: pathlib.Path) -> None:
+def test_the_first_printed_page_is_the_brief_with_key_indicators(
+    browser: Any, visit: Any, report: pathlib.Path
+) -> None:
     page = visit(report, script=True)
     page.emulate_media(media="print")
     # A4 less the margins of the style sheet, in CSS pixels
     page.set_viewport_size({"width": 680, "height": 1000})
     bottom = "e => e.getBoundingClientRect().bottom + scrollY"
-    for part in ("h1", ".bluf", ".kf", ".care"):
+    for part in ("h1", ".bluf", ".kf", ".care", ".tiles"):
         assert page.locator(part).first.evaluate(bottom) < 1000
-    assert page.locator("#s1").evaluate("e => getComputedStyle(e).breakBefore") == "page"
+    assert page.locator("#overview").evaluate("e => getComputedStyle(e).breakInside") == "avoid"
     assert shown(page, ".bar") == [False]
     pdf = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 3

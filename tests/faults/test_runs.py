@@ -70,6 +70,10 @@ def fail(workspace: Workspace, name: str) -> tuple[RunError, RunRecord]:
     record = list_runs(workspace, name)[0]
     folder = workspace.runs / name / record.run_id
     assert published(workspace) == before
+    # the card says so at once, and still links the report before
+    gallery = (workspace.site / "index.html").read_text(encoding="utf-8")
+    assert f"最近一次运行失败（{record.run_id}）" in gallery
+    assert f'href="{name}.html"' in gallery
     assert caught.value.exit_code == 1
     assert record.state == "failed"
     assert record.error is not None
@@ -127,7 +131,7 @@ def test_a_good_run_is_published_and_a_second_one_changes_nothing(
     page = workspace.root / record.outputs[0]
     # a choice of the caller's has a page of its own and says so in its title
     assert re.fullmatch(r"good~[0-9a-f]{6}\.html", page.name)
-    assert "place = " in page.read_text(encoding="utf-8").partition("</title>")[0]
+    assert "(Place: " in page.read_text(encoding="utf-8").partition("</title>")[0]
     assert (workspace.site / "index.html").is_file()
     meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     assert meta["run_id"] == record.run_id

@@ -119,8 +119,9 @@ def test_words_follow_interval_and_checks() -> None:
 def test_a_level_has_no_direction_and_no_test() -> None:
     table = tabulate_estimates(level())
     row = [c.zh if isinstance(c, Text) else c for c in table.rows[0]]
-    assert row[1:6] == ["93.0%", "–", "86.3～96.6", "–", "100"]
-    assert row[7] == "水平值，不判断升降"
+    assert row[1:] == ["93.0%", "86.3～96.6", "100", "水平值，不判断升降"]
+    headers = [c.label.en for c in table.columns]
+    assert headers[1:] == ["Estimate", "95% CI", "n", "In words"], "columns without any number are left out"
 
 
 def test_every_estimate_on_request() -> None:
@@ -169,7 +170,9 @@ def test_rows_are_accounted_for() -> None:
          "accepted": [1190, 10], "quarantined": [7, 0], "sha256": ["x", "y"]}
     )  # fmt: skip
     table = tabulate_accounting(frame)
-    assert table.rows[0] == ("甲.xlsx", "inspections", "1,200", "3", "1,190", "7")
+    assert table.rows[0] == ("甲.xlsx", Text("inspections", "inspections"), "1,200", "3", "1,190", "7")
+    named = tabulate_accounting(frame.assign(table_zh="监督抽查", table_en="Supervision inspections"))
+    assert named.rows[0][1] == Text("监督抽查", "Supervision inspections")
     assert table.rows[-1][2:] == ("1,210", "3", "1,200", "7")
     assert table.data["rows_seen"] == [1200, 10]
     for bad, code in (

@@ -131,12 +131,39 @@ def test_a_preliminary_quarter_gets_no_verdict(workspace):
     check = check_maturity(panel, found)
     assert check.passed is False
     assert "初步" in check.text.zh
-    assert "60.0% of the results of 2023Q4 are final, 40 batches are pending" in check.text.en
+    assert "1 value of 2023Q4 preliminary: fewer than 95% of the results are final, 40 batches are" in check.text.en
     ripe = withhold_preliminary(panel, found)
     assert [str(p) for p in ripe.periods] == QUARTERS[:-1]
     assert ripe.cells is not None
     assert ripe.cells["n"].sum() == ripe.data["D1.batch__n"].sum()
-    assert check_maturity(ripe, found).passed is True
+    assert check_maturity(ripe, found).passed is None, "left out, so no verdict rests on it, and said so"
+    one = check_maturity(panel, found, entity="T1")
+    assert one.passed is False
+    assert "2023 年第 4 季度尚有 40 批结果待定（预计尚未报送 40 批；截至 2023-11-10）" in one.text.zh
+    assert "58.0% if all of these fail, 98.0% if all pass" in one.text.en
+
+
+def test_entities_summed_are_judged_together(workspace):
+    rows = [*batches("2024Q1", 99, 1), *batches("2024Q1", 1, 0, tag="b", town_code="T2", appeal_result="pending")]
+    put(workspace, "two towns", [*rows, *batches("2023Q4", 5, 5), *batches("2023Q4", 5, 5, tag="b", town_code="T2")])
+    panel = build_panel(workspace, "D1.batch", entity="town_code")
+    found = read_maturity(workspace, entity="town_code")
+    assert found.table.loc[("T2", parse_period("2024Q1")), "is_preliminary"]
+    assert not found.of(None)["is_preliminary"].any(), "one batch of 101 does not hold up the sum"
+    assert len(withhold_preliminary(panel, found).data) == 3
+    whole = withhold_preliminary(panel, found, is_pooled=True)
+    assert len(whole.data) == 4
+    assert check_maturity(whole, found, is_pooled=True).passed is True
+
+
+def test_the_last_publication_on_record_is_the_day_and_no_notices_mean_no_waiting(workspace):
+    put(workspace, "all", [*batches("2024Q1", 9, 1), *batches("2024Q1", 8, 2, tag="b", town_code="T2", notice_no=None)])
+    put(workspace, "notices", [{"notice_no": "N2024Q1", "publish_date": datetime.date(2024, 4, 20)}], "notices")
+    found = read_maturity(workspace, entity="town_code")
+    assert found.as_of == "2024-04-20"
+    assert not found.table["is_preliminary"].any()
+    before = read_maturity(workspace, entity="town_code", as_of="2024-03-31").table
+    assert before["is_preliminary"].tolist() == [True, False], "T2 records no publication at all"
 
 
 def test_revisions_name_what_each_delivery_changed(workspace):

@@ -559,6 +559,7 @@ def test_the_name_is_marked_when_random_and_directed_draws_differ(workspace):
     put(workspace, "inspections", rows)
     panel = build_panel(workspace, ID, sampling="post_stratified")
     assert "依赖不可检验假设" in panel.indicators[ID].name.zh
+    assert panel.indicators[ID].label.zh.endswith("（事后分层，依赖不可检验假设）"), "the mark stays in the short name"
     assert "依赖不可检验假设" not in build_panel(workspace, ID, sampling="random_draw").indicators[ID].name.zh
 
 

@@ -18,6 +18,7 @@ from qbase.core.errors import read_codes
 from qbase.release.page import Element, Page, read_page
 from qbase.release.reread import read_text
 from qbase.release.verify import verify_html
+from qbase.reports.asked import read_asked
 from qbase.reports.pages import read_letter
 from qbase.reports.render import date_of, emphasise, render_failure, render_report
 
@@ -250,8 +251,30 @@ def test_parameters_left_empty_are_not_in_the_title_but_in_the_table() -> None:
     chosen = dataclasses.replace(case.spec, params={"first": None, "subject": "K001"})
     page = read_page(render(dataclasses.replace(case, spec=chosen)))
     assert "first" not in by_class(page, "meta").text()
-    assert "subject = K001" in by_class(page, "meta").text()
+    assert "subject：K001" in by_class(page, "meta").text()
     assert "first" in by_class(page, "origin").text()
+
+
+def test_parameters_are_shown_in_words_and_as_the_command_line_takes_them() -> None:
+    source = 'sampling: str = "naive"  # 抽样处理；默认不加权 | treatment of draws | naive, post_stratified'
+    cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["parameters"]})
+    (asked,) = read_asked(cells_of(cell), {"sampling": "post_stratified"})
+    assert (asked.label, asked.value) == (Text("抽样处理", "treatment of draws"), Text("事后分层", "post-stratified"))
+    assert (asked.written, asked.is_default, asked.is_empty) == ("post_stratified", False, False)
+    (free,) = read_asked(cells_of(cell), {"other": "naive"})
+    assert (free.label.zh, free.value.zh) == ("other", "naive"), "words stand only for declared choices"
+    page = read_page(render())
+    assert "年份" not in by_class(page, "meta").text(), "defaults stand in the provenance alone"
+    assert "年份" in by_class(page, "origin").text()
+    assert "year = 2024" in by_class(page, "origin").text()
+
+
+def test_on_paper_the_first_section_begins_a_page_unless_key_indicators_follow_the_brief() -> None:
+    case = CASE.make_case()
+    bare = nbformat.v4.new_notebook(cells=[c for c in case.notebook.cells if not c.source.startswith("tiles_of(")])
+    for letter, begins in ((case.notebook, []), (bare, ["s1"])):
+        page = read_page(render(dataclasses.replace(case, notebook=letter)))
+        assert [e.attributes["id"] for e in page.body.walk() if "first" in e.classes] == begins
 
 
 def test_a_long_table_scrolls_inside_its_frame(page: Page) -> None:

@@ -35,7 +35,9 @@ def publish(site: pathlib.Path, name: str, **changes: Any) -> dict[str, Any]:
     spec = dataclasses.replace(
         CASE.spec, report_id=name, title=changes.pop("title", Text(f"报告 {name}", f"Report {name}"))
     )
-    meta = report_meta(spec, dataclasses.replace(CASE.run, report_id=name, **changes), CASE.record)
+    meta = report_meta(
+        spec, dataclasses.replace(CASE.run, report_id=name, **changes), CASE.record, notebook=CASE.notebook
+    )
     site.mkdir(exist_ok=True)
     (site / f"{name}.html").write_text("<p>page</p>", encoding="utf-8")
     (site / f"{name}.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
@@ -76,13 +78,25 @@ def test_cards_link_to_their_pages_youngest_first(tmp_path: pathlib.Path) -> Non
         "verified",
         "已核验",
         "S0003",
-        "year = 2024",
-        "name = 甲",
+        "name：甲",
+        "name: 甲",
         "24 November 2026",
         "虚构省份",
     ):
         assert part in text
     assert [c.name for c in verify_html(index.read_text(encoding="utf-8")).failed] == []
+
+
+def test_a_card_has_the_line_of_its_first_indicator_and_the_first_sentence_alone(tmp_path: pathlib.Path) -> None:
+    meta = publish(tmp_path, "a")
+    assert meta["spark"].startswith("<svg")
+    assert meta["lead"]["zh"].count("。") == 1
+    build_gallery(tmp_path)
+    assert "<polyline" in (tmp_path / "index.html").read_text(encoding="utf-8")
+    hostile = {**meta, "spark": '<svg xmlns="http://www.w3.org/2000/svg"><script>x()</script></svg>'}
+    (tmp_path / "a.json").write_text(json.dumps(hostile), encoding="utf-8")
+    build_gallery(tmp_path)
+    assert "x()" not in (tmp_path / "index.html").read_text(encoding="utf-8")
 
 
 def test_a_failed_last_run_is_said_and_an_older_failure_is_not(tmp_path: pathlib.Path) -> None:
@@ -106,6 +120,16 @@ def test_a_failed_last_run_is_said_and_an_older_failure_is_not(tmp_path: pathlib
         i["id"]: "_last_run_failed" in i for i in feed["items"] if i.get("url")
     }
     assert [i["url"] for i in feed["items"] if "url" in i] == ["a.html", "b.html"]
+
+
+def test_a_failed_look_at_another_choice_says_nothing_of_the_report(tmp_path: pathlib.Path) -> None:
+    publish(tmp_path, "a", params={"subject": "K001"})
+    other = dataclasses.replace(failed("a", "2026-11-24T10:00:00+08:00"), params={"subject": "K999"})
+    build_gallery(tmp_path, [other])
+    assert "失败" not in cards(tmp_path)["a"].text()
+    assert list(cards(tmp_path)) == ["a"]
+    build_gallery(tmp_path, [other, dataclasses.replace(other, params={"subject": "K001", "new": 1})])
+    assert "上一份仍有效" in cards(tmp_path)["a"].text(), "a parameter added since makes no other report of it"
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"schema": 2}', '{"schema": 1, "title": {"zh": "x"}}', None])

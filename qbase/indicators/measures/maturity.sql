@@ -1,4 +1,5 @@
--- Every first inspection of the window by how far its result has come on day $as_of.
+-- Every first inspection of the window by how far its result has come on day $as_of. An entity of which no inspection
+-- names a notice does not record publication: its results are final when they are there.
 , stated AS (
     SELECT
         c.entity,
@@ -7,7 +8,8 @@
         CASE
             WHEN c.result IS NULL THEN 'sampled'
             WHEN c.appeal_result = 'pending' THEN 'objection'
-            WHEN c.notice_no IS NULL OR coalesce(n.publish_date > CAST('{as_of}' AS DATE), false) THEN 'tested'
+            WHEN c.notice_no IS NULL AND bool_or(c.notice_no IS NOT NULL) OVER (PARTITION BY c.entity) THEN 'tested'
+            WHEN n.publish_date > CAST('{as_of}' AS DATE) THEN 'tested'
             ELSE 'final'
         END AS state
     FROM counted AS c

@@ -1,0 +1,151 @@
+"""A period whose results are still coming is shown with its bounds, and never spoken of, compared or judged."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from qbase.core import DataError, Estimate, Indicator, Panel, Result, Text
+from qbase.core.periods import parse_period
+from qbase.figures import plot_trend, tiles_of
+from qbase.indicators.maturity import Maturity, add_bounds
+from qbase.scorecards import score_targets
+from qbase.trends import estimate_change, estimate_rate
+
+ID = "D1.batch"
+RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
+QUARTERS = ["2024Q3", "2024Q4", "2025Q3", "2025Q4"]
+
+
+def make_panel(entities: tuple[str, ...] = ("K1",), indicator: Indicator = RATE) -> Panel:
+    rows = [(e, q, 90.0, 40, 36) for e in entities for q in QUARTERS]
+    columns = ["cluster_id", "quarter", indicator.id, f"{indicator.id}__n", f"{indicator.id}__k"]
+    return Panel.from_frame(
+        pd.DataFrame(rows, columns=columns),
+        entity="cluster_id", period="quarter", freq="Q", indicators={indicator.id: indicator},
+    )  # fmt: skip
+
+
+def make_maturity(pending: dict[tuple[str, str], int]) -> Maturity:
+    """Forty batches in each quarter, of which so many are tested and not published; of the others 90 % passed."""
+    keys = [(e, parse_period(q)) for e in sorted({e for e, _ in pending}) for q in QUARTERS]
+    rows = []
+    for entity, quarter in keys:
+        waiting = pending.get((entity, str(quarter)), 0)
+        rows.append((0, waiting, 0, 40 - waiting, round(0.9 * (40 - waiting)), 0))
+    columns = ["n_sampled", "n_tested", "n_objection", "n_final", "k_final", "unseen_count"]
+    index = pd.MultiIndex.from_tuples(keys, names=["entity", "period"])
+    table = add_bounds(pd.DataFrame(rows, columns=columns, index=index))
+    return Maturity(table=table, by_age=pd.DataFrame(), as_of="2026-01-15", least_share=0.95)
+
+
+YOUNG = make_maturity({("K1", "2025Q4"): 30})
+
+
+def test_the_last_complete_quarter_is_spoken_of_and_the_sentence_says_why() -> None:
+    result = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    assert [e.key["period"] for e in result.estimates] == QUARTERS[:3], "no estimate of a preliminary quarter"
+    (sentence,) = result.say().items
+    assert sentence.zh.startswith("2025 年第 3 季度")
+    assert "2025 年第 4 季度尚有 30 批结果待定（已检未公布 30 批；截至 2026-01-15），标为初步，不作判断" in sentence.zh
+    assert "2025 Q4 is preliminary and gets no verdict: 30 results are pending" in sentence.en
+    (check,) = [c for c in result.checks if c.name == "maturity"]
+    assert check.passed is None
+    assert "初步" not in estimate_rate(make_panel(), ID, entity="K1").say().items[0].zh
+
+
+def test_the_series_carries_the_flag_and_both_bounds() -> None:
+    series = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG).tables["series"]
+    assert series["is_preliminary"].tolist() == [False, False, False, True]
+    last = series.iloc[-1]
+    assert (last["n"], last["k"], last["pending_count"], last["rate_pct"]) == (10, 9, 30, 90.0)
+    assert (last["low_pct"], last["high_pct"]) == (22.5, 97.5)
+    assert math.isnan(last["ci_low"]), "an interval would speak of chance alone"
+
+
+def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
+    change = estimate_change(make_panel(), ID, entity="K1", maturity=YOUNG)
+    assert dict(change["change"].key) == {"first": "2024Q3", "period": "2025Q3", "entity": "K1"}
+    base = make_maturity({("K1", "2024Q3"): 30, ("K1", "2025Q4"): 30})
+    for call in (
+        lambda: estimate_change(make_panel(), ID, entity="K1", maturity=base),
+        lambda: estimate_change(make_panel(), ID, entity="K1", last="2025Q4", maturity=YOUNG),
+        lambda: estimate_rate(make_panel(), ID, entity="K1", period="2025Q4", maturity=YOUNG),
+        lambda: estimate_rate(make_panel(), ID, entity="K1", maturity=make_maturity({("K1", q): 30 for q in QUARTERS})),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        assert caught.value.code == "QB506"
+        assert len(str(caught.value).splitlines()) == 4
+
+
+def test_entities_summed_are_held_back_together() -> None:
+    panel = make_panel(("K1", "K2"))
+    one = make_maturity({("K1", "2025Q4"): 3, ("K2", "2025Q4"): 0})
+    assert one.table["is_preliminary"].sum() == 1
+    whole = estimate_rate(panel, ID, maturity=one)
+    assert (whole.estimates[-1].key["period"], whole.estimates[-1].n_obs) == ("2025Q4", 80), "3 of 80 hold up nothing"
+    both = estimate_rate(panel, ID, maturity=make_maturity({("K1", "2025Q4"): 30, ("K2", "2025Q4"): 0}))
+    assert both.estimates[-1].key["period"] == "2025Q3", "what is left of a quarter is not the quarter"
+
+
+def test_a_rate_that_batches_do_not_bound_is_shown_without_bounds() -> None:
+    finding = Indicator(
+        id="D1.finding", name=Text("问题发现率", "problem-finding rate"), unit="pct", better="none", counted="firm"
+    )
+    result = estimate_rate(make_panel(indicator=finding), "D1.finding", entity="K1", maturity=YOUNG)
+    last = result.tables["series"].iloc[-1]
+    assert (last["is_preliminary"], last["rate_pct"], math.isnan(last["low_pct"])) == (True, 90.0, True)
+    (sentence,) = result.say().items
+    assert sentence.zh.endswith("2025 年第 4 季度为初步，不作判断。")
+    assert "n = 40 家" in sentence.zh
+    figure = plot_trend(result)
+    assert "2025Q4（初步）" in [row[0].zh for row in figure.table.rows if not isinstance(row[0], str)]
+    assert "尚有 30 批待定" in figure.alt.zh
+
+
+def test_no_verdict_rests_on_a_preliminary_quarter() -> None:
+    judged = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    (criterion,) = score_targets([judged], preset="outline_2025").criteria
+    assert criterion.estimate.key["period"] == "2025Q3"
+    hasty = estimate_rate(make_panel(), ID, entity="K1")
+    series = hasty.tables["series"].assign(is_preliminary=[False, False, False, True], k=40)
+    low = Estimate(term="rate", key={"period": "2025Q4", "entity": "K1"}, value=50.0, ci_low=40.0, ci_high=60.0)
+    forged = Result(
+        estimand="level", outcome=RATE, unit="pct", method="wilson", estimates=(low,), subject=hasty.subject,
+        tables={"series": series}, settings=hasty.settings,
+    )  # fmt: skip
+    assert [c.verdict for c in score_targets([forged], preset="outline_2025").criteria] == ["cannot_tell"]
+    ripe = Result(
+        estimand="level", outcome=RATE, unit="pct", method="wilson", estimates=(low,), subject=hasty.subject,
+        settings=hasty.settings,
+    )  # fmt: skip
+    assert [c.verdict for c in score_targets([ripe], preset="outline_2025").criteria] == ["not_met"]
+
+
+def test_the_drawing_marks_it_and_says_how_to_read_it() -> None:
+    result = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    change = estimate_change(make_panel(), ID, entity="K1", maturity=YOUNG)
+    figure, plain = (plot_trend(r, change=change) for r in (result, estimate_rate(make_panel(), ID, entity="K1")))
+    assert "2025Q4 初步" in figure.drawings["zh_wide"]
+    assert "上下界 22.5～97.5" in figure.drawings["zh_wide"]
+    assert "2025 Q4 preliminary" in figure.drawings["en_narrow"]
+    assert "虚线框为初步" in figure.how_to_read.zh
+    assert "preliminary" in figure.how_to_read.en
+    assert "2025Q3" in figure.drawings["zh_wide"], "the bold label is of the last complete quarter"
+    assert "2025Q4" not in figure.title.zh
+    assert "2025Q4 为初步，上下界 22.5～97.5" in figure.alt.zh
+    row = figure.table.rows[-1]
+    assert [c.zh if isinstance(c, Text) else c for c in row] == [
+        "2025Q4（初步）",
+        "10",
+        "9",
+        "90.0",
+        "上下界 22.5～97.5",
+    ]
+    assert figure.table.data["is_preliminary"][-1] is True
+    assert "初步" not in plain.how_to_read.zh + plain.drawings["zh_wide"]
+    (tile,) = tiles_of(result, change).items
+    assert "2025Q3" in tile.label.zh
