@@ -216,13 +216,58 @@ def weigh_by_hand(files: list[pathlib.Path], sampling: str) -> pd.DataFrame:
     each = rows.groupby([*keys, "统一社会信用代码"], as_index=False)[["n", "k"]].sum()
     each = each.assign(nn=each["n"] ** 2, kk=each["k"] ** 2 / each["n"], firms=1)
     strata = each.groupby(keys, as_index=False)[["n", "k", "nn", "kk", "firms"]].sum().merge(weight, on=keys)
-    return limits_by_hand(strata)
+    return limits_by_hand(strata, families_by_hand(files) * shares_by_hand(rows))
 
 
-def limits_by_hand(strata: pd.DataFrame) -> pd.DataFrame:
+def pairs_by_hand(one: pd.DataFrame, two: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return for every pair of batches the product of their scores, and whether they are of one product, of one firm."""
+    same = [one[c].to_numpy()[:, None] == two[c].to_numpy()[None, :] for c in ("产品名称", "统一社会信用代码")]
+    return np.outer(one["score"], two["score"]), *same
+
+
+def families_by_hand(files: list[pathlib.Path]) -> float:
+    """Return how much more alike two batches of one product of a quarter are, pair by pair.
+
+    Batches of different firms; less what two products have in common, and less the same between neighbouring quarters.
+    """
+    rows = first_by_hand(files)
+    p = rows.groupby("entity")["k"].transform("mean")
+    rows = rows.assign(score=rows["k"] - p)
+    cells = {at: part for at, part in rows.groupby(["entity", "quarter"])}
+    now, before, counted = [], [], 0
+    for (entity, quarter), part in cells.items():
+        score, same, firm = pairs_by_hand(part, part)
+        now.append((score[same & ~firm], score[~same]))
+        counted += len(now[-1][0])
+        if (entity, quarter - 1) in cells:
+            score, same, _ = pairs_by_hand(part, cells[entity, quarter - 1])
+            before.append((score[same], score[~same]))
+    assert counted >= 400, "enough pairs to estimate it at all"
+    gap_now, gap_before = (gap_by_hand(pairs) for pairs in (now, before))
+    return float(np.clip((gap_now - gap_before) / (p * (1 - p)).mean(), 0, 1))
+
+
+def gap_by_hand(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the mean of the first minus the mean of the second, cells weighted by how well both are known."""
+    both = [(one, other, 1 / (1 / len(one) + 1 / len(other))) for one, other in pairs if len(one) and len(other)]
+    return float(np.average([one.mean() - other.mean() for one, other, _ in both], weights=[w for *_, w in both]))
+
+
+def shares_by_hand(rows: pd.DataFrame) -> pd.Series:
+    """Return by cluster and quarter the share of pairs of batches of different firms that are of one product."""
+    shares = {}
+    for at, part in rows.assign(score=0.0).groupby(["entity", "quarter"]):
+        _, same, firm = pairs_by_hand(part, part)
+        # a firm's batches of two products are told apart like those of two firms
+        shares[at] = (same & ~firm).sum() / max((~(same & firm)).sum(), 1)
+    return pd.Series(shares).rename_axis(["entity", "quarter"])
+
+
+def limits_by_hand(strata: pd.DataFrame, alike_products: pd.Series) -> pd.DataFrame:
     """Return weighted rates with Jeffreys' limits on the effective sample size; the firm is the primary unit.
 
-    With fewer than thirty second draws of the same firm their correlation is taken to be 1.
+    With fewer than thirty second draws of the same firm their correlation is taken to be 1. Pairs of one product
+    (share of pairs times correlation) make samples smaller still.
     """
     n, k, m = strata["n"], strata["k"], strata["firms"]
     alike = 1.0
@@ -238,6 +283,7 @@ def limits_by_hand(strata: pd.DataFrame) -> pd.DataFrame:
     )
     rate = sums["wk"] / sums["wn"]
     n_eff = np.minimum(sums["wn"] ** 2 / sums["part"], sums["n"])
+    n_eff = 1 / (1 / n_eff + alike_products.reindex(sums.index) * (1 - 1 / n_eff).clip(lower=0))
     passed = rate * n_eff
     low = stats.beta.ppf(0.025, passed + 0.5, n_eff - passed + 0.5)
     high = stats.beta.ppf(0.975, passed + 0.5, n_eff - passed + 0.5)
