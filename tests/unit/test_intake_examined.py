@@ -407,8 +407,8 @@ def test_a_further_year_of_chicago(home: Workspace) -> None:
 def test_a_list_of_notices_with_a_header_or_a_column_short(home: Workspace) -> None:
     names = [
         "id", "title", "publish_time", "info_source", "company_name", "company_address", "sampled_unit",
-        "sampled_address", "sample_name", "spec", "trademark", "production_date", "factory_num", "approval_num", "unqualified_item",
-        "test_value", "standard", "sampling_unit", "inspection_org", "source_url",
+        "sampled_address", "sample_name", "spec", "trademark", "production_date", "factory_num", "approval_num",
+        "unqualified_item", "test_value", "standard", "sampling_unit", "inspection_org", "source_url",
     ]  # fmt: skip
     row = [
         "1",
