@@ -7,7 +7,7 @@ cluster every worker counts its shards, and only cells travel. Whole numbers are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ import pyarrow as pa
 from qbase.compute import Files, add_up, open_files, query_frames
 from qbase.indicators.catalogue import read_sql
 from qbase.indicators.kept import count_once
-from qbase.indicators.sorting import WAYS, sum_batches
+from qbase.indicators.sorting import WAYS, Column, number_column, sum_batches
 from qbase.lake.delta import read_version
 from qbase.tables import list_contracts, read_contract
 from qbase.tables.sql import sql_type
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 CELL = ("n", "k", "n_firms", "top1", "top2")
 Ask = Callable[[str], pa.Table]
 READ = ("inspections", "firms", "identity_links")
+REGISTER = "register_of_firms"
 TALLIES = ("batch", "firm", "cells")
 MEMORY_MB = 1000
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
@@ -103,22 +104,24 @@ def count_cells(rows: Rows) -> Tally:
     if rows.cluster is not None:
         added = add_up(
             rows.cluster,
-            rows.shard_query("firm_cells"),
+            rows.shard_query(read_sql("firm_cells")),
             table="inspections",
             by=("entity", "period"),
             summary=read_sql("cell_sums"),
         )
         return Tally(
-            sums=_sorted(added.table),
+            sums=sort_cells(added.table, ("entity", "period")),
             bytes_moved=added.bytes_moved,
             shards=added.shards,
             split_groups=added.split_groups,
         )
-    query = rows.shard_query("firm_rows", parts=row_parts(rows.entity))
+    query = rows.shard_query(read_sql("firm_rows"), parts=row_parts(rows.entity))
 
     def count() -> pd.DataFrame:
         with open_files(query) as ask:
-            sums = sum_batches(place_rows(ask(query.sql), ask, rows.entity))
+            batches = ask(query.sql)
+            places = {} if "entity" in batches.column_names else {"entity": read_register(ask, rows.entity)}
+        sums = sum_batches(batches, places)
         return sums if sums is not None else _group(rows)
 
     return Tally(sums=count_once(rows.workspace.lake, query, ("tally", rows.entity, rows.freq), count))
@@ -126,41 +129,25 @@ def count_cells(rows: Rows) -> Tally:
 
 def _group(rows: Rows) -> pd.DataFrame:
     """Count by the SQL of the workers."""
-    query = rows.shard_query("firm_cells")
+    query = rows.shard_query(read_sql("firm_cells"))
     with open_files(query) as ask:
         cells = ask(query.sql)
-    return _sorted(query_frames(read_sql("cell_sums"), {"cells": cells}))
+    return sort_cells(query_frames(read_sql("cell_sums"), {"cells": cells}), ("entity", "period"))
 
 
-def row_parts(entity: str) -> dict[str, str]:
-    """Return what ``measures/firm_rows.sql`` gives beside numbers: only a town is printed, only it has strangers."""
-    if entity != "town_code":
-        return {"{place}": "", "{strata}": "", "{names}": ""}
-    return {"{place}": "entity, CASE WHEN firm_no IS NULL THEN firm END AS stranger,", "{strata}": "", "{names}": ""}
+def row_parts(entity: str, *, strata: str = "", names: str = "") -> dict[str, str]:
+    """Return what stands in the braces of ``measures/firm_rows.sql``: only a town is printed, only it has strangers."""
+    place = "entity, CASE WHEN firm_no IS NULL THEN firm END AS stranger," if entity == "town_code" else ""
+    return {"{place}": place, "{strata}": strata, "{names}": names}
 
 
-def place_rows(rows: pa.Table, ask: Ask, entity: str) -> pa.Table:
-    """Add the entity of each batch, looked up by the number of its firm, unless it is there."""
-    if "entity" in rows.column_names:
-        return rows
-    return rows.append_column("entity", look_up(rows["firm_no"], read_register(ask, entity)))
-
-
-def read_register(ask: Ask, column: str) -> pa.Array:
-    """Return a column of the register in the order of its numbers."""
+def read_register(ask: Ask, column: str) -> Column:
+    """Return a column of the register, to be looked up by the number of a firm."""
     # the register is numbered from 0 without a gap
-    found = ask(f"SELECT {column} FROM register_of_firms ORDER BY firm_no")  # noqa: S608  (names of ours)
-    return found[column].combine_chunks().dictionary_encode()
-
-
-def look_up(firm_no: pa.ChunkedArray, of_firm: pa.DictionaryArray) -> pa.DictionaryArray:
-    """Return what the register says of the firm of each row; nothing where there is no firm."""
-    number = firm_no.combine_chunks()
-    codes = of_firm.indices.fill_null(len(of_firm.dictionary)).to_numpy().astype(np.int32)
-    codes = np.append(codes, np.int32(len(of_firm.dictionary)))
-    found = codes[number.fill_null(len(codes) - 1).to_numpy()]
-    is_null = found == len(of_firm.dictionary)
-    return pa.DictionaryArray.from_arrays(pa.array(found, mask=is_null if is_null.any() else None), of_firm.dictionary)
+    found = ask(f"SELECT {column} FROM {REGISTER} ORDER BY firm_no")  # noqa: S608  (names of ours)
+    numbers, names = number_column(found, column)
+    places = names.read(numbers.combine_chunks().to_batches()[0]) if len(found) else names.table[:0]
+    return Column(source="firm_no", table=np.append(places, len(names.names)), names=names.names)
 
 
 def table_files(workspace: Workspace, table: str, at: Snapshot, *, storage: str = "") -> Files:
@@ -200,8 +187,9 @@ def table_files(workspace: Workspace, table: str, at: Snapshot, *, storage: str 
     )
 
 
-def _sorted(found: pa.Table) -> pd.DataFrame:
-    whole = found.set_column(
-        found.column_names.index("period"), "period", found["period"].cast(pa.timestamp("us"))
-    ).sort_by([("entity", "ascending"), ("period", "ascending")])
-    return whole.to_pandas()
+def sort_cells(found: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
+    """Return cells sorted by their keys, nothing last."""
+    place = found.column_names.index("period")
+    whole = found.set_column(place, "period", found["period"].cast(pa.timestamp("us")))
+    frame: pd.DataFrame = whole.sort_by([(key, "ascending") for key in keys]).to_pandas()
+    return frame

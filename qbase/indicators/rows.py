@@ -14,7 +14,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue import read_sql
-from qbase.indicators.cells import MEMORY_MB, READ, TALLIES, Tally, count_cells, table_files
+from qbase.indicators.cells import MEMORY_MB, READ, REGISTER, TALLIES, Tally, count_cells, table_files
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -47,7 +47,6 @@ _NO_FIRMS = (
     "NULL::VARCHAR AS cluster_id, NULL::VARCHAR AS town_code WHERE false"
 )
 _NUMBERED = "SELECT *, CAST(row_number() OVER () - 1 AS INTEGER) AS firm_no FROM ({firms})"
-REGISTER = "register_of_firms"
 
 # the latest decision on a printed firm counts
 _LINKS = """
@@ -93,14 +92,14 @@ class Rows:
         return count_cells(self)
 
     def shard_query(
-        self, *measures: str, parts: Mapping[str, str] = EMPTY, prepared: Mapping[str, str] = EMPTY
+        self, *sqls: str, parts: Mapping[str, str] = EMPTY, prepared: Mapping[str, str] = EMPTY
     ) -> ShardQuery:
         """Return a measure as a statement over the files of the snapshot, the register of firms prepared.
 
         Parameters
         ----------
-        measures : str
-            Names of SQL files, put together.
+        sqls : str
+            What stands after the table expressions of `base_sql`.
         parts : mapping
             What stands in further braces, from closed lists only.
         prepared : mapping
@@ -109,7 +108,7 @@ class Rows:
         filled = {"{register}": f"(SELECT * FROM {REGISTER})", **parts}  # noqa: S608  (a name of ours)
         storage = self.cluster.storage if self.cluster is not None else ""
         return ShardQuery(
-            sql="\n".join([self.base_sql(named=True, parts=filled), *(self._fill(read_sql(m), filled) for m in measures)]),
+            sql="\n".join([self.base_sql(named=True, parts=filled), *(self._fill(s, filled) for s in sqls)]),
             tables={t: table_files(self.workspace, t, self.at, storage=storage) for t in READ if t in self.at.versions},
             params={"first_day": self.first_day, "last_day": self.last_day},
             prepared={REGISTER: _NUMBERED.format(firms=self._firms), **prepared},

@@ -2,12 +2,15 @@
 
 Gives what ``measures/cell_sums.sql`` and ``measures/strata.sql`` give over cells by firm, which Dask workers run;
 grouping ten million batches by firm takes DuckDB several times as long as sorting them, and three times the memory.
+Work goes in pieces that fit the cache of a core, one thread a core.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,36 +19,53 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from qbase.core.values import EMPTY
+
 Ints = NDArray[np.int64]
 Whole = NDArray[Any]
 
 WAYS = ("random", "risk", "special", "other")
 KK_SCALE = 5_354_228_880
-"""Sums of k²/n are kept as whole numbers of this part (every n up to 24 divides it), so that no order of adding shows."""
+"""Sums of k²/n are whole numbers of this part (every n up to 24 divides it), so that no order of adding shows."""
 
+PIECE = 2**18
 _LOW = 3
 _MOST = 2**24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Column:
-    """A key of the cells: numbers in the order of their names; one beyond the last name is no name.
+    """A key of the cells: names as numbers in their order; one beyond the last is no name.
 
     Parameters
     ----------
-    codes : numpy.ndarray, shape (rows,)
-        Place of each row's name.
+    source : str
+        Column of the rows with a number, ``low`` and on, or nothing.
+    table : numpy.ndarray
+        Place of the name for each number; the last is for nothing.
     names : pyarrow.Array
         Names, sorted.
+    low : int
+        The smallest number.
     """
 
-    codes: Whole
+    source: str
+    table: Whole
     names: pa.Array
+    low: int = 0
 
     @property
     def size(self) -> int:
-        """How many codes there may be."""
+        """How many places there may be."""
         return len(self.names) + 1
+
+    def read(self, piece: pa.RecordBatch) -> Whole:
+        """Return the places of rows."""
+        number = piece[self.source]
+        if number.null_count:
+            number = number.fill_null(self.low + len(self.table) - 1)
+        found = number.to_numpy(zero_copy_only=False)
+        return self.table[found - found.dtype.type(self.low) if self.low else found]
 
 
 class Runs(NamedTuple):
@@ -58,24 +78,21 @@ class Runs(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Batches:
-    """Sorted batches: by cell, firm, way of drawing.
+    """Batches sorted by cell and firm; a piece of all, its cells whole.
 
     Parameters
     ----------
-    keys : dict of str to pyarrow.Array
-        What each cell is, by column, in the order of the cells.
-    cells : int
-        How many there are.
+    cell : numpy.ndarray, shape (cells,)
+        The numbers of the cells, rising.
     owner : numpy.ndarray, shape (rows,)
         A number for cell and firm, rising.
     place : numpy.ndarray, shape (rows,)
-        The cell.
+        Place of the cell in ``cell``.
     way, passed : numpy.ndarray, shape (rows,)
         Place in `WAYS`; 1 for a pass.
     """
 
-    keys: dict[str, pa.Array]
-    cells: int
+    cell: Ints
     owner: Ints
     place: Whole
     way: Whole
@@ -87,70 +104,203 @@ class Batches:
         if mask is not None:
             owner, place, passed = owner[mask], place[mask], passed[mask]
         at = _starts(owner)
-        n = np.diff(at, append=len(owner)).astype(np.int32)
-        k = np.add.reduceat(passed, at, dtype=np.int32) if len(at) else n
-        return Runs(place[at], n, k)
+        n = np.diff(at, append=len(owner))
+        return Runs(place[at], n, np.add.reduceat(passed, at, dtype=np.int64) if len(at) else n)
 
     def by_way(self) -> tuple[Ints, Ints]:
         """Return batches and passes, shape (cells, ways)."""
-        code = self.place.astype(np.int64) * 8
-        code += self.way * np.uint8(2)
-        code += self.passed
-        counts = np.bincount(code, minlength=8 * self.cells).reshape(self.cells, 4, 2)
+        code = self.place * 8 + self.way * np.uint8(2) + self.passed
+        counts = np.bincount(code, minlength=8 * len(self.cell)).reshape(len(self.cell), 4, 2)
         return counts.sum(2), counts[:, :, 1]
 
 
-def sort_batches(columns: dict[str, Column], firm: Ints, way: Whole, passed: Whole) -> Batches | None:
-    """Sort batches by cell and firm.
+Count = Callable[[Batches], dict[str, Ints]]
+
+
+def sum_batches(rows: pa.Table, columns: Mapping[str, Column] = EMPTY) -> pd.DataFrame | None:
+    """Add batches by entity and period.
 
     Parameters
     ----------
-    columns : dict of str to Column
-        Keys of a cell, the first above the next.
-    firm : numpy.ndarray, shape (rows,)
-        Number of the firm, 0 and on.
-    way, passed : numpy.ndarray, shape (rows,)
-        Place in `WAYS`; 1 for a pass.
+    rows : pyarrow.Table
+        ``entity``, ``period``, ``firm_no``, ``stranger``, ``way`` (place in `WAYS`) and ``is_pass`` of every batch.
+    columns : mapping
+        Keys that are looked up by a number; the others are columns of ``rows``.
 
     Returns
     -------
-    Batches or None
-        None where the numbers do not fit into one whole number (no register is that large).
+    pandas.DataFrame or None
+        Columns of ``measures/cell_sums.sql``, sorted by entity and period; None where the numbers of entities,
+        periods and firms do not fit into one whole number (no register is that large).
     """
-    width = (int(firm.max()) if len(firm) else 0).bit_length()
+    return add_rows(rows, ("entity", "period"), count_batches, columns)
+
+
+def add_rows(
+    rows: pa.Table, keys: Sequence[str], count: Count, columns: Mapping[str, Column] = EMPTY
+) -> pd.DataFrame | None:
+    """Sort batches by cell and firm, and count them.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        As for `sum_batches`.
+    keys : sequence of str
+        Columns of a cell, the first above the next.
+    count : callable
+        Counts of sorted batches by cell: `count_batches` or `count_strata`.
+    columns : mapping
+        Keys that are looked up by a number; the others are columns of ``rows``.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        One row per cell, sorted by ``keys``; None where the numbers do not fit into one whole number.
+    """
+    known = dict(columns)
+    for name in keys:
+        if name not in known:
+            rows, known[name] = number_column(rows, name)
+    rows, strangers = number_column(rows, "stranger") if "stranger" in rows.column_names else (rows, None)
+    register = (pc.max(rows["firm_no"]).as_py() or 0) + 1
+    firms = register + (strangers.size if strangers else 0)
     kinds = 1
-    for column in columns.values():
-        kinds *= column.size
+    for name in keys:
+        kinds *= known[name].size
+    width = firms.bit_length()
     if kinds.bit_length() + width + _LOW > 63:
         return None
-    key = np.zeros(len(firm), dtype=np.int64)  # in place: a temporary of ten million numbers is 80 MB
-    for column in columns.values():
-        key *= column.size
-        key += column.codes
-    key <<= width
-    key += firm
-    key <<= _LOW
-    key += way * np.uint8(2)
-    key += passed
-    key.sort()
-    way, passed = ((key >> 1) & 3).astype(np.uint8), (key & 1).astype(np.uint8)
-    key >>= _LOW
-    cell = key >> width
-    at = _starts(cell)
-    place = np.repeat(np.arange(len(at), dtype=np.int32), np.diff(at, append=len(cell)))
-    return Batches(
-        keys=_names(columns, cell[at]), cells=len(at), owner=key, place=place, way=way, passed=passed
+    used = [known[name] for name in keys]
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        pieces = rows.to_batches(max_chunksize=PIECE)
+        packed = threads.map(lambda piece: _pack(piece, used, strangers, register, width), pieces)
+        key = np.concatenate([np.empty(0, dtype=np.int64), *packed])
+        key.sort()
+        counted = list(threads.map(lambda part: _count(part, width, count), _cut(key, width + _LOW)))
+    cell = np.concatenate([c for c, _ in counted])
+    sums = {name: np.concatenate([found[name] for _, found in counted]) for name in counted[0][1]}
+    return pd.DataFrame({**_name(cell, {name: known[name] for name in keys}), **sums})
+
+
+def number_column(rows: pa.Table, name: str) -> tuple[pa.Table, Column]:
+    """Return rows with numbers instead of names, and what the numbers mean."""
+    values = rows[name]
+    if pa.types.is_date(values.type):
+        return _number_days(rows, name)
+    coded = (values if pa.types.is_dictionary(values.type) else values.dictionary_encode()).unify_dictionaries()
+    names = coded.chunk(0).dictionary if coded.num_chunks else pa.array([], values.type)
+    numbers = pa.chunked_array([chunk.indices for chunk in coded.chunks], pa.int32())
+    order = pc.sort_indices(names).to_numpy()
+    table = np.empty(len(order) + 1, dtype=np.int64)
+    table[order] = np.arange(len(order))
+    table[-1] = len(order)
+    column = Column(source=name, table=table, names=names.take(pa.array(order)))
+    return rows.set_column(rows.column_names.index(name), name, numbers), column
+
+
+def _number_days(rows: pa.Table, name: str) -> tuple[pa.Table, Column]:
+    days = rows[name].cast(pa.int32())
+    low, high = (pc.min_max(days)[side].as_py() or 0 for side in ("min", "max"))
+    seen = np.unique(np.concatenate([np.unique(chunk.to_numpy()) for chunk in days.chunks] or [np.empty(0, np.int32)]))
+    table = np.full(high - low + 2, len(seen), dtype=np.int64)
+    table[seen - low] = np.arange(len(seen))
+    names = pa.array(seen.astype(np.int32)).cast(pa.date32())
+    return rows.set_column(rows.column_names.index(name), name, days), Column(
+        source=name, table=table, names=names, low=low
     )
 
 
-def _names(columns: dict[str, Column], cell: Ints) -> dict[str, pa.Array]:
-    keys: dict[str, pa.Array] = {}
-    for name, column in reversed(columns.items()):
-        cell, codes = np.divmod(cell, column.size)
-        keys[name] = pa.DictionaryArray.from_arrays(
-            pa.array(codes.astype(np.int32), mask=codes == len(column.names)), column.names
+def _pack(
+    piece: pa.RecordBatch, columns: Sequence[Column], strangers: Column | None, register: int, width: int
+) -> Ints:
+    """Return one number per batch: cell, firm, way of drawing, pass."""
+    key = np.zeros(len(piece), dtype=np.int64)
+    for column in columns:
+        key *= column.size
+        key += column.read(piece)
+    firm = piece["firm_no"]
+    key <<= width
+    if strangers is not None and firm.null_count:
+        # a firm outside the register has a number beyond it
+        key += np.where(
+            firm.is_null().to_numpy(zero_copy_only=False), register + strangers.read(piece), firm.fill_null(0).to_numpy()
         )
+    else:
+        key += firm.to_numpy(zero_copy_only=False)
+    key <<= _LOW
+    key += piece["way"].to_numpy(zero_copy_only=False) * np.uint8(2)
+    key += piece["is_pass"].to_numpy(zero_copy_only=False)
+    return key
+
+
+def _cut(key: Ints, shift: int) -> list[Ints]:
+    """Cut sorted numbers into pieces that hold whole cells."""
+    ends = [0]
+    while ends[-1] < len(key):
+        last = min(ends[-1] + PIECE, len(key)) - 1
+        ends.append(int(np.searchsorted(key, key[last] | ((1 << shift) - 1), side="right")))
+    return [key[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)] or [key]
+
+
+def _count(key: Ints, width: int, count: Count) -> tuple[Ints, dict[str, Ints]]:
+    owner = key >> _LOW
+    cell = owner >> width
+    at = _starts(cell)
+    place = np.repeat(np.arange(len(at)), np.diff(at, append=len(cell)))
+    found = Batches(
+        cell=cell[at],
+        owner=owner,
+        place=place,
+        way=((key >> 1) & 3).astype(np.uint8),
+        passed=(key & 1).astype(np.uint8),
+    )
+    return found.cell, count(found)
+
+
+def _name(cell: Ints, columns: Mapping[str, Column]) -> dict[str, object]:
+    keys: dict[str, object] = {}
+    for name, column in reversed(columns.items()):
+        cell, place = np.divmod(cell, column.size)
+        number = pa.array(place.astype(np.int32), mask=place == len(column.names))
+        kind = column.names.type
+        if pa.types.is_date(kind):
+            keys[name] = column.names.cast(pa.timestamp("us")).take(number).to_numpy(zero_copy_only=False)
+        elif pa.types.is_floating(kind):
+            keys[name] = column.names.take(number).to_numpy(zero_copy_only=False)
+        else:
+            keys[name] = pd.array(column.names.cast(pa.large_string()).take(number), dtype="str")
     return dict(reversed(keys.items()))
+
+
+def count_batches(found: Batches) -> dict[str, Ints]:
+    """Return the columns of ``measures/cell_sums.sql``."""
+    cells = len(found.cell)
+    owners = found.runs()
+    n, k = found.by_way()
+    columns: dict[str, Ints] = {"n": n.sum(1), "k": k.sum(1)}
+    columns |= {"n_firms": _firms(owners, cells), "n_clean": _clean(owners, cells)}
+    for number, name in enumerate(WAYS):
+        runs = found.runs(found.way == number)
+        columns |= {f"{name}_n": n[:, number], f"{name}_k": k[:, number], f"{name}_n_firms": _firms(runs, cells)}
+        columns[f"{name}_top1"], columns[f"{name}_top2"] = _top_two(runs, cells)
+    return columns
+
+
+def count_strata(found: Batches) -> dict[str, Ints]:
+    """Return the columns of ``measures/strata.sql``."""
+    cells, is_random = len(found.cell), found.way == 0
+    n, k = found.by_way()
+    owners, random, directed = found.runs(), found.runs(is_random), found.runs(~is_random)
+    columns = {
+        "n": n.sum(1), "k": k.sum(1), "n_firms": _firms(owners, cells), "n_clean": _clean(owners, cells),
+        "sum_nn": _squares(owners, cells), "kk_parts": _parts(owners, cells), "random_n": n[:, 0],
+        "random_k": k[:, 0], "random_n_firms": _firms(random, cells), "random_n_clean": _clean(random, cells),
+        "random_sum_nn": _squares(random, cells), "random_kk_parts": _parts(random, cells), "risk_n": n[:, 1],
+        "directed_n_firms": _firms(directed, cells),
+    }  # fmt: skip
+    columns["random_top1"], columns["random_top2"] = _top_two(random, cells)
+    columns["directed_top1"], columns["directed_top2"] = _top_two(directed, cells)
+    return columns
 
 
 def _starts(key: Whole) -> Ints:
@@ -159,15 +309,6 @@ def _starts(key: Whole) -> Ints:
     change[:1] = True
     np.not_equal(key[1:], key[:-1], out=change[1:])
     return np.flatnonzero(change)
-
-
-def _total(place: Whole, values: Whole, cells: int) -> Ints:
-    """Sum whole numbers by cell; places rise."""
-    out = np.zeros(cells, dtype=np.int64)
-    at = _starts(place)
-    if len(at):
-        out[place[at]] = np.add.reduceat(values, at, dtype=np.int64)
-    return out
 
 
 def _firms(runs: Runs, cells: int) -> Ints:
@@ -181,8 +322,7 @@ def _clean(runs: Runs, cells: int) -> Ints:
 def _top_two(runs: Runs, cells: int) -> tuple[Ints, Ints]:
     """Return the two largest contributions of one firm to each cell."""
     first, second = np.zeros(cells, dtype=np.int64), np.zeros(cells, dtype=np.int64)
-    key = runs.place * np.int64(_MOST)
-    key += runs.n
+    key = runs.place * _MOST + runs.n
     key.sort()
     firms = _firms(runs, cells)
     end = np.cumsum(firms)
@@ -191,135 +331,20 @@ def _top_two(runs: Runs, cells: int) -> tuple[Ints, Ints]:
     return first, second
 
 
-def _square_sums(runs: Runs, cells: int) -> tuple[Ints, Ints]:
-    """Return the sums over firms of n² and of k²/n in parts of `KK_SCALE`."""
-    n, k = runs.n.astype(np.int64), runs.k.astype(np.int64)
-    nn = _total(runs.place, n * n, cells)
-    k *= k
-    k *= KK_SCALE
-    k //= n
-    return nn, _total(runs.place, k, cells)
+def _squares(runs: Runs, cells: int) -> Ints:
+    return _total(runs.place, runs.n * runs.n, cells)
 
 
-def sum_batches(rows: pa.Table) -> pd.DataFrame | None:
-    """Add batches by entity and period.
-
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        ``entity``, ``period``, ``firm_no``, ``stranger``, ``way`` (place in `WAYS`) and ``is_pass`` of every batch.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Columns of ``measures/cell_sums.sql``, sorted by entity and period; None where the numbers of entities,
-        periods and firms do not fit into one whole number.
-    """
-    found = _read(rows, ("entity", "period"))
-    if found is None:
-        return None
-    cells = found.cells
-    owners = found.runs()
-    n, k = found.by_way()
-    columns: dict[str, Ints] = {"n": n.sum(1), "k": k.sum(1)}
-    columns |= {"n_firms": _firms(owners, cells), "n_clean": _clean(owners, cells)}
-    for number, name in enumerate(WAYS):
-        runs = found.runs(found.way == number)
-        columns |= {f"{name}_n": n[:, number], f"{name}_k": k[:, number], f"{name}_n_firms": _firms(runs, cells)}
-        columns[f"{name}_top1"], columns[f"{name}_top2"] = _top_two(runs, cells)
-    return _frame(found, columns)
+def _parts(runs: Runs, cells: int) -> Ints:
+    """Return the sums over firms of k²/n in parts of `KK_SCALE`."""
+    whole, rest = np.divmod(runs.k * runs.k, runs.n)
+    return _total(runs.place, whole * KK_SCALE + rest * KK_SCALE // runs.n, cells)
 
 
-def sum_strata(rows: pa.Table, keys: Sequence[str]) -> pd.DataFrame | None:
-    """Add batches by stratum.
-
-    Parameters
-    ----------
-    rows : pyarrow.Table
-        As for `sum_batches`, with further columns ``keys``.
-    keys : sequence of str
-        Columns of a cell, the first above the next.
-
-    Returns
-    -------
-    pandas.DataFrame or None
-        Columns of ``measures/strata.sql``, sorted by ``keys``; None where the numbers do not fit.
-    """
-    found = _read(rows, keys)
-    if found is None:
-        return None
-    cells, is_random = found.cells, found.way == 0
-    n, k = found.by_way()
-    owners, random, directed = found.runs(), found.runs(is_random), found.runs(~is_random)
-    if len(owners.n) and int(owners.n.max()) ** 2 * KK_SCALE >= 2**63:
-        return None
-    nn, kk = _square_sums(owners, cells)
-    random_nn, random_kk = _square_sums(random, cells)
-    columns = {
-        "n": n.sum(1), "k": k.sum(1), "n_firms": _firms(owners, cells), "n_clean": _clean(owners, cells),
-        "sum_nn": nn, "kk_parts": kk, "random_n": n[:, 0], "random_k": k[:, 0],
-        "random_n_firms": _firms(random, cells), "random_n_clean": _clean(random, cells),
-        "random_sum_nn": random_nn, "random_kk_parts": random_kk, "risk_n": n[:, 1],
-        "directed_n_firms": _firms(directed, cells),
-    }  # fmt: skip
-    columns["random_top1"], columns["random_top2"] = _top_two(random, cells)
-    columns["directed_top1"], columns["directed_top2"] = _top_two(directed, cells)
-    return _frame(found, columns)
-
-
-def _read(rows: pa.Table, keys: Sequence[str]) -> Batches | None:
-    columns = {name: read_column(rows[name]) for name in keys}
-    way, passed = rows["way"].to_numpy(), rows["is_pass"].cast(pa.uint8()).to_numpy()
-    return sort_batches(columns, _firm_numbers(rows), way, passed)
-
-
-def read_column(column: pa.ChunkedArray) -> Column:
-    """Return names as numbers in the order of the names."""
-    whole = column.combine_chunks()
-    if pa.types.is_date(whole.type):
-        return _read_days(whole)
-    coded = whole if pa.types.is_dictionary(whole.type) else whole.dictionary_encode()
-    order = pc.sort_indices(coded.dictionary)
-    place = np.empty(len(order) + 1, dtype=np.int64)
-    place[order.to_numpy()] = np.arange(len(order))
-    place[-1] = len(order)
-    codes = coded.indices.fill_null(len(order)) if coded.null_count else coded.indices
-    return Column(codes=place[codes.to_numpy()], names=coded.dictionary.take(order))
-
-
-def _read_days(days: pa.Array) -> Column:
-    """Number the days that occur; ten million of them are looked up, not hashed."""
-    number = days.cast(pa.int32()).to_numpy()
-    if not len(number):
-        return Column(codes=number, names=days)
-    low = int(number.min())
-    is_there = np.zeros(int(number.max()) - low + 1, dtype=bool)
-    is_there[number - low] = True
-    rank = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
-    seen = np.flatnonzero(is_there).astype(np.int32) + np.int32(low)
-    return Column(codes=rank[number - low], names=pa.array(seen, pa.int32()).cast(pa.date32()))
-
-
-def _firm_numbers(rows: pa.Table) -> Ints:
-    """Return a number for every firm: that of the register, and further ones for those outside it."""
-    column = rows["firm_no"].combine_chunks()
-    firm: Ints = column.fill_null(0).to_numpy().astype(np.int64)
-    if column.null_count:
-        is_stranger = column.is_null().to_numpy(zero_copy_only=False)
-        strangers = pa.chunked_array([rows["stranger"].combine_chunks().filter(pa.array(is_stranger))])
-        firm[is_stranger] = firm.max() + 1 + read_column(strangers).codes
-    return firm
-
-
-def _frame(found: Batches, columns: dict[str, Ints]) -> pd.DataFrame:
-    keys = {name: _plain(values) for name, values in found.keys.items()}
-    return pd.DataFrame({**keys, **columns})
-
-
-def _plain(values: pa.Array) -> object:
-    kind = values.type.value_type
-    if pa.types.is_date(kind):
-        return values.cast(pa.date32()).cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
-    if pa.types.is_floating(kind):
-        return values.cast(kind).to_numpy(zero_copy_only=False)
-    return pd.array(values.cast(pa.large_string()), dtype="str")
+def _total(place: Whole, values: Ints, cells: int) -> Ints:
+    """Sum whole numbers by cell; places rise."""
+    out = np.zeros(cells, dtype=np.int64)
+    at = _starts(place)
+    if len(at):
+        out[place[at]] = np.add.reduceat(values, at)
+    return out

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from qbase.compute import Cluster, add_up, open_files, query_files, query_frames
 from qbase.core import periods
-from qbase.core.errors import DataError
+from qbase.core.errors import DataError, UsageError
+from qbase.indicators.catalogue import read_sql
+from qbase.indicators.cells import REGISTER, Ask, read_register, row_parts, sort_cells
+from qbase.indicators.kept import count_once
 from qbase.indicators.rows import Rows, require_table
+from qbase.indicators.sorting import KK_SCALE, Column, add_rows, count_strata
 
 if TYPE_CHECKING:
     from qbase.indicators.sampling import Design
@@ -16,10 +25,58 @@ if TYPE_CHECKING:
 KEYS = ["cluster_id", "period", "risk_class", "size_class"]
 SUMS = ["n", "k", "n_firms", "n_clean", "sum_nn", "sum_kk"]
 UNKNOWN = "unknown"
+ORDER = ("entity", "period", "cluster_id", "risk_class", "size_class", "inclusion_probability")
+
+_BY_FIRM = "SELECT * FROM by_firm"
+_NAMES = {
+    f"{kind}_names": "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ("
+    + " UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in tables)  # noqa: S608  (names of ours)
+    + ") WHERE name IS NOT NULL"
+    for kind, tables in {"risk": ["inspections"], "size": ["inspections", "firms"]}.items()
+}
+_CODES = "risk.place AS risk_class, size.place AS size_class, c.inclusion_probability,"
+_JOINS = (
+    "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class "
+    "LEFT JOIN size_names AS size ON size.name = c.size_class"
+)
+_SIZES = f"""
+SELECT n.place AS size FROM {REGISTER} AS r
+LEFT JOIN ({{sizes}}) AS s ON s.firm_id = r.firm_id LEFT JOIN size_names AS n ON n.name = s.size_class
+ORDER BY r.firm_no
+"""  # noqa: S608  (names of ours)
+_BASE = """
+SELECT k.place AS risk, n.place AS size FROM registered AS r
+LEFT JOIN classes AS b ON b.firm_id = r.firm_id
+LEFT JOIN risk_names AS k ON k.name = b.risk_class LEFT JOIN size_names AS n ON n.name = b.size_class
+ORDER BY r.firm_no
+"""
 
 
 def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
-    """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``."""
+    """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``.
+
+    Raises
+    ------
+    UsageError
+        Classes fixed at a base year, to be counted on a cluster (QB186).
+    SetupError, RunError
+        As for `qbase.indicators.cells.count_cells`.
+    """
+    parts = by_firm_parts(rows, design)
+    if rows.cluster is not None:
+        frame = _count_there(rows, rows.cluster, design, parts)
+    else:
+        frame = _count_here(rows, design, parts)
+    frame = frame.assign(
+        period=periods.to_periods(frame["period"], rows.freq),
+        sum_kk=frame["kk_parts"] / KK_SCALE,
+        random_sum_kk=frame["random_kk_parts"] / KK_SCALE,
+    ).drop(columns=["kk_parts", "random_kk_parts"])
+    return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
+
+
+def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
+    """Return what stands in the braces of ``measures/by_firm.sql``."""
     held = set(rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns)
     has_firms = rows.workspace.has_table("firms", rows.at)
     firms = set(rows.workspace.query("SELECT * FROM firms LIMIT 0", snapshot=rows.at).columns) if has_firms else set()
@@ -34,16 +91,104 @@ def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
     source = "firms" if has_firms else "registered"
     sizes = f"SELECT firm_id, {of_register} AS size_class FROM {source} GROUP BY firm_id{one_size}"  # noqa: S608
     owner = "b" if design.is_fixed else "c"
-    parts = {
+    return {
         "{more}": ", ".join(more) + ",",
         "{sizes}": sizes,
         "{classes}": _base_classes(held, design.base_year) if design.base_year else _NO_CLASSES,
         "{risk}": f"{owner}.risk_class",
         "{size}": f"coalesce({owner}.size_class, s.size_class)",
     }
-    frame = rows.query("by_firm", "strata", parts=parts)
-    frame = frame.assign(entity=frame["entity"].astype(str), period=periods.to_periods(frame["period"], rows.freq))
-    return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
+
+
+def _count_there(rows: Rows, cluster: Cluster, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    if design.is_fixed:
+        raise UsageError(
+            "QB186",
+            what=f"base_year={design.base_year}",
+            found=f"Design(base_year={design.base_year}) with cluster",
+            expected="cells that add up over shards; the last class of a firm before a day does not",
+            fix="build it on this machine, without --cluster",
+        )
+    query = rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts)
+    return sort_cells(add_up(cluster, query, table="inspections", by=ORDER[:2], summary=_summary()).table, ORDER)
+
+
+def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    query = rows.shard_query(
+        read_sql("firm_rows"), parts={**parts, **row_parts(rows.entity, strata=_CODES, names=_JOINS)}, prepared=_NAMES
+    )
+
+    def count() -> pd.DataFrame:
+        with open_files(query) as ask:
+            found = _add_rows(ask(query.sql), ask, rows, design, parts)
+        if found is not None:
+            return found
+        grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
+        return sort_cells(query_frames(_summary(), {"cells": grouped}), ORDER)
+
+    words = ("strata", rows.entity, rows.freq, *(f"{name} {text}" for name, text in sorted(parts.items())))
+    return count_once(rows.workspace.lake, query, words, count)
+
+
+def _summary() -> str:
+    text = read_sql("strata").replace("{parts}", str(KK_SCALE))
+    return f"WITH by_firm AS (SELECT * FROM cells)\n{text}"
+
+
+def _add_rows(
+    batches: pa.Table, ask: Ask, rows: Rows, design: Design, parts: Mapping[str, str]
+) -> pd.DataFrame | None:
+    """Count batches by stratum, every key as a number."""
+    names = {kind: ask(f"SELECT name FROM {kind}_names ORDER BY place")["name"] for kind in ("risk", "size")}  # noqa: S608
+    codes = {f"{kind}_class": _printed(f"{kind}_class", found) for kind, found in names.items()}
+    if design.is_fixed:
+        base = rows.shard_query(", classes AS ({classes})", _BASE, parts=parts).sql
+        of_base = ask(base)
+        codes["risk_class"] = _of_firm(of_base["risk"], codes["risk_class"])
+        of_size = of_base["size"].combine_chunks()
+        if of_size.null_count:
+            of_size = pc.coalesce(of_size, _register_sizes(ask, parts))
+        codes["size_class"] = _of_firm(of_size, codes["size_class"])
+    elif batches["size_class"].null_count and "firms" in rows.at.versions:
+        register = _of_firm(_register_sizes(ask, parts), codes["size_class"])
+        filled = [_fill(piece, register) for piece in batches.to_batches()]
+        batches = batches.set_column(batches.column_names.index("size_class"), "size_class", pa.chunked_array(filled))
+    if "entity" not in batches.column_names:
+        codes["entity"] = read_register(ask, rows.entity)
+    is_town = rows.entity == "town_code"
+    if is_town:
+        codes["cluster_id"] = read_register(ask, "cluster_id")
+    has_chances = batches["inclusion_probability"].null_count < len(batches)
+    left_out = {"cluster_id": is_town, "inclusion_probability": has_chances}
+    found = add_rows(batches, [key for key in ORDER if left_out.get(key, True)], count_strata, codes)
+    if found is None:
+        return None
+    if not has_chances:
+        found["inclusion_probability"] = np.nan
+    if rows.entity == "firm_id":
+        register = ask(f"SELECT firm_id, cluster_id FROM {REGISTER}").to_pandas()  # noqa: S608  (a name of ours)
+        found["cluster_id"] = found["entity"].map(register.set_index("firm_id")["cluster_id"])
+    return found if is_town or rows.entity == "firm_id" else found.assign(cluster_id=found["entity"])
+
+
+def _printed(column: str, names: pa.ChunkedArray) -> Column:
+    return Column(source=column, table=np.arange(len(names) + 1), names=names.combine_chunks())
+
+
+def _of_firm(places: pa.ChunkedArray | pa.Array, names: Column) -> Column:
+    nothing = len(names.names)
+    return Column(
+        source="firm_no", table=np.append(places.fill_null(nothing).to_numpy(), nothing).astype(np.int64), names=names.names
+    )
+
+
+def _register_sizes(ask: Ask, parts: Mapping[str, str]) -> pa.Array:
+    return ask(_SIZES.format(sizes=parts["{sizes}"]))["size"].combine_chunks()
+
+
+def _fill(piece: pa.RecordBatch, register: Column) -> pa.Array:
+    """Return the size of each row as printed, or else the one the register has."""
+    return pc.coalesce(piece["size_class"], pa.array(register.read(piece), pa.int16()))
 
 
 _NO_CLASSES = "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS risk_class, NULL::VARCHAR AS size_class WHERE false"

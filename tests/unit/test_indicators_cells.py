@@ -67,7 +67,7 @@ def workspace(tmp_path_factory) -> Workspace:
 @pytest.mark.parametrize("freq", ["Q", "A"])
 def test_sorting_and_sql_add_the_same_cells(workspace, monkeypatch, entity, freq):
     sorted_ones = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
-    monkeypatch.setattr("qbase.indicators.cells.sum_batches", lambda rows: None)
+    monkeypatch.setattr("qbase.indicators.cells.sum_batches", lambda rows, columns: None)
     grouped = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
     pd.testing.assert_frame_equal(sorted_ones.data, grouped.data, check_exact=True)
     pd.testing.assert_frame_equal(sorted_ones.cells, grouped.cells, check_exact=True)

@@ -6,5 +6,5 @@ SELECT
     {strata}
     CAST(CASE sample_type WHEN 'random' THEN 0 WHEN 'risk' THEN 1 WHEN 'special' THEN 2 ELSE 3 END AS UTINYINT) AS way,
     is_pass
-FROM counted
+FROM counted AS c
 {names}
