@@ -14,7 +14,7 @@ from qbase.compute import Cluster, add_up, open_files, query_files, query_frames
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
 from qbase.indicators.catalogue import read_sql
-from qbase.indicators.cells import REGISTER, Ask, read_register, row_parts, sort_cells
+from qbase.indicators.cells import CELL, REGISTER, Ask, read_register, row_parts, sort_cells
 from qbase.indicators.kept import count_once
 from qbase.indicators.rows import Rows, require_table
 from qbase.indicators.sorting import KK_SCALE, Column, add_rows, count_strata
@@ -28,13 +28,9 @@ UNKNOWN = "unknown"
 ORDER = ("entity", "period", "cluster_id", "risk_class", "size_class", "inclusion_probability")
 
 _BY_FIRM = "SELECT * FROM by_firm"
-_NAMES = {
-    f"{kind}_names": "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ("
-    + " UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in tables)  # noqa: S608  (names of ours)
-    + ") WHERE name IS NOT NULL"
-    for kind, tables in {"risk": ["inspections"], "size": ["inspections", "firms"]}.items()
-}
-_CODES = "risk.place AS risk_class, size.place AS size_class, c.inclusion_probability,"
+_NAMES = "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ({}) WHERE name IS NOT NULL"
+_CODES = "risk.place AS risk_class, size.place AS size_class,"
+_CHANCE = "c.inclusion_probability,"
 _JOINS = (
     "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class "
     "LEFT JOIN size_names AS size ON size.name = c.size_class"
@@ -114,8 +110,15 @@ def _count_there(rows: Rows, cluster: Cluster, design: Design, parts: Mapping[st
 
 
 def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    codes = _CODES + _CHANCE * ("m.inclusion_probability" in parts["{more}"])
+    tables = {"risk": ["inspections"], "size": [t for t in ("inspections", "firms") if t in rows.at.versions]}
     query = rows.shard_query(
-        read_sql("firm_rows"), parts={**parts, **row_parts(rows.entity, strata=_CODES, names=_JOINS)}, prepared=_NAMES
+        read_sql("firm_rows"),
+        parts={**parts, **row_parts(rows.entity, strata=codes, names=_JOINS)},
+        prepared={
+            f"{kind}_names": _NAMES.format(" UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in which))
+            for kind, which in tables.items()
+        },
     )
 
     def count() -> pd.DataFrame:
@@ -158,7 +161,7 @@ def _add_rows(
     is_town = rows.entity == "town_code"
     if is_town:
         codes["cluster_id"] = read_register(ask, "cluster_id")
-    has_chances = batches["inclusion_probability"].null_count < len(batches)
+    has_chances = "inclusion_probability" in batches.column_names
     left_out = {"cluster_id": is_town, "inclusion_probability": has_chances}
     found = add_rows(batches, [key for key in ORDER if left_out.get(key, True)], count_strata, codes)
     if found is None:
@@ -252,19 +255,35 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
 
 def build_cells(strata: pd.DataFrame) -> pd.DataFrame:
     """Return batches by stratum and way of drawing, zero rows left out."""
-    named = strata["risk_class"].notna() & strata["size_class"].notna()
-    stratum = (strata["risk_class"].astype(object) + "-" + strata["size_class"].astype(object)).where(named, UNKNOWN)
-    parts = []
-    for kind in ("random", "directed"):
-        is_random = kind == "random"
-        n = strata["random_n"] if is_random else strata["all_n"] - strata["random_n"]
-        k = strata["random_k"] if is_random else strata["all_k"] - strata["random_k"]
-        part = pd.DataFrame({"entity": strata["entity"], "period": strata["period"], "stratum": stratum})
-        parts.append(
-            part.assign(
-                sampling=kind, n=n, k=k, n_firms=strata[f"{kind}_n_firms"], top1=strata[f"{kind}_top1"],
-                top2=strata[f"{kind}_top2"], weight=strata["weight"],
-            )
-        )  # fmt: skip
-    cells = pd.concat(parts, ignore_index=True)
-    return cells[cells["n"] > 0].sort_values(["entity", "period", "stratum", "sampling"], ignore_index=True)
+    stratum, names = _name_strata(strata)
+    kinds = ("directed", "random")
+    counts = {kind: {c: strata[f"{kind}_{c}"].to_numpy() for c in ("n_firms", "top1", "top2")} for kind in kinds}
+    for c in ("n", "k"):
+        counts["random"][c] = strata[f"random_{c}"].to_numpy()
+        counts["directed"][c] = strata[f"all_{c}"].to_numpy() - counts["random"][c]
+    # two rows for each stratum, beside each other: nearly the order that is wanted
+    both = {c: np.column_stack([counts[kind][c] for kind in kinds]).ravel() for c in CELL}
+    used = np.flatnonzero(both["n"] > 0)
+    of, kind = np.divmod(used, 2)
+    entity, entities = pd.factorize(strata["entity"], sort=True)
+    period = pd.PeriodIndex(strata["period"])
+    key = (entity[of] * (np.ptp(period.asi8) + 1 if len(period) else 1) + period.asi8[of] - period.asi8.min(initial=0)) * len(names)
+    order = np.argsort((key + stratum[of]) * 2 + kind, kind="stable")
+    of, kind, used = of[order], kind[order], used[order]
+    columns = {
+        "entity": strata["entity"].array.take(of), "period": period.take(of), "stratum": names.take(stratum[of]),
+        "sampling": pd.Index(kinds).take(kind), **{c: values[used] for c, values in both.items()},
+        "weight": strata["weight"].to_numpy()[of],
+    }  # fmt: skip
+    return pd.DataFrame(columns)
+
+
+def _name_strata(strata: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
+    """Return the stratum of each row as a number in the order of the names, and the names."""
+    (risk, risks), (size, sizes) = (pd.factorize(strata[f"{kind}_class"]) for kind in ("risk", "size"))
+    named = [f"{r}-{s}" for r in risks for s in sizes]
+    names = pd.Index(sorted({*named, UNKNOWN}), dtype="str")
+    code = np.append(names.get_indexer(pd.Index(named, dtype="str")), names.get_loc(UNKNOWN))
+    return code[np.where((risk >= 0) & (size >= 0), risk * len(sizes) + size, -1)], names
+
+
