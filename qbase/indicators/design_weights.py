@@ -83,13 +83,17 @@ def expected_draws(drawn: Floats, frame: Floats, pool: Ints, group: Ints) -> Flo
     numpy.ndarray, shape (R, H)
         Expected draws per firm; times the frame they sum to the draws of the row.
     """
-    member = (group[:, None] == np.unique(group)[None, :]).astype(float)
+    _, kind = np.unique(group, return_inverse=True)
+    order = np.argsort(kind, kind="stable")
+    first = np.flatnonzero(np.diff(kind[order], prepend=-1))
     out = np.zeros_like(frame, dtype=float)
     for label in np.unique(pool):
-        rows = pool == label
-        rates = member @ relative_rates(drawn[rows] @ member, frame[rows] @ member)
-        base = frame[rows] @ rates
-        per_unit = np.divide(drawn[rows].sum(1), base, out=np.zeros(len(base)), where=base > 0)
+        rows = np.flatnonzero(pool == label)
+        own, firms = drawn[rows], frame[rows]
+        by_kind = (np.add.reduceat(values[:, order], first, axis=1) for values in (own, firms))
+        rates = relative_rates(*by_kind)[kind]
+        base = firms @ rates
+        per_unit = np.divide(own.sum(1), base, out=np.zeros(len(base)), where=base > 0)
         out[rows] = per_unit[:, None] * rates
     return out
 

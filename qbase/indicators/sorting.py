@@ -337,8 +337,11 @@ def _squares(runs: Runs, cells: int) -> Ints:
 
 def _parts(runs: Runs, cells: int) -> Ints:
     """Return the sums over firms of k²/n in parts of `KK_SCALE`."""
-    whole, rest = np.divmod(runs.k * runs.k, runs.n)
-    return _total(runs.place, whole * KK_SCALE + rest * KK_SCALE // runs.n, cells)
+    parts = runs.k * KK_SCALE
+    more = np.flatnonzero(runs.n > 1)
+    whole, rest = np.divmod(runs.k[more] ** 2, runs.n[more])
+    parts[more] = whole * KK_SCALE + rest * KK_SCALE // runs.n[more]
+    return _total(runs.place, parts, cells)
 
 
 def _total(place: Whole, values: Ints, cells: int) -> Ints:

@@ -14,7 +14,8 @@ from qbase.compute import Cluster, add_up, open_files, query_files, query_frames
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
 from qbase.indicators.catalogue import read_sql
-from qbase.indicators.cells import CELL, REGISTER, Ask, read_register, row_parts, sort_cells
+from qbase.indicators.cells import REGISTER, Ask, read_register, row_parts, sort_cells
+from qbase.indicators.design_weights import Ints
 from qbase.indicators.kept import count_once
 from qbase.indicators.rows import Rows, require_table
 from qbase.indicators.sorting import KK_SCALE, Column, add_rows, count_strata
@@ -224,17 +225,21 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
         if is_needed:
             require_table(rows.workspace, "frame", rows.at)
         return None
-    raw = rows.workspace.query(
-        "SELECT DISTINCT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
+    raw = _drop_doubled(
+        rows.workspace.arrow(
+            "SELECT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
+        ).to_pandas(self_destruct=True)
     )
-    codes, names = pd.factorize(raw["quarter"].astype(str))
-    quarter = periods.to_periods(pd.Index(names), "Q").take(codes)
+    codes, names = pd.factorize(raw["quarter"])
+    quarter = periods.to_periods(pd.Index(names.astype(str)), "Q").take(codes)
     clusters = found[["cluster_id", "period"]].dropna().drop_duplicates()
     if design.is_fixed:
         raw = raw[(quarter.year == design.base_year) & (quarter.quarter == 4)].drop(columns="quarter")
         frame = clusters.merge(raw, on="cluster_id")
+    elif rows.freq == "Q":
+        frame = raw.drop(columns="quarter").assign(period=quarter, firms=raw["firms"].astype(float)).dropna(subset=KEYS)
     else:
-        raw = raw.assign(period=quarter if rows.freq == "Q" else quarter.asfreq("Y-DEC"))
+        raw = raw.assign(period=quarter.asfreq("Y-DEC"))
         quarters = raw.groupby(["cluster_id", "period"])["quarter"].nunique().rename("quarters")
         frame = raw.groupby(KEYS)["firms"].sum().reset_index().merge(quarters.reset_index(), on=KEYS[:2])
         frame = frame.assign(firms=frame["firms"] / frame["quarters"]).drop(columns="quarters")
@@ -253,32 +258,46 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
     return frame[[*KEYS, "firms"]]
 
 
+def _drop_doubled(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without doubled rows; only where a key is doubled are rows compared."""
+    key = np.zeros(len(raw), dtype=np.int64)
+    for name in ("cluster_id", "quarter", "risk_class", "size_class"):
+        codes, names = pd.factorize(raw[name], use_na_sentinel=False)
+        key *= len(names)
+        key += codes
+    key.sort()
+    return raw.drop_duplicates() if (key[1:] == key[:-1]).any() else raw
+
+
 def build_cells(strata: pd.DataFrame) -> pd.DataFrame:
     """Return batches by stratum and way of drawing, zero rows left out."""
     stratum, names = _name_strata(strata)
-    kinds = ("directed", "random")
-    counts = {kind: {c: strata[f"{kind}_{c}"].to_numpy() for c in ("n_firms", "top1", "top2")} for kind in kinds}
-    for c in ("n", "k"):
-        counts["random"][c] = strata[f"random_{c}"].to_numpy()
-        counts["directed"][c] = strata[f"all_{c}"].to_numpy() - counts["random"][c]
-    # two rows for each stratum, beside each other: nearly the order that is wanted
-    both = {c: np.column_stack([counts[kind][c] for kind in kinds]).ravel() for c in CELL}
-    used = np.flatnonzero(both["n"] > 0)
+    kinds = pd.Index(["directed", "random"])
+    n = _pair(strata["all_n"] - strata["random_n"], strata["random_n"])
+    used = np.flatnonzero(n > 0)
     of, kind = np.divmod(used, 2)
-    entity, entities = pd.factorize(strata["entity"], sort=True)
+    entity, _ = pd.factorize(strata["entity"], sort=True)
     period = pd.PeriodIndex(strata["period"])
-    key = (entity[of] * (np.ptp(period.asi8) + 1 if len(period) else 1) + period.asi8[of] - period.asi8.min(initial=0)) * len(names)
-    order = np.argsort((key + stratum[of]) * 2 + kind, kind="stable")
+    since = period.asi8 - period.asi8.min(initial=0)
+    key = ((entity * (since.max(initial=0) + 1) + since) * len(names) + stratum)[of] * 2 + kind
+    order = np.argsort(key, kind="stable")
     of, kind, used = of[order], kind[order], used[order]
     columns = {
         "entity": strata["entity"].array.take(of), "period": period.take(of), "stratum": names.take(stratum[of]),
-        "sampling": pd.Index(kinds).take(kind), **{c: values[used] for c, values in both.items()},
-        "weight": strata["weight"].to_numpy()[of],
+        "sampling": kinds.take(kind), "n": n[used],
+        "k": _pair(strata["all_k"] - strata["random_k"], strata["random_k"])[used],
     }  # fmt: skip
-    return pd.DataFrame(columns)
+    for name in ("n_firms", "top1", "top2"):
+        columns[name] = _pair(strata[f"directed_{name}"], strata[f"random_{name}"])[used]
+    return pd.DataFrame({**columns, "weight": strata["weight"].to_numpy()[of]})
 
 
-def _name_strata(strata: pd.DataFrame) -> tuple[np.ndarray, pd.Index]:
+def _pair(directed: pd.Series, random: pd.Series) -> Ints:
+    """Return the counts of a stratum beside each other: nearly the order that cells have in the end."""
+    return np.column_stack([directed.to_numpy(), random.to_numpy()]).ravel()
+
+
+def _name_strata(strata: pd.DataFrame) -> tuple[Ints, pd.Index]:
     """Return the stratum of each row as a number in the order of the names, and the names."""
     (risk, risks), (size, sizes) = (pd.factorize(strata[f"{kind}_class"]) for kind in ("risk", "size"))
     named = [f"{r}-{s}" for r in risks for s in sizes]
