@@ -174,11 +174,16 @@ def add_rows(
     with ThreadPoolExecutor(os.cpu_count()) as threads:
         pieces = rows.to_batches(max_chunksize=PIECE)
         packed = threads.map(lambda piece: _pack(piece, used, strangers, register, width), pieces)
-        key = np.concatenate([np.empty(0, dtype=np.int64), *packed])
+        key, at = np.empty(len(rows), dtype=np.int64), 0
+        for part in packed:
+            key[at : at + len(part)] = part
+            at += len(part)
         key.sort()
         counted = list(threads.map(lambda part: _count(part, width, count), _cut(key, width + _LOW)))
+    del key
     cell = np.concatenate([c for c, _ in counted])
-    sums = {name: np.concatenate([found[name] for _, found in counted]) for name in counted[0][1]}
+    # what has been put together is let go
+    sums = {name: np.concatenate([found.pop(name) for _, found in counted]) for name in list(counted[0][1])}
     return pd.DataFrame({**_name(cell, {name: known[name] for name in keys}), **sums})
 
 
@@ -293,14 +298,18 @@ def count_strata(found: Batches) -> dict[str, Ints]:
     owners, random, directed = found.runs(), found.runs(is_random), found.runs(~is_random)
     columns = {
         "n": n.sum(1), "k": k.sum(1), "n_firms": _firms(owners, cells), "n_clean": _clean(owners, cells),
-        "sum_nn": _squares(owners, cells), "kk_parts": _parts(owners, cells), "random_n": n[:, 0],
-        "random_k": k[:, 0], "random_n_firms": _firms(random, cells), "random_n_clean": _clean(random, cells),
-        "random_sum_nn": _squares(random, cells), "random_kk_parts": _parts(random, cells), "risk_n": n[:, 1],
+        "random_n": n[:, 0], "random_k": k[:, 0], "risk_n": n[:, 1],
+        "random_n_firms": _firms(random, cells), "random_n_clean": _clean(random, cells),
         "directed_n_firms": _firms(directed, cells),
     }  # fmt: skip
     columns["random_top1"], columns["random_top2"] = _top_two(random, cells)
     columns["directed_top1"], columns["directed_top2"] = _top_two(directed, cells)
-    return columns
+    # a nation has millions of strata: counts in half the memory
+    small = {name: values.astype(np.int32) for name, values in columns.items()}
+    return small | {
+        "sum_nn": _squares(owners, cells), "kk_parts": _parts(owners, cells),
+        "random_sum_nn": _squares(random, cells), "random_kk_parts": _parts(random, cells),
+    }  # fmt: skip
 
 
 def _starts(key: Whole) -> Ints:

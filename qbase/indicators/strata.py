@@ -124,7 +124,9 @@ def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.Data
 
     def count() -> pd.DataFrame:
         with open_files(query) as ask:
-            found = _add_rows(ask(query.sql), ask, rows, design, parts)
+            batches, codes, clusters = _read_numbers(ask(query.sql), ask, rows, design, parts)
+        # DuckDB has let go of its memory
+        found = _add_rows(batches, codes, clusters)
         if found is not None:
             return found
         grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
@@ -139,44 +141,47 @@ def _summary() -> str:
     return f"WITH by_firm AS (SELECT * FROM cells)\n{text}"
 
 
-def _add_rows(
+def _read_numbers(
     batches: pa.Table, ask: Ask, rows: Rows, design: Design, parts: Mapping[str, str]
-) -> pd.DataFrame | None:
-    """Count batches by stratum, every key as a number."""
-    names = {kind: ask(f"SELECT name FROM {kind}_names ORDER BY place")["name"] for kind in ("risk", "size")}  # noqa: S608
-    codes = {f"{kind}_class": _printed(f"{kind}_class", found) for kind, found in names.items()}
+) -> tuple[pa.Table, dict[str, Column], pd.Series | None]:
+    """Return batches, what their numbers mean, and the cluster of each firm where firms are followed."""
+    codes = {
+        f"{kind}_class": _printed(kind, ask(f"SELECT name FROM {kind}_names ORDER BY place")["name"])  # noqa: S608
+        for kind in ("risk", "size")
+    }
+    sizes = codes["size_class"]
     if design.is_fixed:
-        base = rows.shard_query(", classes AS ({classes})", _BASE, parts=parts).sql
-        of_base = ask(base)
-        codes["risk_class"] = _of_firm(of_base["risk"], codes["risk_class"])
-        of_size = of_base["size"].combine_chunks()
-        if of_size.null_count:
-            of_size = pc.coalesce(of_size, _register_sizes(ask, parts))
-        codes["size_class"] = _of_firm(of_size, codes["size_class"])
+        of_base = ask(rows.shard_query(", classes AS ({classes})", _BASE, parts=parts).sql)
+        codes["risk_class"] = _of_firm(of_base["risk"].combine_chunks(), codes["risk_class"])
+        codes["size_class"] = _of_firm(pc.coalesce(of_base["size"].combine_chunks(), _register_sizes(ask, parts)), sizes)
     elif batches["size_class"].null_count and "firms" in rows.at.versions:
-        register = _of_firm(_register_sizes(ask, parts), codes["size_class"])
+        register = _of_firm(_register_sizes(ask, parts), sizes)
         filled = [_fill(piece, register) for piece in batches.to_batches()]
         batches = batches.set_column(batches.column_names.index("size_class"), "size_class", pa.chunked_array(filled))
-    if "entity" not in batches.column_names:
-        codes["entity"] = read_register(ask, rows.entity)
-    is_town = rows.entity == "town_code"
-    if is_town:
+    if rows.entity == "town_code":
         codes["cluster_id"] = read_register(ask, "cluster_id")
-    has_chances = "inclusion_probability" in batches.column_names
-    left_out = {"cluster_id": is_town, "inclusion_probability": has_chances}
-    found = add_rows(batches, [key for key in ORDER if left_out.get(key, True)], count_strata, codes)
+        return batches, codes, None
+    codes["entity"] = read_register(ask, rows.entity)
+    if rows.entity == "cluster_id":
+        return batches, codes, None
+    register_rows = ask(f"SELECT firm_id, cluster_id FROM {REGISTER}").to_pandas()  # noqa: S608  (a name of ours)
+    return batches, codes, register_rows.set_index("firm_id")["cluster_id"]
+
+
+def _add_rows(batches: pa.Table, codes: Mapping[str, Column], clusters: pd.Series | None) -> pd.DataFrame | None:
+    keys = [key for key in ORDER if key in codes or key in batches.column_names]
+    found = add_rows(batches, keys, count_strata, codes)
     if found is None:
         return None
-    if not has_chances:
+    if "inclusion_probability" not in found:
         found["inclusion_probability"] = np.nan
-    if rows.entity == "firm_id":
-        register = ask(f"SELECT firm_id, cluster_id FROM {REGISTER}").to_pandas()  # noqa: S608  (a name of ours)
-        found["cluster_id"] = found["entity"].map(register.set_index("firm_id")["cluster_id"])
-    return found if is_town or rows.entity == "firm_id" else found.assign(cluster_id=found["entity"])
+    if "cluster_id" not in found:
+        found["cluster_id"] = found["entity"] if clusters is None else found["entity"].map(clusters)
+    return found
 
 
-def _printed(column: str, names: pa.ChunkedArray) -> Column:
-    return Column(source=column, table=np.arange(len(names) + 1), names=names.combine_chunks())
+def _printed(kind: str, names: pa.ChunkedArray) -> Column:
+    return Column(source=f"{kind}_class", table=np.arange(len(names) + 1), names=names.combine_chunks())
 
 
 def _of_firm(places: pa.ChunkedArray | pa.Array, names: Column) -> Column:
@@ -294,7 +299,7 @@ def build_cells(strata: pd.DataFrame) -> pd.DataFrame:
 
 def _pair(directed: pd.Series, random: pd.Series) -> Ints:
     """Return the counts of a stratum beside each other: nearly the order that cells have in the end."""
-    return np.column_stack([directed.to_numpy(), random.to_numpy()]).ravel()
+    return np.column_stack([directed.to_numpy(np.int64), random.to_numpy(np.int64)]).ravel()
 
 
 def _name_strata(strata: pd.DataFrame) -> tuple[Ints, pd.Index]:
