@@ -32,7 +32,9 @@ MOST_FILES = 32
 MOST_BYTES = 500 * 2**20
 
 
-def count_once(lake: pathlib.Path, query: ShardQuery, words: tuple[str, ...], count: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def count_once(
+    lake: pathlib.Path, query: ShardQuery, words: tuple[str, ...], count: Callable[[], pd.DataFrame]
+) -> pd.DataFrame:
     """Return cells as they were counted before, or count them and keep them.
 
     Parameters
@@ -65,7 +67,10 @@ def count_once(lake: pathlib.Path, query: ShardQuery, words: tuple[str, ...], co
 
 def _key(query: ShardQuery, words: tuple[str, ...]) -> str:
     tables = {
-        name: [files.columns, [(pathlib.PurePosixPath(u).name, size) for u, size in zip(files.urls, files.sizes, strict=True)]]
+        name: [
+            files.columns,
+            [(pathlib.PurePosixPath(u).name, size) for u, size in zip(files.urls, files.sizes, strict=True)],
+        ]
         for name, files in query.tables.items()
     }
     parts = [FORMAT, words, query.sql, dict(query.params), dict(query.prepared), tables]
@@ -78,7 +83,8 @@ def _read(folder: pathlib.Path, key: str) -> pd.DataFrame | None:
             data = path.read_bytes()
             # the name carries the hash of the content: what was changed or cut short is not trusted
             if path.name == _name(key, data):
-                frame = pq.read_table(pa.BufferReader(data)).to_pandas(split_blocks=True, self_destruct=True)
+                table = pq.read_table(pa.BufferReader(data))
+                frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
                 with contextlib.suppress(OSError):
                     os.utime(path)
                 return frame

@@ -8,6 +8,7 @@ Work goes in pieces that fit the cache of a core, one thread a core.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +66,8 @@ class Column:
         if number.null_count:
             number = number.fill_null(self.low + len(self.table) - 1)
         found = number.to_numpy(zero_copy_only=False)
-        return self.table[found - found.dtype.type(self.low) if self.low else found]
+        places: Whole = self.table[found - found.dtype.type(self.low) if self.low else found]
+        return places
 
 
 class Runs(NamedTuple):
@@ -228,7 +230,9 @@ def _pack(
     if strangers is not None and firm.null_count:
         # a firm outside the register has a number beyond it
         key += np.where(
-            firm.is_null().to_numpy(zero_copy_only=False), register + strangers.read(piece), firm.fill_null(0).to_numpy()
+            firm.is_null().to_numpy(zero_copy_only=False),
+            register + strangers.read(piece),
+            firm.fill_null(0).to_numpy(),
         )
     else:
         key += firm.to_numpy(zero_copy_only=False)
@@ -244,7 +248,7 @@ def _cut(key: Ints, shift: int) -> list[Ints]:
     while ends[-1] < len(key):
         last = min(ends[-1] + PIECE, len(key)) - 1
         ends.append(int(np.searchsorted(key, key[last] | ((1 << shift) - 1), side="right")))
-    return [key[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)] or [key]
+    return [key[a:b] for a, b in itertools.pairwise(ends)] or [key]
 
 
 def _count(key: Ints, width: int, count: Count) -> tuple[Ints, dict[str, Ints]]:
@@ -264,7 +268,7 @@ def _count(key: Ints, width: int, count: Count) -> tuple[Ints, dict[str, Ints]]:
 
 def _name(cell: Ints, columns: Mapping[str, Column]) -> dict[str, object]:
     keys: dict[str, object] = {}
-    for name, column in reversed(columns.items()):
+    for name, column in reversed(list(columns.items())):
         cell, place = np.divmod(cell, column.size)
         number = pa.array(place.astype(np.int32), mask=place == len(column.names))
         kind = column.names.type
@@ -274,7 +278,7 @@ def _name(cell: Ints, columns: Mapping[str, Column]) -> dict[str, object]:
             keys[name] = column.names.take(number).to_numpy(zero_copy_only=False)
         else:
             keys[name] = pd.array(column.names.cast(pa.large_string()).take(number), dtype="str")
-    return dict(reversed(keys.items()))
+    return dict(reversed(list(keys.items())))
 
 
 def count_batches(found: Batches) -> dict[str, Ints]:

@@ -29,12 +29,13 @@ UNKNOWN = "unknown"
 ORDER = ("entity", "period", "cluster_id", "risk_class", "size_class", "inclusion_probability")
 
 _BY_FIRM = "SELECT * FROM by_firm"
-_NAMES = "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ({}) WHERE name IS NOT NULL"
+_NAMES = (
+    "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ({}) WHERE name IS NOT NULL"
+)
 _CODES = "risk.place AS risk_class, size.place AS size_class,"
 _CHANCE = "c.inclusion_probability,"
 _JOINS = (
-    "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class "
-    "LEFT JOIN size_names AS size ON size.name = c.size_class"
+    "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class LEFT JOIN size_names AS size ON size.name = c.size_class"
 )
 _SIZES = f"""
 SELECT n.place AS size FROM {REGISTER} AS r
@@ -117,7 +118,9 @@ def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.Data
         read_sql("firm_rows"),
         parts={**parts, **row_parts(rows.entity, strata=codes, names=_JOINS)},
         prepared={
-            f"{kind}_names": _NAMES.format(" UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in which))
+            f"{kind}_names": _NAMES.format(
+                " UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in which)  # noqa: S608
+            )
             for kind, which in tables.items()
         },
     )
@@ -138,7 +141,7 @@ def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.Data
 
 def _summary() -> str:
     text = read_sql("strata").replace("{parts}", str(KK_SCALE))
-    return f"WITH by_firm AS (SELECT * FROM cells)\n{text}"
+    return f"WITH by_firm AS (SELECT * FROM cells)\n{text}"  # noqa: S608  (SQL of ours)
 
 
 def _read_numbers(
@@ -153,7 +156,9 @@ def _read_numbers(
     if design.is_fixed:
         of_base = ask(rows.shard_query(", classes AS ({classes})", _BASE, parts=parts).sql)
         codes["risk_class"] = _of_firm(of_base["risk"].combine_chunks(), codes["risk_class"])
-        codes["size_class"] = _of_firm(pc.coalesce(of_base["size"].combine_chunks(), _register_sizes(ask, parts)), sizes)
+        codes["size_class"] = _of_firm(
+            pc.coalesce(of_base["size"].combine_chunks(), _register_sizes(ask, parts)), sizes
+        )
     elif batches["size_class"].null_count and "firms" in rows.at.versions:
         register = _of_firm(_register_sizes(ask, parts), sizes)
         filled = [_fill(piece, register) for piece in batches.to_batches()]
@@ -187,7 +192,9 @@ def _printed(kind: str, names: pa.ChunkedArray) -> Column:
 def _of_firm(places: pa.ChunkedArray | pa.Array, names: Column) -> Column:
     nothing = len(names.names)
     return Column(
-        source="firm_no", table=np.append(places.fill_null(nothing).to_numpy(), nothing).astype(np.int64), names=names.names
+        source="firm_no",
+        table=np.append(places.fill_null(nothing).to_numpy(), nothing).astype(np.int64),
+        names=names.names,
     )
 
 
@@ -307,7 +314,5 @@ def _name_strata(strata: pd.DataFrame) -> tuple[Ints, pd.Index]:
     (risk, risks), (size, sizes) = (pd.factorize(strata[f"{kind}_class"]) for kind in ("risk", "size"))
     named = [f"{r}-{s}" for r in risks for s in sizes]
     names = pd.Index(sorted({*named, UNKNOWN}), dtype="str")
-    code = np.append(names.get_indexer(pd.Index(named, dtype="str")), names.get_loc(UNKNOWN))
+    code: Ints = names.get_indexer(pd.Index([*named, UNKNOWN], dtype="str")).astype(np.int64)
     return code[np.where((risk >= 0) & (size >= 0), risk * len(sizes) + size, -1)], names
-
-

@@ -211,7 +211,8 @@ class Grid:
         """Sum values by their place."""
         is_known = place >= 0
         weights = values.to_numpy(dtype=float)[is_known]
-        return np.bincount(place[is_known], weights, minlength=self.shape[0] * self.shape[1]).reshape(self.shape)
+        sums: Floats = np.bincount(place[is_known], weights, minlength=self.shape[0] * self.shape[1])
+        return sums.reshape(self.shape)
 
     def index(self) -> pd.MultiIndex:
         """Return the keys of every place."""
@@ -225,7 +226,8 @@ class Grid:
 
 
 def _names(column: pd.Series) -> pd.Index:
-    return pd.Index(column.dropna().unique()).sort_values()
+    names: pd.Index = pd.Index(column.dropna().unique()).sort_values()
+    return names
 
 
 def _codes(column: pd.Series, names: pd.Index) -> Ints:
