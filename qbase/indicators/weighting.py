@@ -211,8 +211,8 @@ class Grid:
         """Sum values by their place."""
         is_known = place >= 0
         weights = values.to_numpy(dtype=float)[is_known]
-        sums: Floats = np.bincount(place[is_known], weights, minlength=self.shape[0] * self.shape[1])
-        return sums.reshape(self.shape)
+        sums = np.bincount(place[is_known], weights, minlength=self.shape[0] * self.shape[1])
+        return sums.astype(float).reshape(self.shape)
 
     def index(self) -> pd.MultiIndex:
         """Return the keys of every place."""
