@@ -105,7 +105,7 @@ class Rows:
         prepared : mapping
             Further tables to prepare, after the register (`REGISTER`).
         """
-        filled = {"{register}": f"(SELECT * FROM {REGISTER})", **parts}  # noqa: S608  (a name of ours)
+        filled = {"{firms}": f"SELECT * FROM {REGISTER}", **parts}  # noqa: S608  (a name of ours)
         storage = self.cluster.storage if self.cluster is not None else ""
         return ShardQuery(
             sql="\n".join([self.base_sql(named=True, parts=filled), *(self._fill(s, filled) for s in sqls)]),
@@ -142,7 +142,7 @@ class Rows:
     def _fill(self, sql: str, parts: Mapping[str, str]) -> str:
         filled = {
             "{more}": "",
-            "{register}": f"MATERIALIZED ({_NUMBERED.format(firms=self._firms)})",
+            "{firms}": _NUMBERED.format(firms=self._firms),
             "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": ENTITIES[self.entity],
             "{step}": STEPS[self.freq],

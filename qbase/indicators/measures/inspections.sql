@@ -1,7 +1,7 @@
 -- Every inspection of the window, the firm it belongs to, and why it counts or does not.
 -- Parameters: first day, last day. What stands in braces is filled in from closed lists.
 -- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
-WITH registered AS {register},
+WITH registered AS MATERIALIZED ({firms}),
 by_uscc AS (
     SELECT * FROM registered
     WHERE uscc IS NOT NULL AND uscc NOT IN (
