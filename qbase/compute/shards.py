@@ -199,6 +199,8 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     if memory is not None:
         connection.execute(f"SET memory_limit = '{int(memory)}MB'")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # who needs an order asks for one; keeping that of the files would hold back what is ready
+    connection.execute("SET preserve_insertion_order = false")
     return connection
 
 

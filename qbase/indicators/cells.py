@@ -31,7 +31,7 @@ Ask = Callable[[str], pa.Table]
 READ = ("inspections", "firms", "identity_links")
 REGISTER = "register_of_firms"
 TALLIES = ("batch", "firm", "cells")
-MEMORY_MB = 1000
+MEMORY_MB = 1300
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
 
 _TYPES = {
