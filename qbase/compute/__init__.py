@@ -12,7 +12,7 @@ from qbase.core.lazy import lazy_names
 if TYPE_CHECKING:
     from qbase.compute.adding import Added, add_up
     from qbase.compute.cluster import Cluster, open_client
-    from qbase.compute.shards import Files, ShardQuery, query_files, query_frames
+    from qbase.compute.shards import Files, ShardQuery, open_files, query_files, query_frames
     from qbase.compute.tasks import Outcome, map_tasks
 
 __getattr__ = lazy_names(
@@ -20,12 +20,12 @@ __getattr__ = lazy_names(
     {
         "adding": ("Added", "add_up"),
         "cluster": ("Cluster", "open_client"),
-        "shards": ("Files", "ShardQuery", "query_files", "query_frames"),
+        "shards": ("Files", "ShardQuery", "open_files", "query_files", "query_frames"),
         "tasks": ("Outcome", "map_tasks"),
     },
 )
 
 __all__ = [
-    "Added", "Cluster", "Files", "Outcome", "ShardQuery", "add_up", "map_tasks", "open_client", "query_files",
-    "query_frames",
+    "Added", "Cluster", "Files", "Outcome", "ShardQuery", "add_up", "map_tasks", "open_client", "open_files",
+    "query_files", "query_frames",
 ]  # fmt: skip

@@ -5,13 +5,14 @@ A worker needs qbase and the files under the same address, nothing else: no lake
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
 import pathlib
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import duckdb
@@ -108,11 +109,50 @@ def query_files(query: ShardQuery) -> pa.Table:
     SetupError
         A file cannot be read from here (QB184).
     """
+    with _told(query), _session(query).cursor() as connection:
+        _add_views(connection, query.tables.items())
+        return connection.sql(query.sql, params=dict(query.params) or None).to_arrow_table()
+
+
+@contextlib.contextmanager
+def open_files(query: ShardQuery) -> Iterator[Callable[[str], pa.Table]]:
+    """Open Parquet files for several statements, what is prepared standing still between them.
+
+    Parameters
+    ----------
+    query : ShardQuery
+        Files, parameters and what is prepared.
+
+    Yields
+    ------
+    callable
+        Runs a statement, which need not be the one of ``query``, and returns an Arrow table.
+
+    Raises
+    ------
+    SetupError
+        A file cannot be read from here (QB184).
+    """
+
+    def ask(sql: str) -> pa.Table:
+        params = {name: value for name, value in query.params.items() if f"${name}" in sql}
+        with _told(query):
+            return connection.sql(sql, params=params or None).to_arrow_table()
+
+    with _told(query):
+        connection = _open((query.threads, query.memory_mb))
+    with connection:
+        with _told(query):
+            _add_views(connection, query.tables.items())
+            for name, sql in query.prepared.items():
+                connection.execute(f"CREATE TEMP TABLE {name} AS {sql}")
+        yield ask
+
+
+@contextlib.contextmanager
+def _told(query: ShardQuery) -> Iterator[None]:
     try:
-        with _session(query).cursor() as connection:
-            for name, files in query.tables.items():
-                connection.execute(f"CREATE TEMP VIEW {name} AS {_select(connection, files)}")
-            return connection.sql(query.sql, params=dict(query.params) or None).to_arrow_table()
+        yield
     except (duckdb.Error, OSError, ImportError, ValueError) as error:
         raise _unreadable(query, error) from error
 
@@ -159,6 +199,8 @@ def _open(settings: Settings) -> duckdb.DuckDBPyConnection:
     if memory is not None:
         connection.execute(f"SET memory_limit = '{int(memory)}MB'")
     connection.execute("SET GLOBAL TimeZone = 'UTC'")
+    # who needs an order asks for one; keeping that of the files would hold back what is ready
+    connection.execute("SET preserve_insertion_order = false")
     return connection
 
 
@@ -168,11 +210,15 @@ def _prepare(
     prepared: tuple[tuple[str, str], ...], tables: tuple[tuple[str, Files], ...], settings: Settings
 ) -> duckdb.DuckDBPyConnection:
     connection = _open(settings)
-    for name, files in tables:
-        connection.execute(f"CREATE TEMP VIEW {name} AS {_select(connection, files)}")
+    _add_views(connection, tables)
     for name, sql in prepared:
         connection.execute(f"CREATE TABLE {name} AS {sql}")
     return connection
+
+
+def _add_views(connection: duckdb.DuckDBPyConnection, tables: Iterable[tuple[str, Files]]) -> None:
+    for name, files in tables:
+        connection.execute(f"CREATE TEMP VIEW {name} AS {_select(connection, files)}")
 
 
 def _select(connection: duckdb.DuckDBPyConnection, files: Files) -> str:

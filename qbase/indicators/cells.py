@@ -7,30 +7,33 @@ cluster every worker counts its shards, and only cells travel. Whole numbers are
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from qbase.compute import Cluster, Files, ShardQuery, add_up, query_files
+from qbase.compute import Files, add_up, open_files, query_frames
 from qbase.indicators.catalogue import read_sql
-from qbase.indicators.sorting import WAYS, sum_batches
+from qbase.indicators.kept import count_once
+from qbase.indicators.sorting import WAYS, Column, number_column, sum_batches
 from qbase.lake.delta import read_version
 from qbase.tables import list_contracts, read_contract
 from qbase.tables.sql import sql_type
 
 if TYPE_CHECKING:
+    from qbase.indicators.rows import Rows
     from qbase.lake import Snapshot, Workspace
 
 CELL = ("n", "k", "n_firms", "top1", "top2")
+Ask = Callable[[str], pa.Table]
 READ = ("inspections", "firms", "identity_links")
+REGISTER = "register_of_firms"
 TALLIES = ("batch", "firm", "cells")
-MEMORY_MB = 1000
+MEMORY_MB = 1300
 """DuckDB goes to disk beyond; the nation's panel then stays below 2 GB."""
 
-_REGISTER = "register_of_firms"
 _TYPES = {
     pa.string(): "VARCHAR",
     pa.int64(): "BIGINT",
@@ -79,31 +82,13 @@ class Tally:
         return found.assign(**{name: rows[f"{way}_{name}"] for name in CELL})
 
 
-def count_cells(
-    workspace: Workspace,
-    at: Snapshot,
-    *,
-    base: str,
-    firms: str,
-    params: Mapping[str, str],
-    cluster: Cluster | None = None,
-) -> Tally:
-    """Count the cells of a window.
+def count_cells(rows: Rows) -> Tally:
+    """Count the cells of a window, here or on the workers of its cluster.
 
     Parameters
     ----------
-    workspace : Workspace
-        Where the inspections lie.
-    at : Snapshot
-        Which version of them.
-    base : str
-        Common table expressions up to ``counted``, with ``{firms}`` for the register.
-    firms : str
-        SELECT of the register of firms.
-    params : mapping
-        Values of the parameters of ``base``.
-    cluster : Cluster or None
-        Dask workers that share the files; None counts here.
+    rows : Rows
+        The window.
 
     Returns
     -------
@@ -116,31 +101,53 @@ def count_cells(
     RunError
         The workers did not finish (QB185).
     """
-    storage = cluster.storage if cluster is not None else ""
-    tables = {t: table_files(workspace, t, at, storage=storage) for t in READ if t in at.versions}
-    cells, summary = read_sql("firm_cells"), read_sql("cell_sums")
-    if cluster is None:
-        rows = base.replace("{firms}", firms) + "\n" + read_sql("firm_rows")
-        batches = query_files(ShardQuery(sql=rows, tables=tables, params=params, memory_mb=MEMORY_MB))
-        sums = sum_batches(batches)
-        if sums is not None:
-            return Tally(sums=sums)
-        sql = f"{base.replace('{firms}', firms)}, cells AS (\n{cells})\n{summary}"
-        found = query_files(ShardQuery(sql=sql, tables=tables, params=params, memory_mb=MEMORY_MB))
-        return Tally(sums=_sorted(found))
-    query = ShardQuery(
-        sql=base.replace("{firms}", f"SELECT * FROM {_REGISTER}") + "\n" + cells,  # noqa: S608  (a name of ours)
-        tables=tables,
-        params=params,
-        prepared={_REGISTER: firms},
-    )
-    added = add_up(cluster, query, table="inspections", by=("entity", "period"), summary=summary)
-    return Tally(
-        sums=_sorted(added.table),
-        bytes_moved=added.bytes_moved,
-        shards=added.shards,
-        split_groups=added.split_groups,
-    )
+    if rows.cluster is not None:
+        added = add_up(
+            rows.cluster,
+            rows.shard_query(read_sql("firm_cells")),
+            table="inspections",
+            by=("entity", "period"),
+            summary=read_sql("cell_sums"),
+        )
+        return Tally(
+            sums=sort_cells(added.table, ("entity", "period")),
+            bytes_moved=added.bytes_moved,
+            shards=added.shards,
+            split_groups=added.split_groups,
+        )
+    query = rows.shard_query(read_sql("firm_rows"), parts=row_parts(rows.entity))
+
+    def count() -> pd.DataFrame:
+        with open_files(query) as ask:
+            batches = ask(query.sql)
+            places = {} if "entity" in batches.column_names else {"entity": read_register(ask, rows.entity)}
+        sums = sum_batches(batches, places)
+        return sums if sums is not None else _group(rows)
+
+    return Tally(sums=count_once(rows.workspace.lake, query, ("tally", rows.entity, rows.freq), count))
+
+
+def _group(rows: Rows) -> pd.DataFrame:
+    """Count by the SQL of the workers."""
+    query = rows.shard_query(read_sql("firm_cells"))
+    with open_files(query) as ask:
+        cells = ask(query.sql)
+    return sort_cells(query_frames(read_sql("cell_sums"), {"cells": cells}), ("entity", "period"))
+
+
+def row_parts(entity: str, *, strata: str = "", names: str = "") -> dict[str, str]:
+    """Return what stands in the braces of ``measures/firm_rows.sql``: only a town is printed, only it has strangers."""
+    place = "entity, CASE WHEN firm_no IS NULL THEN firm END AS stranger," if entity == "town_code" else ""
+    return {"{place}": place, "{strata}": strata, "{names}": names}
+
+
+def read_register(ask: Ask, column: str) -> Column:
+    """Return a column of the register, to be looked up by the number of a firm."""
+    # the register is numbered from 0 without a gap
+    found = ask(f"SELECT {column} FROM {REGISTER} ORDER BY firm_no")  # noqa: S608  (names of ours)
+    numbers, names = number_column(found, column)
+    places = names.read(numbers.combine_chunks().to_batches()[0]) if len(found) else names.table[:0]
+    return Column(source="firm_no", table=np.append(places, len(names.names)), names=names.names)
 
 
 def table_files(workspace: Workspace, table: str, at: Snapshot, *, storage: str = "") -> Files:
@@ -180,17 +187,9 @@ def table_files(workspace: Workspace, table: str, at: Snapshot, *, storage: str 
     )
 
 
-def _sorted(found: pa.Table) -> pd.DataFrame:
-    columns = {name: found[name].to_numpy() for name in found.column_names if name not in ("entity", "period")}
-    # names repeat by the thousand: sorting their codes is a tenth of sorting the names
-    coded = found["entity"].combine_chunks().dictionary_encode()
-    names = np.asarray(coded.dictionary.to_pylist(), dtype=object)
-    rank = np.empty(len(names), dtype=np.int64)
-    rank[np.argsort(names)] = np.arange(len(names))
-    codes = coded.indices.to_numpy()
-    period = found["period"].cast(pa.timestamp("s")).to_numpy()
-    order = np.lexsort((period, rank[codes]))
-    frame = pd.DataFrame({name: values[order] for name, values in columns.items()})
-    frame.insert(0, "period", period[order])
-    frame.insert(0, "entity", pd.array(names[codes][order], dtype="str"))
+def sort_cells(found: pa.Table, keys: Sequence[str]) -> pd.DataFrame:
+    """Return cells sorted by their keys, nothing last."""
+    place = found.column_names.index("period")
+    whole = found.set_column(place, "period", found["period"].cast(pa.timestamp("us")))
+    frame: pd.DataFrame = whole.sort_by([(key, "ascending") for key in keys]).to_pandas()
     return frame

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import chi2, norm, t
 
 from qbase.core.text import Text
-from qbase.indicators.design_weights import Floats, relative_rates
+from qbase.indicators.design_weights import Floats, Ints, relative_rates
 
 UNTESTABLE = Text("依赖不可检验假设", "rests on an assumption the data cannot test")
 
@@ -68,26 +68,17 @@ def compare_draws(cells: pd.DataFrame, *, level: float = 0.95) -> Difference | N
     ----------
     Sato, T. (1989). On the variance estimator for the Mantel-Haenszel risk difference. Biometrics 45, 1323-1324.
     """
-    wide = cells.pivot_table(
-        index=["entity", "period", "stratum"], columns="sampling", values=["n", "k"], aggfunc="sum", observed=True
-    )
-    if len(wide.columns) < 4:
-        return None
-    wide = wide.dropna()
-    n1, k1, n0, k0 = (
-        wide[c].to_numpy(dtype=float) for c in (("n", "random"), ("k", "random"), ("n", "directed"), ("k", "directed"))
-    )
+    entities, (n1, k1, n0, k0) = _beside(cells)
     both = n1 * n0 / np.maximum(n1 + n0, 1)
     if both.sum() == 0:
         return None
     gap = (k1 * n0 - k0 * n1) / (n1 + n0)
     value = float(gap.sum() / both.sum())
-    entities = wide.index.get_level_values("entity")
-    count = entities.nunique()
+    count = len(np.unique(entities))
     error = math.sqrt(_sato(value, n1, k1, n0, k0)) / both.sum()
     critical = float(norm.ppf(0.5 + level / 2))
     if count >= FEW_ENTITIES:
-        score = pd.Series(gap - value * both).groupby(np.asarray(entities)).sum().to_numpy()
+        score = np.bincount(entities, gap - value * both)[np.unique(entities)]
         error = math.sqrt(count / (count - 1) * float((score**2).sum())) / both.sum()
         critical = float(t.ppf(0.5 + level / 2, count - 1))
     return Difference(
@@ -98,6 +89,24 @@ def compare_draws(cells: pd.DataFrame, *, level: float = 0.95) -> Difference | N
         n_random=int(n1.sum()),
         n_directed=int(n0.sum()),
     )
+
+
+def _beside(cells: pd.DataFrame) -> tuple[Ints, tuple[Floats, ...]]:
+    """Return strata that hold both ways of drawing: the number of the entity; n, k random; n, k directed."""
+    key, entity = np.zeros(len(cells), dtype=np.int64), np.empty(0, dtype=np.int64)
+    for name in ("entity", "period", "stratum"):
+        codes, names = pd.factorize(cells[name], sort=True)
+        key = key * (len(names) + 1) + codes
+        entity = entity if len(entity) else codes
+    order = np.argsort(key, kind="stable")
+    begins = np.flatnonzero(np.diff(key[order], prepend=-1))
+    is_random = (cells["sampling"] == "random").to_numpy()[order]
+    sums: list[Floats] = []
+    for way in (is_random, ~is_random):
+        parts = [way.astype(float), *(np.where(way, cells[c].to_numpy(dtype=float)[order], 0.0) for c in ("n", "k"))]
+        sums += [np.add.reduceat(part, begins) if len(begins) else part for part in parts]
+    both = (sums[0] > 0) & (sums[3] > 0)
+    return entity[order][begins][both], tuple(sums[i][both] for i in (1, 2, 4, 5))
 
 
 def _sato(value: float, n1: Floats, k1: Floats, n0: Floats, k0: Floats) -> float:

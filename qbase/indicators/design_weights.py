@@ -57,7 +57,7 @@ def relative_rates(drawn: Floats, frame: Floats) -> Floats:
         return rates
     total, wanted = n.sum(1), n.sum(0) + PRIOR_DRAWS
     for _ in range(200):
-        expected = (total / np.maximum((size * rates).sum(1), 1e-12)) @ size + PRIOR_DRAWS
+        expected = (total / np.maximum(size @ rates, 1e-12)) @ size + PRIOR_DRAWS
         new = wanted / expected
         new *= size.sum() / (new * size.sum(0)).sum()
         step, rates = np.abs(new - rates).max(), new
@@ -83,13 +83,17 @@ def expected_draws(drawn: Floats, frame: Floats, pool: Ints, group: Ints) -> Flo
     numpy.ndarray, shape (R, H)
         Expected draws per firm; times the frame they sum to the draws of the row.
     """
-    member = (group[:, None] == np.unique(group)[None, :]).astype(float)
+    _, kind = np.unique(group, return_inverse=True)
+    order = np.argsort(kind, kind="stable")
+    first = np.flatnonzero(np.diff(kind[order], prepend=-1))
     out = np.zeros_like(frame, dtype=float)
     for label in np.unique(pool):
-        rows = pool == label
-        rates = member @ relative_rates(drawn[rows] @ member, frame[rows] @ member)
-        base = (frame[rows] * rates).sum(1)
-        per_unit = np.divide(drawn[rows].sum(1), base, out=np.zeros(len(base)), where=base > 0)
+        rows = np.flatnonzero(pool == label)
+        own, firms = drawn[rows], frame[rows]
+        by_kind = (np.add.reduceat(values[:, order], first, axis=1) for values in (own, firms))
+        rates = relative_rates(*by_kind)[kind]
+        base = firms @ rates
+        per_unit = np.divide(own.sum(1), base, out=np.zeros(len(base)), where=base > 0)
         out[rows] = per_unit[:, None] * rates
     return out
 
@@ -139,11 +143,12 @@ def own_factor(drawn: Floats, expected: Floats, group: Ints, *, own_draws: float
     numpy.ndarray, shape (R, H)
         Factor of the weights.
     """
-    rows = np.arange(len(drawn))[:, None]
-    took, due = np.zeros(drawn.shape), np.zeros(drawn.shape)
-    np.add.at(took, (rows, group), drawn)
-    np.add.at(due, (rows, group), expected)
-    took, due = took[rows, group], due[rows, group]
+    strata = drawn.shape[1]
+    place = (np.arange(len(drawn))[:, None] * strata + group).ravel()
+    took, due = (
+        np.bincount(place, values.ravel(), minlength=drawn.size)[place].reshape(drawn.shape)
+        for values in (drawn, expected)
+    )
     if np.isinf(own_draws):
         return np.ones(drawn.shape)
     factor: Floats = np.divide(due + own_draws, took + own_draws, out=np.ones(drawn.shape), where=took + own_draws > 0)

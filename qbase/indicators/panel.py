@@ -13,6 +13,7 @@ from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.catalogue import Measured, find_indicator
+from qbase.indicators.cells import TALLIES
 from qbase.indicators.measuring import Scope, check_measured, measure, needed_tables, open_scope
 from qbase.indicators.rows import Entity, Rows, open_rows
 from qbase.indicators.sampling import Design, check_treatment, weigh_rows
@@ -72,8 +73,8 @@ def build_panel(
         Year whose limits and items are the yardstick of ``D1.rejudged``, ``D1.core`` and ``D1.margin``; None takes
         the limits of the last year each item was tested, and as core the items tested in every year.
     cluster : Cluster or None
-        Dask workers that count the batches of naive rates; None counts everything on this machine. Both give the
-        same panel.
+        Dask workers that count; None counts on this machine. Both give the same panel. Pass rates of batches and
+        firms can be counted by workers, however draws are treated.
 
     Returns
     -------
@@ -87,7 +88,8 @@ def build_panel(
     UsageError
         Unknown indicator (QB401), none named (QB407), kind of entity, frequency or sampling (QB402), one that an
         indicator is not measured by (QB420), period (QB101), a treatment that does not fit the indicator (QB433),
-        output weights where they make no sense (QB436), a base year where no indicator takes one (QB426).
+        output weights where they make no sense (QB436), a base year where no indicator takes one (QB426), or
+        something that workers cannot count (QB186).
     DataError
         A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
         an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
@@ -111,6 +113,8 @@ def build_panel(
         is_inspected=is_inspected,
         cluster=cluster,
     )
+    if cluster is not None:
+        _check_shared_out(measured)
     for m in measured.values():
         check_measured(m, workspace, rows.at, entity=entity, freq=freq)
     design = design or Design()
@@ -129,6 +133,18 @@ def build_panel(
         cells=_cells(rows) if any(m.is_inspected for m in measured.values()) else None,
         sources=_sources(rows, measured.values()),
     )
+
+
+def _check_shared_out(measured: Mapping[str, Measured]) -> None:
+    other = [i for i, m in measured.items() if m.function or m.measure not in TALLIES]
+    if other:
+        raise UsageError(
+            "QB186",
+            what=", ".join(other),
+            found=f"{', '.join(other)} with cluster",
+            expected="D1.batch | D1.firm",
+            fix="build these on this machine, without --cluster",
+        )
 
 
 def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Sampling, design: Design) -> Panel:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from qbase.compute import ShardQuery
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue import read_sql
-from qbase.indicators.cells import TALLIES, Tally, count_cells
+from qbase.indicators.cells import MEMORY_MB, READ, REGISTER, TALLIES, Tally, count_cells, table_files
 from qbase.intake import read_towns
 
 if TYPE_CHECKING:
@@ -31,16 +32,22 @@ STEPS = {"Q": "quarter", "A": "year"}
 
 # a register delivered twice is one register; a firm described in two ways belongs nowhere until that is settled
 _FIRMS = """
-SELECT firm_id, any_value(uscc) AS uscc, any_value(firm_name) AS firm_name, any_value(cluster_id) AS cluster_id,
-       any_value(town_code) AS town_code
-FROM (SELECT DISTINCT firm_id, uscc, firm_name, cluster_id, town_code FROM firms)
+WITH again AS (SELECT firm_id FROM firms GROUP BY firm_id HAVING count(*) > 1)
+SELECT firm_id, uscc, firm_name, cluster_id, town_code
+FROM firms AS f ANTI JOIN again AS a ON a.firm_id IS NOT DISTINCT FROM f.firm_id
+UNION ALL
+SELECT firm_id, any_value(uscc), any_value(firm_name), any_value(cluster_id), any_value(town_code)
+FROM (
+    SELECT DISTINCT firm_id, uscc, firm_name, cluster_id, town_code
+    FROM firms AS f SEMI JOIN again AS a ON a.firm_id IS NOT DISTINCT FROM f.firm_id
+)
 GROUP BY firm_id HAVING count(*) = 1
 """
 _NO_FIRMS = (
     "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS uscc, NULL::VARCHAR AS firm_name, "
     "NULL::VARCHAR AS cluster_id, NULL::VARCHAR AS town_code WHERE false"
 )
-
+_NUMBERED = "SELECT *, CAST(row_number() OVER () - 1 AS INTEGER) AS firm_no FROM ({firms})"
 
 # the latest decision on a printed firm counts, unless a correction printed another code since
 _LINKS = """
@@ -83,14 +90,30 @@ class Rows:
     @functools.cached_property
     def tally(self) -> Tally:
         """Batches of the window, counted once for all rates made of them."""
-        kept = {"{firms}": "{firms}"}
-        return count_cells(
-            self.workspace,
-            self.at,
-            base=self.base_sql(named=True, parts=kept),
-            firms=self._firms,
+        return count_cells(self)
+
+    def shard_query(
+        self, *sqls: str, parts: Mapping[str, str] = EMPTY, prepared: Mapping[str, str] = EMPTY
+    ) -> ShardQuery:
+        """Return a measure as a statement over the files of the snapshot, the register of firms prepared.
+
+        Parameters
+        ----------
+        sqls : str
+            What stands after the table expressions of `base_sql`.
+        parts : mapping
+            What stands in further braces, from closed lists only.
+        prepared : mapping
+            Further tables to prepare, after the register (`REGISTER`).
+        """
+        filled = {"{firms}": f"SELECT * FROM {REGISTER}", **parts}  # noqa: S608  (a name of ours)
+        storage = self.cluster.storage if self.cluster is not None else ""
+        return ShardQuery(
+            sql="\n".join([self.base_sql(named=True, parts=filled), *(self._fill(s, filled) for s in sqls)]),
+            tables={t: table_files(self.workspace, t, self.at, storage=storage) for t in READ if t in self.at.versions},
             params={"first_day": self.first_day, "last_day": self.last_day},
-            cluster=self.cluster,
+            prepared={REGISTER: _NUMBERED.format(firms=self._firms), **prepared},
+            memory_mb=MEMORY_MB,
         )
 
     @property
@@ -128,7 +151,7 @@ class Rows:
     def _fill(self, sql: str, parts: Mapping[str, str]) -> str:
         filled = {
             "{more}": "",
-            "{firms}": self._firms,
+            "{firms}": _NUMBERED.format(firms=self._firms),
             "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": self._entity_sql,
             "{step}": STEPS[self.freq],

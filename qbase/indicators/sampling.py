@@ -219,7 +219,7 @@ def weigh_rows(
     whole = found.assign(all_n=found["n"], all_k=found["k"])
     strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
     strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
-    drawn = strata[strata["n"] > 0]
+    drawn = strata[strata["n"] > 0] if is_random else strata
     if drawn.empty:
         return None
     listed = None

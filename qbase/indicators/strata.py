@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from qbase.compute import Cluster, add_up, open_files, query_files, query_frames
 from qbase.core import periods
-from qbase.core.errors import DataError
+from qbase.core.errors import DataError, UsageError
+from qbase.indicators.catalogue import read_sql
+from qbase.indicators.cells import REGISTER, Ask, read_register, row_parts, sort_cells
+from qbase.indicators.design_weights import Ints
+from qbase.indicators.kept import count_once
 from qbase.indicators.rows import Rows, require_table
+from qbase.indicators.sorting import KK_SCALE, Column, add_rows, count_strata
 
 if TYPE_CHECKING:
     from qbase.indicators.sampling import Design
@@ -16,12 +26,50 @@ if TYPE_CHECKING:
 KEYS = ["cluster_id", "period", "risk_class", "size_class"]
 SUMS = ["n", "k", "n_firms", "n_clean", "sum_nn", "sum_kk"]
 UNKNOWN = "unknown"
+ORDER = ("entity", "period", "cluster_id", "risk_class", "size_class", "inclusion_probability")
+
+_BY_FIRM = "SELECT * FROM by_firm"
+_NAMES = (
+    "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ({}) WHERE name IS NOT NULL"
+)
+_CODES = "risk.place AS risk_class, size.place AS size_class,"
+_CHANCE = "c.inclusion_probability,"
+_JOINS = (
+    "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class LEFT JOIN size_names AS size ON size.name = c.size_class"
+)
+_SIZES = f"""
+SELECT n.place AS size FROM {REGISTER} AS r
+LEFT JOIN ({{sizes}}) AS s ON s.firm_id = r.firm_id LEFT JOIN size_names AS n ON n.name = s.size_class
+ORDER BY r.firm_no
+"""  # noqa: S608  (names of ours)
+_BASE = """
+SELECT k.place AS risk, n.place AS size FROM registered AS r
+LEFT JOIN classes AS b ON b.firm_id = r.firm_id
+LEFT JOIN risk_names AS k ON k.name = b.risk_class LEFT JOIN size_names AS n ON n.name = b.size_class
+ORDER BY r.firm_no
+"""
 
 
 def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
-    """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``."""
-    frame = rows.query("by_firm", "strata", parts=by_firm_parts(rows, design))
-    frame = frame.assign(entity=frame["entity"].astype(str), period=periods.to_periods(frame["period"], rows.freq))
+    """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``.
+
+    Raises
+    ------
+    UsageError
+        Classes fixed at a base year, to be counted on a cluster (QB186).
+    SetupError, RunError
+        As for `qbase.indicators.cells.count_cells`.
+    """
+    parts = by_firm_parts(rows, design)
+    if rows.cluster is not None:
+        frame = _count_there(rows, rows.cluster, design, parts)
+    else:
+        frame = _count_here(rows, design, parts)
+    frame = frame.assign(
+        period=periods.to_periods(frame["period"], rows.freq),
+        sum_kk=frame["kk_parts"] / KK_SCALE,
+        random_sum_kk=frame["random_kk_parts"] / KK_SCALE,
+    ).drop(columns=["kk_parts", "random_kk_parts"])
     return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
 
 
@@ -48,6 +96,115 @@ def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
         "{risk}": f"{owner}.risk_class",
         "{size}": f"coalesce({owner}.size_class, s.size_class)",
     }
+
+
+def _count_there(rows: Rows, cluster: Cluster, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    if design.is_fixed:
+        raise UsageError(
+            "QB186",
+            what=f"base_year={design.base_year}",
+            found=f"Design(base_year={design.base_year}) with cluster",
+            expected="cells that add up over shards; the last class of a firm before a day does not",
+            fix="build it on this machine, without --cluster",
+        )
+    query = rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts)
+    return sort_cells(add_up(cluster, query, table="inspections", by=ORDER[:2], summary=_summary()).table, ORDER)
+
+
+def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    codes = _CODES + _CHANCE * ("m.inclusion_probability" in parts["{more}"])
+    tables = {"risk": ["inspections"], "size": [t for t in ("inspections", "firms") if t in rows.at.versions]}
+    query = rows.shard_query(
+        read_sql("firm_rows"),
+        parts={**parts, **row_parts(rows.entity, strata=codes, names=_JOINS)},
+        prepared={
+            f"{kind}_names": _NAMES.format(
+                " UNION ".join(f"SELECT DISTINCT {kind}_class AS name FROM {t}" for t in which)  # noqa: S608
+            )
+            for kind, which in tables.items()
+        },
+    )
+
+    def count() -> pd.DataFrame:
+        with open_files(query) as ask:
+            batches, codes, clusters = _read_numbers(ask(query.sql), ask, rows, design, parts)
+        # DuckDB has let go of its memory
+        found = _add_rows(batches, codes, clusters)
+        if found is not None:
+            return found
+        grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
+        return sort_cells(query_frames(_summary(), {"cells": grouped}), ORDER)
+
+    words = ("strata", rows.entity, rows.freq, *(f"{name} {text}" for name, text in sorted(parts.items())))
+    return count_once(rows.workspace.lake, query, words, count)
+
+
+def _summary() -> str:
+    text = read_sql("strata").replace("{parts}", str(KK_SCALE))
+    return f"WITH by_firm AS (SELECT * FROM cells)\n{text}"  # noqa: S608  (SQL of ours)
+
+
+def _read_numbers(
+    batches: pa.Table, ask: Ask, rows: Rows, design: Design, parts: Mapping[str, str]
+) -> tuple[pa.Table, dict[str, Column], pd.Series | None]:
+    """Return batches, what their numbers mean, and the cluster of each firm where firms are followed."""
+    codes = {
+        f"{kind}_class": _printed(kind, ask(f"SELECT name FROM {kind}_names ORDER BY place")["name"])  # noqa: S608
+        for kind in ("risk", "size")
+    }
+    sizes = codes["size_class"]
+    if design.is_fixed:
+        of_base = ask(rows.shard_query(", classes AS ({classes})", _BASE, parts=parts).sql)
+        codes["risk_class"] = _of_firm(of_base["risk"].combine_chunks(), codes["risk_class"])
+        codes["size_class"] = _of_firm(
+            pc.coalesce(of_base["size"].combine_chunks(), _register_sizes(ask, parts)), sizes
+        )
+    elif batches["size_class"].null_count and "firms" in rows.at.versions:
+        register = _of_firm(_register_sizes(ask, parts), sizes)
+        filled = [_fill(piece, register) for piece in batches.to_batches()]
+        batches = batches.set_column(batches.column_names.index("size_class"), "size_class", pa.chunked_array(filled))
+    if rows.entity == "town_code":
+        codes["cluster_id"] = read_register(ask, "cluster_id")
+        return batches, codes, None
+    codes["entity"] = read_register(ask, rows.entity)
+    if rows.entity == "cluster_id":
+        return batches, codes, None
+    register_rows = ask(f"SELECT firm_id, cluster_id FROM {REGISTER}").to_pandas()  # noqa: S608  (a name of ours)
+    return batches, codes, register_rows.set_index("firm_id")["cluster_id"]
+
+
+def _add_rows(batches: pa.Table, codes: Mapping[str, Column], clusters: pd.Series | None) -> pd.DataFrame | None:
+    keys = [key for key in ORDER if key in codes or key in batches.column_names]
+    found = add_rows(batches, keys, count_strata, codes)
+    if found is None:
+        return None
+    if "inclusion_probability" not in found:
+        found["inclusion_probability"] = np.nan
+    if "cluster_id" not in found:
+        found["cluster_id"] = found["entity"] if clusters is None else found["entity"].map(clusters)
+    return found
+
+
+def _printed(kind: str, names: pa.ChunkedArray) -> Column:
+    return Column(source=f"{kind}_class", table=np.arange(len(names) + 1), names=names.combine_chunks())
+
+
+def _of_firm(places: pa.ChunkedArray | pa.Array, names: Column) -> Column:
+    nothing = len(names.names)
+    return Column(
+        source="firm_no",
+        table=np.append(places.fill_null(nothing).to_numpy(), nothing).astype(np.int64),
+        names=names.names,
+    )
+
+
+def _register_sizes(ask: Ask, parts: Mapping[str, str]) -> pa.Array:
+    return ask(_SIZES.format(sizes=parts["{sizes}"]))["size"].combine_chunks()
+
+
+def _fill(piece: pa.RecordBatch, register: Column) -> pa.Array:
+    """Return the size of each row as printed, or else the one the register has."""
+    return pc.coalesce(piece["size_class"], pa.array(register.read(piece), pa.int16()))
 
 
 _NO_CLASSES = "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS risk_class, NULL::VARCHAR AS size_class WHERE false"
@@ -80,17 +237,21 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
         if is_needed:
             require_table(rows.workspace, "frame", rows.at)
         return None
-    raw = rows.workspace.query(
-        "SELECT DISTINCT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
+    raw = _drop_doubled(
+        rows.workspace.arrow(
+            "SELECT cluster_id, quarter, risk_class, size_class, n_firms AS firms FROM frame", snapshot=rows.at
+        ).to_pandas(self_destruct=True)
     )
-    codes, names = pd.factorize(raw["quarter"].astype(str))
-    quarter = periods.to_periods(pd.Index(names), "Q").take(codes)
+    codes, names = pd.factorize(raw["quarter"])
+    quarter = periods.to_periods(pd.Index(names.astype(str)), "Q").take(codes)
     clusters = found[["cluster_id", "period"]].dropna().drop_duplicates()
     if design.is_fixed:
         raw = raw[(quarter.year == design.base_year) & (quarter.quarter == 4)].drop(columns="quarter")
         frame = clusters.merge(raw, on="cluster_id")
+    elif rows.freq == "Q":
+        frame = raw.drop(columns="quarter").assign(period=quarter, firms=raw["firms"].astype(float)).dropna(subset=KEYS)
     else:
-        raw = raw.assign(period=quarter if rows.freq == "Q" else quarter.asfreq("Y-DEC"))
+        raw = raw.assign(period=quarter.asfreq("Y-DEC"))
         quarters = raw.groupby(["cluster_id", "period"])["quarter"].nunique().rename("quarters")
         frame = raw.groupby(KEYS)["firms"].sum().reset_index().merge(quarters.reset_index(), on=KEYS[:2])
         frame = frame.assign(firms=frame["firms"] / frame["quarters"]).drop(columns="quarters")
@@ -109,21 +270,49 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
     return frame[[*KEYS, "firms"]]
 
 
+def _drop_doubled(raw: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without doubled rows; only where a key is doubled are rows compared."""
+    key = np.zeros(len(raw), dtype=np.int64)
+    for name in ("cluster_id", "quarter", "risk_class", "size_class"):
+        codes, names = pd.factorize(raw[name], use_na_sentinel=False)
+        key *= len(names)
+        key += codes
+    key.sort()
+    return raw.drop_duplicates() if (key[1:] == key[:-1]).any() else raw
+
+
 def build_cells(strata: pd.DataFrame) -> pd.DataFrame:
     """Return batches by stratum and way of drawing, zero rows left out."""
-    named = strata["risk_class"].notna() & strata["size_class"].notna()
-    stratum = (strata["risk_class"].astype(object) + "-" + strata["size_class"].astype(object)).where(named, UNKNOWN)
-    parts = []
-    for kind in ("random", "directed"):
-        is_random = kind == "random"
-        n = strata["random_n"] if is_random else strata["all_n"] - strata["random_n"]
-        k = strata["random_k"] if is_random else strata["all_k"] - strata["random_k"]
-        part = pd.DataFrame({"entity": strata["entity"], "period": strata["period"], "stratum": stratum})
-        parts.append(
-            part.assign(
-                sampling=kind, n=n, k=k, n_firms=strata[f"{kind}_n_firms"], top1=strata[f"{kind}_top1"],
-                top2=strata[f"{kind}_top2"], weight=strata["weight"],
-            )
-        )  # fmt: skip
-    cells = pd.concat(parts, ignore_index=True)
-    return cells[cells["n"] > 0].sort_values(["entity", "period", "stratum", "sampling"], ignore_index=True)
+    stratum, names = _name_strata(strata)
+    kinds = pd.Index(["directed", "random"])
+    n = _pair(strata["all_n"] - strata["random_n"], strata["random_n"])
+    used = np.flatnonzero(n > 0)
+    of, kind = np.divmod(used, 2)
+    entity, _ = pd.factorize(strata["entity"], sort=True)
+    period = pd.PeriodIndex(strata["period"])
+    since = period.asi8 - period.asi8.min(initial=0)
+    key = ((entity * (since.max(initial=0) + 1) + since) * len(names) + stratum)[of] * 2 + kind
+    order = np.argsort(key, kind="stable")
+    of, kind, used = of[order], kind[order], used[order]
+    columns = {
+        "entity": strata["entity"].array.take(of), "period": period.take(of), "stratum": names.take(stratum[of]),
+        "sampling": kinds.take(kind), "n": n[used],
+        "k": _pair(strata["all_k"] - strata["random_k"], strata["random_k"])[used],
+    }  # fmt: skip
+    for name in ("n_firms", "top1", "top2"):
+        columns[name] = _pair(strata[f"directed_{name}"], strata[f"random_{name}"])[used]
+    return pd.DataFrame({**columns, "weight": strata["weight"].to_numpy()[of]})
+
+
+def _pair(directed: pd.Series, random: pd.Series) -> Ints:
+    """Return the counts of a stratum beside each other: nearly the order that cells have in the end."""
+    return np.column_stack([directed.to_numpy(np.int64), random.to_numpy(np.int64)]).ravel()
+
+
+def _name_strata(strata: pd.DataFrame) -> tuple[Ints, pd.Index]:
+    """Return the stratum of each row as a number in the order of the names, and the names."""
+    (risk, risks), (size, sizes) = (pd.factorize(strata[f"{kind}_class"]) for kind in ("risk", "size"))
+    named = [f"{r}-{s}" for r in risks for s in sizes]
+    names = pd.Index(sorted({*named, UNKNOWN}), dtype="str")
+    code: Ints = names.get_indexer(pd.Index([*named, UNKNOWN], dtype="str")).astype(np.int64)
+    return code[np.where((risk >= 0) & (size >= 0), risk * len(sizes) + size, -1)], names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import numpy as np
@@ -42,8 +43,10 @@ def add_weights(
         known = np.full(len(strata), np.nan)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
     if frame is not None and not frame.empty:
-        weights = stratum_weights(strata, frame, sampling=sampling, steps=steps, adjust=adjust)
-        merged = strata.merge(weights, on=KEYS, how="left")
+        grid = Grid.of(frame)
+        weight, firm_weight = _weigh(grid, strata, frame, sampling=sampling, steps=steps, adjust=adjust)
+        place = grid.place(strata)
+        merged = strata.assign(weight=_at(weight, place), firm_weight=_at(firm_weight, place))
     elif is_post:
         raise _unclassed(strata)
     is_weighted = merged["weight"].notna().to_numpy() | np.isfinite(known)
@@ -61,6 +64,8 @@ def add_weights(
 
 def _fill(merged: pd.DataFrame) -> Floats:
     """Give draws without a class the mean weight of their entity and period: taken to be like the others."""
+    if merged["value"].notna().all():
+        return merged["value"].to_numpy(dtype=float)
     n = merged["n"].where(merged["value"].notna(), 0)
     sums = pd.DataFrame({"w": merged["value"].fillna(0) * n, "n": n}).groupby([merged["entity"], merged["period"]])
     total = sums.transform("sum")
@@ -106,51 +111,135 @@ def stratum_weights(
     pandas.DataFrame
         The keys, ``weight`` (firms one batch stands for) and ``firm_weight`` (firms one drawn firm stands for).
     """
-    rows = pd.MultiIndex.from_frame(frame[KEYS[:2]].drop_duplicates().sort_values(KEYS[:2]))
-    columns, order, by_risk = _strata_of(frame)
-    firms = _cube(frame, "firms", rows, columns)
-    pool = pd.PeriodIndex(rows.get_level_values("period")).year.to_numpy(dtype=np.int64)
-    each = np.arange(len(columns))
-    random = _cube(strata, "random_n", rows, columns)
-    kinds = [expected_draws(random, firms, pool, by_risk)]
-    factor = np.ones(firms.shape)
-    if sampling == "post_stratified":
-        risk, drawn = _cube(strata, "risk_n", rows, columns), _cube(strata, "n", rows, columns)
-        kinds.append(expected_draws(risk, firms, pool, each))
-        kinds.append(expected_draws(drawn - random - risk, firms, pool, by_risk))
-        due = sum(kinds, np.zeros(firms.shape))
-        if adjust == "rake":
-            factor = raking_factor(drawn, due, firms, by_risk, each % (len(columns) // (by_risk.max() + 1)))
-        else:
-            factor = own_factor(drawn, due * firms, merge_strata(_cube(strata, "n_firms", rows, columns), order))
-    expected = sum(kinds, np.zeros(firms.shape))
-    missed = np.prod([(1 - np.minimum(kind / steps, 1)) ** steps for kind in kinds], axis=0)
-    index = pd.MultiIndex.from_tuples([(*row, *column) for row in rows for column in columns], names=KEYS)
-    able = (expected > 0) & (firms > 0)
-    out = pd.DataFrame(
-        {
-            "weight": np.divide(factor, expected, out=np.full(firms.shape, np.nan), where=able).ravel(),
-            "firm_weight": np.divide(factor, 1 - missed, out=np.full(firms.shape, np.nan), where=able).ravel(),
-        },
-        index=index,
-    )
+    grid = Grid.of(frame)
+    weight, firm_weight = _weigh(grid, strata, frame, sampling=sampling, steps=steps, adjust=adjust)
+    out = pd.DataFrame({"weight": weight.ravel(), "firm_weight": firm_weight.ravel()}, index=grid.index())
     return out.dropna().reset_index()
 
 
-def _strata_of(frame: pd.DataFrame) -> tuple[list[tuple[str, str]], Ints, Ints]:
-    """Return the strata, their order of likeness (sizes to and fro), and the number of their risk class."""
-    risks = sorted(frame["risk_class"].dropna().unique())
-    sizes = sorted(frame["size_class"].dropna().unique(), key=lambda s: (*SIZE_ORDER, s).index(s))
-    columns = [(r, s) for r in risks for s in sizes]
-    m = len(sizes)
-    order = [i * m + (j if i % 2 == 0 else m - 1 - j) for i in range(len(risks)) for j in range(m)]
-    return columns, np.array(order, dtype=np.int64), np.repeat(np.arange(len(risks)), m)
+def _weigh(
+    grid: Grid, strata: pd.DataFrame, frame: pd.DataFrame, *, sampling: Sampling, steps: int, adjust: Adjust
+) -> tuple[Floats, Floats]:
+    """Return the weight of one batch and of one firm by cluster and period (rows) and stratum (columns)."""
+    place, by_risk, order = grid.place(strata), grid.by_risk, grid.order
+    firms = grid.cube(grid.place(frame), frame["firms"])
+    each = np.arange(firms.shape[1])
+    random = grid.cube(place, strata["random_n"])
+    kinds = [expected_draws(random, firms, grid.pool, by_risk)]
+    factor = np.ones(firms.shape)
+    if sampling == "post_stratified":
+        risk, drawn = grid.cube(place, strata["risk_n"]), grid.cube(place, strata["n"])
+        kinds.append(expected_draws(risk, firms, grid.pool, each))
+        kinds.append(expected_draws(drawn - random - risk, firms, grid.pool, by_risk))
+        due = sum(kinds, np.zeros(firms.shape))
+        if adjust == "rake":
+            factor = raking_factor(drawn, due, firms, by_risk, each % (len(each) // (by_risk.max() + 1)))
+        else:
+            factor = own_factor(drawn, due * firms, merge_strata(grid.cube(place, strata["n_firms"]), order))
+    expected = sum(kinds, np.zeros(firms.shape))
+    missed = np.ones(firms.shape)
+    for kind in kinds:
+        missed *= (1 - np.minimum(kind / steps, 1)) ** steps
+    able = (expected > 0) & (firms > 0)
+    return (
+        np.divide(factor, expected, out=np.full(firms.shape, np.nan), where=able),
+        np.divide(factor, 1 - missed, out=np.full(firms.shape, np.nan), where=able),
+    )
 
 
-def _cube(long: pd.DataFrame, value: str, rows: pd.MultiIndex, columns: list[tuple[str, str]]) -> Floats:
-    sums = long.groupby(KEYS)[value].sum().unstack(["risk_class", "size_class"])
-    wide = sums.reindex(index=rows, columns=pd.MultiIndex.from_tuples(columns)).fillna(0.0)
-    return wide.to_numpy(dtype=float)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Grid:
+    """Clusters in a period (rows) and strata (columns) of a frame, as numbers.
+
+    Parameters
+    ----------
+    clusters, periods, risks, sizes : pandas.Index
+        Names of the frame; sizes from large to small.
+    row : numpy.ndarray, shape (clusters * periods,)
+        Row of each cluster and period; -1 where the frame has none.
+    """
+
+    clusters: pd.Index
+    periods: pd.Index
+    risks: pd.Index
+    sizes: pd.Index
+    row: Ints
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame) -> Grid:
+        """Return the grid of a frame."""
+        clusters, periods, risks, sizes = (_names(frame[key]) for key in KEYS)
+        sizes = pd.Index(sorted(sizes, key=lambda s: (*SIZE_ORDER, s).index(s)))
+        cell = _codes(frame[KEYS[0]], clusters) * len(periods) + _codes(frame[KEYS[1]], periods)
+        is_there = np.zeros(len(clusters) * len(periods), dtype=bool)
+        is_there[cell] = True
+        row = np.where(is_there, np.cumsum(is_there) - 1, -1)
+        return cls(clusters=clusters, periods=periods, risks=risks, sizes=sizes, row=row)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return int(self.row.max()) + 1, len(self.risks) * len(self.sizes)
+
+    @property
+    def pool(self) -> Ints:
+        """Year of each row: rows of a year share their relative rates."""
+        years: Ints = pd.PeriodIndex(self.periods).year.to_numpy(dtype=np.int64)
+        return years[np.flatnonzero(self.row >= 0) % len(self.periods)]
+
+    @property
+    def by_risk(self) -> Ints:
+        """Number of the risk class of each column."""
+        return np.repeat(np.arange(len(self.risks)), len(self.sizes))
+
+    @property
+    def order(self) -> Ints:
+        """Columns in the order of likeness: sizes to and fro."""
+        each = np.arange(self.shape[1]).reshape(len(self.risks), len(self.sizes))
+        each[1::2] = each[1::2, ::-1].copy()
+        return each.ravel()
+
+    def place(self, long: pd.DataFrame) -> Ints:
+        """Return where in the grid each row of a long frame belongs; -1 for nowhere."""
+        cluster, period, risk, size = (
+            _codes(long[key], names)
+            for key, names in zip(KEYS, (self.clusters, self.periods, self.risks, self.sizes), strict=True)
+        )
+        row = np.where((cluster >= 0) & (period >= 0), self.row[cluster * len(self.periods) + period], -1)
+        is_known = (row >= 0) & (risk >= 0) & (size >= 0)
+        return np.where(is_known, row * self.shape[1] + risk * len(self.sizes) + size, -1)
+
+    def cube(self, place: Ints, values: pd.Series) -> Floats:
+        """Sum values by their place."""
+        is_known = place >= 0
+        weights = values.to_numpy(dtype=float)[is_known]
+        sums = np.bincount(place[is_known], weights, minlength=self.shape[0] * self.shape[1])
+        return sums.astype(float).reshape(self.shape)
+
+    def index(self) -> pd.MultiIndex:
+        """Return the keys of every place."""
+        cell = np.flatnonzero(self.row >= 0).repeat(self.shape[1])
+        column = np.tile(np.arange(self.shape[1]), self.shape[0])
+        arrays = [
+            self.clusters.take(cell // len(self.periods)), self.periods.take(cell % len(self.periods)),
+            self.risks.take(column // len(self.sizes)), self.sizes.take(column % len(self.sizes)),
+        ]  # fmt: skip
+        return pd.MultiIndex.from_arrays(arrays, names=KEYS)
+
+
+def _names(column: pd.Series) -> pd.Index:
+    names: pd.Index = pd.Index(column.dropna().unique()).sort_values()
+    return names
+
+
+def _codes(column: pd.Series, names: pd.Index) -> Ints:
+    """Return the place of each value among names; -1 for none. Each distinct value is looked up once."""
+    codes, seen = pd.factorize(column)
+    return np.append(names.get_indexer(pd.Index(seen)), -1)[codes]
+
+
+def _at(values: Floats, place: Ints) -> Floats:
+    return np.append(values.ravel(), np.nan)[place]
 
 
 def weighted_rates(strata: pd.DataFrame, by: list[str], *, numerator: str = "batch") -> pd.DataFrame:

@@ -4,9 +4,12 @@ Prints one line, or JSON with ``--json``. Every measurement is a process of its 
 
 - ``bare_rate``: one GROUP BY for batches and passes by cluster and quarter, firms joined by credit code.
 - ``bare_counts``: one GROUP BY for what the panel holds: the same by way of drawing, with firms and their largest two.
-- ``naive``: `build_panel` of the batch rate with intervals, cells, names and sources.
-- ``post_stratified``: the same, weighted to the frame.
-- ``dask``: naive, on two workers of one core (needs the extra ``cluster``): balance of their CPU, bytes moved.
+- ``naive_first``: `build_panel` of the batch rate with intervals, cells, names and sources, everything counted.
+- ``naive_again``: the same in the next process, which finds the counted cells kept beside the lake.
+- ``post_stratified_first``, ``post_stratified_again``: the same, weighted to the frame.
+- ``dask``: both, on two workers of one core (needs the extra ``cluster``): balance of their CPU, bytes moved.
+
+The bare queries count anew every time; a ratio of ``again`` to them says what a report pays, not what counting costs.
 
 ``--home DIR`` keeps the nation for the next run; without it, it is made in a temporary folder (about four minutes).
 """
@@ -21,6 +24,7 @@ import json
 import os
 import pathlib
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -30,6 +34,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 ROUNDS = 3
+TREATMENTS = ("naive", "post_stratified")
+PANELS = tuple(f"{treatment}_{time}" for treatment in TREATMENTS for time in ("first", "again"))
 BARE = {
     "bare_rate": """
         SELECT f.cluster_id, date_trunc('quarter', i.sample_date) AS quarter,
@@ -97,10 +103,17 @@ def measure(home: pathlib.Path, name: str) -> dict[str, Any]:
     import qbase.indicators.functions  # noqa: F401
     from qbase.indicators import build_panel
     from qbase.indicators.cells import table_files  # noqa: F401
+    from qbase.indicators.kept import FOLDER
     from qbase.lake import Workspace
 
+    workspace = Workspace(home)
+    if name.endswith("_first"):
+        shutil.rmtree(workspace.lake / FOLDER, ignore_errors=True)
     start, cpu = time.perf_counter(), time.process_time()
-    rows = run_bare(home, name) if name in BARE else len(build_panel(Workspace(home), "D1.batch", sampling=name).data)
+    if name in BARE:
+        rows = run_bare(home, name)
+    else:
+        rows = len(build_panel(workspace, "D1.batch", sampling=name.rpartition("_")[0]).data)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
     return {
         "seconds": time.perf_counter() - start,
@@ -151,53 +164,53 @@ def moved(dask_worker: Any) -> dict[str, float]:
 
 
 def measure_dask(home: pathlib.Path) -> dict[str, Any]:
-    """Build the panel on two workers; compare it with the one built here."""
+    """Build both panels on two workers."""
     from qbase.compute import Cluster, open_client
-    from qbase.indicators import build_panel
-    from qbase.indicators.rows import open_rows
     from qbase.lake import Workspace
 
     workspace = Workspace(home)
-    here = build_panel(workspace, "D1.batch")
     with tempfile.TemporaryDirectory(prefix="qbase-dask-") as folder, machines(pathlib.Path(folder)) as address:
-        cluster = Cluster(address=address)
         with open_client(address) as client:
             client.wait_for_workers(2, timeout=60)
-            before = client.run(moved)
-        start = time.perf_counter()
-        window = {"snapshot": None, "first": None, "last": None}
-        tally = open_rows(workspace, entity="cluster_id", freq="Q", cluster=cluster, **window).tally
-        seconds = time.perf_counter() - start
-        with open_client(address) as client:
-            after = client.run(moved)
-        there = build_panel(workspace, "D1.batch", cluster=cluster)
+        found = {name: share_out(workspace, Cluster(address=address), name) for name in TREATMENTS}
+    files = (home / "data/lake/inspections").glob("*.parquet")
+    return {**found, "mb_read": round(sum(p.stat().st_size for p in files) / 2**20, 1)}
+
+
+def share_out(workspace: Any, cluster: Any, treatment: Any) -> dict[str, Any]:
+    """Build one panel on the workers; look at what each of them did, and compare it with the one built here."""
+    from qbase.compute import open_client
+    from qbase.indicators import build_panel
+
+    with open_client(cluster.address) as client:
+        before = client.run(moved)
+    start = time.perf_counter()
+    there = build_panel(workspace, "D1.batch", sampling=treatment, cluster=cluster)
+    seconds = time.perf_counter() - start
+    with open_client(cluster.address) as client:
+        after = client.run(moved)
+    here = build_panel(workspace, "D1.batch", sampling=treatment)
     cpu = [after[w]["cpu_s"] - before[w]["cpu_s"] for w in after]
     return {
         "seconds": round(seconds, 2),
-        "cpu_s": [round(c, 2) for c in cpu],
+        "worker_cpu_s": [round(c, 2) for c in cpu],
         "balance": round(min(cpu) / max(cpu), 3),
-        "shards": tally.shards,
-        "split_groups": tally.split_groups,
-        "mb_to_client": round(tally.bytes_moved / 2**20, 1),
         "mb_out_of_workers": round(sum(after[w]["sent"] - before[w]["sent"] for w in after) / 2**20, 1),
-        "mb_read": round(sum(p.stat().st_size for p in (home / "data/lake/inspections").glob("*.parquet")) / 2**20, 1),
         "worker_peak_mb": [round(after[w]["peak_mb"]) for w in after],
         "is_equal": bool(here.data.equals(there.data) and here.cells.equals(there.cells)),
     }
 
 
-def compare(home: pathlib.Path) -> dict[str, Any]:
-    """Measure all ways in turn, several rounds (the slow one once); ratios are medians of the rounds."""
-    names = [*BARE, "naive"]
-    rounds = [{name: ask(home, name) for name in names} for _ in range(ROUNDS)]
-    rounds[-1]["post_stratified"] = ask(home, "post_stratified")
-    figures: dict[str, Any] = {"rows": rounds[0]["naive"]["rows"]}
-    for name in (*names, "post_stratified"):
-        mine = [r for r in rounds if name in r]
-        figures[name] = {k: middle(r[name][k] for r in mine) for k in ("seconds", "cpu_s", "peak_mb")}
+def compare(home: pathlib.Path, rounds: int) -> dict[str, Any]:
+    """Measure all ways in turn, several rounds; figures and ratios are medians of the rounds."""
+    names = [*BARE, *PANELS]
+    found = [{name: ask(home, name) for name in names} for _ in range(rounds)]
+    figures: dict[str, Any] = {"rows": found[0][PANELS[0]]["rows"], "rounds": rounds}
+    for name in names:
+        figures[name] = {k: middle(r[name][k] for r in found) for k in ("seconds", "cpu_s", "peak_mb")}
         for bare in BARE if name not in BARE else ():
             for unit, word in (("seconds", "wall"), ("cpu_s", "cpu")):
-                figures[name][f"{word}_ratio_to_{bare}"] = middle(r[name][unit] / r[bare][unit] for r in mine)
+                figures[name][f"{word}_ratio_to_{bare}"] = middle(r[name][unit] / r[bare][unit] for r in found)
     if importlib.util.find_spec("distributed"):
         figures["dask"] = measure_dask(home)
     return figures
@@ -213,7 +226,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--home", type=pathlib.Path)
-    parser.add_argument("--measure", choices=[*BARE, "naive", "post_stratified", "dask"])
+    parser.add_argument("--measure", choices=[*BARE, *PANELS, "dask"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qbase-bench-") as folder:
         home = given.home or pathlib.Path(folder)
@@ -222,7 +236,7 @@ def main() -> int:
         else:
             if not (home / "data" / "ledger.sqlite").exists():
                 make_nation(home)
-            figures = compare(home)
+            figures = compare(home, given.rounds)
     is_plain = given.json or given.measure
     sys.stdout.write((json.dumps(figures) if is_plain else f"panel: {figures}") + "\n")
     return 0

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pytest
 
 from qbase.compute import Cluster, Files, ShardQuery, add_up, open_client
-from qbase.core.errors import RunError, SetupError
-from qbase.indicators import build_panel
+from qbase.core.errors import RunError, SetupError, UsageError
+from qbase.indicators import Design, build_panel
 from qbase.lake import Delivery, Workspace
 
 pytest.importorskip("distributed")
@@ -56,6 +56,8 @@ def monthly(month: int, rows: int) -> pa.Table:
             "result": rng.choice(["pass", "pass", "pass", "fail"], rows),
             "is_recheck": rng.random(rows) < 0.1,
             "appeal_result": pa.array(np.where(rng.random(rows) < 0.05, "overturned", None), pa.string()),
+            "risk_class": pa.array(np.where(rng.random(rows) < 0.05, None, rng.choice(["A", "B"], rows)), pa.string()),
+            "size_class": pa.array(np.where(rng.random(rows) < 0.3, None, "small"), pa.string()),
         }
     )
 
@@ -69,7 +71,15 @@ def workspace(tmp_path_factory) -> Workspace:
         "firm_name": [f"厂{i}" for i in range(60)],
         "cluster_id": [f"K{i % 7}" for i in range(60)],
         "town_code": [f"T{i % 5}" for i in range(60)],
+        "size_class": [("large", "medium", None)[i % 3] for i in range(60)],
     }
+    quarters = [f"{year}Q{q}" for year in (2023, 2024) for q in (1, 2, 3, 4)]
+    listed = [
+        (f"K{i}", quarter, risk, size, 3 + i)
+        for i in range(7) for quarter in quarters for risk in "AB" for size in ("large", "medium", "small")
+    ]  # fmt: skip
+    names = ("cluster_id", "quarter", "risk_class", "size_class", "n_firms")
+    commit(made, "frame", {"frame": pa.table(dict(zip(names, map(list, zip(*listed, strict=True)), strict=True)))})
     commit(made, "firms", {"firms": pa.table(firms)})
     for month in range(24):
         commit(made, f"month {month}", {"inspections": monthly(month, 400)})
@@ -139,6 +149,30 @@ def test_both_panels_are_equal_to_the_last_digit(workspace, machines, entity, fr
     here = build_panel(workspace, INDICATORS, entity=entity, freq=freq)
     there = build_panel(workspace, INDICATORS, entity=entity, freq=freq, cluster=Cluster(address=machines.address))
     same(here, there)
+
+
+@pytest.mark.parametrize("entity", ["cluster_id", "town_code"])
+@pytest.mark.parametrize("freq", ["Q", "A"])
+@pytest.mark.parametrize("sampling", ["random_draw", "post_stratified"])
+def test_weighted_panels_are_equal_to_the_last_digit(workspace, machines, entity, freq, sampling):
+    window = {"entity": entity, "freq": freq, "sampling": sampling}
+    here = build_panel(workspace, INDICATORS, **window)
+    there = build_panel(workspace, INDICATORS, **window, cluster=Cluster(address=machines.address))
+    same(here, there)
+    assert here.cells["stratum"].nunique() > 4
+
+
+def test_what_does_not_add_up_is_not_counted_here_in_silence(workspace, machines):
+    cluster = Cluster(address=machines.address)
+    with pytest.raises(UsageError) as caught:
+        build_panel(workspace, ["D1.batch", "D1c.recheck"], cluster=cluster)
+    assert caught.value.code == "QB186"
+    assert "D1c.recheck" in caught.value.found
+    assert "D1.batch" not in caught.value.found
+    fixed = Design(classes="fixed", frame="fixed", base_year=2023)
+    with pytest.raises(UsageError) as caught:
+        build_panel(workspace, "D1.batch", sampling="post_stratified", design=fixed, cluster=cluster)
+    assert caught.value.code == "QB186"
 
 
 def test_workers_read_the_lake_by_any_address(workspace, machines):

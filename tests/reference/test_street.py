@@ -220,7 +220,7 @@ def weigh_by_hand(files: list[pathlib.Path], sampling: str) -> pd.DataFrame:
 
 
 def pairs_by_hand(one: pd.DataFrame, two: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return for every pair of batches the product of their scores, and whether they are of one product, of one firm."""
+    """Return for every pair of batches the product of their scores, and whether product and firm are the same."""
     same = [one[c].to_numpy()[:, None] == two[c].to_numpy()[None, :] for c in ("产品名称", "统一社会信用代码")]
     return np.outer(one["score"], two["score"]), *same
 
@@ -233,7 +233,7 @@ def families_by_hand(files: list[pathlib.Path]) -> float:
     rows = first_by_hand(files)
     p = rows.groupby("entity")["k"].transform("mean")
     rows = rows.assign(score=rows["k"] - p)
-    cells = {at: part for at, part in rows.groupby(["entity", "quarter"])}
+    cells = dict(iter(rows.groupby(["entity", "quarter"])))
     now, before, counted = [], [], 0
     for (entity, quarter), part in cells.items():
         score, same, firm = pairs_by_hand(part, part)

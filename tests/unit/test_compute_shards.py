@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from qbase.compute import Files, ShardQuery, query_files, query_frames
+from qbase.compute import Files, ShardQuery, open_files, query_files, query_frames
 from qbase.compute.adding import add_rows
 from qbase.core.errors import SetupError
 
@@ -54,6 +54,22 @@ def test_what_every_shard_needs_is_prepared_once_a_process(tmp_path):
     assert query_files(query).to_pylist() == [{"n": 2}]
     pq.write_table(pa.table({"name": ["c"], "n": [50]}), register.urls[0])
     assert query_files(query).to_pylist() == [{"n": 2}], "the register was not read again"
+
+
+def test_several_statements_see_the_same_prepared_table(tmp_path):
+    register = files(tmp_path, pa.table({"name": ["a", "b"], "n": [1, 2]}))
+    query = ShardQuery(
+        sql="SELECT count(*) AS n FROM numbered WHERE n >= $least",
+        tables={"register": register},
+        params={"least": 2},
+        prepared={"numbered": "SELECT *, row_number() OVER () AS no FROM register"},
+    )
+    with open_files(query) as ask:
+        assert ask(query.sql).to_pylist() == [{"n": 1}]
+        assert ask("SELECT no, name FROM numbered ORDER BY no").num_rows == 2
+    with open_files(query) as ask, pytest.raises(SetupError) as caught:
+        ask("SELECT absent FROM numbered")
+    assert caught.value.code == "QB184"
 
 
 def test_files_are_read_through_fsspec():

@@ -10,9 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from qbase.indicators import build_panel
+from qbase.compute import query_files
+from qbase.indicators import Design, build_panel
+from qbase.indicators.catalogue import read_sql
 from qbase.indicators.rows import open_rows
 from qbase.indicators.sorting import sum_batches
+from qbase.indicators.strata import by_firm_parts, read_strata
 from qbase.lake import Delivery, Workspace
 
 FIRMS = {
@@ -63,16 +66,58 @@ def workspace(tmp_path_factory) -> Workspace:
     return made
 
 
+@pytest.fixture(scope="module")
+def classed(tmp_path_factory) -> Workspace:
+    """Classes printed and not, sizes of the register where none is printed, some chances on record."""
+    made = Workspace.create(tmp_path_factory.mktemp("classed"))
+    sizes = [("large", "medium", None)[i % 3] for i in range(40)]
+    commit(made, "firms", {"firms": pa.table({**FIRMS, "size_class": sizes})})
+    rows = inspections(7, 3000)
+    rng = np.random.default_rng(7)
+    draw = {
+        "risk_class": np.where(rng.random(3000) < 0.1, None, rng.choice(["A", "B"], 3000)),
+        "size_class": np.where(rng.random(3000) < 0.5, None, "small"),
+        "inclusion_probability": np.where(rng.random(3000) < 0.5, None, rng.choice([0.1, 0.25], 3000)),
+    }
+    for name, values in draw.items():
+        rows = rows.append_column(name, pa.array(values, pa.float64() if "prob" in name else pa.string()))
+    commit(made, "part", {"inspections": rows})
+    return made
+
+
 @pytest.mark.parametrize("entity", ["cluster_id", "firm_id", "town_code"])
 @pytest.mark.parametrize("freq", ["Q", "A"])
 def test_sorting_and_sql_add_the_same_cells(workspace, monkeypatch, entity, freq):
     sorted_ones = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
-    monkeypatch.setattr("qbase.indicators.cells.sum_batches", lambda rows: None)
+    monkeypatch.setattr("qbase.indicators.cells.sum_batches", lambda rows, columns: None)
     grouped = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
     pd.testing.assert_frame_equal(sorted_ones.data, grouped.data, check_exact=True)
     pd.testing.assert_frame_equal(sorted_ones.cells, grouped.cells, check_exact=True)
     assert sorted_ones.cells["n"].sum() == sorted_ones.data["D1.batch__n"].sum()
     assert set(sorted_ones.cells["stratum"]) == {"random", "risk", "special", "other"}
+
+
+@pytest.mark.parametrize("entity", ["cluster_id", "firm_id", "town_code"])
+@pytest.mark.parametrize("freq", ["Q", "A"])
+def test_strata_sorted_and_grouped_are_the_same(classed, monkeypatch, entity, freq):
+    sorted_ones = build_panel(classed, ["D1.batch", "D1.firm"], entity=entity, freq=freq, sampling="random_draw")
+    monkeypatch.setattr("qbase.indicators.strata.add_rows", lambda *given: None)
+    grouped = build_panel(classed, ["D1.batch", "D1.firm"], entity=entity, freq=freq, sampling="random_draw")
+    pd.testing.assert_frame_equal(sorted_ones.data, grouped.data, check_exact=True)
+    pd.testing.assert_frame_equal(sorted_ones.cells, grouped.cells, check_exact=True)
+    assert {"A-large", "B-small", "unknown"} <= set(sorted_ones.cells["stratum"])
+
+
+def test_sums_of_squares_are_those_counted_by_hand(classed):
+    window = {"snapshot": None, "first": None, "last": None}
+    rows = open_rows(classed, entity="cluster_id", freq="A", **window)
+    parts = by_firm_parts(rows, Design())
+    firms = query_files(rows.shard_query(read_sql("by_firm"), "SELECT * FROM by_firm", parts=parts)).to_pandas()
+    found = read_strata(rows, Design())
+    assert found["n"].sum() == firms["n"].sum()
+    assert found["sum_nn"].sum() == (firms["n"] ** 2).sum()
+    assert found["sum_kk"].sum() == pytest.approx((firms["k"] ** 2 / firms["n"]).sum(), rel=1e-13)
+    assert found["random_sum_kk"].sum() == pytest.approx((firms["k_random"] ** 2 / firms["n_random"]).sum(), rel=1e-13)
 
 
 def test_cells_are_those_counted_by_hand(workspace):

@@ -1,16 +1,18 @@
 -- Every inspection of the window, the firm it belongs to, and why it counts or does not.
 -- Parameters: first day, last day. What stands in braces is filled in from closed lists.
 -- A code or name that fits several firms fits none: counting it twice would be worse than not at all.
-WITH registered AS MATERIALIZED (SELECT *, row_number() OVER () AS firm_no FROM ({firms})),
+WITH registered AS MATERIALIZED ({firms}),
 by_uscc AS (
-    SELECT uscc, any_value(firm_id) AS firm_id, any_value(firm_no) AS firm_no,
-        any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
-    FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) = 1
+    SELECT * FROM registered
+    WHERE uscc IS NOT NULL AND uscc NOT IN (
+        SELECT uscc FROM registered WHERE uscc IS NOT NULL GROUP BY uscc HAVING count(*) > 1
+    )
 ),
 by_name AS (
-    SELECT firm_name, any_value(firm_id) AS firm_id, any_value(firm_no) AS firm_no,
-        any_value(cluster_id) AS cluster_id, any_value(town_code) AS town_code
-    FROM registered GROUP BY firm_name HAVING count(*) = 1
+    SELECT * FROM registered
+    WHERE firm_name IS NOT NULL AND firm_name NOT IN (
+        SELECT firm_name FROM registered WHERE firm_name IS NOT NULL GROUP BY firm_name HAVING count(*) > 1
+    )
 ),
 decided AS ({links}),
 matched AS (
@@ -19,8 +21,11 @@ matched AS (
         coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS matched_id,
         -- a number of this query only: ten million of them are sorted faster than names
         coalesce(l.firm_no, u.firm_no, c.firm_no, n.firm_no) AS matched_no,
-        coalesce(l.cluster_id, u.cluster_id, c.cluster_id, n.cluster_id) AS matched_cluster,
-        coalesce(l.town_code, u.town_code, c.town_code, n.town_code) AS matched_town,
+        -- where the firm lies is asked of the firm that was found: of the later keys only one is ever tried
+        CASE WHEN l.firm_no IS NULL THEN coalesce(u.cluster_id, c.cluster_id, n.cluster_id) ELSE l.cluster_id END
+            AS matched_cluster,
+        CASE WHEN l.firm_no IS NULL THEN coalesce(u.town_code, c.town_code, n.town_code) ELSE l.town_code END
+            AS matched_town,
         CASE
             WHEN l.firm_id IS NOT NULL THEN 'link'
             WHEN u.firm_id IS NOT NULL THEN 'uscc'
@@ -28,19 +33,16 @@ matched AS (
             WHEN n.firm_id IS NOT NULL THEN 'firm_name'
         END AS matched_by,
         coalesce(d.decision = 'doubt', false) AS is_doubtful
-    -- a lake into which no delivery ever brought one of these columns has it as empty
-    FROM (
-        SELECT NULL::VARCHAR AS role, NULL::VARCHAR AS parent_no WHERE false UNION ALL BY NAME SELECT * FROM inspections
-    ) AS i
+    FROM inspections AS i
     LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
     -- a later key is tried only where the earlier ones found nothing: on ten million rows this halves the time
-    LEFT JOIN registered AS c ON c.firm_id = CASE WHEN u.firm_id IS NULL THEN i.firm_code END
+    LEFT JOIN registered AS c ON c.firm_id = CASE WHEN u.firm_no IS NULL THEN i.firm_code END
     LEFT JOIN decided AS d ON d.sample_no = i.sample_no AND d.name_printed = i.firm_name
         AND (i.uscc IS NULL OR d.uscc_printed = i.uscc)
     LEFT JOIN registered AS l ON d.decision = 'accept' AND l.firm_id = d.firm_id
     -- whom a person refused, or a rule doubts, is not found again by the name
     LEFT JOIN by_name AS n
-        ON n.firm_name = CASE WHEN u.firm_id IS NULL AND c.firm_id IS NULL THEN i.firm_name END
+        ON n.firm_name = CASE WHEN u.firm_no IS NULL AND c.firm_no IS NULL THEN i.firm_name END
         AND coalesce(d.decision, 'none') = 'none'
     WHERE i.sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)
 ),
@@ -57,6 +59,9 @@ placed AS (
         coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
         coalesce(m.result = 'pass' OR m.appeal_result = 'overturned', false) AS is_pass,
         coalesce(m.result = 'fail' AND m.appeal_result = 'overturned', false) AS is_overturned,
+        -- plain conditions reach the scan: what does not count is never matched
+        coalesce(m.role, 'producer') = 'producer' AND NOT coalesce(m.is_recheck, false) AND m.parent_no IS NULL
+            AND coalesce(m.sample_type, '') NOT IN ('complaint', 'followup') AS is_first,
         CASE
             -- who ordered the goods or sold them did not make them; empty means the producer on the label
             WHEN coalesce(m.role, 'producer') <> 'producer' THEN 'other_role'
@@ -70,4 +75,4 @@ placed AS (
         SELECT m.matched_id AS firm_id, m.matched_cluster AS cluster_id, m.matched_town AS town_code
     ) AS f
 ),
-counted AS (SELECT * FROM placed WHERE fate = 'counted')
+counted AS (SELECT * FROM placed WHERE is_first AND entity IS NOT NULL)
