@@ -14,7 +14,9 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.numbers import number
 from qbase.core.text import Text
+from qbase.indicators.catalogue import read_sql
 from qbase.indicators.design_weights import Floats
+from qbase.indicators.kept import count_once
 from qbase.indicators.rows import Rows
 
 LEAST_PAIRS = 400
@@ -35,7 +37,7 @@ class Families:
     correlation : float or None
         From `family_correlation`; None where it could not be estimated.
     share : pandas.Series
-        From `same_family_share`, by entity and period.
+        From `same_family_share`, by entity and period; a period that was not read has its entity's usual share.
     since : str
         First period that was measured, where only the latest were; periods before it take the mean share of their
         entity.
@@ -81,17 +83,16 @@ def read_families(rows: Rows, drawn: pd.Series, *, is_random: bool) -> Families:
     is_random : bool
         Shares of pairs are those of random draws only; the correlation is that of all first inspections.
     """
-    nothing = Families(correlation=None, share=pd.Series(dtype=float))
-    held = rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns
-    if "product_name" not in held:
-        return nothing
     first = first_measured(drawn)
     is_part = first > drawn.index.min()
-    latest = dataclasses.replace(rows, first_day=first.start_time.date().isoformat()) if is_part else rows
-    more = "m.product_name, date_trunc('quarter', m.sample_date) AS quarter,"
-    found = latest.query("families", parts={"{more}": more})
+    since = first.start_time.date().isoformat() if is_part else rows.first_day
+    here = dataclasses.replace(rows, first_day=since, cluster=None)
+    parts = {"{more}": "m.product_name, date_trunc('quarter', m.sample_date) AS quarter,"}
+    query = here.shard_query(read_sql("families"), parts=parts)
+    words = ("families", rows.entity, rows.freq)
+    found = count_once(rows.workspace.lake, query, words, lambda: here.query("families", parts=parts))
     if found.empty:
-        return nothing
+        return Families(correlation=None, share=pd.Series(dtype=float))
     found = found.assign(
         entity=found["entity"].astype(str),
         period=periods.to_periods(found["period"], rows.freq),
