@@ -80,10 +80,6 @@ def _krugman(group: pd.DataFrame) -> float:
     return structure.krugman(group["own"], group["ref"]) if group["own"].sum() > 0 else float("nan")
 
 
-def _growth(group: pd.DataFrame) -> float:
-    return structure.growth(group["own"], group["ref"])
-
-
 def _overlap(measured: Measured, scope: Scope) -> pd.DataFrame:
     rows = scope.ask(measured.text())
     wide = rows.pivot_table(
@@ -211,7 +207,6 @@ FUNCTIONS: dict[str, Function] = {
     "effective_number": _grouped(lambda g: structure.effective_number(g["own"])),
     "location_quotient": _grouped(_lq),
     "krugman": _grouped(_krugman),
-    "growth": _grouped(_growth),
     "overlap": _overlap,
     "nearest_neighbour": _grouped(nearest_index),
     "spread_of_rate": _trailing(_spread),
