@@ -216,8 +216,8 @@ def test_a_sum_does_not_depend_on_how_the_rows_lie() -> None:
         for seed in range(6):
             db.register("t", pd.DataFrame({"x": np.random.default_rng(seed).permutation(amounts)}))
             for sql, values in found.items():
-                values.add(db.execute(f"SELECT {sql} FROM t").fetchone()[0])
-    plain, ordered = found.values()
+                values.add(db.sql(f"SELECT {sql} AS total FROM t").df()["total"].iloc[0])
+    plain, ordered = list(found.values())
     assert len(plain) > 1, "the amounts do not show the fault"
     assert len(ordered) == 1
 
