@@ -63,6 +63,7 @@ def describe(found: PolicyFile) -> dict[str, Any]:
         ],
         "rows": {table: rows.num_rows for table, rows in found.tables.items()},
         "already": found.is_loaded,
+        "warnings": [{"zh": w.zh, "en": w.en} for w in found.warnings],
     }
 
 
@@ -73,6 +74,8 @@ def _tell(shell: Shell, found: PolicyFile, file: pathlib.Path, snapshot: str) ->
         shell.out(f"  {name:<10} {date['on']}  {date['confidence']}: {date['source']}")
     for spell in what["spells"]:
         shell.out(f"  {spell['cluster']}  {spell['start']}–{spell['end'] or ''}  {spell['name']}")
+    for warning in found.warnings:
+        shell.note(shell.text(f"注意  {warning.zh}", f"Note    {warning.en}"))
     rows = " · ".join(f"{table} {n}" for table, n in what["rows"].items())
     if not snapshot:
         shell.out(shell.text(f"检查通过，没有载入：{rows}", f"sound; nothing was loaded: {rows}"))

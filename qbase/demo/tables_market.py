@@ -125,27 +125,27 @@ def build_strategies(world: World) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True).sort_values(["town_code", "strategy"], kind="stable", ignore_index=True)
 
 
-# horizon, indicator, population, words of the text, value (nan: the text sets no number), unit
+# horizon, indicator of the catalogue, population, words of the text, value (nan: the text sets no number), its unit
 TARGETS = (
-    ("near", "N1", "化纤行业生产企业", "合法经营", float("nan"), "pct"),
-    ("near", "N2", "化纤行业生产企业", "按标准要求组织生产", float("nan"), "pct"),
+    ("near", "N1.penalty", "化纤行业生产企业", "合法经营", float("nan"), "pct"),
+    ("near", "N2.standard", "化纤行业生产企业", "按标准要求组织生产", float("nan"), "pct"),
     ("near", "N3", "化纤行业生产企业", "均建立全过程质量控制制度", 100.0, "pct"),
     ("near", "N4", "化纤行业生产企业", "具备能够满足产品质量监控需要的检验能力", 100.0, "pct"),
     ("near", "N5", "化纤行业产品", "产品质量监督抽查合格率处于较高水平", float("nan"), "pct"),
-    ("long", "L1", "全镇", "创建成2～3个优质产品生产基地", 2.0, "count"),
-    ("long", "L2", "区域产品", "质量长期稳定并保持领先", float("nan"), "pp"),
-    ("long", "L3", "区域产品", "市场占有率有一定优势", float("nan"), "pct"),
-    ("long", "L4", "产业集群", "规模明显扩大", float("nan"), "pct"),
-    ("long", "L5", "产业集群", "规划布局合理", float("nan"), "pct"),
-    ("long", "L6", "产业集群", "成为本区域经济支柱行业", float("nan"), "pct"),
+    ("long", "L1", "全镇", "创建成2～3个优质产品生产基地", 2.0, "item"),
+    ("long", "L2.lead", "区域产品", "质量长期稳定并保持领先", float("nan"), "pp"),
+    ("long", "L3.province", "区域产品", "市场占有率有一定优势", float("nan"), "pct"),
+    ("long", "L4.output", "产业集群", "规模明显扩大", float("nan"), "pct"),
+    ("long", "L5.firms", "产业集群", "规划布局合理", float("nan"), "pct"),
+    ("long", "L6.output", "产业集群", "成为本区域经济支柱行业", float("nan"), "pct"),
     ("long", "L7", "规模以上企业", "建立全过程质量保证体系", 100.0, "pct"),
     ("long", "L8", "龙头企业", "按照先进标准要求组织生产", 100.0, "pct"),
-    ("long", "L9", "龙头企业", "技术装备、研发与检验手段处于领先地位", float("nan"), "rank"),
+    ("long", "L9.equipment", "龙头企业", "技术装备、研发与检验手段处于领先地位", float("nan"), "rank"),
     ("long", "L10", "龙头企业", "产品结构处于领先地位", float("nan"), "pct"),
-    ("long", "L11", "龙头企业", "质量水平在全省同行业处于领先地位", float("nan"), "pct"),
-    ("long", "L13", "产业", "自主品牌有一定影响", float("nan"), "pct"),
-    ("long", "L14", "产业", "集聚程度较高", float("nan"), "index"),
-    ("long", "L15", "区域", "打造成为全省、全国著名的优质产品生产基地", float("nan"), "index"),
+    ("long", "L11.grade", "龙头企业", "质量水平在全省同行业处于领先地位", float("nan"), "pct"),
+    ("long", "L13.sales", "产业", "自主品牌有一定影响", float("nan"), "pct"),
+    ("long", "L14", "产业", "集聚程度较高", float("nan"), "ratio"),
+    ("long", "L15.score", "区域", "打造成为全省、全国著名的优质产品生产基地", float("nan"), "score"),
 )
 
 

@@ -14,7 +14,7 @@ from qbase.core.periods import to_periods
 from qbase.indicators import stability, structure, yardstick
 from qbase.indicators.catalogue import Measured, find_indicator
 from qbase.indicators.measuring import Scope, measure, needed_tables, open_scope
-from qbase.indicators.peers import gaps_to_peers, newcombe_difference, probability_above
+from qbase.indicators.peers import gaps_to_peers, lead_over_whole, probability_above
 
 Floats = NDArray[np.float64]
 Function = Callable[[Measured, Scope], pd.DataFrame]
@@ -78,10 +78,6 @@ def _lq(group: pd.DataFrame) -> float:
 
 def _krugman(group: pd.DataFrame) -> float:
     return structure.krugman(group["own"], group["ref"]) if group["own"].sum() > 0 else float("nan")
-
-
-def _growth(group: pd.DataFrame) -> float:
-    return structure.growth(group["own"], group["ref"])
 
 
 def _overlap(measured: Measured, scope: Scope) -> pd.DataFrame:
@@ -157,14 +153,15 @@ def _gap(measured: Measured, scope: Scope) -> pd.DataFrame:
 
 
 def _lead(measured: Measured, scope: Scope) -> pd.DataFrame:
-    own = scope.ask(_COUNTS)
-    whole = scope.ask(
-        "SELECT entity, make_date(year, 1, 1) AS period, batches AS n_all, batches - failed AS k_all\n"
-        "FROM @entity_market\nWHERE area = 'province' AND batches > 0"
-    )
-    both = own.merge(whole, on=["entity", "period"])
-    value, low, high = newcombe_difference(both["k"], both["n"], both["k_all"], both["n_all"])
-    return both.assign(value=100 * value, lo=100 * low, hi=100 * high)[["entity", "period", "value", "lo", "hi", "n"]]
+    rows = scope.ask(measured.text())
+    found: list[dict[str, object]] = []
+    for (entity, period), group in rows.groupby(["entity", "period"], sort=True):
+        n, k, n_all, k_all = group[["n", "k", "n_province", "k_province"]].to_numpy(dtype=float).T
+        value, low, high = lead_over_whole(k, n, k_all, n_all)
+        found.append(
+            {"entity": entity, "period": period, "value": 100 * value, "lo": 100 * low, "hi": 100 * high, "n": n.sum()}
+        )
+    return pd.DataFrame(found) if found else _frame([])
 
 
 def _persistence(measured: Measured, scope: Scope) -> pd.DataFrame:
@@ -211,7 +208,6 @@ FUNCTIONS: dict[str, Function] = {
     "effective_number": _grouped(lambda g: structure.effective_number(g["own"])),
     "location_quotient": _grouped(_lq),
     "krugman": _grouped(_krugman),
-    "growth": _grouped(_growth),
     "overlap": _overlap,
     "nearest_neighbour": _grouped(nearest_index),
     "spread_of_rate": _trailing(_spread),

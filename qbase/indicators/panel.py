@@ -91,16 +91,14 @@ def build_panel(
         output weights where they make no sense (QB436), a base year where no indicator takes one (QB426), or
         something that workers cannot count (QB186).
     DataError
-        A table is missing (QB403), no inspection of the window counts (QB404), nothing to compute from (QB421), or
-        an indicator without a source of data (QB422); weighted: firms are missing in the frame (QB431), or no
+        A table is missing (QB403), no inspection of the window counts (QB404), an indicator has no value in it
+        (QB421) or no source of data (QB422); weighted: firms are missing in the frame (QB431), or no
         inspection carries a class (QB432), no firm drawn has an output to weigh by (QB437), or an inclusion
         probability is none (QB438); the base year holds no items (QB425).
     SetupError, RunError
         The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
     """
-    ids = [indicators] if isinstance(indicators, str) else list(dict.fromkeys(indicators))
-    if not ids:
-        raise UsageError("QB407", found="[]", expected='"D1.batch" | …', fix='build_panel(workspace, "D1.batch")')
+    ids = _named(indicators)
     measured = {i: find_indicator(i) for i in ids}
     is_inspected = any("inspections" in needed_tables(m, entity=entity) for m in measured.values())
     rows = open_rows(
@@ -147,6 +145,16 @@ def _check_shared_out(measured: Mapping[str, Measured]) -> None:
         )
 
 
+def _named(indicators: str | Sequence[str]) -> list[str]:
+    # a notebook gives what it has: nothing at all, or a number, must not end in a traceback
+    given = [indicators] if isinstance(indicators, str) else indicators
+    if not isinstance(given, Iterable) or not (ids := list(given)) or not all(isinstance(i, str) for i in ids):
+        raise UsageError(
+            "QB407", found=repr(indicators), expected='"D1.batch" | …', fix='build_panel(workspace, "D1.batch")'
+        )
+    return list(dict.fromkeys(ids))
+
+
 def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Sampling, design: Design) -> Panel:
     indicators = {i: m.indicator for i, m in measured.items()}
     measures = {i: m.measure for i, m in measured.items()}
@@ -168,18 +176,20 @@ def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Samp
 def _measure(measured: Mapping[str, Measured], scope: Scope) -> dict[str, pd.DataFrame]:
     rows = scope.rows
     frames = measure(measured, scope)
-    if all(frame.empty for frame in frames.values()):
-        if all(m.is_inspected for m in measured.values()):
-            raise _nothing(rows)
-        empty = ", ".join(frames)
-        raise DataError(
-            "QB421",
-            indicator=empty,
-            found=f"0 rows from {rows.first_day} to {rows.last_day}; records from {scope.data_first}",
-            expected="; ".join(dict.fromkeys(n for m in measured.values() for n in m.needs)),
-            fix="widen first and last, or load what is expected; qbase indicators --missing",
-        )
-    return frames
+    empty = [i for i, frame in frames.items() if frame.empty]
+    if not empty:
+        return frames
+    is_all = len(empty) == len(frames)
+    if is_all and all(m.is_inspected for m in measured.values()):
+        raise _nothing(rows)
+    fix = "widen first and last, or load what is expected; qbase indicators --missing"
+    raise DataError(
+        "QB421",
+        indicator=", ".join(empty),
+        found=f"0 rows from {rows.first_day} to {rows.last_day}; records from {scope.data_first}",
+        expected="; ".join(dict.fromkeys(n for i in empty for n in measured[i].needs)),
+        fix=fix if is_all else f"leave out {', '.join(empty)}, or {fix}",
+    )
 
 
 def _cells(rows: Rows) -> pd.DataFrame:

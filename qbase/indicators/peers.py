@@ -66,6 +66,33 @@ def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLi
     return square_and_add((a, l1, u1), (b, l2, u2))
 
 
+def lead_over_whole(k: Floats, n: Floats, k_all: Floats, n_all: Floats) -> tuple[float, float, float]:
+    """Return how far a rate lies above what the whole has in the same industries, with an interval, as shares.
+
+    The industries of the whole are weighted by the own draws, so that a mix of industries is no lead.
+
+    Parameters
+    ----------
+    k, n : numpy.ndarray, shape (industries,)
+        Own passes and draws.
+    k_all, n_all : numpy.ndarray, shape (industries,)
+        Those of the whole; for one industry the interval is that of `newcombe_difference`.
+
+    References
+    ----------
+    Zou and Donner (2008), as for `gaps_to_peers`.
+    """
+    weight = n / n.sum()
+    rate = k_all / n_all
+    low, high = wilson_interval(k_all, n_all)
+    expected = float(weight @ rate)
+    under, over = (float(np.sqrt(np.sum((weight * (edge - rate)) ** 2))) for edge in (low, high))
+    own_low, own_high = wilson_interval(k.sum(), n.sum())
+    found = square_and_add((k.sum() / n.sum(), own_low, own_high), (expected, expected - under, expected + over))
+    value, lower, upper = (float(x) for x in found)
+    return value, lower, upper
+
+
 def probability_above(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike) -> Floats:
     """Return the probability that the first rate is above the second, under Jeffreys' priors.
 

@@ -19,7 +19,7 @@ from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue import find_indicator
 from qbase.indicators.policy import DATES
-from qbase.indicators.policy_rules import check_new, check_sense, misfit
+from qbase.indicators.policy_rules import check_new, check_sense, find_rarities, misfit
 from qbase.indicators.rows import require_table
 from qbase.indicators.suggest import suggest_names
 from qbase.lake import Delivery
@@ -81,12 +81,15 @@ class PolicyFile:
         Cluster -> its name.
     is_loaded : bool
         Whether the same bytes were loaded before; loading them again changes nothing.
+    warnings : tuple of Text
+        What is allowed and rare: a policy that took effect before it was announced.
     """
 
     policy: Policy
     tables: Mapping[str, pa.Table]
     names: Mapping[str, str]
     is_loaded: bool = False
+    warnings: tuple[Text, ...] = ()
 
 
 def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFile:
@@ -128,7 +131,7 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     check_sense(policy, rows["targets"])
     if not is_loaded:
         check_new(workspace, policy.policy_id, tables)
-    return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded)
+    return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded, warnings=find_rarities(policy))
 
 
 def add_policy(workspace: Workspace, path: str | pathlib.Path) -> tuple[PolicyFile, Snapshot]:
@@ -158,6 +161,7 @@ def add_policy(workspace: Workspace, path: str | pathlib.Path) -> tuple[PolicyFi
         table="policies",
         recipe=RECIPE,
         producer=_producer(found),
+        warnings=tuple(w.en for w in found.warnings),
         verdict="OK",
         rows_seen=rows,
         accepted=rows,

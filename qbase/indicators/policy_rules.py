@@ -11,6 +11,7 @@ import pandas as pd
 from qbase.core.errors import DataError
 from qbase.core.periods import code
 from qbase.core.policy import Policy
+from qbase.core.text import Text
 from qbase.indicators.catalogue import find_indicator
 
 if TYPE_CHECKING:
@@ -53,6 +54,23 @@ def check_sense(policy: Policy, targets: Sequence[Mapping[str, str]]) -> None:
             raise misfit("[[spell]] start", found, f"{first} or later", f"correct start, or state the date of {name}")
     for row in targets:
         _check_target(row)
+
+
+def find_rarities(policy: Policy) -> tuple[Text, ...]:
+    """Return what a policy may say and seldom does, to be read again: effect before the announcement.
+
+    Documents with effect for the past exist; whoever estimates an effect must know that nobody could act on it before.
+    """
+    announced, effective = policy.dates.get("announced"), policy.dates.get("effective")
+    if announced is None or effective is None or announced.on <= effective.on:
+        return ()
+    return (
+        Text(
+            f"施行日期 {effective.on} 早于公布日期 {announced.on}，属追溯施行，请核对；日期来源：{announced.source}",
+            f"took effect on {effective.on}, announced only on {announced.on}: retroactive, please check; "
+            f"source of the dates: {announced.source}",
+        ),
+    )
 
 
 def _check_target(row: Mapping[str, str]) -> None:

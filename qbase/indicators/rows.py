@@ -219,7 +219,8 @@ def open_rows(
 
 
 def _period(given: str | pd.Period | None, freq: Freq) -> pd.Period | None:
-    return parse_period(given, freq) if isinstance(given, str) else given
+    # a year may come as a number; a day, or a period of the other length, would cut the first or the last one in two
+    return None if given is None else parse_period(str(given), freq)
 
 
 def require_table(workspace: Workspace, table: str, at: Snapshot, *, fix: str = "") -> None:

@@ -193,6 +193,17 @@ def test_a_sound_policy_is_checked_and_nothing_loaded(home, tmp_path, capsys):
     assert Workspace(home).snapshot().id == "S0001"
 
 
+def test_a_retroactive_policy_is_told_and_loaded(tmp_path, capsys):
+    workspace = fill(tmp_path / "late")
+    path = write(tmp_path, GOOD.replace("announced = 2022-08-10", "announced = 2022-09-20"))
+    assert run(["policy", "check", str(path), "--home", str(workspace.root), "--lang", "zh"]) == 0
+    told = capsys.readouterr()
+    assert "施行日期 2022-09-01 早于公布日期 2022-09-20" in told.out + told.err
+    found = call(capsys, "policy", "add", path, "--home", workspace.root)["policy"]
+    assert "镇政府文件" in found["warnings"][0]["en"]
+    assert workspace.deliveries().iloc[-1]["recipe"] == "policy_file"
+
+
 def test_an_added_policy_is_a_delivery_like_any_other(tmp_path, capsys):
     workspace = fill(tmp_path / "own")
     words = ("policy", "add", write(tmp_path), "--home", workspace.root)

@@ -7,6 +7,9 @@ import json
 import pathlib
 import re
 
+import duckdb
+import numpy as np
+import pandas as pd
 import pytest
 
 from qbase.cli.main import run
@@ -24,7 +27,7 @@ from qbase.indicators import (
 from qbase.indicators.catalogue import COLUMNS, read_sql
 from qbase.indicators.functions import COMPOSITE, FUNCTIONS
 from qbase.indicators.measuring import SLOTS
-from qbase.indicators.parts import assemble_sql, read_parts, tables_of
+from qbase.indicators.parts import add_in_order, assemble_sql, read_parts, tables_of
 from qbase.lake import Workspace
 from qbase.tables import list_contracts, read_contract
 
@@ -191,3 +194,39 @@ def test_an_empty_lake_supports_nothing_and_says_what_to_load(tmp_path: pathlib.
     assert "QB423" in capsys.readouterr().err
     with pytest.raises(Exception, match="QB403"):
         build_panel(workspace, "N3", freq="A")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("sum(a)", "sum(a ORDER BY a)"),
+        ("2 * avg(f(a) * (b + 1)) FILTER (c)", "2 * avg(f(a) * (b + 1) ORDER BY f(a) * (b + 1)) FILTER (c)"),
+        ("sum(a) / sum(b)", "sum(a ORDER BY a) / sum(b ORDER BY b)"),
+        ("count(*), row_sum(a), max(a)", "count(*), row_sum(a), max(a)"),
+    ],
+)
+def test_sums_and_means_take_their_values_in_order(given: str, expected: str) -> None:
+    assert add_in_order(given) == expected
+
+
+def test_a_sum_does_not_depend_on_how_the_rows_lie() -> None:
+    amounts = np.random.default_rng(5).lognormal(0, 4, 5000)
+    sums = {sql: f"SELECT {sql} AS total FROM t" for sql in ("sum(x)", add_in_order("sum(x)"))}  # noqa: S608
+    found: dict[str, set[float]] = {sql: set() for sql in sums}
+    with duckdb.connect() as db:
+        for seed in range(6):
+            db.register("t", pd.DataFrame({"x": np.random.default_rng(seed).permutation(amounts)}))
+            for sql, values in found.items():
+                values.add(db.sql(sums[sql]).df()["total"].iloc[0])
+    plain, ordered = list(found.values())
+    assert len(plain) > 1, "the amounts do not show the fault"
+    assert len(ordered) == 1
+
+
+def test_every_sum_of_a_measure_is_in_order() -> None:
+    for measured in read_catalogue().values():
+        if measured.is_inspected or not measured.text():
+            continue
+        sql = assemble_sql(measured.text(), entity="cluster_id", freq="A", base="WITH x AS (SELECT 1)")
+        assert sql.endswith("ORDER BY ALL"), measured.indicator.id
+        assert sql.count(" ORDER BY ") > len(re.findall(r"\b(?:sum|avg)\(", sql)), measured.indicator.id

@@ -48,6 +48,21 @@ def panels(lake: Workspace) -> dict[tuple[str, str], Panel]:
     return found
 
 
+def test_the_lake_holds_the_numbers_of_the_province(lake: Workspace, province: Tables) -> None:
+    """The values by hand are made of the lake's files: what the intake did to them is told here."""
+    for name, clean in province.items():
+        if name in {"notices", "firm_names"}:
+            continue
+        stored = lake.query(f"SELECT * FROM {name}")  # noqa: S608  (a table of ours)
+        assert len(stored) == len(clean), name
+        for column in clean.select_dtypes("number").columns:
+            want, got = clean[column], pd.to_numeric(stored[column])
+            assert got.notna().sum() == want.notna().sum(), f"{name}.{column}"
+            np.testing.assert_allclose(
+                np.sort(got.dropna()), np.sort(want.dropna()), rtol=1e-12, err_msg=f"{name}.{column}"
+            )
+
+
 def test_every_line_but_the_licensed_value_is_computed(panels) -> None:
     computed = {i for panel in panels.values() for i in panel.indicators}
     assert set(read_catalogue()) - computed == {"G2b.value"}

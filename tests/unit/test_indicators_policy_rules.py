@@ -11,7 +11,8 @@ import pytest
 from qbase.core.errors import DataError
 from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
-from qbase.indicators.policy_rules import check_sense
+from qbase.demo import build_province
+from qbase.indicators.policy_rules import check_sense, find_rarities
 
 POLICY = Policy(
     policy_id="zhili-2022",
@@ -73,3 +74,29 @@ def test_an_id_can_be_typed_in_a_command(name: str) -> None:
     with pytest.raises(DataError, match="QB448"):
         check_sense(dataclasses.replace(POLICY, policy_id=name), [])
     check_sense(dataclasses.replace(POLICY, policy_id="基地.2022_a-1"), [])
+
+
+def test_the_targets_of_the_demo_are_indicators_in_their_units() -> None:
+    targets = build_province("small").tables["targets"].astype({"value": object})
+    rows = [{k: "" if pd.isna(v) else str(v) for k, v in row.items()} for row in targets.to_dict("records")]
+    assert len(rows) > 15
+    check_sense(POLICY, rows)
+
+
+def on(day: str) -> PolicyDate:
+    return PolicyDate(on=day, source="镇政府公报2022年第3期", confidence="document")
+
+
+def test_an_effect_before_the_announcement_is_told_with_its_source() -> None:
+    late = dataclasses.replace(POLICY, dates={"announced": on("2022-03-01"), "effective": on("2022-01-01")})
+    (warning,) = find_rarities(late)
+    for text in (warning.zh, warning.en):
+        assert "2022-03-01" in text
+        assert "2022-01-01" in text
+        assert "镇政府公报2022年第3期" in text
+
+
+@pytest.mark.parametrize("dates", [{"announced": "2022-01-01", "effective": "2022-01-01"}, {"effective": "2022-01-01"}])
+def test_the_usual_order_of_dates_is_no_news(dates: Mapping[str, str]) -> None:
+    usual = dataclasses.replace(POLICY, dates={name: on(day) for name, day in dates.items()})
+    assert find_rarities(usual) == ()

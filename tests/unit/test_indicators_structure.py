@@ -14,7 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.indicators import estimate_structure
 from qbase.indicators.functions import nearest_index
-from qbase.indicators.peers import gaps_to_peers, newcombe_difference, probability_above
+from qbase.indicators.peers import gaps_to_peers, lead_over_whole, newcombe_difference, probability_above
 from qbase.indicators.stability import inside_laney, sigma_z, spread
 from qbase.indicators.structure import (
     STRUCTURE,
@@ -174,6 +174,24 @@ def test_newcombe_1998_method_10() -> None:
     assert value[0] == pytest.approx(0.2)
     assert low[0] == pytest.approx(0.0524, abs=5e-5)
     assert high[0] == pytest.approx(0.3339, abs=5e-5)
+
+
+def test_a_lead_within_one_industry_is_newcombes() -> None:
+    found = lead_over_whole(np.array([56.0]), np.array([70.0]), np.array([48.0]), np.array([80.0]))
+    assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
+
+
+def test_a_mix_of_industries_is_no_lead() -> None:
+    """Own rates equal the province's, 99 % and 80 %; pooled, a town of the easy industry would seem to lead by 9 pp."""
+    k, n = np.array([89.1, 8.0]), np.array([90.0, 10.0])
+    k_all, n_all = np.array([990.0, 800.0]), np.array([1000.0, 1000.0])
+    value, low, high = lead_over_whole(k, n, k_all, n_all)
+    assert k.sum() / n.sum() - k_all.sum() / n_all.sum() > 0.07
+    assert value == pytest.approx(0, abs=1e-12)
+    # by hand: Wilson of 97.1/100, 990/1000 and 800/1000, the latter two weighted 0.9 and 0.1
+    below = math.hypot(0.971 - 0.916898, math.hypot(0.9 * (0.994559 - 0.99), 0.1 * (0.823624 - 0.8)))
+    assert low == pytest.approx(-below, abs=1e-5)
+    assert low < 0 < high
 
 
 def test_probability_above_against_draws() -> None:

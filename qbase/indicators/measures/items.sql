@@ -37,7 +37,7 @@ fixed_limits AS (
     ) = 1
 ),
 scales AS (
-    SELECT product_name, item_name, unit_code, stddev_samp(value) AS scale
+    SELECT product_name, item_name, unit_code, stddev_samp(value ORDER BY value) AS scale
     FROM first_items
     GROUP BY product_name, item_name, unit_code
 ),

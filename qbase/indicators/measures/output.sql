@@ -1,4 +1,5 @@
 -- Sums over firms by stratum, each firm with its output: read after by_firm, keys as in strata.sql.
+-- Fractions are added in the order of size, so that threads do not change the last digit.
 , outputs AS (
     SELECT firm_id, year, {output} AS output
     FROM ({years})
@@ -22,14 +23,14 @@ SELECT
     count(*) FILTER (output > 0) AS n_firms,
     count(*) FILTER (output > 0 AND passed = drawn) AS n_clean,
     CAST(sum(drawn * drawn) FILTER (output > 0) AS BIGINT) AS sum_nn,
-    sum(passed * passed / drawn) FILTER (output > 0) AS sum_kk,
-    sum(output * drawn) FILTER (output > 0) AS output_n,
-    sum(output * passed) FILTER (output > 0) AS output_k,
-    sum(output) FILTER (output > 0) AS output_firms,
-    sum(output) FILTER (output > 0 AND passed = drawn) AS output_clean,
-    sum(output ^ 2 * drawn) FILTER (output > 0) AS square_n,
-    sum(output ^ 2 * drawn * drawn) FILTER (output > 0) AS square_nn,
-    sum(output ^ 2) FILTER (output > 0) AS square_firms
+    sum(passed * passed / drawn ORDER BY passed * passed / drawn) FILTER (output > 0) AS sum_kk,
+    sum(output * drawn ORDER BY output * drawn) FILTER (output > 0) AS output_n,
+    sum(output * passed ORDER BY output * passed) FILTER (output > 0) AS output_k,
+    sum(output ORDER BY output) FILTER (output > 0) AS output_firms,
+    sum(output ORDER BY output) FILTER (output > 0 AND passed = drawn) AS output_clean,
+    sum(output ^ 2 * drawn ORDER BY output ^ 2 * drawn) FILTER (output > 0) AS square_n,
+    sum(output ^ 2 * drawn * drawn ORDER BY output ^ 2 * drawn * drawn) FILTER (output > 0) AS square_nn,
+    sum(output ^ 2 ORDER BY output ^ 2) FILTER (output > 0) AS square_firms
 FROM weighed
 GROUP BY ALL
 ORDER BY ALL

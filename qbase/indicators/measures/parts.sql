@@ -249,6 +249,22 @@ FROM (
 LEFT JOIN @entity_market AS p ON p.entity = o.entity AND p.year = o.year AND p.area = 'province'
 LEFT JOIN @entity_market AS n ON n.entity = o.entity AND n.year = o.year AND n.area = 'nation'
 
+-- part draws_and_province
+-- own draws by the industry of their cluster, beside the province's in the same industry and year
+SELECT s.entity, s.period, c.industry_code, count(*) AS n, count(*) FILTER (s.is_pass) AS k,
+    any_value(m.batches) AS n_province, any_value(m.batches - m.failed) AS k_province
+FROM @draws AS s
+JOIN @firms AS f ON f.firm_id = s.firm_id
+JOIN @clusters AS c ON c.cluster_id = f.cluster_id
+JOIN (
+    SELECT industry_code, year, sum(batch_count) AS batches, sum(failed_count) AS failed
+    FROM @market
+    WHERE area = 'province'
+    GROUP BY ALL
+) AS m ON m.industry_code = c.industry_code AND m.year = year(s.period) AND m.batches > 0
+WHERE s.is_counted
+GROUP BY s.entity, s.period, c.industry_code
+
 -- part entity_market
 SELECT c.entity, m.year, m.area, sum(m.output_wan_cny) AS output, sum(m.sales_wan_cny) AS sales,
     sum(m.batch_count) AS batches, sum(m.failed_count) AS failed
@@ -304,10 +320,12 @@ LEFT JOIN (
 ) AS p ON p.entity_id = c.cluster_id
 
 -- part brand_marks
+-- a brand of a firm that has closed is nobody's, whatever its certificate says; a brand sold stands with its new firm
 SELECT g.entity, g.period, b.brand_id, b.tier
 FROM @grid AS g
-LEFT JOIN (SELECT f.entity, m.* FROM @brands AS m JOIN @firm AS f ON f.firm_id = m.firm_id) AS b
+LEFT JOIN (SELECT f.entity, f.exit_day, m.* FROM @brands AS m JOIN @firm AS f ON f.firm_id = m.firm_id) AS b
     ON b.entity = g.entity AND b.valid_from_date <= g.last_day AND b.valid_to_date >= g.last_day
+        AND b.exit_day > g.last_day
 
 -- part deals
 -- mergers and joint ventures; is_brand says whether the firm held a valid brand on the day
@@ -363,11 +381,17 @@ LEFT JOIN (SELECT entity, period, count(platform_id) AS platforms FROM @stock(pl
     USING (entity, period)
 
 -- part repeat_failures
--- firms by their failed first inspections in the eight quarters that end with the period, once eight are on record
-SELECT s.entity, d.period, s.firm, count(*) AS failures
-FROM @span AS d
-JOIN @draws AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
-WHERE s.is_counted AND NOT s.is_pass AND d.last_day - INTERVAL 24 MONTH >= CAST($span_first AS DATE) - 1
+-- firms that failed a first inspection in the eight quarters that end with the period and were drawn again on a later
+-- day of them, once eight are on record: a firm nobody visited again cannot fail again
+SELECT a.entity, a.period, a.firm, bool_or(NOT a.is_pass) AS has_failed_again
+FROM (
+    SELECT s.entity, d.period, s.firm, s.sample_date, s.is_pass,
+        min(s.sample_date) FILTER (NOT s.is_pass) OVER (PARTITION BY s.entity, d.period, s.firm) AS failed_on
+    FROM @span AS d
+    JOIN @draws AS s ON s.sample_date <= d.last_day AND s.sample_date > d.last_day - INTERVAL 24 MONTH
+    WHERE s.is_counted AND d.last_day - INTERVAL 24 MONTH >= CAST($span_first AS DATE) - 1
+) AS a
+WHERE a.sample_date > a.failed_on
 GROUP BY ALL
 
 -- part supply_and_output
