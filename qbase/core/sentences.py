@@ -90,7 +90,10 @@ def plain_estimate(result: Result, estimate: Estimate) -> str:
 
 
 def say_result(result: Result) -> Prose:
-    """Return the sentences of a result with their evidence grades."""
+    """Return the sentences of a result with their evidence grades; where there is no estimate, why."""
+    if not result.estimates:
+        why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
+        return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
     items = tuple(spaced(speak(result, e)) for e in spoken)
@@ -153,7 +156,7 @@ def _say_level(result: Result, estimate: Estimate) -> Text:
     ).format(
         when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.label, value=value, bracket=bracket
     )
-    later = result.labels.get("preliminary")
+    later = result.labels.get("later")
     return said if later is None else join([said, later], zh="", en=" ")
 
 

@@ -45,7 +45,7 @@ def tiles_of(*results: Result, targets: Scorecard | None = None) -> Tiles:
     joined: list[Result] = []
     items = []
     for result in results:
-        if result.estimand == "change" and any(_belongs(result, level) for level in levels):
+        if not result.estimates or (result.estimand == "change" and any(_belongs(result, one) for one in levels)):
             continue
         change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
         if change is not None and result.estimand == "level":
@@ -91,8 +91,8 @@ def _below(result: Result, change: Result | None) -> Text:
 
 
 def _change(change: Result | None) -> Text:
-    if change is None:
-        return NO_CHANGE
+    if change is None or not change.estimates:
+        return NO_CHANGE if change is None else change.labels.get("unanswered", NO_CHANGE)
     moved = change.estimates[change.spoken[0]]
     digits = digits_for(change.unit, moved.std_error)
     value = number(moved.value, digits, sign=True)

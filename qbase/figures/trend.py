@@ -124,7 +124,7 @@ def _title(result: Result, change: Result | None) -> Text:
         Text("{period} 为 {value}", "{value} in {period}"),
     ]
     titles = [capital(t.format(**fields)) for t in plain]
-    if change is None:
+    if change is None or not change.estimates:
         return first_fit(titles)
     tail = change_words(change)
     short = Text("{outcome} {value}", "{outcome} {value}").format(**fields)
@@ -268,10 +268,12 @@ def _table(trend: Trend, name: str) -> Table:
 
 
 def _open(trend: Trend, young: Young) -> Text:
-    """Return what a preliminary period leaves open: its bounds, or how much is pending."""
+    """Return what a preliminary period leaves open: its bounds, how much is pending, or that it is not over."""
     if np.isfinite(young.low):
         bounds = interval(young.low, young.high, trend.digits)
         return Text(f"上下界 {bounds.zh}", f"bounds {bounds.en}")
+    if not young.pending:
+        return Text("尚未结束", "not over yet")
     return Text(f"尚有 {count(young.pending)} 批待定", f"{count(young.pending)} batches pending")
 
 
