@@ -102,6 +102,17 @@ def say_result(result: Result) -> Prose:
     return Prose(name=result.name, items=items, grades=grades)
 
 
+def say_each(*results: Result) -> Prose:
+    """Return the sentences of several results as one text, what two of them say word for word only once."""
+    said: dict[Text, Grade | None] = {}
+    for result in results:
+        prose = say_result(result)
+        for text, grade in zip(prose.items, prose.grades, strict=True):
+            said.setdefault(text, grade)
+    names = dict.fromkeys(result.name for result in results)
+    return Prose(name="said:" + ":".join(names), items=tuple(said), grades=tuple(said.values()))
+
+
 def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Text:
     """Return a number with its unit: 93.3% / 2.3 个百分点 / 2.3 percentage points."""
     text = number(value, digits, sign=sign)

@@ -112,10 +112,20 @@ def _all_alike(when: Text, n: int, k: int, limit: str, is_pass: bool) -> Text:
             f"Of {n} inspected in {when.en} it was {en}; the true rate may be as {side[1]} as {limit}.",
         )
     if k:
+        if n == 1:
+            return Text(
+                f"{when.zh}只抽查了 1 个样本，结果合格；真实合格率可能低至 {limit}。",
+                f"Only one was tested in {when.en}, and it passed; the true rate may be as low as {limit}.",
+            )
         return Text(
             f"{when.zh}抽查的 {n} 个样本全部合格，这不等于没有不合格：真实合格率可能低至 {limit}。",
             f"All {n} tested in {when.en} passed; that is not the absence of failures: "
             f"the true rate may be as low as {limit}.",
+        )
+    if n == 1:
+        return Text(
+            f"{when.zh}只抽查了 1 个样本，结果不合格；真实合格率仍可能高达 {limit}。",
+            f"Only one was tested in {when.en}, and it failed; the true rate may still be as high as {limit}.",
         )
     return Text(
         f"{when.zh}抽查的 {n} 个样本全部不合格，真实合格率仍可能高达 {limit}。",

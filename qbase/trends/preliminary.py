@@ -134,9 +134,9 @@ def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResul
         return None
     a, b, n = periods.label(last), periods.label(end), len(missing)
     text = Text(
-        f"{a.zh}之后没有该对象的抽查记录（数据到{b.zh}，缺 {n} 期），所说的不是最新情况。",
-        f"Nothing was tested here since {a.en} (the data run to {b.en}, {n} "
-        f"{'period is' if n == 1 else 'periods are'} missing): this is not the latest state.",
+        f"{a.zh}之后没有该对象的抽查记录（数据到 {b.zh}，其间 {n} 期没有），以上不是最新情况。",
+        f"Nothing has been tested here since {a.en} (the data run to {b.en}, {n} {'period' if n == 1 else 'periods'} "
+        "without tests): this is not the latest state.",
     )
     return CheckResult(name="up_to_date", passed=None, text=text)
 
