@@ -222,7 +222,7 @@ class Figure(Bundle):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One key indicator: label, value with unit, interval, change, chips of words, and small drawings of what they say."""
+    """One key indicator: label, value with unit, interval, change, chips of words, and two small drawings."""
 
     label: Text
     value: str

@@ -161,7 +161,10 @@ def _caption(results: Sequence[Result]) -> Text:
     subjects = list({r.subject.en: r.subject for r in results}.values())
     what = join(outcomes[:3], zh="、", en=", ")
     who = join(subjects[:3], zh="、", en=", ")
-    return capital(Text(f"{who.zh}：{what.zh}的估计值", f"Estimates of {what.en}: {who.en}"))
+    kind = (
+        Text("的变化", "Change of") if {r.estimand for r in results} == {"change"} else Text("的估计值", "Estimates of")
+    )
+    return capital(Text(f"{who.zh}：{what.zh}{kind.zh}", f"{kind.en} {what.en}: {who.en}"))
 
 
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:

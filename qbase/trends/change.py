@@ -101,7 +101,12 @@ def estimate_change(
         subject=counts.subject,
         tables={"series": parted.join(counts.series), "compared": compared},
         checks=(
-            check_small_n({start: before, end: after}, level=level, is_pass=counts.indicator.better == "up"),
+            check_small_n(
+                {start: before, end: after},
+                level=level,
+                is_pass=counts.indicator.better == "up",
+                name=counts.indicator.label,
+            ),
             check_same_sampling(panel, entity, start, end, level=level),
             *parted.checks,
         ),

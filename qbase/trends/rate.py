@@ -88,7 +88,9 @@ def estimate_rate(
         subject=counts.subject,
         tables={"series": parted.join(counts.series)},
         checks=(
-            check_small_n({spoken: tested}, level=level, is_pass=counts.indicator.better == "up"),
+            check_small_n(
+                {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
+            ),
             *parted.checks,
             *([silent] if silent else []),
         ),
