@@ -148,16 +148,24 @@ def read_day(given: str) -> str:
 def _under_way(rows: Rows, counts: pd.DataFrame, as_of: str) -> npt.NDArray[np.bool_]:
     """Return which periods hold the day of the record while no sample of their last month is known on that day.
 
-    The last day on record of a period that is over lies seldom on its very last day: the month decides.
+    The last day on record of a period that is over seldom is its very last day, so the month decides; and only where
+    samples of earlier periods reach into the last month: dates that stand for a whole quarter say nothing.
     """
     periods = pd.PeriodIndex(counts.index.get_level_values("period"))
-    sql = "SELECT max(sample_date) AS day FROM inspections WHERE sample_date <= CAST(? AS DATE)"
-    found = rows.workspace.query(sql, params=(as_of,), snapshot=rows.at)["day"].iloc[0]
-    if counts.empty or pd.isna(found):
-        return np.zeros(len(counts), dtype=bool)
-    drawn, now = pd.Period(found, freq="M"), pd.Period(as_of, freq=periods.freqstr)
-    held: npt.NDArray[np.bool_] = np.asarray(periods == now)
-    return held if drawn < now.asfreq("M", how="end") else np.zeros(len(counts), dtype=bool)
+    none = np.zeros(len(counts), dtype=bool)
+    if counts.empty:
+        return none
+    now = pd.Period(as_of, freq=periods.freqstr)
+    sql = (
+        "SELECT max(sample_date) AS day, "
+        "count(*) FILTER (sample_date < CAST(? AS DATE) AND month(sample_date) % ? = 0) AS n "
+        "FROM inspections WHERE sample_date <= CAST(? AS DATE)"
+    )
+    params = (now.start_time.date().isoformat(), 3 if rows.freq == "Q" else 12, as_of)
+    found = rows.workspace.query(sql, params=params, snapshot=rows.at).iloc[0]
+    if not found["n"] or pd.Period(found["day"], freq="M") >= now.asfreq("M", how="end"):
+        return none
+    return np.asarray(periods == now, dtype=bool)
 
 
 def _last_day(rows: Rows) -> str:
