@@ -141,9 +141,8 @@ def _when(estimate: Estimate) -> Text:
 def _n(estimate: Estimate, unit: Text) -> Text:
     if estimate.n_obs is None:
         return Text("", "")
-    return Text(
-        f"；n = {count(estimate.n_obs)} {unit.zh}".rstrip(), f"; n = {count(estimate.n_obs)} {unit.en}".rstrip()
-    )
+    one = {"batches": "batch", "firms": "firm"}.get(unit.en, unit.en) if estimate.n_obs == 1 else unit.en
+    return Text(f"；n = {count(estimate.n_obs)} {unit.zh}".rstrip(), f"; n = {count(estimate.n_obs)} {one}".rstrip())
 
 
 def label_of(result: Result, estimate: Estimate) -> Text:

@@ -110,7 +110,10 @@ def _how_young(series: Series) -> Text:
             "A dashed box is preliminary: results are still coming, its ends are the values if all pending batches "
             "fail or pass; a hollow dot holds the results known so far.",
         )
-    return Text("空心圆为初步：结果尚未齐全。", "A hollow dot is preliminary: results are still coming.")
+    return Text(
+        "空心圆为初步：结果尚未齐全，或该期尚未结束。",
+        "A hollow dot is preliminary: results are still coming, or the period is not over.",
+    )
 
 
 def _title(result: Result, change: Result | None) -> Text:

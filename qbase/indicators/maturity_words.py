@@ -19,10 +19,10 @@ _WAITING = {
     "n_objection": Text("异议处理中", "in objection"),
     "unseen_count": Text("预计尚未报送", "expected, not delivered yet"),
 }
-UNWEIGHTED = Text(
-    "待定批次尚无权数，以下按未加权批次数计、图中不画，不能与加权合格率直接相比——",
-    "pending batches have no weight yet, so these bounds count batches unweighted, are not drawn, and do not compare "
-    "with the weighted rate: ",
+ALL_BATCHES = Text(
+    "以下界限按全部批次计，不分抽样方式、不加权，图中不画，不能与上述合格率直接相比——",
+    "these bounds count all batches, however drawn and without weights, are not drawn, and do not compare with the "
+    "rate above: ",
 )
 
 
@@ -40,8 +40,8 @@ def say_preliminary(
     has_bounds : bool
         Whether the outcome is the batch pass rate, whose bounds belong into the sentence; another gets a short one.
     is_weighted : bool
-        Whether the rate beside the sentence is weighted: pending batches have no weight yet, so the bounds count
-        batches, stand in no figure, and say both.
+        Whether the rate beside the sentence follows the sampling design: pending batches have no weight yet, so the
+        bounds count all batches, stand in no figure, and say both.
 
     Returns
     -------
@@ -67,8 +67,9 @@ def say_preliminary(
         if row[name]
     ]
     waiting = join(parts, zh="，", en=", ")
+    results = "result is" if pending == "1" else "results are"
     low, high = percent(float(row["low_pct"])), percent(float(row["high_pct"]))
-    counted = UNWEIGHTED if is_weighted else Text("", "")
+    counted = ALL_BATCHES if is_weighted else Text("", "")
     more = len(young) - 1
     others = Text(
         f"另有 {more} 期同样是初步。", f" {more} more {'period is' if more == 1 else 'periods are'} preliminary."
@@ -76,7 +77,7 @@ def say_preliminary(
     return Text(
         f"{when.zh}尚有 {pending} 批结果待定（{waiting.zh}；截至 {maturity.as_of}），标为初步，不作判断："
         f"{counted.zh}待定批次全部不合格为 {low}，全部合格为 {high}。",
-        f"{when.en} is preliminary and gets no verdict: {pending} results are pending as of {maturity.as_of} "
+        f"{when.en} is preliminary and gets no verdict: {pending} {results} pending as of {maturity.as_of} "
         f"({waiting.en}); {counted.en}{low} if all of these fail, {high} if all pass.",
     ) + (others if more else Text("", ""))
 

@@ -122,15 +122,17 @@ def _why_not(counts: Counts, parted: Parted, start: pd.Period, end: pd.Period) -
     a, b = periods.label(start), periods.label(end)
     pending = parted.pending(start)
     if pending is not None:
-        waiting = Text(f"尚有 {count(pending)} 批结果待定", f"{count(pending)} results pending")
+        waiting = Text(
+            f"尚有 {count(pending)} 批结果待定", f"{count(pending)} {'result' if pending == 1 else 'results'} pending"
+        )
         waiting = waiting if pending else Text("该期尚未结束", "it is not over")
         why = Text(f"{a.zh}仍为初步（{waiting.zh}）", f"{a.en} is still preliminary ({waiting.en})")
         short = Text("上年同期仍为初步，不作比较", "Not compared: a year ago is still preliminary")
     elif start in counts.index:
         return None
     elif counts.is_weighted:
-        why = Text(f"{a.zh}没有可用的加权数字", f"there is no weighted figure for {a.en}")
-        short = Text("上年同期没有可用的加权数字，不作比较", "Not compared: no weighted figure a year ago")
+        why = Text(f"{a.zh}没有同口径的数字", f"there is no figure of this kind for {a.en}")
+        short = Text("上年同期没有同口径的数字，不作比较", "Not compared: no figure of this kind a year ago")
     else:
         why = Text(f"{a.zh}没有抽查记录", f"nothing was tested in {a.en}")
         short = Text("上年同期没有抽查记录，不作比较", "Not compared: nothing was tested a year ago")

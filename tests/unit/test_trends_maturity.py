@@ -205,3 +205,18 @@ def test_a_sentence_that_two_results_share_is_said_once() -> None:
     other = estimate_rate(make_panel(), ID, entity="K1", period="2024Q3")
     assert say_each(one, one).items == one.say().items
     assert say_each(one, other).items == (*one.say().items, *other.say().items)
+
+
+def test_a_quarter_under_way_is_drawn_without_bounds_and_said() -> None:
+    ripe = make_maturity({("K1", "2025Q4"): 0})
+    open_end = ripe.table.index.get_level_values("period") == parse_period("2025Q4")
+    table = add_bounds(ripe.table.assign(is_under_way=open_end))
+    result = estimate_rate(make_panel(), ID, entity="K1", maturity=dataclasses.replace(ripe, table=table))
+    assert result.estimates[-1].key["period"] == "2025Q3"
+    assert (
+        result.say().items[0].zh.endswith("2025 年第 4 季度尚未结束（截至 2026-01-15），已有结果标为初步，不作判断。")
+    )
+    figure = plot_trend(result)
+    assert "2025Q4 为初步，尚未结束" in figure.alt.zh
+    assert "not over yet" in figure.alt.en
+    assert [row[-1].zh for row in figure.table.rows if not isinstance(row[-1], str)][-1] == "尚未结束"
