@@ -186,6 +186,7 @@ def merge_by_hand(n_firms: pd.Series) -> list[int]:
 def weigh_by_hand(files: list[pathlib.Path], sampling: str) -> pd.DataFrame:
     """Weigh the draws of the files sent as the documentation of the house says, and return rates with limits."""
     rows = first_by_hand(files).assign(kind=lambda d: d["抽样类型"].map(KINDS).fillna("other"))
+    correlation = correlation_by_hand(rows)
     keys = ["entity", "quarter", "风险等级", "企业规模"]
     frame = next(read_text(file) for file in files if file.name == "抽样框.csv")
     frame = frame.assign(entity=frame["集群编号"], quarter=pd.PeriodIndex(frame["季度"], freq="Q"))
@@ -216,13 +217,50 @@ def weigh_by_hand(files: list[pathlib.Path], sampling: str) -> pd.DataFrame:
     each = rows.groupby([*keys, "统一社会信用代码"], as_index=False)[["n", "k"]].sum()
     each = each.assign(nn=each["n"] ** 2, kk=each["k"] ** 2 / each["n"], firms=1)
     strata = each.groupby(keys, as_index=False)[["n", "k", "nn", "kk", "firms"]].sum().merge(weight, on=keys)
-    return limits_by_hand(strata)
+    pairs = rows.groupby(["entity", "quarter"])[["产品名称", "统一社会信用代码"]].apply(share_by_hand)
+    return limits_by_hand(strata, correlation * pairs)
 
 
-def limits_by_hand(strata: pd.DataFrame) -> pd.DataFrame:
+def share_by_hand(cell: pd.DataFrame) -> float:
+    """Return the share of pairs of batches of different firms of a cluster and quarter that are of one product."""
+    apart = differ(cell["统一社会信用代码"])
+    return float((apart & ~differ(cell["产品名称"])).sum() / max(apart.sum(), 1))
+
+
+def differ(values: pd.Series, others: pd.Series | None = None) -> np.ndarray:
+    """Return for all pairs whether two values differ."""
+    return values.to_numpy()[:, None] != (values if others is None else others).to_numpy()[None, :]
+
+
+def correlation_by_hand(rows: pd.DataFrame) -> float:
+    """Return what batches of one product and quarter have in common across firms, pair by pair.
+
+    Pairs of one product against pairs of two in the same quarter, minus the same between a quarter and the next.
+    """
+    share = rows.groupby("entity")["k"].transform("mean")
+    rows = rows.assign(score=rows["k"] - share)
+    cells = dict(list(rows.groupby(["entity", "quarter"])))
+    gaps: dict[int, list[tuple[float, float]]] = {0: [], 1: []}
+    for (entity, quarter), now in cells.items():
+        for lag, kept in gaps.items():
+            then = cells.get((entity, quarter - lag))
+            if then is None:
+                continue
+            product = np.outer(now["score"], then["score"])
+            other = differ(now["产品名称"], then["产品名称"])
+            same = ~other & (differ(now["统一社会信用代码"]) if lag == 0 else True)
+            if same.any() and other.any():
+                m, o = same.sum(), other.sum()
+                kept.append((product[same].mean() - product[other].mean(), m * o / (m + o)))
+    within, lasting = (np.average([g for g, _ in kept], weights=[w for _, w in kept]) for kept in gaps.values())
+    return float(np.clip((within - lasting) / (share * (1 - share)).mean(), 0, 1))
+
+
+def limits_by_hand(strata: pd.DataFrame, alike_products: pd.Series) -> pd.DataFrame:
     """Return weighted rates with Jeffreys' limits on the effective sample size; the firm is the primary unit.
 
-    With fewer than thirty second draws of the same firm their correlation is taken to be 1.
+    With fewer than thirty second draws of the same firm their correlation is taken to be 1. Batches of one product
+    may fail together, which Kish's design effect for pairs of different firms allows for.
     """
     n, k, m = strata["n"], strata["k"], strata["firms"]
     alike = 1.0
@@ -238,6 +276,7 @@ def limits_by_hand(strata: pd.DataFrame) -> pd.DataFrame:
     )
     rate = sums["wk"] / sums["wn"]
     n_eff = np.minimum(sums["wn"] ** 2 / sums["part"], sums["n"])
+    n_eff = 1 / (1 / n_eff + alike_products.reindex(n_eff.index) * np.maximum(1 - 1 / n_eff, 0))
     passed = rate * n_eff
     low = stats.beta.ppf(0.025, passed + 0.5, n_eff - passed + 0.5)
     high = stats.beta.ppf(0.975, passed + 0.5, n_eff - passed + 0.5)
