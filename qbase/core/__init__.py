@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qbase.core.policy import Plan, Policy, PolicyDate, Spell
     from qbase.core.records import record
     from qbase.core.result import Criterion, Result, Scorecard, add_checks
+    from qbase.core.sentences import say_each
     from qbase.core.text import Text
     from qbase.core.values import CheckResult, Estimate, Indicator, Limits, ReportSpec, RunRecord, Source
 
@@ -27,6 +28,7 @@ __getattr__ = lazy_names(
         "policy": ("Plan", "Policy", "PolicyDate", "Spell"),
         "records": ("record",),
         "result": ("Criterion", "Result", "Scorecard", "add_checks"),
+        "sentences": ("say_each",),
         "text": ("Text",),
         "values": ("CheckResult", "Estimate", "Indicator", "Limits", "ReportSpec", "RunRecord", "Source"),
     },
@@ -37,4 +39,5 @@ __all__ = [
     "Limits", "Panel", "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance",
     "QbaseError", "ReportSpec", "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell",
     "Table", "Text", "Tile", "Tiles", "UsageError", "add_checks", "conclude", "record",
+    "say_each",
 ]  # fmt: skip

@@ -59,6 +59,8 @@ class Conclusion(Bundle):
 def conclude(*values: Result | Scorecard) -> Conclusion:
     """Conclude from results: the first sentence of the first value leads, all sentences are findings.
 
+    What the data cannot answer is said after what they can.
+
     Parameters
     ----------
     *values : Result or Scorecard
@@ -78,7 +80,7 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
             "QB142", found="no values", expected="conclude(result, …)", fix="name the results of this letter"
         )
     findings: list[tuple[Text, Grade | None]] = []
-    for value in values:
+    for value in sorted(values, key=lambda v: isinstance(v, Result) and not v.estimates):
         prose = value.say()
         grades = prose.grades or (None,) * len(prose.items)
         findings += zip(prose.items, grades, strict=True)

@@ -222,7 +222,7 @@ class Figure(Bundle):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One key indicator: label, value with unit, interval, change, and chips of words."""
+    """One key indicator: label, value with unit, interval, change, chips of words, and two small drawings."""
 
     label: Text
     value: str
@@ -231,6 +231,7 @@ class Tile:
     change: Text
     chips: tuple[Text, ...] = ()
     spark: str = ""
+    goal: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -265,4 +266,10 @@ def _cell(cell: Cell) -> dict[str, str]:
 
 def _tile(tile: Tile) -> dict[str, Any]:
     texts = {n: getattr(tile, n).payload() for n in ("label", "unit", "interval", "change")}
-    return {**texts, "value": tile.value, "chips": [c.payload() for c in tile.chips], "spark": tile.spark}
+    return {
+        **texts,
+        "value": tile.value,
+        "chips": [c.payload() for c in tile.chips],
+        "spark": tile.spark,
+        "goal": tile.goal,
+    }

@@ -14,6 +14,8 @@ from qbase.core.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
 
+NO_WORDS = Text("", "")
+
 Estimand = Literal["level", "change", "trend", "effect", "need"]
 
 
@@ -32,7 +34,7 @@ class Result:
     method : str
         Name of the method, ``wilson``, ``twfe`` …
     estimates : tuple of Estimate
-        At least one.
+        At least one, unless ``unanswered`` says why there is none.
     vcov : pandas.DataFrame or None
         Terms x terms.
     tables : mapping
@@ -52,7 +54,10 @@ class Result:
     labels : mapping
         Term -> words for it in a sentence.
     spoken : tuple of int
-        Which estimates `say` speaks of, by position.
+        Which estimates `say` speaks of, by position; none where there is no estimate.
+    unanswered : Text
+        Why the data cannot answer, as a sentence that may name ``{subject}`` and ``{outcome}``; empty where there are
+        estimates. A few words for it are in ``labels["unanswered"]``.
     """
 
     estimand: Estimand
@@ -70,11 +75,14 @@ class Result:
     sources: tuple[Source, ...] = ()
     labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
     spoken: tuple[int, ...] = (0,)
+    unanswered: Text = NO_WORDS
 
     def __post_init__(self) -> None:
         for name in ("tables", "settings", "labels"):
             object.__setattr__(self, name, freeze(getattr(self, name)))
-        if not self.estimates:
+        if not self.estimates and self.unanswered.zh:
+            object.__setattr__(self, "spoken", ())
+        elif not self.estimates:
             raise DataError(
                 "QB140",
                 method=self.method,
@@ -126,6 +134,7 @@ class Result:
 
     def __repr__(self) -> str:
         lines = [f"<Result {self.name}: {self.subject.en}>"]
+        lines += [] if self.estimates else ["  no estimate: " + self.say().items[0].en]
         lines += ["  " + plain_estimate(self, e) for e in self.estimates[:12]]
         if len(self.estimates) > 12:
             lines.append(f"  … {len(self.estimates) - 12} more")

@@ -90,13 +90,27 @@ def plain_estimate(result: Result, estimate: Estimate) -> str:
 
 
 def say_result(result: Result) -> Prose:
-    """Return the sentences of a result with their evidence grades."""
+    """Return the sentences of a result with their evidence grades; where there is no estimate, why."""
+    if not result.estimates:
+        why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
+        return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
     items = tuple(spaced(speak(result, e)) for e in spoken)
     graded = result.estimand in {"change", "trend", "effect"}
     grades = tuple(grade_of(result, e) if graded else None for e in spoken)
     return Prose(name=result.name, items=items, grades=grades)
+
+
+def say_each(*results: Result) -> Prose:
+    """Return the sentences of several results as one text, what two of them say word for word only once."""
+    said: dict[Text, Grade | None] = {}
+    for result in results:
+        prose = say_result(result)
+        for text, grade in zip(prose.items, prose.grades, strict=True):
+            said.setdefault(text, grade)
+    names = dict.fromkeys(result.name for result in results)
+    return Prose(name="said:" + ":".join(names), items=tuple(said), grades=tuple(said.values()))
 
 
 def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Text:
@@ -127,9 +141,8 @@ def _when(estimate: Estimate) -> Text:
 def _n(estimate: Estimate, unit: Text) -> Text:
     if estimate.n_obs is None:
         return Text("", "")
-    return Text(
-        f"；n = {count(estimate.n_obs)} {unit.zh}".rstrip(), f"; n = {count(estimate.n_obs)} {unit.en}".rstrip()
-    )
+    one = {"batches": "batch", "firms": "firm"}.get(unit.en, unit.en) if estimate.n_obs == 1 else unit.en
+    return Text(f"；n = {count(estimate.n_obs)} {unit.zh}".rstrip(), f"; n = {count(estimate.n_obs)} {one}".rstrip())
 
 
 def label_of(result: Result, estimate: Estimate) -> Text:
@@ -153,7 +166,7 @@ def _say_level(result: Result, estimate: Estimate) -> Text:
     ).format(
         when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.label, value=value, bracket=bracket
     )
-    later = result.labels.get("preliminary")
+    later = result.labels.get("later")
     return said if later is None else join([said, later], zh="", en=" ")
 
 

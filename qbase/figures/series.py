@@ -11,6 +11,7 @@ import pandas as pd
 from qbase.core.errors import DataError
 from qbase.core.policy import Policy
 from qbase.core.result import Criterion, Result, Scorecard
+from qbase.core.values import EMPTY
 from qbase.figures.periods import read_period
 
 COLUMNS = ("period", "n", "k", "rate_pct", "ci_low", "ci_high")
@@ -187,8 +188,8 @@ def starts_of(result: Result, policy: Policy | None) -> tuple[tuple[pd.Period, i
 
 def entity_of(result: Result) -> str | None:
     """Return the one entity a result is about, or None for a pooled one."""
-    spoken = result.estimates[result.spoken[0]] if result.spoken else result.estimates[0]
-    entity = spoken.key.get("entity", result.settings.get("entity"))
+    keys = [result.estimates[i].key for i in (result.spoken or range(len(result.estimates)))[:1]]
+    entity = next(iter(keys), EMPTY).get("entity", result.settings.get("entity"))
     return str(entity) if entity is not None else None
 
 

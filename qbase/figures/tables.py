@@ -47,6 +47,7 @@ CHECKS: Mapping[str, Text] = {
     "staggered_timing": Text("分批实施", "Staggered adoption"),
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
+    "up_to_date": Text("最近一期", "Latest period"),
     "maturity": Text("结果是否齐全", "Completeness of the results"),
     "no_anticipation": Text("提前反应", "Anticipation"),
     "accounting": Text("行数核对", "Accounting of rows"),
@@ -74,6 +75,8 @@ def spoken_of(result: Result) -> tuple[Estimate, ...]:
 def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     """Tabulate estimates with standard error, interval, p, n and the verdict in words; never stars.
 
+    A result without an estimate has a row that says why.
+
     Parameters
     ----------
     *results : Result
@@ -92,8 +95,10 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         No result was given (QB707).
     """
     _refuse_nothing(results, "tabulate_estimates(result, …)")
-    pairs = [(r, e) for r in results for e in (r.estimates if every else spoken_of(r))]
-    levels = {f"{e.ci_level:.0%}" for _, e in pairs}
+    pairs: list[tuple[Result, Estimate | None]] = []
+    for r in results:
+        pairs += [(r, e) for e in (r.estimates if every else spoken_of(r))] or [(r, None)]
+    levels = {f"{e.ci_level:.0%}" for _, e in pairs if e is not None}
     single = len(levels) == 1
     models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
     columns: tuple[Column, ...] = (
@@ -106,7 +111,12 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         Column(label=Text("聚类数", "Clusters"), numeric=True),
         Column(label=Text("怎么理解", "In words")),
     )
-    rows = [_estimate_row(r, e, level=not single, model=models, outcome=outcomes) for r, e in pairs]
+    rows = [
+        _unanswered_row(r, len(columns))
+        if e is None
+        else _estimate_row(r, e, level=not single, model=models, outcome=outcomes)
+        for r, e in pairs
+    ]
     # a column in which no method has a number says nothing
     kept = [i for i in range(len(columns)) if any(row[i] != NONE for row in rows)]
     return Table(
@@ -118,6 +128,11 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         data=_estimate_data(pairs),
         style="effects",
     )
+
+
+def _unanswered_row(result: Result, width: int) -> tuple[str | Text, ...]:
+    why = result.labels.get("unanswered", Text("没有估计值", "No estimate"))
+    return (capital(result.outcome.label), *[NONE] * (width - 2), why)
 
 
 def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool) -> tuple[str | Text, ...]:
@@ -146,7 +161,10 @@ def _caption(results: Sequence[Result]) -> Text:
     subjects = list({r.subject.en: r.subject for r in results}.values())
     what = join(outcomes[:3], zh="、", en=", ")
     who = join(subjects[:3], zh="、", en=", ")
-    return capital(Text(f"{who.zh}：{what.zh}的估计值", f"Estimates of {what.en}: {who.en}"))
+    kind = (
+        Text("的变化", "Change of") if {r.estimand for r in results} == {"change"} else Text("的估计值", "Estimates of")
+    )
+    return capital(Text(f"{who.zh}：{what.zh}{kind.zh}", f"{kind.en} {what.en}: {who.en}"))
 
 
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
@@ -156,17 +174,17 @@ def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     return note if note.zh else None
 
 
-def _estimate_data(pairs: Sequence[tuple[Result, Estimate]]) -> dict[str, list[Any]]:
+def _estimate_data(pairs: Sequence[tuple[Result, Estimate | None]]) -> dict[str, list[Any]]:
     data: dict[str, list[Any]] = {
         "outcome": [r.outcome.id for r, _ in pairs],
         "subject": [r.subject.en for r, _ in pairs],
         "method": [r.method for r, _ in pairs],
         "unit": [r.unit for r, _ in pairs],
-        "term": [e.term for _, e in pairs],
-        "key": [", ".join(f"{k}={v}" for k, v in e.key.items()) for _, e in pairs],
+        "term": [None if e is None else e.term for _, e in pairs],
+        "key": [None if e is None else ", ".join(f"{k}={v}" for k, v in e.key.items()) for _, e in pairs],
     }
     for field in ("value", "std_error", "ci_low", "ci_high", "ci_level", "p_value", "n_obs", "n_clusters"):
-        data[field] = [getattr(e, field) for _, e in pairs]
+        data[field] = [getattr(e, field, None) for _, e in pairs]
     return data
 
 

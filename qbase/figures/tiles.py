@@ -9,18 +9,21 @@ import numpy as np
 from qbase.core.display import Tile, Tiles
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number, percent
+from qbase.core.policy import Policy
 from qbase.core.result import Criterion, Result, Scorecard
 from qbase.core.sentences import VERDICTS, quantity
 from qbase.core.text import Text, same
-from qbase.figures.periods import period_text
-from qbase.figures.series import Floats, entity_of, read_series, targets_of
+from qbase.core.values import Estimate
+from qbase.figures.periods import period_text, position
+from qbase.figures.series import Floats, entity_of, read_series, starts_of, targets_of
 from qbase.figures.words import bracket, capital, term_of, verdict
 
 WIDTH, HEIGHT, EDGE = 120, 34, 4
+RAIL = 240
 NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
 
 
-def tiles_of(*results: Result, targets: Scorecard | None = None) -> Tiles:
+def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy | None = None) -> Tiles:
     """Put results into tiles; a change of the same indicator and entity joins its level.
 
     Parameters
@@ -28,7 +31,9 @@ def tiles_of(*results: Result, targets: Scorecard | None = None) -> Tiles:
     *results : Result
         Levels, changes and effects, in the order of the tiles.
     targets : Scorecard or None
-        Its verdicts on these indicators become chips.
+        Its verdicts on these indicators become chips, its targets marks beside the interval.
+    policy : Policy or None
+        Its first start is marked in the small line of the series.
 
     Returns
     -------
@@ -45,12 +50,12 @@ def tiles_of(*results: Result, targets: Scorecard | None = None) -> Tiles:
     joined: list[Result] = []
     items = []
     for result in results:
-        if result.estimand == "change" and any(_belongs(result, level) for level in levels):
+        if not result.estimates or (result.estimand == "change" and any(_belongs(result, one) for one in levels)):
             continue
         change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
         if change is not None and result.estimand == "level":
             joined.append(change)
-        items.append(_tile(result, change if result.estimand == "level" else None, targets))
+        items.append(_tile(result, change if result.estimand == "level" else None, targets, policy))
     return Tiles(name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)), items=tuple(items))
 
 
@@ -58,7 +63,7 @@ def _belongs(change: Result, level: Result) -> bool:
     return change.outcome.id == level.outcome.id and entity_of(change) == entity_of(level)
 
 
-def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> Tile:
+def _tile(result: Result, change: Result | None, targets: Scorecard | None, policy: Policy | None) -> Tile:
     spoken = result.estimates[result.spoken[0]]
     digits = digits_for(result.unit, spoken.std_error)
     is_level = result.estimand in {"level", "need"}
@@ -68,7 +73,8 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
         label = Text(f"把区间控制在 ±{half} 个百分点所需批次", f"batches needed to know it within ±{half} points")
     elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
-    chips = [_chip(c) for c in targets_of(result, targets)] if result.estimand == "level" else []
+    goals = targets_of(result, targets) if result.estimand == "level" else ()
+    chips = [_chip(c) for c in goals]
     if not is_level:
         chips.append(verdict(result, spoken))
     return Tile(
@@ -78,7 +84,8 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None) -> T
         interval=capital(bracket(spoken, digits)),
         change=_below(result, change),
         chips=tuple(chips),
-        spark=_spark(result),
+        spark=_spark(result, policy),
+        goal=_goal(spoken, goals),
     )
 
 
@@ -91,8 +98,8 @@ def _below(result: Result, change: Result | None) -> Text:
 
 
 def _change(change: Result | None) -> Text:
-    if change is None:
-        return NO_CHANGE
+    if change is None or not change.estimates:
+        return NO_CHANGE if change is None else change.labels.get("unanswered", NO_CHANGE)
     moved = change.estimates[change.spoken[0]]
     digits = digits_for(change.unit, moved.std_error)
     value = number(moved.value, digits, sign=True)
@@ -119,8 +126,31 @@ def _chip(criterion: Criterion) -> Text:
     return Text(f"{words.zh}目标 {target.zh}", f"{en} target {target.en}")
 
 
-def _spark(result: Result) -> str:
-    """Return a small line of the series, broken at gaps; empty where there is no series."""
+def _goal(spoken: Estimate, goals: tuple[Criterion, ...]) -> str:
+    """Return interval and value on a rail with the targets as marks; empty where there is no target."""
+    if not goals or spoken.ci_low is None or spoken.ci_high is None:
+        return ""
+    seen = [spoken.ci_low, spoken.ci_high, *(c.target for c in goals)]
+    room = max(0.12 * (max(seen) - min(seen)), 1.0)
+    low, high = min(seen) - room, max(seen) + room
+    if goals[0].indicator.unit == "pct":
+        low, high = max(low, 0.0), min(high, 100.0)
+
+    def at(value: float) -> float:
+        return EDGE + (value - low) / (high - low) * (RAIL - 2 * EDGE)
+
+    a, b = at(spoken.ci_low), at(spoken.ci_high)
+    parts = [
+        f'<rect x="{EDGE}" y="7" width="{RAIL - 2 * EDGE}" height="6" rx="3" style="fill:var(--greyf)" />',
+        f'<rect x="{_two(a)}" y="7" width="{_two(max(b - a, 2.0))}" height="6" style="fill:var(--blue);opacity:.35" />',
+        *(f'<path d="M{_two(at(c.target))} 2V18" style="stroke:var(--gold);stroke-width:2.4" />' for c in goals),
+        f'<circle cx="{_two(at(spoken.value))}" cy="10" r="4.6" style="fill:var(--blue)" />',
+    ]
+    return f'<svg viewBox="0 0 {RAIL} 20" class="goal" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _spark(result: Result, policy: Policy | None) -> str:
+    """Return a small line of the series, broken at gaps, with the start of the policy; empty without a series."""
     if "series" not in result.tables:
         return ""
     series = read_series(result)
@@ -135,7 +165,14 @@ def _spark(result: Result) -> str:
         if flat
         else HEIGHT - EDGE - (series.value - low) / (high - low) * (HEIGHT - 2 * EDGE)
     )
-    parts = [_stretch(xs, ys, run) for run in series.runs]
+    step = float(xs[1] - xs[0])
+    starts = [(position(p, series.freqstr) - series.x[0]) * step + EDGE for p, _ in starts_of(result, policy)]
+    parts = [
+        f'<path d="M{_two(x)} 1V{HEIGHT - 1}" style="stroke:var(--plum);stroke-width:1.2;stroke-dasharray:3,2" />'
+        for x in starts[:1]
+        if EDGE / 2 <= x <= WIDTH - EDGE / 2
+    ]
+    parts += [_stretch(xs, ys, run) for run in series.runs]
     last = int(series.observed[-1])
     dot = f'<circle cx="{_two(xs[last])}" cy="{_two(ys[last])}" r="2.6" style="fill:var(--blue)" />'
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" class="spark" aria-hidden="true">{"".join(parts)}{dot}</svg>'

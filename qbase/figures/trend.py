@@ -110,7 +110,10 @@ def _how_young(series: Series) -> Text:
             "A dashed box is preliminary: results are still coming, its ends are the values if all pending batches "
             "fail or pass; a hollow dot holds the results known so far.",
         )
-    return Text("空心圆为初步：结果尚未齐全。", "A hollow dot is preliminary: results are still coming.")
+    return Text(
+        "空心圆为初步：结果尚未齐全，或该期尚未结束。",
+        "A hollow dot is preliminary: results are still coming, or the period is not over.",
+    )
 
 
 def _title(result: Result, change: Result | None) -> Text:
@@ -124,7 +127,7 @@ def _title(result: Result, change: Result | None) -> Text:
         Text("{period} 为 {value}", "{value} in {period}"),
     ]
     titles = [capital(t.format(**fields)) for t in plain]
-    if change is None:
+    if change is None or not change.estimates:
         return first_fit(titles)
     tail = change_words(change)
     short = Text("{outcome} {value}", "{outcome} {value}").format(**fields)
@@ -268,10 +271,12 @@ def _table(trend: Trend, name: str) -> Table:
 
 
 def _open(trend: Trend, young: Young) -> Text:
-    """Return what a preliminary period leaves open: its bounds, or how much is pending."""
+    """Return what a preliminary period leaves open: its bounds, how much is pending, or that it is not over."""
     if np.isfinite(young.low):
         bounds = interval(young.low, young.high, trend.digits)
         return Text(f"上下界 {bounds.zh}", f"bounds {bounds.en}")
+    if not young.pending:
+        return Text("尚未结束", "not over yet")
     return Text(f"尚有 {count(young.pending)} 批待定", f"{count(young.pending)} batches pending")
 
 

@@ -3,15 +3,18 @@
 A first inspection is sampled (no result yet), tested (a result not yet published), in objection, or final. Results that
 no table holds yet are estimated from the snapshots of the lake: what share of its later number a period had at the
 same age. A period below a declared completeness is preliminary (初步): it is shown with bounds and gets no verdict.
+So is a period that is not over, however final its results: what will still be drawn has no bounds.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.errors import UsageError
@@ -47,8 +50,8 @@ class Maturity:
     table : pandas.DataFrame
         Index (entity, period). ``n_sampled``, ``n_tested``, ``n_objection``, ``n_final``: batches by state;
         ``unseen_count``: batches expected from experience that no table holds yet; ``pending_count``: all that are not
-        final; ``complete_share``; ``is_preliminary``; ``rate_pct`` of final results; ``low_pct`` when all pending
-        fail, ``high_pct`` when all pass.
+        final; ``complete_share``; ``is_under_way``; ``is_preliminary``; ``rate_pct`` of final results; ``low_pct``
+        when all pending fail, ``high_pct`` when all pass, neither while the period is under way.
     by_age : pandas.DataFrame
         Completeness by age from earlier snapshots, as `read_completeness` returns it.
     as_of : str
@@ -66,8 +69,10 @@ class Maturity:
         """Return the rows of one entity by period; with None those of all together, their batches summed."""
         if entity is not None:
             return self.table[self.table.index.get_level_values("entity") == entity].droplevel("entity")
-        counts = self.table[[*(f"n_{s}" for s in STATES), "k_final", "unseen_count"]].groupby(level="period").sum()
-        return add_bounds(counts, least_share=self.least_share)
+        by_period = self.table.groupby(level="period")
+        counts = by_period[[*(f"n_{s}" for s in STATES), "k_final", "unseen_count"]].sum()
+        is_under_way = by_period["is_under_way"].any()
+        return add_bounds(counts.assign(is_under_way=is_under_way), least_share=self.least_share)
 
 
 def read_maturity(
@@ -89,7 +94,8 @@ def read_maturity(
     workspace, entity, freq, snapshot, first, last
         As for `qbase.indicators.build_panel`.
     as_of : str or None
-        ISO date; None is the last day on record: of a sample, or of the publication of a notice.
+        ISO date, such as the day of last year's report: what was sampled or published later is pending. None is the
+        last day on record: of a sample, or of the publication of a notice.
     least_share : float
         Declared completeness, 0 to 1.
     known_on : mapping
@@ -102,7 +108,7 @@ def read_maturity(
     Raises
     ------
     UsageError
-        The threshold is no share (QB440), or as in `build_panel` (QB101, QB402).
+        The threshold is no share (QB440), ``as_of`` is no date (QB441), or as in `build_panel` (QB101, QB402).
     DataError
         A table is missing (QB403).
     """
@@ -115,11 +121,51 @@ def read_maturity(
             fix="least_share=0.95",
         )
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
-    day = as_of or _last_day(rows)
+    day = read_day(as_of) if as_of else _last_day(rows)
     by_age = read_completeness(workspace, freq=freq, snapshot=snapshot, known_on=known_on)
     counts = _count_states(rows, day)
-    table = add_bounds(_add_unseen(counts, by_age, day), least_share=least_share)
+    counts = _add_unseen(counts, by_age, day).assign(is_under_way=_under_way(rows, counts, day))
+    table = add_bounds(counts, least_share=least_share)
     return Maturity(table=table, by_age=by_age, as_of=day, least_share=least_share)
+
+
+def read_day(given: str) -> str:
+    """Return an ISO date as it is written in the record.
+
+    Raises
+    ------
+    UsageError
+        It is none (QB441).
+    """
+    try:
+        return datetime.date.fromisoformat(str(given).strip()).isoformat()
+    except ValueError:
+        raise UsageError(
+            "QB441", given=given, found=f"as_of={given!r}", expected="YYYY-MM-DD", fix="as_of=2025-01-31"
+        ) from None
+
+
+def _under_way(rows: Rows, counts: pd.DataFrame, as_of: str) -> npt.NDArray[np.bool_]:
+    """Return which periods hold the day of the record while no sample of their last month is known on that day.
+
+    The last day on record of a period that is over seldom is its very last day, so the month decides; and only where
+    samples of earlier periods reach into the last month: dates that stand for a whole quarter say nothing.
+    """
+    periods = pd.PeriodIndex(counts.index.get_level_values("period"))
+    none = np.zeros(len(counts), dtype=bool)
+    if counts.empty:
+        return none
+    now = pd.Period(as_of, freq=periods.freqstr)
+    sql = (
+        "SELECT max(sample_date) AS day, "
+        "count(*) FILTER (sample_date < CAST(? AS DATE) AND month(sample_date) % ? = 0) AS n "
+        "FROM inspections WHERE sample_date <= CAST(? AS DATE)"
+    )
+    params = (now.start_time.date().isoformat(), 3 if rows.freq == "Q" else 12, as_of)
+    found = rows.workspace.query(sql, params=params, snapshot=rows.at).iloc[0]
+    if not found["n"] or pd.Period(found["day"], freq="M") >= now.asfreq("M", how="end"):
+        return none
+    return np.asarray(periods == now, dtype=bool)
 
 
 def _last_day(rows: Rows) -> str:
@@ -133,7 +179,7 @@ def _last_day(rows: Rows) -> str:
 def _count_states(rows: Rows, as_of: str) -> pd.DataFrame:
     has_notices = rows.workspace.has_table("notices", rows.at)
     parts = {
-        "{more}": "m.result, m.appeal_result, m.notice_no,",
+        "{more}": "m.result, m.appeal_result, m.notice_no, m.sample_date,",
         "{notices}": _NOTICES if has_notices else _NO_NOTICES,
         "{as_of}": pd.Timestamp(as_of).date().isoformat(),
     }
@@ -238,27 +284,32 @@ def add_bounds(counts: pd.DataFrame, *, least_share: float = LEAST_SHARE) -> pd.
     Parameters
     ----------
     counts : pandas.DataFrame
-        ``n_sampled``, ``n_tested``, ``n_objection``, ``n_final``, ``k_final`` and ``unseen_count``.
+        ``n_sampled``, ``n_tested``, ``n_objection``, ``n_final``, ``k_final`` and ``unseen_count``; ``is_under_way``
+        where a period may not be over.
     least_share : float
         Below it a row is preliminary.
 
     Returns
     -------
     pandas.DataFrame
-        A copy with ``pending_count``, ``complete_share``, ``is_preliminary``, ``rate_pct``, ``low_pct``,
-        ``high_pct``; ``rate_pct`` is missing where nothing is final yet.
+        A copy with ``pending_count``, ``complete_share``, ``is_under_way``, ``is_preliminary``, ``rate_pct``,
+        ``low_pct``, ``high_pct``; ``rate_pct`` is missing where nothing is final yet, the bounds where a period is
+        under way.
     """
     final, passed = counts["n_final"], counts["k_final"]
     pending = counts["n_sampled"] + counts["n_tested"] + counts["n_objection"] + counts["unseen_count"]
     total = final + pending
     share = (final / total.where(total > 0)).fillna(1.0)
+    open_end = counts["is_under_way"] if "is_under_way" in counts else pd.Series(False, index=counts.index)
+    bounded = total.where((total > 0) & ~open_end)
     return counts.assign(
         pending_count=pending,
         complete_share=share,
-        is_preliminary=share < least_share,
+        is_under_way=open_end,
+        is_preliminary=(share < least_share) | open_end,
         rate_pct=100 * passed / final.where(final > 0),
-        low_pct=100 * passed / total.where(total > 0),
-        high_pct=100 * (passed + pending) / total.where(total > 0),
+        low_pct=100 * passed / bounded,
+        high_pct=100 * (passed + pending) / bounded,
     )
 
 

@@ -19,6 +19,7 @@ from qbase.release.page import Element, Page
 FIGURE_TEXTS = ("title", "subtitle", "how_to_read", "note", "alt")
 TEXT_ATTRIBUTES = frozenset({"alt", "title", "aria-label", "data-zh", "data-en", "content", "download", "data-values"})
 TILE_TEXTS = ("label", "unit", "interval", "change")
+TILE_DRAWINGS = ("spark", "goal")
 
 
 def read_text(element: Element | None) -> dict[str, str]:
@@ -69,14 +70,14 @@ def read_tiles(page: Page, root: Element) -> dict[str, Any]:
     """Return the payload of a row of key indicators."""
     items = []
     for tile in (e for e in root.elements if "tile" in e.classes):
-        spark = tile.having("data-drawing", "spark")
+        drawings = {name: tile.having("data-drawing", name) for name in TILE_DRAWINGS}
         value = _field(tile, "value")
         items.append(
             {
                 **{name: read_text(_field(tile, name)) for name in TILE_TEXTS},
                 "value": value.text() if value else "",
                 "chips": [read_text(chip) for chip in tile.having("data-field", "chip")],
-                "spark": page.inner(spark[0]) if spark else "",
+                **{name: page.inner(found[0]) if found else "" for name, found in drawings.items()},
             }
         )
     return {**_root(root), "items": items}

@@ -371,7 +371,7 @@ _ID = re.compile(r"\sid=[\"']([^\"']+)")
 def _check_ids(parts: Sequence[_Part], hoisted: _Hoisted) -> None:
     drawings = [
         svg for p in parts for b in p.blocks if b.kind == "figure" for svg in b.payload["drawings"].values()
-    ] + [item["spark"] for tiles in hoisted.tiles for item in tiles["items"]]
+    ] + [item[name] for tiles in hoisted.tiles for item in tiles["items"] for name in ("spark", "goal")]
     seen: set[str] = set()
     for svg in drawings:
         ids = _ID.findall(svg)

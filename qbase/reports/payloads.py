@@ -49,6 +49,7 @@ SHAPES: Mapping[str, Mapping[str, Any]] = {
                 "value": str,
                 "chips": [TEXT],
                 "spark": str,
+                "goal": str,
             }
         ]
     },
@@ -137,7 +138,8 @@ def _check_tables(payload: Mapping[str, Any], cell: int) -> None:
 def _drawings(payload: Mapping[str, Any]) -> list[str]:
     if payload["kind"] == "figure":
         return list(payload["drawings"].values())
-    return [i["spark"] for i in payload["items"] if i["spark"]] if payload["kind"] == "tiles" else []
+    items = payload["items"] if payload["kind"] == "tiles" else []
+    return [drawing for i in items for drawing in (i["spark"], i["goal"]) if drawing]
 
 
 def _wrong(path: str, found: str, expected: str, cell: int) -> NoReturn:

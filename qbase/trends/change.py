@@ -8,7 +8,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
-from qbase.core.numbers import difference_unit
+from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.result import Result
 from qbase.core.text import Text
@@ -16,7 +16,7 @@ from qbase.core.values import Estimate, Key
 from qbase.indicators.wilson import square_and_add
 from qbase.trends.checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts import Counts, read_counts
-from qbase.trends.preliminary import part_preliminary
+from qbase.trends.preliminary import Parted, part_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity import Maturity
@@ -60,7 +60,8 @@ def estimate_change(
     -------
     Result
         Estimand ``change`` in percentage points; term ``change`` with keys ``first`` and ``period``;
-        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods).
+        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods). Where ``first`` is not given and
+        nothing was tested a year ago, or that period is preliminary, it has no estimate and says why.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def estimate_change(
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
         periods in the wrong order (QB504).
     DataError
-        Nothing was tested in one of the periods (QB502), a weighted panel is to be pooled (QB505), or a period
+        Nothing was tested in a period asked for (QB502), a weighted panel is to be pooled (QB505), or such a period
         is preliminary (QB506).
 
     References
@@ -83,8 +84,11 @@ def estimate_change(
     end = counts.period(last)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
     _check_order(start, end)
-    for period in (start, end):
-        parted.refuse(period, outcome)
+    parted.refuse(end, outcome)
+    counts.at(end)
+    if first is None and (why := _why_not(counts, parted, start, end)) is not None:
+        return _unanswered(panel, counts, parted, why, _settings(panel, counts, entity, start, end, level, margin))
+    parted.refuse(start, outcome)
     before, after = counts.at(start), counts.at(end)
     estimate = _estimate(counts, start, end, entity, level)
     compared = counts.series[(counts.index == start) | (counts.index == end)].reset_index(drop=True)
@@ -97,7 +101,12 @@ def estimate_change(
         subject=counts.subject,
         tables={"series": parted.join(counts.series), "compared": compared},
         checks=(
-            check_small_n({start: before, end: after}, level=level, is_pass=counts.indicator.better == "up"),
+            check_small_n(
+                {start: before, end: after},
+                level=level,
+                is_pass=counts.indicator.better == "up",
+                name=counts.indicator.label,
+            ),
             check_same_sampling(panel, entity, start, end, level=level),
             *parted.checks,
         ),
@@ -105,6 +114,52 @@ def estimate_change(
         settings=_settings(panel, counts, entity, start, end, level, margin),
         sources=panel.sources,
         labels={"change": _label(start, end)},
+    )
+
+
+def _why_not(counts: Counts, parted: Parted, start: pd.Period, end: pd.Period) -> tuple[Text, Text] | None:
+    """Return why a period cannot be compared with the one a year before, as a sentence and in a few words."""
+    a, b = periods.label(start), periods.label(end)
+    pending = parted.pending(start)
+    if pending is not None:
+        waiting = Text(
+            f"尚有 {count(pending)} 批结果待定", f"{count(pending)} {'result' if pending == 1 else 'results'} pending"
+        )
+        waiting = waiting if pending else Text("该期尚未结束", "it is not over")
+        why = Text(f"{a.zh}仍为初步（{waiting.zh}）", f"{a.en} is still preliminary ({waiting.en})")
+        short = Text("上年同期仍为初步，不作比较", "Not compared: a year ago is still preliminary")
+    elif start in counts.index:
+        return None
+    elif counts.is_weighted:
+        why = Text(f"{a.zh}没有同口径的数字", f"there is no figure of this kind for {a.en}")
+        short = Text("上年同期没有同口径的数字，不作比较", "Not compared: no figure of this kind a year ago")
+    else:
+        why = Text(f"{a.zh}没有抽查记录", f"nothing was tested in {a.en}")
+        short = Text("上年同期没有抽查记录，不作比较", "Not compared: nothing was tested a year ago")
+    head = Text(
+        f"{b.zh}{{subject}}的{{outcome}}不与上年同期比较：",
+        f"The {{outcome}} of {{subject}} in {b.en} is not compared ",
+    )
+    return Text(f"{head.zh}{why.zh}。", f"{head.en}with a year earlier: {why.en}."), short
+
+
+def _unanswered(
+    panel: Panel, counts: Counts, parted: Parted, why: tuple[Text, Text], settings: dict[str, object]
+) -> Result:
+    return Result(
+        estimand="change",
+        outcome=counts.indicator,
+        unit=difference_unit(counts.indicator.unit),
+        method="design_difference" if counts.is_weighted else "newcombe",
+        estimates=(),
+        subject=counts.subject,
+        tables={"series": parted.join(counts.series)},
+        checks=parted.checks,
+        notes=notes_of(panel, counts.indicator, str(settings["entity"]) if settings["entity"] else None),
+        settings=settings,
+        sources=panel.sources,
+        labels={"unanswered": why[1]},
+        unanswered=why[0],
     )
 
 

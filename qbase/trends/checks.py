@@ -37,6 +37,7 @@ TARGETED = Text(
     "{outcome}未加权，随抽查的对象和方式而变：抽查更有针对性时升高，不等于质量变差。",
     "The {outcome} is not weighted and moves with who is inspected: better targeting raises it, whatever the quality.",
 )
+THE_RATE = Text("该比率", "rate")
 
 
 def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Text, ...]:
@@ -50,7 +51,7 @@ def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Te
 
 
 def check_small_n(
-    tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.95, is_pass: bool = True
+    tested: dict[pd.Period, tuple[int, int]], *, level: float = 0.95, is_pass: bool = True, name: Text = THE_RATE
 ) -> CheckResult:
     """Check whether a period rests on few batches, or on batches of which all passed (or failed).
 
@@ -62,19 +63,23 @@ def check_small_n(
         Confidence level of the limits quoted.
     is_pass : bool
         Whether what is counted is a pass; a rate of another kind gets words of its own.
+    name : Text
+        Of that other rate, so that a reader can tell two checks of one page apart.
 
     Returns
     -------
     CheckResult
         ``small_n``; False when a period has n < 30 or k = n or k = 0.
     """
-    texts = [_thin(p, n, k, level, is_pass) for p, (n, k) in tested.items()]
+    texts = [_thin(p, n, k, level, is_pass, name) for p, (n, k) in tested.items()]
     thin = [t for t in texts if t is not None]
     if thin:
         return CheckResult(name="small_n", passed=False, text=join(thin, zh="", en=" "))
     smallest = min(n for n, _ in tested.values())
     if not is_pass:
-        words = Text(f"每期样本量不少于 {count(smallest)}。", f"Each period rests on at least {count(smallest)}.")
+        words = Text(
+            f"{name.zh}每期样本量不少于 {count(smallest)}。", f"Each period rests on at least {count(smallest)}."
+        )
         return CheckResult(name="small_n", passed=True, text=words)
     text = Text(
         f"每期至少 {count(smallest)} 个样本，且并非全部合格。",
@@ -83,17 +88,17 @@ def check_small_n(
     return CheckResult(name="small_n", passed=True, text=text)
 
 
-def _thin(period: pd.Period, n: int, k: int, level: float, is_pass: bool) -> Text | None:
+def _thin(period: pd.Period, n: int, k: int, level: float, is_pass: bool, name: Text) -> Text | None:
     when = periods.label(period)
     low, high = (float(100 * x[0]) for x in wilson_interval([k], [n], level=level))
     if k in (0, n):
-        return _all_alike(when, n, k, percent(low if k else high), is_pass)
+        return _all_alike(when, n, k, percent(low if k else high), is_pass, name)
     if n < SMALL_N:
         step = number(100 / n, 1)
         if not is_pass:
             return Text(
-                f"{when.zh}样本量只有 {n}，一个样本之差就使比率变动 {step} 个百分点。",
-                f"Only {n} were inspected in {when.en}: one more case moves the rate by {step} percentage points.",
+                f"{when.zh}{name.zh}的样本量只有 {n}，一个样本之差就使其变动 {step} 个百分点。",
+                f"Only {n} were inspected in {when.en}: one more case moves the {name.en} by {step} percentage points.",
             )
         return Text(
             f"{when.zh}只有 {n} 个样本，一个样本之差就使合格率变动 {step} 个百分点。",
@@ -102,20 +107,30 @@ def _thin(period: pd.Period, n: int, k: int, level: float, is_pass: bool) -> Tex
     return None
 
 
-def _all_alike(when: Text, n: int, k: int, limit: str, is_pass: bool) -> Text:
+def _all_alike(when: Text, n: int, k: int, limit: str, is_pass: bool, name: Text) -> Text:
     """Say that 100 % and 0 % in a sample are not 100 % and 0 % in truth."""
     if not is_pass:
         zh, en = ("比率为 100%", "all") if k else ("比率为 0", "none")
         side = ("低", "low") if k else ("高", "high")
         return Text(
-            f"{when.zh}样本量为 {n}，{zh}；真实比率可能{side[0]}至 {limit}。",
-            f"Of {n} inspected in {when.en} it was {en}; the true rate may be as {side[1]} as {limit}.",
+            f"{when.zh}{name.zh}的样本量为 {n}，{zh}；真实数值可能{side[0]}至 {limit}。",
+            f"Of {n} inspected in {when.en} it was {en}; the true {name.en} may be as {side[1]} as {limit}.",
         )
     if k:
+        if n == 1:
+            return Text(
+                f"{when.zh}只抽查了 1 个样本，结果合格；真实合格率可能低至 {limit}。",
+                f"Only one was tested in {when.en}, and it passed; the true rate may be as low as {limit}.",
+            )
         return Text(
             f"{when.zh}抽查的 {n} 个样本全部合格，这不等于没有不合格：真实合格率可能低至 {limit}。",
             f"All {n} tested in {when.en} passed; that is not the absence of failures: "
             f"the true rate may be as low as {limit}.",
+        )
+    if n == 1:
+        return Text(
+            f"{when.zh}只抽查了 1 个样本，结果不合格；真实合格率仍可能高达 {limit}。",
+            f"Only one was tested in {when.en}, and it failed; the true rate may still be as high as {limit}.",
         )
     return Text(
         f"{when.zh}抽查的 {n} 个样本全部不合格，真实合格率仍可能高达 {limit}。",

@@ -14,6 +14,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.indicators.maturity import BOUNDED, Maturity, check_maturity, withhold_preliminary
 from qbase.indicators.maturity_words import say_preliminary
+from qbase.trends.counts import Counts
 
 NOTHING = Text("", "")
 
@@ -49,6 +50,13 @@ class Parted:
             return ripe
         return pd.concat([ripe, self.young[list(ripe.columns)]]).sort_values("period", ignore_index=True)
 
+    def pending(self, period: pd.Period) -> int | None:
+        """Return how many results of a preliminary period are to come; None where it is not preliminary."""
+        if self.young is None:
+            return None
+        rows = self.young[self.young["period"] == periods.code(period)]
+        return int(rows["pending_count"].iloc[0]) if len(rows) else None
+
     def refuse(self, period: pd.Period, outcome: str) -> None:
         """Refuse a period that is preliminary.
 
@@ -57,9 +65,9 @@ class Parted:
         DataError
             It is (QB506).
         """
-        if self.young is not None and periods.code(period) in set(self.young["period"]):
-            row = self.young[self.young["period"] == periods.code(period)].iloc[0]
-            raise _refused(periods.code(period), outcome, int(row["pending_count"]), self.panel.periods[-1])
+        pending = self.pending(period)
+        if pending is not None:
+            raise _refused(periods.code(period), outcome, pending, self.panel.periods[-1])
 
 
 def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity: Maturity | None) -> Parted:
@@ -103,6 +111,36 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     )
 
 
+def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResult | None:
+    """Say how long ago a subject was last inspected, where others of the panel were inspected since.
+
+    Parameters
+    ----------
+    panel : Panel
+        With all its entities: its last period is the one expected.
+    counts : Counts
+        Of the subject.
+    parted : Parted
+        Preliminary periods are not missing.
+
+    Returns
+    -------
+    CheckResult or None
+        ``up_to_date``, for information; None where the latest period of the panel is spoken of, or preliminary.
+    """
+    last, end = counts.index[-1], panel.periods[-1]
+    missing = [p for p in pd.period_range(last + 1, end) if parted.pending(p) is None]
+    if not missing:
+        return None
+    a, b, n = periods.label(last), periods.label(end), len(missing)
+    text = Text(
+        f"{a.zh}之后没有该对象的抽查记录（数据到 {b.zh}，其间 {n} 期没有），以上不是最新情况。",
+        f"Nothing has been tested here since {a.en} (the data run to {b.en}, {n} {'period' if n == 1 else 'periods'} "
+        "without tests): this is not the latest state.",
+    )
+    return CheckResult(name="up_to_date", passed=None, text=text)
+
+
 def _rows(panel: Panel, outcome: str, entity: str | None, young: pd.DataFrame, *, is_bounded: bool) -> pd.DataFrame:
     """Return the preliminary rows; where pending batches give no bounds, with the value known so far alone."""
     columns = {"n": young["n_final"], "k": young["k_final"], "rate_pct": young["rate_pct"]}
@@ -130,7 +168,7 @@ def _refused(period: str, outcome: str, pending: int, last: pd.Period | None) ->
         "QB506",
         period=period,
         outcome=outcome,
-        found=f"{pending} results of {period} pending",
-        expected="a period with its results final",
-        fix=f'period="{periods.code(last)}"' if last is not None else "read_maturity(…, as_of=LATER, least_share=LESS)",
+        found=f"{pending} results of {period} pending" if pending else f"{period} is not over",
+        expected="at least one period with its results final",
+        fix=f'period="{periods.code(last)}"' if last is not None else "qbase load FILE… (the results still to come)",
     )

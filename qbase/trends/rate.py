@@ -9,10 +9,11 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.result import Result
+from qbase.core.text import join
 from qbase.core.values import Estimate, Key
 from qbase.trends.checks import check_small_n, notes_of
 from qbase.trends.counts import read_counts
-from qbase.trends.preliminary import part_preliminary
+from qbase.trends.preliminary import check_up_to_date, part_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity import Maturity
@@ -76,6 +77,8 @@ def estimate_rate(
     tested = counts.at(spoken)
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
+    silent = check_up_to_date(panel, counts, parted) if period is None else None
+    later = [text for text in (silent.text if silent else None, parted.said) if text is not None and text.zh]
     return Result(
         estimand="level",
         outcome=counts.indicator,
@@ -84,9 +87,15 @@ def estimate_rate(
         estimates=estimates,
         subject=counts.subject,
         tables={"series": parted.join(counts.series)},
-        checks=(check_small_n({spoken: tested}, level=level, is_pass=counts.indicator.better == "up"), *parted.checks),
+        checks=(
+            check_small_n(
+                {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
+            ),
+            *parted.checks,
+            *([silent] if silent else []),
+        ),
         notes=notes_of(panel, counts.indicator, entity),
-        labels={"preliminary": parted.said} if parted.said.zh else {},
+        labels={"later": join(later, zh="", en=" ")} if later else {},
         settings={
             "outcome": outcome,
             "entity_kind": panel.entity,

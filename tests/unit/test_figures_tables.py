@@ -210,6 +210,10 @@ def test_a_tile_joins_level_change_and_target() -> None:
     check_svg(tile.spark)
     assert (tile.spark.count("<polyline"), tile.spark.count("<circle")) == (1, 2), "the gap is not bridged"
     assert tiles.items[1].spark == ""
+    check_svg(tile.goal)
+    assert (tile.goal.count("var(--gold)"), tiles.items[1].goal) == (1, ""), "one mark for one target"
+    assert tiles_of(level()).items[0].goal == "", "no rail without a target"
+    assert "var(--plum)" not in tile.spark
     assert tiles.items[1].value == "−0.400"
 
 

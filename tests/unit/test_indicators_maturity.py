@@ -186,3 +186,44 @@ def test_a_threshold_is_a_share(workspace, least):
         read_maturity(workspace, entity="town_code", least_share=least)
     assert caught.value.code == "QB440"
     assert len(str(caught.value).splitlines()) == 4
+
+
+def monthly(quarter: str, months: int) -> list[dict[str, object]]:
+    """Twenty batches that all passed, spread over the first months of a quarter."""
+    year, number = int(quarter[:4]), int(quarter[-1])
+    return [
+        {**row, "sample_date": datetime.date(year, 3 * number - 2 + i % months, 10)}
+        for i, row in enumerate(batches(quarter, 20, 0))
+    ]
+
+
+@pytest.mark.parametrize(("months", "is_young"), [(1, True), (2, True), (3, False)])
+def test_a_quarter_that_is_not_over_is_preliminary_however_final_its_results(workspace, months, is_young):
+    put(workspace, "all", [*monthly("2024Q2", 3), *monthly("2024Q3", months)])
+    found = read_maturity(workspace, entity="town_code").of("T1")
+    assert found["complete_share"].tolist() == [1.0, 1.0]
+    assert found["is_preliminary"].tolist() == [False, is_young]
+    assert found["low_pct"].isna().tolist() == [False, is_young], "what is not drawn yet has no bounds"
+    assert read_maturity(workspace, entity="town_code").of()["is_preliminary"].tolist() == [False, is_young]
+    later = read_maturity(workspace, entity="town_code", as_of="2024-10-05")
+    assert not later.table["is_preliminary"].any(), "the quarter is over"
+    panel = build_panel(workspace, "D1.batch", entity="town_code")
+    (text,) = {check_maturity(panel, read_maturity(workspace, entity="town_code"), entity="T1").text.en}
+    assert ("2024 Q3 is not over" in text) is is_young
+
+
+def test_dates_that_stand_for_whole_quarters_do_not_make_the_last_one_unfinished(workspace):
+    put(workspace, "all", [*monthly("2024Q2", 1), *monthly("2024Q3", 1)])
+    assert not read_maturity(workspace, entity="town_code").table["is_preliminary"].any()
+
+
+def test_an_earlier_day_gives_the_maturity_of_that_day(workspace):
+    put(workspace, "all", [*monthly("2024Q2", 3), *monthly("2024Q3", 3), *monthly("2024Q4", 3)])
+    now = read_maturity(workspace, entity="town_code").of("T1")
+    then = read_maturity(workspace, entity="town_code", as_of="2024-08-31").of("T1")
+    assert now["is_preliminary"].tolist() == [False, False, False]
+    assert then["is_preliminary"].tolist() == [False, True, True]
+    assert then["n_sampled"].tolist() == [0, 6, 20], "what was drawn later was not known then"
+    with pytest.raises(UsageError) as caught:
+        read_maturity(workspace, entity="town_code", as_of="31.8.2024")
+    assert (caught.value.code, len(str(caught.value).splitlines())) == ("QB441", 4)

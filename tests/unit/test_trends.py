@@ -144,7 +144,7 @@ def test_without_cells_the_way_of_drawing_is_unknown_not_fine():
         (lambda: estimate_rate(PANEL, ID, level=95), UsageError, "QB503", "level=0.95"),
         (lambda: estimate_rate(PANEL, ID, period="2024-4"), UsageError, "QB101", "2022Q3"),
         (lambda: estimate_rate(PANEL, "D1.firm"), PanelError, "QB123", ID),
-        (lambda: estimate_change(PANEL, ID, entity="K1", last="2024Q3"), DataError, "QB502", "2023Q3"),
+        (lambda: estimate_change(PANEL, ID, entity="K1", first="2023Q3"), DataError, "QB502", "2023Q3"),
         (lambda: estimate_change(PANEL, ID, first="2024Q4", last="2023Q4"), UsageError, "QB504", "first before last"),
         (lambda: estimate_change(dataclasses.replace(PANEL, shrunk=(ID,)), ID), PanelError, "QB125", "counts"),
     ],

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pandas as pd
 import pytest
 
-from qbase.core import DataError, Estimate, Indicator, Panel, Result, Text
+from qbase.core import DataError, Estimate, Indicator, Panel, Result, Text, conclude, say_each
 from qbase.core.periods import parse_period
-from qbase.figures import plot_trend, tiles_of
+from qbase.core.records import build_record
+from qbase.figures import plot_trend, tabulate_estimates, tiles_of
 from qbase.indicators.maturity import Maturity, add_bounds
 from qbase.scorecards import score_targets
 from qbase.trends import estimate_change, estimate_rate
@@ -70,7 +72,7 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
     assert dict(change["change"].key) == {"first": "2024Q3", "period": "2025Q3", "entity": "K1"}
     base = make_maturity({("K1", "2024Q3"): 30, ("K1", "2025Q4"): 30})
     for call in (
-        lambda: estimate_change(make_panel(), ID, entity="K1", maturity=base),
+        lambda: estimate_change(make_panel(), ID, entity="K1", first="2024Q3", maturity=base),
         lambda: estimate_change(make_panel(), ID, entity="K1", last="2025Q4", maturity=YOUNG),
         lambda: estimate_rate(make_panel(), ID, entity="K1", period="2025Q4", maturity=YOUNG),
         lambda: estimate_rate(make_panel(), ID, entity="K1", maturity=make_maturity({("K1", q): 30 for q in QUARTERS})),
@@ -149,3 +151,72 @@ def test_the_drawing_marks_it_and_says_how_to_read_it() -> None:
     assert "初步" not in plain.how_to_read.zh + plain.drawings["zh_wide"]
     (tile,) = tiles_of(result, change).items
     assert "2025Q3" in tile.label.zh
+
+
+def test_a_base_that_is_preliminary_or_missing_is_said_and_the_rest_is_published() -> None:
+    base = make_maturity({("K1", "2024Q4"): 30, ("K1", "2024Q3"): 0})
+    level = estimate_rate(make_panel(), ID, entity="K1", maturity=base)
+    change = estimate_change(make_panel(), ID, entity="K1", maturity=base)
+    assert (change.estimates, change.spoken) == ((), ())
+    (sentence,) = change.say().items
+    assert (
+        sentence.zh
+        == "2025 年第 4 季度 K1 的批次合格率不与上年同期比较：2024 年第 4 季度仍为初步（尚有 30 批结果待定）。"
+    )
+    assert "is not compared with a year earlier: 2024 Q4 is still preliminary (30 results pending)" in sentence.en
+    conclusion = conclude(change, level)
+    assert conclusion.lead == level.say().items[0], "what is known leads"
+    assert [text for text, _ in conclusion.findings] == [*level.say().items, sentence]
+    (tile,) = tiles_of(level, change).items
+    assert tile.change.zh == "上年同期仍为初步，不作比较"
+    table = tabulate_estimates(change)
+    assert [row[-1] for row in table.rows] == [tile.change]
+    assert {len(column) for column in table.data.values()} == {1}
+    assert plot_trend(level, change=change).title == plot_trend(level).title
+    (kept,) = build_record([change])["results"]
+    assert (kept["estimates"], kept["sentences"]) == ([], [sentence.payload()])
+
+
+def test_a_year_ago_without_tests_is_said() -> None:
+    change = estimate_change(make_panel(), ID, entity="K1", last="2024Q4")
+    assert "2023 年第 4 季度没有抽查记录" in change.say().items[0].zh
+    assert "nothing was tested in 2023 Q4" in change.say().items[0].en
+    with pytest.raises(DataError) as caught:
+        estimate_change(make_panel(), ID, entity="K1", first="2023Q4", last="2024Q4")
+    assert caught.value.code == "QB502"
+
+
+def test_who_was_not_inspected_lately_is_told_from_who_was() -> None:
+    panel = make_panel(("K1", "K2"))
+    index = panel.data.index
+    gone = panel.data[~((index.get_level_values("entity") == "K2") & (index.get_level_values("period") > "2024Q4"))]
+    thinned = dataclasses.replace(panel, data=gone)
+    late, now = (estimate_rate(thinned, ID, entity=e) for e in ("K2", "K1"))
+    assert [c.passed for c in late.checks if c.name == "up_to_date"] == [None]
+    assert (
+        "2024 年第 4 季度之后没有该对象的抽查记录（数据到 2025 年第 4 季度，其间 4 期没有）" in late.say().items[0].zh
+    )
+    assert not [c for c in now.checks if c.name == "up_to_date"]
+    assert not [c for c in estimate_rate(thinned, ID, entity="K2", period="2024Q4").checks if c.name == "up_to_date"]
+
+
+def test_a_sentence_that_two_results_share_is_said_once() -> None:
+    one = estimate_rate(make_panel(), ID, entity="K1")
+    other = estimate_rate(make_panel(), ID, entity="K1", period="2024Q3")
+    assert say_each(one, one).items == one.say().items
+    assert say_each(one, other).items == (*one.say().items, *other.say().items)
+
+
+def test_a_quarter_under_way_is_drawn_without_bounds_and_said() -> None:
+    ripe = make_maturity({("K1", "2025Q4"): 0})
+    open_end = ripe.table.index.get_level_values("period") == parse_period("2025Q4")
+    table = add_bounds(ripe.table.assign(is_under_way=open_end))
+    result = estimate_rate(make_panel(), ID, entity="K1", maturity=dataclasses.replace(ripe, table=table))
+    assert result.estimates[-1].key["period"] == "2025Q3"
+    assert (
+        result.say().items[0].zh.endswith("2025 年第 4 季度尚未结束（截至 2026-01-15），已有结果标为初步，不作判断。")
+    )
+    figure = plot_trend(result)
+    assert "2025Q4 为初步，尚未结束" in figure.alt.zh
+    assert "not over yet" in figure.alt.en
+    assert [row[-1].zh for row in figure.table.rows if not isinstance(row[-1], str)][-1] == "尚未结束"

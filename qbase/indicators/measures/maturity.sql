@@ -6,7 +6,7 @@
         c.period,
         c.is_pass,
         CASE
-            WHEN c.result IS NULL THEN 'sampled'
+            WHEN c.result IS NULL OR c.sample_date > CAST('{as_of}' AS DATE) THEN 'sampled'
             WHEN c.appeal_result = 'pending' THEN 'objection'
             WHEN c.notice_no IS NULL AND bool_or(c.notice_no IS NOT NULL) OVER (PARTITION BY c.entity) THEN 'tested'
             WHEN n.publish_date > CAST('{as_of}' AS DATE) THEN 'tested'
