@@ -23,7 +23,7 @@ from qbase.intake.merged import fill_merged, remark_shares
 from qbase.intake.questions import Question, ask
 from qbase.intake.recipe import Recipe
 from qbase.intake.reconcile import check_headlines
-from qbase.intake.reshape import Work, apply_recipe
+from qbase.intake.reshape import MERGED, Flag, Work, apply_recipe
 from qbase.intake.rows import Layout
 from qbase.intake.split import ROW
 from qbase.intake.totals import check_totals
@@ -114,12 +114,14 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     contract = parts[0].columns.contract
     codes: dict[str, list[npt.NDArray[np.int64]]] = {}
     counts: collections.Counter[str] = collections.Counter()
+    filled: list[Flag] = []
     data = pa.concat_tables(
-        [_read_part(part, recipe, file, codes, counts) for part in parts], promote_options="default"
+        [_read_part(part, recipe, file, codes, counts, filled) for part in parts], promote_options="default"
     )
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
     is_failures = _is_failures(data, contract, recipe)
-    work = Work(contract=contract, data=data, codes={code: np.concatenate(rows) for code, rows in codes.items()})
+    every = {code: np.concatenate(rows) for code, rows in codes.items()}
+    work = Work(contract=contract, data=data, codes=every, flags=filled)
     apply_recipe(work, recipe)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:
@@ -170,19 +172,21 @@ def _read_part(
     file: str,
     codes: dict[str, list[npt.NDArray[np.int64]]],
     counts: collections.Counter[str],
+    flags: list[Flag],
 ) -> pa.Table:
-    """Read the columns of one sheet; add what the readers found to ``codes`` and ``counts``."""
-    data, grid = part.layout.data, part.grid
+    """Read the columns of one sheet; add what the readers found to ``codes``, ``counts`` and ``flags``."""
+    data, grid, contract = part.layout.data, part.grid, part.columns.contract
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
+        cells, filled = fill_merged(grid, position, contract.column(name), contract.key, data)
         if filled:
-            counts[f"{name}:merged_filled"] += filled
+            counts[f"{name}:merged_filled"] += len(filled)
         raw = _rows(cells, data)
         reading = read_column(raw, part.readers[name])
+        flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
         # a column that reading did not change is not kept twice
         arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
-        counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
+        counts.update(remark_shares(name, contract.column(name), reading.values))
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
                 codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
@@ -194,6 +198,16 @@ def _read_part(
     _add_faults(part, codes, counts)
     _add_periods(part, arrays, counts)
     return pa.table(arrays)
+
+
+def _flags_filled(part: Part, column: str, rows: list[int], values: pa.Array) -> list[Flag]:
+    """Write down the cells that stood empty below a merged one: printed empty, stored as what it says."""
+    stored = [(row, values[row].as_py()) for row in rows]
+    return [
+        Flag(row=row + part.offset, column=column, code=MERGED, printed="", stored=value)
+        for row, value in stored
+        if value is not None
+    ]
 
 
 def _constants(part: Part, recipe: Recipe, file: str) -> dict[str, str | None]:

@@ -21,6 +21,7 @@ Bound = int | float | str
 
 TYPES = ("text", "code", "int", "number", "date", "quarter", "bool", "enum")
 CHECKS = ("uscc",)
+TODAY = "today"
 BOOL_SPELLINGS = freeze({"true": ("是", "true", "yes", "y", "1"), "false": ("否", "false", "no", "n", "0")})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -54,6 +55,8 @@ class ColumnRule:
         Canonical value -> accepted spellings, for ``enum`` and ``bool``.
     min, max : int, float, str or None
         Inclusive bounds; ISO text for dates, ``2022Q3`` for quarters.
+    is_observed : bool
+        A date or quarter of something that happened (``max = "today"``): one after the day of loading is told.
     aliases : tuple of str
         Other headers that mean this column.
     pattern : str
@@ -71,6 +74,7 @@ class ColumnRule:
     values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     min: Bound | None = None
     max: Bound | None = None
+    is_observed: bool = False
     aliases: tuple[str, ...] = ()
     pattern: str = ""
     check: str = ""
@@ -267,6 +271,7 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         _refuse(origin, f"{where}: required = {str(required).lower()}, null = {null!r}", expected)
     if raw.get("check", "") not in ("", *CHECKS):
         _refuse(origin, f"{where}: check {raw['check']!r}", " | ".join(CHECKS))
+    is_observed = raw.get("max") == TODAY and raw["type"] in ("date", "quarter")
     return ColumnRule(
         name=raw["name"],
         text=Text(raw["zh"], raw["en"]),
@@ -276,7 +281,8 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         null=null,
         values=_values(origin, where, raw),
         min=_bound(origin, where, raw, "min"),
-        max=_bound(origin, where, raw, "max"),
+        max=None if is_observed else _bound(origin, where, raw, "max"),
+        is_observed=is_observed,
         aliases=tuple(raw.get("aliases", ())),
         pattern=_pattern(origin, where, raw.get("pattern", "")),
         check=raw.get("check", ""),
