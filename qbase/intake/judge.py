@@ -134,6 +134,8 @@ def _warnings(
         told += check_counts(workspace, one.sheets.work, book.recipe.reconcile)
     if len(one.split.duplicates):
         told.append(f"duplicate_rows {len(one.split.duplicates)}")
+    if len(one.split.repeated):
+        told.append(f"repeated_rows {len(one.split.repeated)}")
     if not is_one_of_several:
         return told
     if not one.sheets.data.num_rows:

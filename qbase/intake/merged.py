@@ -1,20 +1,15 @@
-"""Cells that say more than they hold: merged ones stand for all their rows, and a rate of 0.975 % is remarkable."""
+"""Merged cells stand for all their rows, as offices group them; amounts do not."""
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from qbase.intake.grid import Grid
 from qbase.tables import ColumnRule
-
-NUMERIC = ("int", "number")
-HIGH_PCT = 20.0  # where most rates are above, one between 0 and 1 is more likely a share
 
 
 def fill_merged(
@@ -59,35 +54,3 @@ def fill_merged(
 def _is_measured(rule: ColumnRule, key: Sequence[str]) -> bool:
     """Say whether a column holds amounts and counts; a year or a number of the key only names what they are of."""
     return rule.type == "number" or (rule.type == "int" and (bool(rule.unit) or rule.name not in key))
-
-
-def remark_shares(name: str, rule: ColumnRule, values: pa.Array) -> dict[str, int]:
-    """Count the rates of a percentage that look like shares; they stay what the contract says they are.
-
-    Parameters
-    ----------
-    name : str
-        Of the column.
-    rule : ColumnRule
-        Only percentages are looked at.
-    values : pyarrow.Array
-        Texts as read.
-
-    Returns
-    -------
-    dict of str to int
-        ``may_be_share`` with its count, or nothing.
-    """
-    if rule.unit != "pct" or rule.type not in NUMERIC:
-        return {}
-    numbers = []
-    for text, count in ((item["values"].as_py(), item["counts"].as_py()) for item in pc.value_counts(values)):
-        try:
-            numbers += [float(text)] * count if text else []
-        except ValueError:
-            continue
-    small = sum(0 < number <= 1 for number in numbers)
-    others = [number for number in numbers if number > 1]
-    if small and (statistics.median(others) >= HIGH_PCT if others else small > 1):
-        return {f"{name}:may_be_share": small}
-    return {}

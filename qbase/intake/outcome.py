@@ -106,6 +106,7 @@ def list_unused(grids: Sequence[Grid]) -> list[Aside]:
 def list_aside(sheets: Sheets, split: Split) -> list[Aside]:
     """Return every row that is not taken, with its reasons, in file order."""
     duplicates = {int(row): ("duplicate_row",) for row in split.duplicates}
+    duplicates |= {int(row): ("repeated_row",) for row in split.repeated}
     duplicates |= {row: (reason,) for row, reason in sheets.work.listed.items()}
     rows: list[Aside] = []
     for part in sheets.parts:

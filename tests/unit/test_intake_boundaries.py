@@ -171,3 +171,90 @@ def test_the_day_of_loading_is_a_day(home: Workspace) -> None:
     with pytest.raises(UsageError) as caught:
         load(home, [HEAD, batch(1)], as_of="gestern")
     assert caught.value.code == "QB342"
+
+
+# --- shares printed for percentages
+
+SERVICE = [
+    "平台编号", "季度", "服务企业数", "缺检验能力企业数", "服务合同数", "进厂委托检验批次", "进厂检验合格批次",
+    "出厂委托检验批次", "出厂检验合格批次", "咨询计量服务次数", "费用降幅",
+]  # fmt: skip
+RATES = ["区划代码", "年份", "抽查批次数", "合格批次数", "合格率"]
+
+
+def services(*cuts: str) -> list[list[str]]:
+    return [SERVICE, *([f"P{i}", "2022Q1", *"91365872", cut] for i, cut in enumerate(cuts))]
+
+
+def cuts(home: Workspace) -> list[float]:
+    return [float(x) for x in home.query("SELECT fee_cut_pct AS x FROM platform_services ORDER BY platform_id")["x"]]
+
+
+def test_a_whole_column_of_shares_is_asked_about_and_the_answer_is_kept(home: Workspace) -> None:
+    asked = load(home, services("0.25", "0.305", "1", "0"))
+    assert asked.error is not None
+    assert (asked.verdict, asked.error["code"]) == ("REJECTED", "QB360")
+    assert asked.error["fix"] == 'qbase load FILE --accept "share:fee_cut_pct"'
+    report = load(home, services("0.25", "0.305", "1", "0"), accept=["share:fee_cut_pct"])
+    assert (report.verdict, report.warnings) == ("WARN", ("fee_cut_pct:share_converted 3",))
+    assert cuts(home) == [25.0, 30.5, 100.0, 0.0]
+    flags = home.query("SELECT printed, stored, code FROM flagged_cells ORDER BY row_no")
+    assert flags.to_numpy().tolist()[1] == ["0.305", "30.5", "share_converted"]
+    later = [[cell.replace("2022", "2023") for cell in row] for row in services("0.4", "0.5")]
+    assert load(home, later, "b.csv").warnings == ("fee_cut_pct:share_converted 2",)
+    plain = [[cell.replace("2022", "2024") for cell in row] for row in services("40", "50")]
+    assert load(home, plain, "c.csv").verdict == "OK"
+
+
+def test_a_person_may_say_that_small_percentages_are_what_they_are(home: Workspace) -> None:
+    report = load(home, services("0.25", "0.305"), reject=["share:fee_cut_pct"])
+    assert (report.verdict, cuts(home)) == ("OK", [0.25, 0.305])
+
+
+@pytest.mark.parametrize("printed", [("0.25%", "0.3%"), ("0.25%", "0.3")])
+def test_a_sign_says_what_a_small_rate_is(home: Workspace, printed: tuple[str, str]) -> None:
+    assert (load(home, services(*printed)).verdict, cuts(home)) == ("OK", [0.25, 0.3])
+
+
+def test_counts_beside_a_rate_settle_what_it_is(home: Workspace) -> None:
+    rows = [RATES, ["990101001", "2022", "40", "39", "0.975"], ["990101002", "2022", "40", "40", "1"]]
+    report = load(home, rows)
+    assert (report.verdict, report.warnings) == ("WARN", ("pass_rate_pct:other_unit 2",))
+    few = [RATES, ["990101003", "2022", "200", "1", "0.5"], ["990101004", "2022", "400", "2", "0.5"]]
+    assert load(home, few, "b.csv").verdict == "OK"
+    found = home.query("SELECT pass_rate_pct AS x FROM town_rates ORDER BY town_code")["x"].tolist()
+    assert found == [97.5, 100.0, 0.5, 0.5]
+
+
+def test_counts_that_contradict_a_rate_set_its_row_aside(home: Workspace) -> None:
+    rows = [RATES, ["990101001", "2022", "40", "39", "0.975"], ["990101002", "2022", "40", "20", "0.9"]]
+    report = load(home, rows)
+    assert (report.accepted, report.quarantined) == (0, 2)
+    assert report.reasons["rule:rate_follows_counts"] == 2
+
+
+# --- one batch in two notices
+
+NOTICED = [*HEAD, "公告号"]
+
+
+def noticed(number: int, notice: str, **changes: str) -> list[str]:
+    return [*batch(number, **changes), notice]
+
+
+def test_one_batch_in_two_notices_of_one_file_is_counted_once(home: Workspace) -> None:
+    rows = [NOTICED, noticed(1, "A"), noticed(2, "A"), noticed(1, "B"), noticed(1, "B"), noticed(2, "A")]
+    report = load(home, rows)
+    assert (report.verdict, report.accepted, report.quarantined) == ("WARN", 2, 0)
+    assert report.reasons == {"header": 1, "repeated_row": 2, "duplicate_row": 1}
+    assert {"repeated_rows 2", "duplicate_rows 1"} <= set(report.warnings)
+    assert home.query("SELECT notice_no FROM inspections ORDER BY sample_no")["notice_no"].tolist() == ["A", "A"]
+
+
+def test_the_first_stays_over_two_files_and_another_fact_is_no_repetition(home: Workspace) -> None:
+    load(home, [NOTICED, noticed(1, "A"), noticed(2, "A")])
+    report = load(home, [NOTICED, noticed(1, "B"), noticed(2, "B", 检验结果="不合格"), noticed(3, "")], "b.csv")
+    assert (report.accepted, report.quarantined) == (1, 1)
+    assert report.reasons == {"header": 1, "repeated_row": 1, "key_conflict": 1}
+    inside = load(home, [NOTICED, noticed(4, "A"), noticed(4, "B", 检验结果="不合格")], "c.csv")
+    assert (inside.accepted, inside.quarantined, inside.reasons["key_conflict"]) == (0, 2, 2)
