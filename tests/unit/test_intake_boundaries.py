@@ -7,6 +7,7 @@ import datetime
 import errno
 import io
 import pathlib
+import re
 from typing import Any
 
 import openpyxl
@@ -14,7 +15,9 @@ import pytest
 
 from qbase.core.errors import SetupError, UsageError
 from qbase.intake import LoadReport, explain_reason, load_files
+from qbase.intake.values import build_reader
 from qbase.lake import Workspace
+from qbase.tables import read_contract, section_of
 
 HEAD = ["抽样编号", "抽查级别", "抽样日期", "抽样领域", "抽样类型", "企业名称", "产品名称", "检验结果"]
 CHAIN = ["集群编号", "年份", "产业链环节数", "本地覆盖环节数", "中间投入", "本地中间投入"]
@@ -258,3 +261,66 @@ def test_the_first_stays_over_two_files_and_another_fact_is_no_repetition(home: 
     assert report.reasons == {"header": 1, "repeated_row": 1, "key_conflict": 1}
     inside = load(home, [NOTICED, noticed(4, "A"), noticed(4, "B", 检验结果="不合格")], "c.csv")
     assert (inside.accepted, inside.quarantined, inside.reasons["key_conflict"]) == (0, 2, 2)
+
+
+# --- codes
+
+CODE = "91110000600037341L"
+TOWNS = ["区划代码", "乡镇名称", "县名称", "停用日期", "变更后代码"]
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        CODE.lower(), "9111 0000 6000 3734 1L", "91110000-60003734-1L", "'" + CODE, "‘" + CODE,
+        "９１１１００００６０００３７３４１Ｌ", "９１１１００００６０００３７３４１ｌ",
+    ],
+)  # fmt: skip
+def test_a_credit_code_in_another_dress_is_the_same_code(home: Workspace, printed: str) -> None:
+    report = load(home, [[*HEAD, "统一社会信用代码"], [*batch(1), printed]])
+    told = "fullwidth" if printed.endswith("Ｌ") else "normalised"
+    assert (report.verdict, report.warnings) == ("WARN", (f"uscc:{told} 1",))
+    assert home.query("SELECT uscc FROM inspections")["uscc"].tolist() == [CODE]
+
+
+@pytest.mark.parametrize(
+    "printed", ["91110000600037341k", "9111000060003734", "9111000060003734lL", "91110000/60003734/1L"]
+)
+def test_a_wrong_code_stays_wrong_in_any_dress(home: Workspace, printed: str) -> None:
+    report = load(home, [[*HEAD, "统一社会信用代码"], [*batch(1), printed]])
+    assert (report.accepted, report.reasons["uscc:check"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("printed", "read"),
+    [
+        ("2822", ("2822", "")), ("C2822", ("2822", "normalised")), ("c 2822", ("2822", "normalised")),
+        ("T9700", ("9700", "normalised")), ("A2822", ("A2822", "")), ("Z2822", ("Z2822", "")),
+    ],
+)  # fmt: skip
+def test_the_letter_of_the_section_goes_where_it_is_the_right_one(printed: str, read: tuple[str, str]) -> None:
+    assert build_reader(read_contract("firms").column("industry_code"))(printed) == read
+
+
+@pytest.mark.parametrize(("code", "is_class"), [("0111", 1), ("9700", 1), ("9999", 0), ("0011", 0), ("9811", 0)])
+def test_an_industry_class_lies_in_a_division(code: str, is_class: int) -> None:
+    pattern = read_contract("clusters").column("industry_code").pattern
+    assert bool(re.fullmatch(pattern, code)) == bool(is_class)
+
+
+def test_sections_follow_one_another_without_a_gap() -> None:
+    letters = [section_of(f"{division:02d}00") for division in range(1, 98)]
+    assert ("".join(dict.fromkeys(letters)), letters[12], letters[42]) == ("ABCDEFGHIJKLMNOPQRST", "C", "C")
+
+
+def test_a_town_nobody_described_and_a_code_used_twice_are_told(home: Workspace) -> None:
+    town = ["990101001", "甲镇", "乙县", "", ""]
+    assert load(home, [TOWNS, town]).verdict == "OK"
+    sent = [[*HEAD, "区划代码"], [*batch(1), "990101001"], [*batch(2), "990101777"], [*batch(3), ""]]
+    report = load(home, sent, "b.csv")
+    assert (report.verdict, report.warnings) == ("WARN", ("town_code:unknown_town 1",))
+    assert explain_reason(report.warnings[0], "inspections").en.endswith("1 codes are not in the table of towns")
+    lost = load(home, [TOWNS, ["990101002", "丙镇", "乙县", "2020-12-31", "990101888"]], "c.csv")
+    assert lost.warnings == ("successor_code:unknown_town 1",)
+    again = load(home, [TOWNS, ["990101001", "丁镇", "乙县", "", ""]], "d.csv")
+    assert (again.accepted, again.reasons["key_conflict"]) == (0, 1)
