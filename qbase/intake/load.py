@@ -52,7 +52,8 @@ def load_files(
     workspace : Workspace
         Where to.
     paths : path or iterable of paths
-        Files; a folder stands for the files in it.
+        Files; a folder stands for the files in it and in its folders. Those of ``data/raw`` come in the order they
+        were received.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
     accept, reject : iterable of str
@@ -88,7 +89,7 @@ def load_files(
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
-    files = [file for path in given for file in _expand(pathlib.Path(path))]
+    files = [file for path in given for file in _expand(pathlib.Path(path), workspace.raw)]
     replaces = _replaced(workspace, files, supersedes)
     reports: dict[int, LoadReport] = {}
     rules = find_rules(workspace, workspace.deliveries())
@@ -120,10 +121,15 @@ def load_files(
     return recheck_counts(workspace, linked, rules)
 
 
-def _expand(path: pathlib.Path) -> list[pathlib.Path]:
+def _expand(path: pathlib.Path, raw: pathlib.Path) -> list[pathlib.Path]:
+    """Return a file, or the files in a folder and its folders; what was received before in the order it came."""
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    inside = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    files = sorted(path / file for file in inside if not any(part.startswith(".") for part in file.parts))
+    if path.resolve().is_relative_to(raw.resolve()):
+        files.sort(key=lambda file: file.stat().st_mtime_ns)
+    return files
 
 
 def _replaced(workspace: Workspace, files: list[pathlib.Path], supersedes: str | None) -> tuple[str, ...]:

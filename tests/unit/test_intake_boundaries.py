@@ -324,3 +324,35 @@ def test_a_town_nobody_described_and_a_code_used_twice_are_told(home: Workspace)
     assert lost.warnings == ("successor_code:unknown_town 1",)
     again = load(home, [TOWNS, ["990101001", "丁镇", "乙县", "", ""]], "d.csv")
     assert (again.accepted, again.reasons["key_conflict"]) == (0, 1)
+
+
+# --- a ledger that is lost
+
+
+def test_the_advice_for_a_damaged_ledger_brings_everything_back(home: Workspace) -> None:
+    for number, notice in enumerate("CAB", start=1):
+        rows = [NOTICED, noticed(1, notice), noticed(10 + number, "")]
+        load(home, rows, f"{number}.csv")
+    sql = "SELECT sample_no, notice_no FROM inspections ORDER BY 1"
+    before = home.query(sql).fillna("").to_numpy().tolist()
+    home.ledger.write_bytes(b"no database, but long enough to be taken for one" * 40)
+    with pytest.raises(SetupError) as caught:
+        load_files(home, [])
+    assert caught.value.code == "QB204"
+    assert "qbase load data/raw" in caught.value.fix
+    home.ledger.rename(home.root / "away.sqlite")
+    home.lake.rename(home.root / "away")
+    reports = load_files(home, [home.root / "data" / "raw"])
+    # in the order they came: the first notice still stays, whatever the hashes are
+    assert [report.file for report in reports] == ["1.csv", "2.csv", "3.csv"]
+    assert home.query(sql).fillna("").to_numpy().tolist() == before
+
+
+def test_a_folder_is_read_with_its_folders_but_for_hidden_ones(home: Workspace, tmp_path: pathlib.Path) -> None:
+    for number, place in enumerate(["b.csv", "甲县/a.csv", "甲县/2022/c.csv", ".git/d.csv", "甲县/.e.csv"]):
+        path = tmp_path / "sent" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(",".join(row) for row in (HEAD, batch(number))), encoding="utf-8")
+    reports = load_files(home, [tmp_path / "sent"])
+    assert [report.file for report in reports] == ["b.csv", "c.csv", "a.csv"]
+    assert {report.verdict for report in reports} == {"OK"}
