@@ -26,7 +26,7 @@ FROM towns ORDER BY town_code
 # a code nobody described cannot be followed over mergers, and its rows stand alone
 _UNKNOWN = """
 SELECT t.delivery_sha256 AS sha, count(*) AS n FROM {table} t
-WHERE t.{column} IS NOT NULL AND t.{column} NOT IN (SELECT town_code FROM towns)
+WHERE t.{column} IS NOT NULL AND t.{column}::VARCHAR NOT IN (SELECT town_code::VARCHAR FROM towns)
 GROUP BY 1 ORDER BY 1
 """
 
