@@ -179,7 +179,10 @@ def _read_code(_: str, clean: str, code: str, context: Context) -> Reading:
         return clean, "!formatted_code"
     if _SUMMARY.fullmatch(clean):
         return clean, "!summary_row"
-    plain = _plain_code(clean, context.column)
+    column = context.column
+    if column.check != "uscc" and column.name != "industry_code":
+        return clean, code
+    plain = _plain_code(clean, column)
     return plain, "normalised" if plain != clean else code
 
 
@@ -188,7 +191,7 @@ def _plain_code(text: str, column: ColumnRule) -> str:
     if column.check == "uscc":
         bare = _DRESS.sub("", text).upper()
         return bare if len(bare) == USCC_LENGTH else text
-    match = _INDUSTRY.fullmatch(text) if column.name == "industry_code" else None
+    match = _INDUSTRY.fullmatch(text)
     return match[2] if match and section_of(match[2]) == match[1].upper() else text
 
 
