@@ -138,6 +138,7 @@ def load_and_tell(
     """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
     from qbase.intake import load_files
 
+    given = answers or {}
     with shell.progress(shell.text("载入", "load")) as report:
         reports = load_files(
             workspace,
@@ -145,7 +146,8 @@ def load_and_tell(
             recipe=recipe,
             supersedes=supersedes,
             producer=producer,
-            **(answers or {}),
+            accept=given.get("accept", ()),
+            reject=given.get("reject", ()),
             on_progress=lambda i, n, _: report("load", i, n),
         )
     if not brief:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from qbase.indicators.catalogue import Measured
 from qbase.indicators.parts import assemble_sql, tables_of
 from qbase.indicators.rows import Rows, require_table
 from qbase.indicators.wilson import wilson_interval
+from qbase.intake import read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -56,10 +58,16 @@ class Scope:
     data_first: str
     base_year: int | None = None
 
+    @functools.cached_property
+    def towns(self) -> dict[str, str]:
+        """Division code -> the one its place has today, for those that changed."""
+        return read_towns(self.rows.workspace, self.rows.at).renumbered()
+
     def ask(self, sql: str, *, lookback: int = 0) -> pd.DataFrame:
         """Run a SELECT over parts; entity as text, period as period, sorted."""
         rows = self.rows
-        text = assemble_sql(sql, entity=rows.entity, freq=rows.freq, base=rows.base_sql(named=True))
+        base = rows.base_sql(named=True)
+        text = assemble_sql(sql, entity=rows.entity, freq=rows.freq, base=base, towns=self.towns)
         first = _back(rows.first_day, lookback)
         values = {
             "first_day": first,

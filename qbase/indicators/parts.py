@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping
 from importlib import resources
 
+from qbase.core.values import EMPTY
 from qbase.tables import list_contracts, read_contract
 
 ENTITY = {
@@ -46,7 +47,7 @@ def read_parts() -> Mapping[str, str]:
     return dict(zip(sections[::2], (s.strip() for s in sections[1::2]), strict=True))
 
 
-def assemble_sql(text: str, *, entity: str, freq: str, base: str) -> str:
+def assemble_sql(text: str, *, entity: str, freq: str, base: str, towns: Mapping[str, str] = EMPTY) -> str:
     """Return one statement: the parts a measure needs, each once and before its users, and the measure.
 
     Parameters
@@ -57,6 +58,8 @@ def assemble_sql(text: str, *, entity: str, freq: str, base: str) -> str:
         Of the panel.
     base : str
         Common table expressions of the inspections, from ``WITH`` on; used where a part reads inspections.
+    towns : mapping
+        Division code -> the one its place has today, for those that changed: every table goes by the codes of today.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def assemble_sql(text: str, *, entity: str, freq: str, base: str) -> str:
         SQL with parameters ``$first_day``, ``$last_day``, ``$span_first``, ``$span_last``; its rows are sorted.
     """
     parts: dict[str, str] = {}
-    main = _resolve(_fill(text, entity, freq), entity, freq, parts)
+    main = _resolve(_fill(text, entity, freq, towns), entity, freq, towns, parts)
     main = add_in_order(f"SELECT * FROM (\n{main}\n) ORDER BY ALL")  # noqa: S608  (a measure of the catalogue)
     ctes = [f"{name} AS (\n{sql}\n)" for name, sql in parts.items()]
     if any(INSPECTED.search(sql) for sql in (main, *parts.values())):
@@ -111,27 +114,31 @@ def tables_of(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _fill(text: str, entity: str, freq: str) -> str:
+def _fill(text: str, entity: str, freq: str, towns: Mapping[str, str]) -> str:
     step, months = STEP[freq]
-    text = _ENTITY.sub(lambda m: ENTITY[m[1]][entity], text.replace("{step}", step).replace("{months}", str(months)))
+    # inspections come from the common expressions, with the code that is printed on them
+    own = {"sample": _present(ENTITY["sample"][entity], towns)} if entity == "town_code" else {}
+    text = _ENTITY.sub(
+        lambda m: own.get(m[1], ENTITY[m[1]][entity]), text.replace("{step}", step).replace("{months}", str(months))
+    )
     return _DAY.sub(
         lambda m: f"make_date(CAST(left({m[1]}, 4) AS INT), 3 * CAST(right({m[1]}, 1) AS INT) - 2, 1)", text
     )
 
 
-def _resolve(text: str, entity: str, freq: str, parts: dict[str, str]) -> str:
+def _resolve(text: str, entity: str, freq: str, towns: Mapping[str, str], parts: dict[str, str]) -> str:
     def use(match: re.Match[str]) -> str:
         token, table, column = match[1], match[2], match[3]
         name = f"{token}_{table}" if table else (f"part_{token}" if token in read_parts() else f"clean_{token}")
         if name not in parts:
-            body = _resolve(_fill(_body(token, table, column), entity, freq), entity, freq, parts)
-            parts[name] = add_in_order(body)
+            body = _fill(_body(token, table, column, towns), entity, freq, towns)
+            parts[name] = add_in_order(_resolve(body, entity, freq, towns, parts))
         return name
 
     return _TOKEN.sub(use, text)
 
 
-def _body(token: str, table: str | None, column: str | None) -> str:
+def _body(token: str, table: str | None, column: str | None, towns: Mapping[str, str]) -> str:
     if table is not None:
         # names come from the catalogue of the package, never from a user
         return (
@@ -142,7 +149,16 @@ def _body(token: str, table: str | None, column: str | None) -> str:
         )
     if token in read_parts():
         return read_parts()[token]
-    return distinct_rows(token)
+    rows = distinct_rows(token)
+    if not towns or "town_code" not in read_contract(token).column_names:
+        return rows
+    return f"SELECT * REPLACE ({_present('town_code', towns)} AS town_code) FROM (\n{rows}\n)"  # noqa: S608
+
+
+def _present(code: str, towns: Mapping[str, str]) -> str:
+    """Return SQL of the division code of today."""
+    cases = " ".join(f"WHEN '{old}' THEN '{new}'" for old, new in towns.items() if (old + new).isalnum())
+    return f"(CASE {code} {cases} ELSE {code} END)" if cases else code
 
 
 def distinct_rows(table: str) -> str:

@@ -6,6 +6,8 @@ Whoever judges a file against the lake has to see the files before it, so what a
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import errno
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from qbase.core.errors import DataError, QbaseError, UsageError
+from qbase.core.errors import DataError, QbaseError, SetupError, UsageError
+from qbase.intake.clock import day_of_loading
 from qbase.intake.keys import StoredKeys
 from qbase.intake.links import number_links
 from qbase.intake.report import LoadReport, report_of
@@ -31,7 +34,28 @@ MOST_ROWS = 5000
 MOST_SECONDS = 1.0
 
 FAULTS = (DataError, UsageError, pa.ArrowException, duckdb.Error, MemoryError, UnicodeError)
-"""What is wrong with one file; anything else is wrong with the workspace and ends the load."""
+"""What the rows of a file may do to a commit; anything else is wrong with the workspace and ends the load."""
+
+
+def raise_if_of_workspace(fault: Exception) -> None:
+    """Raise again what is wrong with the workspace and ends the load; return where it is one file that is at fault.
+
+    Whatever goes wrong while a file is read and judged is a fault of that file, foreseen or not. The workspace is at
+    fault where qbase says so, and where the system refuses to read or write: broken data have no number of the
+    system, or that of a place before the beginning of a file.
+
+    Parameters
+    ----------
+    fault : Exception
+        Raised while a file was read or judged.
+
+    Raises
+    ------
+    SetupError
+        As it came.
+    """
+    if isinstance(fault, SetupError) or (isinstance(fault, OSError) and fault.errno not in (None, errno.EINVAL)):
+        raise fault
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,12 +89,17 @@ class Judged:
     error: QbaseError | None = None
 
 
+def error_of(name: str, fault: Exception) -> QbaseError:
+    """Return a fault as an error that a user can act on: its kind, where nobody foresaw it (QB341)."""
+    if isinstance(fault, QbaseError):
+        return fault
+    found = ": ".join([type(fault).__name__, *str(fault).splitlines()[:1]])
+    return DataError("QB341", file=name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
+
+
 def reject(name: str, sha256: str, recipe: Recipe, fault: Exception) -> Judged:
     """Return the verdict on a file that is not taken, with the error a user can act on."""
-    error = fault
-    if not isinstance(error, QbaseError):
-        found = f"{type(fault).__name__}: {str(fault).splitlines()[0] if str(fault) else ''}"
-        error = DataError("QB341", file=name, found=found, expected=".csv / .xlsx", fix="CSV UTF-8")
+    error = error_of(name, fault)
     delivery = Delivery(
         sha256=sha256,
         file_name=name,
@@ -93,13 +122,16 @@ class Group:
         Where to.
     recipe : Recipe
         They are read with.
+    today : datetime.date or None
+        Day of loading.
     """
 
-    def __init__(self, workspace: Workspace, recipe: Recipe) -> None:
+    def __init__(self, workspace: Workspace, recipe: Recipe, *, today: datetime.date | None = None) -> None:
+        self.today = today or day_of_loading()
         self.keys = StoredKeys(workspace)
         self.stored = StoredContracts(workspace)
         self._workspace = workspace
-        self._recipe = recipe
+        self.recipe = recipe
         self._waiting: list[tuple[int, Judged | LoadReport]] = []
         self._done: list[tuple[int, LoadReport]] = []
         self._since = 0.0
@@ -177,7 +209,7 @@ class Group:
             delivery = judged[0].delivery
             if delivery.verdict == "REJECTED":
                 raise unwritable_error(self._workspace.ledger.name, str(fault)) from fault
-            return self._commit([reject(delivery.file_name, delivery.sha256, self._recipe, fault)])
+            return self._commit([reject(delivery.file_name, delivery.sha256, self.recipe, fault)])
         is_whole = bool(snapshots) and all(at.is_new for at in snapshots)
         self.keys.settle(snapshots[-1] if is_whole else None)
         if not snapshots:

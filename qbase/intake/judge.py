@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import collections
+import datetime
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from qbase.intake import account
+from qbase.intake.clock import count_ahead
 from qbase.intake.outcome import Aside, JudgedTable, check_sums, list_aside
 from qbase.intake.reconcile import check_counts
 from qbase.intake.release import repair_codes
@@ -82,7 +84,8 @@ def account_for(
         Rows are lost (QB331) or sums differ (QB332).
     """
     parts = {one.sheets.contract.name: _account_for_table(source.name, one) for one in judged}
-    told = [_warnings(workspace, book, one, is_one_of_several=len(judged) > 1) for one in judged]
+    several = len(judged) > 1
+    told = [_warnings(workspace, book, one, source.today, is_one_of_several=several) for one in judged]
     remarks = [*(warning for some in told for warning in some)]
     remarks += [f"{grid.sheet}:sheet_unused" for grid in book.unused]
     counts = {name: sum(part[name] for part in parts.values()) for name in VERDICTS}
@@ -122,13 +125,17 @@ def _account_for_table(file: str, one: JudgedTable) -> dict[str, Any]:
     return {"rows_seen": one.rows_seen, **parts, "reasons": dict(sorted(reasons.items())), "sheets": sheets}
 
 
-def _warnings(workspace: Workspace, book: Book, one: JudgedTable, *, is_one_of_several: bool) -> list[str]:
+def _warnings(
+    workspace: Workspace, book: Book, one: JudgedTable, today: datetime.date, *, is_one_of_several: bool
+) -> list[str]:
     """Return what a reader of a table should know; among several tables each warning says of which it is."""
-    told = list(one.sheets.warnings)
+    told = [*one.sheets.warnings, *count_ahead(one.split.accepted, one.sheets.contract, today)]
     if book.recipe.reconcile is not None:
         told += check_counts(workspace, one.sheets.work, book.recipe.reconcile)
     if len(one.split.duplicates):
         told.append(f"duplicate_rows {len(one.split.duplicates)}")
+    if len(one.split.repeated):
+        told.append(f"repeated_rows {len(one.split.repeated)}")
     if not is_one_of_several:
         return told
     if not one.sheets.data.num_rows:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import pathlib
 from collections.abc import Callable, Iterable
 
-from qbase.core.errors import DataError, QbaseError, UsageError
+from qbase.core.errors import QbaseError, UsageError
 from qbase.intake.ahead import at_once, prepare_ahead
-from qbase.intake.book import read_tables
+from qbase.intake.book import Book, read_tables
+from qbase.intake.clock import day_of_loading
 from qbase.intake.container import is_workbook
 from qbase.intake.grid import Grid
-from qbase.intake.group import FAULTS, MOST_ROWS, Group, Judged, find_known, reject
+from qbase.intake.group import MOST_ROWS, Group, Judged, error_of, find_known, raise_if_of_workspace, reject
 from qbase.intake.judge import account_for, judge_rows
 from qbase.intake.outcome import JudgedTable, build_tables, list_unused
 from qbase.intake.parsers import Parsers
@@ -38,6 +40,7 @@ def load_files(
     reject: Iterable[str] = (),
     producer: str | None = None,
     supersedes: str | None = None,
+    as_of: str | None = None,
     on_progress: Progress | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
@@ -49,7 +52,8 @@ def load_files(
     workspace : Workspace
         Where to.
     paths : path or iterable of paths
-        Files; a folder stands for the files in it.
+        Files; a folder stands for the files in it and in its folders. Those of ``data/raw`` come in the order they
+        were received.
     recipe : str or None
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
     accept, reject : iterable of str
@@ -60,6 +64,8 @@ def load_files(
     supersedes : str or None
         sha256 (or its first eight digits) of the delivery that the one file given takes the place of: its rows leave
         the new snapshot, older snapshots keep them. A file that was replaced itself comes back as a new version.
+    as_of : str or None
+        ISO date of the day of loading, after which nothing was observed yet; None is today.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
 
@@ -72,7 +78,7 @@ def load_files(
     ------
     UsageError
         There is no such recipe (QB302); an answer to no question (QB361); no such delivery to supersede, or more
-        than one file for it (QB344).
+        than one file for it (QB344); ``as_of`` is no day (QB342).
     DataError
         The recipe file is not sound (QB303).
     SetupError
@@ -83,11 +89,11 @@ def load_files(
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
-    files = [file for path in given for file in _expand(pathlib.Path(path))]
+    files = [file for path in given for file in _expand(pathlib.Path(path), workspace.raw)]
     replaces = _replaced(workspace, files, supersedes)
     reports: dict[int, LoadReport] = {}
     rules = find_rules(workspace, workspace.deliveries())
-    group = Group(workspace, plan)
+    group = Group(workspace, plan, today=day_of_loading(as_of))
 
     def tell() -> None:
         nonlocal is_answered
@@ -115,10 +121,15 @@ def load_files(
     return recheck_counts(workspace, linked, rules)
 
 
-def _expand(path: pathlib.Path) -> list[pathlib.Path]:
+def _expand(path: pathlib.Path, raw: pathlib.Path) -> list[pathlib.Path]:
+    """Return a file, or the files in a folder and its folders; what was received before in the order it came."""
     if not path.is_dir():
         return [path]
-    return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    inside = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
+    files = sorted(path / file for file in inside if not any(part.startswith(".") for part in file.parts))
+    if path.resolve().is_relative_to(raw.resolve()):
+        files.sort(key=lambda file: file.stat().st_mtime_ns)
+    return files
 
 
 def _replaced(workspace: Workspace, files: list[pathlib.Path], supersedes: str | None) -> tuple[str, ...]:
@@ -155,8 +166,9 @@ def _prepare(workspace: Workspace, path: pathlib.Path, recipe: Recipe, parsers: 
         return _Ready(path=path, sha256=sha256, stored=stored)
     try:
         grids = read_grids(stored, path.name, recipe, parsers=parsers)
-    except DataError as error:
-        return _Ready(path=path, sha256=sha256, stored=stored, error=error)
+    except Exception as fault:
+        raise_if_of_workspace(fault)
+        return _Ready(path=path, sha256=sha256, stored=stored, error=error_of(path.name, fault))
     return _Ready(path=path, sha256=sha256, stored=stored, grids=grids)
 
 
@@ -183,6 +195,7 @@ def _finish(
         grids=ready.grids,
         replaces=replaces,
         attempt=attempt,
+        today=group.today,
     )
     return _judge(workspace, source, recipe, group)
 
@@ -207,6 +220,8 @@ class Received:
         Deliveries whose rows it takes the place of.
     attempt : int
         1, or more when it is read again.
+    today : datetime.date
+        Day of loading.
     """
 
     name: str
@@ -215,6 +230,7 @@ class Received:
     grids: list[Grid] | None = None
     replaces: tuple[str, ...] = ()
     attempt: int = 1
+    today: datetime.date = dataclasses.field(default_factory=day_of_loading)
 
 
 def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
@@ -228,18 +244,29 @@ def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
 
 def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
     try:
-        return _take(workspace, source, recipe, group)
-    except FAULTS as fault:
+        book, is_due = _read(workspace, source, recipe, group)
+    except Exception as fault:
+        raise_if_of_workspace(fault)
+        return reject(source.name, source.sha256, recipe, fault)
+    if is_due:  # what fails here is no fault of this file
+        group.flush()
+    try:
+        return _take(workspace, source, book, group)
+    except Exception as fault:
+        raise_if_of_workspace(fault)
         return reject(source.name, source.sha256, recipe, fault)
 
 
-def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
-    name, sha256 = source.name, source.sha256
-    grids = source.grids if source.grids is not None else read_grids(source.stored, name, recipe)
-    book = read_tables(grids, recipe, name, workspace.root)
+def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> tuple[Book, bool]:
+    """Return the tables of a file, and whether the files that wait have to be stored before they are judged."""
+    grids = source.grids if source.grids is not None else read_grids(source.stored, source.name, recipe)
+    book = read_tables(grids, recipe, source.name, workspace.root)
     asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile)
-    if asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables)):
-        group.flush()
+    return book, asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables))
+
+
+def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> Judged:
+    sha256 = source.sha256
     changes = group.stored.check(book)
     own = (sha256,) if source.attempt > 1 else ()
     corrected = source.replaces
@@ -261,5 +288,5 @@ def _take(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
         contracts=tuple(sheets.contract for sheets in book.tables),
         judged_by=contracts_of(book),
         seen=seen,
-        again=lambda: _judge(workspace, source, recipe, group),
+        again=lambda: _judge(workspace, source, group.recipe, group),
     )

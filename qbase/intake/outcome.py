@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from qbase.intake import account
 from qbase.intake.grid import Grid
-from qbase.intake.reshape import Flag
+from qbase.intake.reshape import MERGED, Flag
 from qbase.intake.sheets import Part, Sheets
 from qbase.intake.split import Split
 
@@ -106,6 +106,7 @@ def list_unused(grids: Sequence[Grid]) -> list[Aside]:
 def list_aside(sheets: Sheets, split: Split) -> list[Aside]:
     """Return every row that is not taken, with its reasons, in file order."""
     duplicates = {int(row): ("duplicate_row",) for row in split.duplicates}
+    duplicates |= {int(row): ("repeated_row",) for row in split.repeated}
     duplicates |= {row: (reason,) for row, reason in sheets.work.listed.items()}
     rows: list[Aside] = []
     for part in sheets.parts:
@@ -185,6 +186,13 @@ def _flag_table(sheets: Sheets, split: Split, sha256: str) -> pa.Table:
     return _with_origin(sheets, rows, np.array([flag.row for flag in flags], np.int64), sha256)
 
 
+def _printed(sheets: Sheets, column: str) -> pa.ChunkedArray:
+    """Return a column without the cells that a merged one filled: they stand empty in the file."""
+    filled = [flag.row for flag in sheets.work.flags if flag.column == column and flag.code == MERGED]
+    cells = sheets.data.column(column)
+    return cells.filter(pa.array(~np.isin(np.arange(len(cells)), filled))) if filled else cells
+
+
 def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) -> None:
     """Check for every numeric column that the sum of all rows is the sum of its parts.
 
@@ -206,5 +214,5 @@ def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) 
         # what a recipe changed in a row that was taken is the one difference, cell by cell
         own = [flag for flag in flags if flag.column == column]
         outside += account.sum_changes((flag.printed, flag.stored) for flag in own)
-        raw = account.sum_text(sheets.data.column(column))
+        raw = account.sum_text(_printed(sheets, column))
         account.check_sum(name, column, raw, account.sum_typed(split.accepted.column(column)), outside)

@@ -15,7 +15,7 @@ from qbase.intake.links import HOLDS_SQL, LATEST_SQL, LINKS, link_row, link_tabl
 from qbase.intake.report import LoadReport
 from qbase.intake.sheets import Sheets
 from qbase.intake.split import Split
-from qbase.intake.towns import read_towns
+from qbase.intake.towns import find_unknown_towns, read_towns
 from qbase.lake import Workspace
 
 REPAIRABLE = ("uscc:check",)
@@ -44,9 +44,11 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadR
     Returns
     -------
     list of LoadReport
-        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``.
+        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``, ``unknown_town``.
     """
     standing = [report for report in reports if report.accepted and "superseded" not in report.warnings]
+    unknown = find_unknown_towns(workspace, {table for report in standing for table in report.table_names})
+    reports = [report.with_warnings(unknown.get(report.sha256, ())) for report in reports]
     inspections = [report.sha256 for report in standing if "inspections" in report.table_names]
     is_new_register = any(
         not REGISTER_TABLES.isdisjoint(report.table_names) and not report.already for report in standing

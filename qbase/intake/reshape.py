@@ -18,6 +18,8 @@ from qbase.tables import Contract, check_rows_sql
 
 Cells = list[str | None]
 
+MERGED = "merged"  # code of a cell that took its value from a merged one
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Flag:

@@ -19,12 +19,13 @@ from qbase.intake.dates import read_quarter_text
 from qbase.intake.grid import Grid
 from qbase.intake.items import Items, build_items
 from qbase.intake.mapping import ColumnMap
-from qbase.intake.merged import fill_merged, remark_shares
+from qbase.intake.merged import fill_merged
 from qbase.intake.questions import Question, ask
 from qbase.intake.recipe import Recipe
 from qbase.intake.reconcile import check_headlines
-from qbase.intake.reshape import Work, apply_recipe
+from qbase.intake.reshape import MERGED, Flag, Work, apply_recipe
 from qbase.intake.rows import Layout
+from qbase.intake.shares import says_percent, settle_shares
 from qbase.intake.split import ROW
 from qbase.intake.totals import check_totals
 from qbase.intake.values import FATAL, Reader, narrow, read_column
@@ -112,14 +113,13 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
         A column the recipe needs is missing (QB321), or there is something to ask (QB360).
     """
     contract = parts[0].columns.contract
-    codes: dict[str, list[npt.NDArray[np.int64]]] = {}
-    counts: collections.Counter[str] = collections.Counter()
-    data = pa.concat_tables(
-        [_read_part(part, recipe, file, codes, counts) for part in parts], promote_options="default"
-    )
+    found = _Found()
+    data = pa.concat_tables([_read_part(part, recipe, file, found) for part in parts], promote_options="default")
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
     is_failures = _is_failures(data, contract, recipe)
-    work = Work(contract=contract, data=data, codes={code: np.concatenate(rows) for code, rows in codes.items()})
+    codes = {code: np.concatenate(rows) for code, rows in found.codes.items()}
+    work = Work(contract=contract, data=data, codes=codes, flags=found.flags)
+    settle_shares(work, recipe, found.settled)
     apply_recipe(work, recipe)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:
@@ -133,7 +133,7 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
         data=data,
         work=work,
         items=items,
-        warnings=_all_warnings(parts, counts, work),
+        warnings=_all_warnings(parts, found.counts, work),
         is_failures=is_failures,
     )
 
@@ -164,36 +164,52 @@ def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
     return True
 
 
-def _read_part(
-    part: Part,
-    recipe: Recipe,
-    file: str,
-    codes: dict[str, list[npt.NDArray[np.int64]]],
-    counts: collections.Counter[str],
-) -> pa.Table:
-    """Read the columns of one sheet; add what the readers found to ``codes`` and ``counts``."""
-    data, grid = part.layout.data, part.grid
+@dataclasses.dataclass(kw_only=True)
+class _Found:
+    """What reading the cells found: rows set aside, remarks, cells that were filled, rates whose unit is plain."""
+
+    codes: dict[str, list[npt.NDArray[np.int64]]] = dataclasses.field(default_factory=dict)
+    counts: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
+    flags: list[Flag] = dataclasses.field(default_factory=list)
+    settled: set[str] = dataclasses.field(default_factory=set)
+
+
+def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table:
+    """Read the columns of one sheet, and add to what was found."""
+    data, grid, contract = part.layout.data, part.grid, part.columns.contract
     arrays: dict[str, pa.Array] = {}
     for name, position in part.columns.positions.items():
-        cells, filled = fill_merged(grid, position, part.columns.contract.column(name))
+        cells, filled = fill_merged(grid, position, contract.column(name), contract.key, data)
         if filled:
-            counts[f"{name}:merged_filled"] += filled
+            found.counts[f"{name}:merged_filled"] += len(filled)
         raw = _rows(cells, data)
         reading = read_column(raw, part.readers[name])
+        found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
         # a column that reading did not change is not kept twice
         arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
-        counts.update(remark_shares(name, part.columns.contract.column(name), reading.values))
+        if name in part.columns.factors or (contract.column(name).unit == "pct" and says_percent(raw)):
+            found.settled.add(name)
         for code, rows in reading.codes.items():
             if code.startswith(FATAL):
-                codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
+                found.codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
             else:
-                counts[f"{name}:{code}"] += len(rows)
+                found.counts[f"{name}:{code}"] += len(rows)
     for name, value in _constants(part, recipe, file).items():
         arrays[name] = pa.array([value] * len(data), pa.string())
-    _add_widths(part, codes)
-    _add_faults(part, codes, counts)
-    _add_periods(part, arrays, counts)
+    _add_widths(part, found.codes)
+    _add_faults(part, found.codes, found.counts)
+    _add_periods(part, arrays, found.counts)
     return pa.table(arrays)
+
+
+def _flags_filled(part: Part, column: str, rows: list[int], values: pa.Array) -> list[Flag]:
+    """Write down the cells that stood empty below a merged one: printed empty, stored as what it says."""
+    stored = [(row, values[row].as_py()) for row in rows]
+    return [
+        Flag(row=row + part.offset, column=column, code=MERGED, printed="", stored=value)
+        for row, value in stored
+        if value is not None
+    ]
 
 
 def _constants(part: Part, recipe: Recipe, file: str) -> dict[str, str | None]:

@@ -44,19 +44,23 @@ class Split:
         Position -> reason codes.
     duplicates : ndarray of int
         Positions of rows that repeat an accepted or stored row word for word.
+    repeated : ndarray of int
+        Positions of rows that say the same as such a row under another notice.
     """
 
     accepted: pa.Table
     accepted_rows: npt.NDArray[np.int64]
     quarantined: Mapping[int, tuple[str, ...]]
     duplicates: npt.NDArray[np.int64]
+    repeated: npt.NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
 
 
 def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Table | None) -> Split:
     """Judge data rows by the contract, the reader's own findings and the rows already stored.
 
-    A key that occurs twice with the same content is stored once, the others are duplicates. A key with
-    different contents sets all its rows aside: which of them is right is not for a program to say.
+    A key that occurs twice with the same content is stored once, the others are duplicates; so are rows that differ
+    in the columns alone which the contract lets a second notice change. A key with different contents sets all its
+    rows aside: which of them is right is not for a program to say.
 
     Parameters
     ----------
@@ -84,20 +88,21 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
             f"FROM (SELECT {ROW}, list(code ORDER BY code) AS codes FROM codes GROUP BY {ROW}) x "
             f"WHERE judged.{ROW} = x.{ROW}"
         )
-        db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT)")
+        db.execute(f"CREATE TABLE duplicates ({ROW} BIGINT, is_same BOOLEAN)")
         _judge_keys(db, contract, stored)
         accepted: pa.Table = db.sql(
             f"SELECT * FROM ({typed_select_sql(contract, 'judged', keep=[ROW], is_checked=True)}) "  # noqa: S608
             f"WHERE {ROW} NOT IN (SELECT {ROW} FROM duplicates)"
         ).to_arrow_table()
-        duplicates = db.execute(f"SELECT {ROW} FROM duplicates ORDER BY 1").fetchall()  # noqa: S608
+        duplicates = db.execute(f"SELECT {ROW}, is_same FROM duplicates ORDER BY 1").fetchall()  # noqa: S608
         wrong = db.execute(f"SELECT {ROW}, reasons FROM judged WHERE len(reasons) > 0 ORDER BY 1").fetchall()  # noqa: S608
     rows, accepted = _in_file_order(accepted)
     return Split(
         accepted=accepted.drop_columns([ROW]),
         accepted_rows=rows,
         quarantined={row: tuple(dict.fromkeys(reasons)) for row, reasons in wrong},
-        duplicates=np.array([row for (row,) in duplicates], np.int64),
+        duplicates=np.array([row for row, is_same in duplicates if is_same], np.int64),
+        repeated=np.array([row for row, is_same in duplicates if not is_same], np.int64),
     )
 
 
@@ -192,7 +197,8 @@ def _judge_keys(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Ta
     """Mark conflicting keys in ``judged`` and put exact repetitions into ``duplicates``."""
     key = ", ".join(map(_name, contract.key))
     filled = " AND ".join(f"{_name(column)} IS NOT NULL" for column in contract.key)
-    content = ", ".join(_content_sql(column) for column in contract.columns)
+    content = ", ".join(_content_sql(column) for column in contract.columns if column.name not in contract.repeats)
+    others = ", ".join(map(_name, contract.repeats)) or "NULL"
     old = _stored_text(db, contract, stored)
     db.execute(
         f"CREATE TABLE twice AS SELECT {key} FROM "  # noqa: S608
@@ -200,17 +206,19 @@ def _judge_keys(db: duckdb.DuckDBPyConnection, contract: Contract, stored: pa.Ta
         f"HAVING count(*) > 1"
     )
     db.execute(
-        f"CREATE TABLE keyed AS SELECT {key}, row({content}) AS content, {ROW}, len(reasons) = 0 AS is_clean "  # noqa: S608
-        f"FROM judged SEMI JOIN twice USING ({key}) UNION ALL "
-        f"SELECT {key}, row({content}) AS content, -1 AS {ROW}, true AS is_clean "
+        f"CREATE TABLE keyed AS SELECT {key}, row({content}) AS content, row({others}) AS notice, {ROW}, "  # noqa: S608
+        f"len(reasons) = 0 AS is_clean FROM judged SEMI JOIN twice USING ({key}) UNION ALL "
+        f"SELECT {key}, row({content}) AS content, row({others}) AS notice, -1 AS {ROW}, true AS is_clean "
         f"FROM {old} SEMI JOIN twice USING ({key})"
     )
     db.execute(
         f"CREATE TABLE shared AS SELECT {key}, count(DISTINCT content) AS contents, "  # noqa: S608
-        f"min({ROW}) FILTER (is_clean) AS first FROM keyed GROUP BY {key}"
+        f"min({ROW}) FILTER (is_clean) AS first, arg_min(notice, {ROW}) FILTER (is_clean) AS notice "
+        f"FROM keyed GROUP BY {key}"
     )
     db.execute(
-        f"INSERT INTO duplicates SELECT k.{ROW} FROM keyed k JOIN shared USING ({key}) "  # noqa: S608
+        f"INSERT INTO duplicates SELECT k.{ROW}, k.notice IS NOT DISTINCT FROM shared.notice "  # noqa: S608
+        f"FROM keyed k JOIN shared USING ({key}) "
         f"WHERE contents = 1 AND is_clean AND k.{ROW} > first"
     )
     db.execute(

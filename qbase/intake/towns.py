@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import UsageError
 from qbase.core.values import freeze
+from qbase.tables import list_contracts, read_contract
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -19,6 +20,14 @@ _SQL = """
 SELECT town_code, coalesce(valid_from_date::VARCHAR, '') AS first, coalesce(valid_to_date::VARCHAR, ?) AS last,
        coalesce(successor_code, '') AS successor
 FROM towns ORDER BY town_code
+"""
+
+
+# a code nobody described cannot be followed over mergers, and its rows stand alone
+_UNKNOWN = """
+SELECT t.delivery_sha256 AS sha, count(*) AS n FROM {table} t
+WHERE t.{column} IS NOT NULL AND t.{column}::VARCHAR NOT IN (SELECT town_code::VARCHAR FROM towns)
+GROUP BY 1 ORDER BY 1
 """
 
 
@@ -107,3 +116,32 @@ def resolve_town(workspace: Workspace, code: str, on: str | datetime.date | None
     except ValueError:
         raise UsageError("QB342", day=day, found=repr(on), expected="2019-12-31", fix='on="2019-12-31"') from None
     return read_towns(workspace).resolve(code, day)
+
+
+def find_unknown_towns(workspace: Workspace, tables: Collection[str]) -> dict[str, list[str]]:
+    """Count the rows whose division code is in no row of the towns; nothing while no towns were loaded.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the rows lie.
+    tables : collection of str
+        Tables to look at.
+
+    Returns
+    -------
+    dict of str to list of str
+        sha256 of a delivery -> ``town_code:unknown_town N``, or ``successor_code:…`` for the towns themselves.
+    """
+    at = workspace.snapshot()
+    found: dict[str, list[str]] = {}
+    if "towns" not in at.versions:
+        return found
+    for table in sorted(set(tables) & set(at.versions) & set(list_contracts())):
+        column = "successor_code" if table == "towns" else "town_code"
+        if column not in read_contract(table).column_names:
+            continue
+        sql = _UNKNOWN.format(table=table, column=column)
+        for row in workspace.arrow(sql, snapshot=at).to_pylist():
+            found.setdefault(row["sha"], []).append(f"{column}:unknown_town {row['n']}")
+    return found

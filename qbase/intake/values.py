@@ -18,7 +18,8 @@ import pyarrow as pa
 from qbase.core.values import freeze
 from qbase.intake.dates import DATE_FORMS, is_own_quarter, is_span, read_day, read_quarter_text, read_span
 from qbase.intake.numerals import is_exact, plain_number, read_numeral
-from qbase.tables import ColumnRule
+from qbase.tables import ColumnRule, section_of
+from qbase.tables.uscc import LENGTH as USCC_LENGTH
 
 __all__ = [
     "DATE_FORMS", "FATAL", "MISSING", "ColumnReading", "Context", "Reader", "build_reader", "narrow", "plain_number",
@@ -42,6 +43,8 @@ _DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
 _FORMATTED_CODE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ][\d:]+)?|\d{1,2}月\d{1,2}日|\d{1,2}-[A-Z][a-z]{2}|[\d.]+%", re.ASCII
 )
+_DRESS = re.compile(r"^['‘’`]|[\s\-\u2010-\u2015]")  # a mark of text in a spreadsheet, and groups of digits
+_INDUSTRY = re.compile(r"([A-Ta-t]) ?(\d{4})", re.ASCII)
 # a row that sums up others has one of these where they have their code
 _SUMMARY = re.compile(
     r".{0,8}(?:合 *计|小 *计|总 *计|共计|累计|平均值?|均值|中位数|同期|同比.*|占比|比重)|全[国省市县区]|其中:?.*|注:?|"
@@ -167,7 +170,7 @@ def _read_text(text: str, _clean_text: str, _code: str, _: Context) -> Reading:
     return seen.strip(), "invisible" if seen != text else ""
 
 
-def _read_code(_: str, clean: str, code: str, _context: Context) -> Reading:
+def _read_code(_: str, clean: str, code: str, context: Context) -> Reading:
     if _SCIENTIFIC.fullmatch(clean):
         return clean, "!scientific"
     if _DECIMAL_CODE.fullmatch(clean):
@@ -176,7 +179,20 @@ def _read_code(_: str, clean: str, code: str, _context: Context) -> Reading:
         return clean, "!formatted_code"
     if _SUMMARY.fullmatch(clean):
         return clean, "!summary_row"
-    return clean, code
+    column = context.column
+    if column.check != "uscc" and column.name != "industry_code":
+        return clean, code
+    plain = _plain_code(clean, column)
+    return plain, "normalised" if plain != clean else code
+
+
+def _plain_code(text: str, column: ColumnRule) -> str:
+    """Return a credit code or an industry class as registered, where its dress leaves no doubt; else as it is."""
+    if column.check == "uscc":
+        bare = _DRESS.sub("", text).upper()
+        return bare if len(bare) == USCC_LENGTH else text
+    match = _INDUSTRY.fullmatch(text)
+    return match[2] if match and section_of(match[2]) == match[1].upper() else text
 
 
 def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
@@ -77,9 +78,16 @@ def _compare(workspace: Workspace, contract: Contract, recipe: Recipe) -> list[s
         "expected": f"{contract.name}.toml, version {before['version']}",
     }
     if change.unmixable:
-        raise DataError("QB334", **facts, fix="qbase load data/raw/… --home DIR")
+        raise DataError("QB334", **facts, fix=_new_names(change.unmixable, contract))
     if change.broken and answer not in recipe.accept:
         raise DataError("QB333", **facts, fix=f'qbase load FILE --accept "{answer}"')
     warnings = [f"{column}:contract_added" for column in change.added]
     warnings += [f"{part}:contract_changed" for part in change.loosened]
     return [*warnings, *([f"{contract.name}:contract_accepted {len(change.broken)}"] if change.broken else [])]
+
+
+def _new_names(unmixable: Sequence[str], contract: Contract) -> str:
+    """Say what lets old and new rows share a table after all: the old column stays, and a new one takes the new."""
+    names = list(dict.fromkeys(part.partition(":")[0] for part in unmixable))
+    kept = " + ".join(f"{name}, {name}_v{contract.version}" for name in names)
+    return f"{contract.name}.toml: {kept} (required = false) | qbase load data/raw/… --home DIR"

@@ -192,5 +192,6 @@ def _damaged(path: pathlib.Path, found: str) -> SetupError:
         "QB204",
         found=f"{path.name}: {found}",
         expected="a sound SQLite file",
-        fix=f"put back a copy of data/{path.name}; without one, move it and data/lake away, then: qbase load data/raw",
+        fix=f"put back a copy of data/{path.name}; without one, move it and data/lake away, then: "
+        "qbase load data/raw, and with --recipe NAME again for files that were read with one",
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         normalise_header,
         split_unit,
     )
-    from qbase.tables.industries import read_industries
+    from qbase.tables.industries import read_industries, section_of
     from qbase.tables.sql import check_rows_sql, contract_sql, judge_rows_sql, sql_type, typed_select_sql
     from qbase.tables.uscc import build_uscc, find_uscc_fault, is_uscc, uscc_sql
 
@@ -37,7 +37,7 @@ __getattr__ = lazy_names(
             "normalise_header",
             "split_unit",
         ),
-        "industries": ("read_industries",),
+        "industries": ("read_industries", "section_of"),
         "sql": ("check_rows_sql", "contract_sql", "judge_rows_sql", "sql_type", "typed_select_sql"),
         "uscc": ("build_uscc", "find_uscc_fault", "is_uscc", "uscc_sql"),
     },
@@ -47,5 +47,5 @@ __all__ = [
     "ColumnRule", "Contract", "ContractChange", "HeaderMatch", "Rule", "build_uscc", "check_rows_sql",
     "compare_contracts", "contract_sql", "describe_contract", "find_contract", "find_contracts", "find_uscc_fault",
     "is_uscc", "judge_rows_sql", "list_contracts", "match_headers", "normalise_header", "parse_contract",
-    "read_contract", "read_industries", "split_unit", "sql_type", "typed_select_sql", "uscc_sql",
+    "read_contract", "read_industries", "section_of", "split_unit", "sql_type", "typed_select_sql", "uscc_sql",
 ]  # fmt: skip

@@ -21,13 +21,15 @@ Bound = int | float | str
 
 TYPES = ("text", "code", "int", "number", "date", "quarter", "bool", "enum")
 CHECKS = ("uscc",)
+TODAY = "today"
 BOOL_SPELLINGS = freeze({"true": ("是", "true", "yes", "y", "1"), "false": ("否", "false", "no", "n", "0")})
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
-_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only"}
+_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats"}
 _COLUMN_KEYS = {
     "name", "zh", "en", "type", "unit", "required", "null", "values", "min", "max", "aliases", "pattern", "check",
+    "counts",
 }  # fmt: skip
 _RULE_KEYS = {"code", "sql", "zh", "en"}
 
@@ -54,12 +56,16 @@ class ColumnRule:
         Canonical value -> accepted spellings, for ``enum`` and ``bool``.
     min, max : int, float, str or None
         Inclusive bounds; ISO text for dates, ``2022Q3`` for quarters.
+    is_observed : bool
+        A date or quarter of something that happened (``max = "today"``): one after the day of loading is told.
     aliases : tuple of str
         Other headers that mean this column.
     pattern : str
         Regular expression the whole text must match; empty for none.
     check : str
         ``uscc`` for the check digits of 统一社会信用代码; empty for none.
+    counts : tuple of str
+        The two columns a rate is made of, part and whole; empty where it stands alone.
     """
 
     name: str
@@ -71,9 +77,11 @@ class ColumnRule:
     values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     min: Bound | None = None
     max: Bound | None = None
+    is_observed: bool = False
     aliases: tuple[str, ...] = ()
     pattern: str = ""
     check: str = ""
+    counts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", freeze(self.values))
@@ -113,6 +121,8 @@ class Contract:
         Rules across columns.
     period_column : str or None
         Date or quarter by which freshness and periods are judged.
+    repeats : tuple of str
+        Columns in which rows of one key may differ and say the same all the same: a batch is printed in two notices.
     is_numerator_only : bool
         The table lists failures without the tests behind them: no rate can be made of it.
     """
@@ -124,6 +134,7 @@ class Contract:
     key: tuple[str, ...] = ()
     rules: tuple[Rule, ...] = ()
     period_column: str | None = None
+    repeats: tuple[str, ...] = ()
     is_numerator_only: bool = False
 
     @property
@@ -234,6 +245,7 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
         key=tuple(raw.get("key", ())),
         rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
         period_column=raw.get("period_column"),
+        repeats=tuple(raw.get("repeats", ())),
         is_numerator_only=raw.get("numerator_only", False) is True,
     )
     _check_contract(origin, contract)
@@ -267,6 +279,7 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         _refuse(origin, f"{where}: required = {str(required).lower()}, null = {null!r}", expected)
     if raw.get("check", "") not in ("", *CHECKS):
         _refuse(origin, f"{where}: check {raw['check']!r}", " | ".join(CHECKS))
+    is_observed = raw.get("max") == TODAY and raw["type"] in ("date", "quarter")
     return ColumnRule(
         name=raw["name"],
         text=Text(raw["zh"], raw["en"]),
@@ -276,10 +289,12 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         null=null,
         values=_values(origin, where, raw),
         min=_bound(origin, where, raw, "min"),
-        max=_bound(origin, where, raw, "max"),
+        max=None if is_observed else _bound(origin, where, raw, "max"),
+        is_observed=is_observed,
         aliases=tuple(raw.get("aliases", ())),
         pattern=_pattern(origin, where, raw.get("pattern", "")),
         check=raw.get("check", ""),
+        counts=tuple(raw.get("counts", ())),
     )
 
 
@@ -357,6 +372,8 @@ def _check_contract(origin: str, contract: Contract) -> None:
     _check_key(origin, contract)
     _check_header_clash(origin, contract)
     for column in contract.columns:
+        if column.counts and (len(column.counts) != 2 or not set(column.counts) <= set(contract.column_names)):
+            _refuse(origin, f"column {column.name}: counts {', '.join(column.counts)}", "two columns: part, whole")
         if column.min is not None and column.max is not None and column.min > column.max:  # type: ignore[operator]
             _refuse(origin, f"column {column.name}: min {column.min} above max {column.max}", "min <= max")
 
@@ -366,6 +383,9 @@ def _check_key(origin: str, contract: Contract) -> None:
     wrong = [k for k in contract.key if k not in required]
     if wrong:
         _refuse(origin, f"key {', '.join(wrong)}", f"required columns: {', '.join(required)}")
+    odd = [c for c in contract.repeats if c in contract.key or c not in contract.column_names]
+    if odd:
+        _refuse(origin, f"repeats {', '.join(odd)}", "columns outside the key")
     period = contract.period_column
     dated = [c.name for c in contract.columns if c.type in ("date", "quarter")]
     if period is not None and period not in dated:

@@ -1,4 +1,4 @@
-"""Industry codes of GB/T 4754-2017, division 28 (化学纤维制造业)."""
+"""Industry codes of GB/T 4754-2017: sections, divisions, and the classes of division 28 (化学纤维制造业)."""
 
 from __future__ import annotations
 
@@ -9,6 +9,12 @@ from importlib import resources
 
 from qbase.core.text import Text
 from qbase.core.values import freeze
+
+# last division of each section
+LAST_DIVISIONS = freeze(
+    {5: "A", 12: "B", 43: "C", 46: "D", 50: "E", 52: "F", 60: "G", 62: "H", 65: "I", 69: "J", 70: "K", 72: "L",
+     75: "M", 79: "N", 82: "O", 83: "P", 85: "Q", 90: "R", 96: "S", 97: "T"}
+)  # fmt: skip
 
 
 @functools.cache
@@ -23,3 +29,29 @@ def read_industries() -> Mapping[str, Text]:
     file = resources.files("qbase.tables").joinpath("codes", "industries.toml")
     raw = tomllib.loads(file.read_text(encoding="utf-8"))
     return freeze({code: Text(entry["zh"], entry["en"]) for code, entry in raw.items()})
+
+
+def section_of(code: str) -> str:
+    """Return the letter of the section a class belongs to.
+
+    Parameters
+    ----------
+    code : str
+        Class of four digits; the first two are its division.
+
+    Returns
+    -------
+    str
+        ``A`` to ``T``; empty when there is no such division.
+
+    References
+    ----------
+    GB/T 4754-2017, table 1: divisions 01 to 97.
+
+    Examples
+    --------
+    >>> section_of("2822"), section_of("9700"), section_of("9999")
+    ('C', 'T', '')
+    """
+    division = int(code[:2]) if code[:2].isdigit() else 0
+    return next((letter for last, letter in LAST_DIVISIONS.items() if 0 < division <= last), "")

@@ -65,7 +65,7 @@ TIER_WEIGHT = {
 
 
 class Lake:
-    """The tables as they lie on disk, dates as timestamps, doubled deliveries taken once."""
+    """The tables as they lie on disk, dates as timestamps, doubled deliveries taken once, towns by today's codes."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.kept: dict[tuple, pd.Series] = {}
@@ -74,6 +74,11 @@ class Lake:
             frame = DeltaTable(str(path)).to_pandas()
             frame = frame.drop(columns=[c for c in PROVENANCE if c in frame]).drop_duplicates()
             self.tables[path.name] = frame.assign(**{c: pd.to_datetime(frame[c]) for c in frame if c.endswith("_date")})
+        towns = self.tables["towns"].dropna(subset=["successor_code", "valid_to_date"])
+        now = dict(zip(towns["town_code"], towns["successor_code"], strict=True))
+        for frame in self.tables.values():
+            if "town_code" in frame:
+                frame["town_code"] = frame["town_code"].replace(now)
 
     def __getitem__(self, table: str) -> pd.DataFrame:
         return self.tables[table]
@@ -833,7 +838,8 @@ def strategy(name: str | None) -> Value:
             weight = here["intensity_index"].to_numpy() / 3 if name is None else np.ones(len(here))
             days = here["adopt_date"].to_numpy()
             for p in h.periods:
-                found[e, p] = weight[days <= p.end_time.to_datetime64()].sum()
+                total = weight[days <= p.end_time.to_datetime64()].sum()
+                found[e, p] = total if name is None else min(total, 1)  # both towns of a merger may have adopted it
         return as_series(found)
 
     return of

@@ -193,6 +193,8 @@ def test_two_types_units_or_meanings_never_share_a_column(
     assert (report.verdict, report.error and report.error["code"]) == ("REJECTED", "QB334")
     assert report.error is not None
     assert found in report.error["found"]
+    column = found.partition(":")[0]
+    assert f"inspections.toml: {column}, {column}_v3 (required = false)" in report.error["fix"]
     assert samples(home) == ["S1"]
 
 
