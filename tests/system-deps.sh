@@ -1,9 +1,23 @@
 #!/usr/bin/env bash
-# System packages that some tests need and that pip cannot bring: a browser.
+# What some tests need and pip cannot bring: a browser, and the example data of R's package survey (under the GPL, so
+# they are not part of this repository; 230 kB of one Debian package, R itself is not installed).
 set -euo pipefail
-if command -v chromium >/dev/null 2>&1; then
+export DEBIAN_FRONTEND=noninteractive
+survey="${QBASE_SURVEY_DATA:-}"
+
+has_browser() { command -v chromium >/dev/null 2>&1; }
+has_survey() { [ -z "$survey" ] || [ -f "$survey/api.rda" ]; }
+
+if has_browser && has_survey; then
   exit 0
 fi
-export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends chromium
+has_browser || apt-get install -y -qq --no-install-recommends chromium
+if ! has_survey; then
+  mkdir -p "$survey"
+  cd "$survey"
+  apt-get -qq -o APT::Sandbox::User=root download r-cran-survey
+  dpkg-deb --fsys-tarfile r-cran-survey_*.deb \
+    | tar -x --strip-components=7 ./usr/lib/R/site-library/survey/data/api.rda
+  rm -f r-cran-survey_*.deb
+fi

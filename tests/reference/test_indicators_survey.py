@@ -122,12 +122,9 @@ def test_post_stratified_mean_and_total(schools):
     assert (round(total), round(error)) == (3680893, 406293)
 
 
-def test_a_survey_library_gives_the_same_ratio_for_recorded_probabilities():
-    svy = pytest.importorskip("svy", reason="svy is not installed")
-    polars = pytest.importorskip("polars")
+def test_recorded_probabilities_give_the_ratio_of_a_survey_library():
+    """Five firms drawn with known probabilities: weights 10, 5, 5, 2, 1. svy 0.35.0 gives 16 / 23 and this error."""
     p, passed = np.array([0.1, 0.2, 0.2, 0.5, 1.0]), np.array([1, 1, 0, 0, 1])
-    rows = polars.DataFrame({"firm": np.arange(5), "w": 1 / p, "passed": passed})
-    theirs = svy.Sample(rows, svy.Design(psu="firm", wgt="w")).estimation.mean("passed").estimates[0]
     ours = poststratified_mean(passed[:, None] / p[:, None], 1 / p[:, None], 1.0, np.ones(1))
-    assert theirs.est == pytest.approx(ours.value) == pytest.approx(16 / 23)
-    assert theirs.se == pytest.approx(ours.std_error)
+    assert ours.value == pytest.approx(16 / 23)
+    assert ours.std_error == pytest.approx(0.24645455706843278)
