@@ -120,8 +120,18 @@ def load(
     shell.document({"deliveries": deliveries})
     if any(d["verdict"] == REFUSED for d in deliveries):
         return DATA_FAILED
-    shell.note(shell.text("下一步  qbase list", "Next    qbase list"))
+    step = next_step(deliveries)
+    shell.note(shell.text(f"下一步  {step}", f"Next    {step}"))
     return 0
+
+
+def next_step(deliveries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the command that looks at what waits for a person, or at the reports where nothing does."""
+    if any(d["quarantined"] for d in deliveries):
+        return "qbase quarantine list"
+    if any("firm_doubtful" in warning for d in deliveries for warning in d["warnings"]):
+        return "qbase links list"
+    return "qbase list"
 
 
 def load_and_tell(

@@ -160,11 +160,17 @@ def _unit_of_n(result: Result) -> Text:
 def _say_level(result: Result, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, digits_for(result.unit, estimate.std_error))
     bracket = doubt(result, estimate) + _n(estimate, _unit_of_n(result))
+    counted = estimate.uncertainty == "none_full_count"
     said = Text(
-        "{when}{subject}的{outcome}估计为 {value}（{bracket}）。",
-        "The {outcome} of {subject}{when} is estimated at {value} ({bracket}).",
+        "{when}{subject}的{outcome}{is_} {value}（{bracket}）。",
+        "The {outcome} of {subject}{when} {is_} {value} ({bracket}).",
     ).format(
-        when=_when(estimate), subject=_the(result.subject), outcome=result.outcome.label, value=value, bracket=bracket
+        is_=Text("为", "is") if counted else Text("估计为", "is estimated at"),
+        when=_when(estimate),
+        subject=_the(result.subject),
+        outcome=result.outcome.label,
+        value=value,
+        bracket=bracket,
     )
     later = result.labels.get("later")
     return said if later is None else join([said, later], zh="", en=" ")

@@ -101,6 +101,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     levels = {f"{e.ci_level:.0%}" for _, e in pairs if e is not None}
     single = len(levels) == 1
     models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
+    subjects = len({r.subject.en for r in results}) > 1
     columns: tuple[Column, ...] = (
         Column(label=Text("结果指标", "Outcome") if outcomes else Text("项目", "Item")),
         Column(label=Text("估计值", "Estimate"), numeric=True),
@@ -114,7 +115,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     rows = [
         _unanswered_row(r, len(columns))
         if e is None
-        else _estimate_row(r, e, level=not single, model=models, outcome=outcomes)
+        else _estimate_row(r, e, level=not single, model=models, outcome=outcomes, subjects=subjects)
         for r, e in pairs
     ]
     # a column in which no method has a number says nothing
@@ -135,11 +136,13 @@ def _unanswered_row(result: Result, width: int) -> tuple[str | Text, ...]:
     return (capital(result.outcome.label), *[NONE] * (width - 2), why)
 
 
-def _estimate_row(result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool) -> tuple[str | Text, ...]:
+def _estimate_row(
+    result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool, subjects: bool
+) -> tuple[str | Text, ...]:
     digits = digits_for(result.unit, e.std_error)
     is_difference = result.estimand not in {"level", "need"}
     unit = UNITS_SHORT[result.unit]
-    label = row_label(result, e, several=outcome)
+    label = row_label(result, e, several=outcome, subjects=subjects)
     if model:
         words = model_of(result)
         label = Text(f"{label.zh}（{words.zh}）", f"{label.en} ({words.en})")

@@ -24,6 +24,7 @@ METHODS: Mapping[str, Text] = {
     "design": Text("按抽样设计加权的区间", "interval weighted by the sampling design"),
     "design_difference": Text("由两期设计区间合成", "made of both periods' design intervals"),
     "twfe": Text("双向固定效应", "two-way fixed effects"),
+    "count": Text("逐行计数", "row by row count"),
     "event_study": Text("事件研究", "event study"),
 }
 ENTITIES: Mapping[str, Text] = {
@@ -180,8 +181,15 @@ def term_of(result: Result, estimate: Estimate) -> Text:
     return join(parts, zh="，", en=", ")
 
 
-def row_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
-    """Return the header of a row: the term, with the outcome where a table or figure holds several outcomes."""
+def row_label(result: Result, estimate: Estimate, *, several: bool, subjects: bool = False) -> Text:
+    """Return the header of a row: the term, with the outcome or subject where a table or figure holds several."""
+    label = _term_label(result, estimate, several=several)
+    if not subjects:
+        return label
+    return capital(Text(f"{result.subject.zh}：{label.zh}", f"{result.subject.en}: {uncapital(label).en}"))
+
+
+def _term_label(result: Result, estimate: Estimate, *, several: bool) -> Text:
     term, outcome = term_of(result, estimate), result.outcome.label
     if not term.zh:
         return capital(outcome)

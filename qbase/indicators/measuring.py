@@ -136,7 +136,7 @@ def check_measured(measured: Measured, workspace: Workspace, at: Snapshot, *, en
                 value=f"{option}={value}",
                 found=f'build_panel(…, "{i}", {option}="{value}")',
                 expected=" | ".join(known),
-                fix=f'{option}="{known[0]}"',
+                fix=f'{option}="{known[0]}"        (or --{option} {known[0]})',
             )
     for table in sorted(needed_tables(measured, entity=entity)):
         require_table(workspace, table, at)

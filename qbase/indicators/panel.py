@@ -218,9 +218,10 @@ def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
 def _nothing(rows: Rows) -> DataError:
     fates = rows.query("coverage")
     found = ", ".join(f"{fate} {n:,}" for fate, n in zip(fates["fate"], fates["n"], strict=True))
+    until = f" to {rows.last_day}" if rows.last_day < "9999" else " on"
     return DataError(
         "QB404",
-        found=found or f"0 inspections from {rows.first_day} to {rows.last_day}",
+        found=found or f"0 inspections from {rows.first_day}{until}",
         expected="at least one first inspection that matches an entity",
-        fix="widen first and last, choose another entity, or load the register of firms",
+        fix="widen --first and --last, or --entity town_code, or qbase load FIRMS… CLUSTERS…",
     )

@@ -199,7 +199,7 @@ def open_rows(
                 value=value,
                 found=f"{option}={value!r}",
                 expected=" | ".join(known),
-                fix=f'{option}="{next(iter(known))}"',
+                fix=f'{option}="{next(iter(known))}"        (or --{option} {next(iter(known))})',
             )
     at = workspace.snapshot(snapshot)
     if is_inspected:

@@ -172,7 +172,7 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling,
             expected="D1.batch | D1.firm, by cluster or town",
             fix='D1.batch with Design(weight="output")'
             if "D1.output" in wrong
-            else 'build_panel(…, sampling="naive"), or name these apart',
+            else 'sampling="naive"        (or --sampling naive), or name these apart',
         )
 
 

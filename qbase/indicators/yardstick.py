@@ -96,7 +96,9 @@ def check_base_year(rows: Rows, indicators: Mapping[str, Measured], base_year: i
             year=base_year,
             found=f"items of {', '.join(str(y) for y in years) or 'no year'}",
             expected="a year with rows in table items",
-            fix=f"base_year={years[-1]}, or leave it out" if years else "qbase load ITEMS…",
+            fix=f"base_year={years[-1]}        (or --base-year {years[-1]}), or leave it out"
+            if years
+            else "qbase load ITEMS…",
         )
 
 

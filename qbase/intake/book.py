@@ -66,7 +66,7 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
     """
     parts, unused = _find_parts(grids, recipe, file)
     if not any(len(part.layout.data) for own in parts.values() for part in own):
-        raise DataError("QB323", file=file, found="0", expected=">= 1", fix=file)
+        raise DataError("QB323", file=file, found="0", expected=">= 1", fix=f"send {file} again, with its rows")
     tables = [read_sheets(own, recipe, file) for own in parts.values()]
     if any(sheets.is_failures for sheets in tables):
         failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import DataError
 from qbase.core.numbers import count, percent
 from qbase.core.periods import parse_period
 from qbase.core.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.intake.clock import day_of_loading
 from qbase.intake.decisions import list_links
 from qbase.intake.links import LINKS
-from qbase.intake.reasons import explain_reason
+from qbase.intake.reasons import explain_reason, read_reasons
 from qbase.intake.reconcile import check_reconciled
 from qbase.intake.shift import find_shifts, read_periods
 from qbase.tables import read_contract
@@ -79,7 +80,7 @@ def check_delivery(
         No such table (QB150), snapshot (QB209), or the date is none (QB342).
     """
     at = workspace.snapshot(snapshot)
-    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), _day(as_of)
+    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), day_of_loading(as_of)
     periods = read_periods(workspace, contract, at)
     shifts = find_shifts(workspace, contract, periods, at)
     reconciled, unreconciled = check_reconciled(workspace, sent, at)
@@ -153,13 +154,6 @@ def _identity(workspace: Workspace, table: str, at: Snapshot) -> list[CheckResul
     return [CheckResult(name="identity", passed=share <= WAITING_PCT, text=text)]
 
 
-def _day(as_of: str | None) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(as_of) if as_of else datetime.datetime.now(datetime.UTC).date()
-    except ValueError:
-        raise UsageError("QB342", day=as_of, found=repr(as_of), expected="2026-01-31", fix="as_of") from None
-
-
 def _accounting(sent: pd.DataFrame) -> CheckResult:
     parts = sent["listed"] + sent["accepted"] + sent["quarantined"]
     n = [count(int(sent[name].sum())) for name in ("rows_seen", "listed", "accepted", "quarantined")]
@@ -183,9 +177,11 @@ def _contract(sent: pd.DataFrame, contract: Contract) -> CheckResult:
     for row in sent.to_dict("records"):
         for code, n in row["reasons"].items():
             reasons[code] = reasons.get(code, 0) + int(n)
-    listed = {"header", "blank_row", "repeated_header", "total_row", "note_row", "duplicate_row", "sheet_without_table"}
+    listed = read_reasons()["listed"]
     worst = sorted(((n, code) for code, n in reasons.items() if code not in listed), reverse=True)[:SHOWN]
-    told = join([explain_reason(c, contract.name) + Text(f" {count(n)}", f" {count(n)}") for n, c in worst])
+    told = join(
+        [explain_reason(c, contract.name) + Text(f" {count(n)}", f" {count(n)}") for n, c in worst], zh="；", en="; "
+    )
     return CheckResult(
         name="contract",
         passed=False,
@@ -200,6 +196,14 @@ def _freshness(contract: Contract, periods: pd.DataFrame, day: datetime.date, wa
     code = str(periods["period"].iloc[-1])
     end = parse_period(code, "Q" if "Q" in code else "A").end_time.date()
     age = (day - end).days
+    begin = parse_period(code, "Q" if "Q" in code else "A").start_time.date()
+    if begin > day and contract.period_column and contract.column(contract.period_column).is_observed:
+        text = Text(
+            f"最近一期为 {code}，晚于 {day.isoformat()}：日期有误，真正的新旧无法判断。",
+            f"The last period is {code}, which begins after {day.isoformat()}: "
+            "a date is wrong, so the age cannot be told.",
+        )
+        return CheckResult(name="freshness", passed=False, text=text)
     return CheckResult(
         name="freshness",
         passed=age <= warn_days,

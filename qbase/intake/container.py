@@ -77,7 +77,7 @@ def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
         fix = '--recipe (compression = "gzip")' if is_packed else ".xlsx / .csv"
         raise DataError("QB310", file=name, found=suffixes[-1] if suffixes else name, expected=expected, fix=fix)
     if not head:
-        raise DataError("QB323", file=name, found="0 bytes", expected=">= 1", fix=name)
+        raise DataError("QB323", file=name, found="0 bytes", expected=">= 1", fix=f"send {name} again")
     found = _content(head)
     wanted = WANTED[kind]
     if found != wanted:

@@ -27,6 +27,7 @@ from qbase.tables import (
 )
 
 LIKELY = 0.5
+NEAR = 0.4
 _NO_ITEMS = Items(table="", key=(), columns={})
 _NUMBERED = re.compile(r"^\s*(?:\d{1,2}\s*[.．、]|[(（]\d{1,2}[)）])\s*(?=\D)")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9 _.,:&'#()\-]*")
@@ -351,7 +352,8 @@ def _refuse_unknown(headers: Sequence[str], recipe: Recipe) -> NoReturn:
         contract = read_contract(best.table)
         ask(near_headers(best.unknown, best.missing, contract, recipe), contract.name)
         _refuse_missing(contract, [_both(contract, name) for name in best.missing], headers)
-    raise DataError("QB320", found=_list(headers), expected=", ".join(_findable()), fix="--recipe NAME")
+    likely = best.table if best.score >= NEAR else "NAME"
+    raise DataError("QB320", found=_list(headers), expected=", ".join(_findable()), fix=f"--recipe {likely}")
 
 
 def _refuse_other(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:

@@ -57,7 +57,7 @@ def list_quarantine(workspace: Workspace, delivery: str | None = None) -> pd.Dat
     """
     if not workspace.has_table(SET_ASIDE):
         return pd.DataFrame(columns=list(COLUMNS))
-    wanted = None if delivery is None else find_delivery(workspace, delivery)
+    wanted = None if delivery is None else find_delivery(workspace, delivery, fix="qbase quarantine list")
     rows = workspace.query(_SQL)
     known = workspace.deliveries().set_index("sha256")[["file_name", "table", "by_table"]]
     known = known[~known.index.duplicated(keep="last")]
@@ -158,7 +158,7 @@ def retry_quarantine(
     DataError
         The recipe file is not sound (QB303).
     """
-    sha256 = find_delivery(workspace, delivery)
+    sha256 = find_delivery(workspace, delivery, fix="qbase quarantine list")
     row = workspace.deliveries(sha256=sha256).iloc[-1]
     name = str(row["recipe"])
     plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name, workspace.root)

@@ -60,12 +60,23 @@ def explain_reason(code: str, table: str = "") -> Text:
     owner, _, short = name.rpartition(":")
     if owner == "rule":
         return _rule(short, table)
-    words = next((kind[short] for kind in read_reasons().values() if short in kind), [short, short])
+    words = _words(short)
     about = _column(owner, table) if owner not in ("", "sheet") else None
     number = f"{count} " if count else ""
     if about is None:
         return Text(number + words[0], number + words[1])
     return Text(f"{about.zh}：{number}{words[0]}", f"{about.en}: {number}{words[1]}")
+
+
+def _words(code: str) -> list[str]:
+    """Return Chinese and English of a code; a cell that was blanked is told by what was wrong with it."""
+    known = {key: words for kind in read_reasons().values() for key, words in kind.items()}
+    if code in known:
+        return known[code]
+    fault = known.get(code.removesuffix("_blanked")) if code.endswith("_blanked") else None
+    if fault is None:
+        return [code, code]
+    return [f"个单元格按缺失处理：{fault[0]}", f"cells count as missing: {fault[1]}"]
 
 
 def _column(name: str, table: str) -> Text:

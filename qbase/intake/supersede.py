@@ -24,8 +24,22 @@ _SHA = re.compile(r"[0-9a-f]{8,64}")
 SUPERSEDE_BY = ("producer", "table", "period")
 
 
-def find_delivery(workspace: Workspace, given: str) -> str:
+def find_delivery(workspace: Workspace, given: str, *, fix: str = "qbase load FILE --supersedes SHA256") -> str:
     """Return the sha256 of a delivery that stands, from its first eight or more digits.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where earlier deliveries lie.
+    given : str
+        First digits.
+    fix : str
+        What to type instead, where they name none.
+
+    Returns
+    -------
+    str
+        All digits.
 
     Raises
     ------
@@ -42,7 +56,7 @@ def find_delivery(workspace: Workspace, given: str) -> str:
             given=given,
             found=f"{given}: {len(fits)}",
             expected=" · ".join(shown) or "sha256",
-            fix="qbase load FILE --supersedes SHA256",
+            fix=fix,
         )
     return fits[0]
 

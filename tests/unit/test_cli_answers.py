@@ -7,6 +7,7 @@ import pathlib
 
 import pytest
 
+from qbase.cli.data import next_step
 from qbase.cli.main import run
 from qbase.lake import Workspace
 
@@ -47,3 +48,16 @@ def test_a_rejected_question_is_not_asked_again(home: Workspace, capsys: pytest.
 def test_an_answer_to_nothing_is_a_fault_of_the_call(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["load", "towns.csv", "--accept", "yes"]) == 2
     assert "QB361" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("aside", "warnings", "step"),
+    [
+        (2, ["firm_doubtful 1"], "qbase quarantine list"),
+        (0, ["firm_doubtful 1"], "qbase links list"),
+        (0, ["inspections/firm_doubtful 1"], "qbase links list"),
+        (0, ["repeated_rows 1"], "qbase list"),
+    ],
+)
+def test_after_loading_the_next_step_is_what_waits_for_a_person(aside: int, warnings: list[str], step: str) -> None:
+    assert next_step([{"quarantined": 0, "warnings": []}, {"quarantined": aside, "warnings": warnings}]) == step

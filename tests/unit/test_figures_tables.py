@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pandas as pd
@@ -122,6 +123,19 @@ def test_a_level_has_no_direction_and_no_test() -> None:
     assert row[1:] == ["93.0%", "86.3～96.6", "100", "水平值，不判断升降"]
     headers = [c.label.en for c in table.columns]
     assert headers[1:] == ["Estimate", "95% CI", "n", "In words"], "columns without any number are left out"
+
+
+def test_rows_of_several_subjects_name_them_and_a_full_count_is_not_estimated() -> None:
+    counted = Estimate(term="accepted", value=100.0, uncertainty="none_full_count")
+    one = dataclasses.replace(level(), method="count", estimates=(counted,), subject=Text("甲表", "Table A"))
+    two = dataclasses.replace(one, subject=Text("乙表", "Table B"))
+    table = tabulate_estimates(one, two)
+    assert [row[0].zh.partition("：")[0] for row in table.rows] == ["甲表", "乙表"]
+    assert table.note is not None
+    assert "逐行计数" in table.note.zh
+    said = one.say().items[0]
+    assert "估计" not in said.zh
+    assert "estimated" not in said.en
 
 
 def test_every_estimate_on_request() -> None:

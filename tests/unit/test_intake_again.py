@@ -12,9 +12,11 @@ import pytest
 
 from qbase.cli.main import run
 from qbase.core.errors import DataError, SetupError, UsageError
+from qbase.core.text import Text
 from qbase.intake import (
     LoadReport,
     check_delivery,
+    explain_reason,
     export_quarantine,
     link_batches,
     list_quarantine,
@@ -254,6 +256,38 @@ def test_shift_age_size_and_contract_are_told(home: Workspace) -> None:
     assert later.estimates[0].value == pytest.approx(100 * 91 / 92)
 
 
+def test_a_day_to_come_is_no_sign_of_freshness(home: Workspace) -> None:
+    send(home, "a.csv", sample(1, "合格", "2022-05-01"), sample(2, "合格", "2062-05-01"))
+    age = next(c for c in check_delivery(home, "inspections", as_of="2022-07-31").checks if c.name == "freshness")
+    assert age.passed is False
+    assert "2062Q2" in age.text.zh
+    assert "晚于 2022-07-31" in age.text.zh
+
+
+def test_titles_are_no_reason_to_set_rows_aside(home: Workspace) -> None:
+    (home.root / "a.csv").write_text(f"某局抽查结果汇总表\n{HEAD}\n{sample(1)}\n{sample(2, '不明')}\n", "utf-8")
+    (report,) = load_files(home, [home.root / "a.csv"])
+    assert report.reasons["title_row"] == 1
+    send(home, "b.csv", sample(3, "合格", "?"))
+    told = next(c for c in check_delivery(home, "inspections", as_of="2022-07-31").checks if c.name == "contract")
+    assert told.text.zh.endswith("2 行被隔离：抽样日期：不是可识别的日期 1；检验结果：不在允许的取值内 1。")
+
+
+def test_a_blanked_cell_is_told_in_words() -> None:
+    assert explain_reason("uscc:long_number_blanked 1", "inspections") == Text(
+        "统一社会信用代码：1 个单元格按缺失处理：超过 15 位的数字，末位可能已丢失",
+        "Unified social credit code: 1 cells count as missing: a number beyond 15 digits; its last digits may be lost",
+    )
+    assert explain_reason("uscc:nonsense_blanked", "inspections").en.endswith("nonsense_blanked")
+
+
+def test_a_delivery_unknown_to_the_quarantine_is_answered_there(home: Workspace) -> None:
+    send(home, "a.csv", sample(1, "不明"))
+    with pytest.raises(UsageError, match="QB344") as raised:
+        retry_quarantine(home, "0" * 64)
+    assert raised.value.fix == "qbase quarantine list"
+
+
 def test_a_unit_that_changed_moves_the_median() -> None:
     column = next(c for c in read_contract("town_year").columns if c.type == "number")
     before, now = pd.Series(range(1, 101), dtype=float), pd.Series(range(10_000, 1_010_000, 10_000), dtype=float)
@@ -290,3 +324,10 @@ def test_the_commands(home: Workspace, capsys: pytest.CaptureFixture[str]) -> No
     assert run(["check", "--as-of", "2022-08-11", *at, "--json"]) == 0
     assert results(home) == [("S1", "pass"), ("S2", "pass")]
     assert read_recipe(None).supersede_by == ()
+
+
+def test_headers_near_a_table_are_answered_with_it(home: Workspace) -> None:
+    (home.root / "a.csv").write_text("区划代码,年份,抽检批次,合格批次,备注\n990021101,2022,20,19,x\n", "utf-8")
+    (report,) = load_files(home, [home.root / "a.csv"])
+    assert report.error is not None
+    assert (report.error["code"], report.error["fix"]) == ("QB320", "--recipe town_rates")
