@@ -73,6 +73,33 @@ def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
     return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
 
 
+def read_firms(rows: Rows, strata: pd.DataFrame, *, is_random: bool) -> pd.DataFrame | None:
+    """Return firms drawn and firms of which every batch passed, by entity and period, each firm once.
+
+    Parameters
+    ----------
+    rows : Rows
+        The window.
+    strata : pandas.DataFrame
+        From `read_strata`.
+    is_random : bool
+        Random draws only.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Index (entity, period); ``n_firms``, ``n_clean``. None where a firm is in one stratum of a period: in a quarter
+        without recorded probabilities.
+    """
+    if rows.freq == "Q" and strata["inclusion_probability"].isna().all():
+        return None
+    sums = rows.tally.sums
+    keys = [sums["entity"].astype(str), periods.to_periods(sums["period"], rows.freq)]
+    names = ["n_firms", "n_clean"]
+    found = sums[[f"random_{name}" for name in names] if is_random else names].set_axis(names, axis=1)
+    return found.set_index(pd.MultiIndex.from_arrays(keys, names=["entity", "period"]))
+
+
 def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
     """Return what stands in the braces of ``measures/by_firm.sql``."""
     held = set(rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns)
@@ -215,14 +242,12 @@ def _base_classes(held: set[str], year: int) -> str:
     # names come from closed lists and the year is a number
     return f"""
         SELECT firm_id, last.r AS risk_class, last.s AS size_class FROM (
-            SELECT coalesce(u.firm_id, c.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
-            FROM inspections AS i
-            LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
-            LEFT JOIN registered AS c ON c.firm_id = i.firm_code
-            LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
+            SELECT coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS firm_id,
+                max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
+            {{matching}}
             WHERE i.sample_date <= DATE '{int(year)}-12-31' AND {risk} IS NOT NULL
             GROUP BY 1
-        )"""  # noqa: S608, E501
+        )"""  # noqa: S608
 
 
 def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bool) -> pd.DataFrame | None:

@@ -278,3 +278,26 @@ def weighted_rates(strata: pd.DataFrame, by: list[str], *, numerator: str = "bat
     rate = (total["wk"] / total["wn"]).clip(0, 1)
     n_eff = np.minimum(total["wn"] ** 2 / total["part"], total["n"])
     return total[["n", "k", "n_firms"]].assign(n_eff=n_eff, rate=rate)
+
+
+def count_firms_once(rates: pd.DataFrame, firms: pd.DataFrame, *, numerator: str) -> pd.DataFrame:
+    """Return rates with every firm counted once.
+
+    A firm drawn with several probabilities, or of another class later in the year, stands in several strata. What it
+    has there is taken to pass or fail together: the effective sample size falls as the firms do.
+
+    Parameters
+    ----------
+    rates : pandas.DataFrame
+        From `weighted_rates` or `qbase.indicators.output.output_rates`.
+    firms : pandas.DataFrame
+        Same index: ``n_firms``, ``n_clean``.
+    numerator : {"batch", "firm"}
+        What n and k count.
+    """
+    once = firms.reindex(rates.index)
+    n_firms = np.minimum(rates["n_firms"], once["n_firms"])
+    found = rates.assign(n_firms=n_firms, n_eff=rates["n_eff"] * n_firms / rates["n_firms"])
+    if numerator == "firm":
+        found = found.assign(n=n_firms, k=np.minimum(rates["k"], once["n_clean"]))
+    return found
