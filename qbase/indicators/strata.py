@@ -94,10 +94,11 @@ def read_firms(rows: Rows, strata: pd.DataFrame, *, is_random: bool) -> pd.DataF
     if rows.freq == "Q" and strata["inclusion_probability"].isna().all():
         return None
     sums = rows.tally.sums
-    keys = [sums["entity"].astype(str), periods.to_periods(sums["period"], rows.freq)]
+    index = pd.MultiIndex.from_arrays(
+        [sums["entity"].astype(str), periods.to_periods(sums["period"], rows.freq)], names=["entity", "period"]
+    )
     names = ["n_firms", "n_clean"]
-    found = sums[[f"random_{name}" for name in names] if is_random else names].set_axis(names, axis=1)
-    return found.set_index(pd.MultiIndex.from_arrays(keys, names=["entity", "period"]))
+    return sums[[f"random_{name}" for name in names] if is_random else names].set_axis(names, axis=1).set_index(index)
 
 
 def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
