@@ -58,11 +58,11 @@ def add_weights(
         fractions = "recorded" if np.isfinite(by_probability)[merged["n"] > 0].all() else "frame"
     for name in ("weight", "firm_weight"):
         value = merged[name].where(~np.isfinite(by_probability), by_probability)
-        merged[name] = _fill(merged.assign(value=value))
+        merged[name] = _fill_with_mean(merged.assign(value=value))
     return merged, fractions
 
 
-def _fill(merged: pd.DataFrame) -> Floats:
+def _fill_with_mean(merged: pd.DataFrame) -> Floats:
     """Give draws without a class the mean weight of their entity and period: taken to be like the others."""
     if merged["value"].notna().all():
         return merged["value"].to_numpy(dtype=float)
