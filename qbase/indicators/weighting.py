@@ -38,27 +38,22 @@ def add_weights(
         All draws are to be post-stratified and none carries a class of the frame (QB432).
     """
     is_post = sampling == "post_stratified"
-    known = strata["inclusion_probability"].to_numpy(dtype=float)
-    if is_post:  # the chance of one way of drawing says nothing about the others
-        known = np.full(len(strata), np.nan)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
     if frame is not None and not frame.empty:
         grid = Grid.of(frame)
         weight, firm_weight = _weigh(grid, strata, frame, sampling=sampling, steps=steps, adjust=adjust)
         place = grid.place(strata)
         merged = strata.assign(weight=_at(weight, place), firm_weight=_at(firm_weight, place))
-    elif is_post:
+    if is_post and merged["weight"].isna().all():
         raise _unclassed(strata)
-    is_weighted = merged["weight"].notna().to_numpy() | np.isfinite(known)
-    if is_post and not is_weighted.any():
-        raise _unclassed(strata)
-    by_probability = np.divide(1.0, known, out=np.full(len(known), np.nan), where=known > 0)
+    # of all draws none is weighted by its chance: that of one way of drawing says nothing about the others
+    stated = (np.nan if is_post else 1) / strata["inclusion_probability"].astype(float)
+    is_drawn = strata["n"] > 0
     fractions: Fractions = "unrecorded"
-    if is_weighted[merged["n"] > 0].any():
-        fractions = "recorded" if np.isfinite(by_probability)[merged["n"] > 0].all() else "frame"
+    if (stated.notna() | merged["weight"].notna())[is_drawn].any():
+        fractions = "recorded" if stated[is_drawn].notna().all() else "frame"
     for name in ("weight", "firm_weight"):
-        value = merged[name].where(~np.isfinite(by_probability), by_probability)
-        merged[name] = _fill_with_mean(merged.assign(value=value))
+        merged[name] = _fill_with_mean(merged.assign(value=stated.fillna(merged[name])))
     return merged, fractions
 
 
