@@ -61,7 +61,7 @@ COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
 ACCOUNTING = ("file_name", "table", *COUNTS)
 NONE = "–"
 MET_WHEN = Text(
-    "整个区间都在目标有利一侧才算达到；区间跨过目标即尚无法判断。",
+    "整个区间位于目标有利一侧的，才算达到；区间跨越目标的，尚无法判断。",
     "Met only when the whole interval lies on the good side of the target; an interval that spans the target "
     "cannot tell.",
 )

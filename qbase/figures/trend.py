@@ -106,12 +106,12 @@ def _how_young(series: Series) -> Text:
         return same("")
     if any(np.isfinite(y.low) for y in series.young):
         return Text(
-            "虚线框为初步：结果尚未齐全，下端、上端是待定批次全部不合格、全部合格时的值；空心圆只含已知的结果。",
+            "虚线框为初步数：结果尚未齐全，下端、上端分别为待定批次全部不合格、全部合格时的数值；空心圆只反映已知结果。",
             "A dashed box is preliminary: results are still coming, its ends are the values if all pending batches "
             "fail or pass; a hollow dot holds the results known so far.",
         )
     return Text(
-        "空心圆为初步：结果尚未齐全，或该期尚未结束。",
+        "空心圆为初步数：结果尚未齐全，或该期尚未结束。",
         "A hollow dot is preliminary: results are still coming, or the period is not over.",
     )
 

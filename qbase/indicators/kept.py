@@ -7,12 +7,14 @@ counted again: a file that is damaged, foreign or gone changes nothing but the t
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import os
 import pathlib
 import time
 from collections.abc import Callable
+from importlib import resources
 
 import pandas as pd
 import pyarrow as pa
@@ -22,8 +24,8 @@ from qbase.compute import ShardQuery
 from qbase.core.files import write_atomic
 
 FOLDER = ".cells"
-FORMAT = 1
-"""Raised when what stands in a file changes, so that files of an older qbase are not read."""
+CODE = {"qbase.indicators": ("cells.py", "sorting.py", "strata.py"), "qbase.compute": ("shards.py",)}
+"""What counts beside the statement: a correction there must not be answered with cells of before."""
 
 WORTH_SECONDS = 0.5
 """What is counted faster is not kept: reading it back would save nothing."""
@@ -73,8 +75,15 @@ def _key(query: ShardQuery, words: tuple[str, ...]) -> str:
         ]
         for name, files in query.tables.items()
     }
-    parts = [FORMAT, words, query.sql, dict(query.params), dict(query.prepared), tables]
+    parts = [_code(), words, query.sql, dict(query.params), dict(query.prepared), tables]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+@functools.cache
+def _code() -> str:
+    """Return the hash of the code that counts."""
+    files = [resources.files(package).joinpath(name) for package, names in CODE.items() for name in names]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _read(folder: pathlib.Path, key: str) -> pd.DataFrame | None:

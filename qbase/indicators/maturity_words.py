@@ -20,7 +20,7 @@ _WAITING = {
     "unseen_count": Text("预计尚未报送", "expected, not delivered yet"),
 }
 ALL_BATCHES = Text(
-    "以下界限按全部批次计，不分抽样方式、不加权，图中不画，不能与上述合格率直接相比——",
+    "以下界限按全部批次计，不分抽样方式、不加权，图中不列示，不能与上述合格率直接比较——",
     "these bounds count all batches, however drawn and without weights, are not drawn, and do not compare with the "
     "rate above: ",
 )
@@ -92,7 +92,7 @@ def say_withheld(maturity: Maturity) -> Text:
     if len(periods) > 1:
         span = Text(f"{code(periods[0])}～{code(periods[-1])}", f"{code(periods[0])}–{code(periods[-1])}")
     return Text(
-        f"{span.zh} 有 {count(len(young))} 个数值为初步：最终结果不足 {least}{over.zh}，尚有 {pending} 批待定"
+        f"{span.zh} 有 {count(len(young))} 个数值为初步数：最终结果不足 {least}{over.zh}，尚有 {pending} 批待定"
         f"（截至 {maturity.as_of}），不作判断。",
         f"{count(len(young))} {'value' if len(young) == 1 else 'values'} of {span.en} preliminary: fewer than {least} "
         f"of the results are final{over.en}, "

@@ -183,10 +183,11 @@ def _measure(measured: Mapping[str, Measured], scope: Scope) -> dict[str, pd.Dat
     if is_all and all(m.is_inspected for m in measured.values()):
         raise _nothing(rows)
     fix = "widen first and last, or load what is expected; qbase indicators --missing"
+    since = f"records from {scope.data_first}" if scope.data_first < "9000" else "no records at all"
     raise DataError(
         "QB421",
         indicator=", ".join(empty),
-        found=f"0 rows from {rows.first_day} to {rows.last_day}; records from {scope.data_first}",
+        found=f"0 rows from {rows.first_day} to {rows.last_day}; {since}",
         expected="; ".join(dict.fromkeys(n for i in empty for n in measured[i].needs)),
         fix=fix if is_all else f"leave out {', '.join(empty)}, or {fix}",
     )

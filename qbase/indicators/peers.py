@@ -53,19 +53,6 @@ def _others(values: Floats) -> Floats:
     return left
 
 
-def newcombe_difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike) -> tuple[Floats, Floats, Floats]:
-    """Return differences of two independent proportions with Newcombe's hybrid-score interval, as shares.
-
-    References
-    ----------
-    Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
-    Medicine 17, 873-890, method 10.
-    """
-    a, b = np.asarray(k1, float) / np.asarray(n1, float), np.asarray(k2, float) / np.asarray(n2, float)
-    (l1, u1), (l2, u2) = wilson_interval(k1, n1), wilson_interval(k2, n2)
-    return square_and_add((a, l1, u1), (b, l2, u2))
-
-
 def lead_over_whole(k: Floats, n: Floats, k_all: Floats, n_all: Floats) -> tuple[float, float, float]:
     """Return how far a rate lies above what the whole has in the same industries, with an interval, as shares.
 
@@ -76,11 +63,12 @@ def lead_over_whole(k: Floats, n: Floats, k_all: Floats, n_all: Floats) -> tuple
     k, n : numpy.ndarray, shape (industries,)
         Own passes and draws.
     k_all, n_all : numpy.ndarray, shape (industries,)
-        Those of the whole; for one industry the interval is that of `newcombe_difference`.
+        Those of the whole; for one industry the interval is Newcombe's hybrid score.
 
     References
     ----------
-    Zou and Donner (2008), as for `gaps_to_peers`.
+    Zou and Donner (2008), as for `gaps_to_peers`. Newcombe, R. G. (1998). Interval estimation for the difference
+    between independent proportions. Statistics in Medicine 17, 873-890, method 10.
     """
     weight = n / n.sum()
     rate = k_all / n_all

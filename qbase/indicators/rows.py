@@ -152,6 +152,7 @@ class Rows:
         filled = {
             "{more}": "",
             "{firms}": _NUMBERED.format(firms=self._firms),
+            "{matching}": read_sql("matching"),
             "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": self._entity_sql,
             "{step}": STEPS[self.freq],

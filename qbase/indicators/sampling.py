@@ -19,8 +19,8 @@ from qbase.indicators.families import Families, read_families
 from qbase.indicators.inclusion import check_probabilities, describe_fractions, recorded_share
 from qbase.indicators.output import Outputs, output_rates, read_outputs
 from qbase.indicators.rows import Rows
-from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_frame, read_strata
-from qbase.indicators.weighting import Adjust, Fractions, add_weights, weighted_rates
+from qbase.indicators.strata import SUMS, UNKNOWN, build_cells, read_firms, read_frame, read_strata
+from qbase.indicators.weighting import Adjust, Fractions, add_weights, count_firms_once, weighted_rates
 
 Basis = Literal["period", "fixed"]
 Weight = Literal["firms", "output"]
@@ -227,7 +227,8 @@ def weigh_rows(
         listed = frame.groupby(["cluster_id", "period"])["firms"].sum()
     families = read_families(rows, found.groupby("period")["n"].sum(), is_random=is_random)
     outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
-    data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs) for i in indicators], axis=1)
+    firms = read_firms(rows, drawn, is_random=is_random)
+    data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs, firms) for i in indicators], axis=1)
     cells = build_cells(strata)
     is_untestable = sampling == "post_stratified" and _draws_differ(cells)
     how = _treatment(sampling, design, outputs, is_untestable=is_untestable)
@@ -251,16 +252,19 @@ def _columns(
     listed: pd.Series | None,
     families: Families,
     outputs: Outputs | None,
+    firms: pd.DataFrame | None,
 ) -> pd.DataFrame:
     if outputs is None:
         rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
     else:
         rates = output_rates(strata, outputs, numerator=numerator)
+    if firms is not None:
+        rates = count_firms_once(rates, firms, numerator=numerator)
     n_eff = families.widen(rates)
     if listed is not None:
         clusters = strata[["entity", "period", "cluster_id"]].drop_duplicates()
-        firms = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
-        size = firms.groupby(["entity", "period"])["firms"].sum().reindex(rates.index).to_numpy(dtype=float)
+        on_list = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
+        size = on_list.groupby(["entity", "period"])["firms"].sum().reindex(rates.index).to_numpy(dtype=float)
         left = np.maximum(1 - rates["n_firms"].to_numpy() / np.maximum(size, 1), 1 / np.maximum(size, 1))
         n_eff = n_eff / left
     low, high = design_interval(rates["rate"].to_numpy(), n_eff)

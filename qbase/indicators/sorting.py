@@ -291,6 +291,8 @@ def count_batches(found: Batches) -> dict[str, Ints]:
     for number, name in enumerate(WAYS):
         runs = found.runs(found.way == number)
         columns |= {f"{name}_n": n[:, number], f"{name}_k": k[:, number], f"{name}_n_firms": _firms(runs, cells)}
+        if name == "random":
+            columns["random_n_clean"] = _clean(runs, cells)
         columns[f"{name}_top1"], columns[f"{name}_top2"] = _top_two(runs, cells)
     return columns
 

@@ -33,6 +33,7 @@ _NAMES = (
     "SELECT name, CAST(row_number() OVER (ORDER BY name) - 1 AS SMALLINT) AS place FROM ({}) WHERE name IS NOT NULL"
 )
 _CODES = "risk.place AS risk_class, size.place AS size_class,"
+_NO_CLASSES = "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS risk_class, NULL::VARCHAR AS size_class WHERE false"
 _CHANCE = "c.inclusion_probability,"
 _JOINS = (
     "LEFT JOIN risk_names AS risk ON risk.name = c.risk_class LEFT JOIN size_names AS size ON size.name = c.size_class"
@@ -71,6 +72,34 @@ def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
         random_sum_kk=frame["random_kk_parts"] / KK_SCALE,
     ).drop(columns=["kk_parts", "random_kk_parts"])
     return frame[frame["risk_class"].notna()].reset_index(drop=True) if design.is_fixed else frame
+
+
+def read_firms(rows: Rows, strata: pd.DataFrame, *, is_random: bool) -> pd.DataFrame | None:
+    """Return firms drawn and firms of which every batch passed, by entity and period, each firm once.
+
+    Parameters
+    ----------
+    rows : Rows
+        The window.
+    strata : pandas.DataFrame
+        From `read_strata`.
+    is_random : bool
+        Random draws only.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Index (entity, period); ``n_firms``, ``n_clean``. None where a firm is in one stratum of a period: in a quarter
+        without recorded probabilities.
+    """
+    if rows.freq == "Q" and strata["inclusion_probability"].isna().all():
+        return None
+    sums = rows.tally.sums
+    index = pd.MultiIndex.from_arrays(
+        [sums["entity"].astype(str), periods.to_periods(sums["period"], rows.freq)], names=["entity", "period"]
+    )
+    names = ["n_firms", "n_clean"]
+    return sums[[f"random_{name}" for name in names] if is_random else names].set_axis(names, axis=1).set_index(index)
 
 
 def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
@@ -129,7 +158,7 @@ def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.Data
         with open_files(query) as ask:
             batches, codes, clusters = _read_numbers(ask(query.sql), ask, rows, design, parts)
         # DuckDB has let go of its memory
-        found = _add_rows(batches, codes, clusters)
+        found = _sum_strata(batches, codes, clusters)
         if found is not None:
             return found
         grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
@@ -161,7 +190,7 @@ def _read_numbers(
         )
     elif batches["size_class"].null_count and "firms" in rows.at.versions:
         register = _of_firm(_register_sizes(ask, parts), sizes)
-        filled = [_fill(piece, register) for piece in batches.to_batches()]
+        filled = [_known_sizes(piece, register) for piece in batches.to_batches()]
         batches = batches.set_column(batches.column_names.index("size_class"), "size_class", pa.chunked_array(filled))
     if rows.entity == "town_code":
         codes["cluster_id"] = read_register(ask, "cluster_id")
@@ -173,7 +202,7 @@ def _read_numbers(
     return batches, codes, register_rows.set_index("firm_id")["cluster_id"]
 
 
-def _add_rows(batches: pa.Table, codes: Mapping[str, Column], clusters: pd.Series | None) -> pd.DataFrame | None:
+def _sum_strata(batches: pa.Table, codes: Mapping[str, Column], clusters: pd.Series | None) -> pd.DataFrame | None:
     keys = [key for key in ORDER if key in codes or key in batches.column_names]
     found = add_rows(batches, keys, count_strata, codes)
     if found is None:
@@ -202,12 +231,9 @@ def _register_sizes(ask: Ask, parts: Mapping[str, str]) -> pa.Array:
     return ask(_SIZES.format(sizes=parts["{sizes}"]))["size"].combine_chunks()
 
 
-def _fill(piece: pa.RecordBatch, register: Column) -> pa.Array:
+def _known_sizes(piece: pa.RecordBatch, register: Column) -> pa.Array:
     """Return the size of each row as printed, or else the one the register has."""
     return pc.coalesce(piece["size_class"], pa.array(register.read(piece), pa.int16()))
-
-
-_NO_CLASSES = "SELECT NULL::VARCHAR AS firm_id, NULL::VARCHAR AS risk_class, NULL::VARCHAR AS size_class WHERE false"
 
 
 def _base_classes(held: set[str], year: int) -> str:
@@ -215,14 +241,12 @@ def _base_classes(held: set[str], year: int) -> str:
     # names come from closed lists and the year is a number
     return f"""
         SELECT firm_id, last.r AS risk_class, last.s AS size_class FROM (
-            SELECT coalesce(u.firm_id, c.firm_id, n.firm_id) AS firm_id, max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
-            FROM inspections AS i
-            LEFT JOIN by_uscc AS u ON u.uscc = i.uscc
-            LEFT JOIN registered AS c ON c.firm_id = i.firm_code
-            LEFT JOIN by_name AS n ON n.firm_name = i.firm_name
+            SELECT coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS firm_id,
+                max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
+            {{matching}}
             WHERE i.sample_date <= DATE '{int(year)}-12-31' AND {risk} IS NOT NULL
             GROUP BY 1
-        )"""  # noqa: S608, E501
+        )"""  # noqa: S608
 
 
 def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bool) -> pd.DataFrame | None:

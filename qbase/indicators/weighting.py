@@ -38,31 +38,26 @@ def add_weights(
         All draws are to be post-stratified and none carries a class of the frame (QB432).
     """
     is_post = sampling == "post_stratified"
-    known = strata["inclusion_probability"].to_numpy(dtype=float)
-    if is_post:  # the chance of one way of drawing says nothing about the others
-        known = np.full(len(strata), np.nan)
     merged = strata.assign(weight=np.nan, firm_weight=np.nan)
     if frame is not None and not frame.empty:
         grid = Grid.of(frame)
         weight, firm_weight = _weigh(grid, strata, frame, sampling=sampling, steps=steps, adjust=adjust)
         place = grid.place(strata)
         merged = strata.assign(weight=_at(weight, place), firm_weight=_at(firm_weight, place))
-    elif is_post:
+    if is_post and merged["weight"].isna().all():
         raise _unclassed(strata)
-    is_weighted = merged["weight"].notna().to_numpy() | np.isfinite(known)
-    if is_post and not is_weighted.any():
-        raise _unclassed(strata)
-    by_probability = np.divide(1.0, known, out=np.full(len(known), np.nan), where=known > 0)
+    # of all draws none is weighted by its chance: that of one way of drawing says nothing about the others
+    stated = (np.nan if is_post else 1) / strata["inclusion_probability"].astype(float)
+    is_drawn = strata["n"] > 0
     fractions: Fractions = "unrecorded"
-    if is_weighted[merged["n"] > 0].any():
-        fractions = "recorded" if np.isfinite(by_probability)[merged["n"] > 0].all() else "frame"
+    if (stated.notna() | merged["weight"].notna())[is_drawn].any():
+        fractions = "recorded" if stated[is_drawn].notna().all() else "frame"
     for name in ("weight", "firm_weight"):
-        value = merged[name].where(~np.isfinite(by_probability), by_probability)
-        merged[name] = _fill(merged.assign(value=value))
+        merged[name] = _fill_with_mean(merged.assign(value=stated.fillna(merged[name])))
     return merged, fractions
 
 
-def _fill(merged: pd.DataFrame) -> Floats:
+def _fill_with_mean(merged: pd.DataFrame) -> Floats:
     """Give draws without a class the mean weight of their entity and period: taken to be like the others."""
     if merged["value"].notna().all():
         return merged["value"].to_numpy(dtype=float)
@@ -278,3 +273,26 @@ def weighted_rates(strata: pd.DataFrame, by: list[str], *, numerator: str = "bat
     rate = (total["wk"] / total["wn"]).clip(0, 1)
     n_eff = np.minimum(total["wn"] ** 2 / total["part"], total["n"])
     return total[["n", "k", "n_firms"]].assign(n_eff=n_eff, rate=rate)
+
+
+def count_firms_once(rates: pd.DataFrame, firms: pd.DataFrame, *, numerator: str) -> pd.DataFrame:
+    """Return rates with every firm counted once.
+
+    A firm drawn with several probabilities, or of another class later in the year, stands in several strata. What it
+    has there is taken to pass or fail together: the effective sample size falls as the firms do.
+
+    Parameters
+    ----------
+    rates : pandas.DataFrame
+        From `weighted_rates` or `qbase.indicators.output.output_rates`.
+    firms : pandas.DataFrame
+        Same index: ``n_firms``, ``n_clean``.
+    numerator : {"batch", "firm"}
+        What n and k count.
+    """
+    once = firms.reindex(rates.index)
+    n_firms = np.minimum(rates["n_firms"], once["n_firms"])
+    found = rates.assign(n_firms=n_firms, n_eff=rates["n_eff"] * n_firms / rates["n_firms"])
+    if numerator == "firm":
+        found = found.assign(n=n_firms, k=np.minimum(rates["k"], once["n_clean"]))
+    return found

@@ -134,7 +134,7 @@ def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResul
         return None
     a, b, n = periods.label(last), periods.label(end), len(missing)
     text = Text(
-        f"{a.zh}之后没有该对象的抽查记录（数据到 {b.zh}，其间 {n} 期没有），以上不是最新情况。",
+        f"{a.zh}之后没有该对象的抽查记录（数据截至 {b.zh}，缺 {n} 期），以上并非最新情况。",
         f"Nothing has been tested here since {a.en} (the data run to {b.en}, {n} {'period' if n == 1 else 'periods'} "
         "without tests): this is not the latest state.",
     )

@@ -32,7 +32,7 @@ QUARTERS = ("2024Q1", "2024Q2", "2024Q3", "2024Q4")
 TYPES = {
     "sample_date": pa.date32(), "is_recheck": pa.bool_(), "is_lead": pa.bool_(), "n_firms": pa.int64(),
     "inclusion_probability": pa.float64(), "year": pa.int64(), "revenue_wan_cny": pa.float64(),
-    "output_wan_cny": pa.float64(),
+    "output_wan_cny": pa.float64(), "decision_no": pa.int64(),
 }  # fmt: skip
 
 
@@ -588,3 +588,43 @@ def test_equal_fractions_are_said_to_be_equal(lake):
     check = check_class_fractions(build_panel(lake, ID), lake)
     assert check.passed is True
     assert "much the same fraction" in check.text.en
+
+
+def test_a_firm_found_by_a_link_has_its_class_of_the_base_year(workspace):
+    put(workspace, "firms", firms("K1"))
+    put(workspace, "frame", frame("K1", quarters=("2023Q4", *QUARTERS)))
+    then = {"sample_date": datetime.date(2023, 5, 1)}
+    before = [draw("K1", i, 1, passed=True, kind="random", **then) for i in range(8)]
+    after = [draw("K1", i, 2, passed=True, kind="random") for i in range(8)]
+    unnamed = [(f"旧名{i}", {"uscc": None, "firm_name": f"旧名{i}"}) for i in range(4)]
+    before += [draw("K1", 10 + i, 1, passed=True, kind="random", **then, **u) for i, (_, u) in enumerate(unnamed)]
+    after += [draw("K1", 10 + i, 2, passed=False, kind="random", **u) for i, (_, u) in enumerate(unnamed)]
+    put(workspace, "inspections", before + after)
+    links = [
+        {"sample_no": row["sample_no"], "name_printed": name, "uscc_printed": None, "firm_id": f"K1F1{i}",
+         "decision": "accept", "decision_no": 1}
+        for i, (name, _) in enumerate(unnamed) for row in (before[8 + i], after[8 + i])
+    ]  # fmt: skip
+    put(workspace, "identity_links", links)
+    design = Design(classes="fixed", frame="fixed", base_year=2023)
+    data = build_panel(workspace, ID, first="2024Q1", sampling="random_draw", design=design).data
+    assert (data[f"{ID}__n"].item(), data[f"{ID}__k"].item()) == (12, 8), "the four known by a link alone are there"
+
+
+@pytest.mark.parametrize("entity", ["cluster_id", "town_code", "firm_id"])
+def test_a_firm_drawn_with_several_probabilities_is_one_firm(workspace, entity):
+    put(workspace, "firms", firms("K1"))
+    draws = [(month, i) for month in range(1, 13) for i in range(6)]
+    rows = [
+        draw("K1", i, m, passed=i % 2 == 0, kind="random", inclusion_probability=0.1 * (1 + m % 4)) for m, i in draws
+    ]
+    put(workspace, "inspections", rows)
+    data = build_panel(workspace, [ID, "D1.firm"], freq="A", entity=entity, sampling="random_draw").data
+    firms_there = 1 if entity == "firm_id" else 6
+    assert (data["D1.firm__n_firms"] == firms_there).all()
+    assert (data[f"{ID}__n_firms"] == firms_there).all()
+    assert data["D1.firm__n"].sum() == 6
+    assert data["D1.firm__k"].sum() == 3
+    assert data[f"{ID}__n"].sum() == 72
+    for i in (ID, "D1.firm"):
+        assert (data[f"{i}__n_eff"] <= firms_there).all(), "all draws of a firm pass or fail together"

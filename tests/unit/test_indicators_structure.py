@@ -14,7 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.indicators import estimate_structure
 from qbase.indicators.functions import nearest_index
-from qbase.indicators.peers import gaps_to_peers, lead_over_whole, newcombe_difference, probability_above
+from qbase.indicators.peers import gaps_to_peers, lead_over_whole, probability_above
 from qbase.indicators.stability import inside_laney, sigma_z, spread
 from qbase.indicators.structure import (
     STRUCTURE,
@@ -168,15 +168,8 @@ def test_spread_of_a_constant_rate_reaches_down_to_0() -> None:
     assert high > 0, "a hundred per cent passes leave doubt about the spread"
 
 
-def test_newcombe_1998_method_10() -> None:
-    """Newcombe (1998), Statistics in Medicine 17, 873-890, table II: 56/70 - 48/80 = 0.2000 (0.0524 to 0.3339)."""
-    value, low, high = newcombe_difference([56], [70], [48], [80])
-    assert value[0] == pytest.approx(0.2)
-    assert low[0] == pytest.approx(0.0524, abs=5e-5)
-    assert high[0] == pytest.approx(0.3339, abs=5e-5)
-
-
 def test_a_lead_within_one_industry_is_newcombes() -> None:
+    """Newcombe (1998), Statistics in Medicine 17, 873-890, table II: 56/70 - 48/80 = 0.2000 (0.0524 to 0.3339)."""
     found = lead_over_whole(np.array([56.0]), np.array([70.0]), np.array([48.0]), np.array([80.0]))
     assert found == pytest.approx((0.2, 0.0524, 0.3339), abs=5e-5)
 

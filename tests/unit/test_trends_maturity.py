@@ -193,9 +193,7 @@ def test_who_was_not_inspected_lately_is_told_from_who_was() -> None:
     thinned = dataclasses.replace(panel, data=gone)
     late, now = (estimate_rate(thinned, ID, entity=e) for e in ("K2", "K1"))
     assert [c.passed for c in late.checks if c.name == "up_to_date"] == [None]
-    assert (
-        "2024 年第 4 季度之后没有该对象的抽查记录（数据到 2025 年第 4 季度，其间 4 期没有）" in late.say().items[0].zh
-    )
+    assert "2024 年第 4 季度之后没有该对象的抽查记录（数据截至 2025 年第 4 季度，缺 4 期）" in late.say().items[0].zh
     assert not [c for c in now.checks if c.name == "up_to_date"]
     assert not [c for c in estimate_rate(thinned, ID, entity="K2", period="2024Q4").checks if c.name == "up_to_date"]
 

@@ -9,6 +9,7 @@ SELECT
     CAST(sum(random_n) AS BIGINT) AS random_n,
     CAST(sum(random_k) AS BIGINT) AS random_k,
     count(*) FILTER (random_n > 0) AS random_n_firms,
+    count(*) FILTER (random_n > 0 AND random_n = random_k) AS random_n_clean,
     max(random_n) AS random_top1,
     coalesce(max(random_n, 2)[2], 0) AS random_top2,
     CAST(sum(risk_n) AS BIGINT) AS risk_n,
