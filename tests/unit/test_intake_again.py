@@ -15,12 +15,14 @@ from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.intake import (
     LoadReport,
     check_delivery,
+    decide_link,
     export_quarantine,
     link_batches,
     list_quarantine,
     load_files,
     read_recipe,
     retry_quarantine,
+    undo_link,
 )
 from qbase.intake.recipe_file import parse_recipe
 from qbase.intake.shift import _compare
@@ -175,6 +177,25 @@ def write(home: Workspace, name: str, content: str) -> pathlib.Path:
     path = home.root / name
     path.write_text(content, "utf-8")
     return path
+
+
+@pytest.mark.parametrize("action", ["reject", "undo"])
+def test_a_further_reading_overrules_no_person(home: Workspace, action: str) -> None:
+    wrong = CODE[:-1] + ("0" if CODE[-1] != "0" else "1")
+    head = HEAD + ",统一社会信用代码"
+    first = send(home, "a.csv", f"{sample(1, firm='清沅恒源化纤有限公司')},{wrong}", head=head)
+    load_files(home, [write(home, "firms.csv", FIRMS)])
+    retry_quarantine(home, first.sha256)
+    diary = "SELECT decision, decided_by FROM identity_links ORDER BY decision_no"
+    assert retry_quarantine(home, first.sha256).accepted == 1
+    assert home.query(diary).to_numpy().tolist() == [["accept", "qbase"]]
+    if action == "undo":
+        undo_link(home, "S1")
+    else:
+        decide_link(home, "S1", None, "reject")
+    again = retry_quarantine(home, first.sha256)
+    assert (again.accepted, again.warnings[0]) == (1, "uscc:code_by_name 1")
+    assert home.query(diary).to_numpy().tolist()[1:] == [["doubt" if action == "undo" else "reject", "user"]]
 
 
 def test_batches_that_look_like_one_are_recorded_and_told_not_changed(home: Workspace) -> None:
