@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import DataError
 from qbase.core.numbers import count, percent
 from qbase.core.periods import parse_period
 from qbase.core.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.intake.clock import day_of_loading
 from qbase.intake.decisions import list_links
 from qbase.intake.links import LINKS
 from qbase.intake.reasons import explain_reason
@@ -79,7 +80,7 @@ def check_delivery(
         No such table (QB150), snapshot (QB209), or the date is none (QB342).
     """
     at = workspace.snapshot(snapshot)
-    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), _day(as_of)
+    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), day_of_loading(as_of)
     periods = read_periods(workspace, contract, at)
     shifts = find_shifts(workspace, contract, periods, at)
     reconciled, unreconciled = check_reconciled(workspace, sent, at)
@@ -120,9 +121,8 @@ def check_delivery(
 
 def _read_sent(workspace: Workspace, table: str, at: Snapshot) -> pd.DataFrame:
     """Return the deliveries to a table up to a snapshot (QB347 when there is none)."""
-    sent = workspace.deliveries([table])
-    number = sent["snapshot"].astype(str).str[1:].astype(int)
-    sent = sent[(sent["verdict"] != "REJECTED") & (number <= at.number)]
+    sent = workspace.deliveries([table], snapshot=at)
+    sent = sent[sent["verdict"] != "REJECTED"]
     if sent.empty or not workspace.has_table(table, at):
         raise DataError(
             "QB347",
@@ -151,13 +151,6 @@ def _identity(workspace: Workspace, table: str, at: Snapshot) -> list[CheckResul
             f"{count(len(groups))} printed names; see qbase links list.",
         )
     return [CheckResult(name="identity", passed=share <= WAITING_PCT, text=text)]
-
-
-def _day(as_of: str | None) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(as_of) if as_of else datetime.datetime.now(datetime.UTC).date()
-    except ValueError:
-        raise UsageError("QB342", day=as_of, found=repr(as_of), expected="2026-01-31", fix="as_of") from None
 
 
 def _accounting(sent: pd.DataFrame) -> CheckResult:

@@ -257,7 +257,12 @@ class Workspace:
         return Source(path=table, snapshot=at.id, title=table_title(table), **facts)
 
     def deliveries(
-        self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
+        self,
+        tables: Iterable[str] | None = None,
+        *,
+        every: bool = False,
+        sha256: str | None = None,
+        snapshot: str | Snapshot | None = None,
     ) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
@@ -271,13 +276,21 @@ class Workspace:
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
         sha256 : str or None
             Only those of these bytes.
+        snapshot : str, Snapshot or None
+            As they were then; the latest when None.
 
         Returns
         -------
         pandas.DataFrame
+
+        Raises
+        ------
+        UsageError
+            There is no such snapshot (QB209).
         """
+        until = None if snapshot is None else self.snapshot(snapshot).number
         with self.book.reading() as connection:
-            found = ledger.list_deliveries(connection, every=every, sha256=sha256)
+            found = ledger.list_deliveries(connection, every=every, sha256=sha256, until=until)
         return ledger.add_titles(found if tables is None else ledger.pick_tables(found, tables))
 
     def has_delivery(self, sha256: str) -> bool:

@@ -150,6 +150,23 @@ def test_retry_reads_the_file_again_and_the_accounting_stays_balanced(home: Work
     assert send(home, "a.csv", sample(1), sample(2, "P"), sample(3, "不明")).already
 
 
+def test_a_further_reading_has_the_producer_that_was_said_at_the_load(home: Workspace) -> None:
+    first = send(home, "a.csv", sample(1), sample(2, "?"), producer="清沅县局")
+    retry_quarantine(home, first.sha256)
+    assert home.deliveries()[["attempt", "producer"]].values.tolist() == [[2, "清沅县局"]]
+    assert home.source("inspections").producer == "清沅县局"
+
+
+def test_a_snapshot_is_checked_with_the_deliveries_it_held(home: Workspace) -> None:
+    old = send(home, "a.csv", sample(1), sample(2, "?"))
+    new = send(home, "a2.csv", sample(1), sample(2), supersedes=old.sha256)
+    shares = {}
+    for report in (old, new):
+        result = check_delivery(home, as_of="2022-11-01", snapshot=report.snapshot)
+        shares[result.settings["delivery"]] = result.estimates[0].value
+    assert shares == {old.sha256: 50.0, new.sha256: 100.0}
+
+
 def test_a_retry_that_is_refused_leaves_the_old_reading(home: Workspace) -> None:
     first = send(home, "a.csv", sample(1), sample(2, "?"))
     refused = retry_quarantine(home, first.sha256, recipe="towns")
