@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from qbase.intake.batches import LIKE_ONE_SQL, link_batches
 from qbase.intake.batches import TABLE as BATCH_LINKS
-from qbase.intake.batches import link_batches
 from qbase.intake.identity import REGISTER_TABLES, is_news, link_firms, print_of, read_makers, read_register
 from qbase.intake.links import BY_RULE, HOLDS_SQL, LATEST_SQL, LINKS, latest_sql, link_row, link_table
 from qbase.intake.report import LoadReport
@@ -63,12 +63,14 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadR
 
 def _found(workspace: Workspace) -> dict[str, list[str]]:
     at = workspace.snapshot()
+    if "inspections" not in at.versions:
+        return {}
     parts = []
     if BATCH_LINKS in at.versions:
-        parts.append(f"SELECT sample_no, kind FROM {BATCH_LINKS}")  # noqa: S608
+        parts.append(LIKE_ONE_SQL)
     if LINKS in at.versions:
         parts.append(_DOUBTFUL)
-    if not parts or "inspections" not in at.versions:
+    if not parts:
         return {}
     rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
     found: dict[str, list[str]] = {}

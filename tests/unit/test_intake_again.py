@@ -239,6 +239,9 @@ def test_batches_that_look_like_one_are_recorded_and_told_not_changed(home: Work
     before = home.snapshot()
     assert link_batches(home)[1] == {}
     assert home.snapshot() == before
+    marked = [row.replace(",S1,否,", ",S1,是,") for row in rows[:3]]
+    new = send(home, "b.csv", *marked, head=head, supersedes=report.sha256)
+    assert new.warnings == ("supersedes 1",)
 
 
 def test_a_repeated_rejection_adds_nothing_and_newness_is_told(home: Workspace) -> None:
