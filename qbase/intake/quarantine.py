@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from qbase.core.errors import DataError, SetupError
-from qbase.export import write_xlsx
+from qbase.core.errors import DataError
 from qbase.intake.load import Received, take
 from qbase.intake.outcome import SET_ASIDE
 from qbase.intake.questions import with_answers
@@ -20,6 +19,7 @@ from qbase.intake.recipe import TIDY, read_recipe
 from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import find_own_rules, find_rules, recheck_counts
 from qbase.intake.release import add_links
+from qbase.intake.sheet_file import write_sheet
 from qbase.intake.supersede import find_delivery
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ def export_quarantine(
     frame.columns = pd.Index(_HEADS[lang])
     verbatim = pd.DataFrame([[*row, *[""] * (width - len(row))] for row in cells], columns=range(1, width + 1))
     sheet = pd.concat([frame.reset_index(drop=True), verbatim], axis=1)
-    try:
-        write_xlsx({"隔离" if lang == "zh" else "Quarantine": sheet}, path)
-    except OSError as error:
-        raise SetupError(
-            "QB346", found=f"{path}: {error.strerror}", expected="*.xlsx", fix="qbase quarantine export FILE.xlsx"
-        ) from error
+    write_sheet("隔离" if lang == "zh" else "Quarantine", sheet, path, "qbase quarantine export")
     return len(rows)
 
 
