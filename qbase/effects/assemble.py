@@ -123,7 +123,7 @@ def assemble(
         subject=options.subject,
         vcov=pd.DataFrame(fit.vcov, index=list(fit.terms), columns=list(fit.terms)),
         tables={"paths": build_paths(design), **tables},
-        grade=cap_of(design),
+        grade=cap_of(design, parts.get("checks", ())),
         settings={**_settings(panel, policy, options), **settings},
         sources=(*panel.sources, *policy.sources),
         **parts,

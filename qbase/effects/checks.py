@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -22,9 +24,10 @@ LEAD_LEVEL = 0.05
 """Level of the joint test of the leads."""
 
 
-def cap_of(design: Design) -> Grade | None:
-    """Return the highest evidence grade this design allows."""
-    if len(design.treated) < FEW_TREATED:
+def cap_of(design: Design, checks: Sequence[CheckResult] = ()) -> Grade | None:
+    """Return the highest evidence grade a design allows; samples drawn in another way allow little."""
+    is_mixed = any(check.name == "same_sampling" and check.passed is False for check in checks)
+    if len(design.treated) < FEW_TREATED or is_mixed:
         return "limited"
     return "moderate" if design.is_staggered else None
 

@@ -121,9 +121,8 @@ def check_delivery(
 
 def _read_sent(workspace: Workspace, table: str, at: Snapshot) -> pd.DataFrame:
     """Return the deliveries to a table up to a snapshot (QB347 when there is none)."""
-    sent = workspace.deliveries([table])
-    number = sent["snapshot"].astype(str).str[1:].astype(int)
-    sent = sent[(sent["verdict"] != "REJECTED") & (number <= at.number)]
+    sent = workspace.deliveries([table], snapshot=at)
+    sent = sent[sent["verdict"] != "REJECTED"]
     if sent.empty or not workspace.has_table(table, at):
         raise DataError(
             "QB347",

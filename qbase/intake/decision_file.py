@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.export import write_xlsx
+from qbase.core.errors import DataError, UsageError
 from qbase.intake.decisions import (
     Decision,
     decision_rows,
@@ -24,6 +23,7 @@ from qbase.intake.decisions import (
 from qbase.intake.links import write_links
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import TIDY
+from qbase.intake.sheet_file import write_sheet
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -110,12 +110,7 @@ def export_links(workspace: Workspace, path: pathlib.Path, *, lang: Lang = "zh")
     sheet = pd.DataFrame(rows, columns=list(HEADS)).rename(
         columns={name: told[position] for name, told in HEADS.items()}
     )
-    try:
-        write_xlsx({"待确认企业" if lang == "zh" else "Doubtful firms": sheet}, path)
-    except OSError as error:
-        raise SetupError(
-            "QB346", found=f"{path}: {error.strerror}", expected="*.xlsx", fix="qbase links export FILE.xlsx"
-        ) from error
+    write_sheet("待确认企业" if lang == "zh" else "Doubtful firms", sheet, path, "qbase links export")
     return len(rows)
 
 

@@ -125,7 +125,7 @@ def link_firms(workspace: Workspace, *, deliveries: Sequence[str] | None = None)
         printed = print_of(row, places, makers)
         match = found.get(printed) or register.find(printed)
         found[printed] = match
-        if _is_news(row, match):
+        if is_news(row, match) or (match.decision != "none" and not row["holds"]):
             new.append(link_row(row["sample_no"], printed, match))
     snapshot = write_links(workspace, new, seen_no=read_last_no(workspace, at))
     counts = {state: sum(row["decision"] == state for row in new) for state in ("accept", "doubt")}
@@ -150,12 +150,12 @@ def print_of(row: Mapping[str, Any], places: TownCodes, makers: Mapping[str, fro
     )
 
 
-def _is_news(row: Mapping[str, Any], match: Match) -> bool:
-    """Return whether a match says something else than the diary."""
+def is_news(row: Mapping[str, Any] | None, match: Match) -> bool:
+    """Return whether a match says something else than the diary, which may say nothing."""
+    said = row or {"decision": None, "firm_id": None, "method": None}
     if match.decision == "none":
-        return row["decision"] not in (None, "none")
-    is_same = (row["decision"], row["firm_id"], row["method"]) == (match.decision, match.firm_id, match.method)
-    return not (is_same and row["holds"])
+        return said["decision"] not in (None, "none")
+    return (said["decision"], said["firm_id"], said["method"]) != (match.decision, match.firm_id, match.method)
 
 
 def read_makers(workspace: Workspace, at: Snapshot) -> dict[str, frozenset[str]]:

@@ -48,8 +48,10 @@ def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *,
     links: Mapping[str, pa.Table] = {}
     split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
     if is_again:
-        sheets, links = repair_codes(workspace, sheets, split)
-        split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored) if links else split
+        repaired, links = repair_codes(workspace, sheets, split)
+        if repaired is not sheets:
+            sheets = repaired
+            split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
     return JudgedTable(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links=links)
 
 

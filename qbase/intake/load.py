@@ -21,7 +21,7 @@ from qbase.intake.questions import with_answers
 from qbase.intake.reading import read_grids
 from qbase.intake.recipe import Recipe, read_recipe
 from qbase.intake.recipe_file import save_answers
-from qbase.intake.reconcile import find_rules, recheck_counts
+from qbase.intake.reconcile import find_own_rules, find_rules, recheck_counts
 from qbase.intake.release import add_links
 from qbase.intake.report import LoadReport
 from qbase.intake.supersede import find_corrected, find_delivery
@@ -92,7 +92,7 @@ def load_files(
     files = [file for path in given for file in _expand(pathlib.Path(path), workspace.raw)]
     replaces = _replaced(workspace, files, supersedes)
     reports: dict[int, LoadReport] = {}
-    rules = find_rules(workspace, workspace.deliveries())
+    rules = find_rules(workspace)
     group = Group(workspace, plan, today=day_of_loading(as_of))
 
     def tell() -> None:
@@ -118,7 +118,7 @@ def load_files(
             tell()
         flush()
     linked = add_links(workspace, [reports[position] for position in range(len(files))])
-    return recheck_counts(workspace, linked, rules)
+    return recheck_counts(workspace, linked, [*rules, *find_own_rules(plan, linked)])
 
 
 def _expand(path: pathlib.Path, raw: pathlib.Path) -> list[pathlib.Path]:

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from qbase.core.errors import DataError, SetupError
-from qbase.export import write_xlsx
+from qbase.core.errors import DataError
 from qbase.intake.load import Received, take
 from qbase.intake.outcome import SET_ASIDE
 from qbase.intake.questions import with_answers
 from qbase.intake.reasons import explain_reason
 from qbase.intake.recipe import TIDY, read_recipe
 from qbase.intake.recipe_file import save_answers
-from qbase.intake.reconcile import find_rules, recheck_counts
+from qbase.intake.reconcile import find_own_rules, find_rules, recheck_counts
 from qbase.intake.release import add_links
+from qbase.intake.sheet_file import write_sheet
 from qbase.intake.supersede import find_delivery
 
 if TYPE_CHECKING:
@@ -114,12 +114,7 @@ def export_quarantine(
     frame.columns = pd.Index(_HEADS[lang])
     verbatim = pd.DataFrame([[*row, *[""] * (width - len(row))] for row in cells], columns=range(1, width + 1))
     sheet = pd.concat([frame.reset_index(drop=True), verbatim], axis=1)
-    try:
-        write_xlsx({"隔离" if lang == "zh" else "Quarantine": sheet}, path)
-    except OSError as error:
-        raise SetupError(
-            "QB346", found=f"{path}: {error.strerror}", expected="*.xlsx", fix="qbase quarantine export FILE.xlsx"
-        ) from error
+    write_sheet("隔离" if lang == "zh" else "Quarantine", sheet, path, "qbase quarantine export")
     return len(rows)
 
 
@@ -142,7 +137,7 @@ def retry_quarantine(
     delivery : str
         sha256, or its first eight digits.
     recipe : str or None
-        As for `load_files`; None is the recipe it was read with.
+        As for `load_files`; None is the recipe it was read with, and leaves the producer as it is.
     accept, reject : iterable of str
         Answers, as for `load_files`; a reading that goes well saves them in ``data/recipes``.
 
@@ -164,13 +159,16 @@ def retry_quarantine(
     plan = read_recipe(recipe if recipe is not None else None if name == TIDY.name else name, workspace.root)
     accept, reject = tuple(accept), tuple(reject)
     plan = with_answers(plan, accept, reject)
+    if row["producer"] and recipe is None:  # perhaps said at the load, and no recipe knows it
+        plan = dataclasses.replace(plan, producer=str(row["producer"]))
     stored = next(file for file in (workspace.raw / sha256[:2] / sha256).iterdir() if file.is_file())
     others = tuple(sha for sha in row["replaces"] if sha != sha256)
     source = Received(
         name=str(row["file_name"]), sha256=sha256, stored=stored, replaces=others, attempt=int(row["attempt"]) + 1
     )
-    rules = find_rules(workspace, workspace.deliveries())
-    (report,) = recheck_counts(workspace, add_links(workspace, [take(workspace, source, plan)]), rules)
+    rules = find_rules(workspace)
+    linked = add_links(workspace, [take(workspace, source, plan)])
+    (report,) = recheck_counts(workspace, linked, [*rules, *find_own_rules(plan, linked)])
     if report.error is not None:  # to load the same bytes would be answered with what is known of them
         fix = report.error["fix"].replace("qbase load FILE", f"qbase quarantine retry {sha256[:8]}")
         return dataclasses.replace(report, error={**report.error, "fix": fix})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -11,10 +11,10 @@ import pandas as pd
 from qbase.core.numbers import count
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.intake.recipe import Headline, Reconcile, list_recipes, read_recipe
+from qbase.intake.recipe import Headline, Recipe, Reconcile, list_recipes, read_recipe
 from qbase.intake.reshape import Work
 from qbase.lake import Workspace
-from qbase.tables import read_contract
+from qbase.tables import list_contracts, read_contract
 
 if TYPE_CHECKING:
     from qbase.intake.report import LoadReport
@@ -104,7 +104,8 @@ def recheck_counts(workspace: Workspace, reports: Sequence[LoadReport], rules: S
     reports : sequence of LoadReport
         One per file just loaded.
     rules : sequence of tuple
-        From `find_rules`, asked before anything was loaded: a recipe that is not sound stops the load at its begin.
+        From `find_rules`, asked before anything was loaded: a recipe that is not sound stops the load at its begin;
+        and from `find_own_rules`.
 
     Returns
     -------
@@ -127,10 +128,19 @@ def recheck_counts(workspace: Workspace, reports: Sequence[LoadReport], rules: S
             wrong = stated[stated["name"].isin(arrived["name"]) & (stated["stated"] != stated["counted"])]
             told = [_mismatch(str(name), int(n), int(k)) for name, n, k in wrong.itertuples(index=False)]
             found.setdefault(report.sha256, []).extend(told)
-    return [report.with_warnings(found.get(report.sha256, ())) for report in reports]
+    return [report.with_warnings(tuple(dict.fromkeys(found.get(report.sha256, ())))) for report in reports]
 
 
-def find_rules(workspace: Workspace, sent: pd.DataFrame) -> list[Rule]:
+def find_own_rules(recipe: Recipe, reports: Sequence[LoadReport]) -> list[Rule]:
+    """Return the rules of the files just loaded, as `find_rules` will from the next load on."""
+    stating: dict[str, list[str]] = {}
+    for report in reports if recipe.reconcile is not None else ():
+        for table in report.table_names:
+            stating.setdefault(table, []).append(report.sha256)
+    return _applying((table, recipe.reconcile, shas) for table, shas in stating.items())
+
+
+def find_rules(workspace: Workspace, sent: pd.DataFrame | None = None) -> list[Rule]:
     """Return the tables whose recipes state counts of another one: table, rule, sha256 of the deliveries that state.
 
     A recipe that was given as a file elsewhere is not known here any more, and its counts are not come back to.
@@ -139,20 +149,31 @@ def find_rules(workspace: Workspace, sent: pd.DataFrame) -> list[Rule]:
     ----------
     workspace : Workspace
         With recipes of its own.
-    sent : pandas.DataFrame
-        Deliveries.
+    sent : pandas.DataFrame or None
+        Deliveries, a row for each table; None is all of them.
 
     Returns
     -------
     list of tuple of (str, Reconcile, list of str)
     """
     known = set(list_recipes(workspace.root))
+    sent = workspace.deliveries(list_contracts()) if sent is None else sent
     found: dict[tuple[str, str], list[str]] = {}
     for recipe, table, sha256 in zip(sent["recipe"], sent["table"], sent["sha256"], strict=True):
         if recipe in known:
             found.setdefault((str(recipe), str(table)), []).append(str(sha256))
-    rules = [(table, read_recipe(name, workspace.root).reconcile, shas) for (name, table), shas in found.items()]
-    return [(table, rule, shas) for table, rule, shas in rules if rule is not None and table]
+    return _applying(
+        (table, read_recipe(name, workspace.root).reconcile, shas) for (name, table), shas in found.items()
+    )
+
+
+def _applying(rules: Iterable[tuple[str, Reconcile | None, list[str]]]) -> list[Rule]:
+    """Leave out tables that do not state the count: the other ones of a workbook."""
+    return [
+        (table, rule, shas)
+        for table, rule, shas in rules
+        if rule is not None and {rule.column, rule.by} <= set(read_contract(table).column_names)
+    ]
 
 
 def compare_counts(

@@ -8,15 +8,15 @@ from typing import Any
 
 import pyarrow as pa
 
+from qbase.intake.batches import LIKE_ONE_SQL, link_batches
 from qbase.intake.batches import TABLE as BATCH_LINKS
-from qbase.intake.batches import link_batches
-from qbase.intake.identity import REGISTER_TABLES, link_firms, print_of, read_makers, read_register
-from qbase.intake.links import HOLDS_SQL, LATEST_SQL, LINKS, link_row, link_table
+from qbase.intake.identity import REGISTER_TABLES, is_news, link_firms, print_of, read_makers, read_register
+from qbase.intake.links import BY_RULE, HOLDS_SQL, LATEST_SQL, LINKS, latest_sql, link_row, link_table
 from qbase.intake.report import LoadReport
 from qbase.intake.sheets import Sheets
 from qbase.intake.split import Split
 from qbase.intake.towns import find_unknown_towns, read_towns
-from qbase.lake import Workspace
+from qbase.lake import Snapshot, Workspace
 
 REPAIRABLE = ("uscc:check",)
 _FOUND = """
@@ -63,12 +63,14 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadR
 
 def _found(workspace: Workspace) -> dict[str, list[str]]:
     at = workspace.snapshot()
+    if "inspections" not in at.versions:
+        return {}
     parts = []
     if BATCH_LINKS in at.versions:
-        parts.append(f"SELECT sample_no, kind FROM {BATCH_LINKS}")  # noqa: S608
+        parts.append(LIKE_ONE_SQL)
     if LINKS in at.versions:
         parts.append(_DOUBTFUL)
-    if not parts or "inspections" not in at.versions:
+    if not parts:
         return {}
     rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
     found: dict[str, list[str]] = {}
@@ -79,6 +81,8 @@ def _found(workspace: Workspace) -> dict[str, list[str]]:
 
 def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sheets, dict[str, pa.Table]]:
     """Take a code with a wrong character for not printed where name, day and the rest of the code leave one firm.
+
+    A person who decided on the printed firm after an earlier reading is not overruled.
 
     Parameters
     ----------
@@ -92,7 +96,8 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
     Returns
     -------
     tuple of (Sheets, dict)
-        Sheets without these codes, and the links that say which firms they are; nothing changes without a register.
+        Sheets without these codes, and the links that say which firms they are, where the diary does not say so
+        already; nothing changes without a register.
     """
     rows = [row for row, reasons in split.quarantined.items() if reasons == REPAIRABLE]
     at = workspace.snapshot()
@@ -100,17 +105,27 @@ def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sh
         return sheets, {}
     register, towns, makers = read_register(workspace, at), read_towns(workspace, at), read_makers(workspace, at)
     cells = sheets.data.take(pa.array(rows)).to_pylist()
+    known = _read_known(workspace, at, [cell["sample_no"] for cell in cells])
     links: list[dict[str, Any]] = []
     released = []
     for row, cell in zip(rows, cells, strict=True):
         facts = {"day": str(cell["sample_date"]), "town": cell.get("town_code") or "", "product": cell["product_name"]}
         printed = print_of({**cell, **facts}, towns, makers)
-        match = register.find(printed)
-        if match.decision == "accept":
-            links.append(link_row(cell["sample_no"], printed, match))
+        match, before = register.find(printed), known.get((cell["sample_no"], printed.name, printed.uscc))
+        is_by_person = before is not None and before["decided_by"] != BY_RULE
+        if match.decision == "accept" or is_by_person:
             released.append(row)
-    if not links:
+            if not is_by_person and is_news(before, match):
+                links.append(link_row(cell["sample_no"], printed, match))
+    if not released:
         return sheets, {}
     sheets.work.change("uscc", "code_by_name", dict.fromkeys(released))
-    warnings = (*sheets.warnings, f"uscc:code_by_name {len(links)}")
-    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(links)}
+    warnings = (*sheets.warnings, f"uscc:code_by_name {len(released)}")
+    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(links)} if links else {}
+
+
+def _read_known(workspace: Workspace, at: Snapshot, samples: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return what the diary says of samples, by sample, printed name and printed code."""
+    sql = f"SELECT * FROM ({latest_sql(at)}) WHERE list_contains(?, sample_no)"  # noqa: S608  (built from constants)
+    rows = workspace.arrow(sql, params=(list(samples),), snapshot=at).to_pylist()
+    return {(row["sample_no"], row["name_printed"], row["uscc_printed"]): row for row in rows}

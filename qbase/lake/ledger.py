@@ -168,12 +168,12 @@ def _insert_snapshot(connection: sa.Connection, snapshot: Snapshot) -> None:
 
 
 def list_deliveries(
-    connection: sa.Connection | None, *, every: bool = False, sha256: str | None = None
+    connection: sa.Connection | None, *, every: bool = False, sha256: str | None = None, until: int | None = None
 ) -> pd.DataFrame:
     """Return one row per delivery, oldest first; ``reasons`` and ``tables`` are dicts of row counts.
 
     Unless ``every``, without those that another one replaced and without rows worked out here; with ``sha256`` those
-    of these bytes and the ones that replaced them.
+    of these bytes alone; with ``until`` as it was at the snapshot of this number.
     """
     columns = [*_WORDS, *_COUNTS, "reasons", "warnings", "replaces", "by_table", "tables"]
     columns += ["snapshot", "loaded_at", "replaced_by"]
@@ -183,6 +183,8 @@ def list_deliveries(
     if sha256 is not None:
         query = query.where(sa.or_(DELIVERIES.c.sha256 == sha256, DELIVERIES.c.replaces.contains(sha256)))
         tables = tables.where(DELIVERY_TABLES.c.delivery.in_(query.with_only_columns(DELIVERIES.c.number)))
+    if until is not None:
+        query = query.where(DELIVERIES.c.snapshot <= until)
     rows: dict[int, dict[str, int]] = {}
     for part in connection.execute(tables.order_by(DELIVERY_TABLES.c.table_name)):
         rows.setdefault(part.delivery, {})[part.table_name] = part.rows
@@ -227,12 +229,18 @@ def _mark_replaced(records: list[dict[str, Any]]) -> None:
 
 
 def find_latest_delivery(connection: sa.Connection, table: str, number: int) -> sa.RowMapping | None:
-    """Return the latest delivery that brought rows to a table, up to a snapshot."""
-    query = (
+    """Return the latest delivery whose rows a table holds at a snapshot."""
+    brought = (
         sa.select(DELIVERIES)
         .join(DELIVERY_TABLES, DELIVERY_TABLES.c.delivery == DELIVERIES.c.number)
         .where(DELIVERY_TABLES.c.table_name == table, DELIVERY_TABLES.c.rows > 0, DELIVERIES.c.snapshot <= number)
         .order_by(DELIVERIES.c.number.desc())
-        .limit(1)
     )
-    return connection.execute(query).mappings().first()
+    replacing = sa.select(DELIVERIES.c.number, DELIVERIES.c.replaces).where(
+        DELIVERIES.c.replaces != "[]", DELIVERIES.c.snapshot <= number
+    )
+    gone: dict[str, int] = {}
+    for row in connection.execute(replacing.order_by(DELIVERIES.c.number)):
+        gone.update(dict.fromkeys(json.loads(row.replaces), row.number))
+    with connection.execute(brought) as found:
+        return next((row for row in found.mappings() if row["number"] >= gone.get(row["sha256"], 0)), None)

@@ -57,9 +57,8 @@ class Workspace:
             A folder cannot be made (QB202), or its path cannot hold tables (QB212).
         """
         workspace = cls(check_path(pathlib.Path(root).expanduser().resolve()))
-        folders = ("raw", "lake", "notebooks", "specs", "runs", "site")
         try:
-            for name in folders:
+            for name in ("raw", "lake", "notebooks", "specs", "runs", "site"):
                 getattr(workspace, name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SetupError(
@@ -257,7 +256,12 @@ class Workspace:
         return Source(path=table, snapshot=at.id, title=table_title(table), **facts)
 
     def deliveries(
-        self, tables: Iterable[str] | None = None, *, every: bool = False, sha256: str | None = None
+        self,
+        tables: Iterable[str] | None = None,
+        *,
+        every: bool = False,
+        sha256: str | None = None,
+        snapshot: str | Snapshot | None = None,
     ) -> pd.DataFrame:
         """Return the deliveries, oldest first: facts, counts, reasons, warnings, rows by table, snapshot.
 
@@ -271,13 +275,21 @@ class Workspace:
             Also those that a later one replaced (``replaced_by``), and rows worked out here from others.
         sha256 : str or None
             Only those of these bytes.
+        snapshot : str, Snapshot or None
+            As they were then; the latest when None.
 
         Returns
         -------
         pandas.DataFrame
+
+        Raises
+        ------
+        UsageError
+            There is no such snapshot (QB209).
         """
+        until = None if snapshot is None else self.snapshot(snapshot).number
         with self.book.reading() as connection:
-            found = ledger.list_deliveries(connection, every=every, sha256=sha256)
+            found = ledger.list_deliveries(connection, every=every, sha256=sha256, until=until)
         return ledger.add_titles(found if tables is None else ledger.pick_tables(found, tables))
 
     def has_delivery(self, sha256: str) -> bool:
@@ -307,7 +319,7 @@ class Workspace:
         """
         return store_file(self.raw, pathlib.Path(path))
 
-    def commit(self, delivery: Delivery, tables: Mapping[str, Rows], *, contracts: Contracts | None = None) -> Snapshot:
+    def commit(self, delivery: Delivery, tables: Mapping[str, Rows]) -> Snapshot:
         """Append a delivery to its tables: all of it becomes visible at once, or none of it.
 
         Parameters
@@ -315,8 +327,8 @@ class Workspace:
         delivery : Delivery
             What was received. Bytes that were loaded before change nothing, unless it is a further attempt. The rows
             of the deliveries it replaces leave the tables with this snapshot; older snapshots keep them.
-        tables, contracts : mapping
-            Table -> `pyarrow.Table` (or RecordBatchReader), empty for a rejected delivery; and the contract it keeps.
+        tables : mapping
+            Table -> `pyarrow.Table` (or RecordBatchReader), empty for a rejected delivery.
 
         Returns
         -------
@@ -332,8 +344,7 @@ class Workspace:
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """
-        (snapshot,) = commit_deliveries(self.lake, self.book, [(delivery, tables)], contracts=contracts)
-        return snapshot
+        return commit_deliveries(self.lake, self.book, [(delivery, tables)])[0]
 
     def commit_together(
         self, brought: Sequence[Brought], *, check: Check | None = None, contracts: Contracts | None = None
@@ -344,10 +355,12 @@ class Workspace:
 
         Parameters
         ----------
-        brought, contracts
+        brought : sequence of (Delivery, mapping)
             As for `commit`; no bytes twice, and no delivery replaces another one of them.
         check : callable or None
             Asked under the lock, with the latest snapshot and the sha256 of the new ones, whether they still fit.
+        contracts : mapping or None
+            Table -> contract its rows were judged by, for the record.
 
         Returns
         -------

@@ -16,6 +16,7 @@ from qbase.core.text import Text
 from qbase.intake import (
     LoadReport,
     check_delivery,
+    decide_link,
     explain_reason,
     export_quarantine,
     link_batches,
@@ -23,6 +24,7 @@ from qbase.intake import (
     load_files,
     read_recipe,
     retry_quarantine,
+    undo_link,
 )
 from qbase.intake.recipe_file import parse_recipe
 from qbase.intake.shift import _compare
@@ -150,6 +152,23 @@ def test_retry_reads_the_file_again_and_the_accounting_stays_balanced(home: Work
     assert send(home, "a.csv", sample(1), sample(2, "P"), sample(3, "不明")).already
 
 
+def test_a_further_reading_has_the_producer_that_was_said_at_the_load(home: Workspace) -> None:
+    first = send(home, "a.csv", sample(1), sample(2, "?"), producer="清沅县局")
+    retry_quarantine(home, first.sha256)
+    assert home.deliveries()[["attempt", "producer"]].values.tolist() == [[2, "清沅县局"]]
+    assert home.source("inspections").producer == "清沅县局"
+
+
+def test_a_snapshot_is_checked_with_the_deliveries_it_held(home: Workspace) -> None:
+    old = send(home, "a.csv", sample(1), sample(2, "?"))
+    new = send(home, "a2.csv", sample(1), sample(2), supersedes=old.sha256)
+    shares = {}
+    for report in (old, new):
+        result = check_delivery(home, as_of="2022-11-01", snapshot=report.snapshot)
+        shares[result.settings["delivery"]] = result.estimates[0].value
+    assert shares == {old.sha256: 50.0, new.sha256: 100.0}
+
+
 def test_a_retry_that_is_refused_leaves_the_old_reading(home: Workspace) -> None:
     first = send(home, "a.csv", sample(1), sample(2, "?"))
     refused = retry_quarantine(home, first.sha256, recipe="towns")
@@ -179,6 +198,25 @@ def write(home: Workspace, name: str, content: str) -> pathlib.Path:
     return path
 
 
+@pytest.mark.parametrize("action", ["reject", "undo"])
+def test_a_further_reading_overrules_no_person(home: Workspace, action: str) -> None:
+    wrong = CODE[:-1] + ("0" if CODE[-1] != "0" else "1")
+    head = HEAD + ",统一社会信用代码"
+    first = send(home, "a.csv", f"{sample(1, firm='清沅恒源化纤有限公司')},{wrong}", head=head)
+    load_files(home, [write(home, "firms.csv", FIRMS)])
+    retry_quarantine(home, first.sha256)
+    diary = "SELECT decision, decided_by FROM identity_links ORDER BY decision_no"
+    assert retry_quarantine(home, first.sha256).accepted == 1
+    assert home.query(diary).to_numpy().tolist() == [["accept", "qbase"]]
+    if action == "undo":
+        undo_link(home, "S1")
+    else:
+        decide_link(home, "S1", None, "reject")
+    again = retry_quarantine(home, first.sha256)
+    assert (again.accepted, again.warnings[0]) == (1, "uscc:code_by_name 1")
+    assert home.query(diary).to_numpy().tolist()[1:] == [["doubt" if action == "undo" else "reject", "user"]]
+
+
 def test_batches_that_look_like_one_are_recorded_and_told_not_changed(home: Workspace) -> None:
     head = HEAD + ",原抽样编号,是否复查,公告号,检验机构"
     rows = [
@@ -203,6 +241,9 @@ def test_batches_that_look_like_one_are_recorded_and_told_not_changed(home: Work
     before = home.snapshot()
     assert link_batches(home)[1] == {}
     assert home.snapshot() == before
+    marked = [row.replace(",S1,否,", ",S1,是,") for row in rows[:3]]
+    new = send(home, "b.csv", *marked, head=head, supersedes=report.sha256)
+    assert new.warnings == ("supersedes 1",)
 
 
 def test_a_repeated_rejection_adds_nothing_and_newness_is_told(home: Workspace) -> None:

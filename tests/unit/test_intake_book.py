@@ -258,6 +258,7 @@ def test_a_corrected_workbook_takes_the_place_of_all_tables_of_the_old_one(home:
     assert home.query("SELECT sample_no, result FROM inspections").to_numpy().tolist() == [["S1", "fail"]]
     assert len(home.query("FROM firms")) == len(home.query("FROM items")) == 0
     assert len(home.query("FROM items", snapshot=old.snapshot)) == 2
+    assert (home.source("items").sha256, home.source("items", old.snapshot).sha256) == ("", old.sha256)
 
 
 def test_a_recipe_replaces_a_delivery_only_when_all_its_tables_agree(home: Workspace) -> None:

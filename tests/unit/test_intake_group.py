@@ -239,7 +239,7 @@ def test_a_count_is_compared_with_the_files_before_it(home: Workspace, inbox: pa
     put(inbox, "a.csv", sample(1).replace("涤纶", "1"))
     put(inbox, "b.csv", sample(2).replace("涤纶", "2"))
     first, second = load_files(home, [inbox], recipe=str(recipe))
-    assert first.warnings == ("product_name:not_reconciled 1",)
+    assert first.warnings == ("product_name:not_reconciled 1", "甲厂:count_mismatch 1/2")
     assert second.warnings[0] == "甲厂:count_mismatch 2/1"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
+import openpyxl
 import pytest
 
 from qbase.cli.main import run
@@ -96,6 +97,43 @@ def test_the_check_of_a_delivery_lists_what_is_not_reconciled(
     (check,) = [c for c in check_delivery(home, "notices", as_of="2022-11-01").checks if c.name == "reconciled"]
     assert check.passed is True
     assert "reconciled" not in {c.name for c in check_delivery(home, as_of="2022-11-01").checks}
+
+
+OWN = """
+name = "局"
+table = ""
+[reconcile]
+column = "batch_count"
+table = "inspections"
+by = "notice_no"
+"""
+
+
+def test_a_workbook_that_states_counts_beside_other_tables_is_compared_by_its_notices_alone(home: Workspace) -> None:
+    (home.root / "data" / "recipes").mkdir(parents=True)
+    (home.root / "data" / "recipes" / "局.toml").write_text(OWN, "utf-8")
+    book = openpyxl.Workbook()
+    for name, lines in (("公告", (NOTICE, "甲,省,2022Q3,2022-10-20,3,0")), ("明细", (HEAD, sample(1, "甲")))):
+        sheet = book.create_sheet(name)
+        for line in lines:
+            sheet.append(line.split(","))
+    book.save(home.root / "b.xlsx")
+    (report,) = load_files(home, [home.root / "b.xlsx"], recipe="局")
+    assert report.warnings == ("notices/batch_count:not_reconciled 1", "甲:count_mismatch 3/1")
+    assert send(home, "a.csv", sample(2, "甲")).warnings == ("甲:count_mismatch 3/2",)
+    (check,) = [c for c in check_delivery(home, "notices", as_of="2022-11-01").checks if c.name == "reconciled"]
+    assert check.passed is False
+    assert "reconciled" not in {c.name for c in check_delivery(home, as_of="2022-11-01").checks}
+
+
+def test_counts_and_their_rows_in_two_files_of_one_load_are_compared(home: Workspace) -> None:
+    own = home.root / "own.toml"
+    own.write_text(OWN, "utf-8")
+    files = {"n.csv": (NOTICE, "甲,省,2022Q3,2022-10-20,2,0"), "s.csv": (HEAD, sample(1, "甲"))}
+    for name, lines in files.items():
+        (home.root / name).write_text("\n".join(lines) + "\n", "utf-8")
+    notice, rows = load_files(home, [home.root / name for name in files], recipe=str(own))
+    assert (notice.table, rows.warnings) == ("notices", ("甲:count_mismatch 2/1",))
 
 
 def test_a_broken_recipe_stops_a_load_before_anything_is_read(home: Workspace) -> None:
