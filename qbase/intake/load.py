@@ -24,7 +24,7 @@ from qbase.intake.recipe_file import save_answers
 from qbase.intake.reconcile import find_own_rules, find_rules, recheck_counts
 from qbase.intake.release import add_links
 from qbase.intake.report import LoadReport
-from qbase.intake.supersede import find_corrected, find_delivery
+from qbase.intake.supersede import count_leaning, find_corrected, find_delivery
 from qbase.intake.versions import contracts_of
 from qbase.lake import Snapshot, Workspace
 
@@ -98,8 +98,10 @@ def load_files(
     def tell() -> None:
         nonlocal is_answered
         for position, report in group.finished():
+            if report.already and (accept or reject):
+                report = report.with_warnings(["answers_unused"])
             reports[position] = report
-            if is_answered and report.verdict != "REJECTED":
+            if is_answered and report.verdict != "REJECTED" and not report.already:
                 save_answers(workspace.root, plan, recipe)
                 is_answered = False
             if on_progress is not None:
@@ -265,6 +267,12 @@ def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
     return book, asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables))
 
 
+def _tell_corrected(workspace: Workspace, book: Book, corrected: tuple[str, ...]) -> list[str]:
+    told = [f"supersedes {len(set(corrected))}"] if corrected else []
+    leaning = count_leaning(workspace, book, corrected) if corrected else 0
+    return [*told, f"repeats_of_replaced {leaning}"] if leaning else told
+
+
 def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> Judged:
     sha256 = source.sha256
     changes = group.stored.check(book)
@@ -280,7 +288,7 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
         seen = seen if judged else group.keys.seen  # what another process stores from here on is found at the commit
         judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1))
     unused = list_unused(book.unused)
-    told = (*changes, f"supersedes {len(set(corrected))}") if corrected else changes
+    told = (*changes, *_tell_corrected(workspace, book, corrected))
     delivery = account_for(workspace, source, book, judged, unused, told)
     return Judged(
         delivery=dataclasses.replace(delivery, replaces=replaces),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SHA = re.compile(r"[0-9a-f]{8,64}")
 SUPERSEDE_BY = ("producer", "table", "period")
+LEANING = frozenset({"duplicate_row", "repeated_row"})
+"""Rows left out because another delivery may hold them."""
 
 
 def find_delivery(workspace: Workspace, given: str, *, fix: str = "qbase load FILE --supersedes SHA256") -> str:
@@ -59,6 +61,29 @@ def find_delivery(workspace: Workspace, given: str, *, fix: str = "qbase load FI
             fix=fix,
         )
     return fits[0]
+
+
+def count_leaning(workspace: Workspace, book: Book, corrected: Sequence[str]) -> int:
+    """Return how many other deliveries left rows out because earlier ones held them, which may be those replaced.
+
+    Rows of theirs may be in no delivery any more; reading them again brings these rows back.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where earlier deliveries lie.
+    book : Book
+        The new one.
+    corrected : sequence of str
+        sha256 of the deliveries it replaces.
+    """
+    gone, is_later, leaning = set(corrected), False, set()
+    sent = workspace.deliveries([sheets.contract.name for sheets in book.tables])
+    for sha256, reasons in zip(sent["sha256"], sent["reasons"], strict=True):
+        if is_later and sha256 not in gone and LEANING & set(reasons):
+            leaning.add(sha256)
+        is_later = is_later or sha256 in gone
+    return len(leaning)
 
 
 def find_corrected(workspace: Workspace, book: Book) -> tuple[str, ...]:

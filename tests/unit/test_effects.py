@@ -179,6 +179,7 @@ def test_a_way_of_drawing_that_cannot_be_tested_says_so():
     assert checks_of(alike)["same_sampling"] is True
     exact = estimate_twfe(dataclasses.replace(PANEL, cells=make_cells(7, jitter=False)), ONE_DATE, ID)
     assert checks_of(exact)["same_sampling"] is False, "in step with the policy is the worst case"
+    assert (alike.grade, exact.grade) == (None, "limited"), "who was drawn changed with the policy: little is shown"
     unknown = make_cells(0).assign(sampling="unknown")
     assert checks_of(estimate_twfe(dataclasses.replace(PANEL, cells=unknown), ONE_DATE, ID))["same_sampling"] is None
 

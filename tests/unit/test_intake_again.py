@@ -368,7 +368,29 @@ def test_the_commands(home: Workspace, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_headers_near_a_table_are_answered_with_it(home: Workspace) -> None:
-    (home.root / "a.csv").write_text("区划代码,年份,抽检批次,合格批次,备注\n990021101,2022,20,19,x\n", "utf-8")
+    (home.root / "a.csv").write_text("区划代码,年份,查验件数,过关件数,备注\n990021101,2022,20,19,x\n", "utf-8")
     (report,) = load_files(home, [home.root / "a.csv"])
     assert report.error is not None
     assert (report.error["code"], report.error["fix"]) == ("QB320", "--recipe town_rates")
+
+
+def test_a_correction_tells_of_deliveries_that_leaned_on_what_it_replaces(home: Workspace) -> None:
+    old = send(home, "a.csv", sample(1), sample(2))
+    other = send(home, "b.csv", sample(1), sample(3))
+    assert other.reasons["duplicate_row"] == 1, "S1 is held by the first file"
+    new = send(home, "a2.csv", sample(2), supersedes=old.sha256)
+    assert "repeats_of_replaced 1" in new.warnings
+    assert results(home) == [("S2", "pass"), ("S3", "pass")], "S1 left with the file that held it"
+    retry_quarantine(home, other.sha256)
+    assert ("S1", "pass") in results(home)
+    last = send(home, "a3.csv", sample(2, "不合格"), supersedes=new.sha256)
+    assert not [w for w in last.warnings if w.startswith("repeats_of_replaced")]
+
+
+def test_answers_on_a_file_loaded_before_are_said_to_be_unused(home: Workspace) -> None:
+    send(home, "a.csv", sample(1))
+    again = send(home, "a.csv", sample(1), reject=["column:检验结果=result"])
+    assert again.already
+    assert "answers_unused" in again.warnings
+    assert "answers_unused" not in send(home, "a.csv", sample(1)).warnings
+    assert not (home.root / "data" / "recipes").exists(), "an answer nobody used is not kept"
