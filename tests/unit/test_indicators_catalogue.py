@@ -132,9 +132,8 @@ def test_the_composite_names_indicators_that_exist() -> None:
 
 
 def test_parts_stand_once_before_their_users() -> None:
-    base = read_sql("inspections").format_map(
-        {"firms": "SELECT 1", "links": "SELECT 2", "entity": "f.cluster_id", "step": "year", "more": ""}
-    )
+    filled = {"firms": "SELECT 1", "links": "SELECT 2", "entity": "f.cluster_id", "step": "year", "more": ""}
+    base = read_sql("inspections").format_map({**filled, "matching": read_sql("matching")})
     sql = assemble_sql("SELECT entity FROM @repeat_failures", entity="town_code", freq="A", base=base)
     names = re.findall(r"^(\w+) AS \(|^WITH (\w+) AS MATERIALIZED \(", sql, flags=re.MULTILINE)
     flat = [a or b for a, b in names]
