@@ -82,16 +82,33 @@ def test_the_demo_reports_are_published_verified_and_marked_as_fictional(tmp_pat
     assert "policy_effects.html" in gallery
 
 
-def first_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
-    """Read the first inspections of producers straight from the files sent, sharing no code with the house."""
+def sent_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
+    """Read the inspections sent, each with the cluster of its firm."""
     sent = [read_text(file) for file in files if file.name.startswith("监督抽查")]
     firms = next(read_text(file) for file in files if file.name == "企业.csv")
-    rows = pd.concat(sent).merge(firms[["统一社会信用代码", "集群编号"]], on="统一社会信用代码", validate="m:1")
+    return pd.concat(sent).merge(firms[["统一社会信用代码", "集群编号"]], on="统一社会信用代码", validate="m:1")
+
+
+def first_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
+    """Read the first inspections of producers straight from the files sent, sharing no code with the house."""
+    rows = sent_by_hand(files)
     first = rows["是否复查"].eq("否") & rows["原抽样编号"].eq("") & rows["企业角色"].eq("标称生产")
     rows = rows[first & rows["抽样类型"].ne("投诉")]
     good = rows["检验结果"].eq("合格") | rows["复检结论"].eq("改判")
     quarter = pd.to_datetime(rows["抽样日期"]).dt.to_period("Q")
     return rows.assign(entity=rows["集群编号"], quarter=quarter, k=good.astype(int), n=1)
+
+
+def found_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
+    """Count by cluster and quarter the firms inspected, complaints included, and those in which a batch failed."""
+    rows = sent_by_hand(files)
+    rows = rows[rows["是否复查"].eq("否") & rows["原抽样编号"].eq("")]
+    failed = ~(rows["检验结果"].eq("合格") | rows["复检结论"].eq("改判"))
+    rows = rows.assign(
+        entity=rows["集群编号"], quarter=pd.to_datetime(rows["抽样日期"]).dt.to_period("Q"), failed=failed
+    )
+    visits = rows.groupby(["entity", "quarter", "统一社会信用代码"])["failed"].any()
+    return visits.groupby(["entity", "quarter"]).agg(n="size", k="sum").reset_index()
 
 
 def count_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
@@ -117,6 +134,10 @@ def test_the_numbers_of_the_demo_reports_follow_from_the_files_sent(tmp_path: pa
     ours = cells[cells["entity"] == "K001"]
     assert [e["n_obs"] for e in level["estimates"]] == ours["n"].tolist()
     assert [e["value"] for e in level["estimates"]] == pytest.approx(ours["rate"].tolist())
+    finding = next(r for r in record["results"] if r["outcome"] == "D1.finding" and r["estimand"] == "level")  # type: ignore[union-attr,index]
+    visits = found_by_hand(files).query("entity == 'K001'")
+    assert [e["n_obs"] for e in finding["estimates"]] == visits["n"].tolist()
+    assert [e["value"] for e in finding["estimates"]] == pytest.approx((100 * visits["k"] / visits["n"]).tolist())
 
     _, record = read_page(workspace, "policy_effects")
     effect = next(r for r in record["results"] if r["method"] == "twfe")  # type: ignore[union-attr,index]
