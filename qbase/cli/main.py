@@ -18,12 +18,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from qbase import __version__
-from qbase.cli import data, deliveries, house, indicators, links, panel, policy, reports
-from qbase.cli.language import SEPARATOR, part, pick_language
-from qbase.cli.options import AsJson, Home, Quiet, Speech
-from qbase.cli.shell import Shell, four_lines, shell_of
+from qbase.cli.data import check_and_quarantine as deliveries
+from qbase.cli.data import demo_and_load as data
+from qbase.cli.data import links_command as links
+from qbase.cli.data import policy_command as policy
+from qbase.cli.help import help_commands as house
+from qbase.cli.numbers import indicators_command as indicators
+from qbase.cli.numbers import panel_command as panel
+from qbase.cli.reports import report_commands as reports
+from qbase.cli.speaking.language import SEPARATOR, part, pick_language
+from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
+from qbase.cli.speaking.shell import Shell, four_lines, shell_of
 from qbase.core.errors import Lang, QbaseError, RunError, SetupError, UsageError
+from qbase.core.package import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,8 +143,8 @@ def _root(
 ) -> None:
     ctx.obj = shell_of(ctx, home, as_json, quiet, lang)
     if version:
-        ctx.obj.out(f"qbase {__version__}")
-        ctx.obj.document({"qbase": __version__})
+        ctx.obj.out(f"qbase {VERSION}")
+        ctx.obj.document({"qbase": VERSION})
         raise typer.Exit
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help())
@@ -205,7 +212,7 @@ def _internal(error: Exception, words: list[str]) -> RunError:
     trace = "".join(traceback.format_exception(error))
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"{moment.isoformat()} qbase {__version__} {words}\n{trace}", encoding="utf-8")
+        log.write_text(f"{moment.isoformat()} qbase {VERSION} {words}\n{trace}", encoding="utf-8")
         shown = str(log)
     except OSError as unwritten:
         shown = f"{unwritten.strerror}; QBASE_DEBUG=1 qbase {' '.join(words)}"

@@ -7,25 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.compute.adding import Added, add_up
-    from qbase.compute.cluster import Cluster, open_client
-    from qbase.compute.shards import Files, ShardQuery, open_files, query_files, query_frames
-    from qbase.compute.tasks import Outcome, map_tasks
+    from qbase.compute.added_shards import Added as Added
+    from qbase.compute.added_shards import add_up as add_up
+    from qbase.compute.dask_client import Cluster as Cluster
+    from qbase.compute.dask_client import open_client as open_client
+    from qbase.compute.process_tasks import Outcome as Outcome
+    from qbase.compute.process_tasks import map_tasks as map_tasks
+    from qbase.compute.shard_query import Files as Files
+    from qbase.compute.shard_query import ShardQuery as ShardQuery
+    from qbase.compute.shard_query import open_files as open_files
+    from qbase.compute.shard_query import query_files as query_files
+    from qbase.compute.shard_query import query_frames as query_frames
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "adding": ("Added", "add_up"),
-        "cluster": ("Cluster", "open_client"),
-        "shards": ("Files", "ShardQuery", "open_files", "query_files", "query_frames"),
-        "tasks": ("Outcome", "map_tasks"),
-    },
-)
-
-__all__ = [
-    "Added", "Cluster", "Files", "Outcome", "ShardQuery", "add_up", "map_tasks", "open_client", "open_files",
-    "query_files", "query_frames",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

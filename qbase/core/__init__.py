@@ -4,40 +4,44 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.core.conclusion import Conclusion, conclude
-    from qbase.core.display import MIME, Column, Figure, Prose, Provenance, Table, Tile, Tiles
-    from qbase.core.errors import DataError, PanelError, PolicyError, QbaseError, RunError, SetupError, UsageError
-    from qbase.core.panel import Panel
-    from qbase.core.policy import Plan, Policy, PolicyDate, Spell
-    from qbase.core.records import record
-    from qbase.core.result import Criterion, Result, Scorecard, add_checks
-    from qbase.core.sentences import say_each
-    from qbase.core.text import Text
-    from qbase.core.values import CheckResult, Estimate, Indicator, Limits, ReportSpec, RunRecord, Source
+    from qbase.core.errors import DataError as DataError
+    from qbase.core.errors import PanelError as PanelError
+    from qbase.core.errors import PolicyError as PolicyError
+    from qbase.core.errors import QbaseError as QbaseError
+    from qbase.core.errors import RunError as RunError
+    from qbase.core.errors import SetupError as SetupError
+    from qbase.core.errors import UsageError as UsageError
+    from qbase.core.findings.conclusion import Conclusion as Conclusion
+    from qbase.core.findings.conclusion import conclude as conclude
+    from qbase.core.findings.records import record as record
+    from qbase.core.findings.result import Criterion as Criterion
+    from qbase.core.findings.result import Result as Result
+    from qbase.core.findings.result import Scorecard as Scorecard
+    from qbase.core.findings.result import add_checks as add_checks
+    from qbase.core.findings.sentences import say_each as say_each
+    from qbase.core.panel import Panel as Panel
+    from qbase.core.policy import Plan as Plan
+    from qbase.core.policy import Policy as Policy
+    from qbase.core.policy import PolicyDate as PolicyDate
+    from qbase.core.policy import Spell as Spell
+    from qbase.core.shown.display import MIME as MIME
+    from qbase.core.shown.display import Column as Column
+    from qbase.core.shown.display import Figure as Figure
+    from qbase.core.shown.display import Prose as Prose
+    from qbase.core.shown.display import Provenance as Provenance
+    from qbase.core.shown.display import Table as Table
+    from qbase.core.shown.display import Tile as Tile
+    from qbase.core.shown.display import Tiles as Tiles
+    from qbase.core.text import Text as Text
+    from qbase.core.values import CheckResult as CheckResult
+    from qbase.core.values import Estimate as Estimate
+    from qbase.core.values import Indicator as Indicator
+    from qbase.core.values import Limits as Limits
+    from qbase.core.values import ReportSpec as ReportSpec
+    from qbase.core.values import RunRecord as RunRecord
+    from qbase.core.values import Source as Source
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "conclusion": ("Conclusion", "conclude"),
-        "display": ("MIME", "Column", "Figure", "Prose", "Provenance", "Table", "Tile", "Tiles"),
-        "errors": ("DataError", "PanelError", "PolicyError", "QbaseError", "RunError", "SetupError", "UsageError"),
-        "panel": ("Panel",),
-        "policy": ("Plan", "Policy", "PolicyDate", "Spell"),
-        "records": ("record",),
-        "result": ("Criterion", "Result", "Scorecard", "add_checks"),
-        "sentences": ("say_each",),
-        "text": ("Text",),
-        "values": ("CheckResult", "Estimate", "Indicator", "Limits", "ReportSpec", "RunRecord", "Source"),
-    },
-)
-
-__all__ = [
-    "MIME", "CheckResult", "Column", "Conclusion", "Criterion", "DataError", "Estimate", "Figure", "Indicator",
-    "Limits", "Panel", "PanelError", "Plan", "Policy", "PolicyDate", "PolicyError", "Prose", "Provenance",
-    "QbaseError", "ReportSpec", "Result", "RunError", "RunRecord", "Scorecard", "SetupError", "Source", "Spell",
-    "Table", "Text", "Tile", "Tiles", "UsageError", "add_checks", "conclude", "record",
-    "say_each",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

@@ -2,39 +2,73 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import importlib
+import pathlib
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 
-def lazy_names(package: str, home: Mapping[str, Sequence[str]]) -> Callable[[str], Any]:
-    """Return the ``__getattr__`` of a package (PEP 562).
+def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """Return ``__getattr__`` and ``__dir__`` of a package whose public names are imported when first used (PEP 562).
+
+    The names are written once, in the package's ``if TYPE_CHECKING:`` block, where type checkers and editors read
+    them: ``from qbase.room.module import name as name``. ``__all__`` follows from it.
 
     Parameters
     ----------
     package : str
-        ``__name__`` of the package.
-    home : mapping
-        Module below it -> the public names it holds.
+        ``__name__`` of the package, being imported.
 
     Returns
     -------
-    callable
-        Loads a name on first use and keeps it.
+    tuple of (callable, callable)
+        The first loads a name and keeps it, the second lists exactly the public names.
 
     Raises
     ------
     AttributeError
-        By the callable, for a name the package does not hold.
-    """
-    module_of = {name: module for module, names in home.items() for name in names}
+        By the first callable, for a name the package does not hold.
 
-    def _load(name: str) -> Any:
-        if name not in module_of:
+    Examples
+    --------
+    >>> load, names = lazy_room("qbase.trends")
+    >>> names()
+    ['estimate_change', 'estimate_rate']
+    >>> load("estimate_rate").__module__
+    'qbase.trends.rate_level'
+    """
+
+    @functools.cache
+    def homes() -> dict[str, str]:
+        return _read_homes(pathlib.Path(str(sys.modules[package].__file__)))
+
+    def load(name: str) -> Any:
+        if name == "__all__":
+            return sorted(homes())
+        if name.startswith("__") or name not in homes():
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(importlib.import_module(f"{package}.{module_of[name]}"), name)
+        value = getattr(importlib.import_module(homes()[name]), name)
         setattr(sys.modules[package], name, value)
         return value
 
-    return _load
+    return load, lambda: sorted(homes())
+
+
+def _read_homes(file: pathlib.Path) -> dict[str, str]:
+    """Return public name -> module that holds it, from the typing block of an ``__init__.py``."""
+    blocks = [
+        node
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+    ]
+    return {
+        alias.asname: str(node.module)
+        for block in blocks
+        for node in block.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+        if alias.asname == alias.name
+    }

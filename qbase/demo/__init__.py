@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.demo.deliveries import write_deliveries
-    from qbase.demo.province import Province, build_province
-    from qbase.demo.scenario import PRODUCER, SEED, Scenario
+    from qbase.demo.delivery_folder import write_deliveries as write_deliveries
+    from qbase.demo.province import Province as Province
+    from qbase.demo.province import build_province as build_province
+    from qbase.demo.world.scenario import PRODUCER as PRODUCER
+    from qbase.demo.world.scenario import SEED as SEED
+    from qbase.demo.world.scenario import Scenario as Scenario
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "deliveries": ("write_deliveries",),
-        "province": ("Province", "build_province"),
-        "scenario": ("PRODUCER", "SEED", "Scenario"),
-    },
-)
-
-__all__ = [
-    "PRODUCER", "SEED", "Province", "Scenario", "build_province", "write_deliveries",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

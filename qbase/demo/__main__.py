@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qbase.core.errors import QbaseError
-from qbase.demo.folder import write_all
-from qbase.demo.scenario import DIMENSIONS, SEED
+from qbase.demo.province_folder import write_all
+from qbase.demo.world.scenario import DIMENSIONS, SEED
 
 
 def main(argv: Sequence[str] | None = None) -> int:

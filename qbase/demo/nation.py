@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from qbase.demo.scenario import SEED, Scenario, Streams, read_dimensions
-from qbase.demo.tables_core import (
+from qbase.demo.clean.core_tables import (
     INSPECTION_COLUMNS,
     build_clusters,
     build_firms_table,
@@ -20,10 +19,11 @@ from qbase.demo.tables_core import (
     first_inspections,
     rechecks,
 )
-from qbase.demo.tables_policy import build_spells
-from qbase.demo.tables_samples import build_frame
-from qbase.demo.world import build_world
-from qbase.demo.writing import content_hash, to_arrow, write_parquet
+from qbase.demo.clean.policy_tables import build_spells
+from qbase.demo.clean.sample_tables import build_frame
+from qbase.demo.sending.stable_files import content_hash, to_arrow, write_parquet
+from qbase.demo.world.quarters import build_world
+from qbase.demo.world.scenario import SEED, Scenario, Streams, read_dimensions
 
 N_PROVINCES = 31
 

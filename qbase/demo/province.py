@@ -11,8 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import UsageError
 from qbase.core.values import freeze
-from qbase.demo.scenario import SEED, Scenario, Size, Streams, read_dimensions
-from qbase.demo.tables_cluster import (
+from qbase.demo.clean.cluster_tables import (
     build_designations,
     build_organisations,
     build_platform_services,
@@ -23,7 +22,7 @@ from qbase.demo.tables_cluster import (
     build_supply_chain,
     build_surveys,
 )
-from qbase.demo.tables_core import (
+from qbase.demo.clean.core_tables import (
     INSPECTION_COLUMNS,
     build_clusters,
     build_firm_names,
@@ -35,24 +34,25 @@ from qbase.demo.tables_core import (
     rechecks,
     texts,
 )
-from qbase.demo.tables_events import (
+from qbase.demo.clean.event_tables import (
     build_brand_licences,
     build_brands,
     build_credit_events,
     build_credit_grades,
     build_firm_events,
 )
-from qbase.demo.tables_firms import (
+from qbase.demo.clean.firm_tables import (
     build_certifications,
     build_firm_checks,
     build_firm_products,
     build_firm_year,
     build_firm_years,
 )
-from qbase.demo.tables_market import build_macro, build_market, build_strategies, build_targets, build_town_year
-from qbase.demo.tables_policy import build_instruments, build_policies, build_spells
-from qbase.demo.tables_samples import build_followup, build_frame, build_items, build_notices
-from qbase.demo.world import World, build_world
+from qbase.demo.clean.market_tables import build_macro, build_market, build_strategies, build_targets, build_town_year
+from qbase.demo.clean.policy_tables import build_instruments, build_policies, build_spells
+from qbase.demo.clean.sample_tables import build_followup, build_frame, build_items, build_notices
+from qbase.demo.world.quarters import World, build_world
+from qbase.demo.world.scenario import SEED, Scenario, Size, Streams, read_dimensions
 
 if TYPE_CHECKING:
     from qbase.demo.truth import Truth

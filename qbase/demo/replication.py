@@ -6,11 +6,11 @@ import dataclasses
 
 import numpy as np
 
-from qbase.demo.geography import Floats
-from qbase.demo.sampling import MILLION
-from qbase.demo.scenario import N_QUARTERS, N_YEARS, Scenario, Streams, read_dimensions
 from qbase.demo.truth import cell_mean, drawn_rates, estimate
-from qbase.demo.world import TYPES, World, build_world
+from qbase.demo.world.draws import MILLION
+from qbase.demo.world.geography import Floats
+from qbase.demo.world.quarters import TYPES, World, build_world
+from qbase.demo.world.scenario import N_QUARTERS, N_YEARS, Scenario, Streams, read_dimensions
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.values import freeze
-from qbase.demo import scenario as settings
-from qbase.demo.firms import NEVER
-from qbase.demo.geography import Bools, Floats, Ints
-from qbase.demo.pseudo import ESTIMATORS
-from qbase.demo.sampling import MILLION, logit
-from qbase.demo.scenario import N_QUARTERS
-from qbase.demo.tables_core import RISKS, SIZES, cluster_ids, firm_ids, quarter_codes
-from qbase.demo.world import TYPES, World, build_world
+from qbase.demo.clean.core_tables import RISKS, SIZES, cluster_ids, firm_ids, quarter_codes
+from qbase.demo.pseudo_truth import ESTIMATORS
+from qbase.demo.world import scenario as settings
+from qbase.demo.world.draws import MILLION, logit
+from qbase.demo.world.firm_population import NEVER
+from qbase.demo.world.geography import Bools, Floats, Ints
+from qbase.demo.world.quarters import TYPES, World, build_world
+from qbase.demo.world.scenario import N_QUARTERS
 
 LEAST_CHANCE = 1e-6
 

@@ -4,22 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.effects.event_study import estimate_event_study
-    from qbase.effects.published import check_published
-    from qbase.effects.twfe import estimate_twfe
+    from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
+    from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.judging.published_numbers import check_published as check_published
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "event_study": ("estimate_event_study",),
-        "published": ("check_published",),
-        "twfe": ("estimate_twfe",),
-    },
-)
-
-__all__ = [
-    "check_published", "estimate_event_study", "estimate_twfe",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

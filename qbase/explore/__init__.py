@@ -7,18 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.explore.panels import describe_panel
-    from qbase.explore.workspaces import add_letter, list_templates, new_workspace
+    from qbase.explore.everyday import describe as describe
+    from qbase.explore.everyday import plot as plot
+    from qbase.explore.panel_words import describe_panel as describe_panel
+    from qbase.explore.workspace_making import add_letter as add_letter
+    from qbase.explore.workspace_making import list_templates as list_templates
+    from qbase.explore.workspace_making import new_workspace as new_workspace
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "panels": ("describe_panel",),
-        "workspaces": ("add_letter", "list_templates", "new_workspace"),
-    },
-)
-
-__all__ = ["add_letter", "describe_panel", "list_templates", "new_workspace"]
+__getattr__, __dir__ = lazy_room(__name__)

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.export.sheets import write_xlsx
-    from qbase.export.text import write_csv
+    from qbase.export.inert_csv import write_csv as write_csv
+    from qbase.export.inert_workbook import write_xlsx as write_xlsx
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "sheets": ("write_xlsx",),
-        "text": ("write_csv",),
-    },
-)
-
-__all__ = [
-    "write_csv", "write_xlsx",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

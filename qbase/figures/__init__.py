@@ -7,29 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.figures.events import plot_event_study
-    from qbase.figures.forest import plot_estimates
-    from qbase.figures.tables import tabulate_accounting, tabulate_checks, tabulate_estimates, tabulate_scorecard
-    from qbase.figures.theme import house_rc, use_theme
-    from qbase.figures.tiles import tiles_of
-    from qbase.figures.trend import plot_trend
+    from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
+    from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
+    from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
+    from qbase.figures.charts.trend_figure import plot_trend as plot_trend
+    from qbase.figures.surface.theme import house_rc as house_rc
+    from qbase.figures.surface.theme import use_theme as use_theme
+    from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
+    from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
+    from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
+    from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "events": ("plot_event_study",),
-        "forest": ("plot_estimates",),
-        "tables": ("tabulate_accounting", "tabulate_checks", "tabulate_estimates", "tabulate_scorecard"),
-        "theme": ("house_rc", "use_theme"),
-        "tiles": ("tiles_of",),
-        "trend": ("plot_trend",),
-    },
-)
-
-__all__ = [
-    "house_rc", "plot_estimates", "plot_event_study", "plot_trend", "tabulate_accounting", "tabulate_checks",
-    "tabulate_estimates", "tabulate_scorecard", "tiles_of", "use_theme",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

@@ -4,66 +4,46 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.indicators.availability import Availability, list_indicators
-    from qbase.indicators.case import build_case, check_case
-    from qbase.indicators.catalogue import CatalogueRow, find_indicator, read_catalogue, read_rows
-    from qbase.indicators.clauses import Clause, find_clauses, read_clauses
-    from qbase.indicators.coverage import Coverage, check_coverage, read_coverage
-    from qbase.indicators.design_intervals import clopper_pearson_interval, design_interval, jeffreys_interval
-    from qbase.indicators.maturity import (
-        Maturity,
-        check_maturity,
-        read_completeness,
-        read_maturity,
-        withhold_preliminary,
-    )
-    from qbase.indicators.maturity_words import say_preliminary
-    from qbase.indicators.panel import build_panel
-    from qbase.indicators.policy import build_policy
-    from qbase.indicators.policy_file import PolicyFile, add_policy, read_policy_file
-    from qbase.indicators.revisions import read_revisions
-    from qbase.indicators.sampling import Design
-    from qbase.indicators.sampling_checks import (
-        check_class_fractions,
-        check_random_against_directed,
-        check_sampling_mix,
-    )
-    from qbase.indicators.shrinkage import add_shrinkage, fit_beta_binomial, shrink_rates
-    from qbase.indicators.small_area import estimate_small_areas
-    from qbase.indicators.structure import estimate_structure
+    from qbase.indicators.availability import Availability as Availability
+    from qbase.indicators.availability import list_indicators as list_indicators
+    from qbase.indicators.catalogue.clauses import Clause as Clause
+    from qbase.indicators.catalogue.clauses import find_clauses as find_clauses
+    from qbase.indicators.catalogue.clauses import read_clauses as read_clauses
+    from qbase.indicators.catalogue.indicator_rows import CatalogueRow as CatalogueRow
+    from qbase.indicators.catalogue.indicator_rows import find_indicator as find_indicator
+    from qbase.indicators.catalogue.indicator_rows import read_catalogue as read_catalogue
+    from qbase.indicators.catalogue.indicator_rows import read_rows as read_rows
+    from qbase.indicators.cells.sampling_design import Design as Design
+    from qbase.indicators.maturity.maturity_table import Maturity as Maturity
+    from qbase.indicators.maturity.maturity_words import say_preliminary as say_preliminary
+    from qbase.indicators.maturity.quarter_maturity import check_maturity as check_maturity
+    from qbase.indicators.maturity.quarter_maturity import read_completeness as read_completeness
+    from qbase.indicators.maturity.quarter_maturity import read_maturity as read_maturity
+    from qbase.indicators.maturity.quarter_maturity import withhold_preliminary as withhold_preliminary
+    from qbase.indicators.measures.agglomeration import estimate_structure as estimate_structure
+    from qbase.indicators.panel_building import build_panel as build_panel
+    from qbase.indicators.panel_coverage import Coverage as Coverage
+    from qbase.indicators.panel_coverage import check_coverage as check_coverage
+    from qbase.indicators.panel_coverage import read_coverage as read_coverage
+    from qbase.indicators.policies.case_panel import build_case as build_case
+    from qbase.indicators.policies.case_panel import check_case as check_case
+    from qbase.indicators.policies.policy_file import PolicyFile as PolicyFile
+    from qbase.indicators.policies.policy_file import add_policy as add_policy
+    from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file
+    from qbase.indicators.policies.policy_spells import build_policy as build_policy
+    from qbase.indicators.revisions import read_revisions as read_revisions
+    from qbase.indicators.sampling.sampling_checks import check_class_fractions as check_class_fractions
+    from qbase.indicators.sampling.sampling_checks import check_random_against_directed as check_random_against_directed
+    from qbase.indicators.sampling.sampling_checks import check_sampling_mix as check_sampling_mix
+    from qbase.indicators.sampling.shrunk_rates import add_shrinkage as add_shrinkage
+    from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
+    from qbase.stats.design_intervals import design_interval as design_interval
+    from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval
+    from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
+    from qbase.stats.shrinkage import shrink_rates as shrink_rates
+    from qbase.stats.small_areas import estimate_small_areas as estimate_small_areas
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "availability": ("Availability", "list_indicators"),
-        "case": ("build_case", "check_case"),
-        "catalogue": ("CatalogueRow", "find_indicator", "read_catalogue", "read_rows"),
-        "clauses": ("Clause", "find_clauses", "read_clauses"),
-        "coverage": ("Coverage", "check_coverage", "read_coverage"),
-        "design_intervals": ("clopper_pearson_interval", "design_interval", "jeffreys_interval"),
-        "maturity": ("Maturity", "check_maturity", "read_completeness", "read_maturity", "withhold_preliminary"),
-        "maturity_words": ("say_preliminary",),
-        "panel": ("build_panel",),
-        "policy": ("build_policy",),
-        "policy_file": ("PolicyFile", "add_policy", "read_policy_file"),
-        "revisions": ("read_revisions",),
-        "sampling": ("Design",),
-        "sampling_checks": ("check_class_fractions", "check_random_against_directed", "check_sampling_mix"),
-        "shrinkage": ("add_shrinkage", "fit_beta_binomial", "shrink_rates"),
-        "small_area": ("estimate_small_areas",),
-        "structure": ("estimate_structure",),
-    },
-)
-
-__all__ = [
-    "Availability", "CatalogueRow", "Clause", "Coverage", "Design", "Maturity", "PolicyFile", "add_policy",
-    "add_shrinkage", "build_case", "build_panel", "build_policy", "check_case", "check_class_fractions",
-    "check_coverage", "check_maturity", "check_random_against_directed", "check_sampling_mix",
-    "clopper_pearson_interval", "design_interval", "estimate_small_areas", "estimate_structure", "find_clauses",
-    "find_indicator", "fit_beta_binomial", "jeffreys_interval", "list_indicators", "read_catalogue",
-    "read_clauses", "read_completeness", "read_coverage", "read_maturity", "read_policy_file", "read_revisions",
-    "read_rows", "say_preliminary", "shrink_rates", "withhold_preliminary",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

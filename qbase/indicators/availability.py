@@ -7,9 +7,9 @@ import json
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.text import Text
-from qbase.indicators.catalogue import Measured, read_catalogue, read_rows
-from qbase.indicators.clauses import find_clauses
-from qbase.indicators.measuring import needed_tables
+from qbase.indicators.catalogue.clauses import find_clauses
+from qbase.indicators.catalogue.indicator_rows import Measured, read_catalogue, read_rows
+from qbase.indicators.measures.measure_scope import needed_tables
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace

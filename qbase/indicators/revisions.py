@@ -10,8 +10,8 @@ import pandas as pd
 from qbase.core.errors import DataError
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
-from qbase.indicators.panel import build_panel
-from qbase.indicators.rows import Entity
+from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.panel_building import build_panel
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace

@@ -4,46 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.intake.batches import link_batches
-    from qbase.intake.case import Case, PublishedNumber, list_cases, read_case
-    from qbase.intake.case_data import load_case
-    from qbase.intake.check import check_delivery
-    from qbase.intake.decision_file import FileDecided, decide_file, export_links
-    from qbase.intake.decisions import Decided, LinkGroup, decide_link, explain_method, list_links, undo_link
-    from qbase.intake.identity import LinkReport, link_firms
-    from qbase.intake.load import load_files
-    from qbase.intake.quarantine import export_quarantine, list_quarantine, retry_quarantine
-    from qbase.intake.reasons import explain_reason
-    from qbase.intake.recipe import Recipe, list_recipes, read_recipe
-    from qbase.intake.report import LoadReport
-    from qbase.intake.towns import TownCodes, read_towns, resolve_town
+    from qbase.intake.accounting.load_report import LoadReport as LoadReport
+    from qbase.intake.accounting.reasons import explain_reason as explain_reason
+    from qbase.intake.cases.case_description import Case as Case
+    from qbase.intake.cases.case_description import PublishedNumber as PublishedNumber
+    from qbase.intake.cases.case_description import list_cases as list_cases
+    from qbase.intake.cases.case_description import read_case as read_case
+    from qbase.intake.cases.case_loading import load_case as load_case
+    from qbase.intake.linking.decision_workbook import FileDecided as FileDecided
+    from qbase.intake.linking.decision_workbook import decide_file as decide_file
+    from qbase.intake.linking.decision_workbook import export_links as export_links
+    from qbase.intake.linking.firm_links import LinkReport as LinkReport
+    from qbase.intake.linking.firm_links import link_firms as link_firms
+    from qbase.intake.linking.link_decisions import Decided as Decided
+    from qbase.intake.linking.link_decisions import LinkGroup as LinkGroup
+    from qbase.intake.linking.link_decisions import decide_link as decide_link
+    from qbase.intake.linking.link_decisions import explain_method as explain_method
+    from qbase.intake.linking.link_decisions import list_links as list_links
+    from qbase.intake.linking.link_decisions import undo_link as undo_link
+    from qbase.intake.linking.same_batch import link_batches as link_batches
+    from qbase.intake.linking.town_codes import TownCodes as TownCodes
+    from qbase.intake.linking.town_codes import read_towns as read_towns
+    from qbase.intake.linking.town_codes import resolve_town as resolve_town
+    from qbase.intake.loading.file_loading import load_files as load_files
+    from qbase.intake.recipes.recipe_book import list_recipes as list_recipes
+    from qbase.intake.recipes.recipe_book import read_recipe as read_recipe
+    from qbase.intake.recipes.recipe_model import Recipe as Recipe
+    from qbase.intake.review.delivery_check import check_delivery as check_delivery
+    from qbase.intake.review.rows_aside import export_quarantine as export_quarantine
+    from qbase.intake.review.rows_aside import list_quarantine as list_quarantine
+    from qbase.intake.review.rows_aside import retry_quarantine as retry_quarantine
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "batches": ("link_batches",),
-        "case": ("Case", "PublishedNumber", "list_cases", "read_case"),
-        "case_data": ("load_case",),
-        "check": ("check_delivery",),
-        "decision_file": ("FileDecided", "decide_file", "export_links"),
-        "decisions": ("Decided", "LinkGroup", "decide_link", "explain_method", "list_links", "undo_link"),
-        "identity": ("LinkReport", "link_firms"),
-        "load": ("load_files",),
-        "quarantine": ("export_quarantine", "list_quarantine", "retry_quarantine"),
-        "reasons": ("explain_reason",),
-        "recipe": ("Recipe", "list_recipes", "read_recipe"),
-        "report": ("LoadReport",),
-        "towns": ("TownCodes", "read_towns", "resolve_town"),
-    },
-)
-
-__all__ = [
-    "Case", "Decided", "FileDecided", "LinkGroup", "LinkReport", "LoadReport", "PublishedNumber", "Recipe", "TownCodes",
-    "check_delivery", "decide_file", "decide_link", "explain_method", "explain_reason", "export_links",
-    "export_quarantine", "link_batches", "link_firms", "list_cases", "list_links", "list_quarantine", "list_recipes",
-    "load_case", "load_files", "read_case", "read_recipe", "read_towns", "resolve_town", "retry_quarantine",
-    "undo_link",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

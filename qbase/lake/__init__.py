@@ -7,27 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.lake.deliveries import Delivery, Snapshot
-    from qbase.lake.faults import FAULT_POINTS
-    from qbase.lake.runs import add_run, find_published, list_runs, read_run, update_run
-    from qbase.lake.sqlite import Ledger
-    from qbase.lake.workspace import Workspace, open_workspace
+    from qbase.lake.ledger.ledger_file import Ledger as Ledger
+    from qbase.lake.run_entries import add_run as add_run
+    from qbase.lake.run_entries import find_published as find_published
+    from qbase.lake.run_entries import list_runs as list_runs
+    from qbase.lake.run_entries import read_run as read_run
+    from qbase.lake.run_entries import update_run as update_run
+    from qbase.lake.storage.fault_points import FAULT_POINTS as FAULT_POINTS
+    from qbase.lake.storage.snapshots import Delivery as Delivery
+    from qbase.lake.storage.snapshots import Snapshot as Snapshot
+    from qbase.lake.workspace import Workspace as Workspace
+    from qbase.lake.workspace import open_workspace as open_workspace
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "deliveries": ("Delivery", "Snapshot"),
-        "faults": ("FAULT_POINTS",),
-        "runs": ("add_run", "find_published", "list_runs", "read_run", "update_run"),
-        "sqlite": ("Ledger",),
-        "workspace": ("Workspace", "open_workspace"),
-    },
-)
-
-__all__ = [
-    "FAULT_POINTS", "Delivery", "Ledger", "Snapshot", "Workspace", "add_run", "find_published", "list_runs",
-    "open_workspace", "read_run", "update_run",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

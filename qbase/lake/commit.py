@@ -14,12 +14,12 @@ from typing import TypeAlias
 from deltalake import DeltaTable
 
 from qbase.core.errors import UsageError
-from qbase.lake.deliveries import Delivery, Snapshot
-from qbase.lake.delta import Rows, add_checkpoint, append, check_name, joint_schema, open_clean, remove
-from qbase.lake.faults import fault
-from qbase.lake.ledger import add_deliveries, find_loaded, find_tables, read_snapshot
-from qbase.lake.locks import hold_lock
-from qbase.lake.sqlite import Ledger
+from qbase.lake.ledger.ledger_entries import add_deliveries, find_loaded, find_tables, read_snapshot
+from qbase.lake.ledger.ledger_file import Ledger
+from qbase.lake.storage.delta_tables import Rows, add_checkpoint, append, check_name, joint_schema, open_clean, remove
+from qbase.lake.storage.fault_points import fault
+from qbase.lake.storage.locks import hold_lock
+from qbase.lake.storage.snapshots import Delivery, Snapshot
 from qbase.tables import Contract, describe_contract
 
 Brought: TypeAlias = "tuple[Delivery, Mapping[str, Rows]]"

@@ -12,14 +12,14 @@ import pyarrow as pa
 
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
-from qbase.lake import ledger
 from qbase.lake.commit import Brought, Check, Contracts, commit_deliveries
-from qbase.lake.deliveries import EMPTY_SNAPSHOT, Delivery, Snapshot
-from qbase.lake.delta import Rows
-from qbase.lake.paths import check_path
-from qbase.lake.query import Params, query_arrow, query_frame
-from qbase.lake.raw import store_file
-from qbase.lake.sqlite import Ledger
+from qbase.lake.ledger import ledger_entries as ledger
+from qbase.lake.ledger.ledger_file import Ledger
+from qbase.lake.snapshot_query import Params, query_arrow, query_frame
+from qbase.lake.storage.delta_tables import Rows
+from qbase.lake.storage.raw_files import store_file
+from qbase.lake.storage.snapshots import EMPTY_SNAPSHOT, Delivery, Snapshot
+from qbase.lake.storage.table_paths import check_path
 from qbase.tables.contracts import table_title
 
 HOME = "QBASE_HOME"

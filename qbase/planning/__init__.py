@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.planning.batches import plan_batches
+    from qbase.planning.needed_batches import plan_batches as plan_batches
 
-__all__ = ["plan_batches"]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from qbase.planning.batches import plan_batches
-
-    globals()[name] = plan_batches
-    return plan_batches
+__getattr__, __dir__ = lazy_room(__name__)

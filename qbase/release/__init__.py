@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.release.clean import clean_html
-    from qbase.release.private import scan_private
-    from qbase.release.protect import protect
-    from qbase.release.svg import check_svg
-    from qbase.release.verify import Verification, verify_report
+    from qbase.release.cleaning.foreign_html import clean_html as clean_html
+    from qbase.release.cleaning.strict_svg import check_svg as check_svg
+    from qbase.release.disclosing.disclosure import protect as protect
+    from qbase.release.disclosing.private_words import scan_private as scan_private
+    from qbase.release.verifying.verification import Verification as Verification
+    from qbase.release.verifying.verification import verify_report as verify_report
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "clean": ("clean_html",),
-        "private": ("scan_private",),
-        "protect": ("protect",),
-        "svg": ("check_svg",),
-        "verify": ("Verification", "verify_report"),
-    },
-)
-
-__all__ = ["Verification", "check_svg", "clean_html", "protect", "scan_private", "verify_report"]
+__getattr__, __dir__ = lazy_room(__name__)

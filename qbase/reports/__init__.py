@@ -7,34 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.reports.arguments import check_params, read_words
-    from qbase.reports.batch import Job, Outcome, run_many
-    from qbase.reports.gallery import build_gallery
-    from qbase.reports.ledger import close_dead_runs, read_meta
-    from qbase.reports.parameters import Parameter, read_parameters
-    from qbase.reports.render import render_report, report_meta
-    from qbase.reports.running import run_report
-    from qbase.reports.spec import find_specs, list_specs, read_spec
+    from qbase.reports.asking.letter_parameters import Parameter as Parameter
+    from qbase.reports.asking.letter_parameters import read_parameters as read_parameters
+    from qbase.reports.asking.report_spec import find_specs as find_specs
+    from qbase.reports.asking.report_spec import list_specs as list_specs
+    from qbase.reports.asking.report_spec import read_spec as read_spec
+    from qbase.reports.asking.run_arguments import check_params as check_params
+    from qbase.reports.asking.run_arguments import read_words as read_words
+    from qbase.reports.rendering.gallery import build_gallery as build_gallery
+    from qbase.reports.rendering.page_rendering import render_report as render_report
+    from qbase.reports.rendering.page_rendering import report_meta as report_meta
+    from qbase.reports.running.run_batch import Job as Job
+    from qbase.reports.running.run_batch import Outcome as Outcome
+    from qbase.reports.running.run_batch import run_many as run_many
+    from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
+    from qbase.reports.running.run_states import read_meta as read_meta
+    from qbase.reports.running.whole_run import run_report as run_report
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "arguments": ("check_params", "read_words"),
-        "batch": ("Job", "Outcome", "run_many"),
-        "gallery": ("build_gallery",),
-        "ledger": ("close_dead_runs", "read_meta"),
-        "parameters": ("Parameter", "read_parameters"),
-        "render": ("render_report", "report_meta"),
-        "running": ("run_report",),
-        "spec": ("find_specs", "list_specs", "read_spec"),
-    },
-)
-
-__all__ = [
-    "Job", "Outcome", "Parameter", "build_gallery", "check_params", "close_dead_runs", "find_specs", "list_specs",
-    "read_meta", "read_parameters", "read_spec", "read_words", "render_report", "report_meta", "run_many",
-    "run_report",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

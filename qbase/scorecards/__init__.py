@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.scorecards.preset import Preset, Target, list_presets, read_preset
-    from qbase.scorecards.score import score_targets
+    from qbase.scorecards.target_presets import Preset as Preset
+    from qbase.scorecards.target_presets import Target as Target
+    from qbase.scorecards.target_presets import list_presets as list_presets
+    from qbase.scorecards.target_presets import read_preset as read_preset
+    from qbase.scorecards.target_verdicts import score_targets as score_targets
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "preset": ("Preset", "Target", "list_presets", "read_preset"),
-        "score": ("score_targets",),
-    },
-)
-
-__all__ = [
-    "Preset", "Target", "list_presets", "read_preset", "score_targets",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

@@ -14,7 +14,7 @@ from typing import Any, Literal, NoReturn, cast
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, freeze
-from qbase.tables.normalise import normalise_header
+from qbase.tables.header_normal import normalise_header
 
 ColumnType = Literal["text", "code", "int", "number", "date", "quarter", "bool", "enum"]
 Bound = int | float | str
@@ -165,7 +165,7 @@ class Contract:
 
 @functools.cache
 def _names() -> tuple[str, ...]:
-    files = resources.files("qbase.tables").iterdir()
+    files = resources.files("qbase.tables.declared").iterdir()
     return tuple(sorted(f.name.removesuffix(".toml") for f in files if f.name.endswith(".toml")))
 
 
@@ -204,7 +204,7 @@ def read_contract(name: str) -> Contract:
         raise UsageError(
             "QB150", table=name, found=name, expected=" | ".join(known), fix="name one of these tables: qbase list"
         )
-    text = resources.files("qbase.tables").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    text = resources.files("qbase.tables.declared").joinpath(f"{name}.toml").read_text(encoding="utf-8")
     contract = parse_contract(text, origin=f"{name}.toml")
     if contract.name != name:
         _refuse(f"{name}.toml", f"name = {contract.name!r}", f"name = {name!r}, as the file is called")

@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_names
+from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.trends.change import estimate_change
-    from qbase.trends.rate import estimate_rate
+    from qbase.trends.rate_change import estimate_change as estimate_change
+    from qbase.trends.rate_level import estimate_rate as estimate_rate
 
-__getattr__ = lazy_names(
-    __name__,
-    {
-        "change": ("estimate_change",),
-        "rate": ("estimate_rate",),
-    },
-)
-
-__all__ = [
-    "estimate_change", "estimate_rate",
-]  # fmt: skip
+__getattr__, __dir__ = lazy_room(__name__)

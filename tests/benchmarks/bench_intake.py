@@ -26,7 +26,7 @@ import openpyxl
 from qbase.intake import load_files
 from qbase.lake import Workspace
 from qbase.tables import read_contract
-from qbase.tables.uscc import build_uscc
+from qbase.tables.credit_code import build_uscc
 
 GOAL_RATIO, GOAL_GB, GOAL_FILES = 6.0, 1.5, 20.0
 FIRMS = 60_000

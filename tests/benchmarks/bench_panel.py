@@ -81,7 +81,7 @@ def run_bare(home: pathlib.Path, name: str) -> int:
     """Run one bare query over the files of the lake; return its rows."""
     import duckdb
 
-    from qbase.indicators.cells import table_files
+    from qbase.indicators.cells.snapshot_files import table_files
     from qbase.lake import Workspace
 
     workspace = Workspace(home)
@@ -100,10 +100,9 @@ def measure(home: pathlib.Path, name: str) -> dict[str, Any]:
     import scipy.stats  # noqa: F401
     import statsmodels.stats.proportion  # noqa: F401
 
-    import qbase.indicators.functions  # noqa: F401
+    import qbase.indicators.measures.derived_measures  # noqa: F401
     from qbase.indicators import build_panel
-    from qbase.indicators.cells import table_files  # noqa: F401
-    from qbase.indicators.kept import FOLDER
+    from qbase.indicators.cells.kept_counts import FOLDER
     from qbase.lake import Workspace
 
     workspace = Workspace(home)

@@ -29,9 +29,9 @@ from qbase.core import (
     Tiles,
     conclude,
 )
-from qbase.core.display import Bundle
+from qbase.core.findings.records import build_record
 from qbase.core.numbers import interval, number
-from qbase.core.records import build_record
+from qbase.core.shown.display import Bundle
 from qbase.core.text import same
 
 RUN_ID = "20261124T090000-4f9b63"

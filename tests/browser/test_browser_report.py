@@ -15,8 +15,8 @@ import nbformat
 import pytest
 
 from qbase.core import Column, Table, Text
-from qbase.reports.gallery import build_gallery, report_meta
-from qbase.reports.render import render_report
+from qbase.reports.rendering.gallery import build_gallery, report_meta
+from qbase.reports.rendering.page_rendering import render_report
 
 pytestmark = pytest.mark.browser
 

@@ -212,7 +212,7 @@ def test_a_worker_killed_in_mid_run_changes_nothing(workspace, machines):
 
 
 def test_no_scheduler_ends_in_four_lines(workspace, monkeypatch):
-    monkeypatch.setattr("qbase.compute.cluster.TIMEOUT", "0.5s")
+    monkeypatch.setattr("qbase.compute.dask_client.TIMEOUT", "0.5s")
     with pytest.raises(SetupError) as caught:
         build_panel(workspace, "D1.batch", cluster=Cluster(address="tcp://127.0.0.1:1"))
     assert caught.value.code == "QB182"

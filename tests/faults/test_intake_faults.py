@@ -12,7 +12,8 @@ import pytest
 
 from qbase.core.errors import QbaseError
 from qbase.intake import load_files, retry_quarantine
-from qbase.lake import FAULT_POINTS, Workspace, faults
+from qbase.lake import FAULT_POINTS, Workspace
+from qbase.lake.storage import fault_points as faults
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a fork server")
 
@@ -61,7 +62,7 @@ def child_load(root: str, paths: list[str], fault: str, supersedes: str | None, 
 @pytest.fixture(scope="module")
 def context() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["qbase.intake.load", "qbase.lake.workspace", "pyarrow", "duckdb"])
+    context.set_forkserver_preload(["qbase.intake.loading.file_loading", "qbase.lake.workspace", "pyarrow", "duckdb"])
     return context
 
 

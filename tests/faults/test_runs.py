@@ -215,7 +215,7 @@ class Instead:
     """Stands for the kernel: "executes" every cell and may write the record, in no time."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from qbase.reports import engine
+        from qbase.reports.executing import papermill_engine as engine
 
         self.sentinel: str | None = None
         self.sources: list[dict[str, str]] = []
@@ -263,10 +263,10 @@ def test_too_much_output_is_not_published(workspace: Workspace, letter: Letter, 
 def test_a_page_that_fails_verification_stays_in_its_folder(
     workspace: Workspace, letter: Letter, instead: Instead, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import qbase.reports.render
+    import qbase.reports.rendering.page_rendering
 
     monkeypatch.setattr(
-        qbase.reports.render,
+        qbase.reports.rendering.page_rendering,
         "render_report",
         lambda *a, **k: "<html><script src='https://example.org'></script></html>",
     )
@@ -292,12 +292,12 @@ def test_a_page_that_cannot_be_made(
     raised: Exception,
     code: str,
 ) -> None:
-    import qbase.reports.render
+    import qbase.reports.rendering.page_rendering
 
     def cannot(*args: Any, **kwargs: Any) -> str:
         raise raised
 
-    monkeypatch.setattr(qbase.reports.render, "render_report", cannot)
+    monkeypatch.setattr(qbase.reports.rendering.page_rendering, "render_report", cannot)
     error, record = fail(workspace, letter("plain"))
     assert error.code == code
     if error.code == "QB999":
@@ -308,7 +308,7 @@ def test_a_page_that_cannot_be_made(
 def test_a_full_disk_while_publishing(
     workspace: Workspace, letter: Letter, instead: Instead, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    import qbase.reports.publish
+    import qbase.reports.running.atomic_publish
 
     real = getattr(os, call)
     made: list[int] = []
@@ -323,7 +323,7 @@ def test_a_full_disk_while_publishing(
         def __getattr__(self, name: str) -> Any:
             return full if name == call else getattr(os, name)
 
-    monkeypatch.setattr(qbase.reports.publish, "os", Os())
+    monkeypatch.setattr(qbase.reports.running.atomic_publish, "os", Os())
     error, _ = fail(workspace, letter("plain"))
     assert error.code == "QB817"
     assert made
@@ -334,7 +334,7 @@ LIMITED = """
 import resource, sys
 from qbase.lake import open_workspace
 from qbase.core.errors import QbaseError
-import qbase.reports.engine as engine, qbase.reports.render as render, json
+import qbase.reports.executing.papermill_engine as engine, qbase.reports.rendering.page_rendering as render, json
 from qbase.reports import run_report
 def execute(job):
     job.executed, job.started = job.notebook, True

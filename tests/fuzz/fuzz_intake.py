@@ -21,16 +21,16 @@ import zipfile
 import atheris
 
 with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
-    from qbase.intake.account import check_rows
-    from qbase.intake.book import read_tables
-    from qbase.intake.container import check_archive, find_kind
-    from qbase.intake.grid import Grid
-    from qbase.intake.parsers import Parsers
-    from qbase.intake.reading import read_grids
-    from qbase.intake.recipe import TIDY
-    from qbase.intake.split import split_rows
-    from qbase.intake.workbook import _grid
-    from qbase.intake.worker import read_book
+    from qbase.intake.finding.file_grids import read_grids
+    from qbase.intake.reading.child_worker import read_book
+    from qbase.intake.reading.file_safety import check_archive, find_kind
+    from qbase.intake.reading.raw_grid import Grid
+    from qbase.intake.reading.workbook_child import _grid
+    from qbase.intake.reading.worker_pool import Parsers
+    from qbase.intake.recipes.recipe_model import TIDY
+    from qbase.intake.shaping.file_tables import read_tables
+    from qbase.intake.shaping.row_verdicts import split_rows
+    from qbase.intake.values.row_account import check_rows
 
 import duckdb
 import openpyxl

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbase.demo import Scenario, build_province
-from qbase.demo.firms import NEVER
-from qbase.demo.sampling import MILLION, draw, family_draw, inclusion
-from qbase.demo.scenario import DIMENSIONS, N_QUARTERS, Streams
-from qbase.demo.world import build_world
+from qbase.demo.world.draws import MILLION, draw, family_draw, inclusion
+from qbase.demo.world.firm_population import NEVER
+from qbase.demo.world.quarters import build_world
+from qbase.demo.world.scenario import DIMENSIONS, N_QUARTERS, Streams
 
 SEEDS = st.integers(0, 2**32 - 1)
 SWITCHES = st.builds(

@@ -17,7 +17,7 @@ from qbase.core.policy import Policy, Spell
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects import estimate_event_study, estimate_twfe
-from qbase.planning.batches import smallest_n, wilson_half_width
+from qbase.planning.needed_batches import smallest_n, wilson_half_width
 from qbase.trends import estimate_change, estimate_rate
 
 ROUNDING = 1e-7

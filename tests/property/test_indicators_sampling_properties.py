@@ -10,7 +10,8 @@ from hypothesis.extra.numpy import arrays
 
 from qbase.core.periods import parse_period
 from qbase.indicators import clopper_pearson_interval, design_interval, jeffreys_interval, shrink_rates
-from qbase.indicators.design_weights import (
+from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
+from qbase.stats.design_weights import (
     LEAST_FIRMS,
     firm_correlation,
     merge_strata,
@@ -18,7 +19,6 @@ from qbase.indicators.design_weights import (
     rake_weights,
     relative_rates,
 )
-from qbase.indicators.weighting import stratum_weights, weighted_rates
 
 RISKS, SIZES = ("A", "B", "C"), ("large", "small")
 KEYS = ["cluster_id", "period", "risk_class", "size_class"]

@@ -18,13 +18,13 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.export import write_csv, write_xlsx
 from qbase.intake import load_files
-from qbase.intake.book import read_tables
-from qbase.intake.csvfile import count_records, read_csv, scan_widths
-from qbase.intake.encoding import decode_text
-from qbase.intake.reading import read_grids
-from qbase.intake.recipe import TIDY
-from qbase.intake.split import split_rows
-from qbase.intake.values import build_reader, plain_number
+from qbase.intake.finding.file_grids import read_grids
+from qbase.intake.reading.csv_text import count_records, read_csv, scan_widths
+from qbase.intake.reading.encoding import decode_text
+from qbase.intake.recipes.recipe_model import TIDY
+from qbase.intake.shaping.file_tables import read_tables
+from qbase.intake.shaping.row_verdicts import split_rows
+from qbase.intake.values.cell_values import build_reader, plain_number
 from qbase.lake import Workspace
 from qbase.tables import ColumnRule
 

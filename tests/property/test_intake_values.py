@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbase.core.text import Text
-from qbase.intake.cells import serial_date
-from qbase.intake.dates import read_day, read_quarter_text, read_span
-from qbase.intake.numerals import plain_number, read_numeral
-from qbase.intake.units import find_factor, read_unit_line
-from qbase.intake.values import Context, build_reader
+from qbase.intake.values.cell_text import serial_date
+from qbase.intake.values.cell_values import Context, build_reader
+from qbase.intake.values.units import find_factor, read_unit_line
+from qbase.intake.values.written_dates import read_day, read_quarter_text, read_span
+from qbase.intake.values.written_numbers import plain_number, read_numeral
 from qbase.tables import ColumnRule
 
 ALL = frozenset({"month", "short_year", "glued"})

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from qbase.core import Column, RunError, Table, Text
 from qbase.release import check_svg, clean_html
-from qbase.release.svg import ELEMENTS
-from qbase.reports.render import FONT_SLOT, fill, render_report
+from qbase.release.cleaning.strict_svg import ELEMENTS
+from qbase.reports.rendering.page_rendering import FONT_SLOT, fill, render_report
 
 
 def load_case() -> Any:
@@ -60,7 +60,7 @@ def holds_nothing_that_acts(html: str) -> None:
 @pytest.fixture(autouse=True, scope="module")
 def _one_font() -> Iterator[None]:
     """Cutting the font takes most of the time of a page and nothing here looks at it."""
-    with unittest.mock.patch("qbase.core.fonts.subset_woff2", return_value=b"font"):
+    with unittest.mock.patch("qbase.core.shown.fonts.subset_woff2", return_value=b"font"):
         yield
 
 

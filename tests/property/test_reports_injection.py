@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbase.core.errors import UsageError
-from qbase.reports.arguments import check_params, read_words
-from qbase.reports.engine import check_injection
-from qbase.reports.parameters import Base, Many, Parameter
+from qbase.reports.asking.letter_parameters import Base, Many, Parameter
+from qbase.reports.asking.run_arguments import check_params, read_words
+from qbase.reports.executing.papermill_engine import check_injection
 
 HOSTILE = (
     "", "'", '"', "\\", "\\\\'", "'''", '"""', "\n", "\r", "\x00", "\x85", "\u2028", "{0}", "%s", "中文", "😀", "#",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbase.tables import build_uscc, find_uscc_fault, is_uscc, normalise_header, split_unit, uscc_sql
-from qbase.tables.uscc import ALPHABET
+from qbase.tables.credit_code import ALPHABET
 
 prefixes = st.tuples(st.text(ALPHABET, min_size=2, max_size=2), st.text("0123456789", min_size=6, max_size=6))
 orgs = st.text(ALPHABET, min_size=8, max_size=8)

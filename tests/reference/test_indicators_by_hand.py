@@ -21,7 +21,7 @@ from scipy import stats
 
 from qbase.core.errors import DataError
 from qbase.demo import build_province
-from qbase.demo.deliveries_tidy import write_tidy
+from qbase.demo.sending.tidy_files import write_tidy
 from qbase.indicators import build_panel, read_catalogue
 from qbase.intake import load_files
 from qbase.lake import Workspace

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.indicators.design_weights import poststratified_mean, rake_weights
-from qbase.indicators.weighting import stratum_weights, weighted_rates
+from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
+from qbase.stats.design_weights import poststratified_mean, rake_weights
 
 PER_YEAR = {"A": 2.0, "B": 1.0, "C": 2 / 3, "D": 1 / 2, "E": 1 / 3}
 

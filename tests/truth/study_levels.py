@@ -20,15 +20,15 @@ from scipy.stats import binomtest, norm
 
 from qbase.core.periods import to_periods
 from qbase.demo import Scenario
-from qbase.demo.firms import NEVER
-from qbase.demo.scenario import N_QUARTERS, Streams, quarter_code, read_dimensions
-from qbase.demo.tables_core import RISKS, SIZES, cluster_ids
-from qbase.demo.world import World, build_world
-from qbase.indicators.design_intervals import design_interval
-from qbase.indicators.design_tests import compare_draws, compare_fractions
-from qbase.indicators.families import Families, family_correlation, same_family_share
-from qbase.indicators.shrinkage import shrink_rates
-from qbase.indicators.weighting import stratum_weights, weighted_rates
+from qbase.demo.clean.core_tables import RISKS, SIZES, cluster_ids
+from qbase.demo.world.firm_population import NEVER
+from qbase.demo.world.quarters import World, build_world
+from qbase.demo.world.scenario import N_QUARTERS, Streams, quarter_code, read_dimensions
+from qbase.indicators.cells.product_families import Families, family_correlation, same_family_share
+from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
+from qbase.stats.design_intervals import design_interval
+from qbase.stats.design_tests import compare_draws, compare_fractions
+from qbase.stats.shrinkage import shrink_rates
 
 FIRST_SEED = 5000
 N_SEEDS, N_CELL_SEEDS = 200, 60
@@ -258,7 +258,7 @@ def mix_moved(world: World) -> bool:
     from qbase.core.policy import Policy, Spell
     from qbase.core.text import Text
     from qbase.core.values import Indicator
-    from qbase.indicators.sampling_checks import check_sampling_mix
+    from qbase.indicators.sampling.sampling_checks import check_sampling_mix
 
     quarters = to_periods(pd.Index([quarter_code(t) for t in range(N_QUARTERS)]), "Q")
     names = cluster_ids(world)

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from qbase.demo import Scenario, build_province
-from qbase.demo.firms import NEVER
-from qbase.demo.pseudo import group_time, imputation, logit_imputation, twfe
+from qbase.demo.pseudo_truth import group_time, imputation, logit_imputation, twfe
 from qbase.demo.replication import Replication, replicate
-from qbase.demo.scenario import DIMENSIONS, Streams
 from qbase.demo.truth import Truth, without_policy
-from qbase.demo.world import World, build_world
+from qbase.demo.world.firm_population import NEVER
+from qbase.demo.world.quarters import World, build_world
+from qbase.demo.world.scenario import DIMENSIONS, Streams
 
 SEEDS = range(20220810, 20220810 + 18)
 STATED_NAIVE_BIAS_PP = -1.7

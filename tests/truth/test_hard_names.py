@@ -14,9 +14,9 @@ import datetime
 import numpy as np
 import pytest
 
-from qbase.intake.matching import EVER, KnownName, Match, Printed, Register
-from qbase.intake.names import _TRADITIONAL
-from qbase.tables.uscc import ALPHABET, build_uscc, is_uscc
+from qbase.intake.linking.firm_match import EVER, KnownName, Match, Printed, Register
+from qbase.intake.linking.firm_names import _TRADITIONAL
+from qbase.tables.credit_code import ALPHABET, build_uscc, is_uscc
 
 PRECISION_FLOOR = 0.993
 """Of the links made without asking, at least so many are right; see the test for what the rest is."""

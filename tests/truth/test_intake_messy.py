@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from qbase.demo.deliveries import write_messy
+from qbase.demo.delivery_folder import write_messy
 from qbase.demo.province import build_province
-from qbase.demo.writing import to_arrow
+from qbase.demo.sending.stable_files import to_arrow
 from qbase.intake import LoadReport, load_files
 from qbase.lake import Workspace
 from qbase.tables import read_contract

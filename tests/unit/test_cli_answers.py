@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from qbase.cli.data import next_step
+from qbase.cli.data.demo_and_load import next_step
 from qbase.cli.main import run
 from qbase.lake import Workspace
 

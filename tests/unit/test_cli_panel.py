@@ -13,7 +13,7 @@ import pytest
 
 from qbase.cli.main import run
 from qbase.demo import build_province
-from qbase.demo.writing import to_arrow
+from qbase.demo.sending.stable_files import to_arrow
 from qbase.indicators import build_panel, build_policy
 from qbase.lake import Delivery, Workspace
 

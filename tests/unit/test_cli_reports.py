@@ -54,7 +54,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a stand-in "execute" letters in no time; one with a division by zero fails."""
     from nbformat.v4 import new_output
 
-    from qbase.reports import engine
+    from qbase.reports.executing import papermill_engine as engine
 
     def execute(job: Any) -> None:
         job.executed, job.started = job.notebook, True
@@ -255,13 +255,13 @@ def test_demo_makes_a_workspace_loads_and_runs(
 
 
 def test_doctor(home: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    import qbase.core.fonts
+    import qbase.core.shown.fonts
 
     assert run(["doctor"]) in {0, 4}
     out = capsys.readouterr().out
     assert "[✓] Chinese font" in out
     assert "[✓] libraries" in out
-    monkeypatch.setattr(qbase.core.fonts, "missing_glyphs", lambda text: ["产"])
+    monkeypatch.setattr(qbase.core.shown.fonts, "missing_glyphs", lambda text: ["产"])
     assert run(["doctor", "--json"]) == 4
     document = json.loads(capsys.readouterr().out)
     assert document["passed"] is False
@@ -271,8 +271,8 @@ def test_doctor(home: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 
 def test_the_font_is_proven_by_ink() -> None:
-    from qbase.cli.doctor import draws
-    from qbase.core.fonts import font_file
+    from qbase.cli.help.machine_checks import draws
+    from qbase.core.shown.fonts import font_file
 
     assert draws("产业 −", font_file())
 
@@ -299,7 +299,7 @@ def test_verify_shows_checks_without_verdict(
     home: Workspace, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
     import qbase.release
-    from qbase.release.verify import Verification
+    from qbase.release.verifying.verification import Verification
 
     checks = tuple(CheckResult(name=n, passed=p, text=same(n)) for n, p in (("a", True), ("b", False), ("c", None)))
     monkeypatch.setattr(qbase.release, "verify_report", lambda path, record=None: Verification(checks=checks))

@@ -10,10 +10,10 @@ import sys
 
 import pytest
 
-from qbase.cli.language import part, pick_language
-from qbase.cli.layout import table, width
 from qbase.cli.main import SECTIONS, run
-from qbase.cli.shell import four_lines
+from qbase.cli.speaking.aligned_text import table, width
+from qbase.cli.speaking.language import part, pick_language
+from qbase.cli.speaking.shell import four_lines
 from qbase.core.errors import UsageError, read_codes
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]

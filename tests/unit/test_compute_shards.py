@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from qbase.compute import Files, ShardQuery, open_files, query_files, query_frames
-from qbase.compute.adding import add_rows
+from qbase.compute.added_shards import add_rows
 from qbase.core.errors import SetupError
 
 COLUMNS = (("name", "VARCHAR"), ("n", "BIGINT"), ("later", "DATE"))

@@ -24,11 +24,11 @@ from qbase.core import (
     record,
 )
 from qbase.core import numbers as nb
-from qbase.core.display import MIME, Column, sha256_of
-from qbase.core.fonts import covered, missing_glyphs, subset_woff2
-from qbase.core.glossary import read_glossary
-from qbase.core.palette import DARK, LIGHT, contrast
-from qbase.core.sentences import direction_of, grade_of
+from qbase.core.findings.sentences import direction_of, grade_of
+from qbase.core.shown.display import MIME, Column, sha256_of
+from qbase.core.shown.fonts import covered, missing_glyphs, subset_woff2
+from qbase.core.shown.glossary import read_glossary
+from qbase.core.shown.palette import DARK, LIGHT, contrast
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
 SCRAP = Indicator(id="X1.log_scrap", name=Text("废品率对数", "log scrap rate"), unit="log_points", better="down")

@@ -18,8 +18,8 @@ from qbase.demo import Scenario, build_province, write_deliveries
 from qbase.demo.__main__ import main
 from qbase.demo.nation import N_PROVINCES, write_nation
 from qbase.demo.province import Province
-from qbase.demo.scenario import DIMENSIONS
-from qbase.demo.writing import content_hash, to_arrow
+from qbase.demo.sending.stable_files import content_hash, to_arrow
+from qbase.demo.world.scenario import DIMENSIONS
 
 SEED = 7
 

@@ -8,11 +8,11 @@ import pandas as pd
 import pytest
 
 from qbase.demo import Province, build_province
-from qbase.demo.deliveries_tidy import spell
+from qbase.demo.sending.tidy_files import spell
 from qbase.tables import list_contracts, read_contract
-from qbase.tables.headers import find_contract
-from qbase.tables.sql import check_rows_sql
-from qbase.tables.uscc import is_uscc
+from qbase.tables.contract_rules import check_rows_sql
+from qbase.tables.credit_code import is_uscc
+from qbase.tables.header_match import find_contract
 
 TABLES = sorted(build_province("small", seed=7).tables)
 

@@ -19,8 +19,8 @@ from qbase.core.policy import Policy, Spell
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects import check_published, estimate_event_study, estimate_twfe
-from qbase.effects.bands import sup_t_value
-from qbase.effects.checks import wald_test
+from qbase.effects.fitting.joint_bands import sup_t_value
+from qbase.effects.judging.design_checks import wald_test
 from qbase.intake import PublishedNumber
 
 ID = "D1.batch"
@@ -398,7 +398,7 @@ def test_inputs_are_not_mutated():
 
 GUARD = """
 import logging, os
-from qbase.effects.engine import load_pyfixest
+from qbase.effects.fitting.pyfixest_guard import load_pyfixest
 load_pyfixest()
 root = logging.getLogger()
 print(len(root.handlers), root.level, "KMP_INIT_AT_FORK" in os.environ)

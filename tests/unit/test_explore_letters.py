@@ -7,13 +7,13 @@ import pathlib
 
 import pytest
 
-from qbase.core.display import sha256_of
+from qbase.core.shown.display import sha256_of
 from qbase.demo import write_deliveries
 from qbase.explore import add_letter, list_templates
 from qbase.intake import load_files
 from qbase.lake import Workspace
 from qbase.reports import read_spec
-from qbase.reports.parameters import read_notebook, source_of
+from qbase.reports.asking.letter_parameters import read_notebook, source_of
 
 # a few years and the tables of the letters are enough, and cheap
 WANTED = ("乡镇", "产业集群", "企业.", "政策.", "政策时段", "2021", "2022", "2023", "2024")

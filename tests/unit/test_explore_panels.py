@@ -13,7 +13,7 @@ from qbase.core import Indicator, Panel, Policy, Spell, Text
 from qbase.core.errors import UsageError
 from qbase.core.periods import parse_period
 from qbase.explore import add_letter, describe_panel, list_templates, new_workspace
-from qbase.explore.panels import longest_gap
+from qbase.explore.panel_words import longest_gap
 from qbase.lake import Workspace
 from qbase.reports import list_specs, read_parameters
 

@@ -23,13 +23,13 @@ from qbase.core import (
     Spell,
     Text,
 )
-from qbase.core.display import DRAWINGS
 from qbase.core.numbers import MINUS, number
-from qbase.core.palette import DRAWING_ROLES, LIGHT
+from qbase.core.shown.display import DRAWINGS
+from qbase.core.shown.palette import DRAWING_ROLES, LIGHT
 from qbase.core.text import same
 from qbase.figures import plot_estimates, plot_event_study, plot_trend
-from qbase.figures.svg import ATTRIBUTES, ELEMENTS, STYLES
-from qbase.figures.words import MAX_EN, MAX_ZH, length
+from qbase.figures.surface.figure_svg import ATTRIBUTES, ELEMENTS, STYLES
+from qbase.figures.surface.figure_words import MAX_EN, MAX_ZH, length
 from qbase.release import check_svg
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -217,7 +217,7 @@ def test_numbers_are_short_and_nothing_lies_outside(drawn: dict[str, Figure], na
 @pytest.mark.parametrize("name", CASES)
 def test_labels_stay_inside_and_do_not_touch(drawn: dict[str, Figure], name: str) -> None:
     """Boxes measured with the advance widths of the font; the halo of 3 px is not counted."""
-    from qbase.figures.canvas import text_width
+    from qbase.figures.surface.canvas import text_width
 
     for key, svg in drawn[name].drawings.items():
         boxes = []

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbase.core import DataError
-from qbase.figures.canvas import NARROW, Sheet, Variant, spread, text_width
-from qbase.figures.periods import number_ticks, place_ticks, position, read_period, tick_digits
-from qbase.figures.svg import finish_svg
+from qbase.figures.surface.canvas import NARROW, Sheet, Variant, spread, text_width
+from qbase.figures.surface.figure_svg import finish_svg
+from qbase.figures.surface.period_axis import number_ticks, place_ticks, position, read_period, tick_digits
 
 HEAD = (
     '<?xml version="1.0"?><!DOCTYPE svg PUBLIC "x" "y"><svg viewBox="0 0 10.0001 5" xmlns="http://www.w3.org/2000/svg" '

@@ -20,7 +20,7 @@ from qbase.core import (
     Text,
 )
 from qbase.figures import tabulate_accounting, tabulate_checks, tabulate_estimates, tabulate_scorecard, tiles_of
-from qbase.figures.words import first_fit, length, verdict
+from qbase.figures.surface.figure_words import first_fit, length, verdict
 from qbase.release import check_svg
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")

@@ -12,8 +12,8 @@ import pytest
 from matplotlib.figure import Figure as MplFigure
 
 from qbase.core import UsageError
-from qbase.core.display import shown_language
-from qbase.core.fonts import FAMILY
+from qbase.core.shown.display import shown_language
+from qbase.core.shown.fonts import FAMILY
 from qbase.figures import house_rc, use_theme
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.demo import build_province
-from qbase.demo.deliveries_tidy import write_tidy
+from qbase.demo.sending.tidy_files import write_tidy
 from qbase.indicators import build_panel
 from qbase.intake import load_files
 from qbase.lake import Workspace

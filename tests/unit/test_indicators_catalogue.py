@@ -24,10 +24,9 @@ from qbase.indicators import (
     read_clauses,
     read_rows,
 )
-from qbase.indicators.catalogue import COLUMNS, read_sql
-from qbase.indicators.functions import COMPOSITE, FUNCTIONS
-from qbase.indicators.measuring import SLOTS
-from qbase.indicators.parts import add_in_order, assemble_sql, read_parts, tables_of
+from qbase.indicators.catalogue.indicator_rows import COLUMNS, read_sql
+from qbase.indicators.catalogue.sql_parts import add_in_order, assemble_sql, read_parts, tables_of
+from qbase.indicators.measures.measure_run import COMPOSITE, FUNCTIONS, SLOTS
 from qbase.lake import Workspace
 from qbase.tables import list_contracts, read_contract
 

@@ -14,7 +14,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import parse_period
 from qbase.demo import build_province
-from qbase.demo.deliveries_tidy import write_tidy
+from qbase.demo.sending.tidy_files import write_tidy
 from qbase.indicators import build_panel, find_indicator, list_indicators, read_catalogue, read_rows
 from qbase.intake import load_files
 from qbase.lake import Workspace

@@ -12,10 +12,10 @@ import pytest
 
 from qbase.compute import query_files
 from qbase.indicators import Design, build_panel
-from qbase.indicators.catalogue import read_sql
-from qbase.indicators.rows import open_rows
-from qbase.indicators.sorting import sum_batches
-from qbase.indicators.strata import by_firm_parts, read_strata
+from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.inspection_window import open_rows
+from qbase.indicators.cells.sorted_runs import sum_batches
+from qbase.indicators.cells.strata import by_firm_parts, read_strata
 from qbase.lake import Delivery, Workspace
 
 FIRMS = {
@@ -89,7 +89,7 @@ def classed(tmp_path_factory) -> Workspace:
 @pytest.mark.parametrize("freq", ["Q", "A"])
 def test_sorting_and_sql_add_the_same_cells(workspace, monkeypatch, entity, freq):
     sorted_ones = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
-    monkeypatch.setattr("qbase.indicators.cells.sum_batches", lambda rows, columns: None)
+    monkeypatch.setattr("qbase.indicators.cells.batch_counts.sum_batches", lambda rows, columns: None)
     grouped = build_panel(workspace, ["D1.batch", "D1.firm"], entity=entity, freq=freq)
     pd.testing.assert_frame_equal(sorted_ones.data, grouped.data, check_exact=True)
     pd.testing.assert_frame_equal(sorted_ones.cells, grouped.cells, check_exact=True)
@@ -101,7 +101,7 @@ def test_sorting_and_sql_add_the_same_cells(workspace, monkeypatch, entity, freq
 @pytest.mark.parametrize("freq", ["Q", "A"])
 def test_strata_sorted_and_grouped_are_the_same(classed, monkeypatch, entity, freq):
     sorted_ones = build_panel(classed, ["D1.batch", "D1.firm"], entity=entity, freq=freq, sampling="random_draw")
-    monkeypatch.setattr("qbase.indicators.strata.add_rows", lambda *given: None)
+    monkeypatch.setattr("qbase.indicators.cells.strata.add_rows", lambda *given: None)
     grouped = build_panel(classed, ["D1.batch", "D1.firm"], entity=entity, freq=freq, sampling="random_draw")
     pd.testing.assert_frame_equal(sorted_ones.data, grouped.data, check_exact=True)
     pd.testing.assert_frame_equal(sorted_ones.cells, grouped.cells, check_exact=True)

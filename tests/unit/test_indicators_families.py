@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.indicators.families import family_correlation, same_family_share, widen
+from qbase.indicators.cells.product_families import family_correlation, same_family_share, widen
 
 QUARTERS = pd.period_range("2020Q1", periods=20, freq="Q")
 

@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from qbase.indicators import build_panel, kept
+from qbase.indicators import build_panel
+from qbase.indicators.cells import kept_counts as kept
 from qbase.lake import Workspace
 from tests.unit.test_indicators_cells import FIRMS, commit, inspections
 

@@ -20,7 +20,7 @@ from qbase.indicators import (
     withhold_preliminary,
 )
 from qbase.lake import Workspace
-from qbase.lake.deliveries import Delivery
+from qbase.lake.storage.snapshots import Delivery
 
 COLUMNS = {
     "sample_no": pa.string(), "sample_date": pa.date32(), "sample_type": pa.string(), "uscc": pa.string(),

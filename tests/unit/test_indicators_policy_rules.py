@@ -12,7 +12,7 @@ from qbase.core.errors import DataError
 from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.demo import build_province
-from qbase.indicators.policy_rules import check_sense, find_rarities
+from qbase.indicators.policies.policy_rules import check_sense, find_rarities
 
 POLICY = Policy(
     policy_id="zhili-2022",

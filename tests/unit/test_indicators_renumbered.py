@@ -66,7 +66,7 @@ def test_a_cluster_registered_under_an_old_code_lies_in_the_town_of_today(lake: 
 
 
 def test_a_lake_without_mergers_asks_nothing_else(tmp_path: pathlib.Path) -> None:
-    from qbase.indicators.parts import assemble_sql
+    from qbase.indicators.catalogue.sql_parts import assemble_sql
 
     plain = assemble_sql("SELECT * FROM @town_figures", entity="town_code", freq="A", base="")
     moved = assemble_sql("SELECT * FROM @town_figures", entity="town_code", freq="A", base="", towns={"1": "2"})

@@ -132,7 +132,7 @@ def test_raking_to_the_margins_recovers_it_too(lake):
 def test_without_pooling_a_post_stratified_panel_is_the_textbook_mean(lake, monkeypatch):
     pooled = build_panel(lake, ID, sampling="post_stratified").data[ID]
     alone = functools.partial(design_weights.own_factor, own_draws=0.0)
-    monkeypatch.setattr("qbase.indicators.weighting.own_factor", alone)
+    monkeypatch.setattr("qbase.indicators.cells.stratum_weights.own_factor", alone)
     found = build_panel(lake, ID, sampling="post_stratified")
     assert (found.data[ID] - pooled).abs().max() > 0.1, "pooling makes a difference here"
     for (entity, period), cell in found.cells.groupby(["entity", "period"]):
@@ -487,7 +487,7 @@ def test_batches_of_one_product_that_fail_together_count_for_less(tmp_path, samp
 
 
 def test_of_very_many_batches_only_the_latest_periods_tell_the_correlation(workspace, monkeypatch):
-    monkeypatch.setattr("qbase.indicators.families.MOST_BATCHES", 100)
+    monkeypatch.setattr("qbase.indicators.cells.product_families.MOST_BATCHES", 100)
     panel = build_panel(families_that_fail_together(workspace), ID, sampling="random_draw")
     assert "(since 2024Q3)" in panel.indicators[ID].formula
     assert panel.data[f"{ID}__n_eff"].max() < 3, "earlier periods take the usual share of their entity"

@@ -13,10 +13,7 @@ from scipy.stats import betabinom
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.indicators import estimate_structure
-from qbase.indicators.functions import nearest_index
-from qbase.indicators.peers import gaps_to_peers, lead_over_whole, probability_above
-from qbase.indicators.stability import inside_laney, sigma_z, spread
-from qbase.indicators.structure import (
+from qbase.indicators.measures.agglomeration import (
     STRUCTURE,
     concentration,
     effective_number,
@@ -29,6 +26,9 @@ from qbase.indicators.structure import (
     pillar_share,
     shannon,
 )
+from qbase.indicators.measures.derived_measures import nearest_index
+from qbase.indicators.measures.peer_rates import gaps_to_peers, lead_over_whole, probability_above
+from qbase.indicators.measures.steadiness import inside_laney, sigma_z, spread
 
 
 def test_herfindahl_of_the_merger_guidelines() -> None:

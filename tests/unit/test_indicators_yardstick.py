@@ -13,9 +13,9 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import parse_period
 from qbase.demo import build_province
-from qbase.demo.writing import to_arrow
+from qbase.demo.sending.stable_files import to_arrow
 from qbase.indicators import build_panel
-from qbase.indicators.yardstick import kept_information, mean_margins
+from qbase.indicators.measures.yardstick import kept_information, mean_margins
 from qbase.lake import Delivery, Workspace
 
 TIGHTENED = "2023-01-01"

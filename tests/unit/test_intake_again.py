@@ -26,11 +26,11 @@ from qbase.intake import (
     retry_quarantine,
     undo_link,
 )
-from qbase.intake.recipe_file import parse_recipe
-from qbase.intake.shift import _compare
+from qbase.intake.recipes.recipe_toml import parse_recipe
+from qbase.intake.review.period_shift import _compare
 from qbase.lake import Delivery, Workspace
 from qbase.tables import read_contract
-from qbase.tables.uscc import build_uscc
+from qbase.tables.credit_code import build_uscc
 
 HEAD = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果"
 CODE = build_uscc("91990021", "MA000001")

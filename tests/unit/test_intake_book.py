@@ -22,7 +22,7 @@ from qbase.intake import (
     retry_quarantine,
 )
 from qbase.lake import Workspace
-from qbase.tables.uscc import build_uscc
+from qbase.tables.credit_code import build_uscc
 
 CODE = build_uscc("91990021", "MA000001")
 FIRMS = [
@@ -131,7 +131,7 @@ def test_broken_rows_are_set_aside_per_table_and_words_name_the_table(home: Work
 
 
 def test_sums_are_checked_for_every_table_of_the_file(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qbase.intake import account
+    from qbase.intake.values import row_account as account
 
     seen: dict[str, tuple[Decimal, Decimal]] = {}
     original = account.check_sum
@@ -189,7 +189,7 @@ BOTH = ["统一社会信用代码", "企业名称"]
 @pytest.fixture
 def twins(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     """Make headers of the items fit two tables equally well."""
-    from qbase.intake import questions
+    from qbase.intake.recipes import questions
 
     original = questions.find_contracts
     names = ("items", "inspections")

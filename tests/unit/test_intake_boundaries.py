@@ -15,7 +15,7 @@ import pytest
 
 from qbase.core.errors import SetupError, UsageError
 from qbase.intake import LoadReport, explain_reason, load_files
-from qbase.intake.values import build_reader
+from qbase.intake.values.cell_values import build_reader
 from qbase.lake import Workspace
 from qbase.tables import read_contract, section_of
 
@@ -64,7 +64,7 @@ def write_book(path: pathlib.Path, rows: list[list[Any]], spans: tuple[str, ...]
 def test_whatever_goes_wrong_with_one_file_rejects_that_file(
     home: Workspace, monkeypatch: pytest.MonkeyPatch, fault: Exception, place: str
 ) -> None:
-    import qbase.intake.load as module
+    import qbase.intake.loading.file_loading as module
 
     own, name = getattr(module, place.partition(".")[2]), place.partition(".")[2]
     asked: list[int] = []
@@ -93,7 +93,7 @@ def test_a_workbook_that_breaks_a_reader_in_a_thread_is_rejected(
     def fail(*_: Any, **__: Any) -> Any:
         raise KeyError("sheet")
 
-    monkeypatch.setattr("qbase.intake.load.read_grids", fail)
+    monkeypatch.setattr("qbase.intake.loading.file_loading.read_grids", fail)
     (report,) = load_files(home, [write_book(home.root / "a.xlsx", [HEAD, batch(1)])])
     assert (report.verdict, report.error and report.error["code"]) == ("REJECTED", "QB341")
 
@@ -113,7 +113,7 @@ def test_what_is_wrong_with_the_workspace_ends_the_load(
     def fail(*_: Any, **__: Any) -> Any:
         raise fault
 
-    monkeypatch.setattr("qbase.intake.load.read_tables", fail)
+    monkeypatch.setattr("qbase.intake.loading.file_loading.read_tables", fail)
     with pytest.raises(type(fault)):
         load(home, [HEAD, batch(1)])
     assert home.deliveries().empty

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.intake import case_data, load_case, read_case
+from qbase.intake import load_case, read_case
+from qbase.intake.cases import case_loading as case_data
 from qbase.lake import Workspace
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from qbase.core.errors import DataError
-from qbase.intake.csvfile import count_records, find_separator, read_csv, scan_widths
+from qbase.intake.reading.csv_text import count_records, find_separator, read_csv, scan_widths
 
 REGULAR = "a,b\n1,2\n3,4\n"
 RAGGED = 'a,b\n1,2\n\n1,2,3\n"x\ny",4\n5\n'
@@ -74,6 +74,6 @@ def test_headers_that_are_understood_decide_between_separators() -> None:
 
 
 def test_a_different_count_of_the_second_engine_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbase.intake.csvfile.count_records", lambda *_: 99)
+    monkeypatch.setattr("qbase.intake.reading.csv_text.count_records", lambda *_: 99)
     with pytest.raises(DataError, match="QB330"):
         read_csv(RAGGED.encode(), ",", "f.csv")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from qbase.core.errors import DataError
-from qbase.intake.encoding import decode_text
+from qbase.intake.reading.encoding import decode_text
 
 TEXT = "抽样编号,检验结果\nS1,合格\nS2,不合格\n"
 

@@ -15,10 +15,10 @@ import pytest
 
 from qbase.core.errors import DataError
 from qbase.intake import LoadReport, explain_reason, load_files
-from qbase.intake.cells import Cells, find_style, unescape
-from qbase.intake.dates import is_own_quarter, is_span, read_day, read_quarter_text, read_span
-from qbase.intake.encoding import decode_text
-from qbase.intake.units import is_unit_row, read_unit_line
+from qbase.intake.reading.encoding import decode_text
+from qbase.intake.values.cell_text import Cells, find_style, unescape
+from qbase.intake.values.units import is_unit_row, read_unit_line
+from qbase.intake.values.written_dates import is_own_quarter, is_span, read_day, read_quarter_text, read_span
 from qbase.lake import Workspace
 from qbase.tables import normalise_header
 

@@ -13,9 +13,9 @@ import pytest
 
 from qbase.core.errors import SetupError
 from qbase.intake import LoadReport, load_files
-from qbase.intake import load as module
-from qbase.intake.ahead import prepare_ahead
-from qbase.intake.split import ROW, split_rows
+from qbase.intake.loading import file_loading as module
+from qbase.intake.loading.prefetch import prepare_ahead
+from qbase.intake.shaping.row_verdicts import ROW, split_rows
 from qbase.lake import Delivery, Workspace
 from qbase.tables import read_contract
 

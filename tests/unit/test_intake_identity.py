@@ -10,18 +10,18 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.demo import build_province
-from qbase.demo.deliveries_messy import printed_rows
-from qbase.demo.planted import Planted, _variant, spoil_codes
-from qbase.demo.scenario import Streams
+from qbase.demo.sending.messy_files import printed_rows
+from qbase.demo.sending.planted_faults import Planted, _variant, spoil_codes
+from qbase.demo.world.scenario import Streams
 from qbase.indicators import build_panel
 from qbase.intake import decide_link, link_firms, resolve_town
-from qbase.intake.identity import read_register
-from qbase.intake.links import write_derived
-from qbase.intake.matching import KnownName, Printed, Register, is_near
-from qbase.intake.names import name_form, plain_name
-from qbase.intake.towns import TownCodes
+from qbase.intake.linking.firm_links import read_register
+from qbase.intake.linking.firm_match import KnownName, Printed, Register, is_near
+from qbase.intake.linking.firm_names import name_form, plain_name
+from qbase.intake.linking.link_diary import write_derived
+from qbase.intake.linking.town_codes import TownCodes
 from qbase.lake import Delivery, Workspace
-from qbase.tables.uscc import build_uscc
+from qbase.tables.credit_code import build_uscc
 
 A, B, C = (build_uscc("91990021", f"MA00000{i}") for i in (1, 2, 3))
 DAY = "2020-05-01"

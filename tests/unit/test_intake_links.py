@@ -25,11 +25,11 @@ from qbase.intake import (
     load_files,
     undo_link,
 )
-from qbase.intake.decisions import REASONS, link_id
-from qbase.intake.links import link_row, read_last_no, write_links
-from qbase.intake.matching import Match, Printed
+from qbase.intake.linking.firm_match import Match, Printed
+from qbase.intake.linking.link_decisions import REASONS, link_id
+from qbase.intake.linking.link_diary import link_row, read_last_no, write_links
 from qbase.lake import Workspace
-from qbase.tables.uscc import build_uscc
+from qbase.tables.credit_code import build_uscc
 
 A, B, C = (build_uscc("91990021", f"MA00000{i}") for i in (1, 2, 3))
 FIRM_HEAD = "企业编号,统一社会信用代码,企业名称,集群编号,区划代码,行业代码,进入季度,所有制,是否规上,企业规模,是否龙头"
@@ -326,7 +326,7 @@ def test_several_who_decide_at_once_get_numbers_of_their_own(home: Workspace) ->
     first = int(home.query("SELECT max(decision_no) AS n FROM identity_links")["n"][0])
     samples, times = ["S1", "S2", "S5"], 2
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["qbase.intake.decisions", "qbase.lake.workspace"])
+    context.set_forkserver_preload(["qbase.intake.linking.link_decisions", "qbase.lake.workspace"])
     with ProcessPoolExecutor(len(samples), mp_context=context) as pool:
         said = list(pool.map(decide_often, [str(home.root)] * 3, samples, [times] * 3))
     rows = home.query("SELECT * FROM identity_links WHERE decision_no > ? ORDER BY decision_no", params=(first,))

@@ -14,7 +14,7 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.export import write_xlsx
 from qbase.intake import LoadReport, explain_reason, list_recipes, load_files, read_recipe
-from qbase.intake.recipe_file import parse_recipe
+from qbase.intake.recipes.recipe_toml import parse_recipe
 from qbase.lake import Workspace
 from qbase.tables import list_contracts, read_contract
 
@@ -272,7 +272,7 @@ def test_a_bad_file_does_not_stop_the_others_and_progress_is_told(home: Workspac
 
 
 def test_a_row_lost_on_the_way_is_noticed(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qbase.intake import judge as module
+    from qbase.intake.loading import file_verdict as module
 
     original = module.split_rows
 
@@ -290,7 +290,7 @@ def test_a_row_lost_on_the_way_is_noticed(home: Workspace, monkeypatch: pytest.M
 
 
 def test_a_changed_number_is_noticed(home: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    from qbase.intake import judge as module
+    from qbase.intake.loading import file_verdict as module
 
     original = module.split_rows
 

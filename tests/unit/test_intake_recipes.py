@@ -13,7 +13,7 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.intake import LoadReport, explain_reason, list_recipes, load_files, read_recipe
-from qbase.intake.recipe_file import parse_recipe
+from qbase.intake.recipes.recipe_toml import parse_recipe
 from qbase.lake import Workspace
 
 ZH = ["抽样编号", "抽查级别", "抽样日期", "抽样领域", "抽样类型", "企业名称", "产品名称", "检验结果"]

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from qbase.intake.grid import build_grid
-from qbase.intake.rows import find_layout
+from qbase.intake.finding.data_rows import find_layout
+from qbase.intake.reading.raw_grid import build_grid
 
 HEADER = ["编号", "名称", "结果"]
 

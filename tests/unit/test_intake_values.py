@@ -4,8 +4,8 @@ import pyarrow as pa
 import pytest
 
 from qbase.core.text import Text
-from qbase.intake import account
-from qbase.intake.values import build_reader, plain_number, read_column
+from qbase.intake.values import row_account as account
+from qbase.intake.values.cell_values import build_reader, plain_number, read_column
 from qbase.tables import ColumnRule, read_contract
 
 

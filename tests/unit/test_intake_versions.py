@@ -12,9 +12,9 @@ import pytest
 from qbase.core.errors import UsageError
 from qbase.core.text import Text
 from qbase.intake import LoadReport, explain_reason, load_files, read_recipe, retry_quarantine
-from qbase.intake import versions as module
+from qbase.intake.loading import stored_contracts as module
 from qbase.lake import Workspace
-from qbase.lake.ledger import read_stored_contract
+from qbase.lake.stored_structures import read_stored_contract
 from qbase.tables import ColumnRule, Contract, Rule, compare_contracts, describe_contract, read_contract
 
 HEAD = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果"
@@ -148,7 +148,7 @@ def change(monkeypatch: pytest.MonkeyPatch) -> Callable[[Change], Contract]:
         monkeypatch.setattr(
             module, "contracts_of", lambda book: {n: new if n == new.name else c for n, c in original(book).items()}
         )
-        monkeypatch.setattr("qbase.intake.load.contracts_of", module.contracts_of)
+        monkeypatch.setattr("qbase.intake.loading.file_loading.contracts_of", module.contracts_of)
         return new
 
     return use

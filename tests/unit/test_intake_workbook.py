@@ -16,12 +16,13 @@ import openpyxl
 import pytest
 
 from qbase.core.errors import DataError
-from qbase.intake import parsers, workbook
-from qbase.intake.ahead import prepare_ahead
-from qbase.intake.cells import find_style, serial_date, unescape
-from qbase.intake.container import check_archive, find_kind, unpack_gzip
-from qbase.intake.workbook import read_workbook
-from qbase.intake.worker import read_book
+from qbase.intake.loading.prefetch import prepare_ahead
+from qbase.intake.reading import workbook_child as workbook
+from qbase.intake.reading import worker_pool as parsers
+from qbase.intake.reading.child_worker import read_book
+from qbase.intake.reading.file_safety import check_archive, find_kind, unpack_gzip
+from qbase.intake.reading.workbook_child import read_workbook
+from qbase.intake.values.cell_text import find_style, serial_date, unescape
 
 SHEET = "xl/worksheets/sheet1.xml"
 
@@ -194,7 +195,7 @@ def test_damaged_compressed_data_are_refused(tmp_path: pathlib.Path) -> None:
 
 ODD_CHILD = """
 import os, sys, time
-from qbase.intake import worker
+from qbase.intake.reading import child_worker as worker
 def read(path, kind):
     if path.endswith("dies.xlsx"): os._exit(9)
     if path.endswith("hangs.xlsx"): time.sleep(60)

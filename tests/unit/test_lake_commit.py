@@ -351,7 +351,7 @@ def origin(name, *numbers):
 
 
 def test_checkpoints_bound_the_log_and_old_snapshots_stay_readable(workspace, monkeypatch):
-    monkeypatch.setattr("qbase.lake.delta.CHECKPOINT_EVERY", 3)
+    monkeypatch.setattr("qbase.lake.storage.delta_tables.CHECKPOINT_EVERY", 3)
     for number in range(8):
         if number == 5:  # what a killed load left is undone first: its commits count as well
             write_deltalake(workspace.lake / "t", rows(666), mode="append")

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from qbase.core import RunRecord, SetupError, UsageError
-from qbase.lake import Delivery, Workspace, add_run, find_published, list_runs, locks, read_run, update_run
+from qbase.lake import Delivery, Workspace, add_run, find_published, list_runs, read_run, update_run
+from qbase.lake.storage import locks
 
 
 @pytest.fixture

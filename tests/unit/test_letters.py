@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from qbase.reports.parameters import read_parameters
+from qbase.reports.asking.letter_parameters import read_parameters
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LETTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))

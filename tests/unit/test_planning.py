@@ -6,11 +6,11 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint, samplesize_confint_proportion
 
 from qbase.core.errors import UsageError
-from qbase.core.result import Result
+from qbase.core.findings.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
 from qbase.planning import plan_batches
-from qbase.planning.batches import smallest_n, wilson_half_width
+from qbase.planning.needed_batches import smallest_n, wilson_half_width
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
 

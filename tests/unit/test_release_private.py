@@ -8,7 +8,8 @@ import socket
 
 import pytest
 
-from qbase.release import private, scan_private
+from qbase.release import scan_private
+from qbase.release.disclosing import private_words as private
 
 CANARY = "Zq7-canary-4471-kWx9"
 

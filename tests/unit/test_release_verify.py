@@ -15,8 +15,8 @@ import pytest
 
 from qbase.core import RunError, UsageError
 from qbase.release import verify_report
-from qbase.release.page import Element, read_page
-from qbase.release.verify import verify_html
+from qbase.release.verifying.page_reading import Element, read_page
+from qbase.release.verifying.verification import verify_html
 
 NAMES = [
     "one_file", "no_request", "no_script", "alt_text", "captions", "both_languages", "intervals", "numbers", "glyphs",
@@ -37,7 +37,7 @@ def load_case() -> Any:
 
 @pytest.fixture(scope="module")
 def report() -> tuple[str, dict[str, Any]]:
-    from qbase.reports.render import render_report
+    from qbase.reports.rendering.page_rendering import render_report
 
     case = load_case().make_case()
     page = render_report(case.notebook, spec=case.spec, run=case.run, results=case.record)

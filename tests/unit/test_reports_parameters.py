@@ -8,8 +8,8 @@ import pathlib
 import pytest
 
 from qbase.core.errors import UsageError
-from qbase.reports.arguments import check_params, example, read_words
-from qbase.reports.parameters import Parameter, parse_cells, parse_source, read_parameters
+from qbase.reports.asking.letter_parameters import Parameter, parse_cells, parse_source, read_parameters
+from qbase.reports.asking.run_arguments import check_params, example, read_words
 
 SOURCE = """from typing import Literal
 year: int = 2024  # 报告年份 | Report year | 2016..2025

@@ -15,12 +15,12 @@ import pytest
 
 from qbase.core import MIME, RunError, Text
 from qbase.core.errors import read_codes
-from qbase.release.page import Element, Page, read_page
-from qbase.release.reread import read_text
-from qbase.release.verify import verify_html
-from qbase.reports.asked import read_asked
-from qbase.reports.pages import read_letter
-from qbase.reports.render import date_of, emphasise, render_failure, render_report
+from qbase.release.verifying.page_reading import Element, Page, read_page
+from qbase.release.verifying.shown_bundles import read_text
+from qbase.release.verifying.verification import verify_html
+from qbase.reports.asking.asked_words import read_asked
+from qbase.reports.rendering.page_parts import read_letter
+from qbase.reports.rendering.page_rendering import date_of, emphasise, render_failure, render_report
 
 
 def load_case() -> Any:

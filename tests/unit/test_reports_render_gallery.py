@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from qbase.core import RunRecord, Text
-from qbase.release.page import Element, read_page
-from qbase.release.verify import verify_html
-from qbase.reports.gallery import build_gallery, report_meta
+from qbase.release.verifying.page_reading import Element, read_page
+from qbase.release.verifying.verification import verify_html
+from qbase.reports.rendering.gallery import build_gallery, report_meta
 
 
 def load_case() -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from qbase.reports.outputs import (
+from qbase.reports.rendering.cell_outputs import (
     CELL_LIMIT,
     RAW_LIMIT,
     STREAM_LIMIT,

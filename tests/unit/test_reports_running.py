@@ -15,10 +15,10 @@ from qbase.core.errors import RunError, UsageError
 from qbase.core.values import Limits
 from qbase.lake import Workspace, list_runs
 from qbase.reports import Job, run_many
-from qbase.reports.engine import allowed_environment
-from qbase.reports.fingerprint import commit_of, fingerprint_of, seed_of, versions
-from qbase.reports.proof import find_failure, place_of, read_results
-from qbase.reports.publish import publish_files
+from qbase.reports.executing.completeness import find_failure, place_of, read_results
+from qbase.reports.executing.fingerprint import commit_of, fingerprint_of, seed_of, versions
+from qbase.reports.executing.papermill_engine import allowed_environment
+from qbase.reports.running.atomic_publish import publish_files
 
 LIMITS = Limits()
 CELLS = [
@@ -163,14 +163,14 @@ def workspace(tmp_path: pathlib.Path) -> Workspace:
 def request_for(workspace: Workspace, **spec: Any) -> Any:
     from qbase.core.text import same
     from qbase.core.values import ReportSpec
-    from qbase.reports.request import Request
+    from qbase.reports.asking.run_request import Request
 
     made = ReportSpec(report_id="r", notebook="notebooks/r.ipynb", title=same("R"), **spec)
     return Request(spec=made, document={"cells": CELLS}, parameters=(), params={}, page_id=made.report_id)
 
 
 def run_of(workspace: Workspace, **spec: Any) -> Any:
-    from qbase.reports.single import OneRun
+    from qbase.reports.running.run_steps import OneRun
 
     return OneRun(workspace, request_for(workspace, **spec), "zh", None, lambda *a: None)
 
@@ -252,7 +252,7 @@ def test_a_usage_error_starts_and_records_nothing(workspace: Workspace) -> None:
 
 def test_an_error_of_the_house_in_a_cell_keeps_its_own_advice() -> None:
     from qbase.core.errors import UsageError
-    from qbase.reports.proof import _told
+    from qbase.reports.executing.completeness import _told
 
     error = UsageError("QB101", text="2022Q5", found="'2022Q5'", expected="a period such as 2022Q3", fix="write 2022Q3")
     assert _told(str(error)) == (

@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.result import Result
+from qbase.core.findings.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Source
 from qbase.scorecards import list_presets, read_preset, score_targets
-from qbase.scorecards.preset import parse_preset
-from qbase.scorecards.score import verdict_of
+from qbase.scorecards.target_presets import parse_preset
+from qbase.scorecards.target_verdicts import verdict_of
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
 SOURCE = Source(path="inspections", snapshot="S0003")

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from qbase.tables import check_rows_sql, parse_contract, read_contract, typed_select_sql
-from qbase.tables.uscc import uscc_check_char
+from qbase.tables.credit_code import uscc_check_char
 
 GOOD = {
     "sample_no": "S1",

@@ -42,7 +42,7 @@ def test_letters_in_the_first_two_places_are_valid(registrar):
 
 def test_both_digits_are_checked_separately():
     """A wrong inner digit under a right outer one, which a check of GB 32100 alone would accept."""
-    from qbase.tables.uscc import uscc_check_char
+    from qbase.tables.credit_code import uscc_check_char
 
     code17 = KNOWN[:16] + "2"
     assert find_uscc_fault(code17 + uscc_check_char(code17)) == "organisation"

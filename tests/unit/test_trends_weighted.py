@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from qbase.core import DataError, Indicator, Panel, Text
-from qbase.indicators.wilson import square_and_add
+from qbase.stats.difference_intervals import newcombe_interval
+from qbase.stats.wilson import square_and_add
 from qbase.trends import estimate_change, estimate_rate
-from qbase.trends.intervals import newcombe_interval
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")

@@ -1,1 +1,1 @@
-"""SQL of the measures: `inspections` prepares the rows, each other file counts them."""
+"""A definition of the catalogue in; its value by entity and period out."""

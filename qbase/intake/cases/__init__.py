@@ -1,1 +1,1 @@
-"""Real cases, one TOML file each: where the data ship, what they measure, what was published."""
+"""Real data that ship with a package: a description in, a delivery like any other out."""

@@ -1,1 +1,1 @@
-"""How a source writes a table: one TOML file per source. A contract is its own recipe for tidy files."""
+"""How a source writes a table: TOML in, a checked recipe out, and questions where a recipe cannot know."""

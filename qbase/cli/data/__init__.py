@@ -1,0 +1,1 @@
+"""Commands about data: `demo`, `load`, `check`, `quarantine`, `links`, `policy`."""

@@ -1,0 +1,177 @@
+"""``qbase panel``: indicators by entity and period, as a file for whatever program comes next."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
+from qbase.cli.speaking.shell import Shell, shell_of
+from qbase.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from qbase.core.panel import Panel
+
+SUFFIXES = (".csv", ".parquet", ".xlsx")
+
+Weight = Annotated[
+    Literal["firms", "output"],
+    typer.Option("--weight", help="加权时按企业数或产值 | weighted draws count firms or their output"),
+]
+BaseYear = Annotated[
+    int | None,
+    typer.Option(
+        "--base-year",
+        metavar="YEAR",
+        help="重新判定所用限值的年份，默认各项目最近一年 | year of the limits to judge by (default: the last)",
+    ),
+]
+
+
+def panel(
+    ctx: typer.Context,
+    indicators: Annotated[list[str], typer.Argument(metavar="INDICATOR", help="指标编号 | ids of indicators")],
+    out: Annotated[
+        pathlib.Path, typer.Option("--out", metavar="FILE", help="csv、parquet 或 xlsx | csv, parquet or xlsx")
+    ],
+    entity: Annotated[
+        Literal["cluster_id", "firm_id", "town_code"], typer.Option("--entity", help="主体 | what is followed")
+    ] = "cluster_id",
+    freq: Annotated[Literal["Q", "A"], typer.Option("--freq", help="季度或年度 | quarters or years")] = "Q",
+    first: Annotated[str | None, typer.Option("--first", metavar="PERIOD", help="起始 | first period")] = None,
+    last: Annotated[str | None, typer.Option("--last", metavar="PERIOD", help="截止 | last period")] = None,
+    sampling: Annotated[
+        Literal["naive", "random_draw", "post_stratified"],
+        typer.Option("--sampling", help="抽样处理 | treatment of the draws"),
+    ] = "naive",
+    weight: Weight = "firms",
+    base_year: BaseYear = None,
+    snapshot: Annotated[str | None, typer.Option("--snapshot", help="数据版本 | snapshot of the lake")] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="ADDRESS", help="Dask 调度器，如 tcp://主机:8786 | Dask scheduler"),
+    ] = None,
+    storage: Annotated[
+        str, typer.Option("--storage", metavar="URL", help="工作机看到的 data/lake | data/lake as the workers see it")
+    ] = "",
+    home: Home = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    lang: Speech = None,
+) -> int:
+    """Build a panel and write it, one row an entity and period."""
+    from qbase.compute import Cluster
+    from qbase.indicators import Design, build_panel
+
+    shell = shell_of(ctx, home, as_json, quiet, lang)
+    check_form(out)
+    found = build_panel(
+        shell.workspace(),
+        indicators,
+        entity=entity,
+        freq=freq,
+        first=first,
+        last=last,
+        snapshot=snapshot,
+        sampling=sampling,
+        design=Design(weight=weight),
+        base_year=base_year,
+        cluster=Cluster(address=cluster, storage=storage) if cluster else None,
+    )
+    size = write_panel(flatten(found), out)
+    summary = summarise(found) | {"file": str(out), "bytes": size}
+    shell.document({"panel": summary})
+    _tell(shell, found, summary)
+    return 0
+
+
+def check_form(out: pathlib.Path) -> None:
+    """Refuse a file that cannot be written, before anything is computed.
+
+    Raises
+    ------
+    UsageError
+        It is of no known form (QB920).
+    """
+    if out.suffix.lower() not in SUFFIXES:
+        raise UsageError(
+            "QB920",
+            suffix=out.suffix or out.name,
+            found=f"--out {out}",
+            expected=" | ".join(SUFFIXES),
+            fix=f"--out {out.with_suffix('.csv')}",
+        )
+
+
+def flatten(found: Panel) -> pd.DataFrame:
+    """Return a panel as one plain table: entity, its names, period, then values with their companions."""
+    import pandas as pd
+
+    from qbase.core.periods import code
+
+    entities, periods = (found.data.index.get_level_values(i) for i in (0, 1))
+    names = {e: found.label(e) for e in entities.unique()}
+    codes = {p: code(p) for p in periods.unique()}
+    head = pd.DataFrame(
+        {
+            found.entity: entities,
+            "name_zh": [names[e].zh for e in entities],
+            "name_en": [names[e].en for e in entities],
+            "period": [codes[p] for p in periods],
+        }
+    )
+    return pd.concat([head, found.data.reset_index(drop=True)], axis=1)
+
+
+def write_panel(table: pd.DataFrame, out: pathlib.Path) -> int:
+    """Write a table as its suffix says, whole or not at all; text stays text. Return its bytes."""
+    from qbase.export import write_csv, write_xlsx
+
+    if out.suffix.lower() == ".csv":
+        return len(write_csv(table, out))
+    if out.suffix.lower() == ".xlsx":
+        return len(write_xlsx({"panel": table}, out))
+    import io
+
+    from qbase.core.whole_files import write_atomic
+
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_atomic(out, buffer.getvalue())
+    return buffer.tell()
+
+
+def summarise(found: Panel) -> dict[str, Any]:
+    """Return what a panel is, as plain values."""
+    from qbase.core.periods import code
+
+    return {
+        "indicators": [
+            {"id": i, "name_zh": x.name.zh, "name_en": x.name.en, "unit": x.unit} for i, x in found.indicators.items()
+        ],
+        "entity": found.entity,
+        "freq": found.freq,
+        "sampling": found.sampling,
+        "entities": len(found.entities),
+        "first": code(found.periods[0]),
+        "last": code(found.periods[-1]),
+        "rows": len(found.data),
+        "snapshot": found.snapshot,
+        "tables": found.tables,
+    }
+
+
+def _tell(shell: Shell, found: Panel, summary: dict[str, Any]) -> None:
+    entities, rows, span = summary["entities"], summary["rows"], f"{summary['first']}–{summary['last']}"
+    shell.out(
+        shell.text(
+            f"{summary['file']}  {rows:,} 行：{entities:,} 个主体，{span}，{summary['snapshot']}",
+            f"{summary['file']}  {rows:,} rows: {entities:,} entities, {span}, {summary['snapshot']}",
+        )
+    )
+    for i, indicator in found.indicators.items():
+        shell.out(f"  {i}  {indicator.name[shell.lang]}")

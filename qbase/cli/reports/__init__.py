@@ -1,0 +1,1 @@
+"""Commands about reports: `list`, `inspect`, `run`, `runs`, `verify`."""

@@ -1,0 +1,1 @@
+"""Options, language and results in; lines on stdout and stderr out."""

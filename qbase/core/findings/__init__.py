@@ -1,0 +1,1 @@
+"""Estimates in; results, verdicts, their sentences and the record of a run out."""

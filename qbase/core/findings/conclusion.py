@@ -1,0 +1,96 @@
+"""The conclusion of a letter: lead sentence, findings with grades, failed checks, limits. Nothing typed by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from typing import Any
+
+from qbase.core.errors import DataError
+from qbase.core.findings.result import Result, Scorecard, distinct_checks
+from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.text import Text
+from qbase.core.values import CheckResult, Grade
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Conclusion(Bundle):
+    """What the page shows first and what it must not hide.
+
+    Parameters
+    ----------
+    lead : Text
+        The answer in one sentence.
+    findings : tuple of (Text, grade or None)
+        Ranked as given, at most six.
+    failed_checks : tuple of CheckResult
+        Every check that did not pass, said once.
+    limits : tuple of Text
+        Notes of the results, each once.
+    """
+
+    lead: Text
+    findings: tuple[tuple[Text, Grade | None], ...]
+    failed_checks: tuple[CheckResult, ...] = ()
+    limits: tuple[Text, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        return {
+            "lead": self.lead.payload(),
+            "findings": [{**text.payload(), "grade": grade} for text, grade in self.findings],
+            "failed_checks": [{"name": c.name, **c.text.payload()} for c in self.failed_checks],
+            "limits": [t.payload() for t in self.limits],
+        }
+
+    def plain(self) -> str:
+        lines = [self.lead.zh, self.lead.en]
+        lines += [f"- {t.zh}\n  {t.en}" for t, _ in self.findings]
+        lines += [f"! {c.text.zh}\n  {c.text.en}" for c in self.failed_checks]
+        return "\n".join(lines + [f"* {t.zh}\n  {t.en}" for t in self.limits])
+
+    def lab(self) -> dict[str, str]:
+        lang = shown_language()
+        items = [f"<p><b>{html.escape(self.lead[lang])}</b></p>", "<ol>"]
+        items += [f"<li>{html.escape(t[lang])}</li>" for t, _ in self.findings]
+        items += ["</ol>", *(f"<p>{html.escape(c.text[lang])}</p>" for c in self.failed_checks)]
+        return {"text/html": "".join(items + [f"<p>{html.escape(t[lang])}</p>" for t in self.limits])}
+
+
+def conclude(*values: Result | Scorecard) -> Conclusion:
+    """Conclude from results: the first sentence of the first value leads, all sentences are findings.
+
+    What the data cannot answer is said after what they can.
+
+    Parameters
+    ----------
+    *values : Result or Scorecard
+        In order of importance; at most six sentences read well.
+
+    Returns
+    -------
+    Conclusion
+
+    Raises
+    ------
+    DataError
+        No value was given (QB142).
+    """
+    if not values:
+        raise DataError(
+            "QB142", found="no values", expected="conclude(result, …)", fix="name the results of this letter"
+        )
+    findings: list[tuple[Text, Grade | None]] = []
+    for value in sorted(values, key=lambda v: isinstance(v, Result) and not v.estimates):
+        prose = value.say()
+        grades = prose.grades or (None,) * len(prose.items)
+        findings += zip(prose.items, grades, strict=True)
+    results = [v for v in values if isinstance(v, Result)]
+    failed = [c for c in distinct_checks(*results) if c.passed is False]
+    limits = {n.en: n for r in results for n in r.notes}
+    return Conclusion(
+        name="conclusion",
+        lead=findings[0][0],
+        findings=tuple(findings[:6]),
+        failed_checks=tuple(failed),
+        limits=tuple(limits.values()),
+    )

@@ -1,0 +1,227 @@
+"""The result of an estimator, and the verdicts built from results: number and sentence from one place."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pandas as pd
+
+from qbase.core.errors import DataError
+from qbase.core.findings.sentences import plain_estimate, say_result, say_scorecard
+from qbase.core.shown.display import Prose
+from qbase.core.text import Text
+from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
+
+NO_WORDS = Text("", "")
+
+Estimand = Literal["level", "change", "trend", "effect", "need"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Result:
+    """What an estimator found.
+
+    Parameters
+    ----------
+    estimand : {"level", "change", "trend", "effect", "need"}
+        What kind of quantity it is; chooses the sentence.
+    outcome : Indicator
+        What was measured.
+    unit : str
+        Unit of the estimates: ``pp`` for a difference of percentages.
+    method : str
+        Name of the method, ``wilson``, ``twfe`` …
+    estimates : tuple of Estimate
+        At least one, unless ``unanswered`` says why there is none.
+    vcov : pandas.DataFrame or None
+        Terms x terms.
+    tables : mapping
+        Name -> frame: series, limits, weights, paths.
+    checks : tuple of CheckResult
+        Nothing fails in silence.
+    grade : {"strong", "moderate", "limited"} or None
+        Cap on the evidence set by the method; `qbase.core.findings.sentences.grade_of` can only lower it.
+    notes : tuple of Text
+        Limits and assumptions, one sentence each.
+    settings : mapping
+        JSON values: everything needed to repeat it.
+    sources : tuple of Source
+        What it rests on.
+    subject : Text
+        Whom it is about: the entity, or the treated group.
+    labels : mapping
+        Term -> words for it in a sentence.
+    spoken : tuple of int
+        Which estimates `say` speaks of, by position; none where there is no estimate.
+    unanswered : Text
+        Why the data cannot answer, as a sentence that may name ``{subject}`` and ``{outcome}``; empty where there are
+        estimates. A few words for it are in ``labels["unanswered"]``.
+    """
+
+    estimand: Estimand
+    outcome: Indicator
+    unit: str
+    method: str
+    estimates: tuple[Estimate, ...]
+    subject: Text
+    vcov: pd.DataFrame | None = None
+    tables: Mapping[str, pd.DataFrame] = dataclasses.field(default_factory=dict)
+    checks: tuple[CheckResult, ...] = ()
+    grade: Grade | None = None
+    notes: tuple[Text, ...] = ()
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
+    spoken: tuple[int, ...] = (0,)
+    unanswered: Text = NO_WORDS
+
+    def __post_init__(self) -> None:
+        for name in ("tables", "settings", "labels"):
+            object.__setattr__(self, name, freeze(getattr(self, name)))
+        if not self.estimates and self.unanswered.zh:
+            object.__setattr__(self, "spoken", ())
+        elif not self.estimates:
+            raise DataError(
+                "QB140",
+                method=self.method,
+                found="0 estimates",
+                expected="at least one",
+                fix="check the panel before estimating",
+            )
+
+    @property
+    def name(self) -> str:
+        """Name in the record: estimand, outcome and method."""
+        return f"{self.estimand}:{self.outcome.id}:{self.method}"
+
+    def __getitem__(self, term: str) -> Estimate:
+        return self.find(term)
+
+    def find(self, term: str, **key: Key) -> Estimate:
+        """Return the one estimate of a term, narrowed by parts of its key.
+
+        Raises
+        ------
+        DataError
+            No estimate fits, or several do (QB141).
+        """
+        fits = [e for e in self.estimates if e.term == term and all(e.key.get(k) == v for k, v in key.items())]
+        if len(fits) != 1:
+            terms = sorted({e.term for e in self.estimates})
+            raise DataError(
+                "QB141",
+                term=term,
+                found=f"{len(fits)} estimates of {term} {key or ''}".strip(),
+                expected="one of " + ", ".join(terms),
+                fix="narrow by key: result.find(term, event_time=1)",
+            )
+        return fits[0]
+
+    def tidy(self) -> pd.DataFrame:
+        """Return one row per estimate; parts of the key become columns."""
+        rows = []
+        for estimate in self.estimates:
+            plain = estimate.payload()
+            key = plain.pop("key")
+            rows.append({"term": plain.pop("term"), **key, **plain})
+        return pd.DataFrame(rows)
+
+    def say(self) -> Prose:
+        """Return the result in words, Chinese and English, one sentence per spoken estimate."""
+        return say_result(self)
+
+    def __repr__(self) -> str:
+        lines = [f"<Result {self.name}: {self.subject.en}>"]
+        lines += [] if self.estimates else ["  no estimate: " + self.say().items[0].en]
+        lines += ["  " + plain_estimate(self, e) for e in self.estimates[:12]]
+        if len(self.estimates) > 12:
+            lines.append(f"  … {len(self.estimates) - 12} more")
+        return "\n".join(lines)
+
+
+def add_checks(result: Result, *checks: CheckResult) -> Result:
+    """Return the result with further checks, such as how many rows the panel could place.
+
+    Parameters
+    ----------
+    result : Result
+        Left unchanged.
+    *checks : CheckResult
+        Appended in order.
+
+    Returns
+    -------
+    Result
+    """
+    return dataclasses.replace(result, checks=(*result.checks, *checks))
+
+
+def distinct_checks(*results: Result) -> list[CheckResult]:
+    """Return the checks of some results, each once; one that another of its name says word for word is left out."""
+    checks = {(c.name, c.passed, c.text.en): c for r in results for c in r.checks}
+    return [
+        c
+        for c in checks.values()
+        if not any(
+            o.name == c.name and o.passed == c.passed and c.text.en in o.text.en and len(c.text.en) < len(o.text.en)
+            for o in checks.values()
+        )
+    ]
+
+
+Verdict = Literal["met", "not_met", "cannot_tell"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Criterion:
+    """One criterion of a scorecard: a value against a target under a preset.
+
+    Parameters
+    ----------
+    indicator : Indicator
+        What is judged.
+    estimate : Estimate
+        Value with interval.
+    target : float
+        In the indicator's unit.
+    source : Text
+        Where the target comes from.
+    verdict : {"met", "not_met", "cannot_tell"}
+        ``met`` only when the whole interval is on the good side.
+    probability_met : float or None
+        When a distribution is known.
+    """
+
+    indicator: Indicator
+    estimate: Estimate
+    target: float
+    source: Text
+    verdict: Verdict
+    probability_met: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Scorecard:
+    """Verdicts on one entity under one preset; a verdict always names its preset."""
+
+    entity: str
+    subject: Text
+    preset: str
+    preset_title: Text
+    criteria: tuple[Criterion, ...]
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Name in the record."""
+        return f"scorecard:{self.entity}:{self.preset}"
+
+    def say(self) -> Prose:
+        """Return one sentence per criterion, each naming the preset."""
+        return say_scorecard(self)
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{c.indicator.id} {c.verdict}" for c in self.criteria)
+        return f"<Scorecard {self.entity} under {self.preset}: {rows}>"

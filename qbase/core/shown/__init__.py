@@ -1,0 +1,1 @@
+"""Bundles a letter shows, and the colours, words and letters of the page they are shown with."""

@@ -1,0 +1,1 @@
+"""Panel and policy in; who is compared with whom, and the words for them, out."""

@@ -1,0 +1,1 @@
+"""Panel and policy in, a `Result` out: one estimator a file."""

@@ -1,0 +1,1 @@
+"""A comparison in; coefficients, covariance and bands out, nothing in words."""

@@ -1,0 +1,1 @@
+"""A fitted comparison in; checks, settings and the agreement with published numbers out."""

@@ -1,0 +1,67 @@
+"""The two everyday questions at a value, `plot` and `describe`: functions here, so that values know no figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qbase.core.findings.result import Result, Scorecard
+from qbase.core.findings.sentences import say_each, say_scorecard
+from qbase.core.panel import Panel
+from qbase.explore.panel_words import describe_panel
+from qbase.figures import plot_estimates, plot_event_study, plot_trend
+
+if TYPE_CHECKING:
+    from qbase.core.policy import Policy
+    from qbase.core.shown.display import Figure, Prose
+
+
+def plot(*results: Result, policy: Policy | None = None, target: Scorecard | None = None) -> Figure:
+    """Draw what was estimated, each kind of result in its own figure.
+
+    Parameters
+    ----------
+    *results : Result
+        One result: a level of `estimate_rate` becomes a trend, estimates by event time become an event study, anything
+        else a line with its interval. A level followed by its change is one trend. Other results go under each other.
+    policy : Policy or None
+        Its start is marked in a trend or an event study.
+    target : Scorecard or None
+        Its targets are drawn in a trend.
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    DataError
+        No result (QB707), different units (QB706), an estimate without interval (QB702).
+    """
+    first = results[0] if results else None
+    is_level = first is not None and first.estimand == "level" and "series" in first.tables
+    if first is not None and is_level and len(results) == 1:
+        return plot_trend(first, policy=policy, target=target)
+    if first is not None and is_level and len(results) == 2 and results[1].estimand == "change":
+        return plot_trend(first, policy=policy, target=target, change=results[1])
+    if first is not None and len(results) == 1 and any("event_time" in e.key for e in first.estimates):
+        return plot_event_study(first, policy=policy)
+    return plot_estimates(*results)
+
+
+def describe(value: Panel | Result | Scorecard, policy: Policy | None = None) -> Prose:
+    """Say what a value holds, in both languages.
+
+    Parameters
+    ----------
+    value : Panel, Result or Scorecard
+        A panel is told by size, gaps and counts; a result by its sentences; a scorecard by its verdicts.
+    policy : Policy or None
+        With a panel: who of it adopted, and when.
+
+    Returns
+    -------
+    Prose
+    """
+    if isinstance(value, Panel):
+        return describe_panel(value, policy)
+    return say_scorecard(value) if isinstance(value, Scorecard) else say_each(value)

@@ -1,0 +1,145 @@
+"""A workspace of one's own: folders, a letter that runs as it is, its specification, a README."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import tomllib
+from collections.abc import Mapping
+from difflib import get_close_matches
+from importlib import resources
+from typing import Any
+
+from qbase.core.errors import UsageError
+from qbase.core.whole_files import write_atomic
+from qbase.lake import Workspace
+
+NAME = re.compile(r"[^\W_][\w-]{0,79}")
+IGNORED = "data/raw/\ndata/lake/\ndata/ledger.sqlite*\ndata/.lock\nreports/runs/\nreports/site/\n.ipynb_checkpoints/\n"
+README = """# {name}
+
+qbase 工作区 / qbase workspace
+
+    qbase load FILE…        载入收到的文件 / load deliveries
+    qbase list              报告 / reports
+    qbase run {report}      运行并发布 / run and publish
+
+| 文件夹 / folder | 内容 / holds |
+|---|---|
+| data/ | 收到的文件、数据湖、台账 / deliveries, lake, ledger |
+| notebooks/ | 信（笔记本） / letters |
+| reports/specs/ | 报告规格 / specifications |
+| reports/site/ | 发布的报告 / published reports |
+"""
+
+
+def list_templates() -> list[str]:
+    """Return the names of the templates."""
+    folder = resources.files("qbase.explore.templates")
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def new_workspace(folder: pathlib.Path, *, template: str = "trends") -> list[pathlib.Path]:
+    """Make a new workspace with one letter.
+
+    Parameters
+    ----------
+    folder : Path
+        Must not exist; its name is the workspace's.
+    template : str
+        One of `list_templates`.
+
+    Returns
+    -------
+    list of Path
+        Files written.
+
+    Raises
+    ------
+    UsageError
+        The folder exists (QB910), no such template (QB911), the name holds a path or odd
+        characters (QB912).
+    """
+    if not NAME.fullmatch(folder.name):
+        found = folder.name or str(folder)
+        raise UsageError(
+            "QB912", name=found, found=found, expected="letters, digits, _ and -", fix="qbase new my-study"
+        )
+    letter = read_template(template)
+    if folder.exists():
+        fix = f"qbase new {folder.name}-2"
+        raise UsageError("QB910", name=folder.name, found=str(folder), expected="a folder that does not exist", fix=fix)
+    workspace = Workspace.create(folder)
+    readme, ignored = folder / "README.md", folder / ".gitignore"
+    write_atomic(readme, README.format(name=folder.name, report=letter["report"]))
+    write_atomic(ignored, IGNORED)
+    return [readme, ignored, *add_letter(workspace, template)]
+
+
+def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
+    """Write the letter and the specification of a template into a workspace; files that exist are refused.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where to.
+    template : str
+        One of `list_templates`.
+
+    Returns
+    -------
+    list of Path
+        The notebook and the specification.
+
+    Raises
+    ------
+    UsageError
+        No such template (QB911), or a file of that name is there (QB910).
+    """
+    letter = read_template(template)
+    notebook = workspace.notebooks / letter["notebook"]
+    spec = workspace.specs / f"{letter['report']}.toml"
+    for path in (notebook, spec):
+        if path.exists():
+            shown = workspace.relative(path)
+            raise UsageError("QB910", name=shown, found=shown, expected="no file of this name", fix=f"rename {shown}")
+    write_atomic(notebook, json.dumps(build_notebook(letter), ensure_ascii=False, indent=1) + "\n")
+    write_atomic(spec, letter["spec"])
+    return [notebook, spec]
+
+
+def read_template(template: str) -> dict[str, Any]:
+    """Read a template (QB911 when there is none of the name).
+
+    Raises
+    ------
+    UsageError
+        There is no such template (QB911).
+    """
+    names = list_templates()
+    if template not in names:
+        near = get_close_matches(template, names, n=1)
+        fix = f"qbase new NAME --template {near[0] if near else names[0]}"
+        raise UsageError("QB911", template=template, found=template, expected=" · ".join(names), fix=fix)
+    text = resources.files("qbase.explore.templates").joinpath(f"{template}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def build_notebook(letter: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the notebook document of a template."""
+    cells = []
+    for number, cell in enumerate(letter["cell"], 1):
+        source = cell["source"].strip("\n").splitlines(keepends=True)
+        metadata = {"tags": cell["tags"]} if cell.get("tags") else {}
+        common = {"id": f"cell-{number:02d}", "metadata": metadata, "source": source}
+        if cell["kind"] == "code":
+            common |= {"execution_count": None, "outputs": []}
+        cells.append({"cell_type": cell["kind"], **common})
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return {
+        "cells": cells,
+        "metadata": {"kernelspec": kernel, "language_info": {"name": "python"}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }

@@ -1,0 +1,70 @@
+"""CSV whose text cannot become a formula."""
+
+from __future__ import annotations
+
+import decimal
+import numbers
+import pathlib
+from typing import Any
+
+import pandas as pd
+
+from qbase.core.whole_files import write_atomic
+
+# spreadsheet programs read a cell that starts with one of these as a formula or a command;
+# the full-width forms are turned into the narrow ones by some of them first
+TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+BOM = b"\xef\xbb\xbf"
+
+
+def write_csv(frame: pd.DataFrame, path: pathlib.Path | None = None, *, bom: bool = True) -> bytes:
+    """Write a frame as CSV whose text cells no spreadsheet takes for a formula.
+
+    Text that starts with ``= + - @``, a tab, a line break or NUL is prefixed with ``'``.
+    Numbers stay numbers: a negative one is no text.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Its index is not written.
+    path : Path or None
+        Written whole or not at all; None only returns the bytes.
+    bom : bool
+        Start with a byte order mark, without which Excel takes Chinese text for another encoding.
+
+    Returns
+    -------
+    bytes
+        What was written; the same frame gives the same bytes.
+    """
+    safe = pd.DataFrame(
+        {position: _safe_column(frame.iloc[:, position]) for position in range(frame.shape[1])},
+        index=frame.index,
+    )
+    header = [make_inert(str(name)) for name in frame.columns]
+    text = safe.to_csv(index=False, header=header, lineterminator="\r\n", date_format=None)
+    data = (BOM if bom else b"") + text.encode("utf-8")
+    if path is not None:
+        write_atomic(path, data)
+    return data
+
+
+def make_inert(text: str) -> str:
+    """Prefix text that a spreadsheet would take for a formula.
+
+    >>> make_inert("=1+1"), make_inert("合格")
+    ("'=1+1", '合格')
+    """
+    return "'" + text if text.startswith(TRIGGERS) else text
+
+
+def _safe_column(column: pd.Series[Any]) -> pd.Series[Any]:
+    if pd.api.types.is_numeric_dtype(column.dtype) or pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return column
+    return column.astype(object).map(_safe_value, na_action="ignore")
+
+
+def _safe_value(value: object) -> object:
+    if isinstance(value, numbers.Number | decimal.Decimal):
+        return value
+    return make_inert(str(value))

@@ -1,0 +1,1 @@
+"""A result in; a figure out, one chart a file."""

@@ -1,0 +1,280 @@
+"""The event study: what happened before and after adoption, period by period, with both kinds of interval."""
+
+from __future__ import annotations
+
+import functools
+
+from qbase.core.errors import DataError
+from qbase.core.findings.result import Result
+from qbase.core.findings.sentences import direction_of, quantity
+from qbase.core.numbers import UNITS, count, difference_unit, interval, number
+from qbase.core.policy import Policy
+from qbase.core.shown.display import Column, Figure, Table
+from qbase.core.text import Text, same
+from qbase.core.values import Estimate
+from qbase.figures.charts.event_drawing import BASE, Study, draw_study, leads_failed
+from qbase.figures.surface.canvas import render
+from qbase.figures.surface.figure_words import (
+    axis_unit,
+    bracket,
+    capital,
+    first_fit,
+    groups_of,
+    model_of,
+    sentence,
+    sentences,
+    source_note,
+    uncapital,
+    verdict,
+    with_unit,
+)
+from qbase.figures.surface.period_axis import both
+
+MAX_ROWS = 40
+MEASURE = {"季度": "个"}
+STEPS = {"Q": Text("季度", "quarters"), "A": Text("年", "years"), "": Text("期", "periods")}
+HOW = Text(
+    "左侧灰区的点应在 0 附近，否则比较不可信；右侧离 0 越远，变化越大。线段盖住 0 即尚无法判断。",
+    "Dots in the grey area should be near 0, or the comparison cannot be trusted. To the right, further from 0 "
+    "means a larger effect; a line that covers 0 cannot tell.",
+)
+
+
+def plot_event_study(result: Result, *, policy: Policy | None = None) -> Figure:
+    """Draw the effect by time since adoption: pointwise intervals thick, joint ones thin.
+
+    The base period is hollow at 0, the time before adoption is shaded, the average effect
+    (estimate ``att``) is a dotted line with its interval.
+
+    Parameters
+    ----------
+    result : Result
+        Of `estimate_event_study`: terms ``event`` with key ``event_time``.
+    policy : Policy or None
+        Names the quarter of adoption when all adopted at once.
+
+    Returns
+    -------
+    Figure
+        Four drawings, texts in both languages, and the table.
+
+    Raises
+    ------
+    DataError
+        No estimates by event time (QB705), one without an interval (QB702), a character without glyph (QB701).
+    """
+    study = _read(result, policy)
+    name = f"event_study:{result.outcome.id}:{result.method}"
+    title, alt = _title(study), _alt(study)
+    drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_study, study))
+    return Figure(
+        name=name,
+        title=title,
+        subtitle=_subtitle(study),
+        how_to_read=HOW,
+        note=_note(study, policy),
+        alt=alt,
+        drawings=drawings,
+        table=_table(study, name),
+        preview=preview,
+    )
+
+
+def _read(result: Result, policy: Policy | None) -> Study:
+    events = sorted((e for e in result.estimates if "event_time" in e.key), key=lambda e: int(e.key["event_time"]))
+    if not events:
+        raise DataError(
+            "QB705", name=result.name, found=", ".join(sorted({e.term for e in result.estimates})),
+            expected="estimates with key event_time",
+            fix="plot_event_study(estimate_event_study(panel, policy, outcome))",
+        )  # fmt: skip
+    att = next((e for e in result.estimates if e.term == "att"), None)
+    for estimate in (*events, *([att] if att else [])):
+        refuse_bare(estimate)
+    dates = sorted(set(policy.first_treated.values())) if policy else []
+    freq = str(result.settings.get("freq") or (dates[0].freqstr[:1].replace("Y", "A") if dates else ""))
+    return Study(
+        result=result,
+        events=tuple(events),
+        att=att,
+        start=dates[0] if len(dates) == 1 else None,
+        step=STEPS.get(freq, STEPS[""]),
+    )
+
+
+def refuse_bare(estimate: Estimate) -> None:
+    """Raise when an estimate has no interval.
+
+    Raises
+    ------
+    DataError
+        An effect without interval (QB702).
+    """
+    if estimate.ci_low is None or estimate.ci_high is None:
+        term = estimate.term + "".join(f" {k}={v}" for k, v in estimate.key.items())
+        raise DataError(
+            "QB702", term=term, found="no interval", expected="ci_low and ci_high",
+            fix="estimate it with a standard error; an effect is never a full count",
+        )  # fmt: skip
+
+
+def _title(study: Study) -> Text:
+    result, outcome = study.result, study.result.outcome.label
+    if leads_failed(result):
+        return first_fit(
+            [
+                Text(
+                    f"实施前走势已不一致，{outcome.zh}的效果不可信",
+                    f"Groups differed before adoption: effect on {outcome.en} not credible",
+                ),
+                Text("实施前走势已不一致，效果不可信", "Groups differed before adoption: the effect is not credible"),
+            ]
+        )  # fmt: skip
+    if study.att is None:
+        return _title_by_period(study)
+    direction = direction_of(study.att, result.settings.get("margin"))
+    if direction == "cannot_tell":
+        return first_fit(
+            [
+                Text(f"政策对{outcome.zh}的效果尚无法判断", f"The effect on {outcome.en} cannot be told yet"),
+                Text("政策效果尚无法判断", "The effect of the policy cannot be told yet"),
+            ]
+        )
+    words = verdict(result, study.att, graded=False)
+    lower = uncapital(words)
+    return first_fit(
+        [
+            capital(Text(f"实施后{outcome.zh}{lower.zh}", f"{outcome.en} {lower.en} after adoption")),
+            capital(Text(f"实施后{lower.zh}", f"{lower.en} after adoption")),
+        ]
+    )
+
+
+def _title_by_period(study: Study) -> Text:
+    after = [e for e in study.events if int(e.key["event_time"]) >= 0]
+    clear, outcome = sum(map(_excludes_zero, after)), study.result.outcome.label
+    tail = Text(
+        f"实施后 {len(after)} 期中 {clear} 期可判断有变化",
+        f"{clear} of {len(after)} periods after adoption differ from 0",
+    )
+    if not after:
+        tail = Text("尚无实施后的时期", "no period after adoption yet")
+    elif clear == 0:
+        tail = Text("实施后各期的效果尚无法判断", "effects after adoption cannot be told yet")
+    return first_fit([Text(f"{outcome.zh}：{tail.zh}", f"{outcome.en}: {tail.en}"), tail]) if after else tail
+
+
+def _excludes_zero(e: Estimate) -> bool:
+    """Return whether an interval excludes 0: the joint one where there is one, for many are read at once."""
+    low, high = (e.joint_low, e.joint_high) if e.joint_low is not None else (e.ci_low, e.ci_high)
+    return low is not None and high is not None and not low <= 0 <= high
+
+
+def _subtitle(study: Study) -> Text:
+    first, result, by = study.events[0], study.result, groups_of(study.result)
+    unit = axis_unit(difference_unit(result.outcome.unit))
+    n = [] if first.n_obs is None else [same(f"n = {count(first.n_obs)}")]
+    if first.n_clusters is not None:
+        who = by or Text("聚类组", "group")
+        n.append(Text(f"{count(first.n_clusters)} 个{who.zh}", f"{count(first.n_clusters)} {who.en}s"))
+    tail = Text("；" + "，".join(t.zh for t in n), "; " + ", ".join(t.en for t in n)) if n else same("")
+    base = study.base if study.base is not None else BASE
+    text = Text(
+        f"{result.subject.zh}与比较组{result.outcome.label.zh}之差的变化" + (f"（{unit.zh}）" if unit.zh else "")
+        + f"，以实施前 {abs(base)} {MEASURE.get(study.step.zh, '')}{study.step.zh}为基期",
+        f"Change in the difference in {result.outcome.label.en}" + (f" ({unit.en})" if unit.en else "")
+        + f" between {result.subject.en} and the comparison group; base: event time {number(base, 0)}",
+    )  # fmt: skip
+    return text + tail
+
+
+def _note(study: Study, policy: Policy | None) -> Text:
+    level = study.events[0].ci_level
+    parts = [sentence(model_of(study.result))]
+    if study.has_joint:
+        parts.append(
+            Text(
+                f"粗线为逐点 {level:.0%} 置信区间；细线为联合 {level:.0%} 区间，同时盖住全部时点。",
+                f"Thick lines: pointwise {level:.0%} intervals; thin lines: joint {level:.0%} band over all times.",
+            )
+        )
+    parts += [sentence(c.text) for c in study.result.checks if c.name == "parallel_leads"]
+    if policy is not None:
+        dates = sorted(set(policy.first_treated.values()))
+        if len(dates) > 1:
+            words = Text(
+                "{policy}分 {n} 批实施（{first}～{last}），横轴从各自的实施时间算起。",
+                "{policy} started at {n} dates ({first}–{last}); the axis counts from each one's own start.",
+            )
+            parts.append(words.format(policy=policy.title, n=len(dates), first=both(dates[0]), last=both(dates[-1])))
+    return sentences(*parts, source_note(study.result))
+
+
+def _alt(study: Study) -> Text:
+    result, digits = study.result, study.digits
+    before = [e for e in study.events if int(e.key["event_time"]) < 0]
+    after = [e for e in study.events if int(e.key["event_time"]) >= 0]
+    parts = [
+        Text("{subject}{outcome}的事件研究图。", "Event study of {outcome}, {subject}.").format(
+            subject=result.subject, outcome=result.outcome.label
+        )
+    ]
+    if before:
+        zero = sum(e.covers_zero for e in before)
+        parts.append(
+            Text(
+                f"实施前 {len(before)} 期中 {zero} 期的区间含 0。",
+                f"Before adoption {zero} of {len(before)} intervals include 0.",
+            )
+        )
+    if after:
+        values = [number(e.value, digits, sign=True) for e in after]
+        unit = UNITS[result.unit]
+        listed = Text(f"实施后依次为 {'、'.join(values)} {unit.zh}", f"After adoption: {', '.join(values)} {unit.en}")
+        parts.append(sentence(Text(listed.zh.rstrip(), listed.en.rstrip())))
+    if study.att is not None:
+        value = quantity(study.att.value, result.unit, digits, sign=True)
+        doubt = bracket(study.att, digits)
+        parts.append(Text(f"平均效果 {value.zh}（{doubt.zh}）。", f"Average effect {value.en} ({doubt.en})."))
+    return sentences(*parts)
+
+
+def _table(study: Study, name: str) -> Table:
+    digits, level = study.digits, f"{study.events[0].ci_level:.0%}"
+    columns = [
+        Column(label=Text("事件时间", "Event time"), numeric=True),
+        Column(label=with_unit(Text("估计值", "Estimate"), study.result.unit), numeric=True),
+        Column(label=Text("标准误", "Std. error"), numeric=True),
+        Column(label=same(f"{level} CI"), numeric=True),
+    ]
+    if study.has_joint:
+        columns.append(Column(label=Text(f"联合 {level} 区间", f"Joint {level} band"), numeric=True))
+    rows = []
+    for e in study.events:
+        row: list[str | Text] = [
+            study.shown(int(e.key["event_time"])),
+            number(e.value, digits, sign=True),
+            "–" if e.std_error is None else number(e.std_error, digits),
+            bracket(e, digits, level=False),
+        ]
+        if study.has_joint and e.joint_low is not None and e.joint_high is not None:
+            row.append(interval(e.joint_low, e.joint_high, digits))
+        rows.append(tuple(row))
+    fields = ("value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high", "p_value", "n_obs", "n_clusters")
+    data: dict[str, list[object]] = {"event_time": list(study.times)}
+    data |= {field: [getattr(e, field) for e in study.events] for field in fields}
+    note = None
+    if study.base is not None:
+        note = Text(
+            f"基期（事件时间 {number(study.base, 0)}）按定义为 0，没有区间。",
+            f"The base period (event time {number(study.base, 0)}) is 0 by definition and has no interval.",
+        )
+    outcome = study.result.outcome.label
+    return Table(
+        name=f"{name}:table",
+        caption=Text(f"{outcome.zh}：实施前后各期的效果", f"Effect on {outcome.en} by time since adoption"),
+        columns=tuple(columns),
+        rows=tuple(rows[:MAX_ROWS]),
+        note=note,
+        data=data,
+    )

@@ -1,0 +1,190 @@
+"""Key indicators as tiles: value with interval, change, verdict in words, and a small line of the series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from qbase.core.errors import DataError
+from qbase.core.findings.result import Criterion, Result, Scorecard
+from qbase.core.findings.sentences import VERDICTS, quantity
+from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number, percent
+from qbase.core.policy import Policy
+from qbase.core.shown.display import Tile, Tiles
+from qbase.core.text import Text, same
+from qbase.core.values import Estimate
+from qbase.figures.charts.drawn_series import Floats, entity_of, read_series, starts_of, targets_of
+from qbase.figures.surface.figure_words import bracket, capital, term_of, verdict
+from qbase.figures.surface.period_axis import period_text, position
+
+WIDTH, HEIGHT, EDGE = 120, 34, 4
+RAIL = 240
+NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
+
+
+def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy | None = None) -> Tiles:
+    """Put results into tiles; a change of the same indicator and entity joins its level.
+
+    Parameters
+    ----------
+    *results : Result
+        Levels, changes and effects, in the order of the tiles.
+    targets : Scorecard or None
+        Its verdicts on these indicators become chips, its targets marks beside the interval.
+    policy : Policy or None
+        Its first start is marked in the small line of the series.
+
+    Returns
+    -------
+    Tiles
+
+    Raises
+    ------
+    DataError
+        No result was given (QB707).
+    """
+    if not results:
+        raise DataError("QB707", found="0 results", expected="at least one", fix="tiles_of(result, …)")
+    levels = [r for r in results if r.estimand == "level"]
+    joined: list[Result] = []
+    items = []
+    for result in results:
+        if not result.estimates or (result.estimand == "change" and any(_belongs(result, one) for one in levels)):
+            continue
+        change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
+        if change is not None and result.estimand == "level":
+            joined.append(change)
+        items.append(_tile(result, change if result.estimand == "level" else None, targets, policy))
+    return Tiles(name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)), items=tuple(items))
+
+
+def _belongs(change: Result, level: Result) -> bool:
+    return change.outcome.id == level.outcome.id and entity_of(change) == entity_of(level)
+
+
+def _tile(result: Result, change: Result | None, targets: Scorecard | None, policy: Policy | None) -> Tile:
+    spoken = result.estimates[result.spoken[0]]
+    digits = digits_for(result.unit, spoken.std_error)
+    is_level = result.estimand in {"level", "need"}
+    label, term = result.outcome.label, term_of(result, spoken)
+    if result.estimand == "need":
+        half = number(float(spoken.key.get("half_width_pp", 0)), 1)
+        label = Text(f"把区间控制在 ±{half} 个百分点所需批次", f"batches needed to know it within ±{half} points")
+    elif term.zh:
+        label += Text(f"（{term.zh}）", f" ({term.en})")
+    goals = targets_of(result, targets) if result.estimand == "level" else ()
+    chips = [_chip(c) for c in goals]
+    if not is_level:
+        chips.append(verdict(result, spoken))
+    return Tile(
+        label=capital(label),
+        value=number(spoken.value, digits, sign=not is_level),
+        unit=UNITS_SHORT[result.unit],
+        interval=capital(bracket(spoken, digits)),
+        change=_below(result, change),
+        chips=tuple(chips),
+        spark=_spark(result, policy),
+        goal=_goal(spoken, goals),
+    )
+
+
+def _below(result: Result, change: Result | None) -> Text:
+    """Return the line below the interval: the change of a level, at which rate a need was reckoned, else whom it is."""
+    if result.estimand == "need":
+        rate = percent(float(result.settings.get("rate_pct", 0)))
+        return Text(f"按合格率 {rate} 计", f"At a rate of {rate}")
+    return _change(change) if result.estimand == "level" else result.subject
+
+
+def _change(change: Result | None) -> Text:
+    if change is None or not change.estimates:
+        return NO_CHANGE if change is None else change.labels.get("unanswered", NO_CHANGE)
+    moved = change.estimates[change.spoken[0]]
+    digits = digits_for(change.unit, moved.std_error)
+    value = number(moved.value, digits, sign=True)
+    unit = UNITS_SHORT[change.unit]
+    doubt = bracket(moved, digits)
+    if moved.ci_low is not None and moved.ci_high is not None:
+        doubt = interval(moved.ci_low, moved.ci_high, digits)
+    unclear = Text("，变化尚不明确", ", not clear") if moved.covers_zero else same("")
+    against = same("")
+    if "first" in moved.key:
+        against = Text("比 {base} ", "vs {base}: ").format(base=period_text(moved.key["first"]))
+    return (
+        Text(f"{against.zh}{value} {unit.zh}".rstrip(), f"{against.en}{value} {unit.en}".rstrip())
+        + Text(f"（{doubt.zh}）", f" ({doubt.en})")
+        + unclear
+    )
+
+
+def _chip(criterion: Criterion) -> Text:
+    digits = digits_for(criterion.indicator.unit, criterion.estimate.std_error)
+    target = quantity(criterion.target, criterion.indicator.unit, digits)
+    words = VERDICTS[criterion.verdict]
+    en = {"met": "Meets", "not_met": "Misses", "cannot_tell": "Cannot tell yet:"}[criterion.verdict]
+    return Text(f"{words.zh}目标 {target.zh}", f"{en} target {target.en}")
+
+
+def _goal(spoken: Estimate, goals: tuple[Criterion, ...]) -> str:
+    """Return interval and value on a rail with the targets as marks; empty where there is no target."""
+    if not goals or spoken.ci_low is None or spoken.ci_high is None:
+        return ""
+    seen = [spoken.ci_low, spoken.ci_high, *(c.target for c in goals)]
+    room = max(0.12 * (max(seen) - min(seen)), 1.0)
+    low, high = min(seen) - room, max(seen) + room
+    if goals[0].indicator.unit == "pct":
+        low, high = max(low, 0.0), min(high, 100.0)
+
+    def at(value: float) -> float:
+        return EDGE + (value - low) / (high - low) * (RAIL - 2 * EDGE)
+
+    a, b = at(spoken.ci_low), at(spoken.ci_high)
+    parts = [
+        f'<rect x="{EDGE}" y="7" width="{RAIL - 2 * EDGE}" height="6" rx="3" style="fill:var(--greyf)" />',
+        f'<rect x="{_two(a)}" y="7" width="{_two(max(b - a, 2.0))}" height="6" style="fill:var(--blue);opacity:.35" />',
+        *(f'<path d="M{_two(at(c.target))} 2V18" style="stroke:var(--gold);stroke-width:2.4" />' for c in goals),
+        f'<circle cx="{_two(at(spoken.value))}" cy="10" r="4.6" style="fill:var(--blue)" />',
+    ]
+    return f'<svg viewBox="0 0 {RAIL} 20" class="goal" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _spark(result: Result, policy: Policy | None) -> str:
+    """Return a small line of the series, broken at gaps, with the start of the policy; empty without a series."""
+    if "series" not in result.tables:
+        return ""
+    series = read_series(result)
+    if len(series.observed) < 2:
+        return ""
+    seen = series.value[series.observed]
+    low, high = float(np.min(seen)), float(np.max(seen))
+    xs = np.linspace(EDGE, WIDTH - EDGE, len(series.periods))
+    flat = high - low < 1e-12
+    ys = (
+        np.full(len(xs), HEIGHT / 2)
+        if flat
+        else HEIGHT - EDGE - (series.value - low) / (high - low) * (HEIGHT - 2 * EDGE)
+    )
+    step = float(xs[1] - xs[0])
+    starts = [(position(p, series.freqstr) - series.x[0]) * step + EDGE for p, _ in starts_of(result, policy)]
+    parts = [
+        f'<path d="M{_two(x)} 1V{HEIGHT - 1}" style="stroke:var(--plum);stroke-width:1.2;stroke-dasharray:3,2" />'
+        for x in starts[:1]
+        if EDGE / 2 <= x <= WIDTH - EDGE / 2
+    ]
+    parts += [_stretch(xs, ys, run) for run in series.runs]
+    last = int(series.observed[-1])
+    dot = f'<circle cx="{_two(xs[last])}" cy="{_two(ys[last])}" r="2.6" style="fill:var(--blue)" />'
+    return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" class="spark" aria-hidden="true">{"".join(parts)}{dot}</svg>'
+
+
+def _stretch(xs: Floats, ys: Floats, run: Iterable[int]) -> str:
+    points = [f"{_two(xs[i])},{_two(ys[i])}" for i in run]
+    if len(points) == 1:
+        x, y = points[0].split(",")
+        return f'<circle cx="{x}" cy="{y}" r="1.2" style="fill:var(--mut)" />'
+    return f'<polyline points="{" ".join(points)}" style="fill:none;stroke:var(--mut);stroke-width:1.6" />'
+
+
+def _two(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,0 +1,1 @@
+"""Pixels, roles and texts in; SVG in two languages and two widths out."""

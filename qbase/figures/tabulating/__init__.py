@@ -1,0 +1,1 @@
+"""A result or scorecard in; a table out with every cell written."""

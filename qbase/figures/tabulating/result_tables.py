@@ -1,0 +1,360 @@
+"""Tables of estimates, checks, targets and row accounting: every cell written, words beside every number."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from qbase.core.errors import DataError
+from qbase.core.findings.result import Criterion, Result, Scorecard, distinct_checks
+from qbase.core.findings.sentences import quantity
+from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
+from qbase.core.shown.display import Column, Table
+from qbase.core.text import Text, join, same
+from qbase.core.values import Estimate
+from qbase.figures.surface.figure_words import (
+    bracket,
+    capital,
+    data_row,
+    definition_note,
+    model_of,
+    row_label,
+    sentence,
+    sentences,
+    source_note,
+    verdict,
+)
+
+PASSED: Mapping[bool | None, Text] = {
+    True: Text("通过", "Passed"),
+    False: Text("未通过", "Failed"),
+    None: Text("供参考", "Information"),
+}
+MET: Mapping[str, Text] = {
+    "met": Text("◆\u00a0达到", "◆\u00a0Met"),
+    "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
+    "not_met": Text("▼\u00a0未达到", "▼\u00a0Not met"),
+}
+CHECKS: Mapping[str, Text] = {
+    "parallel_leads": Text("实施前走势", "Periods before adoption"),
+    "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
+    "small_n": Text("样本量", "Sample size"),
+    "same_sampling": Text("抽样方式一致", "Same sampling"),
+    "rows_used": Text("使用的行", "Rows used"),
+    "errors_allow_correlation": Text("标准误允许前后相关", "Errors may be alike over time"),
+    "staggered_timing": Text("分批实施", "Staggered adoption"),
+    "published": Text("与已发表结果对照", "Against the published result"),
+    "coverage": Text("数据覆盖", "Coverage of the data"),
+    "up_to_date": Text("最近一期", "Latest period"),
+    "maturity": Text("结果是否齐全", "Completeness of the results"),
+    "no_anticipation": Text("提前反应", "Anticipation"),
+    "accounting": Text("行数核对", "Accounting of rows"),
+    "contract": Text("表的契约", "Contract of the table"),
+    "freshness": Text("新旧程度", "Age of the data"),
+    "identity": Text("企业身份", "Identity of firms"),
+    "row_count": Text("行数变化", "Number of rows"),
+    "shift": Text("与上期相比", "Against the last period"),
+}
+COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
+ACCOUNTING = ("file_name", "table", *COUNTS)
+NONE = "–"
+MET_WHEN = Text(
+    "整个区间位于目标有利一侧的，才算达到；区间跨越目标的，尚无法判断。",
+    "Met only when the whole interval lies on the good side of the target; an interval that spans the target "
+    "cannot tell.",
+)
+
+
+def spoken_of(result: Result) -> tuple[Estimate, ...]:
+    """Return the estimates a result speaks of."""
+    return tuple(result.estimates[i] for i in result.spoken)
+
+
+def tabulate_estimates(*results: Result, every: bool = False) -> Table:
+    """Tabulate estimates with standard error, interval, p, n and the verdict in words; never stars.
+
+    A result without an estimate has a row that says why.
+
+    Parameters
+    ----------
+    *results : Result
+        One or more; rows keep their order.
+    every : bool
+        All estimates instead of the spoken ones.
+
+    Returns
+    -------
+    Table
+        Style ``effects``; the raw numbers are in ``data``.
+
+    Raises
+    ------
+    DataError
+        No result was given (QB707).
+    """
+    _refuse_nothing(results, "tabulate_estimates(result, …)")
+    pairs: list[tuple[Result, Estimate | None]] = []
+    for r in results:
+        pairs += [(r, e) for e in (r.estimates if every else spoken_of(r))] or [(r, None)]
+    levels = {f"{e.ci_level:.0%}" for _, e in pairs if e is not None}
+    single = len(levels) == 1
+    models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
+    subjects = len({r.subject.en for r in results}) > 1
+    columns: tuple[Column, ...] = (
+        Column(label=Text("结果指标", "Outcome") if outcomes else Text("项目", "Item")),
+        Column(label=Text("估计值", "Estimate"), numeric=True),
+        Column(label=Text("标准误", "Std. error"), numeric=True),
+        Column(label=same(f"{next(iter(levels))} CI") if single else Text("区间", "Interval"), numeric=True),
+        Column(label=same("p"), numeric=True),
+        Column(label=same("n"), numeric=True),
+        Column(label=Text("聚类数", "Clusters"), numeric=True),
+        Column(label=Text("怎么理解", "In words")),
+    )
+    rows = [
+        _unanswered_row(r, len(columns))
+        if e is None
+        else _estimate_row(r, e, level=not single, model=models, outcome=outcomes, subjects=subjects)
+        for r, e in pairs
+    ]
+    # a column in which no method has a number says nothing
+    kept = [i for i in range(len(columns)) if any(row[i] != NONE for row in rows)]
+    return Table(
+        name="estimates:" + ":".join(dict.fromkeys(r.name for r in results)),
+        caption=_caption(results),
+        columns=tuple(columns[i] for i in kept),
+        rows=tuple(tuple(row[i] for i in kept) for row in rows),
+        note=_estimate_note(results, models),
+        data=_estimate_data(pairs),
+        style="effects",
+    )
+
+
+def _unanswered_row(result: Result, width: int) -> tuple[str | Text, ...]:
+    why = result.labels.get("unanswered", Text("没有估计值", "No estimate"))
+    return (capital(result.outcome.label), *[NONE] * (width - 2), why)
+
+
+def _estimate_row(
+    result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool, subjects: bool
+) -> tuple[str | Text, ...]:
+    digits = digits_for(result.unit, e.std_error)
+    is_difference = result.estimand not in {"level", "need"}
+    unit = UNITS_SHORT[result.unit]
+    label = row_label(result, e, several=outcome, subjects=subjects)
+    if model:
+        words = model_of(result)
+        label = Text(f"{label.zh}（{words.zh}）", f"{label.en} ({words.en})")
+    value = number(e.value, digits, sign=is_difference)
+    return (
+        label,
+        Text(f"{value} {unit.zh}".rstrip(), f"{value} {unit.en}".rstrip()) if unit.en != "%" else same(value + "%"),
+        NONE if e.std_error is None else number(e.std_error, digits),
+        bracket(e, digits, level=level),
+        NONE if e.p_value is None or not is_difference else p_value(e.p_value),
+        NONE if e.n_obs is None else count(e.n_obs),
+        NONE if e.n_clusters is None else count(e.n_clusters),
+        verdict(result, e),
+    )
+
+
+def _caption(results: Sequence[Result]) -> Text:
+    outcomes = list({r.outcome.id: r.outcome.label for r in results}.values())
+    subjects = list({r.subject.en: r.subject for r in results}.values())
+    what = join(outcomes[:3], zh="、", en=", ")
+    who = join(subjects[:3], zh="、", en=", ")
+    kind = (
+        Text("的变化", "Change of") if {r.estimand for r in results} == {"change"} else Text("的估计值", "Estimates of")
+    )
+    return capital(Text(f"{who.zh}：{what.zh}{kind.zh}", f"{kind.en} {what.en}: {who.en}"))
+
+
+def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
+    models = [] if several else [sentence(model_of(results[0]))]
+    failed = [sentence(c.text) for c in distinct_checks(*results) if c.passed is False]
+    note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed, source_note(*results))
+    return note if note.zh else None
+
+
+def _estimate_data(pairs: Sequence[tuple[Result, Estimate | None]]) -> dict[str, list[Any]]:
+    data: dict[str, list[Any]] = {
+        "outcome": [r.outcome.id for r, _ in pairs],
+        "subject": [r.subject.en for r, _ in pairs],
+        "method": [r.method for r, _ in pairs],
+        "unit": [r.unit for r, _ in pairs],
+        "term": [None if e is None else e.term for _, e in pairs],
+        "key": [None if e is None else ", ".join(f"{k}={v}" for k, v in e.key.items()) for _, e in pairs],
+    }
+    for field in ("value", "std_error", "ci_low", "ci_high", "ci_level", "p_value", "n_obs", "n_clusters"):
+        data[field] = [getattr(e, field, None) for _, e in pairs]
+    return data
+
+
+def tabulate_checks(*results: Result) -> Table:
+    """Tabulate every check of some results: what was checked, the verdict, what was found.
+
+    Parameters
+    ----------
+    *results : Result
+        One or more.
+
+    Returns
+    -------
+    Table
+        Failed checks first, then those for information, then those passed.
+
+    Raises
+    ------
+    DataError
+        No result was given (QB707).
+    """
+    _refuse_nothing(results, "tabulate_checks(result, …)")
+    order = {False: 0, None: 1, True: 2}
+    checks = sorted(distinct_checks(*results), key=lambda c: order[c.passed])
+    rows: list[tuple[str | Text, ...]] = [
+        (CHECKS.get(c.name, same(c.name.replace("_", " "))), PASSED[c.passed], sentence(c.text)) for c in checks
+    ]
+    if not rows:
+        rows = [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
+    return Table(
+        name="checks:" + ":".join(dict.fromkeys(r.name for r in results)),
+        caption=Text("随结果所做的检查", "Checks made with the results"),
+        columns=(
+            Column(label=Text("检查", "Check")),
+            Column(label=Text("结论", "Verdict")),
+            Column(label=Text("说明", "What was found")),
+        ),
+        rows=tuple(rows),
+        data={
+            "check": [c.name for c in checks],
+            "passed": [c.passed for c in checks],
+            "text_zh": [c.text.zh for c in checks],
+            "text_en": [c.text.en for c in checks],
+        },
+        style="effects",
+    )
+
+
+def tabulate_scorecard(card: Scorecard) -> Table:
+    """Tabulate a scorecard: value, interval, target and verdict, readable without colour.
+
+    Parameters
+    ----------
+    card : Scorecard
+        Its preset is named in the caption.
+
+    Returns
+    -------
+    Table
+        Verdicts ◆ met, ▽ cannot tell, ▼ not met.
+    """
+    return Table(
+        name=card.name,
+        caption=capital(
+            Text(f"{card.subject.zh}：对照{card.preset_title.zh}", f"{card.subject.en}: {card.preset_title.en}")
+        ),
+        columns=(
+            Column(label=Text("指标", "Indicator")),
+            Column(label=Text("估计值", "Estimate"), numeric=True),
+            Column(label=Text("区间", "Interval"), numeric=True),
+            Column(label=Text("目标", "Target"), numeric=True),
+            Column(label=Text("结论", "Verdict")),
+            Column(label=Text("目标出处", "Source of the target")),
+        ),
+        rows=tuple(map(_criterion_row, card.criteria)),
+        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN),
+        data={
+            "indicator": [c.indicator.id for c in card.criteria],
+            "value": [c.estimate.value for c in card.criteria],
+            "ci_low": [c.estimate.ci_low for c in card.criteria],
+            "ci_high": [c.estimate.ci_high for c in card.criteria],
+            "target": [c.target for c in card.criteria],
+            "verdict": [c.verdict for c in card.criteria],
+            "probability_met": [c.probability_met for c in card.criteria],
+        },
+        style="effects",
+    )
+
+
+def _criterion_row(c: Criterion) -> tuple[str | Text, ...]:
+    digits, unit = digits_for(c.indicator.unit, c.estimate.std_error), c.indicator.unit
+    value, target = quantity(c.estimate.value, unit, digits), quantity(c.target, unit, digits)
+    return capital(c.indicator.label), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
+
+
+def tabulate_accounting(frame: pd.DataFrame) -> Table:
+    """Tabulate what became of the rows of every delivery.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Of ``Workspace.deliveries()``: file_name, table, rows_seen, listed, accepted, quarantined; table_zh and
+        table_en where tables have names for readers.
+
+    Returns
+    -------
+    Table
+        One row per delivery, and the sum.
+
+    Raises
+    ------
+    DataError
+        No delivery (QB707), a column is missing, or rows do not add up (QB708).
+    """
+    missing = [c for c in ACCOUNTING if c not in frame.columns]
+    if missing:
+        raise DataError(
+            "QB708", file="–", found="no column " + ", ".join(missing), expected=", ".join(ACCOUNTING),
+            fix="tabulate_accounting(workspace.deliveries())",
+        )  # fmt: skip
+    if frame.empty:
+        raise DataError("QB707", found="0 deliveries", expected="at least one", fix="qbase load FILE")
+    _check_balance(frame)
+    rows: list[tuple[str | Text, ...]] = [
+        (str(row["file_name"]), _table_name(row), *(count(int(row[c])) for c in COUNTS))
+        for row in frame.to_dict("records")
+    ]
+    if len(rows) > 1:
+        rows.append((Text("合计", "Total"), "", *(count(int(frame[c].sum())) for c in COUNTS)))
+    return Table(
+        name="accounting",
+        caption=Text("各次送达的行数去向", "What became of the rows of each delivery"),
+        columns=(
+            Column(label=Text("文件", "File")),
+            Column(label=Text("表", "Table")),
+            Column(label=Text("收到", "Seen"), numeric=True),
+            Column(label=Text("列出", "Listed"), numeric=True),
+            Column(label=Text("接收", "Accepted"), numeric=True),
+            Column(label=Text("隔离", "Quarantined"), numeric=True),
+        ),
+        rows=tuple(rows),
+        note=Text(
+            "收到 = 列出 + 接收 + 隔离。列出的是标题、合计、备注等非数据行；隔离的行留待核实，不进入计算。",
+            "Seen = listed + accepted + quarantined. Listed rows are titles, totals and remarks; quarantined rows "
+            "wait for clarification and enter no figure.",
+        ),
+        data={c: [data_row(v) for v in frame[c]] for c in ACCOUNTING},
+    )
+
+
+def _table_name(row: Mapping[Hashable, Any]) -> Text:
+    table = str(row["table"])
+    return Text(str(row.get("table_zh", table)), str(row.get("table_en", table)))
+
+
+def _check_balance(frame: pd.DataFrame) -> None:
+    gap = frame["rows_seen"] - frame["listed"] - frame["accepted"] - frame["quarantined"]
+    if (gap != 0).any():
+        row = frame[gap != 0].iloc[0]
+        raise DataError(
+            "QB708", file=row["file_name"],
+            found=f"seen {row['rows_seen']}, listed {row['listed']}, accepted {row['accepted']}, "
+            f"quarantined {row['quarantined']}",
+            expected="rows_seen = listed + accepted + quarantined", fix="load the delivery again: qbase load FILE",
+        )  # fmt: skip
+
+
+def _refuse_nothing(results: Sequence[Result], fix: str) -> None:
+    if not results:
+        raise DataError("QB707", found="0 results", expected="at least one", fix=fix)

@@ -1,0 +1,1 @@
+"""The policy text and its indicators: TOML in, definitions, clauses and their SQL out."""

@@ -1,0 +1,1 @@
+"""Inspections of a snapshot in; counts by firm, period, stratum and way of drawing out."""

@@ -1,0 +1,315 @@
+"""How ripe a quarter is: results that are still to come, what they could change.
+
+A first inspection is sampled (no result yet), tested (a result not yet published), in objection, or final. Results that
+no table holds yet are estimated from the snapshots of the lake: what share of its later number a period had at the
+same age. A period below a declared completeness is preliminary (初步): it is shown with bounds and gets no verdict.
+So is a period that is not over, however final its results: what will still be drawn has no bounds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from qbase.core.errors import UsageError
+from qbase.core.numbers import percent
+from qbase.core.panel import Panel
+from qbase.core.periods import Freq, to_periods
+from qbase.core.text import Text
+from qbase.core.values import EMPTY, CheckResult
+from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.maturity.maturity_table import LEAST_SHARE, STATES, Maturity, add_bounds
+from qbase.indicators.maturity.maturity_words import say_preliminary, say_withheld
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+RIPE_AGE = 4
+"""Periods after which a number counts as complete when completeness by age is learnt."""
+BOUNDED = "D1.batch"
+"""The rate whose bounds pending batches give."""
+
+_NO_NOTICES = "SELECT NULL::VARCHAR AS notice_no, NULL::DATE AS publish_date WHERE false"
+_NOTICES = "SELECT notice_no, any_value(publish_date) AS publish_date FROM notices GROUP BY notice_no"
+
+
+def read_maturity(
+    workspace: Workspace,
+    *,
+    entity: Entity = "cluster_id",
+    freq: Freq = "Q",
+    snapshot: str | None = None,
+    first: str | pd.Period | None = None,
+    last: str | pd.Period | None = None,
+    as_of: str | None = None,
+    least_share: float = LEAST_SHARE,
+    known_on: Mapping[str, str] = EMPTY,
+) -> Maturity:
+    """Read how complete the periods of a window are.
+
+    Parameters
+    ----------
+    workspace, entity, freq, snapshot, first, last
+        As for `qbase.indicators.build_panel`.
+    as_of : str or None
+        ISO date, such as the day of last year's report: what was sampled or published later is pending. None is the
+        last day on record: of a sample, or of the publication of a notice.
+    least_share : float
+        Declared completeness, 0 to 1.
+    known_on : mapping
+        As for `read_completeness`.
+
+    Returns
+    -------
+    Maturity
+
+    Raises
+    ------
+    UsageError
+        The threshold is no share (QB440), ``as_of`` is no date (QB441), or as in `build_panel` (QB101, QB402).
+    DataError
+        A table is missing (QB403).
+    """
+    if not 0 < least_share <= 1:
+        raise UsageError(
+            "QB440",
+            least=least_share,
+            found=f"least_share={least_share}",
+            expected="a share above 0, up to 1",
+            fix="least_share=0.95",
+        )
+    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    day = read_day(as_of) if as_of else _last_day(rows)
+    by_age = read_completeness(workspace, freq=freq, snapshot=snapshot, known_on=known_on)
+    counts = _count_states(rows, day)
+    counts = _add_unseen(counts, by_age, day).assign(is_under_way=_under_way(rows, counts, day))
+    table = add_bounds(counts, least_share=least_share)
+    return Maturity(table=table, by_age=by_age, as_of=day, least_share=least_share)
+
+
+def read_day(given: str) -> str:
+    """Return an ISO date as it is written in the record.
+
+    Raises
+    ------
+    UsageError
+        It is none (QB441).
+    """
+    try:
+        return datetime.date.fromisoformat(str(given).strip()).isoformat()
+    except ValueError:
+        raise UsageError(
+            "QB441", given=given, found=f"as_of={given!r}", expected="YYYY-MM-DD", fix="as_of=2025-01-31"
+        ) from None
+
+
+def _under_way(rows: Rows, counts: pd.DataFrame, as_of: str) -> npt.NDArray[np.bool_]:
+    """Return which periods hold the day of the record while no sample of their last month is known on that day.
+
+    The last day on record of a period that is over seldom is its very last day, so the month decides; and only where
+    samples of earlier periods reach into the last month: dates that stand for a whole quarter say nothing.
+    """
+    periods = pd.PeriodIndex(counts.index.get_level_values("period"))
+    none = np.zeros(len(counts), dtype=bool)
+    if counts.empty:
+        return none
+    now = pd.Period(as_of, freq=periods.freqstr)
+    sql = (
+        "SELECT max(sample_date) AS day, "
+        "count(*) FILTER (sample_date < CAST(? AS DATE) AND month(sample_date) % ? = 0) AS n "
+        "FROM inspections WHERE sample_date <= CAST(? AS DATE)"
+    )
+    params = (now.start_time.date().isoformat(), 3 if rows.freq == "Q" else 12, as_of)
+    found = rows.workspace.query(sql, params=params, snapshot=rows.at).iloc[0]
+    if not found["n"] or pd.Period(found["day"], freq="M") >= now.asfreq("M", how="end"):
+        return none
+    return np.asarray(periods == now, dtype=bool)
+
+
+def _last_day(rows: Rows) -> str:
+    has_notices = rows.workspace.has_table("notices", rows.at)
+    notices = " UNION ALL SELECT publish_date FROM notices" if has_notices else ""
+    sql = f"SELECT max(sample_date) AS day FROM (SELECT sample_date FROM inspections{notices})"  # noqa: S608
+    found = rows.workspace.query(sql, snapshot=rows.at)["day"].iloc[0]
+    return "9999-12-31" if pd.isna(found) else pd.Timestamp(found).date().isoformat()
+
+
+def _count_states(rows: Rows, as_of: str) -> pd.DataFrame:
+    has_notices = rows.workspace.has_table("notices", rows.at)
+    parts = {
+        "{more}": "m.result, m.appeal_result, m.notice_no, m.sample_date,",
+        "{notices}": _NOTICES if has_notices else _NO_NOTICES,
+        "{as_of}": pd.Timestamp(as_of).date().isoformat(),
+    }
+    found = rows.query("maturity", parts=parts)
+    index = pd.MultiIndex.from_arrays(
+        [found["entity"].astype(str), to_periods(found["period"], rows.freq)], names=["entity", "period"]
+    )
+    return found.drop(columns=["entity", "period"]).set_index(index).sort_index()
+
+
+def read_completeness(
+    workspace: Workspace,
+    *,
+    freq: Freq = "Q",
+    snapshot: str | None = None,
+    ripe_age: int = RIPE_AGE,
+    known_on: Mapping[str, str] = EMPTY,
+) -> pd.DataFrame:
+    """Learn from earlier snapshots what share of its later number of batches a period had at each age.
+
+    The age of a period in a snapshot is the number of periods from it to the day the snapshot was made, so that a
+    backlog of years, loaded file by file, teaches nothing. Only periods that are ripe now are compared.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its snapshots are compared with the one named.
+    freq : {"Q", "A"}
+        Quarters or years.
+    snapshot : str or None
+        The one to compare with; None is the latest.
+    ripe_age : int
+        Age from which a period counts as complete.
+    known_on : mapping
+        Snapshot -> ISO date of what it knew, where that is not the day it was made: a lake brought over from
+        elsewhere, delivery by delivery.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per age: ``age``, ``n_then``, ``n_now``, ``complete_share`` (never above 1), ``n_pairs``; empty where
+        there is nothing to learn from.
+    """
+    at = workspace.snapshot(snapshot)
+    seen: dict[int, tuple[str, pd.Series]] = {}
+    for number in range(1, at.number + 1):
+        each = workspace.snapshot(f"S{number:04d}")
+        version = each.versions.get("inspections")
+        if version is not None and version not in seen:
+            day = known_on.get(each.id, each.created_at[:10])
+            seen[version] = (day, _count_periods(workspace, each.id, freq))
+    columns = ["age", "n_then", "n_now", "complete_share", "n_pairs"]
+    if len(seen) < 2:
+        return pd.DataFrame(columns=columns)
+    *earlier, (today, now) = (seen[v] for v in sorted(seen))
+    every = pd.concat([_pair(then, day, now, today, ripe_age, freq) for day, then in earlier])
+    sums = every.groupby("age").agg(n_then=("n_then", "sum"), n_now=("n_now", "sum"), n_pairs=("n_now", "size"))
+    sums["complete_share"] = (sums["n_then"] / sums["n_now"]).clip(upper=1.0)
+    return sums.reset_index()[columns]
+
+
+def _count_periods(workspace: Workspace, snapshot: str, freq: Freq) -> pd.Series:
+    sql = (
+        "SELECT date_trunc('month', sample_date) AS day, count(*) AS n FROM inspections "
+        "WHERE NOT coalesce(is_recheck, false) AND sample_type NOT IN ('complaint', 'followup') AND result IS NOT NULL "
+        "GROUP BY day"
+    )
+    found = workspace.query(sql, snapshot=snapshot)
+    counts: pd.Series = found["n"].groupby(to_periods(found["day"], freq)).sum().sort_index()
+    return counts
+
+
+def _pair(then: pd.Series, day: str, now: pd.Series, today: str, ripe_age: int, freq: Freq) -> pd.DataFrame:
+    begun, ended = (to_periods(pd.Index([pd.Timestamp(d)]), freq)[0].ordinal for d in (day, today))
+    ordinals = np.array([p.ordinal for p in now.index], dtype=np.int64)
+    found = pd.DataFrame(
+        {
+            "age": begun - ordinals,
+            "n_then": then.reindex(now.index).fillna(0).to_numpy(dtype=np.int64),
+            "n_now": now.to_numpy(dtype=np.int64),
+        }
+    )
+    return found[(ended - ordinals >= ripe_age) & (found["age"] >= 0) & (found["age"] < ripe_age)]
+
+
+def _add_unseen(counts: pd.DataFrame, by_age: pd.DataFrame, as_of: str) -> pd.DataFrame:
+    """Add the batches that experience expects of periods as young as these."""
+    there = counts[[f"n_{s}" for s in STATES]].sum(axis=1).to_numpy(dtype=float)
+    shares = dict(zip(by_age["age"], by_age["complete_share"], strict=True))
+    if counts.empty or not shares:
+        return counts.assign(unseen_count=0)
+    periods = pd.PeriodIndex(counts.index.get_level_values("period"))
+    now = pd.Period(as_of, freq=periods.freqstr)
+    known = np.array([shares.get(now.ordinal - p.ordinal, 1.0) for p in periods], dtype=float)
+    unseen = np.where(known > 0, np.rint(there / np.where(known > 0, known, 1.0) - there), 0)
+    return counts.assign(unseen_count=unseen.astype(np.int64))
+
+
+def check_maturity(
+    panel: Panel, maturity: Maturity, *, entity: str | None = None, is_pooled: bool = False
+) -> CheckResult:
+    """Check that no verdict on a panel rests on preliminary results, and say which were left out.
+
+    Parameters
+    ----------
+    panel : Panel
+        Of the same entities, frequency and window.
+    maturity : Maturity
+        From `read_maturity`.
+    entity : str or None
+        Only this entity; None takes every one by itself.
+    is_pooled : bool
+        All entities summed instead.
+
+    Returns
+    -------
+    CheckResult
+        ``maturity``; False when the panel holds preliminary rows, None when such rows were left out of it
+        (`withhold_preliminary`), True when there are none. ``table`` holds the preliminary rows.
+    """
+    is_one = is_pooled or entity is not None
+    rows = maturity.of(entity) if is_one else maturity.table
+    young = rows[rows["is_preliminary"]]
+    if not len(young):
+        least = percent(100 * maturity.least_share, 0)
+        text = Text(
+            f"各期最终结果均不少于 {least}（截至 {maturity.as_of}）。",
+            f"Every period has at least {least} of its results final (as of {maturity.as_of}).",
+        )
+        return CheckResult(name="maturity", passed=True, text=text)
+    held = panel.data.index
+    if is_one:
+        keep = slice(None) if entity is None else held.get_level_values("entity") == entity
+        held = held[keep].get_level_values("period")
+    text = say_preliminary(maturity, entity) if is_one else say_withheld(maturity)
+    return CheckResult(name="maturity", passed=False if young.index.isin(held).any() else None, text=text, table=young)
+
+
+def withhold_preliminary(panel: Panel, maturity: Maturity, *, is_pooled: bool = False) -> Panel:
+    """Return a panel without the rows that are preliminary, for everything that ends in a verdict.
+
+    Parameters
+    ----------
+    panel : Panel
+        Left as it is.
+    maturity : Maturity
+        From `read_maturity`.
+    is_pooled : bool
+        The entities will be summed: a period is kept or left out as a whole, by the results of all together, so that
+        what is left is not those that were quick to report.
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    PanelError
+        Nothing is left (QB127).
+    """
+    rows = maturity.of(None) if is_pooled else maturity.table
+    young = rows.index[rows["is_preliminary"]]
+    index, cells = panel.data.index, panel.cells
+    if cells is not None:
+        keys = cells["period"] if is_pooled else pd.MultiIndex.from_arrays([cells["entity"], cells["period"]])
+        cells = cells[~np.asarray(keys.isin(young))].reset_index(drop=True)
+    there = index.get_level_values("period") if is_pooled else index
+    return dataclasses.replace(panel, data=panel.data[~there.isin(young)], cells=cells)

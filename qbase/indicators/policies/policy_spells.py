@@ -1,0 +1,132 @@
+"""Snapshot of the lake → policy: who was treated from when, by which document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from qbase.core.errors import UsageError
+from qbase.core.nearest_name import suggest_names
+from qbase.core.periods import Freq, parse_period, to_periods
+from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
+from qbase.core.text import Text
+from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.cells.window_sql import STEPS
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+DATES: tuple[DateName, ...] = ("drafted", "announced", "effective", "funded", "accepted")
+PLAN = ("outcome", "population", "weight", "window", "comparator", "inference")
+
+_POLICIES = "SELECT DISTINCT * FROM policies ORDER BY policy_id"
+_SPELLS = "SELECT DISTINCT * FROM spells WHERE policy_id = ? ORDER BY entity_id, start_quarter"
+
+
+def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snapshot: str | None = None) -> Policy:
+    """Build a policy from tables policies and spells.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they lie.
+    policy_id : str
+        Key of table policies.
+    freq : {"Q", "A"}
+        Period of the panel it goes with; by year a spell starts in the year of its first quarter.
+    snapshot : str or None
+        Snapshot of the lake; None is the latest.
+
+    Returns
+    -------
+    Policy
+        ``plan`` is None where the table states none, and post hoc where it was locked after the policy took effect.
+
+    Raises
+    ------
+    UsageError
+        No such policy (QB405), or frequency (QB402).
+    DataError
+        A table is missing (QB403).
+    PolicyError
+        Nobody is treated (QB130), or spells are impossible (QB131).
+    """
+    at = workspace.snapshot(snapshot)
+    for table in ("policies", "spells"):
+        require_table(workspace, table, at)
+    if freq not in STEPS:
+        raise UsageError(
+            "QB402", option="freq", value=freq, found=f"freq={freq!r}", expected=" | ".join(STEPS), fix='freq="Q"'
+        )
+    policies = workspace.query(_POLICIES, snapshot=at)
+    ids = [str(p) for p in policies["policy_id"]]
+    if policy_id not in ids:
+        raise UsageError(
+            "QB405",
+            policy=policy_id,
+            found=repr(policy_id),
+            expected=" | ".join(ids) or "no policy loaded yet",
+            fix=suggest_names(policy_id, ids) or "qbase load FILE…",
+        )
+    row = {str(k): v for k, v in policies.iloc[ids.index(policy_id)].items()}
+    spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=at)
+    return Policy(
+        policy_id=policy_id,
+        title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
+        spells=tuple(_spell(s, freq) for s in spells.to_dict("records")),
+        dates=_dates(row),
+        group=_groups(spells),
+        kind=row["kind"],
+        plan=_plan(row),
+        sources=tuple(workspace.source(t, at) for t in ("policies", "spells")),
+    )
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    value = row.get(column)
+    return "" if value is None or pd.isna(value) else str(value)
+
+
+def _day(row: Mapping[str, Any], column: str) -> str:
+    text = _text(row, column)
+    return pd.Timestamp(text).date().isoformat() if text else ""
+
+
+def _dates(row: Mapping[str, Any]) -> dict[str, PolicyDate]:
+    days = {name: _day(row, f"{name}_date") for name in DATES}
+    return {
+        name: PolicyDate(on=day, source=str(row["date_source"]), confidence=row["date_confidence"])
+        for name, day in days.items()
+        if day
+    }
+
+
+def _spell(row: Mapping[Any, Any], freq: Freq) -> Spell:
+    end = _text(row, "end_quarter")
+    return Spell(
+        entity=str(row["entity_id"]),
+        start=_period(str(row["start_quarter"]), freq),
+        end=_period(end, freq) if end else None,
+    )
+
+
+def _period(quarter: str, freq: Freq) -> pd.Period:
+    period = parse_period(quarter, "Q")
+    return period if freq == "Q" else to_periods(pd.Index([period.start_time]), "A")[0]
+
+
+def _groups(spells: pd.DataFrame) -> dict[str, str]:
+    if "group_name" not in spells.columns:
+        return {}
+    stated = spells.dropna(subset=["group_name"])
+    return {str(e): str(g) for e, g in zip(stated["entity_id"], stated["group_name"], strict=True)}
+
+
+def _plan(row: Mapping[str, Any]) -> Plan | None:
+    parts = {name: _text(row, f"plan_{name}") for name in PLAN}
+    if not parts["outcome"]:
+        return None
+    locked, effective = _day(row, "plan_locked_date"), _day(row, "effective_date")
+    return Plan(**parts, locked_on=locked, post_hoc=not (locked and locked <= effective))

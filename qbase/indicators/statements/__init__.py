@@ -1,0 +1,1 @@
+"""SQL of the measures: `inspections` prepares the rows, each other file counts them."""

@@ -1,0 +1,131 @@
+"""What follows a load: firms linked, batches compared; and codes a name sets right when a file is read again."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from qbase.intake.accounting.load_report import LoadReport
+from qbase.intake.linking.firm_links import REGISTER_TABLES, is_news, link_firms, print_of, read_makers, read_register
+from qbase.intake.linking.link_diary import BY_RULE, HOLDS_SQL, LATEST_SQL, LINKS, latest_sql, link_row, link_table
+from qbase.intake.linking.same_batch import LIKE_ONE_SQL, link_batches
+from qbase.intake.linking.same_batch import TABLE as BATCH_LINKS
+from qbase.intake.linking.town_codes import find_unknown_towns, read_towns
+from qbase.intake.shaping.canonical_table import Sheets
+from qbase.intake.shaping.row_verdicts import Split
+from qbase.lake import Snapshot, Workspace
+
+REPAIRABLE = ("uscc:check",)
+_FOUND = """
+SELECT i.delivery_sha256 AS sha, l.kind, count(*) AS n
+FROM ({links}) l JOIN inspections i USING (sample_no)
+GROUP BY ALL ORDER BY 1, 2
+"""
+_DOUBTFUL = f"""
+SELECT l.sample_no, 'firm_doubtful' AS kind FROM ({LATEST_SQL}) l JOIN inspections i ON {HOLDS_SQL}
+WHERE l.decision = 'doubt'
+"""  # noqa: S608  (built from constants)
+
+
+def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadReport]:
+    """Link firms and batches of what was loaded, and say in the reports what a reader should know.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the rows lie.
+    reports : sequence of LoadReport
+        One per file. A recipe that gives one value of ``is_recheck`` to all rows fills a column and proves nothing,
+        so re-checks nobody marked are looked for in its rows as well.
+
+    Returns
+    -------
+    list of LoadReport
+        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``, ``unknown_town``.
+    """
+    standing = [report for report in reports if report.accepted and "superseded" not in report.warnings]
+    unknown = find_unknown_towns(workspace, {table for report in standing for table in report.table_names})
+    reports = [report.with_warnings(unknown.get(report.sha256, ())) for report in reports]
+    inspections = [report.sha256 for report in standing if "inspections" in report.table_names]
+    is_new_register = any(
+        not REGISTER_TABLES.isdisjoint(report.table_names) and not report.already for report in standing
+    )
+    if not inspections and not is_new_register:
+        return list(reports)
+    link_firms(workspace, deliveries=None if is_new_register else inspections)
+    link_batches(workspace, deliveries=inspections)
+    found = _found(workspace)
+    return [report.with_warnings(found.get(report.sha256, ())) for report in reports]
+
+
+def _found(workspace: Workspace) -> dict[str, list[str]]:
+    at = workspace.snapshot()
+    if "inspections" not in at.versions:
+        return {}
+    parts = []
+    if BATCH_LINKS in at.versions:
+        parts.append(LIKE_ONE_SQL)
+    if LINKS in at.versions:
+        parts.append(_DOUBTFUL)
+    if not parts:
+        return {}
+    rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["sha"], []).append(f"{row['kind']} {row['n']}")
+    return found
+
+
+def repair_codes(workspace: Workspace, sheets: Sheets, split: Split) -> tuple[Sheets, dict[str, pa.Table]]:
+    """Take a code with a wrong character for not printed where name, day and the rest of the code leave one firm.
+
+    A person who decided on the printed firm after an earlier reading is not overruled.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake holds the register of firms.
+    sheets : Sheets
+        All rows of the file.
+    split : Split
+        The verdict on them.
+
+    Returns
+    -------
+    tuple of (Sheets, dict)
+        Sheets without these codes, and the links that say which firms they are, where the diary does not say so
+        already; nothing changes without a register.
+    """
+    rows = [row for row, reasons in split.quarantined.items() if reasons == REPAIRABLE]
+    at = workspace.snapshot()
+    if sheets.contract.name != "inspections" or not rows or "firms" not in at.versions:
+        return sheets, {}
+    register, towns, makers = read_register(workspace, at), read_towns(workspace, at), read_makers(workspace, at)
+    cells = sheets.data.take(pa.array(rows)).to_pylist()
+    known = _read_known(workspace, at, [cell["sample_no"] for cell in cells])
+    links: list[dict[str, Any]] = []
+    released = []
+    for row, cell in zip(rows, cells, strict=True):
+        facts = {"day": str(cell["sample_date"]), "town": cell.get("town_code") or "", "product": cell["product_name"]}
+        printed = print_of({**cell, **facts}, towns, makers)
+        match, before = register.find(printed), known.get((cell["sample_no"], printed.name, printed.uscc))
+        is_by_person = before is not None and before["decided_by"] != BY_RULE
+        if match.decision == "accept" or is_by_person:
+            released.append(row)
+            if not is_by_person and is_news(before, match):
+                links.append(link_row(cell["sample_no"], printed, match))
+    if not released:
+        return sheets, {}
+    sheets.work.change("uscc", "code_by_name", dict.fromkeys(released))
+    warnings = (*sheets.warnings, f"uscc:code_by_name {len(released)}")
+    return dataclasses.replace(sheets, warnings=warnings), {LINKS: link_table(links)} if links else {}
+
+
+def _read_known(workspace: Workspace, at: Snapshot, samples: Sequence[str]) -> dict[tuple[str, ...], dict[str, Any]]:
+    """Return what the diary says of samples, by sample, printed name and printed code."""
+    sql = f"SELECT * FROM ({latest_sql(at)}) WHERE list_contains(?, sample_no)"  # noqa: S608  (built from constants)
+    rows = workspace.arrow(sql, params=(list(samples),), snapshot=at).to_pylist()
+    return {(row["sample_no"], row["name_printed"], row["uscc_printed"]): row for row in rows}

@@ -1,0 +1,1 @@
+"""Files in; rows in the lake and an account of every row out."""

@@ -1,0 +1,141 @@
+"""The child process that opens workbooks: limits first, then the parser; JSON out, nothing else.
+
+``python -m qbase.intake.reading.child_worker`` reads lines ``[path, kind]`` and writes one JSON object a line.
+A hostile file can only hurt this process.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import sys
+import zipfile
+from typing import Any
+
+import python_calamine
+
+from qbase.intake.reading.xlsx_stream import Refused, read_xlsx, sheet_payload
+from qbase.intake.values.cell_text import EXACT
+
+MEMORY_BYTES = 2_000_000_000
+CPU_SECONDS = 120
+UNSEEN = frozenset({"error_cell", "formula_without_value"})  # calamine gives these as empty cells
+
+
+def set_limits() -> None:
+    """Bound memory, and the processor time of the next file, on platforms that can."""
+    try:
+        import resource
+    except ImportError:  # Windows; the parent still has its time limit
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = int(used.ru_utime + used.ru_stime) + CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    # the hard limit stays as it is: it could not be raised again for the next file
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds if hard == resource.RLIM_INFINITY else min(seconds, hard), hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def read_book(path: str, kind: str) -> dict[str, Any]:
+    """Read a workbook.
+
+    Parameters
+    ----------
+    path : str
+        The file.
+    kind : {"xlsx", "xls", "ods"}
+        Its format.
+
+    Returns
+    -------
+    dict
+        ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (why, found).
+    """
+    try:
+        return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_values(path, kind)}
+    except Refused as refused:
+        return {"refused": {"why": refused.why, "found": refused.found}}
+    except python_calamine.PasswordError as error:
+        return {"refused": {"why": "encrypted", "found": str(error)}}
+    except (python_calamine.CalamineError, zipfile.BadZipFile, OSError, ValueError) as error:
+        return {"refused": {"why": "broken", "found": str(error)}}
+    except MemoryError:
+        return {"refused": {"why": "limits", "found": f"> {MEMORY_BYTES:,} bytes"}}
+
+
+def _read_xlsx(path: str) -> list[dict[str, Any]]:
+    with zipfile.ZipFile(path) as archive:
+        sheets = [sheet_payload(sheet) for sheet in read_xlsx(archive)]
+    book = python_calamine.CalamineWorkbook.from_path(path)
+    for sheet in sheets:
+        unseen = {(row, column) for row, column, code, _ in sheet["faults"] if code in UNSEEN}
+        sheet["filled"] = sum(
+            any(text.strip() and (i, j) not in unseen for j, text in enumerate(row))
+            for i, row in enumerate(sheet["rows"])
+        )
+        sheet["counted"] = _count(book.get_sheet_by_name(sheet["name"]))
+    return sheets
+
+
+def _count(sheet: python_calamine.CalamineSheet) -> int:
+    """Count the rows that hold something, through an engine of its own."""
+    rows = sheet.to_python(skip_empty_area=True)
+    return sum(any(not isinstance(value, str) or value.strip() for value in row) for row in rows)
+
+
+def _read_values(path: str, kind: str) -> list[dict[str, Any]]:
+    book = python_calamine.CalamineWorkbook.from_path(path)
+    sheets = []
+    for meta in book.sheets_metadata:
+        faults: list[tuple[int, int, str, bool]] = []
+        numbers: dict[int, int] = {}
+        rows = []
+        for i, row in enumerate(book.get_sheet_by_name(meta.name).to_python(skip_empty_area=False)):
+            texts = []
+            for j, value in enumerate(row):
+                text, code = _plain(value)
+                if code:
+                    faults.append((i, j, code, True))
+                if isinstance(value, float) and not code:
+                    numbers[j] = numbers.get(j, 0) + 1
+                texts.append(text)
+            rows.append(texts)
+        while rows and not any(text.strip() for text in rows[-1]):
+            rows.pop()
+        is_hidden = meta.visible != python_calamine.SheetVisibleEnum.Visible
+        notes = {f"{kind}_limited": 1} | ({"hidden_sheet": 1} if is_hidden else {})
+        sheets.append({"name": meta.name, "rows": rows, "faults": faults, "notes": notes, "numbers": numbers})
+    return sheets
+
+
+def _plain(value: object) -> tuple[str, str]:
+    """Return a finished value of calamine as text, and what is wrong with it."""
+    if isinstance(value, bool):
+        return str(value).upper(), ""
+    if isinstance(value, float | int):
+        if abs(value) >= EXACT:
+            return repr(value), "long_number"
+        return str(int(value)) if float(value).is_integer() else repr(value), ""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat().removesuffix("T00:00:00"), ""
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat(), ""
+    return str(value), ""
+
+
+def main() -> None:
+    """Read the workbooks named on standard input, one a line, and write each as a line of JSON."""
+    for line in sys.stdin:
+        set_limits()
+        path, kind = json.loads(line)
+        try:
+            answer = json.dumps(read_book(path, kind))
+        except MemoryError:
+            answer = json.dumps({"refused": {"why": "limits", "found": f"> {MEMORY_BYTES:,} bytes"}})
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

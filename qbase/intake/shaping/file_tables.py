@@ -1,0 +1,161 @@
+"""From a file to its tables: every sheet is matched to its contract on its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Sequence
+
+from qbase.core.errors import DataError
+from qbase.core.text import Text
+from qbase.intake.finding.column_meaning import ColumnMap, map_columns
+from qbase.intake.finding.data_rows import Layout, find_layout
+from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes.questions import Question, ask
+from qbase.intake.recipes.recipe_book import read_recipe
+from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
+from qbase.intake.values.cell_values import Context, Reader, build_reader, narrow
+from qbase.tables import Contract
+
+FAILURES = "failure_list"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Book:
+    """The tables of a file.
+
+    Parameters
+    ----------
+    tables : tuple of Sheets
+        In the order of their first sheet; one at least.
+    unused : tuple of Grid
+        Sheets that hold no known table; their rows are listed.
+    recipe : Recipe
+        What read it: the one given, or that of a list of failures.
+    """
+
+    tables: tuple[Sheets, ...]
+    unused: tuple[Grid, ...]
+    recipe: Recipe
+
+
+def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.Path | None = None) -> Book:
+    """Find the table of each sheet, read the sheets of each table together, and do what the recipe asks for.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        Sheets as read.
+    recipe : Recipe
+        How the source writes; one that names a table holds for every sheet.
+    file : str
+        What errors call it, and what a recipe may read values from.
+    root : Path or None
+        Workspace whose own recipes count.
+
+    Returns
+    -------
+    Book
+
+    Raises
+    ------
+    DataError
+        No rows (QB323), no sheet with a known table or one with required columns missing (QB320, QB321, QB322), or
+        something to ask (QB360).
+    """
+    parts, unused = _find_parts(grids, recipe, file)
+    if not any(len(part.layout.data) for own in parts.values() for part in own):
+        raise DataError("QB323", file=file, found="0", expected=">= 1", fix=f"send {file} again, with its rows")
+    tables = [read_sheets(own, recipe, file) for own in parts.values()]
+    if any(sheets.is_failures for sheets in tables):
+        failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)
+        tables = [_as_failures(sheets, failures, file) if sheets.is_failures else sheets for sheets in tables]
+        recipe = failures if len(tables) == 1 else recipe
+    return Book(tables=tuple(tables), unused=tuple(unused), recipe=recipe)
+
+
+def _as_failures(sheets: Sheets, failures: Recipe, file: str) -> Sheets:
+    parts, _ = _find_parts([part.grid for part in sheets.parts], failures, file)
+    (own,) = parts.values()
+    return read_sheets(own, failures, file)
+
+
+def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[str, list[Part]], list[Grid]]:
+    """Return table -> its sheets, and the sheets without a table."""
+    parts: dict[str, list[Part]] = {}
+    unused: list[Grid] = []
+    unknown: list[DataError] = []
+    for grid in grids:
+        layout = find_layout(grid, recipe)
+        if layout is None:
+            unused.append(grid)
+            continue
+        try:
+            columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+        except DataError as error:
+            # a sheet of remarks is no fault of the workbook; a table with a column missing is
+            if error.code != "QB320":
+                raise
+            unknown.append(error)
+            unused.append(grid)
+            continue
+        _ask_about_units(layout, columns.contract, recipe)
+        before = parts.setdefault(columns.contract.name, [])
+        offset = before[-1].offset + len(before[-1].layout.data) if before else 0
+        readers = _build_readers(columns, recipe, file, grid.sheet)
+        before.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
+    if not parts and unknown:
+        raise unknown[0]
+    return parts, unused
+
+
+def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
+    """Ask whether a unit nobody can convert may be ignored; refuse when somebody said that it may not."""
+    refused = [u for u in layout.strange_units if f"unit_line:{u}" in recipe.reject]
+    if refused:
+        raise DataError(
+            "QB328",
+            table=contract.name,
+            header=refused[0],
+            found=refused[0],
+            expected='产值（亿元） / [units] "…" = "亿元"',
+            fix='[units] "…" = "亿元"',
+        )
+    open_units = [u for u in layout.strange_units if f"unit_line:{u}" not in recipe.accept]
+    said = [
+        Question(
+            key=f"unit_line:{unit}",
+            text=Text(
+                f"“单位：{unit}”可不换算，数值按契约的单位理解", f"unit {unit}: numbers are in the contract's units"
+            ),
+        )
+        for unit in open_units
+    ]
+    ask(said, contract.name)
+
+
+def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) -> dict[str, Reader]:
+    year = next((m[1] for name in (sheet, file) if (m := re.search(r"((?:19|20)\d{2})", narrow(name)))), "")
+    readers = {}
+    for column in columns.contract.columns:
+        marks = [
+            (re.compile(clean.pattern), clean.replacement) for clean in recipe.clean if column.name in clean.columns
+        ]
+        rule = recipe.year_to_date
+        context = Context(
+            column=column,
+            factor=columns.factors.get(column.name),
+            dates=recipe.dates,
+            year=year,
+            is_cumulative=rule is not None and rule.period == column.name,
+        )
+        readers[column.name] = build_reader(
+            column,
+            missing=recipe.missing | frozenset(recipe.missing_in.get(column.name, ())),
+            values=recipe.values.get(column.name),
+            clean=marks,
+            context=context,
+        )
+    return readers

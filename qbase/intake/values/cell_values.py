@@ -1,0 +1,293 @@
+"""From raw text to one spelling per value; what cannot be read stays as it is and says why.
+
+A reader takes one cell and returns ``(text, code)``: text None for a missing value; a code that starts with
+``!`` sets the row aside, another one only counts towards a warning. Types are those of the contract, never guessed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from qbase.core.values import freeze
+from qbase.intake.values.written_dates import (
+    DATE_FORMS,
+    is_own_quarter,
+    is_span,
+    read_day,
+    read_quarter_text,
+    read_span,
+)
+from qbase.intake.values.written_numbers import is_exact, plain_number, read_numeral
+from qbase.tables import ColumnRule, section_of
+from qbase.tables.credit_code import LENGTH as USCC_LENGTH
+
+__all__ = [
+    "DATE_FORMS", "FATAL", "MISSING", "ColumnReading", "Context", "Reader", "build_reader", "narrow", "plain_number",
+    "read_column",
+]  # fmt: skip
+
+Reading = tuple[str | None, str]
+Reader = Callable[[str], Reading]
+
+MISSING = frozenset({"", "/", "—"})
+FATAL = "!"
+
+_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D}
+_WIDE_CHARS = re.compile("[\uff01-\uff5e\u3000\u2212]")
+_YEAR = re.compile(r"(?<=^\d{4}) ?年度?$", re.ASCII)
+_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+", re.ASCII)
+_DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
+# a day, a time or a rate in a column of codes is what a spreadsheet made of 3-1, 8:30 or 12
+_FORMATTED_CODE = re.compile(
+    r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ][\d:]+)?|\d{1,2}月\d{1,2}日|\d{1,2}-[A-Z][a-z]{2}|[\d.]+%", re.ASCII
+)
+_DRESS = re.compile(r"^['‘’`]|[\s\-\u2010-\u2015]")  # a mark of text in a spreadsheet, and groups of digits
+_INDUSTRY = re.compile(r"([A-Ta-t]) ?(\d{4})", re.ASCII)
+# a row that sums up others has one of these where they have their code
+_SUMMARY = re.compile(
+    r".{0,8}(?:合 *计|小 *计|总 *计|共计|累计|平均值?|均值|中位数|同期|同比.*|占比|比重)|全[国省市县区]|其中:?.*|注:?|"
+    r"(?:sub|grand )?total|average|mean|median",
+    re.IGNORECASE,
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Context:
+    """What decides how a cell of a column is read.
+
+    Parameters
+    ----------
+    column : ColumnRule
+        Type, accepted spellings and unit.
+    factor : Decimal or None
+        What a bare number is multiplied by to be in the unit of the contract.
+    dates : frozenset of str
+        Further forms of dates, see `qbase.intake.values.written_dates.DATE_FORMS`.
+    year : str
+        Year of a quarter that names none.
+    is_cumulative : bool
+        A quarter may be written as the span from January on that ends with it.
+    """
+
+    column: ColumnRule
+    factor: Decimal | None = None
+    dates: frozenset[str] = frozenset()
+    year: str = ""
+    is_cumulative: bool = False
+
+
+def build_reader(
+    column: ColumnRule,
+    *,
+    missing: frozenset[str] = MISSING,
+    values: Mapping[str, str] | None = None,
+    clean: Sequence[tuple[re.Pattern[str], str]] = (),
+    context: Context | None = None,
+) -> Reader:
+    """Return the function that reads one cell of a column.
+
+    Parameters
+    ----------
+    column : ColumnRule
+        Type, accepted spellings and unit.
+    missing : frozenset of str
+        What stands for nothing. In a required column it is still nothing, and the contract refuses the row.
+    values : mapping or None
+        What a recipe says certain texts mean, before anything else is tried.
+    clean : sequence of (pattern, str)
+        Marks to remove, and what takes their place.
+    context : Context or None
+        Factor, forms of dates and so on; None for a column as the contract has it.
+
+    Returns
+    -------
+    callable
+        Raw cell -> one spelling of the value (None when missing) and a code; see the module.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> build_reader(read_contract("inspections").column("sample_date"))("２０２２年８月１０日")
+    ('2022-08-10', 'fullwidth')
+    """
+    read = _READERS.get(column.type, _read_text)
+    meanings = {_plain_word(word): value for word, value in (values or {}).items()}
+    spellings = _spellings(column)
+    context = context or Context(column=column)
+
+    def reader(raw: str) -> Reading:
+        if _CONTROL.search(raw):
+            return raw, "!control_character"
+        text = raw.strip()
+        if meanings and (word := _plain_word(text)) in meanings:
+            return meanings[word], ""
+        shown, mark = _without(text, clean)
+        plain, code = _clean(shown)
+        if plain in missing:
+            return None, ""
+        if spellings:
+            value = spellings.get(plain.casefold())
+            return (value, code) if value is not None else (text, "")
+        value, code = read(shown, plain, code, context)
+        return value, code or mark
+
+    return reader
+
+
+def _plain_word(text: str) -> str:
+    """Return a word of a source without case, doubled spaces, full-width letters and what cannot be seen."""
+    return " ".join(narrow(_INVISIBLE.sub("", text)).casefold().split())
+
+
+def _without(text: str, clean: Sequence[tuple[re.Pattern[str], str]]) -> tuple[str, str]:
+    shown = text
+    for pattern, replacement in clean:
+        shown = pattern.sub(replacement, shown)
+    return (shown.strip(), "mark_removed") if shown != text else (text, "")
+
+
+def narrow(text: str) -> str:
+    """Return full-width letters, digits and signs in their narrow form, and the true minus as a hyphen."""
+    return text.translate(_WIDE)
+
+
+def _clean(text: str) -> tuple[str, str]:
+    """Remove what cannot be seen and narrow what is wide; say which of the two was done."""
+    if text.isascii():
+        return text, ""
+    code = ""
+    if _INVISIBLE.search(text):
+        text, code = _INVISIBLE.sub("", text), "invisible"
+    if _WIDE_CHARS.search(text):
+        text, code = narrow(text), code or "fullwidth"
+    return text.strip(), code
+
+
+def _read_text(text: str, _clean_text: str, _code: str, _: Context) -> Reading:
+    seen = _INVISIBLE.sub("", text)
+    return seen.strip(), "invisible" if seen != text else ""
+
+
+def _read_code(_: str, clean: str, code: str, context: Context) -> Reading:
+    if _SCIENTIFIC.fullmatch(clean):
+        return clean, "!scientific"
+    if _DECIMAL_CODE.fullmatch(clean):
+        return clean, "!decimal_code"
+    if _FORMATTED_CODE.fullmatch(clean):
+        return clean, "!formatted_code"
+    if _SUMMARY.fullmatch(clean):
+        return clean, "!summary_row"
+    column = context.column
+    if column.check != "uscc" and column.name != "industry_code":
+        return clean, code
+    plain = _plain_code(clean, column)
+    return plain, "normalised" if plain != clean else code
+
+
+def _plain_code(text: str, column: ColumnRule) -> str:
+    """Return a credit code or an industry class as registered, where its dress leaves no doubt; else as it is."""
+    if column.check == "uscc":
+        bare = _DRESS.sub("", text).upper()
+        return bare if len(bare) == USCC_LENGTH else text
+    match = _INDUSTRY.fullmatch(text)
+    return match[2] if match and section_of(match[2]) == match[1].upper() else text
+
+
+def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:
+    if context.column.name == "year":
+        clean = _YEAR.sub("", clean)
+    plain, remark = read_numeral(clean, context.column.unit, context.factor)
+    if plain is None:
+        return text, ""
+    if remark.startswith(FATAL):
+        return text, remark
+    if context.column.type == "number" and not is_exact(plain):
+        return clean, "!too_many_digits"
+    return plain, remark or code
+
+
+def _read_date(text: str, clean: str, code: str, context: Context) -> Reading:
+    day, remark = read_day(clean, context.dates)
+    return (day, code or remark) if day else (text, "")
+
+
+def _read_quarter(text: str, clean: str, code: str, context: Context) -> Reading:
+    if context.is_cumulative and is_own_quarter(clean):
+        return text, "!not_cumulative"
+    quarter, remark = read_quarter_text(clean, context.year)
+    if not quarter and is_span(clean):
+        if not context.is_cumulative:
+            return text, "!cumulative"
+        quarter = read_span(clean, context.year)
+    return (quarter, code or remark) if quarter else (text, "")
+
+
+def _spellings(column: ColumnRule) -> dict[str, str]:
+    """Return every accepted spelling of an enum or a yes/no column, narrow and without case, with its value."""
+    return {
+        narrow(spelling).casefold(): value
+        for value, spellings in column.values.items()
+        for spelling in (value, *spellings)
+    }
+
+
+_READERS: Mapping[str, Callable[[str, str, str, Context], Reading]] = freeze(
+    {
+        "text": _read_text,
+        "code": _read_code,
+        "int": _read_number,
+        "number": _read_number,
+        "date": _read_date,
+        "quarter": _read_quarter,
+    }
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ColumnReading:
+    """A column after reading.
+
+    Parameters
+    ----------
+    values : pyarrow.Array
+        R texts, null where missing.
+    codes : mapping
+        Code -> positions of the rows it applies to.
+    """
+
+    values: pa.Array
+    codes: Mapping[str, npt.NDArray[np.int64]]
+
+
+def read_column(raw: pa.ChunkedArray, reader: Reader) -> ColumnReading:
+    """Read a column: every different text once.
+
+    Parameters
+    ----------
+    raw : pyarrow.ChunkedArray
+        R texts as they stand.
+    reader : callable
+        From `build_reader`.
+
+    Returns
+    -------
+    ColumnReading
+        R values and the rows with a code.
+    """
+    encoded = raw.combine_chunks().dictionary_encode()
+    readings = [reader(text) for text in encoded.dictionary.to_pylist()]
+    indices = encoded.indices.to_numpy(zero_copy_only=False)
+    values = pa.array([text for text, _ in readings], pa.string()).take(encoded.indices)
+    marks = {code for _, code in readings if code}
+    names = np.array([code for _, code in readings], dtype=object)
+    codes = {code: np.flatnonzero((names == code)[indices]) for code in sorted(marks)}
+    return ColumnReading(values=values, codes=codes)

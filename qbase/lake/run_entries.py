@@ -1,0 +1,166 @@
+"""What the ledger says of runs of reports."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from qbase.core.errors import UsageError
+from qbase.core.values import RunRecord
+from qbase.lake.ledger.ledger_schema import RUNS
+
+if TYPE_CHECKING:
+    from qbase.lake.workspace import Workspace
+
+_RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
+
+
+def add_run(workspace: Workspace, record: RunRecord) -> None:
+    """Write a new run into the ledger.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the run happens.
+    record : RunRecord
+        Its state is usually ``running``.
+
+    Raises
+    ------
+    UsageError
+        The ledger has a run of this id already (QB211).
+    """
+    with workspace.book.writing() as connection:
+        if connection.execute(sa.select(RUNS.c.run_id).where(RUNS.c.run_id == record.run_id)).first() is not None:
+            raise UsageError(
+                "QB211",
+                run=record.run_id,
+                found=record.run_id,
+                expected="a new run id",
+                fix="update_run for a run that exists, or a new id",
+            )
+        connection.execute(sa.insert(RUNS).values(_run_values(record)))
+
+
+def update_run(workspace: Workspace, record: RunRecord) -> None:
+    """Replace what the ledger knows of a run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where the run happened.
+    record : RunRecord
+        The whole record.
+
+    Raises
+    ------
+    UsageError
+        The ledger has no run of this id (QB210).
+    """
+    with workspace.book.writing() as connection:
+        changed = connection.execute(
+            sa.update(RUNS).where(RUNS.c.run_id == record.run_id).values(_run_values(record))
+        ).rowcount
+        if changed != 1:
+            raise _no_run(record.run_id)
+
+
+def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int = 50) -> list[RunRecord]:
+    """Return runs, newest first.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they happened.
+    report_id : str or None
+        Runs of one report only.
+    limit : int
+        At most so many.
+
+    Returns
+    -------
+    list of RunRecord
+    """
+    query = sa.select(RUNS.c.payload).order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(limit)
+    if report_id is not None:
+        query = query.where(RUNS.c.report_id == report_id)
+    return _runs(workspace, query)
+
+
+def read_run(workspace: Workspace, run_id: str) -> RunRecord:
+    """Return one run.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it happened.
+    run_id : str
+        Its id.
+
+    Returns
+    -------
+    RunRecord
+
+    Raises
+    ------
+    UsageError
+        The ledger has no run of this id (QB210).
+    """
+    found = _runs(workspace, sa.select(RUNS.c.payload).where(RUNS.c.run_id == run_id))
+    if not found:
+        raise _no_run(run_id)
+    return found[0]
+
+
+def find_published(
+    workspace: Workspace, report_id: str, *, slot: str | None = None, fingerprint: str | None = None
+) -> RunRecord | None:
+    """Return the latest run of a report that ended well, if there is one.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it happened.
+    report_id : str
+        The report.
+    slot : str or None
+        Of this slot only.
+    fingerprint : str or None
+        With this fingerprint only.
+
+    Returns
+    -------
+    RunRecord or None
+    """
+    query = (
+        sa.select(RUNS.c.payload)
+        .where(RUNS.c.report_id == report_id, RUNS.c.state == "ok")
+        .order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
+        .limit(1)
+    )
+    if slot is not None:
+        query = query.where(RUNS.c.slot == slot)
+    if fingerprint is not None:
+        query = query.where(RUNS.c.fingerprint == fingerprint)
+    return next(iter(_runs(workspace, query)), None)
+
+
+def _runs(workspace: Workspace, query: sa.Select[str]) -> list[RunRecord]:
+    with workspace.book.reading() as connection:
+        return [] if connection is None else [_run(payload) for payload in connection.execute(query).scalars()]
+
+
+def _run(payload: str) -> RunRecord:
+    values = json.loads(payload)
+    return RunRecord(**{**values, "outputs": tuple(values["outputs"])})
+
+
+def _run_values(record: RunRecord) -> dict[str, Any]:
+    values = {name: getattr(record, name) for name in _RUN_COLUMNS}
+    return {**values, "payload": json.dumps(record.payload(), ensure_ascii=False, sort_keys=True)}
+
+
+def _no_run(run_id: str) -> UsageError:
+    return UsageError("QB210", run=run_id, found=run_id, expected="a run of the ledger", fix="qbase runs")

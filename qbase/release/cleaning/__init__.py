@@ -1,0 +1,1 @@
+"""HTML and SVG in; the same without anything that could act out."""

@@ -1,0 +1,1 @@
+"""Values in; what may leave the house, and which words never may, out."""

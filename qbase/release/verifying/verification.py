@@ -1,0 +1,113 @@
+"""Verification of a finished report: ten checks that need nothing but the file, and the record for two of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+from qbase.core.errors import RunError, UsageError
+from qbase.core.values import CheckResult
+from qbase.release.verifying import content_checks as content
+from qbase.release.verifying import form_checks as form
+from qbase.release.verifying.page_reading import read_page
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What the checks found.
+
+    Parameters
+    ----------
+    checks : tuple of CheckResult
+        In order; ``passed`` is None where a check had nothing to compare with.
+    """
+
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return all(check.passed is not False for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.passed is False)
+
+    def require(self) -> Verification:
+        """Return itself when every check passed.
+
+        Raises
+        ------
+        RunError
+            A check failed (QB771).
+        """
+        if self.failed:
+            raise RunError(
+                "QB771",
+                names=", ".join(c.name for c in self.failed),
+                found="; ".join(c.text.en for c in self.failed),
+                expected="every check passed",
+                fix="see each check with qbase verify, correct the letter and run it again",
+            )
+        return self
+
+    def payload(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return {"passed": self.passed, "checks": [check.payload() for check in self.checks]}
+
+
+def verify_report(path: str | pathlib.Path, *, record: Mapping[str, Any] | None = None) -> Verification:
+    """Verify a finished report.
+
+    Parameters
+    ----------
+    path : str or Path
+        One HTML file.
+    record : mapping or None
+        ``results.json`` of its run; without it the two checks that compare with the record say so.
+
+    Returns
+    -------
+    Verification
+        one_file, no_request, no_script, alt_text, captions, both_languages, intervals, numbers, glyphs,
+        contrast_and_private.
+
+    Raises
+    ------
+    UsageError
+        The file is missing or is no text (QB770).
+    """
+    try:
+        source = pathlib.Path(path).read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            "QB770",
+            found=f"{pathlib.Path(path).name}: {type(error).__name__}",
+            expected="an HTML file in UTF-8",
+            fix="qbase verify reports/site/<report>.html",
+        ) from error
+    return verify_html(source, record=record)
+
+
+def verify_html(source: str, *, record: Mapping[str, Any] | None = None) -> Verification:
+    """Verify the text of a report before it is written; as `verify_report` does for a file."""
+    page = read_page(source)
+    plain = json.loads(json.dumps(record)) if record is not None else None
+    return Verification(
+        checks=(
+            form.check_one_file(page),
+            form.check_no_request(page),
+            form.check_no_script(page),
+            form.check_alt_text(page),
+            form.check_captions(page),
+            form.check_both_languages(page),
+            content.check_intervals(page, plain),
+            content.check_numbers(page, plain),
+            content.check_glyphs(page),
+            content.check_contrast_and_private(page),
+        )
+    )

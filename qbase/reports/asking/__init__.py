@@ -1,0 +1,1 @@
+"""A specification, a letter and given parameters in; a checked request out."""

@@ -1,0 +1,170 @@
+"""What a run is given: checked against what its letter declares, before any kernel starts."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from qbase.core.errors import UsageError
+from qbase.reports.asking.letter_parameters import Parameter, as_declared, fault, read_one
+
+# "yeer" is near "year"; "clster" is not near "last"
+NEAR = 0.7
+ANY = "REPORT"
+CODES = {"type": "QB805", "range": "QB806", "json": "QB807"}
+
+
+def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, report_id: str = ANY) -> dict[str, Any]:
+    """Check given values against the declared parameters and fill in the defaults.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        As `read_parameters` returns them.
+    given : mapping
+        Name -> value. Nothing is coerced but whole numbers where float is declared.
+    report_id : str
+        For the messages.
+
+    Returns
+    -------
+    dict
+        Every declared parameter with a JSON-typed value, in the order of the cell.
+
+    Raises
+    ------
+    UsageError
+        Unknown name (QB803), missing value (QB804), wrong type (QB805), outside range or
+        choices (QB806), not JSON or not finite (QB807).
+    """
+    declared = {p.name: p for p in parameters}
+    for name, value in given.items():
+        if name not in declared:
+            raise _unknown(declared, name, value, report_id)
+    values: dict[str, Any] = {}
+    for name, parameter in declared.items():
+        if name not in given and parameter.required:
+            raise UsageError(
+                "QB804",
+                report=report_id,
+                name=name,
+                found=f"no -p {name}=…",
+                expected=parameter.describe(),
+                fix=f"qbase run {report_id} -p {name}={example(parameter)}",
+            )
+        value = given.get(name, parameter.default)
+        wrong = fault(parameter, value)
+        if wrong:
+            raise _wrong(parameter, value, wrong, report_id)
+        values[name] = as_declared(parameter, value)
+    return values
+
+
+def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_id: str = ANY) -> dict[str, Any]:
+    """Read ``name=value`` words of the command line by the declared types alone.
+
+    Text stays text: ``code=007`` is "007" and ``answer=no`` is "no". A list is ``a,b`` or JSON, a map
+    ``key:value,key:value`` or JSON; an empty value is null where the type allows null.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        As `read_parameters` returns them.
+    words : sequence of str
+        What followed each ``-p``.
+    report_id : str
+        For the messages.
+
+    Returns
+    -------
+    dict
+        Name -> typed value, not yet checked for range.
+
+    Raises
+    ------
+    UsageError
+        A word without ``=`` (QB823), an unknown name (QB803), a value that is not of the type (QB805).
+    """
+    declared = {p.name: p for p in parameters}
+    values: dict[str, Any] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if not sign:
+            near = difflib.get_close_matches(name, declared, n=1)
+            fix = f"-p {near[0] if near else 'name'}=…"
+            raise UsageError("QB823", word=word, found=f"-p {word}", expected="-p name=value", fix=fix)
+        if name not in declared:
+            raise _unknown(declared, name, text, report_id)
+        try:
+            values[name] = _read(declared[name], text)
+        except ValueError:
+            raise _wrong(declared[name], text, "type", report_id) from None
+    return values
+
+
+def example(parameter: Parameter) -> str:
+    """Return a value worth typing: the default, a choice or an end of the range."""
+    value = parameter.default
+    if parameter.required or value is None:
+        ends = [end for end in (*parameter.choices[:1], parameter.low, parameter.high) if end is not None]
+        value = ends[0] if ends else {"str": "…", "int": 1, "float": 1.0, "bool": True}[parameter.base]
+    return written(value)
+
+
+def written(value: Any) -> str:
+    """Write a value as it is typed after ``name=``; quoted when a shell would cut it."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list) and value and all(isinstance(v, str) and not set(v) & set(",[]\"'") for v in value):
+        text = ",".join(value)
+    return f"'{text}'" if set(text) & set(" \"'()[]{}$&;|<>*?#\\`!") and "'" not in text else text
+
+
+def _read(parameter: Parameter, text: str) -> Any:
+    if parameter.optional and not text:
+        return None
+    if not parameter.many:
+        return _one(parameter, text)
+    if text[:1] in {"[", "{"}:
+        return json.loads(text)
+    items = [item.strip() for item in text.split(",")] if text.strip() else []
+    if parameter.many == "list":
+        return [_one(parameter, item) for item in items]
+    pairs = [item.rpartition(":") for item in items]
+    if not all(sign for _, sign, _ in pairs):
+        raise ValueError(text)
+    return {key.strip(): _one(parameter, value.strip()) for key, _, value in pairs}
+
+
+def _one(parameter: Parameter, text: str) -> Any:
+    value = read_one(parameter.base, text)
+    if value is None:
+        raise ValueError(text)
+    return value
+
+
+def _unknown(declared: Mapping[str, Parameter], name: str, value: Any, report_id: str) -> UsageError:
+    near = difflib.get_close_matches(name, declared, n=1, cutoff=NEAR)
+    inspect = f"qbase inspect {report_id}"
+    typed = value if isinstance(value, str) else written(value) if value is None else _short(value)
+    fix = f"qbase run {report_id} -p {near[0]}={typed}        (all parameters: {inspect})" if near else inspect
+    expected = declared[near[0]].describe() if near else " · ".join(declared) or "no parameters"
+    return UsageError("QB803", report=report_id, name=name, found=f"-p {name}={typed}", expected=expected, fix=fix)
+
+
+def _wrong(parameter: Parameter, value: Any, wrong: str, report_id: str) -> UsageError:
+    return UsageError(
+        CODES[wrong],
+        name=parameter.name,
+        found=f"{parameter.name} = {_short(value)}",
+        expected=parameter.describe(),
+        fix=f"qbase run {report_id} -p {parameter.name}={example(parameter)}",
+    )
+
+
+def _short(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 80 else text[:79] + "…"

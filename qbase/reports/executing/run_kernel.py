@@ -1,0 +1,68 @@
+"""The kernel of a run: ipykernel that dies with its runner, within its memory limit, seeded.
+
+Started as ``python -P -m qbase.reports.executing.run_kernel -f FILE``; never imported by the rest of the house.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+NO_SUCH_RUNNER = 70
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the operating system to kill this process when its runner, of this process id, dies (Linux).
+
+    ipykernel looks at its parent once a second from a Python thread; a cell that holds the
+    interpreter lock would keep it from ever looking.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    # the runner may have died before the request above was made
+    if os.getppid() != parent:
+        os._exit(NO_SUCH_RUNNER)
+
+
+def limit_memory(megabytes: int) -> None:
+    """Cap private writable memory; a blow-up ends as MemoryError in its cell.
+
+    The address space is left alone: Arrow and DuckDB reserve far more of it than they use.
+    """
+    if os.name != "posix" or megabytes <= 0:
+        return
+    import resource
+
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = megabytes * 2**20
+    soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed the global generators, so that a bootstrap inside a plot draws the same twice."""
+    import numpy as np
+
+    random.seed(seed)
+    np.random.seed(seed)
+
+
+def main() -> None:
+    """Prepare the process, then hand over to ipykernel."""
+    # set by jupyter_client
+    die_with_parent(int(os.environ["JPY_PARENT_PID"]))
+    limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
+    seed_everything(int(os.environ.get("QBASE_SEED", "0")))
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""An executed letter in; one HTML page, and the gallery of all pages, out."""

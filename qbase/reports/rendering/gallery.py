@@ -1,0 +1,180 @@
+"""The gallery of published reports: one page without script, and a feed with the same content."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from qbase.core.errors import QbaseError
+from qbase.core.text import Text, same
+from qbase.core.values import RunRecord
+from qbase.core.whole_files import write_atomic
+from qbase.release import check_svg
+from qbase.reports.rendering.page_rendering import META_SCHEMA, PROFILES, date_of, fill, report_meta, with_font
+
+__all__ = ["build_gallery", "report_meta"]
+
+PAGE = "index.html"
+FEED = "feed.json"
+FEED_VERSION = "https://jsonfeed.org/version/1.1"
+TITLE = Text("产业集群质量报告", "Reports on the quality of industrial clusters")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Card:
+    """One report in the gallery.
+
+    Parameters
+    ----------
+    report_id : str
+        File stem of page and meta.
+    meta : mapping
+        As `report_meta` wrote it; empty when no good run was ever published, or when the file is damaged.
+    damaged : bool
+        The page is there, its meta file cannot be read.
+    failed : RunRecord or None
+        The last run, when it failed and is younger than the published one.
+    """
+
+    report_id: str
+    meta: Mapping[str, Any]
+    damaged: bool = False
+    failed: RunRecord | None = None
+
+    @property
+    def title(self) -> Text:
+        """Title of the report, or its id."""
+        return _text(self.meta.get("title")) or same(self.report_id)
+
+    @property
+    def lead(self) -> Text | None:
+        """First sentence, when there is one."""
+        return _text(self.meta.get("lead"))
+
+    @property
+    def kick(self) -> Text | None:
+        """Who may read it."""
+        return PROFILES.get(str(self.meta.get("profile")))
+
+    @property
+    def when(self) -> Text:
+        """Day of the published run."""
+        return date_of(str(self.meta.get("slot") or self.meta.get("finished_at") or ""))
+
+    @property
+    def asked(self) -> list[Text]:
+        """What was chosen for it, in words."""
+        return [text for said in self.meta.get("asked") or () if (text := _text(said)) is not None]
+
+    @property
+    def spark(self) -> str:
+        """The small line of its first indicator; empty where there is none, or none that is clean."""
+        try:
+            return check_svg(str(self.meta.get("spark") or "<none/>"))
+        except QbaseError:
+            return ""
+
+
+def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib.Path:
+    """Build the gallery of a site from the meta files beside its pages.
+
+    Parameters
+    ----------
+    site : Path
+        Folder of the published pages.
+    runs : sequence of RunRecord
+        Known runs in any order; a report whose last run failed says so on its card.
+
+    Returns
+    -------
+    Path
+        ``index.html``; ``feed.json`` stands beside it. Both are written whole or not at all.
+    """
+    cards = _cards(site, runs)
+    context = {"lang": "zh", "title": TITLE, "cards": cards, "good": sum(bool(c.meta) for c in cards)}
+    page = with_font(fill("gallery.html.j2", context), TITLE)
+    site.mkdir(parents=True, exist_ok=True)
+    write_atomic(site / FEED, json.dumps(_feed(cards), ensure_ascii=False, indent=1))
+    write_atomic(site / PAGE, page)
+    return site / PAGE
+
+
+def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
+    """Return the cards, youngest run first."""
+    published = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
+    done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
+    last = {run.report_id: run for run in done}
+    cards = [
+        Card(
+            report_id=name,
+            meta=meta or {},
+            damaged=meta is None,
+            failed=_failed(run for run in done if _is_of(run, name, meta)),
+        )
+        for name, meta in published.items()
+    ]
+    shown = {str(card.meta.get("report_id", card.report_id)) for card in cards}
+    cards += [
+        Card(report_id=name, meta={}, failed=run)
+        for name, run in last.items()
+        if run.state == "failed" and name not in shown
+    ]
+    cards.sort(key=lambda c: c.report_id)
+    return sorted(cards, key=lambda c: str(c.meta.get("finished_at", "")), reverse=True)
+
+
+def _is_of(run: RunRecord, name: str, meta: Mapping[str, Any] | None) -> bool:
+    """Whether a run was to make this page: the same report with the same choices, as far as both know them."""
+    if meta is None:
+        return run.report_id == name
+    asked: Mapping[str, Any] = meta.get("params") or {}
+    return run.report_id == meta.get("report_id") and all(run.params.get(n, v) == v for n, v in asked.items())
+
+
+def _failed(runs: Iterable[RunRecord]) -> RunRecord | None:
+    """Return the last of some runs when it failed."""
+    last = next(reversed(list(runs)), None)
+    return last if last is not None and last.state == "failed" else None
+
+
+def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:
+    """Return the meta of a page; None, which its card shows, when the file is missing or damaged."""
+    try:
+        meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(meta, dict) or meta.get("schema") != META_SCHEMA or _text(meta.get("title")) is None:
+        return None
+    return meta
+
+
+def _text(value: Any) -> Text | None:
+    if not isinstance(value, dict) or not value.get("zh") or not value.get("en"):
+        return None
+    return Text(str(value["zh"]), str(value["en"]))
+
+
+def _feed(cards: Sequence[Card]) -> dict[str, Any]:
+    items = []
+    for card in cards:
+        item: dict[str, Any] = {"id": card.report_id, "title": f"{card.title.zh} / {card.title.en}"}
+        if card.meta:
+            item |= {
+                "id": str(card.meta["run_id"]),
+                "url": f"{card.report_id}.html",
+                "date_published": card.meta.get("finished_at", ""),
+                "content_text": "\n".join([card.lead.zh, card.lead.en]) if card.lead else "",
+                "_qbase": dict(card.meta),
+            }
+        if card.damaged:
+            item |= {
+                "url": f"{card.report_id}.html",
+                "content_text": "说明文件缺失或损坏 / meta file missing or damaged",
+            }
+        if card.failed is not None:
+            item["_last_run_failed"] = {"run_id": card.failed.run_id, "started_at": card.failed.started_at}
+        items.append(item)
+    return {"version": FEED_VERSION, "title": f"{TITLE.zh} / {TITLE.en}", "items": items}

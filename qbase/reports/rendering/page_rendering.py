@@ -1,0 +1,384 @@
+"""An executed letter becomes one HTML file: no script, no request, both languages, both themes, phone and paper."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import functools
+import html
+import json
+import pathlib
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from jinja2 import StrictUndefined
+from markupsafe import Markup, escape
+from nbconvert.exporters.templateexporter import TemplateExporter
+from nbconvert.filters.highlight import Highlight2HTML
+from nbformat import NotebookNode, from_dict
+
+from qbase.core.errors import RunError, read_codes
+from qbase.core.findings.sentences import GRADES
+from qbase.core.numbers import UNITS
+from qbase.core.shown import fonts, palette
+from qbase.core.shown.glossary import read_glossary
+from qbase.core.text import Text, same
+from qbase.core.values import ReportSpec, RunRecord
+from qbase.release import scan_private
+from qbase.release.verifying.form_checks import CSP
+from qbase.release.verifying.page_glyphs import find_missing, name_characters
+from qbase.release.verifying.shown_bundles import table_csv
+from qbase.reports.asking.asked_words import Asked, read_asked, written
+from qbase.reports.rendering.cell_outputs import as_inert
+from qbase.reports.rendering.page_parts import NUMERALS, Letter, find_spark, read_letter
+
+Lang = Literal["zh", "en"]
+
+TEMPLATES = pathlib.Path(__file__).parent / "template"
+META_SCHEMA = 1
+FONT_SLOT = "@qbase-font@"
+PROFILES = {
+    "internal": Text("内部资料", "Internal"),
+    "external": Text("对外发布", "For release"),
+    "statutory_public": Text("依法公开", "Statutory publication"),
+}
+DOTS = {"strong": 3, "moderate": 2, "limited": 1}
+_WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[lang]} | {"pp"}, key=len, reverse=True)
+_KEY = re.compile(
+    r"尚无法判断|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
+    + "|".join(map(re.escape, _WORDS))
+    # the level of an interval is no result
+    + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"
+)
+_N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
+_TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
+
+
+def render_report(
+    notebook: NotebookNode,
+    *,
+    spec: ReportSpec,
+    run: RunRecord,
+    results: Mapping[str, Any],
+    lang: Lang = "zh",
+) -> str:
+    """Render an executed letter as one HTML file.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        Executed, outputs inside.
+    spec : ReportSpec
+        Title and profile.
+    run : RunRecord
+        Parameters, snapshot, versions: what the page says about its origin.
+    results : mapping
+        ``results.json`` of the run.
+    lang : {"zh", "en"}
+        Which language shows first; both are in the file.
+
+    Returns
+    -------
+    str
+        The same inputs give the same text, run id and time apart.
+
+    Raises
+    ------
+    RunError
+        A bundle is ill-formed (QB850, QB851) or a drawing unclean (QB760, QB761), a section lacks a language (QB853),
+        ids collide (QB854), there are two conclusions (QB855), the font lacks a character (QB852).
+    """
+    entries = (*results.get("results", ()), *results.get("scorecards", ()))
+    spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
+    letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
+    asked = read_asked(notebook, run.params)
+    context = {
+        "lang": lang,
+        "title": spec.title,
+        "letter": letter,
+        "chapters": _chapters(letter),
+        "kick": PROFILES[spec.profile],
+        "fictional": is_fictional(results),
+        "run": run,
+        "parameters": asked,
+        "given": _given(spec, asked)[:4],
+        "when": date_of(run.slot or run.started_at),
+        "glossary": _glossary(notebook, letter),
+        "checks": [c for r in results.get("results", ()) for c in r["checks"]],
+        "sources": results.get("sources", ()),
+        "facts": _facts(letter, run),
+        "command": _command(run),
+    }
+    return with_font(fill("report.html.j2", context, notebook), context["title"])
+
+
+def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> str:
+    """Render the page of a run that failed: what, where, how to go on. Paths and tracebacks stay in the log.
+
+    Parameters
+    ----------
+    spec : ReportSpec
+        Title and profile.
+    run : RunRecord
+        With ``error``.
+    lang : {"zh", "en"}
+        Which language shows first.
+
+    Returns
+    -------
+    str
+    """
+    error = dict(run.error or {})
+    text, found = str(error.get("text", "")), str(error.get("found", ""))
+    words = Text(f"{error['what_zh']}：{found}", f"{error['what_en']}: {found}") if "what_zh" in error else same(text)
+    entry = read_codes().get(str(error.get("code", "")), {})
+    context = {
+        "lang": lang,
+        "title": spec.title,
+        "kick": PROFILES[spec.profile],
+        "run": run,
+        "when": date_of(run.slot or run.started_at),
+        "error": error,
+        "words": None if scan_private(f"{text} {words.en}") or not words.en else words,
+        "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
+        "command": _command(run),
+    }
+    return with_font(fill("failure.html.j2", context), spec.title)
+
+
+def _given(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
+    """Return what was chosen for a report; the defaults of its letter stand in the provenance."""
+    return [a for a in asked if not a.is_empty and (a.name in spec.params or not a.is_default)]
+
+
+def report_meta(
+    spec: ReportSpec, run: RunRecord, results: Mapping[str, Any], *, notebook: NotebookNode | None = None
+) -> dict[str, Any]:
+    """Return what the gallery shows of a published report; it is written beside the page as ``<report>.json``.
+
+    Parameters
+    ----------
+    spec : ReportSpec
+        Title and profile.
+    run : RunRecord
+        The run whose page is published, and so has passed verification.
+    results : mapping
+        ``results.json`` of the run: its first sentence leads.
+    notebook : NotebookNode or None
+        Executed: what was asked goes on the card in words, with the small line of its first tile.
+
+    Returns
+    -------
+    dict
+        JSON values.
+    """
+    sentences = [
+        (text, grade)
+        for entry in (*results.get("results", ()), *results.get("scorecards", ()))
+        for text, grade in zip(entry["sentences"], entry.get("grades") or [None] * len(entry["sentences"]), strict=True)
+    ]
+    lead, grade = sentences[0] if sentences else ({"zh": "", "en": ""}, None)
+    checks = [check for entry in results.get("results", ()) for check in entry["checks"]]
+    failed = {check["text"]["en"] for check in checks if check["passed"] is False}
+    return {
+        "schema": META_SCHEMA,
+        "report_id": spec.report_id,
+        "title": spec.title.payload(),
+        "lead": {"zh": lead["zh"].partition("。")[0] + "。", "en": lead["en"].partition(". ")[0].rstrip(".") + "."}
+        if lead["zh"]
+        else lead,
+        "grade": grade,
+        "estimates": sum(len(entry["estimates"]) for entry in results.get("results", ())),
+        "failed_checks": sum(not any(one in other and one != other for other in failed) for one in failed),
+        "profile": spec.profile,
+        "fictional": is_fictional(results),
+        "verified": True,
+        "run_id": run.run_id,
+        "slot": run.slot,
+        "finished_at": _finished(run),
+        "snapshot": run.snapshot,
+        "params": dict(run.params),
+        "asked": [] if notebook is None else [a.said.payload() for a in _given(spec, read_asked(notebook, run.params))],
+        "spark": "" if notebook is None else find_spark(notebook),
+    }
+
+
+def _finished(run: RunRecord) -> str:
+    try:
+        begun = datetime.datetime.fromisoformat(run.started_at)
+    except ValueError:
+        return run.started_at
+    return (begun + datetime.timedelta(seconds=run.seconds)).isoformat(timespec="seconds")
+
+
+def is_fictional(results: Mapping[str, Any]) -> bool:
+    """Whether a source says that its data are made up."""
+    producers = [str(s.get("producer", "")).lower() for s in results.get("sources", ())]
+    return any("fictional" in p or "虚构" in p for p in producers)
+
+
+def date_of(moment: str) -> Text:
+    """Return the day of an ISO moment in words; what is no date stays as it is."""
+    try:
+        day = datetime.date.fromisoformat(moment[:10])
+    except ValueError:
+        return same(moment)
+    return Text(f"{day.year} 年 {day.month} 月 {day.day} 日", f"{day.day} {day:%B} {day.year}")
+
+
+def fill(template: str, context: Mapping[str, Any], notebook: NotebookNode | None = None) -> str:
+    """Fill a template of the house through nbconvert."""
+    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    notebook = from_dict(empty) if notebook is None else notebook  # type: ignore[no-untyped-call]
+    resources = {"page": {**context, "css": _css(context["title"]), "csp": CSP}}
+    page, _ = _exporter(template).from_notebook_node(notebook, resources=resources)
+    return str(page)
+
+
+def with_font(page: str, title: Text) -> str:
+    """Embed the font cut down to the characters of a page.
+
+    Raises
+    ------
+    RunError
+        Neither the font nor the reader's own fonts draw a character (QB852).
+    """
+    text = html.unescape(page)
+    missing = find_missing(text, fonts.covered())
+    if missing:
+        place = text.index(missing[0])
+        raise RunError(
+            "QB852",
+            characters=name_characters(missing),
+            found="… " + " ".join(text[max(0, place - 12) : place + 13].split()) + " …",
+            expected=f"characters of {fonts.FAMILY}",
+            fix=f"correct the text in report {title.en}, or write the character in another way",
+        )
+    data = base64.b64encode(fonts.subset_woff2(set(text))).decode()
+    return page.replace(FONT_SLOT, f"url(data:font/woff2;base64,{data})", 1)
+
+
+@functools.cache
+def _exporter(template: str) -> Any:
+    exporter = TemplateExporter(  # type: ignore[no-untyped-call]
+        template_paths=[str(TEMPLATES)], template_file=template
+    )
+    environment = exporter.environment
+    environment.autoescape = True
+    environment.undefined = StrictUndefined
+    environment.trim_blocks = environment.lstrip_blocks = True
+    highlight = Highlight2HTML(extra_formatter_options={"nowrap": True})  # type: ignore[no-untyped-call]
+    environment.filters |= {
+        "code": lambda source: as_inert(highlight(source, language="python3")),
+        "emphasise": emphasise,
+        "together": keep_together,
+        "json": lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":")),
+        "csv": lambda payload: base64.b64encode(table_csv(payload)).decode(),
+        "slug": lambda name: re.sub(r"[^\w.-]+", "_", str(name)).strip("_.") or "table",
+        "svg": Markup,
+        "dots": lambda grade: DOTS.get(grade, 0),
+        "grade": lambda grade: GRADES[grade],
+    }
+    return exporter
+
+
+def keep_together(text: str) -> Markup:
+    """Return a sentence whose ranges, counts and p-values are not torn apart at the end of a line."""
+    pieces, last = [], 0
+    for match in _TOGETHER.finditer(text):
+        pieces += [escape(text[last : match.start()]), Markup('<span class="nb">{}</span>').format(match[0])]
+        last = match.end()
+    return Markup("").join([*pieces, escape(text[last:])])
+
+
+def emphasise(text: str) -> Markup:
+    """Return a sentence with its key quantity, or its “cannot tell”, in bold."""
+    match = _KEY.search(text)
+    if match is None:
+        return keep_together(text)
+    before, after = keep_together(text[: match.start()]), keep_together(text[match.end() :])
+    return before + Markup("<b>{}</b>").format(match[0]) + after
+
+
+def _css(title: Text) -> Markup:
+    sheet = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    slots = {
+        "/*LIGHT*/": palette.css_variables(palette.LIGHT) + ";",
+        "/*DARK*/": palette.css_variables(palette.DARK) + ";",
+        '"TITLE-ZH"': _css_string(title.zh),
+        '"TITLE-EN"': _css_string(title.en),
+    }
+    sheet = re.sub(r"/\*\s.*?\*/\n?", "", sheet, flags=re.DOTALL)
+    for slot, value in slots.items():
+        sheet = sheet.replace(slot, value)
+    return as_inert(sheet)
+
+
+def _css_string(text: str) -> str:
+    """Return a CSS string in which nothing but letters and digits stands unescaped."""
+    return '"' + "".join(c if c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
+
+
+def _chapters(letter: Letter) -> list[tuple[str, Text]]:
+    """Return (anchor, numbered title) of every second-level heading of the page, in order."""
+    titles = [("overview", Text("指标总览", "Key indicators"))] if letter.tiles else []
+    titles += [(s.anchor, s.title) for s in letter.sections]
+    if (letter.limits or letter.failed) and not any(s.holds_limits for s in letter.sections):
+        titles.append(("limits", Text("局限与检查", "Limits and checks")))
+    titles += [("terms", Text("术语", "Terms")), ("origin", Text("溯源", "Provenance"))]
+    return [(anchor, Text(f"{_numeral(i)}、{t.zh}", f"{i} {t.en}")) for i, (anchor, t) in enumerate(titles, start=1)]
+
+
+def _numeral(i: int) -> str:
+    tens, ones = divmod(i, 10)
+    head = "" if tens == 0 else ("十" if tens == 1 else NUMERALS[tens - 1] + "十")
+    return head + (NUMERALS[ones - 1] if ones else "")
+
+
+def _glossary(notebook: NotebookNode, letter: Letter) -> list[tuple[Text, Text]]:
+    """Return the terms that the page uses."""
+    words = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    blocks = [b for s in letter.sections for b in s.blocks]
+    words += [json.dumps(_without_drawings(b.payload), ensure_ascii=False) for b in blocks]
+    items = [i for i in (letter.lead, *letter.findings, *letter.failed, *letter.limits) if i]
+    words += [i.text[lang] for i in items for lang in ("zh", "en")]
+    words += [json.dumps(t, ensure_ascii=False) for t in letter.tiles]
+    text = "\n".join(words).lower()
+    used = {"snapshot"} | ({"evidence"} if any(i.grade for i in items) else set())
+    return [
+        (name, definition)
+        for term, (name, definition) in read_glossary().items()
+        if term in used or name.zh.lower() in text or name.en.lower() in text
+    ]
+
+
+def _without_drawings(payload: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name not in {"drawings", "data"}}
+
+
+def _facts(letter: Letter, run: RunRecord) -> list[tuple[Text, str]]:
+    known = {"run", "data snapshot", "source", "state"}
+    facts = [
+        (Text("报告", "Report"), run.report_id),
+        (Text("运行", "Run"), run.run_id),
+        (Text("时间", "Time"), run.started_at + (f" · {run.seconds:.1f} s" if run.seconds else "")),
+        (Text("笔记本", "Notebook"), run.notebook),
+        (Text("数据版本", "Data snapshot"), run.snapshot),
+        (Text("版本库提交", "Commit"), run.commit[:12]),
+        (Text("指纹", "Fingerprint"), run.fingerprint[:16]),
+        (Text("环境", "Environment"), " · ".join(f"{n} {v}" for n, v in run.versions.items())),
+    ]
+    facts += [
+        (Text(f["label"]["zh"], f["label"]["en"]), f["value"])
+        for f in letter.facts
+        if f["label"]["en"].lower() not in known
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _command(run: RunRecord) -> str:
+    """Return the line that repeats the run."""
+    given = [f"-p {shlex.quote(f'{name}={written(value)}')}" for name, value in sorted(run.params.items())]
+    return " ".join([f"qbase run {shlex.quote(run.report_id)}", *given])

@@ -1,0 +1,1 @@
+"""Reports asked for in; published pages and recorded runs out, whole or not at all."""

@@ -1,0 +1,124 @@
+"""Who is running, who has died, what is published: the ledger's rows held against locks and files."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from qbase.core.errors import RunError
+from qbase.core.values import RunRecord
+from qbase.core.whole_files import write_atomic
+from qbase.lake import find_published, list_runs, update_run
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+
+LOCK = "running.lock"
+# a runner that died long ago has been closed by a call in between
+RECENT = 1000
+
+
+@contextlib.contextmanager
+def hold(folder: pathlib.Path) -> Iterator[None]:
+    """Hold the lock of a run folder; the operating system lets go of it when the runner dies."""
+    folder.mkdir(parents=True)
+    with (folder / LOCK).open("wb") as file:
+        _lock(file.fileno())
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)
+
+
+def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[RunRecord]:
+    """Close the rows of runs whose runner died: failed, or ok when their report had gone out.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    report_id : str, optional
+        Only runs of this report.
+
+    Returns
+    -------
+    list of RunRecord
+        What was closed.
+    """
+    closed = []
+    for record in list_runs(workspace, report_id, limit=RECENT):
+        folder = workspace.runs / record.report_id / record.run_id
+        if record.state != "running" or _is_held(folder):
+            continue
+        html = page_of(workspace, record)
+        if read_meta(workspace, html.stem).get("run_id") == record.run_id:
+            shown = html.relative_to(workspace.root).as_posix()
+            record = dataclasses.replace(record, state="ok", outputs=(shown,))
+        else:
+            told = RunError(
+                "QB818",
+                report=record.report_id,
+                found=f"{record.run_id}: no runner",
+                expected="a runner that lives to the end",
+                fix=f"qbase run {record.report_id}",
+            )
+            text = f"{told.what_en}: {told.found}"
+            record = dataclasses.replace(record, state="failed", error={"cell": None, "text": text, **told.payload()})
+        update_run(workspace, record)
+        if folder.is_dir():
+            write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))
+        closed.append(record)
+    return closed
+
+
+def page_of(workspace: Workspace, record: RunRecord) -> pathlib.Path:
+    """Return where a run publishes: its first output, else the page of its report."""
+    shown = next(iter(record.outputs), "")
+    return workspace.root / shown if shown.endswith(".html") else workspace.site / f"{record.report_id}.html"
+
+
+def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
+    """Return the facts published beside a page; empty when there is none or it cannot be read."""
+    try:
+        meta = json.loads((workspace.site / f"{page_id}.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return meta if isinstance(meta, dict) else {}
+
+
+def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> bool:
+    """Return whether a run's fingerprint is what the site shows, byte for byte, for its slot."""
+    html = page_of(workspace, record)
+    meta = read_meta(workspace, html.stem)
+    if meta.get("fingerprint") != record.fingerprint:
+        return False
+    if not html.is_file() or hashlib.sha256(html.read_bytes()).hexdigest() != meta.get("html_sha256"):
+        return False
+    slot = None if any_slot else record.slot
+    return find_published(workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is not None
+
+
+def _is_held(folder: pathlib.Path) -> bool:
+    try:
+        with (folder / LOCK).open("rb+") as file:
+            return not _lock(file.fileno())
+    except OSError:
+        return False
+
+
+def _lock(handle: int) -> bool:
+    try:
+        import fcntl
+    except ImportError:
+        # no advisory locks here: a run counts as living as long as its lock file stands
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,108 @@
+"""Run a report: everything checked first, executed in private, proven complete, then published whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qbase.core.errors import QbaseError, RunError
+from qbase.core.values import RunRecord
+from qbase.reports.asking.run_request import read_request
+from qbase.reports.running.run_states import close_dead_runs, hold, is_published
+from qbase.reports.running.run_steps import OneRun, Progress
+
+if TYPE_CHECKING:
+    from qbase.core.errors import Lang
+    from qbase.lake import Workspace
+
+
+def run_report(
+    workspace: Workspace,
+    report_id: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    lang: Lang = "zh",
+    slot: str | None = None,
+    force: bool = False,
+    on_progress: Progress | None = None,
+) -> RunRecord:
+    """Run one report and publish it, or leave the published one exactly as it was.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where specifications, notebooks and data live.
+    report_id : str
+        File stem of the specification.
+    params : mapping, optional
+        Typed values by name; they win over those of the specification.
+    lang : {"zh", "en"}
+        Which language the page shows first; both are always in it.
+    slot : str, optional
+        Logical date, ISO; today for a run on request.
+    force : bool
+        Run even when the same fingerprint is published.
+    on_progress : callable, optional
+        Called with (step, done, total); steps are ``cells``, ``render``, ``verify``, ``publish``.
+
+    Returns
+    -------
+    RunRecord
+        State ``ok``, or ``unchanged`` when nothing had to be run. The ledger and ``run.json`` hold it too.
+
+    Raises
+    ------
+    UsageError
+        Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809).
+    DataError
+        A declared table is not loaded; recorded as failed (QB810).
+    RunError
+        The run came to no good end; recorded as failed with its cell (QB811-QB826).
+    """
+    record, error = attempt_report(
+        workspace, report_id, params, lang=lang, slot=slot, force=force, on_progress=on_progress
+    )
+    if error is not None:
+        raise error
+    return record
+
+
+def attempt_report(
+    workspace: Workspace,
+    report_id: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    lang: Lang = "zh",
+    slot: str | None = None,
+    force: bool = False,
+    on_progress: Progress | None = None,
+) -> tuple[RunRecord, QbaseError | None]:
+    """Do as `run_report`, but return the record of a failed run beside its error."""
+    request = read_request(workspace, report_id, params or {})
+    close_dead_runs(workspace, report_id)
+    run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None))
+    failed: QbaseError | None = None
+    with hold(run.folder):
+        run.open()
+        try:
+            run.pin()
+            if not force and is_published(workspace, run.record, any_slot=slot is None):
+                return run.close("unchanged", (run.site_paths[0],)), None
+            run.carry_out()
+        except KeyboardInterrupt:
+            expected, fix = "the run to go on to its end", f"qbase run {report_id}"
+            run.fail(RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix))
+            raise
+        except QbaseError as error:
+            failed = error
+        except OSError as error:
+            failed = run.unwritten(error)
+        except Exception as error:
+            # a fault of the house itself ends this report like any other failure, and never the ones after it
+            failed = run.fault(error)
+        record = run.fail(failed) if failed else run.close("ok", run.outputs)
+    if failed:
+        run.show_failure()
+    else:
+        run.show_gallery()
+    return record, failed

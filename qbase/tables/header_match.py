@@ -1,0 +1,151 @@
+"""Which column a header means, and which table a row of headers is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from qbase.core.errors import DataError
+from qbase.core.values import freeze
+from qbase.tables.contracts import Contract, list_contracts, read_contract
+from qbase.tables.header_normal import normalise_header, split_unit
+
+__all__ = ["HeaderMatch", "find_contract", "find_contracts", "match_headers", "normalise_header", "split_unit"]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeaderMatch:
+    """How the headers of a file meet a contract.
+
+    Parameters
+    ----------
+    table : str
+        Name of the contract.
+    mapping : mapping
+        Header as it stands -> canonical column.
+    units : mapping
+        Header as it stands -> unit written in brackets after it; only where there is one.
+    unknown : tuple of str
+        Headers that mean no column.
+    missing : tuple of str
+        Required columns without a header.
+    doubled : tuple of str
+        Columns that several headers mean.
+    score : float
+        Share of the non-empty headers that were understood, 0 to 1.
+    coverage : float
+        Share of the columns of the contract that are there, 0 to 1.
+    """
+
+    table: str
+    mapping: Mapping[str, str]
+    units: Mapping[str, str]
+    unknown: tuple[str, ...]
+    missing: tuple[str, ...]
+    doubled: tuple[str, ...]
+    score: float
+    coverage: float
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every required column has exactly one header."""
+        return not self.missing and not self.doubled
+
+
+def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
+    """Match the headers of a file with the columns of a contract.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        As they stand in the file; empty ones are ignored.
+    contract : Contract
+        The table to try.
+
+    Returns
+    -------
+    HeaderMatch
+    """
+    meaning = {normalise_header(h): c.name for c in contract.columns for h in c.headers}
+    mapping: dict[str, str] = {}
+    units: dict[str, str] = {}
+    unknown: list[str] = []
+    given = [h for h in headers if normalise_header(h)]
+    found: list[str] = []
+    for header in given:
+        name, unit = split_unit(header)
+        column = meaning.get(normalise_header(header))
+        if column is None:
+            column = meaning.get(normalise_header(name)) if unit else None
+            # the same name in another language is no unit: 年份（Year）
+            if column is not None and meaning.get(normalise_header(unit)) != column:
+                units[header] = unit
+        if column is None:
+            unknown.append(header)
+        else:
+            found.append(column)
+            mapping[header] = column
+    return HeaderMatch(
+        table=contract.name,
+        mapping=freeze(mapping),
+        units=freeze(units),
+        unknown=tuple(unknown),
+        missing=tuple(c.name for c in contract.columns if c.required and c.name not in found),
+        doubled=tuple(n for n in contract.column_names if found.count(n) > 1),
+        score=len(found) / len(given) if given else 0.0,
+        coverage=len(set(found)) / len(contract.columns),
+    )
+
+
+def find_contracts(headers: Sequence[str]) -> tuple[str, ...]:
+    """Find the tables a row of headers may belong to.
+
+    Only contracts whose required columns are all there are candidates. The one that understands most headers
+    wins; among equals the one that is filled most.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        As they stand in the file.
+
+    Returns
+    -------
+    tuple of str
+        Names of the contracts that fit best; several when they fit equally well, none when none fits.
+    """
+    # a list of failures looks like inspections without results; it is taken for one only when a recipe says so
+    contracts = [read_contract(name) for name in list_contracts()]
+    matches = [match_headers(headers, contract) for contract in contracts if not contract.is_numerator_only]
+    fitting = [match for match in matches if not match.missing]
+    best = max(((m.score, m.coverage) for m in fitting), default=None)
+    return tuple(m.table for m in fitting if (m.score, m.coverage) == best)
+
+
+def find_contract(headers: Sequence[str]) -> str | None:
+    """Find the table a row of headers belongs to, by the rule of `find_contracts`.
+
+    Parameters
+    ----------
+    headers : sequence of str
+        As they stand in the file.
+
+    Returns
+    -------
+    str or None
+        Name of the contract; None when none fits.
+
+    Raises
+    ------
+    DataError
+        Two contracts fit equally well (QB153).
+    """
+    best = find_contracts(headers)
+    if len(best) > 1:
+        raise DataError(
+            "QB153",
+            tables=", ".join(best),
+            found=f"headers {', '.join(headers)}",
+            expected="headers that fit one table",
+            fix="name the table through a recipe: qbase load FILE --recipe " + best[0],
+        )
+    return best[0] if best else None

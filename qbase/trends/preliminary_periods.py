@@ -1,0 +1,175 @@
+"""Periods whose results are still coming: shown with the bounds they leave open, never spoken of or compared."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.errors import DataError
+from qbase.core.panel import Panel
+from qbase.core.text import Text
+from qbase.core.values import CheckResult
+from qbase.indicators.maturity.maturity_table import Maturity
+from qbase.indicators.maturity.maturity_words import say_preliminary
+from qbase.indicators.maturity.quarter_maturity import BOUNDED, check_maturity, withhold_preliminary
+from qbase.trends.period_counts import Counts
+
+NOTHING = Text("", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Parted:
+    """A panel without its preliminary periods, and these apart.
+
+    Parameters
+    ----------
+    panel : Panel
+        What may end in a verdict.
+    young : pandas.DataFrame or None
+        Preliminary periods of the subject: period (code), n, k, rate_pct of the final results, no interval, and
+        ``pending_count``, ``low_pct``, ``high_pct``, ``is_preliminary``; None when nothing is known of maturity.
+    checks : tuple of CheckResult
+        The check of maturity.
+    said : Text
+        Why a period gets no verdict; empty when none is preliminary.
+    """
+
+    panel: Panel
+    young: pd.DataFrame | None = None
+    checks: tuple[CheckResult, ...] = ()
+    said: Text = NOTHING
+
+    def join(self, series: pd.DataFrame) -> pd.DataFrame:
+        """Return a series of periods that are complete enough together with those that are not, in order."""
+        if self.young is None:
+            return series
+        ripe = series.assign(pending_count=0, low_pct=np.nan, high_pct=np.nan, is_preliminary=False)
+        if self.young.empty:
+            return ripe
+        return pd.concat([ripe, self.young[list(ripe.columns)]]).sort_values("period", ignore_index=True)
+
+    def pending(self, period: pd.Period) -> int | None:
+        """Return how many results of a preliminary period are to come; None where it is not preliminary."""
+        if self.young is None:
+            return None
+        rows = self.young[self.young["period"] == periods.code(period)]
+        return int(rows["pending_count"].iloc[0]) if len(rows) else None
+
+    def refuse(self, period: pd.Period, outcome: str) -> None:
+        """Refuse a period that is preliminary.
+
+        Raises
+        ------
+        DataError
+            It is (QB506).
+        """
+        pending = self.pending(period)
+        if pending is not None:
+            raise _refused(periods.code(period), outcome, pending, self.panel.periods[-1])
+
+
+def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity: Maturity | None) -> Parted:
+    """Part the preliminary periods of a subject from a panel.
+
+    Parameters
+    ----------
+    panel : Panel
+        Left as it is.
+    outcome : str
+        Id of a rate.
+    entity : str or None
+        The subject; None is all entities summed.
+    maturity : Maturity or None
+        From `qbase.indicators.read_maturity`, of the same window; None takes every period as complete.
+
+    Returns
+    -------
+    Parted
+
+    Raises
+    ------
+    DataError
+        Every period of the subject is preliminary (QB506).
+    """
+    if maturity is None:
+        return Parted(panel=panel)
+    rows = maturity.of(entity)
+    young = rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
+    held = panel.data.index
+    mine = held if entity is None else held[held.get_level_values("entity") == entity]
+    if len(mine) and mine.get_level_values("period").isin(young.index).all():
+        raise _refused(periods.code(young.index[-1]), outcome, int(young["pending_count"].iloc[-1]), None)
+    ripe = withhold_preliminary(panel, maturity, is_pooled=entity is None)
+    is_bounded = outcome == BOUNDED and panel.sampling == "naive"
+    return Parted(
+        panel=ripe,
+        young=_rows(panel, outcome, entity, young, is_bounded=is_bounded),
+        checks=(check_maturity(ripe, maturity, entity=entity, is_pooled=entity is None),),
+        said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED, is_weighted=panel.sampling != "naive"),
+    )
+
+
+def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResult | None:
+    """Say how long ago a subject was last inspected, where others of the panel were inspected since.
+
+    Parameters
+    ----------
+    panel : Panel
+        With all its entities: its last period is the one expected.
+    counts : Counts
+        Of the subject.
+    parted : Parted
+        Preliminary periods are not missing.
+
+    Returns
+    -------
+    CheckResult or None
+        ``up_to_date``, for information; None where the latest period of the panel is spoken of, or preliminary.
+    """
+    last, end = counts.index[-1], panel.periods[-1]
+    missing = [p for p in pd.period_range(last + 1, end) if parted.pending(p) is None]
+    if not missing:
+        return None
+    a, b, n = periods.label(last), periods.label(end), len(missing)
+    text = Text(
+        f"{a.zh}之后没有该对象的抽查记录（数据截至 {b.zh}，缺 {n} 期），以上并非最新情况。",
+        f"Nothing has been tested here since {a.en} (the data run to {b.en}, {n} {'period' if n == 1 else 'periods'} "
+        "without tests): this is not the latest state.",
+    )
+    return CheckResult(name="up_to_date", passed=None, text=text)
+
+
+def _rows(panel: Panel, outcome: str, entity: str | None, young: pd.DataFrame, *, is_bounded: bool) -> pd.DataFrame:
+    """Return the preliminary rows; where pending batches give no bounds, with the value known so far alone."""
+    columns = {"n": young["n_final"], "k": young["k_final"], "rate_pct": young["rate_pct"]}
+    if not is_bounded:
+        own = panel.data if entity is None else panel.data[panel.data.index.get_level_values("entity") == entity]
+        sums = own[[f"{outcome}__n", f"{outcome}__k"]].groupby(level="period").sum().reindex(young.index).fillna(0)
+        n, k = (sums[f"{outcome}__{c}"].astype("int64") for c in ("n", "k"))
+        columns = {"n": n, "k": k, "rate_pct": 100 * k / n.where(n > 0)}
+        if panel.sampling != "naive":
+            columns["rate_pct"] = own[outcome].groupby(level="period").mean().reindex(young.index)
+    frame = pd.DataFrame(columns)
+    return frame.assign(
+        period=[periods.code(p) for p in young.index],
+        ci_low=np.nan,
+        ci_high=np.nan,
+        pending_count=young["pending_count"].astype("int64"),
+        low_pct=young["low_pct"] if is_bounded else np.nan,
+        high_pct=young["high_pct"] if is_bounded else np.nan,
+        is_preliminary=True,
+    ).reset_index(drop=True)
+
+
+def _refused(period: str, outcome: str, pending: int, last: pd.Period | None) -> DataError:
+    return DataError(
+        "QB506",
+        period=period,
+        outcome=outcome,
+        found=f"{pending} results of {period} pending" if pending else f"{period} is not over",
+        expected="at least one period with its results final",
+        fix=f'period="{periods.code(last)}"' if last is not None else "qbase load FILE… (the results still to come)",
+    )

@@ -1,0 +1,125 @@
+"""The level of a rate: how many of those tested passed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.findings.result import Result
+from qbase.core.panel import Panel
+from qbase.core.text import join
+from qbase.core.values import Estimate, Key
+from qbase.trends.count_checks import check_small_n, notes_of
+from qbase.trends.period_counts import read_counts
+from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity.maturity_table import Maturity
+
+
+def estimate_rate(
+    panel: Panel,
+    outcome: str,
+    *,
+    entity: str | None = None,
+    period: str | pd.Period | None = None,
+    level: float = 0.95,
+    maturity: Maturity | None = None,
+) -> Result:
+    """Estimate the level of a rate with Wilson's interval, period by period.
+
+    A panel weighted by its sampling design gives its own rate and interval instead.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds ``outcome`` with its counts.
+    outcome : str
+        Id of a rate, ``D1.batch``.
+    entity : str or None
+        One entity; None pools all entities (counts are summed).
+    period : str, pandas.Period or None
+        The period spoken of; the last one with tests when None.
+    level : float
+        Confidence level.
+    maturity : Maturity or None
+        From `qbase.indicators.read_maturity`, of the same window: a preliminary period is in the series with what it
+        leaves open, and has no estimate. None takes every period as complete.
+
+    Returns
+    -------
+    Result
+        Estimand ``level`` in percent; term ``rate`` with key ``period``; table ``series``
+        (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests; with ``maturity`` also
+        ``pending_count``, ``low_pct``, ``high_pct`` (the rate when all pending batches fail, or pass) and
+        ``is_preliminary``.
+
+    Raises
+    ------
+    PanelError
+        No such indicator (QB123), no counts (QB124), shrunk values (QB125).
+    UsageError
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
+    DataError
+        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505), or the period is
+        preliminary (QB506).
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
+    """
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    counts = read_counts(parted.panel, outcome, entity=entity, level=level)
+    spoken = counts.period(period)
+    parted.refuse(spoken, outcome)
+    tested = counts.at(spoken)
+    estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
+    code = periods.code(spoken)
+    silent = check_up_to_date(panel, counts, parted) if period is None else None
+    later = [text for text in (silent.text if silent else None, parted.said) if text is not None and text.zh]
+    return Result(
+        estimand="level",
+        outcome=counts.indicator,
+        unit=counts.indicator.unit,
+        method="design" if counts.is_weighted else "wilson",
+        estimates=estimates,
+        subject=counts.subject,
+        tables={"series": parted.join(counts.series)},
+        checks=(
+            check_small_n(
+                {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
+            ),
+            *parted.checks,
+            *([silent] if silent else []),
+        ),
+        notes=notes_of(panel, counts.indicator, entity),
+        labels={"later": join(later, zh="", en=" ")} if later else {},
+        settings={
+            "outcome": outcome,
+            "entity_kind": panel.entity,
+            "entity": entity,
+            "period": code,
+            "level": level,
+            "freq": panel.freq,
+            "sampling": panel.sampling,
+        },
+        sources=panel.sources,
+        spoken=(list(counts.series["period"]).index(code),),
+    )
+
+
+def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
+    key: dict[str, Key] = {"period": row.period}
+    if entity is not None:
+        key["entity"] = entity
+    return Estimate(
+        term="rate",
+        key=key,
+        value=float(row.rate_pct),
+        ci_low=float(row.ci_low),
+        ci_high=float(row.ci_high),
+        ci_level=level,
+        n_obs=int(row.n),
+    )
