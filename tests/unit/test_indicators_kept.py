@@ -38,8 +38,8 @@ def test_the_panel_is_the_same_counted_and_kept(workspace, monkeypatch, sampling
     window = {"sampling": sampling, "entity": entity}
     counted = build_panel(workspace, ["D1.batch", "D1.firm"], **window)
     assert len(files(workspace)) == (1 if sampling == "naive" else 2), "weighted: strata, and product families"
-    for counting in ("cells", "strata"):
-        monkeypatch.delattr(f"qbase.indicators.{counting}.open_files")
+    for counting in ("batch_counts", "strata"):
+        monkeypatch.delattr(f"qbase.indicators.cells.{counting}.open_files")
     same(counted, build_panel(workspace, ["D1.batch", "D1.firm"], **window))
 
 

@@ -23,9 +23,9 @@ from qbase.indicators import (
     check_class_fractions,
     check_random_against_directed,
     check_sampling_mix,
-    design_weights,
 )
 from qbase.lake import Delivery, Workspace
+from qbase.stats import design_weights
 
 ID = "D1.batch"
 QUARTERS = ("2024Q1", "2024Q2", "2024Q3", "2024Q4")

@@ -7,7 +7,7 @@ import pytest
 from qbase.core import DataError
 from qbase.tables import (
     find_contract,
-    headers,
+    header_match,
     match_headers,
     normalise_header,
     parse_contract,
@@ -90,8 +90,8 @@ def test_find_contract():
 
 def test_find_contract_refuses_to_guess(monkeypatch):
     twin = read_contract("towns")
-    monkeypatch.setattr(headers, "list_contracts", lambda: ["towns", "villages"])
-    monkeypatch.setattr(headers, "read_contract", lambda name: twin if name == "towns" else _named(twin, name))
+    monkeypatch.setattr(header_match, "list_contracts", lambda: ["towns", "villages"])
+    monkeypatch.setattr(header_match, "read_contract", lambda name: twin if name == "towns" else _named(twin, name))
     with pytest.raises(DataError) as caught:
         find_contract(["区划代码", "乡镇名称", "县"])
     assert caught.value.code == "QB153"
