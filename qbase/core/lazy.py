@@ -45,7 +45,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     def homes() -> dict[str, str]:
         return _read_homes(pathlib.Path(str(sys.modules[package].__file__)))
 
-    def load(name: str) -> Any:
+    def _load(name: str) -> Any:
         if name == "__all__":
             return sorted(homes())
         if name.startswith("__") or name not in homes():
@@ -54,7 +54,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
         setattr(sys.modules[package], name, value)
         return value
 
-    return load, lambda: sorted(homes())
+    return _load, lambda: sorted(homes())
 
 
 def _read_homes(file: pathlib.Path) -> dict[str, str]:

@@ -73,7 +73,7 @@ def draw_world(seed: int, scenario: Scenario, *, size: str = "province") -> Worl
 
 
 def read_world(world: World, freq: str) -> Draws:
-    """Return the strata as ``measures/strata.sql`` makes them, without a lake."""
+    """Return the strata as ``statements/strata.sql`` makes them, without a lake."""
     step = 4 if freq == "A" else 1
     names = to_periods(pd.Index([quarter_code(t) for t in range(0, N_QUARTERS, step)]), "Q")
     names = to_periods(names.to_timestamp(), freq)
@@ -129,7 +129,7 @@ def _sums(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _families(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return product families as ``measures/families.sql`` makes them."""
+    """Return product families as ``statements/families.sql`` makes them."""
     keys = ["cluster_id", "period", "quarter", "product"]
     n = rows.assign(n=1, k=rows["passed"].astype(int), random_n=rows["is_random"].astype(int))
     firm = n.groupby([*keys, "firm"])[["n", "k", "random_n"]].sum().reset_index()

@@ -1,6 +1,6 @@
 """Puts the SQL of a measure together from named row sets.
 
-A measure says ``FROM @years``; the text of that part stands in ``measures/parts.sql`` and may name others in turn.
+A measure says ``FROM @years``; the text of that part stands in ``statements/parts.sql`` and may name others in turn.
 ``@firm_year``, a table of the lake, becomes the table with doubled deliveries taken once and keys that are described
 in two ways left out. ``@stock(standards.publish_date)`` is every entity and period with the rows of a cluster's table
 dated up to its end; ``@flow(projects.file_date)`` with the rows dated inside it; periods without rows stand with NULLs.
@@ -41,7 +41,7 @@ _ENTITY = re.compile(r"\{entity of (\w+)\}")
 
 @functools.cache
 def read_parts() -> Mapping[str, str]:
-    """Return the named row sets of ``measures/parts.sql``."""
+    """Return the named row sets of ``statements/parts.sql``."""
     text = resources.files("qbase.indicators.statements").joinpath("parts.sql").read_text(encoding="utf-8")
     sections = re.split(r"^-- part (\w+)\n", text, flags=re.MULTILINE)[1:]
     return dict(zip(sections[::2], (s.strip() for s in sections[1::2]), strict=True))

@@ -72,7 +72,7 @@ class Families:
 
 
 def read_families(rows: Rows, drawn: pd.Series, *, is_random: bool) -> Families:
-    """Read product families of a window; see ``measures/families.sql``.
+    """Read product families of a window; see ``statements/families.sql``.
 
     Parameters
     ----------

@@ -1,6 +1,6 @@
 """Batches as whole numbers, sorted once, added in runs: what one machine counts instead of grouping names.
 
-Gives what ``measures/cell_sums.sql`` and ``measures/strata.sql`` give over cells by firm, which Dask workers run;
+Gives what ``statements/cell_sums.sql`` and ``statements/strata.sql`` give over cells by firm, which Dask workers run;
 grouping ten million batches by firm takes DuckDB several times as long as sorting them, and three times the memory.
 Work goes in pieces that fit the cache of a core, one thread a core.
 """
@@ -132,7 +132,7 @@ def sum_batches(rows: pa.Table, columns: Mapping[str, Column] = EMPTY) -> pd.Dat
     Returns
     -------
     pandas.DataFrame or None
-        Columns of ``measures/cell_sums.sql``, sorted by entity and period; None where the numbers of entities,
+        Columns of ``statements/cell_sums.sql``, sorted by entity and period; None where the numbers of entities,
         periods and firms do not fit into one whole number (no register is that large).
     """
     return add_rows(rows, ("entity", "period"), count_batches, columns)
@@ -282,7 +282,7 @@ def _name(cell: Ints, columns: Mapping[str, Column]) -> dict[str, object]:
 
 
 def count_batches(found: Batches) -> dict[str, Ints]:
-    """Return the columns of ``measures/cell_sums.sql``."""
+    """Return the columns of ``statements/cell_sums.sql``."""
     cells = len(found.cell)
     owners = found.runs()
     n, k = found.by_way()
@@ -298,7 +298,7 @@ def count_batches(found: Batches) -> dict[str, Ints]:
 
 
 def count_strata(found: Batches) -> dict[str, Ints]:
-    """Return the columns of ``measures/strata.sql``."""
+    """Return the columns of ``statements/strata.sql``."""
     cells, is_random = len(found.cell), found.way == 0
     n, k = found.by_way()
     owners, random, directed = found.runs(), found.runs(is_random), found.runs(~is_random)

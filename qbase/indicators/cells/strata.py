@@ -58,7 +58,7 @@ ORDER BY r.firm_no
 
 
 def read_strata(rows: Rows, design: Design) -> pd.DataFrame:
-    """Return sums over firms by entity, period, cluster, risk class and size; see ``measures/strata.sql``.
+    """Return sums over firms by entity, period, cluster, risk class and size; see ``statements/strata.sql``.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def read_firms(rows: Rows, strata: pd.DataFrame, *, is_random: bool) -> pd.DataF
 
 
 def by_firm_parts(rows: Rows, design: Design) -> dict[str, str]:
-    """Return what stands in the braces of ``measures/by_firm.sql``."""
+    """Return what stands in the braces of ``statements/by_firm.sql``."""
     held = set(rows.workspace.query("SELECT * FROM inspections LIMIT 0", snapshot=rows.at).columns)
     has_firms = rows.workspace.has_table("firms", rows.at)
     firms = set(rows.workspace.query("SELECT * FROM firms LIMIT 0", snapshot=rows.at).columns) if has_firms else set()

@@ -1,7 +1,7 @@
 """Measures by one yardstick: fixed limits, a common core of items, the margin to the limit, severity.
 
 A pass rate moves when the standard is tightened, when more items are tested per batch, or when label rules change,
-though quality stayed. ``measures/items.sql`` judges every batch of a snapshot again, by limits, core and scale that
+though quality stayed. ``statements/items.sql`` judges every batch of a snapshot again, by limits, core and scale that
 are the same for the whole snapshot: by default the limits used most in the last year an item was tested, and the items
 tested in every year; with a base year, the limits and items of that year.
 """
@@ -32,7 +32,7 @@ BY_LIMITS = frozenset({"items_rejudged", "items_core", "margin"})
 
 
 def count_items(scope: Scope, measure: str) -> pd.DataFrame:
-    """Return counts by entity and period of a file of ``measures/`` that reads ``judged``.
+    """Return counts by entity and period of a file of ``statements/`` that reads ``judged``.
 
     Parameters
     ----------

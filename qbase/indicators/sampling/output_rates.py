@@ -34,7 +34,7 @@ class Outputs:
     Parameters
     ----------
     sums : pandas.DataFrame
-        By entity, period and stratum, see ``measures/output.sql``: draws of firms whose output is on record.
+        By entity, period and stratum, see ``statements/output.sql``: draws of firms whose output is on record.
     left_out_share : float
         Share of draws whose firm has neither output nor revenue on record; they do not count.
     """
