@@ -14,7 +14,7 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python --require-hashes --re
 LINK = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 WORKERS ?= 2
 
-.PHONY: help report test lab check bench study fuzz notebooks locks picture clean
+.PHONY: help report test lab check bench study fuzz findings notebooks locks picture clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -52,8 +52,9 @@ report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gal
 	$(QBASE) run quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
-test: $(VENV)/test.done check ## Set up, check the code, run all tests and the letters
+test: $(VENV)/test.done check ## Set up, check the code, run all tests, the examples and the letters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests
+	$(BIN)/python tests/doctests/run_doctests.py
 	$(BIN)/python tests/notebooks/run_letters.py
 
 check: $(VENV)/test.done ## Lint, types, and the one-way street
@@ -77,6 +78,9 @@ study: $(VENV)/test.done ## Repeat the slow statistical studies stored under doc
 fuzz: $(VENV)/fuzz.done ## Search longer for inputs that break a promise
 	$(BIN)/python tests/fuzz/fuzz_intake.py 60
 	$(BIN)/python -m pytest -n $(WORKERS) tests/property --hypothesis-profile=fuzz
+
+findings: ## Repeat what is written down about surprises in public libraries (needs a package index)
+	@for script in findings/*.sh; do echo "== $$script"; bash "$$script"; done
 
 picture: $(VENV)/run.done ## Redraw the picture of the README from a report
 	$(BIN)/python docs/make_picture.py

@@ -119,7 +119,7 @@ def _group(rows: WindowSql) -> pd.DataFrame:
 
 
 def row_parts(entity: str, *, strata: str = "", names: str = "") -> dict[str, str]:
-    """Return what stands in the braces of ``statements/firm_rows.sql``: only a town is printed, only it has strangers."""
+    """Return what fills ``statements/firm_rows.sql``: only a town is printed, only it has strangers."""
     place = "entity, CASE WHEN firm_no IS NULL THEN firm END AS stranger," if entity == "town_code" else ""
     return {"{place}": place, "{strata}": strata, "{names}": names}
 
