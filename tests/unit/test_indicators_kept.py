@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.resources
 import pathlib
 
 import pandas as pd
@@ -129,3 +131,31 @@ def test_what_is_counted_fast_is_not_kept(workspace, monkeypatch):
     monkeypatch.setattr(kept, "WORTH_SECONDS", 60.0)
     build_panel(workspace, "D1.batch")
     assert files(workspace) == []
+
+
+def test_all_code_that_counts_is_part_of_the_key():
+    """A module of the cells that counts, or that those call to count, is on the list; what is listed exists."""
+    folder = pathlib.Path(kept.__file__).parent
+    counting = {"open_files", "query_files", "query_frames", "add_up", "Files"}
+    modules = {path.name: ast.parse(path.read_text(encoding="utf-8")) for path in folder.glob("*.py")}
+    imported = {
+        name: {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+        for name, tree in modules.items()
+    }
+    counters = {name for name, names in imported.items() if names & (counting | {"sum_batches", "count_strata"})}
+    assert counters | {"sorted_runs.py"} == set(kept.CODE["qbase.indicators.cells"])
+    for package, names in kept.CODE.items():
+        for name in names:
+            assert (importlib.resources.files(package) / name).is_file()
+
+
+def test_a_correction_in_the_code_that_counts_gives_other_keys(monkeypatch, tmp_path):
+    before = kept._code.__wrapped__()
+    for package, names in kept.CODE.items():
+        for name in names:
+            (tmp_path / package).mkdir(exist_ok=True)
+            (tmp_path / package / name).write_bytes((importlib.resources.files(package) / name).read_bytes())
+    monkeypatch.setattr(kept.resources, "files", lambda package: tmp_path / package)
+    assert kept._code.__wrapped__() == before
+    (tmp_path / "qbase.indicators.cells" / "strata.py").write_text("corrected")
+    assert kept._code.__wrapped__() != before

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import graphlib
 import importlib
+import inspect
 import itertools
 import os
 import pathlib
@@ -207,3 +208,42 @@ def test_every_public_name_has_an_example_that_shows_its_output(front: str, name
 def test_types_travel_with_the_package() -> None:
     assert (PACKAGE / "py.typed").is_file()
     assert "py.typed" in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
+def test_the_first_word_of_a_public_function_is_on_the_list() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    listed = text[text.index("- **The first word of a public function") :].split("\n- ")[0]
+    verbs = {word for group in re.findall(r"`([^`]+_)`", listed) for word in group.replace("_", "").split()}
+    assert {"read", "load", "find", "list", "link", "explain", "estimate"} <= verbs
+    what_comes_back = {"interval", "sql", "type", "of", "meta", "rc", "factor", "rates"}
+    functions = {n for f, n in PUBLIC if inspect.isfunction(getattr(importlib.import_module(f), n))}
+    strange = [
+        name
+        for name in functions
+        if name.split("_")[0] not in verbs | {"is"} and name.split("_")[-1] not in what_comes_back
+    ]
+    assert strange == []
+
+
+def test_contributing_lists_every_inner_room_in_the_order_of_its_contract() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ((?:`\w+/` ?)+)\| (.+) \|$", text, flags=re.M))
+    listed = {
+        room: re.findall(r"`(\w+)/`", inner) for rooms, inner in rows.items() for room in re.findall(r"`(\w+)/`", rooms)
+    }
+    assert sorted(listed) == sorted(path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file())
+    orders = {c["containers"][0]: [_names(x) for x in c["layers"]] for c in LAYERS if "containers" in c}
+    for room, inner in listed.items():
+        folders = {path.name for path in (PACKAGE / room).iterdir() if (path / "__init__.py").is_file()}
+        assert set(inner) == folders | ({"codes"} if room == "tables" else set()), room
+        place = {name: -level for level, names in enumerate(orders.get(f"qbase.{room}", [])) for name in names}
+        assert [place[n] for n in inner if n in place] == sorted(place[n] for n in inner if n in place), room
+
+
+def test_the_readme_maps_every_room() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    drawn = text[text.index("## The map") : text.index("## I want to add")]
+    rooms = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
+    assert [room for room in rooms if f" {room}/" not in drawn] == []
+    for place in re.findall(r"`([\w.]+\.(?:py|toml))`", text[text.index("## I want to add") :]):
+        assert list(ROOT.glob(f"qbase/**/{place}")) + list(ROOT.glob(f"reports/**/{place}")), place
