@@ -13,7 +13,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
 from qbase.lake.commit import Brought, Check, Contracts, commit_deliveries
-from qbase.lake.ledger import ledger_entries as ledger
+from qbase.lake.ledger import ledger_entries
 from qbase.lake.ledger.ledger_file import Ledger
 from qbase.lake.snapshot_query import Params, query_arrow, query_frame
 from qbase.lake.storage.delta_tables import Rows
@@ -162,14 +162,14 @@ class Workspace:
         if isinstance(snapshot_id, Snapshot):
             return snapshot_id
         with self.book.reading() as connection:
-            latest = (connection and ledger.read_snapshot(connection)) or Snapshot()
+            latest = (connection and ledger_entries.read_snapshot(connection)) or Snapshot()
             if snapshot_id in (None, latest.id):
                 return latest
             if snapshot_id == EMPTY_SNAPSHOT:
                 return Snapshot()
             number = snapshot_id[1:] if snapshot_id and snapshot_id[0] == "S" else ""
             if connection is not None and number.isascii() and number.isdigit():
-                found = ledger.read_snapshot(connection, int(number))
+                found = ledger_entries.read_snapshot(connection, int(number))
                 if found is not None and found.id == snapshot_id:
                     return found
         raise UsageError(
@@ -249,7 +249,7 @@ class Workspace:
                 fix="qbase load FILE, or name one of these tables",
             )
         with self.book.reading() as connection:
-            row = None if connection is None else ledger.find_latest_delivery(connection, table, at.number)
+            row = None if connection is None else ledger_entries.find_latest_delivery(connection, table, at.number)
         if row is None:
             return Source(path=table, snapshot=at.id, title=table_title(table))
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
@@ -289,13 +289,13 @@ class Workspace:
         """
         until = None if snapshot is None else self.snapshot(snapshot).number
         with self.book.reading() as connection:
-            found = ledger.list_deliveries(connection, every=every, sha256=sha256, until=until)
-        return ledger.add_titles(found if tables is None else ledger.pick_tables(found, tables))
+            found = ledger_entries.list_deliveries(connection, every=every, sha256=sha256, until=until)
+        return ledger_entries.add_titles(found if tables is None else ledger_entries.pick_tables(found, tables))
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
         with self.book.reading() as connection:
-            return connection is not None and ledger.is_loaded(connection, sha256)
+            return connection is not None and ledger_entries.is_loaded(connection, sha256)
 
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.

@@ -14,7 +14,7 @@ from qbase.intake.linking.after_load import repair_codes
 from qbase.intake.loading.stored_rows import Aside, JudgedTable, check_sums, list_aside
 from qbase.intake.shaping.row_verdicts import split_rows
 from qbase.intake.shaping.stated_counts import check_counts
-from qbase.intake.values import row_account as account
+from qbase.intake.values import row_account
 from qbase.lake import Delivery
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def account_for(
     counts = {name: sum(part[name] for part in parts.values()) for name in VERDICTS}
     counts["listed"] += len(unused)
     seen = sum(part["rows_seen"] for part in parts.values()) + sum(map(len, book.unused))
-    account.check_rows(source.name, seen, counts)
+    row_account.check_rows(source.name, seen, counts)
     reasons = collections.Counter(reason for row in (*_all_aside(judged), *unused) for reason in row.reasons)
     every = tuple(dict.fromkeys([*remarks, *warnings]))
     return Delivery(
@@ -120,7 +120,7 @@ def _all_aside(judged: Sequence[JudgedTable]) -> list[Aside]:
 def _account_for_table(file: str, one: JudgedTable) -> dict[str, Any]:
     counts = collections.Counter(row.verdict for row in one.aside)
     parts = {"listed": counts["listed"], "accepted": len(one.split.accepted), "quarantined": counts["quarantined"]}
-    account.check_rows(file, one.rows_seen, parts)
+    row_account.check_rows(file, one.rows_seen, parts)
     check_sums(file, one.sheets, one.split, one.aside)
     reasons = collections.Counter(reason for row in one.aside for reason in row.reasons)
     sheets = [part.grid.sheet for part in one.sheets.parts]

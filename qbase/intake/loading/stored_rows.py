@@ -14,7 +14,7 @@ from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.shaping.canonical_table import Part, Sheets
 from qbase.intake.shaping.recipe_steps import MERGED, Flag
 from qbase.intake.shaping.row_verdicts import Split
-from qbase.intake.values import row_account as account
+from qbase.intake.values import row_account
 
 SET_ASIDE = "set_aside"
 FLAGGED = "flagged_cells"
@@ -203,16 +203,16 @@ def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) 
     """
     read = {column for part in sheets.parts for column in part.columns.positions}
     flags = _flags_taken(sheets, split)
-    for column in account.numeric_columns(sheets.contract, read):
+    for column in row_account.numeric_columns(sheets.contract, read):
         outside = Decimal(0)
         for part in sheets.parts:
             data = set((part.layout.data + part.grid.row_offset).tolist())
             rows = [row.raw for row in aside if row.sheet == part.grid.sheet and row.row_no in data]
             position = part.columns.positions.get(column)
             if position is not None:
-                outside += account.sum_raw(rows, position, part.readers[column])
+                outside += row_account.sum_raw(rows, position, part.readers[column])
         # what a recipe changed in a row that was taken is the one difference, cell by cell
         own = [flag for flag in flags if flag.column == column]
-        outside += account.sum_changes((flag.printed, flag.stored) for flag in own)
-        raw = account.sum_text(_printed(sheets, column))
-        account.check_sum(name, column, raw, account.sum_typed(split.accepted.column(column)), outside)
+        outside += row_account.sum_changes((flag.printed, flag.stored) for flag in own)
+        raw = row_account.sum_text(_printed(sheets, column))
+        row_account.check_sum(name, column, raw, row_account.sum_typed(split.accepted.column(column)), outside)

@@ -15,7 +15,7 @@ from qbase.core.shown.palette import contrast
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.release.disclosing.private_words import scan_private
-from qbase.release.verifying import shown_bundles as reread
+from qbase.release.verifying import shown_bundles
 from qbase.release.verifying.form_checks import result
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
 from qbase.release.verifying.page_reading import Element, Page
@@ -65,36 +65,36 @@ def check_numbers(page: Page, record: Mapping[str, Any] | None) -> CheckResult:
 
 def _wrong_tables(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     seen = set()
-    for root in reread.read_bundles(page, "table"):
-        payload = reread.read_table(root)
+    for root in shown_bundles.read_bundles(page, "table"):
+        payload = shown_bundles.read_table(root)
         name = payload["name"]
         seen.add(name)
         if name not in record["tables"]:
             yield f"table {name} is shown but not recorded"
-        elif record["tables"][name] != reread.rows_sha256(payload):
+        elif record["tables"][name] != shown_bundles.rows_sha256(payload):
             yield f"cells of table {name}"
         elif record["shown"].get(name, sha256_of(payload)) != sha256_of(payload):
             yield f"caption, header, note or values of table {name}"
-        if _csv_of(root) != reread.table_csv(payload):
+        if _csv_of(root) != shown_bundles.table_csv(payload):
             yield f"CSV of table {name}"
     yield from (f"table {name} is recorded but not shown" for name in sorted(set(record["tables"]) - seen))
 
 
 def _wrong_figures(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     seen = set()
-    for root in reread.read_bundles(page, "figure"):
-        payload = reread.read_figure(page, root)
+    for root in shown_bundles.read_bundles(page, "figure"):
+        payload = shown_bundles.read_figure(page, root)
         name = payload["name"]
         seen.add(name)
         if name not in record["figures"]:
             yield f"figure {name} is shown but not recorded"
-        elif record["figures"][name] != reread.drawings_sha256(payload):
+        elif record["figures"][name] != shown_bundles.drawings_sha256(payload):
             yield f"drawing of figure {name}"
         elif record["shown"].get(name) != sha256_of(payload):
             yield f"words of figure {name}"
     yield from (f"figure {name} is recorded but not shown" for name in sorted(set(record["figures"]) - seen))
-    for root in reread.read_bundles(page, "tiles"):
-        payload = reread.read_tiles(page, root)
+    for root in shown_bundles.read_bundles(page, "tiles"):
+        payload = shown_bundles.read_tiles(page, root)
         if record["shown"].get(payload["name"]) != sha256_of(payload):
             yield f"key indicators {payload['name']}"
 
@@ -103,20 +103,20 @@ def _wrong_words(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     said = [s for r in (*record["results"], *record["scorecards"]) for s in r["sentences"]]
     sentences = {(s["zh"], s["en"]) for s in said}
     known = numbers_of(record)
-    for (kind, name), parts in reread.read_parts(page).items():
-        payload = reread.read_sentences(kind, name, parts)
+    for (kind, name), parts in shown_bundles.read_parts(page).items():
+        payload = shown_bundles.read_sentences(kind, name, parts)
         if record["shown"].get(name) == sha256_of(payload):
             continue
         if kind == "conclusion" and name in record["shown"]:
             yield f"words of {name}"
             continue
-        for text in map(reread.read_text, parts):
+        for text in map(shown_bundles.read_text, parts):
             strange = set(_NUMBER.findall(text["zh"] + " " + text["en"])) - known
             if (text["zh"], text["en"]) not in sentences and (kind == "prose" or strange):
                 yield f"“{text['en'][:50]}”"
     for element in page.body.having("data-repeat"):
         if not _is_repeated(page, element):
-            yield f"“{reread.read_text(element)['en'][:50]}”"
+            yield f"“{shown_bundles.read_text(element)['en'][:50]}”"
     # a scorecard is shown as a table, whose cells are compared above; a result must also be spoken
     said = [s for r in record["results"] for s in r["sentences"]]
     whole = page.body.text()
@@ -126,7 +126,7 @@ def _wrong_words(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
 def _is_repeated(page: Page, element: Element) -> bool:
     """Whether a text that the page shows twice equals its marked original."""
     originals = page.body.having("data-part", element.attributes["data-repeat"])
-    return any(reread.read_text(o) == reread.read_text(element) for o in originals)
+    return any(shown_bundles.read_text(o) == shown_bundles.read_text(element) for o in originals)
 
 
 def numbers_of(record: Mapping[str, Any]) -> set[str]:
@@ -173,7 +173,7 @@ def check_glyphs(page: Page) -> CheckResult:
                 covered |= set(font.getBestCmap())
         except Exception as error:  # a torn font fails anywhere inside its readers; the check fails with it
             return result("glyphs", [f"unreadable font: {type(error).__name__}"], Text("", ""))
-    missing = find_missing("".join(reread.visible_texts(page)), covered)
+    missing = find_missing("".join(shown_bundles.visible_texts(page)), covered)
     found = [] if fonts else ["no embedded font"]
     if missing:
         found.append(name_characters(missing))
@@ -195,7 +195,7 @@ def check_contrast_and_private(page: Page) -> CheckResult:
             lowest = min(lowest, ratio)
             if ratio < LOWEST_CONTRAST:
                 found.append(f"{words} on {ground} {ratio:.1f}")
-    found += scan_private("\n".join((*reread.visible_texts(page), *_comments(page))))
+    found += scan_private("\n".join((*shown_bundles.visible_texts(page), *_comments(page))))
     return result(
         "contrast_and_private",
         found,

@@ -10,8 +10,7 @@ from typing import Any
 
 from qbase.core.errors import RunError, UsageError
 from qbase.core.values import CheckResult
-from qbase.release.verifying import content_checks as content
-from qbase.release.verifying import form_checks as form
+from qbase.release.verifying import content_checks, form_checks
 from qbase.release.verifying.page_reading import read_page
 
 
@@ -99,15 +98,15 @@ def verify_html(source: str, *, record: Mapping[str, Any] | None = None) -> Veri
     plain = json.loads(json.dumps(record)) if record is not None else None
     return Verification(
         checks=(
-            form.check_one_file(page),
-            form.check_no_request(page),
-            form.check_no_script(page),
-            form.check_alt_text(page),
-            form.check_captions(page),
-            form.check_both_languages(page),
-            content.check_intervals(page, plain),
-            content.check_numbers(page, plain),
-            content.check_glyphs(page),
-            content.check_contrast_and_private(page),
+            form_checks.check_one_file(page),
+            form_checks.check_no_request(page),
+            form_checks.check_no_script(page),
+            form_checks.check_alt_text(page),
+            form_checks.check_captions(page),
+            form_checks.check_both_languages(page),
+            content_checks.check_intervals(page, plain),
+            content_checks.check_numbers(page, plain),
+            content_checks.check_glyphs(page),
+            content_checks.check_contrast_and_private(page),
         )
     )

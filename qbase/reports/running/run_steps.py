@@ -104,11 +104,11 @@ class OneRun:
         self._publish(executed, page, results)
 
     def _execute(self) -> NotebookNode:
-        from qbase.reports.executing import papermill_engine as engine
+        from qbase.reports.executing import papermill_engine
 
         spec, record = self.request.spec, self.record
-        job = engine.Job(
-            notebook=engine.as_notebook(self.request.document),
+        job = papermill_engine.Job(
+            notebook=papermill_engine.as_notebook(self.request.document),
             params=self.request.injected,
             root=self.workspace.root,
             folder=self.folder,
@@ -117,7 +117,7 @@ class OneRun:
             on_cell=lambda done, total: self.on_progress("cells", done, total),
         )
         try:
-            engine.execute(job)
+            papermill_engine.execute(job)
         finally:
             self._keep(job)
         failure = find_failure(job, spec.report_id, spec.limits, self._shown("log.txt"))
