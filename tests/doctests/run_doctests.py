@@ -1,7 +1,7 @@
 """Run the examples of every docstring on a small demo workspace, then hold their output to what the docstring shows.
 
-``open_workspace()`` in an example opens that workspace; it is the province of ``qbase demo``, in its small size. What an
-example writes goes into a temporary folder, which is the working folder while it runs.
+``open_workspace()`` in an example opens that workspace; it is the province of ``qbase demo``, in its small size. What
+an example writes goes into a temporary folder, which is the working folder while it runs.
 """
 
 from __future__ import annotations
