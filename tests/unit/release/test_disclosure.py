@@ -7,7 +7,7 @@ import pytest
 
 from qbase.core import Column, DataError, Estimate, Indicator, Panel, Result, Table, Text, UsageError
 from qbase.core.text import same
-from qbase.release.disclosing import disclosure as protect
+from qbase.release import protect
 
 PASS = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
 
