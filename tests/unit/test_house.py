@@ -68,6 +68,19 @@ def test_modules_and_functions_stay_small() -> None:
                 assert length <= 60, f"{module}:{node.lineno} {node.name} has {length} lines"
 
 
+def test_unit_tests_lie_in_the_room_they_test() -> None:
+    unit = ROOT / "tests" / "unit"
+    rooms = {module.relative_to(ROOT / "qbase").parts[0] for module in MODULES if module.name != "__init__.py"}
+    rooms.discard("__main__.py")
+    assert {path.parent.relative_to(unit).parts[0] for path in unit.glob("*/**/test_*.py")} == rooms
+    assert {path.name for path in unit.glob("*.py")} == {"test_house.py", "test_letters.py"}
+
+
+def test_test_files_stay_small() -> None:
+    for path in (ROOT / "tests").rglob("*.py"):
+        assert path.read_text(encoding="utf-8").count("\n") <= 500, path
+
+
 def test_public_functions_that_raise_say_so() -> None:
     silent = []
     for module in MODULES:

@@ -17,7 +17,7 @@ from qbase.core.text import same
 from qbase.core.values import CheckResult
 from qbase.lake import Workspace, list_runs
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
 Captured = pytest.CaptureFixture[str]
 
 

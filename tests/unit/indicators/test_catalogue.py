@@ -26,6 +26,7 @@ from qbase.indicators import (
 )
 from qbase.indicators.catalogue.indicator_rows import COLUMNS, read_sql
 from qbase.indicators.catalogue.sql_parts import add_in_order, assemble_sql, read_parts, tables_of
+from qbase.indicators.measures import measure_run
 from qbase.indicators.measures.measure_run import COMPOSITE, FUNCTIONS, SLOTS
 from qbase.lake import Workspace
 from qbase.tables import list_contracts, read_contract
@@ -149,7 +150,8 @@ def test_parts_stand_once_before_their_users() -> None:
 def test_no_part_bears_the_name_of_a_table_and_all_are_used() -> None:
     assert not set(read_parts()) & set(list_contracts())
     text = "\n".join([*read_parts().values(), *(m.text() for m in read_catalogue().values())])
-    text += (pathlib.Path(find_indicator.__code__.co_filename).parent / "functions.py").read_text(encoding="utf-8")
+    measures = pathlib.Path(measure_run.__file__).parent
+    text += "".join((measures / f"{m}.py").read_text(encoding="utf-8") for m in ("derived_measures", "measure_run"))
     assert not {name for name in read_parts() if not re.search(rf"@{name}\b", text)} - {"cluster_grid"}
 
 

@@ -13,7 +13,7 @@ import pytest
 from qbase.indicators import build_panel
 from qbase.indicators.cells import kept_counts as kept
 from qbase.lake import Workspace
-from tests.unit.test_indicators_cells import FIRMS, commit, inspections
+from tests.unit.indicators.test_cells import FIRMS, commit, inspections
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from qbase.reports.rendering.page_rendering import date_of, emphasise, render_fa
 
 
 def load_case() -> Any:
-    path = pathlib.Path(__file__).parents[1] / "browser" / "render_case.py"
+    path = pathlib.Path(__file__).parents[2] / "browser" / "render_case.py"
     spec = importlib.util.spec_from_file_location("render_case", path)
     assert spec is not None
     assert spec.loader is not None

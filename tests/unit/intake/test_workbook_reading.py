@@ -298,7 +298,7 @@ def test_old_workbooks_are_read_through_calamine_with_what_it_cannot_see_noted(t
 
 @pytest.mark.skipif(os.name != "posix", reason="limits of a process are a matter of POSIX")
 def test_the_child_process_is_bounded() -> None:
-    words = "from qbase.intake import worker; worker.set_limits(); bytearray(3 * 10**9)"
+    words = "from qbase.intake.reading import child_worker; child_worker.set_limits(); bytearray(3 * 10**9)"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True)
     assert done.returncode == 1
     assert "MemoryError" in done.stderr

@@ -16,7 +16,7 @@ from qbase.cli.speaking.language import part, pick_language
 from qbase.cli.speaking.shell import four_lines
 from qbase.core.errors import UsageError, read_codes
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
 HEAVY = ("pandas", "numpy", "matplotlib", "papermill", "nbformat", "duckdb", "rich", "sqlalchemy", "pyarrow", "jinja2")
 VERBS = {
     "demo", "load", "check", "quarantine", "list", "inspect", "run", "runs", "verify", "doctor", "explain", "new",

@@ -25,7 +25,7 @@ NAMES = [
 
 
 def load_case() -> Any:
-    path = pathlib.Path(__file__).parents[1] / "browser" / "render_case.py"
+    path = pathlib.Path(__file__).parents[2] / "browser" / "render_case.py"
     spec = importlib.util.spec_from_file_location("render_case", path)
     assert spec is not None
     assert spec.loader is not None
