@@ -36,6 +36,19 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     ------
     DataError
         No result (QB707), different units (QB706), an estimate without interval (QB702).
+
+    Examples
+    --------
+    >>> from qbase.explore import plot
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_change, estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
+    >>> level, change = (estimate(panel, "D1.batch", entity="K001") for estimate in (estimate_rate, estimate_change))
+    >>> plot(level, change)
+    <Figure trend:D1.batch:K001>
+    >>> plot(level, change).title.en
+    'Batch pass rate 75.0%; change on 2024 Q4 cannot be told yet'
     """
     first = results[0] if results else None
     is_level = first is not None and first.estimand == "level" and "series" in first.tables
@@ -61,6 +74,17 @@ def describe(value: Panel | Result | Scorecard, policy: Policy | None = None) ->
     Returns
     -------
     Prose
+
+    Examples
+    --------
+    >>> from qbase.explore import describe
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
+    >>> print(describe(estimate_rate(panel, "D1.batch", entity="K001")).items[0].en)
+    The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
+    n = 16 batches).
     """
     if isinstance(value, Panel):
         return describe_panel(value, policy)

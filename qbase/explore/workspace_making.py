@@ -35,7 +35,14 @@ qbase 工作区 / qbase workspace
 
 
 def list_templates() -> list[str]:
-    """Return the names of the templates."""
+    """Return the names of the templates.
+
+    Examples
+    --------
+    >>> from qbase.explore import list_templates
+    >>> list_templates()
+    ['effects', 'trends']
+    """
     folder = resources.files("qbase.explore.templates")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
@@ -60,6 +67,14 @@ def new_workspace(folder: pathlib.Path, *, template: str = "trends") -> list[pat
     UsageError
         The folder exists (QB910), no such template (QB911), the name holds a path or odd
         characters (QB912).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> from qbase.explore import new_workspace
+    >>> folder = pathlib.Path("my_bases").resolve()
+    >>> sorted(path.relative_to(folder).as_posix() for path in new_workspace(folder, template="trends"))
+    ['.gitignore', 'README.md', 'notebooks/trends.ipynb', 'reports/specs/trends.toml']
     """
     if not NAME.fullmatch(folder.name):
         found = folder.name or str(folder)
@@ -96,6 +111,15 @@ def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
     ------
     UsageError
         No such template (QB911), or a file of that name is there (QB910).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.explore import add_letter
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> [path.relative_to(home.root).as_posix() for path in add_letter(home, "effects")]
+    ['notebooks/effects.ipynb', 'reports/specs/effects.toml']
     """
     letter = read_template(template)
     notebook = workspace.notebooks / letter["notebook"]

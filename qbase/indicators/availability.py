@@ -31,6 +31,15 @@ class Availability:
         Tables, or columns of loaded tables without a single value.
     reason : Text or None
         Why no table of the contracts can give it.
+
+    Examples
+    --------
+    >>> from qbase.indicators import list_indicators
+    >>> from qbase.lake import open_workspace
+    >>> found = next(a for a in list_indicators(open_workspace(), clause="2.1") if a.state == "needs data")
+    >>> found.measured.indicator.name.en, found.reason.en
+    ('regional brand value (valuation)', 'a valuation report; the excess-earnings method is licensed and the lake
+    holds no such result')
     """
 
     measured: Measured
@@ -88,6 +97,13 @@ def list_indicators(
     ------
     UsageError
         The policy text has no such clause (QB423).
+
+    Examples
+    --------
+    >>> from qbase.indicators import list_indicators
+    >>> from qbase.lake import open_workspace
+    >>> [(a.measured.indicator.id, a.state) for a in list_indicators(open_workspace(), clause="G2b")]
+    [('G2b.value', 'needs data'), ('G2b.survey', 'ready')]
     """
     chosen = _chosen(clause)
     at = workspace.snapshot(snapshot)

@@ -105,6 +105,19 @@ def build_panel(
         probability is none (QB438); the base year holds no items (QB425).
     SetupError, RunError
         The cluster is out of reach (QB181, QB182, QB184) or did not finish (QB185).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q1", last="2025Q4")
+    >>> panel
+    <Panel D1.batch: 12 x 8 quarterly periods 2024Q1 to 2025Q4, 93 rows, naive>
+    >>> print(panel.data.loc["K001"].tail(2).round(1))
+            D1.batch  D1.batch__n  D1.batch__k  D1.batch__n_firms  D1.batch__lo  D1.batch__hi
+    period
+    2025Q3      94.7           19           18                 19          75.4          99.1
+    2025Q4      75.0           16           12                 15          50.5          89.8
     """
     ids = _named(indicators)
     measured = {i: find_indicator(i) for i in ids}

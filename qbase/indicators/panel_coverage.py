@@ -45,6 +45,14 @@ class Coverage:
         Counted ones matched by the registered name alone, for want of a valid code.
     doubtful : int
         Of all seen, those whose firm a person has to confirm; they count only where a sound code names a firm.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_coverage
+    >>> from qbase.lake import open_workspace
+    >>> found = read_coverage(open_workspace(), first="2025Q1", last="2025Q4")
+    >>> f"{found.counted} of {found.seen} inspections make the rate; {found.rechecks} re-checks do not"
+    '825 of 1062 inspections make the rate; 127 re-checks do not'
     """
 
     seen: int
@@ -91,6 +99,14 @@ def read_coverage(
         Kind of entity or frequency (QB402), period (QB101).
     DataError
         A table is missing (QB403).
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_coverage
+    >>> from qbase.lake import open_workspace
+    >>> read_coverage(open_workspace(), first="2025Q1", last="2025Q4")
+    Coverage(seen=1062, counted=825, rechecks=127, complaints=50, followups=0, other_roles=60, unmatched=0,
+    overturned=0, by_name=0, doubtful=0)
     """
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
     fates = rows.query("coverage").set_index("fate")
@@ -130,6 +146,16 @@ def check_coverage(panel: Panel, workspace: Workspace) -> CheckResult:
     ------
     DataError
         The panel does not come from inspections of this workspace (QB403).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel, check_coverage
+    >>> from qbase.lake import open_workspace
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q1", last="2025Q4")
+    >>> print(check_coverage(panel, open_workspace()).text.en)
+    1,062 inspections in the window: 825 counted; left out by definition 127 re-checks, 50 complaints and 0
+    follow-ups, and 60 of firms that did not make the goods; 0 more (0.0% of first inspections) match no single
+    entity and are not counted.
     """
     tables = [s.path for s in panel.sources]
     if "inspections" not in tables:

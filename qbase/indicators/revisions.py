@@ -52,6 +52,23 @@ def read_revisions(
     ------
     UsageError, DataError
         As in `build_panel`, for the latest snapshot.
+
+    Examples
+    --------
+    >>> import os, pathlib, tempfile
+    >>> from qbase.indicators import read_revisions
+    >>> from qbase.intake import load_files
+    >>> from qbase.lake import Workspace
+    >>> home, file = Workspace.create(tempfile.mkdtemp()), pathlib.Path("late.csv")
+    >>> head = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果,区划代码"
+    >>> row = "{},省级,2024-02-10,生产,双随机,甲厂,涤纶,{},990021101"
+    >>> for results in ({1: "合格", 2: "合格", 3: "合格", 4: "不合格"}, {5: "合格", 6: "不合格"}):
+    ...     _ = file.write_text(os.linesep.join([head, *(row.format(*item) for item in results.items())]), "utf-8")
+    ...     _ = load_files(home, [file])
+    >>> changes = read_revisions(home, "D1.batch", entity="town_code")
+    >>> print(changes[["value_before", "value", "n_before", "n"]].round(1))
+       value_before  value  n_before  n
+    0          75.0   66.7         4  6
     """
     options = {"entity": entity, "freq": freq, "first": first, "last": last}
     latest = build_panel(workspace, indicator, **options)  # type: ignore[arg-type]

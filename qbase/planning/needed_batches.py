@@ -87,6 +87,14 @@ def plan_batches(
     UsageError
         Rate, half width or level out of range (QB540, QB503), unknown indicator (QB401), a result that is no level of a
         percentage (QB541).
+
+    Examples
+    --------
+    >>> from qbase.planning import plan_batches
+    >>> need = plan_batches(92.0, half_width_pp=2.0)
+    >>> print(need.say().items[0].en)
+    To know the batch pass rate within ±2.0 percentage points (95% interval), 713 batches are needed (at a rate of
+    92.0%).
     """
     if not NARROWEST_PP <= half_width_pp <= WIDEST_PP:
         raise _out_of_range("half_width_pp", half_width_pp, f"{NARROWEST_PP:g} to {WIDEST_PP:g}", "half_width_pp=3")

@@ -17,7 +17,16 @@ from qbase.indicators.catalogue.indicator_rows import find_indicator
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Target:
-    """A target for one indicator, in the indicator's unit, and where it is written."""
+    """A target for one indicator, in the indicator's unit, and where it is written.
+
+    Examples
+    --------
+    >>> from qbase.core import Text
+    >>> from qbase.scorecards import Target
+    >>> target = Target(indicator_id="D1.batch", value=96.0, source=Text("镇政府计划", "plan of the town for 2024"))
+    >>> f"{target.indicator_id}: {target.value} % ({target.source.en})"
+    'D1.batch: 96.0 % (plan of the town for 2024)'
+    """
 
     indicator_id: str
     value: float
@@ -40,6 +49,16 @@ class Preset:
         Named in every verdict.
     targets : tuple of Target
         None where the office declared no target.
+
+    Examples
+    --------
+    >>> from qbase.core import Text
+    >>> from qbase.scorecards import Preset, Target
+    >>> aim = Target(indicator_id="D1.batch", value=96.0, source=Text("镇政府计划", "plan of the town"))
+    >>> title = Text("本镇目标", "aims of our town")
+    >>> own = Preset(preset_id="town", version=1, dated_on="2024-02-01", title=title, targets=(aim,))
+    >>> own.title.en, [(target.indicator_id, target.value) for target in own.targets]
+    ('aims of our town', [('D1.batch', 96.0)])
     """
 
     preset_id: str
@@ -50,7 +69,14 @@ class Preset:
 
 
 def list_presets() -> list[str]:
-    """Return the ids of the presets that ship with qbase."""
+    """Return the ids of the presets that ship with qbase.
+
+    Examples
+    --------
+    >>> from qbase.scorecards import list_presets
+    >>> list_presets()
+    ['no_target', 'outline_2025']
+    """
     folder = resources.files("qbase.scorecards.presets")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
@@ -70,6 +96,13 @@ def read_preset(preset_id: str) -> Preset:
         There is none of that id (QB601), or it names an unknown indicator (QB401).
     DataError
         Its file is incomplete (QB602).
+
+    Examples
+    --------
+    >>> from qbase.scorecards import read_preset
+    >>> preset = read_preset("outline_2025")
+    >>> preset.title.en, preset.dated_on, [(t.indicator_id, t.value) for t in preset.targets]
+    ('2025 targets of the national quality outline', '2023-02-06', [('D1.batch', 94.0)])
     """
     known = list_presets()
     if preset_id not in known:

@@ -65,6 +65,19 @@ def score_targets(
         Unknown preset (QB601), results of several entities and none named (QB604).
     DataError
         No result fits entity and preset (QB603), a result is no level (QB605), two results for one target (QB606).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.scorecards import score_targets
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
+    >>> card = score_targets([estimate_rate(panel, "D1.batch", entity="K001")], preset="outline_2025")
+    >>> card
+    <Scorecard K001 under outline_2025: D1.batch not_met>
+    >>> round(card.criteria[0].estimate.ci_high, 1), card.criteria[0].target
+    (89.8, 94.0)
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
     ours = _of_entity(results, entity)

@@ -40,6 +40,13 @@ def clopper_pearson_interval(passed: ArrayLike, tested: ArrayLike, *, level: flo
     ----------
     Clopper, C. J. and Pearson, E. S. (1934). The use of confidence or fiducial limits illustrated in the case of the
     binomial. Biometrika 26, 404-413.
+
+    Examples
+    --------
+    >>> from qbase.stats import clopper_pearson_interval
+    >>> low, high = clopper_pearson_interval([18, 20], [20, 20])  # batches passed and tested in two quarters
+    >>> low.round(3), high.round(3)
+    (array([0.683, 0.832]), array([0.988, 1.   ]))
     """
     k, n, alpha = *_counts(passed, tested), 1 - level
     low = betaincinv(np.maximum(k, NONE), n - k + 1, alpha / 2)
@@ -66,6 +73,13 @@ def jeffreys_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.
     ----------
     Brown, L. D., Cai, T. T. and DasGupta, A. (2001). Interval estimation for a binomial proportion. Statistical
     Science 16, 101-133.
+
+    Examples
+    --------
+    >>> from qbase.stats import jeffreys_interval
+    >>> low, high = jeffreys_interval([18, 20], [20, 20])  # batches passed and tested in two quarters
+    >>> low.round(3), high.round(3)
+    (array([0.716, 0.883]), array([0.979, 1.   ]))
     """
     k, n, alpha = *_counts(passed, tested), 1 - level
     low, high = betaincinv(k + 0.5, n - k + 0.5, alpha / 2), betaincinv(k + 0.5, n - k + 0.5, 1 - alpha / 2)
@@ -95,6 +109,13 @@ def design_interval(rate: ArrayLike, n_eff: ArrayLike, *, level: float = 0.95, m
     ----------
     Korn, E. L. and Graubard, B. I. (1998). Confidence intervals for proportions with small expected number of
     positive counts estimated from survey data. Survey Methodology 24, 193-201.
+
+    Examples
+    --------
+    >>> from qbase.stats import design_interval
+    >>> low, high = design_interval([0.94, 1.0], n_eff=[36.5, 12.2])  # weighted pass rates of two cluster-quarters
+    >>> low.round(3), high.round(3)
+    (array([0.828, 0.817]), array([0.986, 1.   ]))
     """
     p, n = np.asarray(rate, dtype=float), np.asarray(n_eff, dtype=float)
     if method == "wilson":

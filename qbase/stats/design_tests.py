@@ -33,6 +33,14 @@ class Difference:
         Difference found with 80 % probability.
     n_random, n_directed : int
         Draws in strata that hold both.
+
+    Examples
+    --------
+    >>> from qbase.stats import Difference
+    >>> gap = Difference(value=3.1, std_error=1.2, critical=1.96, detectable_pp=3.4, n_random=640, n_directed=310)
+    >>> half = gap.critical * gap.std_error
+    >>> round(gap.value - half, 1), round(gap.value + half, 1), gap.differs
+    (0.7, 5.5, True)
     """
 
     value: float
@@ -67,6 +75,16 @@ def compare_draws(cells: pd.DataFrame, *, level: float = 0.95) -> Difference | N
     References
     ----------
     Sato, T. (1989). On the variance estimator for the Mantel-Haenszel risk difference. Biometrics 45, 1323-1324.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.stats import compare_draws
+    >>> cells = pd.DataFrame({"entity": "K001", "period": ["2024Q1", "2024Q1", "2024Q2", "2024Q2"], "stratum": "B"})
+    >>> cells = cells.assign(sampling=["random", "directed"] * 2, n=[60, 40, 50, 30], k=[57, 34, 46, 25])
+    >>> found = compare_draws(cells)
+    >>> f"{found.value:+.1f} pp, standard error {found.std_error:.1f}; differs: {found.differs}"
+    '+9.4 pp, standard error 4.2; differs: True'
     """
     entities, (n1, k1, n0, k0) = _beside(cells)
     both = n1 * n0 / np.maximum(n1 + n0, 1)
@@ -126,6 +144,14 @@ class ClassFractions:
         Fraction drawn relative to the mean.
     p_value : float
         Of equal fractions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import ClassFractions
+    >>> found = ClassFractions(rates=np.array([0.5, 0.9, 2.1]), p_value=0.0004)  # risk classes A, B and C
+    >>> f"class C was drawn {found.rates[2] / found.rates[0]:.1f} times as densely as class A, p = {found.p_value}"
+    'class C was drawn 4.2 times as densely as class A, p = 0.0004'
     """
 
     rates: Floats
@@ -144,6 +170,16 @@ def compare_fractions(drawn: Floats, frame: Floats) -> ClassFractions:
     -------
     ClassFractions
         Score test: draws of a row fall on classes in proportion to their firms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import compare_fractions
+    >>> drawn = np.array([[6.0, 6.0, 4.0], [4.0, 5.0, 3.0]])  # random draws of two cluster-quarters by risk class
+    >>> frame = np.array([[60.0, 45.0, 20.0], [50.0, 40.0, 15.0]])  # their firms
+    >>> found = compare_fractions(drawn, frame)
+    >>> found.rates.round(2), round(found.p_value, 3)
+    (array([0.77, 1.07, 1.54]), 0.267)
     """
     used = (drawn.sum(1) > 0) & (frame.sum(1) > 0)
     n, size = drawn[used], frame[used]

@@ -49,6 +49,14 @@ def relative_rates(drawn: Floats, frame: Floats) -> Floats:
     References
     ----------
     Hunter, D. R. (2004). MM algorithms for generalized Bradley-Terry models. Annals of Statistics 32, 384-406.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import relative_rates
+    >>> drawn = np.array([[4.0, 8.0], [3.0, 9.0]])  # two cluster-quarters, risk classes A and C
+    >>> relative_rates(drawn, np.array([[40.0, 20.0], [30.0, 20.0]])).round(2)
+    array([0.5 , 1.87])
     """
     used = (drawn.sum(1) > 0) & (frame.sum(1) > 0)
     n, size = drawn[used], frame[used]
@@ -82,6 +90,15 @@ def expected_draws(drawn: Floats, frame: Floats, pool: Ints, group: Ints) -> Flo
     -------
     numpy.ndarray, shape (R, H)
         Expected draws per firm; times the frame they sum to the draws of the row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import expected_draws
+    >>> drawn, frame = np.array([[2.0, 6.0], [1.0, 5.0]]), np.array([[40.0, 20.0], [20.0, 20.0]])
+    >>> expected = expected_draws(drawn, frame, pool=np.array([2024, 2024]), group=np.array([0, 1]))
+    >>> expected.round(3).tolist()
+    [[0.063, 0.274], [0.056, 0.244]]
     """
     _, kind = np.unique(group, return_inverse=True)
     order = np.argsort(kind, kind="stable")
@@ -114,6 +131,15 @@ def merge_strata(n_firms: Floats, order: Ints, *, least: int = LEAST_FIRMS) -> I
     -------
     numpy.ndarray, shape (R, H)
         Group of each stratum, 0 and on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import merge_strata
+    >>> firms_drawn = np.array([[3, 1, 1, 4, 0, 1], [0, 1, 0, 1, 0, 5]])
+    >>> merge_strata(firms_drawn, order=np.arange(6))
+    array([[0, 1, 1, 2, 2, 2],
+           [0, 0, 0, 0, 1, 1]])
     """
     group = np.zeros(n_firms.shape, dtype=np.int64)
     current, held = np.zeros(len(n_firms), dtype=np.int64), np.zeros(len(n_firms))
@@ -142,6 +168,16 @@ def own_factor(drawn: Floats, expected: Floats, group: Ints, *, own_draws: float
     -------
     numpy.ndarray, shape (R, H)
         Factor of the weights.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import own_factor
+    >>> drawn, expected = np.array([[4.0, 16.0]]), np.array([[8.0, 12.0]])
+    >>> own_factor(drawn, expected, np.array([[0, 1]])).round(2)
+    array([[1.17, 0.89]])
+    >>> own_factor(drawn, expected, np.array([[0, 1]]), own_draws=0).round(2)
+    array([[2.  , 0.75]])
     """
     strata = drawn.shape[1]
     place = (np.arange(len(drawn))[:, None] * strata + group).ravel()
@@ -180,6 +216,15 @@ def rake_weights(
     ----------
     Deming, W. E. and Stephan, F. F. (1940). On a least squares adjustment of a sampled frequency table when the
     expected marginal totals are known. Annals of Mathematical Statistics 11, 427-444.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import rake_weights
+    >>> weighted, risk, size = np.array([10.0, 20.0, 30.0, 40.0]), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    >>> factor = rake_weights(weighted, risk, size, np.array([60, 40]), np.array([30, 70]))
+    >>> factor.round(3), (weighted * factor).round(1)
+    (array([1.593, 2.203, 0.469, 0.648]), array([15.9, 44.1, 14.1, 25.9]))
     """
     factor = np.ones(len(weighted))
     grand = float(np.sum(row_total))
@@ -209,6 +254,15 @@ def raking_factor(drawn: Floats, due: Floats, frame: Floats, row: Ints, column: 
     -------
     numpy.ndarray, shape (R, H)
         Raking factor to the power n / (n + `OWN_DRAWS`), n draws of the row: few draws move the weights little.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import raking_factor
+    >>> drawn, due = np.array([[4.0, 6.0, 2.0, 8.0]]), np.full((1, 4), 0.2)
+    >>> frame = np.array([[30.0, 20.0, 20.0, 30.0]])
+    >>> raking_factor(drawn, due, frame, row=np.array([0, 0, 1, 1]), column=np.array([0, 1, 0, 1])).round(2)
+    array([[1.25, 0.8 , 1.38, 0.88]])
     """
     factor = np.ones(drawn.shape)
     for i in range(len(drawn)):
@@ -233,6 +287,14 @@ def firm_correlation(n: Floats, n_firms: Floats, sum_nn: Floats, sum_kk: Floats,
     -------
     float
         Between 0 and 1; 1 when fewer than `LEAST_REPEATS` second draws were made.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import firm_correlation
+    >>> n, n_firms = np.array([60.0, 60.0]), np.array([30.0, 30.0])  # two strata, each firm drawn twice
+    >>> round(firm_correlation(n, n_firms, sum_nn=2 * n, sum_kk=np.array([53.0, 50.0]), k=np.array([54.0, 52.0])), 2)
+    0.53
     """
     some = n > 0
     n, n_firms, sum_nn, sum_kk, k = (x[some] for x in (n, n_firms, sum_nn, sum_kk, k))
@@ -251,6 +313,14 @@ def effective_parts(weight: Floats, n: Floats, sum_nn: Floats, correlation: floa
     """Return each stratum's part of the variance of a weighted total, in units of p(1 - p).
 
     A firm drawn m times counts as ``m / (1 + (m - 1) * correlation)`` batches: the firm is the primary unit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import effective_parts
+    >>> weight, n, sum_nn = np.array([2.0, 0.5]), np.array([10.0, 40.0]), np.array([16.0, 100.0])
+    >>> effective_parts(weight, n, sum_nn, correlation=0.3).round(2)  # ten draws of much weight leave most of the doubt
+    array([47.2, 14.5])
     """
     parts: Floats = weight**2 * (n + correlation * (sum_nn - n))
     return parts
@@ -264,6 +334,13 @@ class Linearised:
     ----------
     value, std_error : float
         Of the mean or the total.
+
+    Examples
+    --------
+    >>> from qbase.stats import Linearised
+    >>> mean = Linearised(value=0.921, std_error=0.014)
+    >>> f"{mean.value:.1%}, {mean.value - 1.96 * mean.std_error:.1%} to {mean.value + 1.96 * mean.std_error:.1%}"
+    '92.1%, 89.4% to 94.8%'
     """
 
     value: float
@@ -298,6 +375,16 @@ def poststratified_mean(
     References
     ----------
     Särndal, C.-E., Swensson, B. and Wretman, J. (1992). Model Assisted Survey Sampling. Springer, sections 5.5, 7.6.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import poststratified_mean
+    >>> tested = np.array([[2, 0], [3, 0], [0, 2], [0, 1]])  # four firms in two risk classes
+    >>> passed = np.array([[2, 0], [2, 0], [0, 2], [0, 1]])
+    >>> mean = poststratified_mean(passed, tested, 1.0, np.array([30, 90]))
+    >>> f"{mean.value:.3f}, standard error {mean.std_error:.3f}"
+    '0.950, standard error 0.033'
     """
     size = (weights * counts).sum(0)
     mean = (weights * sums).sum(0) / size

@@ -38,6 +38,13 @@ def newcombe_interval(passed: tuple[int, int], tested: tuple[int, int], *, level
     ----------
     Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions: comparison of
     eleven methods. Statistics in Medicine 17, 873-890 (method 10).
+
+    Examples
+    --------
+    >>> from qbase.stats import newcombe_interval
+    >>> low, high = newcombe_interval((57, 46), (60, 55))  # 95.0 % of batches this year, 83.6 % a year ago
+    >>> round(100 * low, 1), round(100 * high, 1)
+    (-0.1, 23.7)
     """
     low, high = confint_proportions_2indep(
         passed[0], tested[0], passed[1], tested[1], method="newcomb", compare="diff", alpha=1 - level

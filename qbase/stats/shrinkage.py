@@ -35,6 +35,13 @@ class BetaBinomial:
     ----------
     alpha, beta : float
         Of the beta distribution.
+
+    Examples
+    --------
+    >>> from qbase.stats import BetaBinomial
+    >>> towns = BetaBinomial(alpha=45.0, beta=5.0)
+    >>> round(towns.mean, 2), towns.shrink([4, 80], [4, 100]).round(3)  # 4 of 4 passed says little, 80 of 100 much
+    (0.9, array([0.907, 0.833]))
     """
 
     alpha: float
@@ -77,6 +84,13 @@ def fit_beta_binomial(passed: ArrayLike, tested: ArrayLike, *, prior: Prior = "n
     References
     ----------
     Gelman, A. et al. (2014). Bayesian Data Analysis, 3rd edition, section 5.3.
+
+    Examples
+    --------
+    >>> from qbase.stats import fit_beta_binomial
+    >>> found = fit_beta_binomial([45, 52, 30, 61, 20], [50, 55, 40, 64, 28])  # five towns
+    >>> round(found.mean, 3), round(found.alpha + found.beta, 1)
+    (0.86, 16.8)
     """
     k, n = _counts(passed, tested)
     mode = _mode(k, n, prior)
@@ -113,6 +127,16 @@ def shrink_rates(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95) -
     Gelman, A. et al. (2014). Bayesian Data Analysis, 3rd edition, section 5.3 (the model).
     Christiansen, C. L. and Morris, C. N. (1997). Hierarchical Poisson regression modeling. JASA 92, 618-632 (the
     uniform shrinkage prior).
+
+    Examples
+    --------
+    >>> from qbase.stats import shrink_rates
+    >>> print(shrink_rates([45, 52, 30, 4], [50, 55, 40, 4]).round(3))
+       value    low   high  weight
+    0  0.887  0.804  0.953   0.607
+    1  0.916  0.839  0.975   0.624
+    2  0.801  0.668  0.899   0.564
+    3  0.886  0.716  0.994   0.168
     """
     k, n = _counts(passed, tested)
     alpha, beta, weight = _grid(k, n)
@@ -153,6 +177,12 @@ def stein_factor(values: ArrayLike, variance: float) -> float:
     References
     ----------
     Efron, B. and Morris, C. (1975). Data analysis using Stein's estimator and its generalizations. JASA 70, 311-319.
+
+    Examples
+    --------
+    >>> from qbase.stats import stein_factor
+    >>> round(stein_factor([88.0, 91.5, 93.0, 95.5, 90.0], variance=3.0), 2)
+    0.18
     """
     z = np.asarray(values, dtype=float)
     if len(z) < LEAST_ENTITIES or variance <= 0:

@@ -32,6 +32,20 @@ class SmallAreas:
         Index names of the covariates; value, std_error.
     variance : float
         Between areas, covariates apart (REML).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.stats import estimate_small_areas
+    >>> towns = pd.Series([92.0, 81.0, 97.0, 88.0, 86.0], index=["T01", "T02", "T03", "T04", "T05"])
+    >>> known = pd.DataFrame({"one": 1.0, "large_firms": [0.4, 0.1, 0.6, 0.3, 0.5]}, index=towns.index)
+    >>> found = estimate_small_areas(towns, [1.0, 1.5, 2.0, 1.0, 1.5], known)
+    >>> print(found.coefficients.round(1))
+                 value  std_error
+    one           79.3        4.4
+    large_firms   25.1       10.7
+    >>> round(found.variance, 1)
+    14.2
     """
 
     areas: pd.DataFrame
@@ -75,6 +89,21 @@ def estimate_small_areas(
     in small area estimation problems. Statistica Sinica 10, 613-627.
     Li, H. and Lahiri, P. (2010). An adjusted maximum likelihood method for solving small area estimation problems.
     Journal of Multivariate Analysis 101, 882-892.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.stats import estimate_small_areas
+    >>> towns = pd.Series([92.0, 81.0, 97.0, 88.0, 86.0], index=["T01", "T02", "T03", "T04", "T05"])
+    >>> known = pd.DataFrame({"one": 1.0, "large_firms": [0.4, 0.1, 0.6, 0.3, 0.5]}, index=towns.index)
+    >>> found = estimate_small_areas(towns, [1.0, 1.5, 2.0, 1.0, 3.0], known)
+    >>> print(found.areas[["value", "std_error", "weight"]].round(2))  # T05 is known least and moves most
+         value  std_error  weight
+    T01  91.68       1.04    0.83
+    T02  81.23       1.62    0.69
+    T03  96.39       2.03    0.56
+    T04  87.88       1.04    0.83
+    T05  90.39       2.37    0.36
     """
     y, x = direct.to_numpy(dtype=float), covariates.to_numpy(dtype=float)
     d = np.asarray(std_error, dtype=float) ** 2

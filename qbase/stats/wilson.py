@@ -28,6 +28,13 @@ def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95
     References
     ----------
     Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
+
+    Examples
+    --------
+    >>> from qbase.stats import wilson_interval
+    >>> low, high = wilson_interval([18, 20], [20, 20])  # batches passed and tested in two quarters
+    >>> low.round(3), high.round(3)
+    (array([0.699, 0.839]), array([0.972, 1.   ]))
     """
     k, n = np.asarray(passed, dtype=float), np.asarray(tested, dtype=float)
     low, high = proportion_confint(k, n, alpha=1 - level, method="wilson")
@@ -52,6 +59,13 @@ def square_and_add(first: Limits, second: Limits) -> tuple[Floats, Floats, Float
     ----------
     Newcombe (1998), Statistics in Medicine 17, 873-890, method 10. Zou, G. Y. and Donner, A. (2008). Construction of
     confidence limits about effect measures: a general approach. Statistics in Medicine 27, 1693-1702.
+
+    Examples
+    --------
+    >>> from qbase.stats import square_and_add, wilson_interval
+    >>> now, before = (57 / 60, *wilson_interval(57, 60)), (46 / 55, *wilson_interval(46, 55))
+    >>> [round(100 * float(x), 1) for x in square_and_add(now, before)]  # percentage points, low, high
+    [11.4, -0.1, 23.7]
     """
     a, low_a, high_a = (np.asarray(x, dtype=float) for x in first)
     b, low_b, high_b = (np.asarray(x, dtype=float) for x in second)

@@ -78,6 +78,20 @@ def estimate_change(
     ----------
     Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions: comparison of
     eleven methods. Statistics in Medicine 17, 873-890 (method 10).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_change
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
+    >>> change = estimate_change(panel, "D1.batch", entity="K001")
+    >>> change
+    <Result change:D1.batch:newcombe: Qingzhao polyester fibre cluster>
+      change first=2024Q4 period=2025Q4 entity=K001: −10.7 pp, 95% CI −36.9 to 14.5, n = 37
+    >>> print(change.say().items[0].en)
+    Between 2024 Q4 and 2025 Q4 the batch pass rate of the Qingzhao polyester fibre cluster: cannot tell. The
+    estimate is −10.7 percentage points (95% CI −36.9 to 14.5; n = 37): it could be lower or higher.
     """
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)

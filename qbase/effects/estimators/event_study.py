@@ -107,6 +107,23 @@ def estimate_event_study(
     Montiel Olea, J. L. and Plagborg-Møller, M. (2019). Simultaneous confidence bands. J. Applied Econometrics 34.
     Sun, L. and Abraham, S. (2021). Estimating dynamic treatment effects in event studies with heterogeneous
     treatment effects. J. Econometrics 225.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.effects import estimate_event_study
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> study = estimate_event_study(*build_case(home, "us_scrap_grants"), "X1.log_scrap", leads=2, lags=1)
+    >>> print(study)
+    <Result effect:X1.log_scrap:event_study: granted firms>
+      event event_time=-2: 0.088 log points (0.153), 95% CI −0.219 to 0.396, n = 162
+      event event_time=0: −0.247 log points (0.141), 95% CI −0.529 to 0.035, n = 162
+      event event_time=1: −0.430 log points (0.288), 95% CI −1.008 to 0.148, n = 162
+      att: −0.339 log points (0.209), 95% CI −0.759 to 0.081, n = 162
     """
     options = read_options(
         panel,

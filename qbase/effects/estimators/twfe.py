@@ -94,6 +94,21 @@ def estimate_twfe(
     Goodman-Bacon, A. (2021). Difference-in-differences with variation in treatment timing. J. Econometrics 225.
     de Chaisemartin, C. and D'Haultfœuille, X. (2020). Two-way fixed effects estimators with heterogeneous
     treatment effects. American Economic Review 110.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.effects import estimate_twfe
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> effect = estimate_twfe(*build_case(home, "us_scrap_grants"), "X1.log_scrap", event_times=[0, 1], vcov="iid")
+    >>> print(effect)  # Wooldridge, example 14.1: -0.252 (0.151) and -0.422 (0.210)
+    <Result effect:X1.log_scrap:twfe: granted firms>
+      event event_time=0: −0.252 log points (0.151), 95% CI −0.551 to 0.046, n = 162
+      event event_time=1: −0.422 log points (0.210), 95% CI −0.838 to −0.005, n = 162
     """
     options = read_options(
         panel,

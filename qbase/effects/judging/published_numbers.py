@@ -44,6 +44,22 @@ def check_published(
         There is no such case (QB301).
     DataError
         The result lacks an event time that was published (QB141), or nothing was published (QB523).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.effects import check_published, estimate_twfe
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> panel, policy = build_case(home, "us_scrap_grants")
+    >>> effect = estimate_twfe(panel, policy, "X1.log_scrap", event_times=[0, 1], vcov="iid")
+    >>> found = check_published(effect, "us_scrap_grants")
+    >>> found.passed, found.text.en
+    (True, 'Agrees with the published result to every printed digit (−0.252, 0.151, −0.422, 0.210, n = 162;
+    Wooldridge, Introductory Econometrics, Example 14.1).')
     """
     if isinstance(published, str):
         case = read_case(published)

@@ -62,6 +62,24 @@ def plot_event_study(result: Result, *, policy: Policy | None = None) -> Figure:
     ------
     DataError
         No estimates by event time (QB705), one without an interval (QB702), a character without glyph (QB701).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.effects import estimate_event_study
+    >>> from qbase.figures import plot_event_study
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> panel, policy = build_case(home, "us_scrap_grants")
+    >>> figure = plot_event_study(estimate_event_study(panel, policy, "X1.log_scrap", leads=2, lags=1))
+    >>> figure.title.en
+    'The effect on log scrap rate cannot be told yet'
+    >>> print(figure.alt.en)
+    Event study of log scrap rate, granted firms. Before adoption 1 of 1 intervals include 0. After adoption:
+    −0.247, −0.430 log points. Average effect −0.339 log points (95% CI −0.759 to 0.081).
     """
     study = _read(result, policy)
     name = f"event_study:{result.outcome.id}:{result.method}"

@@ -90,6 +90,24 @@ def plot_estimates(*results: Result, labels: Sequence[Text] = ()) -> Figure:
     DataError
         No result (QB707), different units (QB706), an estimate without interval (QB702), a character
         without glyph (QB701).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.effects import estimate_twfe
+    >>> from qbase.figures import plot_estimates
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> panel, policy = build_case(home, "us_scrap_grants")
+    >>> results = [estimate_twfe(panel, policy, "X1.log_scrap", vcov=v) for v in ("iid", None)]
+    >>> figure = plot_estimates(*results)
+    >>> print(figure.alt.en)
+    Comparison of 2 estimates. Average effect, Two-way fixed effects, iid errors: −0.279 log points (95% CI −0.572
+    to 0.015), cannot tell: could be lower or higher. Average effect, Two-way fixed effects, errors clustered by
+    firm: −0.279 log points (95% CI −0.604 to 0.047), cannot tell: could be lower or higher.
     """
     rows = _rows(results, labels)
     name = "estimates:" + ":".join(dict.fromkeys(f"{r.outcome.id}:{r.method}" for r in results))

@@ -74,6 +74,20 @@ def plot_trend(
     DataError
         No series (QB703), a period twice (QB704), a value without interval (QB702), a character
         without glyph (QB701).
+
+    Examples
+    --------
+    >>> from qbase.figures import plot_trend
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
+    >>> figure = plot_trend(estimate_rate(panel, "D1.batch", entity="K001"))
+    >>> figure.title.en
+    'Batch pass rate of Qingzhao polyester fibre cluster was 75.0% in 2025 Q4'
+    >>> print(figure.alt.en)
+    Trend of batch pass rate of Qingzhao polyester fibre cluster, 5 periods. 85.7% in 2024 Q4; 75.0% in 2025 Q4 (95%
+    CI 50.5–89.8). Lowest 60.0% in 2025 Q1, highest 94.7% in 2025 Q3.
     """
     series = read_series(result)
     entity = entity_of(result)

@@ -43,6 +43,13 @@ def house_rc() -> dict[Any, Any]:
     -------
     dict
         matplotlib rcParams: font, palette, grid, sizes, SVG text that stays text.
+
+    Examples
+    --------
+    >>> from qbase.figures import house_rc
+    >>> style = house_rc()
+    >>> style["svg.fonttype"], style["font.size"], style["axes.prop_cycle"].by_key()["color"][0]
+    ('none', 13.0, '#1f5fa8')
     """
     from cycler import cycler
 
@@ -86,6 +93,14 @@ def use_theme(lang: Literal["zh", "en"] | None = None) -> None:
         The language is neither (QB700).
     SetupError
         The font package is missing (QB160).
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> from qbase.figures import use_theme
+    >>> use_theme("en")
+    >>> matplotlib.rcParams["font.family"][0], matplotlib.rcParams["svg.fonttype"]
+    ('Noto Sans SC', 'none')
     """
     import matplotlib as mpl
 

@@ -93,6 +93,18 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     ------
     DataError
         No result was given (QB707).
+
+    Examples
+    --------
+    >>> from qbase.figures import tabulate_estimates
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_change
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
+    >>> tabulate_estimates(estimate_change(panel, "D1.batch", entity="K001"))
+    Change of batch pass rate: Qingzhao polyester fibre cluster
+    Item | Estimate | 95% CI | n | In words
+    2025 Q4 vs 2024 Q4 | −10.7 pp | −36.9 to 14.5 | 37 | Cannot tell: could be lower or higher
     """
     _refuse_nothing(results, "tabulate_estimates(result, …)")
     pairs: list[tuple[Result, Estimate | None]] = []
@@ -208,6 +220,17 @@ def tabulate_checks(*results: Result) -> Table:
     ------
     DataError
         No result was given (QB707).
+
+    Examples
+    --------
+    >>> from qbase.figures import tabulate_checks
+    >>> from qbase.intake import check_delivery
+    >>> from qbase.lake import open_workspace
+    >>> tabulate_checks(check_delivery(open_workspace(), "clusters", as_of="2026-01-31"))
+    Checks made with the results
+    Check | Verdict | What was found
+    Age of the data | Information | Industrial clusters: The table has no column of time, so its age cannot be told.
+    ...
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
     order = {False: 0, None: 1, True: 2}
@@ -218,22 +241,17 @@ def tabulate_checks(*results: Result) -> Table:
     if not rows:
         rows = [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
     return Table(
-        name="checks:" + ":".join(dict.fromkeys(r.name for r in results)),
+        name="checks:" + ":".join(dict.fromkeys(r.name for r in results)), rows=tuple(rows), style="effects",
         caption=Text("随结果所做的检查", "Checks made with the results"),
         columns=(
-            Column(label=Text("检查", "Check")),
-            Column(label=Text("结论", "Verdict")),
+            Column(label=Text("检查", "Check")), Column(label=Text("结论", "Verdict")),
             Column(label=Text("说明", "What was found")),
         ),
-        rows=tuple(rows),
         data={
-            "check": [c.name for c in checks],
-            "passed": [c.passed for c in checks],
-            "text_zh": [c.text.zh for c in checks],
-            "text_en": [c.text.en for c in checks],
+            "check": [c.name for c in checks], "passed": [c.passed for c in checks],
+            "text_zh": [c.text.zh for c in checks], "text_en": [c.text.en for c in checks],
         },
-        style="effects",
-    )
+    )  # fmt: skip
 
 
 def tabulate_scorecard(card: Scorecard) -> Table:
@@ -248,6 +266,19 @@ def tabulate_scorecard(card: Scorecard) -> Table:
     -------
     Table
         Verdicts ◆ met, ▽ cannot tell, ▼ not met.
+
+    Examples
+    --------
+    >>> from qbase.figures import tabulate_scorecard
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.scorecards import score_targets
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
+    >>> tabulate_scorecard(score_targets([estimate_rate(panel, "D1.batch", entity="K001")]))
+    Qingzhao polyester fibre cluster: 2025 targets of the national quality outline
+    Indicator | Estimate | Interval | Target | Verdict | Source of the target
+    Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▼ Not met | Outline for Building a Quality Power...
     """
     return Table(
         name=card.name,
@@ -301,6 +332,15 @@ def tabulate_accounting(frame: pd.DataFrame) -> Table:
     ------
     DataError
         No delivery (QB707), a column is missing, or rows do not add up (QB708).
+
+    Examples
+    --------
+    >>> from qbase.figures import tabulate_accounting
+    >>> from qbase.lake import open_workspace
+    >>> tabulate_accounting(open_workspace().deliveries(["firms"]))
+    What became of the rows of each delivery
+    File | Table | Seen | Listed | Accepted | Quarantined
+    企业.csv | Firms | 1,137 | 1 | 1,136 | 0
     """
     missing = [c for c in ACCOUNTING if c not in frame.columns]
     if missing:

@@ -24,6 +24,13 @@ class Clause:
         Heading of its section.
     quotation : str
         The sentence, verbatim.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_clauses
+    >>> clause = read_clauses()["5.2.2"]
+    >>> clause.section, clause.quotation[:30]
+    ('五、工作重点', '坚持从源头抓质量,加强质量技术基础工作,提升区域产品的质量保')
     """
 
     id: str
@@ -39,6 +46,13 @@ def read_clauses() -> ReadOnly[str, Clause]:
     -------
     mapping of str to Clause
         Id -> sentence, in the order of the text.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_clauses
+    >>> clauses = read_clauses()
+    >>> len(clauses), clauses["1.1"].quotation[:36]
+    (68, '优质产品生产基地是指产品质量稳定可靠、质量管理和质量控制体系健全、技术工')
     """
     raw = tomllib.loads(
         resources.files("qbase.indicators.catalogue").joinpath("clauses.toml").read_text(encoding="utf-8")
@@ -53,6 +67,12 @@ def find_clauses(clause: str) -> tuple[str, ...]:
     ------
     UsageError
         The text has no such clause (QB423).
+
+    Examples
+    --------
+    >>> from qbase.indicators import find_clauses
+    >>> find_clauses("5.2")
+    ('5.2.1', '5.2.2', '5.2.3', '5.2.4', '5.2.5', '5.2.6', '5.2.7')
     """
     clauses = read_clauses()
     found = tuple(c for c in clauses if c == clause or c.startswith(f"{clause}."))

@@ -128,6 +128,14 @@ class CatalogueRow:
         A reference from outside the text: never a target by itself.
     measures : tuple of str
         Ids of its indicators.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_rows
+    >>> row = read_rows()["D1"]
+    >>> row.name.en, row.clauses, row.outside.en
+    ('Spot-check batch pass rate (design-weighted)', ('1.1', '5.2.2', '5.2.1'), 'national goal for manufacturing in
+    2025: 94%')
     """
 
     id: str
@@ -164,6 +172,13 @@ def read_rows() -> ReadOnly[str, CatalogueRow]:
     -------
     mapping of str to CatalogueRow
         Id -> line, in the order of the file.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_rows
+    >>> rows = read_rows()
+    >>> len(rows), rows["D1"].name.en, rows["D1"].measures[:3]
+    (86, 'Spot-check batch pass rate (design-weighted)', ('D1.batch', 'D1.firm', 'D1.output'))
     """
     return freeze({raw["id"]: _row(raw) for raw in _raw()})
 
@@ -191,6 +206,13 @@ def read_catalogue() -> ReadOnly[str, Measured]:
     -------
     mapping of str to Measured
         Id -> definition and measure, in the order of the file.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_catalogue
+    >>> catalogue = read_catalogue()
+    >>> len(catalogue), catalogue["D1.batch"].indicator.name.en, catalogue["D1.batch"].needs
+    (182, 'batch pass rate', ('inspections.result', 'inspections.sample_type', 'inspections.sample_date'))
     """
     return freeze({entry["id"]: _measured(raw, entry) for raw in _raw() for entry in raw["measure"]})
 
@@ -239,6 +261,13 @@ def find_indicator(indicator_id: str) -> Measured:
     ------
     UsageError
         The catalogue has none of that id (QB401).
+
+    Examples
+    --------
+    >>> from qbase.indicators import find_indicator
+    >>> indicator = find_indicator("D1.finding").indicator
+    >>> indicator.name.en, indicator.unit, indicator.better, indicator.counted
+    ('problem-finding rate', 'pct', 'none', 'firm')
     """
     catalogue = read_catalogue()
     if indicator_id not in catalogue:

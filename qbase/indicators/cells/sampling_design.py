@@ -42,6 +42,16 @@ class Design:
         design (QB430).
     UsageError
         No such weight (QB402), or output weights beside a finite list (QB436).
+
+    Examples
+    --------
+    >>> from qbase.indicators import Design, build_panel
+    >>> from qbase.lake import open_workspace
+    >>> before = Design(classes="fixed", frame="fixed", base_year=2021)
+    >>> window = {"first": "2025Q4", "last": "2025Q4", "sampling": "post_stratified"}
+    >>> panel = build_panel(open_workspace(), "D1.batch", design=before, **window)
+    >>> panel.data.loc["K001", "D1.batch"].round(1).tolist()  # by the classes and firms of 2021
+    [61.1]
     """
 
     classes: Basis = "period"

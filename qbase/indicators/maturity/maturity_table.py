@@ -28,6 +28,17 @@ class Maturity:
         ISO date the states refer to.
     least_share : float
         Declared completeness.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_maturity
+    >>> from qbase.lake import open_workspace
+    >>> maturity = read_maturity(open_workspace(), first="2025Q3", last="2025Q4", as_of="2025-12-31")
+    >>> print(maturity.table.loc["K001", ["n_final", "pending_count", "complete_share", "is_preliminary"]])
+            n_final  pending_count  complete_share  is_preliminary
+    period
+    2025Q3       19              0             1.0           False
+    2025Q4        0             16             0.0            True
     """
 
     table: pd.DataFrame

@@ -47,6 +47,15 @@ def say_preliminary(
     -------
     Text
         Empty when no period is preliminary.
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_maturity, say_preliminary
+    >>> from qbase.lake import open_workspace
+    >>> maturity = read_maturity(open_workspace(), first="2025Q3", last="2025Q4", as_of="2026-01-10")
+    >>> print(say_preliminary(maturity, "K001").en)
+    2025 Q4 is preliminary and gets no verdict: 16 results are pending as of 2026-01-10 (16 tested, not published
+    yet); 0.0% if all of these fail, 100.0% if all pass.
     """
     rows = maturity.of(entity)
     young = rows[rows["is_preliminary"]]

@@ -76,6 +76,14 @@ def read_maturity(
         The threshold is no share (QB440), ``as_of`` is no date (QB441), or as in `build_panel` (QB101, QB402).
     DataError
         A table is missing (QB403).
+
+    Examples
+    --------
+    >>> from qbase.indicators import read_maturity
+    >>> from qbase.lake import open_workspace
+    >>> maturity = read_maturity(open_workspace(), first="2025Q3", last="2025Q4", as_of="2026-01-10")
+    >>> maturity.table["is_preliminary"].groupby("period").sum().to_dict()
+    {Period('2025Q3', 'Q-DEC'): 0, Period('2025Q4', 'Q-DEC'): 12}
     """
     if not 0 < least_share <= 1:
         raise UsageError(
@@ -187,6 +195,21 @@ def read_completeness(
     pandas.DataFrame
         One row per age: ``age``, ``n_then``, ``n_now``, ``complete_share`` (never above 1), ``n_pairs``; empty where
         there is nothing to learn from.
+
+    Examples
+    --------
+    >>> import os, pathlib, tempfile
+    >>> from qbase.indicators import read_completeness
+    >>> from qbase.intake import load_files
+    >>> from qbase.lake import Workspace
+    >>> home, file = Workspace.create(tempfile.mkdtemp()), pathlib.Path("inspections.csv")
+    >>> head = "抽样编号,抽查级别,抽样日期,抽样领域,抽样类型,企业名称,产品名称,检验结果,区划代码"
+    >>> row = "{},省级,2024-02-10,生产,双随机,甲厂,涤纶,合格,990021101"
+    >>> for first, last in ((0, 6), (6, 10)):  # six batches of the quarter come at its end, four later
+    ...     _ = file.write_text(os.linesep.join([head, *map(row.format, range(first, last))]), "utf-8")
+    ...     _ = load_files(home, [file])
+    >>> read_completeness(home, known_on={"S0001": "2024-03-31", "S0002": "2025-03-31"}).to_dict("records")
+    [{'age': 0, 'n_then': 6, 'n_now': 10, 'complete_share': 0.6, 'n_pairs': 1}]
     """
     at = workspace.snapshot(snapshot)
     seen: dict[int, tuple[str, pd.Series]] = {}
@@ -264,6 +287,17 @@ def check_maturity(
     CheckResult
         ``maturity``; False when the panel holds preliminary rows, None when such rows were left out of it
         (`withhold_preliminary`), True when there are none. ``table`` holds the preliminary rows.
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel, check_maturity, read_maturity
+    >>> from qbase.lake import open_workspace
+    >>> window = {"first": "2025Q3", "last": "2025Q4"}
+    >>> panel = build_panel(open_workspace(), "D1.batch", **window)
+    >>> maturity = read_maturity(open_workspace(), as_of="2025-12-31", **window)
+    >>> print(check_maturity(panel, maturity, entity="K001").text.en)
+    2025 Q4 is preliminary and gets no verdict: 16 results are pending as of 2025-12-31 (16 tested, not published
+    yet); 0.0% if all of these fail, 100.0% if all pass.
     """
     is_one = is_pooled or entity is not None
     rows = maturity.of(entity) if is_one else maturity.table
@@ -304,6 +338,15 @@ def withhold_preliminary(panel: Panel, maturity: Maturity, *, is_pooled: bool = 
     ------
     PanelError
         Nothing is left (QB127).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel, read_maturity, withhold_preliminary
+    >>> from qbase.lake import open_workspace
+    >>> window = {"first": "2025Q1", "last": "2025Q4"}
+    >>> panel = build_panel(open_workspace(), "D1.batch", **window)
+    >>> withhold_preliminary(panel, read_maturity(open_workspace(), as_of="2025-12-31", **window))
+    <Panel D1.batch: 12 x 3 quarterly periods 2025Q1 to 2025Q3, 34 rows, naive>
     """
     rows = maturity.of(None) if is_pooled else maturity.table
     young = rows.index[rows["is_preliminary"]]

@@ -315,6 +315,13 @@ def estimate_structure(name: str, *amounts: ArrayLike) -> Estimate:
     ------
     DataError
         The input is not valid, or there is no such measure (QB424).
+
+    Examples
+    --------
+    >>> from qbase.indicators import estimate_structure
+    >>> found = estimate_structure("herfindahl", [420.0, 260.0, 180.0, 90.0, 50.0])  # output of five firms
+    >>> round(found.value), found.uncertainty, dict(found.key)
+    (2870, 'none_full_count', {'unit': 'index'})
     """
     if name not in STRUCTURE:
         raise _refuse(name, repr(name), " | ".join(STRUCTURE))

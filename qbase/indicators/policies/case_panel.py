@@ -46,6 +46,20 @@ def build_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
         No such case (QB301).
     DataError
         It was not loaded (QB403), or holds no outcome at all (QB406).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.indicators import build_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> panel, policy = build_case(home, "us_scrap_grants")
+    >>> panel
+    <Panel X1.log_scrap: 54 x 3 annual periods 1987 to 1989, 162 rows, naive>
+    >>> policy
+    <Policy us_scrap_grants: 29 treated, binary>
     """
     case = read_case(name)
     at = workspace.snapshot(snapshot)
@@ -93,6 +107,17 @@ def check_case(workspace: Workspace, name: str, *, snapshot: str | None = None) 
         No such case (QB301).
     DataError
         It was not loaded (QB403).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.indicators import check_case
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_case(home, "us_scrap_grants")
+    >>> print(check_case(home, "us_scrap_grants").text.en)
+    162 of 471 rows carry the outcome (54 of 157 entities); the other 309 are not used.
     """
     case = read_case(name)
     rows = _read_rows(workspace, case, workspace.snapshot(snapshot))

@@ -83,6 +83,13 @@ class PolicyFile:
         Whether the same bytes were loaded before; loading them again changes nothing.
     warnings : tuple of Text
         What is allowed and rare: a policy that took effect before it was announced.
+
+    Examples
+    --------
+    >>> from qbase.indicators import PolicyFile, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> PolicyFile(policy=build_policy(open_workspace(), "base"), tables={}, names={}).policy
+    <Policy base: 5 treated, binary>
     """
 
     policy: Policy
@@ -115,6 +122,18 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
         policy, its targets or its doses already (QB450), or no table of clusters (QB403).
     PolicyError
         Nobody is treated (QB130), or spells overlap (QB131).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> from qbase.indicators import read_policy_file
+    >>> from qbase.lake import open_workspace
+    >>> _ = pathlib.Path("typo.toml").write_text('policy = {id = "bases", titel = "优质产品生产基地"}', "utf-8")
+    >>> read_policy_file(open_workspace(), "typo.toml")
+    Traceback (most recent call last):
+    qbase.core.errors.UsageError: error[QB446] a policy file has no word "titel"
+      found     [policy] titel
+      expected  id · name · name_en · kind · issuer · document_no ...
     """
     raw = _read(pathlib.Path(path))
     _check_words(raw)
@@ -151,21 +170,28 @@ def add_policy(workspace: Workspace, path: str | pathlib.Path) -> tuple[PolicyFi
     ------
     UsageError, DataError, PolicyError
         As `read_policy_file`; nothing is loaded then.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from qbase.indicators import add_policy
+    >>> from qbase.intake import load_files
+    >>> from qbase.lake import Workspace, open_workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> _ = load_files(home, [open_workspace().root / "data/raw/demo/tidy/产业集群.csv"])
+    >>> _ = pathlib.Path("bases.toml").write_text('''policy = {id = "bases", name = "优质产品生产基地"}
+    ... spell = [{cluster = "K003", start = "2023Q1"}]
+    ... dates = {effective = 2023-01-05, source = "notice no. 3", confidence = "document"}''', "utf-8")
+    >>> add_policy(home, "bases.toml")[0].policy
+    <Policy bases: 1 treated, binary>
     """
     found = read_policy_file(workspace, path)
     sha256, _ = workspace.store_raw(path)
     rows = sum(table.num_rows for table in found.tables.values())
     delivery = Delivery(
-        sha256=sha256,
-        file_name=pathlib.Path(path).name,
-        table="policies",
-        recipe=RECIPE,
-        producer=_producer(found),
-        warnings=tuple(w.en for w in found.warnings),
-        verdict="OK",
-        rows_seen=rows,
-        accepted=rows,
-    )
+        sha256=sha256, file_name=pathlib.Path(path).name, table="policies", recipe=RECIPE, producer=_producer(found),
+        warnings=tuple(w.en for w in found.warnings), verdict="OK", rows_seen=rows, accepted=rows,
+    )  # fmt: skip
     tables = {name: _with_origin(table, sha256) for name, table in found.tables.items()}
     return found, workspace.commit(delivery, tables)
 
@@ -194,12 +220,10 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         found = f"{type(error).__name__}: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
         raise UsageError(
-            "QB445",
-            file=path.name,
-            found=" ".join(found.split()),
+            "QB445", file=path.name, found=" ".join(found.split()),
             expected='TOML such as: [policy]  id = "zhili"  name = "…"',
             fix=f"correct {path.name}, then: qbase policy check {path.name}",
-        ) from error
+        ) from error  # fmt: skip
 
 
 def _words(section: str) -> Mapping[str, str]:
@@ -244,12 +268,10 @@ def _check_needed(raw: Mapping[str, Any]) -> None:
     if missing:
         places = ", ".join(dict.fromkeys(missing))
         raise DataError(
-            "QB447",
-            place=missing[0],
-            found=f"no {places}",
+            "QB447", place=missing[0], found=f"no {places}",
             expected="; ".join(_place(s, w) for s, w in NEEDED),
             fix=f"add {missing[0].split()[-1]} = … below {missing[0].split()[0]}",
-        )
+        )  # fmt: skip
 
 
 def _text(place: str, value: Any) -> str:

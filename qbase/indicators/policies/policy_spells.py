@@ -52,6 +52,16 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
         A table is missing (QB403).
     PolicyError
         Nobody is treated (QB130), or spells are impossible (QB131).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_policy
+    >>> from qbase.lake import open_workspace
+    >>> policy = build_policy(open_workspace(), "base")
+    >>> policy
+    <Policy base: 5 treated, binary>
+    >>> {spell.entity: str(spell.start) for spell in policy.spells}
+    {'K001': '2022Q3', 'K005': '2021Q3', 'K006': '2019Q3', 'K008': '2022Q3', 'K009': '2020Q3'}
     """
     at = workspace.snapshot(snapshot)
     for table in ("policies", "spells"):

@@ -35,6 +35,15 @@ def add_shrinkage(panel: Panel, outcome: str, *, level: float = 0.95) -> Panel:
         No such indicator (QB123), no counts (QB124), shrunk already (QB125).
     DataError
         No period has four entities (QB435).
+
+    Examples
+    --------
+    >>> from qbase.indicators import add_shrinkage, build_panel
+    >>> from qbase.lake import open_workspace
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
+    >>> shrunk = add_shrinkage(panel, "D1.batch")
+    >>> shrunk.shrunk, [round(float(p.data["D1.batch"].loc["K001"].iloc[0]), 1) for p in (panel, shrunk)]
+    (('D1.batch',), [75.0, 76.3])
     """
     counts = panel.counts(outcome)
     n = panel.data.get(f"{outcome}__n_eff", counts["n"]).astype(float)

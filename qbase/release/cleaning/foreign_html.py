@@ -50,6 +50,12 @@ def clean_html(html: str) -> str:
     -------
     str
         Well-formed HTML; every image has ``alt``, empty where its maker gave none.
+
+    Examples
+    --------
+    >>> from qbase.release import clean_html
+    >>> clean_html('<p onclick="go()">Rate <b>92 %</b></p><script>alert(1)</script>')
+    '<p>Rate <b>92 %</b></p>'
     """
     cleaned = _cleaner().clean(html)
     cleaned = _NO_SOURCE.sub("", cleaned)

@@ -61,6 +61,19 @@ def check_svg(svg: str) -> str:
     RunError
         It is not well-formed, or carries a document type, an entity, a comment or an instruction (QB760);
         an element, an attribute, a style property or a reference is not on the list (QB761).
+
+    Examples
+    --------
+    >>> from qbase.release import check_svg
+    >>> check_svg('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="4" height="4"/></svg>')
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><rect width="4" height="4"/></svg>'
+    >>> check_svg('<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>')
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.RunError: error[QB761] the drawing holds something that is not allowed
+      found     element script
+      expected  elements such as circle, clipPath, defs, desc, ellipse, g, line, linearGradient
+      to fix    draw it with a plot_ function of qbase.figures
     """
     if not svg.startswith("<svg"):
         _not_xml(repr(svg[:40]), "text that begins with <svg")

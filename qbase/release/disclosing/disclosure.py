@@ -44,6 +44,22 @@ def protect(*values: Any, profile: str) -> Any:
         The profile is unknown (QB752).
     DataError
         Outside the house, and the number of contributing firms is unknown (QB750) or below three (QB751).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.release import protect
+    >>> protect(build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4"), profile="external")
+    <Panel D1.batch: 12 x 1 quarterly periods 2025Q4 to 2025Q4, 12 rows, naive>
+    >>> firms = build_panel(open_workspace(), "D1.batch", entity="firm_id", first="2025Q4", last="2025Q4")
+    >>> protect(firms, profile="external")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.DataError: error[QB751] not for release as external: Panel has cells of fewer than three firms
+      found     199 of 199 cells of D1.batch__n_firms with fewer than 3 firms
+      expected  at least 3 firms behind every shown cell
+      to fix    show a coarser grouping (year instead of quarter, county instead of town)
     """
     if profile not in PROFILES:
         raise UsageError(

@@ -45,6 +45,14 @@ def scan_private(text: str, *, environment: Mapping[str, str] | None = None) -> 
     -------
     list of str
         One line per finding. A secret is named by its variable, never quoted.
+
+    Examples
+    --------
+    >>> from qbase.release import scan_private
+    >>> scan_private("read from postgresql://office:geheim@db.local/lake", environment={})
+    ['address with a password']
+    >>> scan_private("sent with key abcdefgh12345", environment={"REGISTRY_TOKEN": "abcdefgh12345"})
+    ['value of the environment variable REGISTRY_TOKEN']
     """
     found = [f"text “{mark}”" for mark in FIXED if mark in text]
     home = str(pathlib.Path.home())

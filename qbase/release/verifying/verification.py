@@ -22,6 +22,15 @@ class Verification:
     ----------
     checks : tuple of CheckResult
         In order; ``passed`` is None where a check had nothing to compare with.
+
+    Examples
+    --------
+    >>> from qbase.core import CheckResult, Text
+    >>> from qbase.release import Verification
+    >>> text = Text("页面引用外部图片", "the page loads an image from outside")
+    >>> found = Verification(checks=(CheckResult(name="no_request", passed=False, text=text),))
+    >>> [check.text.en for check in found.failed]
+    ['the page loads an image from outside']
     """
 
     checks: tuple[CheckResult, ...]
@@ -79,6 +88,15 @@ def verify_report(path: str | pathlib.Path, *, record: Mapping[str, Any] | None 
     ------
     UsageError
         The file is missing or is no text (QB770).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> from qbase.release import verify_report
+    >>> page = '<!DOCTYPE html><html lang="zh"><body><img src="https://example.org/rate.png"></body></html>'
+    >>> _ = pathlib.Path("bare.html").write_text(page, "utf-8")
+    >>> [check.name for check in verify_report("bare.html").failed]
+    ['no_request', 'no_script', 'alt_text', 'glyphs', 'contrast_and_private']
     """
     try:
         source = pathlib.Path(path).read_bytes().decode("utf-8")

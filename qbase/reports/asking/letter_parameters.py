@@ -51,6 +51,14 @@ class Parameter:
         Ends of the range, both allowed values.
     choices : tuple
         Allowed values; empty when free.
+
+    Examples
+    --------
+    >>> from qbase.core import Text
+    >>> from qbase.reports import Parameter, check_params
+    >>> level = Parameter(name="level", base="float", default=0.95, help=Text("置信度", "level"), low=0.5, high=0.99)
+    >>> check_params([level], {}), check_params([level], {"level": 0.9})
+    ({'level': 0.95}, {'level': 0.9})
     """
 
     name: str
@@ -126,6 +134,14 @@ def read_parameters(notebook: pathlib.Path, *, shown: str | None = None) -> tupl
     UsageError
         The notebook cannot be read (QB809); not exactly one cell is tagged, or a line is not a
         declaration (QB808).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_parameters
+    >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
+    >>> [(p.name, p.base, p.default) for p in parameters]
+    [('indicator', 'str', 'D1.batch'), ('level', 'float', 0.95)]
     """
     shown = shown or notebook.name
     return parse_cells(read_notebook(notebook, shown=shown)["cells"], shown=shown)

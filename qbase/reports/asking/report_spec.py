@@ -54,6 +54,13 @@ def find_specs(workspace: Workspace) -> dict[str, pathlib.Path]:
     ------
     UsageError
         Two files share a name, or a name cannot be a handle (QB802).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import find_specs
+    >>> {report_id: path.name for report_id, path in find_specs(open_workspace()).items()}
+    {'effects': 'effects.toml', 'trends': 'trends.toml'}
     """
     found: dict[str, pathlib.Path] = {}
     for path in sorted(workspace.specs.rglob("*.toml")):
@@ -74,6 +81,13 @@ def list_specs(workspace: Workspace) -> list[ReportSpec]:
     ------
     UsageError
         A file does not hold (QB802).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import list_specs
+    >>> [(spec.report_id, spec.title.en) for spec in list_specs(open_workspace())]
+    [('effects', 'The effect of the policy'), ('trends', 'How the batch pass rate is changing')]
     """
     return [read_spec_file(workspace, path) for path in find_specs(workspace).values()]
 
@@ -97,6 +111,14 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
     ------
     UsageError
         No such report (QB801), or the file does not hold (QB802).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_spec
+    >>> spec = read_spec(open_workspace(), "trends")
+    >>> spec.notebook, spec.tables, spec.profile
+    ('notebooks/trends.ipynb', ('inspections', 'firms', 'clusters', 'towns'), 'internal')
     """
     found = find_specs(workspace)
     if report_id in found:

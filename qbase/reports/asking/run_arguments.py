@@ -38,6 +38,21 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
     UsageError
         Unknown name (QB803), missing value (QB804), wrong type (QB805), outside range or
         choices (QB806), not JSON or not finite (QB807).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import check_params, read_parameters
+    >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
+    >>> check_params(parameters, {"level": 0.9}, report_id="trends")
+    {'indicator': 'D1.batch', 'level': 0.9}
+    >>> check_params(parameters, {"entity": "firm"}, report_id="trends")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB803] report "trends" has no parameter "entity"
+      found     -p entity=firm
+      expected  indicator · level
+      to fix    qbase inspect trends
     """
     declared = {p.name: p for p in parameters}
     for name, value in given.items():
@@ -86,6 +101,14 @@ def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_
     ------
     UsageError
         A word without ``=`` (QB823), an unknown name (QB803), a value that is not of the type (QB805).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_parameters, read_words
+    >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
+    >>> read_words(parameters, ["indicator=D1.finding", "level=0.9"])
+    {'indicator': 'D1.finding', 'level': 0.9}
     """
     declared = {p.name: p for p in parameters}
     values: dict[str, Any] = {}

@@ -92,6 +92,15 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
     -------
     Path
         ``index.html``; ``feed.json`` stands beside it. Both are written whole or not at all.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> from qbase.reports import build_gallery
+    >>> index = build_gallery(pathlib.Path(tempfile.mkdtemp()))
+    >>> feed = json.loads((index.parent / "feed.json").read_text("utf-8"))
+    >>> index.name, feed["title"], feed["items"]
+    ('index.html', '产业集群质量报告 / Reports on the quality of industrial clusters', [])
     """
     cards = _cards(site, runs)
     context = {"lang": "zh", "title": TITLE, "cards": cards, "good": sum(bool(c.meta) for c in cards)}

@@ -57,12 +57,7 @@ _TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
 
 
 def render_report(
-    notebook: NotebookNode,
-    *,
-    spec: ReportSpec,
-    run: RunRecord,
-    results: Mapping[str, Any],
-    lang: Lang = "zh",
+    notebook: NotebookNode, *, spec: ReportSpec, run: RunRecord, results: Mapping[str, Any], lang: Lang = "zh"
 ) -> str:
     """Render an executed letter as one HTML file.
 
@@ -89,6 +84,19 @@ def render_report(
     RunError
         A bundle is ill-formed (QB850, QB851) or a drawing unclean (QB760, QB761), a section lacks a language (QB853),
         ids collide (QB854), there are two conclusions (QB855), the font lacks a character (QB852).
+
+    Examples
+    --------
+    >>> import nbformat
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_spec, render_report
+    >>> known = dict.fromkeys(("run_id", "notebook", "slot", "fingerprint", "commit", "snapshot"), "")
+    >>> run = RunRecord(report_id="trends", params={}, versions={}, state="ok", started_at="2026-01-31T02:00Z", **known)
+    >>> spec = read_spec(open_workspace(), "trends")
+    >>> page = render_report(nbformat.v4.new_notebook(), spec=spec, run=run, results={}, lang="en")
+    >>> page[page.index("<title>") : page.index("</title>")]
+    '<title>How the batch pass rate is changing | 批次合格率的变化'
     """
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
@@ -125,10 +133,6 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
         With ``error``.
     lang : {"zh", "en"}
         Which language shows first.
-
-    Returns
-    -------
-    str
     """
     error = dict(run.error or {})
     text, found = str(error.get("text", "")), str(error.get("found", ""))
@@ -173,6 +177,17 @@ def report_meta(
     -------
     dict
         JSON values.
+
+    Examples
+    --------
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_spec, report_meta
+    >>> known = dict.fromkeys(("run_id", "notebook", "slot", "fingerprint", "commit", "snapshot"), "")
+    >>> run = RunRecord(report_id="trends", params={}, versions={}, state="ok", started_at="2026-01-31T02:00Z", **known)
+    >>> meta = report_meta(read_spec(open_workspace(), "trends"), run, {})
+    >>> meta["title"]["en"], meta["finished_at"], meta["profile"]
+    ('How the batch pass rate is changing', '2026-01-31T02:00:00+00:00', 'internal')
     """
     sentences = [
         (text, grade)

@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Job:
-    """One report to run, as `qbase.reports.run_report` takes it."""
+    """One report to run, as `qbase.reports.run_report` takes it.
+
+    Examples
+    --------
+    >>> from qbase.reports import Job
+    >>> jobs = [Job(report_id="trends", params={"subject": code}, lang="en") for code in ("K001", "K003")]
+    >>> [(job.report_id, job.params["subject"], job.force) for job in jobs]
+    [('trends', 'K001', False), ('trends', 'K003', False)]
+    """
 
     report_id: str
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -41,6 +49,17 @@ class Outcome:
         None when nothing was started.
     error : QbaseError or None
         None when all went well.
+
+    Examples
+    --------
+    >>> from qbase.core import UsageError
+    >>> from qbase.reports import Job, Outcome
+    >>> error = UsageError("QB801", report="trend", found="trend", expected="effects · trends", fix="trends?")
+    >>> print(Outcome(job=Job(report_id="trend"), error=error).error)
+    error[QB801] there is no report "trend"
+      found     trend
+      expected  effects · trends
+      to fix    trends?
     """
 
     job: Job
@@ -72,6 +91,16 @@ def run_many(
     -------
     list of Outcome
         In the order of ``jobs``. Nothing is raised for a report that goes wrong.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace
+    >>> from qbase.reports import Job, run_many
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> outcomes = run_many(home, [Job(report_id="trends"), Job(report_id="effects")])
+    >>> [(outcome.job.report_id, outcome.error.code) for outcome in outcomes]  # one that goes wrong stops no other
+    [('trends', 'QB801'), ('effects', 'QB801')]
     """
     found: list[Outcome] = []
 

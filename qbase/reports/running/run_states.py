@@ -49,6 +49,19 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
     -------
     list of RunRecord
         What was closed.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run
+    >>> from qbase.reports import close_dead_runs
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> known = dict.fromkeys(("notebook", "slot", "fingerprint", "commit", "snapshot"), "")
+    >>> begun = {"report_id": "trends", "state": "running", "started_at": "2026-01-31T02:00:00Z"}
+    >>> add_run(home, RunRecord(run_id="R1", params={}, versions={}, **begun, **known))
+    >>> [(record.run_id, record.state, record.error["code"]) for record in close_dead_runs(home)]
+    [('R1', 'failed', 'QB818')]
     """
     closed = []
     for record in list_runs(workspace, report_id, limit=RECENT):
@@ -83,7 +96,19 @@ def page_of(workspace: Workspace, record: RunRecord) -> pathlib.Path:
 
 
 def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
-    """Return the facts published beside a page; empty when there is none or it cannot be read."""
+    """Return the facts published beside a page; empty when there is none or it cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace
+    >>> from qbase.reports import read_meta
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> home.site.mkdir(parents=True, exist_ok=True)
+    >>> _ = (home.site / "trends.json").write_text('{"snapshot": "S0003", "estimates": 81}', "utf-8")
+    >>> read_meta(home, "trends"), read_meta(home, "effects")
+    ({'snapshot': 'S0003', 'estimates': 81}, {})
+    """
     try:
         meta = json.loads((workspace.site / f"{page_id}.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -58,6 +58,18 @@ def run_report(
         A declared table is not loaded; recorded as failed (QB810).
     RunError
         The run came to no good end; recorded as failed with its cell (QB811-QB826).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import run_report
+    >>> run_report(open_workspace(), "trends", {"level": 95})
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB806] parameter "level" is outside what is allowed
+      found     level = 95
+      expected  level: float, 0.5–0.999
+      to fix    qbase run trends -p level=0.95
     """
     record, error = attempt_report(
         workspace, report_id, params, lang=lang, slot=slot, force=force, on_progress=on_progress
