@@ -43,9 +43,11 @@ class Snapshot:
     Examples
     --------
     >>> from qbase.lake import open_workspace
-    >>> first = open_workspace().snapshot("S0001")
-    >>> first.id, first.number, sorted(first.versions)[:3]
-    ('S0001', 1, ['clusters', 'firm_events', 'firm_names'])
+    >>> latest = open_workspace().snapshot()
+    >>> latest.versions["clusters"], len(latest.versions)
+    (0, 37)
+    >>> open_workspace().snapshot("S0000")
+    Snapshot(id='S0000', created_at='', versions={}, delivery='')
     """
 
     id: str = EMPTY_SNAPSHOT
