@@ -35,6 +35,15 @@ class Added:
         Tasks of the map.
     split_groups : int
         Groups that lay in several shards; only theirs came in detail.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from qbase.compute import Added
+    >>> counts = pa.table({"cluster_id": ["K003"], "n": [20], "k": [16]})
+    >>> added = Added(table=counts, bytes_moved=0, shards=8, split_groups=1)
+    >>> added.table.to_pylist(), added.shards
+    ([{'cluster_id': 'K003', 'n': 20, 'k': 16}], 8)
     """
 
     table: pa.Table
@@ -72,6 +81,18 @@ def add_up(cluster: Cluster, query: ShardQuery, *, table: str, by: Sequence[str]
         Dask is not installed (QB181), the scheduler does not answer (QB182), or a file cannot be read (QB184).
     RunError
         A task failed for another reason, and failed again (QB185).
+
+    Examples
+    --------
+    >>> from qbase.compute import Cluster, Files, ShardQuery, add_up
+    >>> empty = Files(urls=(), columns=(("cluster_id", "VARCHAR"),))
+    >>> query = ShardQuery(sql="SELECT cluster_id, count(*) AS n FROM batches GROUP BY ALL", tables={"batches": empty})
+    >>> summary = "SELECT cluster_id, sum(n) AS n FROM cells GROUP BY ALL"
+    >>> add_up(Cluster(address="nowhere"), query, table="batches", by=["cluster_id"], summary=summary)
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.SetupError: error[QB182] the Dask scheduler at nowhere does not answer
+    ...
     """
     with open_client(cluster.address) as client:
         try:

@@ -21,6 +21,12 @@ class Cluster:
     storage : str
         Address of ``data/lake`` as the workers see it: a folder or any address `fsspec` opens (``s3://…``); empty
         where it has the same path on every machine.
+
+    Examples
+    --------
+    >>> from qbase.compute import Cluster
+    >>> Cluster(address="tcp://10.0.0.5:8786", storage="s3://quality/lake")
+    Cluster(address='tcp://10.0.0.5:8786', storage='s3://quality/lake')
     """
 
     address: str
@@ -44,6 +50,17 @@ def open_client(address: str) -> Any:
     ------
     SetupError
         Dask is not installed (QB181), or the scheduler does not answer (QB182).
+
+    Examples
+    --------
+    >>> from qbase.compute import open_client
+    >>> open_client("tcp://nowhere")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.SetupError: error[QB182] the Dask scheduler at tcp://nowhere does not answer
+      found     missing port number in address 'nowhere'
+      expected  a running scheduler, for example tcp://127.0.0.1:8786
+      to fix    start one with: dask scheduler
     """
     try:
         from distributed import Client

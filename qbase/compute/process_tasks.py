@@ -43,6 +43,13 @@ class Outcome(Generic[T, R]):
         Traceback as text, for a log; empty when it ended well.
     seconds : float
         Monotonic duration.
+
+    Examples
+    --------
+    >>> from qbase.compute import map_tasks
+    >>> good, bad = map_tasks(int, ["93", "93%"])
+    >>> good.value, bad.is_ok, str(bad.error)
+    (93, False, "invalid literal for int() with base 10: '93%'")
     """
 
     index: int
@@ -88,6 +95,15 @@ def map_tasks(
     ------
     UsageError
         ``jobs`` is below 1 (QB183).
+
+    Examples
+    --------
+    >>> from qbase.compute import map_tasks
+    >>> rates = map_tasks(lambda counts: 100 * counts[0] / counts[1], [(16, 20), (0, 0), (18, 20)])
+    >>> [outcome.value for outcome in rates]
+    [80.0, None, 90.0]
+    >>> rates[1].error
+    ZeroDivisionError('division by zero')
     """
     if jobs < 1:
         raise UsageError("QB183", jobs=jobs, found=str(jobs), expected="a whole number from 1", fix="--jobs 2")

@@ -44,6 +44,13 @@ class Files:
         Name and DuckDB type of every column; one that a file lacks is null.
     sizes : tuple of int
         Bytes of each file, so that shards can be made equal.
+
+    Examples
+    --------
+    >>> from qbase.compute import Files
+    >>> files = Files(urls=("a.parquet", "b.parquet", "c.parquet"), columns=(("n", "BIGINT"),), sizes=(70, 40, 30))
+    >>> [shard.urls for shard in files.split(2)]
+    [('a.parquet',), ('b.parquet', 'c.parquet')]
     """
 
     urls: tuple[str, ...]
@@ -82,6 +89,15 @@ class ShardQuery:
         Threads of DuckDB; None takes every core. A worker is given one per task.
     memory_mb : int or None
         What DuckDB may hold before it goes to disk; None is its own default.
+
+    Examples
+    --------
+    >>> from qbase.compute import Files, ShardQuery
+    >>> batches = Files(urls=("batches.parquet",), columns=(("cluster_id", "VARCHAR"), ("result", "VARCHAR")))
+    >>> sql = "SELECT count(*) AS n FROM batches WHERE cluster_id = $cluster"
+    >>> query = ShardQuery(sql=sql, tables={"batches": batches}, params={"cluster": "K003"}, threads=1)
+    >>> query.params, query.tables["batches"].urls
+    ({'cluster': 'K003'}, ('batches.parquet',))
     """
 
     sql: str
@@ -108,6 +124,17 @@ def query_files(query: ShardQuery) -> pa.Table:
     ------
     SetupError
         A file cannot be read from here (QB184).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> import pyarrow.parquet as pq
+    >>> from qbase.compute import Files, ShardQuery, query_files
+    >>> pq.write_table(pa.table({"cluster_id": ["K003", "K003", "K007"]}), "batches_1.parquet")
+    >>> batches = Files(urls=("batches_1.parquet",), columns=(("cluster_id", "VARCHAR"),))
+    >>> sql = "SELECT cluster_id, count(*) AS n FROM batches GROUP BY ALL ORDER BY ALL"
+    >>> query_files(ShardQuery(sql=sql, tables={"batches": batches}, threads=1)).to_pylist()
+    [{'cluster_id': 'K003', 'n': 2}, {'cluster_id': 'K007', 'n': 1}]
     """
     with _told(query), _session(query).cursor() as connection:
         _add_views(connection, query.tables.items())
@@ -132,6 +159,19 @@ def open_files(query: ShardQuery) -> Iterator[Callable[[str], pa.Table]]:
     ------
     SetupError
         A file cannot be read from here (QB184).
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> import pyarrow.parquet as pq
+    >>> from qbase.compute import Files, ShardQuery, open_files
+    >>> pq.write_table(pa.table({"result": ["pass", "fail", "pass"]}), "batches_2.parquet")
+    >>> batches = Files(urls=("batches_2.parquet",), columns=(("result", "VARCHAR"),))
+    >>> with open_files(ShardQuery(sql="", tables={"batches": batches}, threads=1)) as ask:
+    ...     ask("SELECT count(*) AS n FROM batches").to_pylist()
+    ...     ask("SELECT count(*) AS k FROM batches WHERE result = 'pass'").to_pylist()
+    [{'n': 3}]
+    [{'k': 2}]
     """
 
     def ask(sql: str) -> pa.Table:
@@ -170,6 +210,15 @@ def query_frames(sql: str, frames: Mapping[str, pa.Table]) -> pa.Table:
     Returns
     -------
     pyarrow.Table
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> from qbase.compute import query_frames
+    >>> cells = pa.table({"quarter": ["2022Q3", "2022Q3"], "k": [18, 38], "n": [20, 40]})
+    >>> sql = "SELECT quarter, round(100 * sum(k) / sum(n), 1) AS rate FROM cells GROUP BY quarter"
+    >>> query_frames(sql, {"cells": cells}).to_pylist()
+    [{'quarter': '2022Q3', 'rate': 93.3}]
     """
     with duckdb.connect(config=_CONFIG) as connection:
         connection.execute("SET threads = 1")

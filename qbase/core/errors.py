@@ -42,6 +42,18 @@ class QbaseError(Exception):
         The other three lines.
     **fields : object
         Values for the placeholders of the template.
+
+    Examples
+    --------
+    >>> from qbase.core import DataError, QbaseError
+    >>> try:
+    ...     raise DataError("QB130", policy="kiln_grants", found="[[firm]]", expected="[[spell]]", fix="add it")
+    ... except QbaseError as error:
+    ...     print(error.render("zh"))
+    错误[QB130] 政策 kiln_grants 没有处理对象
+      实际    [[firm]]
+      应为    [[spell]]
+      办法    add it
     """
 
     exit_code = 1
@@ -91,33 +103,99 @@ def _restore(cls: type[QbaseError], state: dict[str, object]) -> QbaseError:
 
 
 class RunError(QbaseError):
-    """A report was run and did not come out well."""
+    """A report was run and did not come out well.
+
+    Examples
+    --------
+    >>> from qbase.core import RunError
+    >>> error = RunError("QB813", report="quality_trends", found="612 s", expected="600 s", fix="raise limits.seconds")
+    >>> error.exit_code, error.what_en
+    (1, 'report "quality_trends" took too long')
+    """
 
     exit_code = 1
 
 
 class UsageError(QbaseError):
-    """The words of the call are wrong; nothing was started."""
+    """The words of the call are wrong; nothing was started.
+
+    Examples
+    --------
+    >>> from qbase.tables import build_uscc
+    >>> build_uscc("99002310", "MA1")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB154] no credit code can be built from these parts
+      found     '99002310' and 'MA1'
+      expected  2 characters and 6 digits, then 8 characters of 0123456789ABCDEFGHJKLMNPQRTUWXY
+      to fix    91990102 and MA000001, for example
+    """
 
     exit_code = 2
 
 
 class DataError(QbaseError):
-    """The data cannot carry what was asked of them."""
+    """The data cannot carry what was asked of them.
+
+    Examples
+    --------
+    >>> from qbase.core import DataError, Estimate
+    >>> try:
+    ...     Estimate(term="rate", value=93.3)
+    ... except DataError as error:
+    ...     error.code, error.found, error.exit_code
+    ('QB110', 'no interval', 3)
+    """
 
     exit_code = 3
 
 
 class PanelError(DataError):
-    """A panel breaks its promise."""
+    """A panel breaks its promise.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.core import Panel
+    >>> Panel.from_frame(pd.DataFrame(), entity="cluster_id", period="period", freq="Q", indicators={})
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.PanelError: error[QB137] no definition of an indicator was given
+      found     indicators={}
+      expected  {"D1.batch": Indicator(…)}
+      to fix    indicators={"D1.batch": qbase.indicators.find_indicator("D1.batch").indicator}
+    """
 
 
 class PolicyError(DataError):
-    """A policy cannot be matched with its panel, or not with this estimator."""
+    """A policy cannot be matched with its panel, or not with this estimator.
+
+    Examples
+    --------
+    >>> from qbase.core import Policy, Text
+    >>> Policy(policy_id="kiln_grants", title=Text("窑炉补助", "Kiln grants"), spells=())
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.PolicyError: error[QB130] policy kiln_grants treats nobody
+      found     no treated entity
+      expected  at least one spell
+      to fix    add [[spell]]
+    """
 
 
 class SetupError(QbaseError):
-    """The machine or the workspace lacks something."""
+    """The machine or the workspace lacks something.
+
+    Examples
+    --------
+    >>> from qbase.core import SetupError
+    >>> from qbase.lake import open_workspace
+    >>> try:
+    ...     open_workspace("nowhere")
+    ... except SetupError as error:
+    ...     error.code, error.exit_code, error.what_en
+    ('QB201', 4, 'there is no workspace here')
+    """
 
     exit_code = 4
 

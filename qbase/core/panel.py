@@ -46,6 +46,22 @@ class Panel:
         What it rests on.
     shrunk : tuple of str
         Indicators whose values are shrunk; estimators refuse them.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.core import Indicator, Panel, Text
+    >>> rate = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="pct", better="up")
+    >>> columns = {"cluster": "K003", "quarter": ["2022Q3", "2022Q4"], "rate": [90.0, 95.0]}
+    >>> own = pd.DataFrame({**columns, "rate__k": [18, 38], "rate__n": [20, 40]})
+    >>> panel = Panel.from_frame(own, entity="cluster", period="quarter", freq="Q", indicators={"rate": rate})
+    >>> panel
+    <Panel rate: 1 x 2 quarterly periods 2022Q3 to 2022Q4, 2 rows, naive>
+    >>> panel.counts("rate")
+                    k   n
+    entity period
+    K003   2022Q3  18  20
+           2022Q4  38  40
     """
 
     data: pd.DataFrame

@@ -18,7 +18,14 @@ Confidence = Literal["document", "report", "assumed", "fictional"]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicyDate:
-    """One dated step of a policy, with where the date comes from and how sure it is."""
+    """One dated step of a policy, with where the date comes from and how sure it is.
+
+    Examples
+    --------
+    >>> from qbase.core import PolicyDate
+    >>> PolicyDate(on="2022-08-10", source="关于开展窑炉改造补助的通知", confidence="document")
+    PolicyDate(on='2022-08-10', source='关于开展窑炉改造补助的通知', confidence='document')
+    """
 
     on: str
     source: str
@@ -27,7 +34,15 @@ class PolicyDate:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spell:
-    """Treatment of one entity from a period on; open while ``end`` is None."""
+    """Treatment of one entity from a period on; open while ``end`` is None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.core import Spell
+    >>> Spell(entity="K003", start=pd.Period("2022Q3"))
+    Spell(entity='K003', start=Period('2022Q3', 'Q-DEC'), end=None)
+    """
 
     entity: str
     start: pd.Period
@@ -36,7 +51,18 @@ class Spell:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定)."""
+    """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定).
+
+    Examples
+    --------
+    >>> from qbase.core import Plan
+    >>> plan = Plan(
+    ...     outcome="D1.batch", population="K001 to K012", weight="batches", window="8 quarters before and after",
+    ...     comparator="never treated", inference="CRV1 by cluster",
+    ... )
+    >>> "set afterwards" if plan.post_hoc else "locked before looking"
+    'set afterwards'
+    """
 
     outcome: str
     population: str
@@ -82,6 +108,17 @@ class Policy:
     ------
     PolicyError
         No spell at all (QB130), or a spell that ends before it starts or overlaps (QB131).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.core import Policy, Spell, Text
+    >>> spells = tuple(Spell(entity=k, start=pd.Period("2022Q3")) for k in ("K003", "K007"))
+    >>> policy = Policy(policy_id="kiln_grants", title=Text("窑炉改造补助", "Kiln grants"), spells=spells)
+    >>> policy
+    <Policy kiln_grants: 2 treated, binary>
+    >>> policy.first_treated
+    {'K003': Period('2022Q3', 'Q-DEC'), 'K007': Period('2022Q3', 'Q-DEC')}
     """
 
     policy_id: str

@@ -14,6 +14,13 @@ class Text:
     ----------
     zh, en : str
         The same statement in both languages.
+
+    Examples
+    --------
+    >>> from qbase.core import Text
+    >>> cluster = Text("望埭镇涤纶产业集群", "Wangdai polyester fibre cluster")
+    >>> Text("{name}批次合格率", "Batch pass rate of the {name}").format(name=cluster)
+    Text(zh='望埭镇涤纶产业集群批次合格率', en='Batch pass rate of the Wangdai polyester fibre cluster')
     """
 
     zh: str

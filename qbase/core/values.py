@@ -59,6 +59,13 @@ class Source:
         Snapshot of the lake it was read from, ``S0003``; empty outside the lake.
     title : Text or None
         Name of a table for readers.
+
+    Examples
+    --------
+    >>> from qbase.core import Source, Text
+    >>> source = Source(path="inspections", snapshot="S0003", title=Text("监督抽查", "Supervision inspections"))
+    >>> source.label.zh, source.snapshot
+    ('监督抽查', 'S0003')
     """
 
     path: str
@@ -99,6 +106,14 @@ class Indicator:
         What its n counts, a key of `qbase.core.numbers.UNITS`: ``batch``, ``firm``.
     short : Text or None
         Shorter name for sentences and headlines, where ``name`` tells a whole method; see `label`.
+
+    Examples
+    --------
+    >>> from qbase.core import Indicator, Text
+    >>> name, short = Text("监督抽查批次合格率", "Batch pass rate of inspections"), Text("合格率", "pass rate")
+    >>> rate = Indicator(id="D1.batch", name=name, short=short, unit="pct", better="up")
+    >>> rate.label.en, rate.unit, rate.counted
+    ('pass rate', 'pct', 'batch')
     """
 
     id: str
@@ -147,6 +162,20 @@ class Estimate:
     DataError
         The interval is missing though it is not a full count, a standard error is 0 or negative,
         a number is not finite, or the value lies outside its interval (QB110).
+
+    Examples
+    --------
+    >>> from qbase.core import Estimate
+    >>> change = Estimate(term="change", value=1.8, ci_low=-21.8, ci_high=26.0, n_obs=42, key={"entity": "K003"})
+    >>> change.covers_zero
+    True
+    >>> Estimate(term="rate", value=93.3)
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.DataError: error[QB110] estimate rate has no sound interval
+      found     no interval
+      expected  a finite value inside a finite interval, standard error above 0 or absent
+      to fix    report the term as missing, or as a full count where everything was counted
     """
 
     term: str
@@ -220,6 +249,13 @@ class CheckResult:
         One sentence per language.
     table : object or None
         An optional `pandas.DataFrame` behind it.
+
+    Examples
+    --------
+    >>> from qbase.core import CheckResult, Text
+    >>> text = Text("只有 6 个产业集群", "only 6 clusters")
+    >>> CheckResult(name="enough_clusters", passed=False, text=text).payload()
+    {'name': 'enough_clusters', 'passed': False, 'text': {'zh': '只有 6 个产业集群', 'en': 'only 6 clusters'}}
     """
 
     name: str
@@ -234,7 +270,14 @@ class CheckResult:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one run may use: seconds, megabytes of memory and of output."""
+    """What one run may use: seconds, megabytes of memory and of output.
+
+    Examples
+    --------
+    >>> from qbase.core import Limits
+    >>> Limits(seconds=120)
+    Limits(seconds=120, memory_mb=4096, output_mb=5)
+    """
 
     seconds: int = 600
     memory_mb: int = 4096
@@ -265,6 +308,16 @@ class ReportSpec:
         Time, memory and output of one run.
     schedule : mapping
         Rule and time zone; empty when it runs on request only.
+
+    Examples
+    --------
+    >>> from qbase.core import ReportSpec, Text
+    >>> spec = ReportSpec(
+    ...     report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb",
+    ...     title=Text("质量走势", "Quality trends"), params={"subject": "K003"},
+    ... )
+    >>> spec.profile, spec.limits.seconds, spec.params
+    ('internal', 600, {'subject': 'K003'})
     """
 
     report_id: str
@@ -310,6 +363,17 @@ class RunRecord:
         Paths below the workspace.
     error : mapping or None
         ``cell``, ``code``, ``text``.
+
+    Examples
+    --------
+    >>> from qbase.core import RunRecord
+    >>> run = RunRecord(
+    ...     run_id="R0007", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot="2026-10-01",
+    ...     params={"subject": "K003"}, state="failed", fingerprint="", commit="", versions={}, snapshot="S0012",
+    ...     started_at="2026-10-01T06:00:00+08:00", error={"cell": 5, "code": "QB502", "text": ""},
+    ... )
+    >>> run.state, run.payload()["error"]
+    ('failed', {'cell': 5, 'code': 'QB502', 'text': ''})
     """
 
     run_id: str

@@ -28,6 +28,18 @@ def write_deliveries(folder: Path, *, size: Size = "small", seed: int = SEED) ->
     -------
     list of Path
         The tidy files, in the order they should be loaded. The messy ones lie beside them and ask for recipes.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> from qbase.demo import write_deliveries
+    >>> write_deliveries(pathlib.Path("deliveries"), size="nation")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB372] size nation is not built in memory
+      found     size='nation'
+      expected  small | province
+      to fix    python -m qbase.demo --size nation --out DIR
     """
     province = build_province(size, seed)
     write_messy(folder / "messy", province)

@@ -74,6 +74,16 @@ class Province:
         Clean tables by contract name; an empty text is an empty cell.
     world : World
         The history behind them, latent values included. For `qbase.demo` and tests only.
+
+    Examples
+    --------
+    >>> from qbase.demo import build_province
+    >>> province = build_province("small")
+    >>> province.tables["clusters"].loc[:2, ["cluster_id", "cluster_name", "town_code"]]
+      cluster_id cluster_name  town_code
+    0       K001    青棹镇涤纶产业集群  990021101
+    1       K002    鹭棹镇涤纶产业集群  990022101
+    2       K003    望埭镇涤纶产业集群  990023101
     """
 
     size: str

@@ -36,6 +36,18 @@ def write_csv(frame: pd.DataFrame, path: pathlib.Path | None = None, *, bom: boo
     -------
     bytes
         What was written; the same frame gives the same bytes.
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import pandas as pd
+    >>> from qbase.export import write_csv
+    >>> rates = pd.DataFrame({"集群": ["K003", "=SUM(A1:A9)"], "变化": [-1.8, 2.0]})
+    >>> data = write_csv(rates, pathlib.Path("rates.csv"))
+    >>> print(pathlib.Path("rates.csv").read_text(encoding="utf-8-sig"))
+    集群,变化
+    K003,-1.8
+    '=SUM(A1:A9),2.0
     """
     safe = pd.DataFrame(
         {position: _safe_column(frame.iloc[:, position]) for position in range(frame.shape[1])},

@@ -53,6 +53,17 @@ def write_xlsx(sheets: Mapping[str, pd.DataFrame], path: pathlib.Path | None = N
     ------
     DataError
         A frame or a text is larger than a sheet can hold (QB190), or a sheet name is not allowed (QB191).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import openpyxl
+    >>> import pandas as pd
+    >>> from qbase.export import write_xlsx
+    >>> rates = pd.DataFrame({"集群": ["K003", "=SUM(A1:A9)"], "批次": [20, 18]})
+    >>> data = write_xlsx({"合格率": rates}, pathlib.Path("rates.xlsx"))
+    >>> list(openpyxl.load_workbook("rates.xlsx")["合格率"].values)
+    [('集群', '批次'), ('K003', 20), ('=SUM(A1:A9)', 18)]
     """
     checked = {name: _plain_rows(name, frame) for name, frame in sheets.items()}
     book = openpyxl.Workbook(write_only=True)

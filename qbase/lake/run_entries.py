@@ -31,6 +31,21 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
     ------
     UsageError
         The ledger has a run of this id already (QB211).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run, list_runs
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> run = RunRecord(
+    ...     run_id="R0001", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot="2026-10-01",
+    ...     params={"subject": "K003"}, state="running", fingerprint="f1", commit="", versions={}, snapshot="S0012",
+    ...     started_at="2026-10-01T06:00:00+08:00",
+    ... )
+    >>> add_run(home, run)
+    >>> [(run.run_id, run.state) for run in list_runs(home)]
+    [('R0001', 'running')]
     """
     with workspace.book.writing() as connection:
         if connection.execute(sa.select(RUNS.c.run_id).where(RUNS.c.run_id == record.run_id)).first() is not None:
@@ -58,6 +73,23 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
     ------
     UsageError
         The ledger has no run of this id (QB210).
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run, read_run, update_run
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> run = RunRecord(
+    ...     run_id="R0001", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot="2026-10-01",
+    ...     params={}, state="running", fingerprint="f1", commit="", versions={}, snapshot="S0012",
+    ...     started_at="2026-10-01T06:00:00+08:00",
+    ... )
+    >>> add_run(home, run)
+    >>> update_run(home, dataclasses.replace(run, state="ok", seconds=41.5))
+    >>> read_run(home, "R0001").state, read_run(home, "R0001").seconds
+    ('ok', 41.5)
     """
     with workspace.book.writing() as connection:
         changed = connection.execute(
@@ -82,6 +114,21 @@ def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int 
     Returns
     -------
     list of RunRecord
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run, list_runs
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> for day in ("2026-10-01", "2026-10-02"):
+    ...     run = RunRecord(
+    ...         run_id=f"R-{day}", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot=day,
+    ...         params={}, state="ok", fingerprint="f1", commit="", versions={}, snapshot="S0012", started_at=day,
+    ...     )
+    ...     add_run(home, run)
+    >>> [run.slot for run in list_runs(home, "quality_trends")]
+    ['2026-10-02', '2026-10-01']
     """
     query = sa.select(RUNS.c.payload).order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(limit)
     if report_id is not None:
@@ -107,6 +154,17 @@ def read_run(workspace: Workspace, run_id: str) -> RunRecord:
     ------
     UsageError
         The ledger has no run of this id (QB210).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace, read_run
+    >>> read_run(open_workspace(), "R9999")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB210] the ledger has no run R9999
+      found     R9999
+      expected  a run of the ledger
+      to fix    qbase runs
     """
     found = _runs(workspace, sa.select(RUNS.c.payload).where(RUNS.c.run_id == run_id))
     if not found:
@@ -133,6 +191,21 @@ def find_published(
     Returns
     -------
     RunRecord or None
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run, find_published
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> for day, state in (("2026-10-01", "ok"), ("2026-10-02", "failed")):
+    ...     run = RunRecord(
+    ...         run_id=f"R-{day}", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot=day,
+    ...         params={}, state=state, fingerprint="f1", commit="", versions={}, snapshot="S0012", started_at=day,
+    ...     )
+    ...     add_run(home, run)
+    >>> find_published(home, "quality_trends").slot
+    '2026-10-01'
     """
     query = (
         sa.select(RUNS.c.payload)

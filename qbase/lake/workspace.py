@@ -34,6 +34,13 @@ class Workspace:
     ----------
     root : pathlib.Path
         Absolute path of the folder.
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> open_workspace().query("SELECT cluster_name, town_code FROM clusters WHERE cluster_id = ?", params=["K003"])
+      cluster_name  town_code
+    0    望埭镇涤纶产业集群  990023101
     """
 
     root: pathlib.Path
@@ -46,10 +53,6 @@ class Workspace:
         ----------
         root : str or pathlib.Path
             Folder, made when missing.
-
-        Returns
-        -------
-        Workspace
 
         Raises
         ------
@@ -116,10 +119,6 @@ class Workspace:
         ----------
         path : str or pathlib.Path
             Absolute, or relative to the workspace.
-
-        Returns
-        -------
-        str
 
         Raises
         ------
@@ -278,10 +277,6 @@ class Workspace:
         snapshot : str, Snapshot or None
             As they were then; the latest when None.
 
-        Returns
-        -------
-        pandas.DataFrame
-
         Raises
         ------
         UsageError
@@ -378,14 +373,16 @@ def open_workspace(home: str | pathlib.Path | None = None) -> Workspace:
     home : str, pathlib.Path or None
         Its folder; when None ``$QBASE_HOME``, else the nearest folder upward with ``reports/specs``.
 
-    Returns
-    -------
-    Workspace
-
     Raises
     ------
     SetupError
         There is no workspace (QB201), or its path cannot hold tables (QB212).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> open_workspace().tables()[:4]
+    ['batch_links', 'brand_licences', 'brands', 'certifications']
     """
     named = home or os.environ.get(HOME)
     start = pathlib.Path(named).expanduser().resolve() if named else pathlib.Path.cwd()

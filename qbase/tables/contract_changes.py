@@ -28,6 +28,13 @@ class ContractChange:
         side by side.
     unmixable : tuple of str
         One column would hold two types, two units or two meanings of a word; nobody can read it any more.
+
+    Examples
+    --------
+    >>> from qbase.tables import ContractChange
+    >>> change = ContractChange(added=("notice_no",), unmixable=("revenue_wan_cny: 万元 -> 元",))
+    >>> change.added, change.unmixable
+    (('notice_no',), ('revenue_wan_cny: 万元 -> 元',))
     """
 
     added: tuple[str, ...] = ()
@@ -48,6 +55,13 @@ def describe_contract(contract: Contract) -> dict[str, Any]:
     -------
     dict
         Plain values for JSON: ``version``, ``key``, ``columns``, ``rules``.
+
+    Examples
+    --------
+    >>> from qbase.tables import describe_contract, read_contract
+    >>> stored = describe_contract(read_contract("inspections"))
+    >>> stored["version"], stored["key"], stored["columns"]["sample_date"]["type"]
+    (2, ['sample_no'], 'date')
     """
     columns = {
         column.name: {
@@ -78,6 +92,15 @@ def compare_contracts(before: Structure, now: Structure) -> ContractChange:
     Returns
     -------
     ContractChange
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> from qbase.tables import compare_contracts, describe_contract, read_contract
+    >>> towns = read_contract("towns")
+    >>> less = dataclasses.replace(towns, columns=towns.columns[:-1])
+    >>> compare_contracts(describe_contract(less), describe_contract(towns))
+    ContractChange(added=('successor_code',), loosened=(), broken=(), unmixable=())
     """
     old, new = before["columns"], now["columns"]
     shared = [name for name in new if name in old]

@@ -19,7 +19,15 @@ _NUMBER = r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?"
 
 
 def sql_type(column: ColumnRule) -> str:
-    """Return the DuckDB type a column is stored in."""
+    """Return the DuckDB type a column is stored in.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract, sql_type
+    >>> inspections = read_contract("inspections")
+    >>> {name: sql_type(inspections.column(name)) for name in ("sample_no", "sample_date", "result")}
+    {'sample_no': 'VARCHAR', 'sample_date': 'DATE', 'result': 'VARCHAR'}
+    """
     return SQL_TYPES.get(column.type, "VARCHAR")
 
 
@@ -70,6 +78,15 @@ def contract_sql(contract: Contract) -> dict[str, str]:
     -------
     dict of str to str
         ``result:missing``, ``result:enum``, ``sample_date:date``, ``uscc:check``, ``rule:recheck_has_parent`` …
+
+    Examples
+    --------
+    >>> from qbase.tables import contract_sql, read_contract
+    >>> wrong = contract_sql(read_contract("inspections"))
+    >>> [code for code in wrong if code.startswith("sample_date")]
+    ['sample_date:missing', 'sample_date:date', 'sample_date:range']
+    >>> print(wrong["sample_date:range"])
+    coalesce("sample_date" < DATE '1986-01-01', false)
     """
     checks: dict[str, str] = {}
     for column in contract.columns:
@@ -94,6 +111,14 @@ def check_rows_sql(contract: Contract, relation: str) -> str:
     str
         All columns of the relation as they came (absent columns of the contract as null), and
         ``reasons`` (VARCHAR[]); empty when the row keeps the contract.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> from qbase.tables import check_rows_sql, read_contract
+    >>> given = "(SELECT 'K003' AS cluster_id, '望埭镇涤纶产业集群' AS cluster_name)"
+    >>> duckdb.sql(check_rows_sql(read_contract("clusters"), given)).df().loc[0, "reasons"].tolist()
+    ['town_code:missing', 'industry_code:missing']
     """
     return (
         f"WITH {_typed(contract, relation)} "  # noqa: S608  (built from the contract, not from input)
@@ -118,6 +143,16 @@ def judge_rows_sql(contract: Contract, relation: str, *, keep: Sequence[str] = (
     str
         Columns of the contract in their order and type (null where a cell is not of its type), the kept ones, and
         ``reasons`` (VARCHAR[]) as in `check_rows_sql`.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> from qbase.tables import judge_rows_sql, read_contract
+    >>> given = "(SELECT 'K003' AS cluster_id, '2022-08-10' AS adopt_date, '2822' AS industry_code, 7 AS row_no)"
+    >>> sql = judge_rows_sql(read_contract("clusters"), given, keep=["row_no"])
+    >>> duckdb.sql(f"SELECT cluster_id, adopt_date, row_no, reasons[1] AS reason FROM ({sql})").df()
+      cluster_id adopt_date  row_no             reason
+    0       K003 2022-08-10       7  town_code:missing
     """
     names = ", ".join([*map(_name, contract.column_names), *(f"{_name(RAW + k)} AS {_name(k)}" for k in keep)])
     return f"WITH {_typed(contract, relation)} SELECT {names}, {_reasons(contract)} AS reasons FROM typed"  # noqa: S608
@@ -146,6 +181,15 @@ def typed_select_sql(contract: Contract, relation: str, *, keep: Sequence[str] =
     -------
     str
         Columns of the contract in their order and type, for rows without a reason.
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> from qbase.tables import read_contract, typed_select_sql
+    >>> given = "VALUES ('990023101', '望埭镇', '桐屿县', '2011-01-01'), ('990023102', '', '桐屿县', '2011-01-01')"
+    >>> towns = f"(SELECT * FROM ({given}) AS t(town_code, town_name, county_name, valid_from_date))"
+    >>> duckdb.sql(typed_select_sql(read_contract("towns"), towns)).fetchall()
+    [('990023101', '望埭镇', '桐屿县', datetime.date(2011, 1, 1), None, None)]
     """
     names = ", ".join([*map(_name, contract.column_names), *(f"{_name(RAW + k)} AS {_name(k)}" for k in keep)])
     if is_checked:

@@ -40,32 +40,29 @@ class ColumnRule:
 
     Parameters
     ----------
-    name : str
-        Canonical name.
+    name, type : str
+        Canonical name; one of `TYPES`.
     text : Text
         Header in both languages.
-    type : str
-        One of `TYPES`.
-    unit : str
-        Unit of measurement; empty when it has none.
-    required : bool
-        The header must be there and no cell may be empty.
-    null : str
-        What an empty cell means; every optional column states it.
+    unit, null : str
+        Unit of measurement, empty when it has none; what an empty cell means, which every optional column states.
+    required, is_observed : bool
+        The header must be there and no cell may be empty; a date or quarter of something that happened
+        (``max = "today"``): one after the day of loading is told.
     values : mapping
         Canonical value -> accepted spellings, for ``enum`` and ``bool``.
     min, max : int, float, str or None
         Inclusive bounds; ISO text for dates, ``2022Q3`` for quarters.
-    is_observed : bool
-        A date or quarter of something that happened (``max = "today"``): one after the day of loading is told.
-    aliases : tuple of str
-        Other headers that mean this column.
-    pattern : str
-        Regular expression the whole text must match; empty for none.
-    check : str
-        ``uscc`` for the check digits of 统一社会信用代码; empty for none.
-    counts : tuple of str
-        The two columns a rate is made of, part and whole; empty where it stands alone.
+    aliases, counts : tuple of str
+        Other headers that mean this column; the two columns a rate is made of, part and whole, or none.
+    pattern, check : str
+        Regular expression the whole text must match; ``uscc`` for the check digits of 统一社会信用代码. Or empty.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> read_contract("inspections").column("sample_date").headers[:3]
+    ('sample_date', '抽样日期', 'Sample date')
     """
 
     name: str
@@ -94,7 +91,14 @@ class ColumnRule:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Rule:
-    """A rule across columns: DuckDB SQL, true = good, null = good."""
+    """A rule across columns: DuckDB SQL, true = good, null = good.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> print(read_contract("inspections").rules[0].sql)
+    inclusion_probability > 0
+    """
 
     code: str
     sql: str
@@ -107,24 +111,27 @@ class Contract:
 
     Parameters
     ----------
-    name : str
-        Name of the table.
+    name, name_text : str, Text
+        Name of the table, and its name in both languages.
     version : int
         Raised with every change of the contract.
-    name_text : Text
-        Name in both languages.
     columns : tuple of ColumnRule
         In the order they are stored.
-    key : tuple of str
-        Columns that together name a row.
+    key, repeats : tuple of str
+        Columns that together name a row; columns in which rows of one key may differ and say the same all the same: a
+        batch is printed in two notices.
     rules : tuple of Rule
         Rules across columns.
     period_column : str or None
         Date or quarter by which freshness and periods are judged.
-    repeats : tuple of str
-        Columns in which rows of one key may differ and say the same all the same: a batch is printed in two notices.
     is_numerator_only : bool
         The table lists failures without the tests behind them: no rate can be made of it.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> read_contract("firms").key, read_contract("firms").column_names[:4]
+    (('firm_id',), ('firm_id', 'uscc', 'firm_name', 'cluster_id'))
     """
 
     name: str
@@ -154,13 +161,9 @@ class Contract:
             if rule.name == name:
                 return rule
         raise UsageError(
-            "QB152",
-            table=self.name,
-            column=name,
-            found=name,
-            expected=" | ".join(self.column_names),
-            fix="name one of these columns",
-        )
+            "QB152", table=self.name, column=name, found=name,
+            expected=" | ".join(self.column_names), fix="name one of these columns",
+        )  # fmt: skip
 
 
 @functools.cache
@@ -170,7 +173,14 @@ def _names() -> tuple[str, ...]:
 
 
 def list_contracts() -> list[str]:
-    """Return the names of all contracts, sorted."""
+    """Return the names of all contracts, sorted.
+
+    Examples
+    --------
+    >>> from qbase.tables import list_contracts
+    >>> list_contracts()[:3]
+    ['brand_licences', 'brands', 'certifications']
+    """
     return list(_names())
 
 
@@ -188,16 +198,18 @@ def read_contract(name: str) -> Contract:
     name : str
         Name of the table, such as ``inspections``.
 
-    Returns
-    -------
-    Contract
-
     Raises
     ------
     UsageError
         There is no such contract (QB150).
     DataError
         The file is not a sound contract (QB151).
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> read_contract("inspections").column("result").values
+    {'pass': ('合格', '符合', 'passed'), 'fail': ('不合格', '不符合', 'failed')}
     """
     known = list_contracts()
     if name not in known:
@@ -216,20 +228,22 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
 
     Parameters
     ----------
-    text : str
-        Content of the file.
-    origin : str
-        What errors call it.
-
-    Returns
-    -------
-    Contract
+    text, origin : str
+        Content of the file, and what errors call it.
 
     Raises
     ------
     DataError
-        Not TOML, an unknown or missing key, an unknown type, a bad enum, an optional column that
-        does not say what an empty cell means, headers that mean two columns (QB151).
+        Not TOML, a key unknown or missing, an unknown type, a bad enum, no ``null``, headers of two columns (QB151).
+
+    Examples
+    --------
+    >>> from qbase.tables import parse_contract
+    >>> parse_contract('name = "kilns"', origin="kilns.toml")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.DataError: error[QB151] the contract kilns.toml is not sound
+      found     table kilns: no version, zh, en, column ...
     """
     try:
         raw = tomllib.loads(text)
@@ -238,16 +252,11 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
     _check_keys(origin, "table", raw, _TABLE_KEYS, ("name", "version", "zh", "en", "column"))
     columns = tuple(_column(origin, c) for c in raw["column"])
     contract = Contract(
-        name=raw["name"],
-        version=raw["version"],
-        name_text=Text(raw["zh"], raw["en"]),
-        columns=columns,
-        key=tuple(raw.get("key", ())),
-        rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
-        period_column=raw.get("period_column"),
-        repeats=tuple(raw.get("repeats", ())),
+        name=raw["name"], version=raw["version"], name_text=Text(raw["zh"], raw["en"]), columns=columns,
+        key=tuple(raw.get("key", ())), rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
+        period_column=raw.get("period_column"), repeats=tuple(raw.get("repeats", ())),
         is_numerator_only=raw.get("numerator_only", False) is True,
-    )
+    )  # fmt: skip
     _check_contract(origin, contract)
     return contract
 
@@ -281,21 +290,12 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         _refuse(origin, f"{where}: check {raw['check']!r}", " | ".join(CHECKS))
     is_observed = raw.get("max") == TODAY and raw["type"] in ("date", "quarter")
     return ColumnRule(
-        name=raw["name"],
-        text=Text(raw["zh"], raw["en"]),
-        type=cast(ColumnType, raw["type"]),
-        unit=raw.get("unit", ""),
-        required=required,
-        null=null,
-        values=_values(origin, where, raw),
-        min=_bound(origin, where, raw, "min"),
-        max=None if is_observed else _bound(origin, where, raw, "max"),
-        is_observed=is_observed,
-        aliases=tuple(raw.get("aliases", ())),
-        pattern=_pattern(origin, where, raw.get("pattern", "")),
-        check=raw.get("check", ""),
-        counts=tuple(raw.get("counts", ())),
-    )
+        name=raw["name"], text=Text(raw["zh"], raw["en"]), type=cast(ColumnType, raw["type"]), unit=raw.get("unit", ""),
+        required=required, null=null, values=_values(origin, where, raw), min=_bound(origin, where, raw, "min"),
+        max=None if is_observed else _bound(origin, where, raw, "max"), is_observed=is_observed,
+        aliases=tuple(raw.get("aliases", ())), pattern=_pattern(origin, where, raw.get("pattern", "")),
+        check=raw.get("check", ""), counts=tuple(raw.get("counts", ())),
+    )  # fmt: skip
 
 
 def _values(origin: str, where: str, raw: dict[str, Any]) -> Mapping[str, tuple[str, ...]]:

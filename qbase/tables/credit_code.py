@@ -67,7 +67,14 @@ def find_uscc_fault(code: str) -> Fault:
 
 
 def is_uscc(code: str) -> bool:
-    """Return whether both check digits of a code are right."""
+    """Return whether both check digits of a code are right.
+
+    Examples
+    --------
+    >>> from qbase.tables import is_uscc
+    >>> [code for code in ("91110000600037341L", "91110000600037341M") if is_uscc(code)]
+    ['91110000600037341L']
+    """
     return find_uscc_fault(code) == ""
 
 
@@ -90,6 +97,12 @@ def build_uscc(prefix8: str, org8: str) -> str:
     ------
     UsageError
         The parts have another length, or characters outside the alphabet (QB154).
+
+    Examples
+    --------
+    >>> from qbase.tables import build_uscc
+    >>> build_uscc("91990102", "MA000001")
+    '91990102MA0000015T'
     """
     if not re.fullmatch(rf"[{ALPHABET}]{{2}}[0-9]{{6}}", prefix8) or not re.fullmatch(rf"[{ALPHABET}]{{8}}", org8):
         raise UsageError(
@@ -113,6 +126,14 @@ def uscc_sql(text: str) -> str:
     Returns
     -------
     str
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> from qbase.tables import uscc_sql
+    >>> codes = "VALUES ('91110000600037341L'), ('91110000600037341M'), (NULL)"
+    >>> duckdb.sql(f"SELECT code, {uscc_sql('code')} AS is_sound FROM ({codes}) AS given(code)").fetchall()
+    [('91110000600037341L', True), ('91110000600037341M', False), (None, None)]
     """
     inner = _weighted(text, _ORG_VALUES, ORG_WEIGHTS, start=9)
     outer = _weighted(text, ALPHABET, WEIGHTS, start=1)

@@ -35,6 +35,13 @@ class HeaderMatch:
         Share of the non-empty headers that were understood, 0 to 1.
     coverage : float
         Share of the columns of the contract that are there, 0 to 1.
+
+    Examples
+    --------
+    >>> from qbase.tables import match_headers, read_contract
+    >>> match = match_headers(["企业编号", "企业名称", "备注"], read_contract("firms"))
+    >>> match.unknown, match.missing, round(match.score, 2)
+    (('备注',), ('town_code', 'industry_code'), 0.67)
     """
 
     table: str
@@ -65,6 +72,15 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
     Returns
     -------
     HeaderMatch
+
+    Examples
+    --------
+    >>> from qbase.tables import match_headers, read_contract
+    >>> match = match_headers(["年份", "企业编号", "营业收入（万元）"], read_contract("firm_year"))
+    >>> dict(match.mapping)
+    {'年份': 'year', '企业编号': 'firm_id', '营业收入（万元）': 'revenue_wan_cny'}
+    >>> dict(match.units)
+    {'营业收入（万元）': '万元'}
     """
     meaning = {normalise_header(h): c.name for c in contract.columns for h in c.headers}
     mapping: dict[str, str] = {}
@@ -112,6 +128,12 @@ def find_contracts(headers: Sequence[str]) -> tuple[str, ...]:
     -------
     tuple of str
         Names of the contracts that fit best; several when they fit equally well, none when none fits.
+
+    Examples
+    --------
+    >>> from qbase.tables import find_contracts
+    >>> find_contracts(["集群编号", "区划代码", "行业代码", "集群名称", "备注"]), find_contracts(["姓名", "电话"])
+    (('clusters',), ())
     """
     # a list of failures looks like inspections without results; it is taken for one only when a recipe says so
     contracts = [read_contract(name) for name in list_contracts()]
@@ -138,6 +160,12 @@ def find_contract(headers: Sequence[str]) -> str | None:
     ------
     DataError
         Two contracts fit equally well (QB153).
+
+    Examples
+    --------
+    >>> from qbase.tables import find_contract, read_contract
+    >>> find_contract([column.text.zh for column in read_contract("inspections").columns])
+    'inspections'
     """
     best = find_contracts(headers)
     if len(best) > 1:

@@ -25,6 +25,12 @@ def read_industries() -> Mapping[str, Text]:
     -------
     mapping of str to Text
         The classes of division 28; other divisions carry their own names in the data.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_industries
+    >>> read_industries()["2822"]
+    Text(zh='涤纶纤维制造', en='Polyester fibres')
     """
     file = resources.files("qbase.tables").joinpath("codes", "industries.toml")
     raw = tomllib.loads(file.read_text(encoding="utf-8"))

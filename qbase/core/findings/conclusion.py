@@ -27,6 +27,19 @@ class Conclusion(Bundle):
         Every check that did not pass, said once.
     limits : tuple of Text
         Notes of the results, each once.
+
+    Examples
+    --------
+    >>> from qbase.core import Conclusion, Text
+    >>> lead = Text("合格率变化尚无法判断。", "Whether the pass rate changed: cannot tell.")
+    >>> limit = Text("抽样未加权。", "Draws are not weighted.")
+    >>> Conclusion(name="conclusion", lead=lead, findings=((lead, "limited"),), limits=(limit,))
+    合格率变化尚无法判断。
+    Whether the pass rate changed: cannot tell.
+    - 合格率变化尚无法判断。
+      Whether the pass rate changed: cannot tell.
+    * 抽样未加权。
+      Draws are not weighted.
     """
 
     lead: Text
@@ -74,6 +87,20 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
     ------
     DataError
         No value was given (QB142).
+
+    Examples
+    --------
+    >>> from qbase.core import conclude
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch")
+    >>> conclusion = conclude(estimate_rate(panel, "D1.batch", entity="K003", period="2024Q4"))
+    >>> print(conclusion.lead.en)
+    The batch pass rate of the Wangdai polyester fibre cluster in 2024 Q4 is estimated at 80.0% (95% CI
+        58.4–91.9; n = 20 batches).
+    >>> [check.name for check in conclusion.failed_checks]
+    ['small_n']
     """
     if not values:
         raise DataError(

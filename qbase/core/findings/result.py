@@ -58,6 +58,22 @@ class Result:
     unanswered : Text
         Why the data cannot answer, as a sentence that may name ``{subject}`` and ``{outcome}``; empty where there are
         estimates. A few words for it are in ``labels["unanswered"]``.
+
+    Examples
+    --------
+    >>> from qbase.core import Estimate, Indicator, Result, Text
+    >>> rate = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+    >>> rise = Estimate(term="change", value=4.1, std_error=1.2, ci_low=1.7, ci_high=6.5)
+    >>> cluster = Text("望埭镇涤纶产业集群", "Wangdai polyester fibre cluster")
+    >>> result = Result(
+    ...     estimand="change", outcome=rate, unit="pp", method="newcombe", estimates=(rise,), subject=cluster
+    ... )
+    >>> result
+    <Result change:D1.batch:newcombe: Wangdai polyester fibre cluster>
+      change: 4.1 pp (1.2), 95% CI 1.7–6.5
+    >>> print(result.say().items[0].en)
+    The pass rate of the Wangdai polyester fibre cluster rose by an estimated 4.1 percentage points (95% CI
+        1.7–6.5; strong evidence).
     """
 
     estimand: Estimand
@@ -154,6 +170,17 @@ def add_checks(result: Result, *checks: CheckResult) -> Result:
     Returns
     -------
     Result
+
+    Examples
+    --------
+    >>> from qbase.core import CheckResult, Text, add_checks
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_rate
+    >>> result = estimate_rate(build_panel(open_workspace(), "D1.batch"), "D1.batch", entity="K003")
+    >>> placed = CheckResult(name="placed", passed=True, text=Text("每批均已归入集群", "every batch has a cluster"))
+    >>> [check.name for check in add_checks(result, placed).checks]
+    ['small_n', 'placed']
     """
     return dataclasses.replace(result, checks=(*result.checks, *checks))
 
@@ -192,6 +219,16 @@ class Criterion:
         ``met`` only when the whole interval is on the good side.
     probability_met : float or None
         When a distribution is known.
+
+    Examples
+    --------
+    >>> from qbase.core import Criterion, Estimate, Indicator, Text
+    >>> rate = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+    >>> value = Estimate(term="rate", value=93.3, ci_low=88.2, ci_high=96.3)
+    >>> source = Text("三年行动方案", "three-year plan")
+    >>> goal = Criterion(indicator=rate, estimate=value, target=90.0, source=source, verdict="cannot_tell")
+    >>> goal.estimate.ci_low, goal.target, goal.verdict
+    (88.2, 90.0, 'cannot_tell')
     """
 
     indicator: Indicator
@@ -204,7 +241,23 @@ class Criterion:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Scorecard:
-    """Verdicts on one entity under one preset; a verdict always names its preset."""
+    """Verdicts on one entity under one preset; a verdict always names its preset.
+
+    Examples
+    --------
+    >>> from qbase.core import Criterion, Estimate, Indicator, Scorecard, Text
+    >>> rate = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+    >>> value = Estimate(term="rate", value=93.3, ci_low=88.2, ci_high=96.3)
+    >>> source, title = Text("三年行动方案", "three-year plan"), Text("本省目标", "Our targets")
+    >>> goal = Criterion(indicator=rate, estimate=value, target=90.0, source=source, verdict="cannot_tell")
+    >>> wangdai = Text("望埭镇涤纶产业集群", "Wangdai polyester fibre cluster")
+    >>> card = Scorecard(entity="K003", subject=wangdai, preset="own", preset_title=title, criteria=(goal,))
+    >>> card
+    <Scorecard K003 under own: D1.batch cannot_tell>
+    >>> print(card.say().items[0].en)
+    The pass rate of the Wangdai polyester fibre cluster (93.3%, 95% CI 88.2–96.3) cannot yet be said to meet or
+        miss the target of 90.0% (preset: Our targets; source: three-year plan).
+    """
 
     entity: str
     subject: Text

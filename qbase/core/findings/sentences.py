@@ -103,7 +103,23 @@ def say_result(result: SayableResult) -> Prose:
 
 
 def say_each(*results: SayableResult) -> Prose:
-    """Return the sentences of several results as one text, what two of them say word for word only once."""
+    """Return the sentences of several results as one text, what two of them say word for word only once.
+
+    Examples
+    --------
+    >>> from qbase.core import say_each
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_rate
+    >>> panel = build_panel(open_workspace(), "D1.batch")
+    >>> rates = [estimate_rate(panel, "D1.batch", entity=k, period="2024Q4") for k in ("K003", "K007", "K003")]
+    >>> for text in say_each(*rates).items:
+    ...     print(text.en)
+    The batch pass rate of the Wangdai polyester fibre cluster in 2024 Q4 is estimated at 80.0% (95% CI
+        58.4–91.9; n = 20 batches).
+    The batch pass rate of the Hengzhu valves and cocks cluster in 2024 Q4 is estimated at 38.9% (95% CI
+        20.3–61.4; n = 18 batches).
+    """
     said: dict[Text, Grade | None] = {}
     for result in results:
         prose = say_result(result)

@@ -2,6 +2,12 @@
 
 Inside a run a bundle travels as one MIME type of the house and the report's template draws it;
 outside, JupyterLab gets plain HTML or SVG. The plain text is the same in both, so nbval can compare it.
+
+Examples
+--------
+>>> from qbase.core import MIME
+>>> MIME
+'application/vnd.qbase.figure+json'
 """
 
 from __future__ import annotations
@@ -94,6 +100,14 @@ class Prose(Bundle):
         Where the page puts them: the lead and the findings go to the top.
     grades : tuple
         Evidence grade per item, or None.
+
+    Examples
+    --------
+    >>> from qbase.core import Prose, Text
+    >>> rate = Text("批次合格率为 80.0%。", "The batch pass rate is 80.0%.")
+    >>> Prose(name="rate", items=(rate,), role="lead")
+    批次合格率为 80.0%。
+    The batch pass rate is 80.0%.
     """
 
     items: tuple[Text, ...]
@@ -117,7 +131,14 @@ class Prose(Bundle):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column of a shown table: its label and whether it holds numbers (right-aligned)."""
+    """A column of a shown table: its label and whether it holds numbers (right-aligned).
+
+    Examples
+    --------
+    >>> from qbase.core import Column, Text
+    >>> Column(label=Text("合格率", "pass rate"), numeric=True)
+    Column(label=Text(zh='合格率', en='pass rate'), numeric=True)
+    """
 
     label: Text
     numeric: bool = False
@@ -141,6 +162,17 @@ class Table(Bundle):
         Column name -> list of raw values for the CSV; empty when the cells serve.
     style : str
         ``data`` (plain), ``effects`` (cards on a phone).
+
+    Examples
+    --------
+    >>> from qbase.core import Column, Table, Text
+    >>> columns = (Column(label=Text("集群", "cluster")), Column(label=Text("合格率", "pass rate"), numeric=True))
+    >>> rows = (("K003", "80.0%"), ("K007", "91.2%"))
+    >>> Table(name="rates", caption=Text("各集群合格率", "Pass rates by cluster"), columns=columns, rows=rows)
+    Pass rates by cluster
+    cluster | pass rate
+    K003 | 80.0%
+    K007 | 91.2%
     """
 
     caption: Text
@@ -195,6 +227,18 @@ class Figure(Bundle):
         The numbers drawn.
     preview : bytes
         PNG for JupyterLab, which knows neither our font nor our colour variables; empty inside a run.
+
+    Examples
+    --------
+    >>> from qbase.core import Figure, Table, Text
+    >>> words = Text("合格率", "pass rate")
+    >>> numbers = Table(name="rates", caption=words, columns=(), rows=())
+    >>> texts = dict.fromkeys(["title", "subtitle", "how_to_read", "note", "alt"], words)
+    >>> figure = Figure(name="trend", drawings={"en_wide": "<svg/>"}, table=numbers, **texts)
+    >>> figure
+    <Figure trend>
+    >>> figure.payload()["kind"], figure.payload()["drawings"]
+    ('figure', {'en_wide': '<svg/>'})
     """
 
     title: Text
@@ -222,7 +266,18 @@ class Figure(Bundle):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tile:
-    """One key indicator: label, value with unit, interval, change, chips of words, and two small drawings."""
+    """One key indicator: label, value with unit, interval, change, chips of words, and two small drawings.
+
+    Examples
+    --------
+    >>> from qbase.core import Text, Tile
+    >>> tile = Tile(
+    ...     label=Text("合格率", "pass rate"), value="80.0", unit=Text("%", "%"),
+    ...     interval=Text("58.4 至 91.9", "58.4 to 91.9"), change=Text("尚无法判断", "cannot tell"),
+    ... )
+    >>> tile.value, tile.interval.zh
+    ('80.0', '58.4 至 91.9')
+    """
 
     label: Text
     value: str
@@ -236,7 +291,18 @@ class Tile:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Tiles(Bundle):
-    """A row of key indicators."""
+    """A row of key indicators.
+
+    Examples
+    --------
+    >>> from qbase.core import Text, Tile, Tiles
+    >>> tile = Tile(
+    ...     label=Text("合格率", "pass rate"), value="80.0", unit=Text("%", "%"),
+    ...     interval=Text("58.4 至 91.9", "58.4 to 91.9"), change=Text("变化尚无法判断", "change: cannot tell"),
+    ... )
+    >>> Tiles(name="key", items=(tile,))
+    pass rate: 80.0% (58.4 to 91.9); change: cannot tell
+    """
 
     items: tuple[Tile, ...]
 
@@ -249,7 +315,16 @@ class Tiles(Bundle):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Provenance(Bundle):
-    """Where everything comes from: facts by label, in order."""
+    """Where everything comes from: facts by label, in order.
+
+    Examples
+    --------
+    >>> from qbase.core import Provenance, Text
+    >>> facts = ((Text("数据版本", "Data snapshot"), "S0003"), (Text("估计值", "Estimates"), "40"))
+    >>> Provenance(name="provenance", facts=facts)
+    Data snapshot: S0003
+    Estimates: 40
+    """
 
     facts: tuple[tuple[Text, str], ...]
 

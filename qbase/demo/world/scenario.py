@@ -1,4 +1,11 @@
-"""What may be switched in the fictional province, how large it is, and its random streams."""
+"""What may be switched in the fictional province, how large it is, and its random streams.
+
+Examples
+--------
+>>> from qbase.demo import PRODUCER, SEED
+>>> PRODUCER, SEED
+('云泽省（虚构，模拟数据）/ Yunze (fictional, simulated)', 20220810)
+"""
 
 from __future__ import annotations
 
@@ -108,6 +115,20 @@ class Scenario:
     ------
     UsageError
         A share outside 0..1 or fewer than one treated cluster (QB371).
+
+    Examples
+    --------
+    >>> from qbase.demo import Scenario
+    >>> nothing = Scenario(effect="none", has_churn=False)
+    >>> nothing.effect, nothing.take_up_share, nothing.has_churn
+    ('none', 0.7, False)
+    >>> Scenario(take_up_share=70)
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB371] scenario switch take_up_share has an impossible value
+      found     take_up_share=70
+      expected  a share from 0 to 1
+      to fix    Scenario(take_up_share=…)
     """
 
     effect: EffectShape = "dynamic"

@@ -46,6 +46,18 @@ class LoadReport:
     tables : mapping
         Table -> ``rows_seen listed accepted quarantined reasons sheets`` of a file with several tables, else empty;
         warnings then begin with the table they speak of. Rows of sheets without a table count in the sum alone.
+
+    Examples
+    --------
+    >>> from qbase.intake import LoadReport
+    >>> report = LoadReport(
+    ...     file="监督抽查2024.csv", verdict="QUARANTINED", table="inspections",
+    ...     rows_seen=1096, listed=1, accepted=1094, quarantined=1, reasons={"header": 1, "sample_date:date": 1},
+    ... )
+    >>> report.rows_seen - report.listed, report.accepted + report.quarantined
+    (1095, 1095)
+    >>> report.payload()["reasons"]
+    {'header': 1, 'sample_date:date': 1}
     """
 
     file: str

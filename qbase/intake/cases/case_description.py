@@ -29,6 +29,13 @@ class PublishedNumber:
         Decimals printed.
     source : str
         Author, work, table or example.
+
+    Examples
+    --------
+    >>> from qbase.intake import read_case
+    >>> number = read_case("us_scrap_grants").published[0]
+    >>> number.term, number.value, number.std_error, number.source
+    ('grant', -0.252, 0.151, 'Wooldridge, Introductory Econometrics, Example 14.1')
     """
 
     term: str
@@ -73,6 +80,13 @@ class Case:
         Observations behind the published answer.
     producer, licence : str
         Who made the data, and the terms.
+
+    Examples
+    --------
+    >>> from qbase.intake import read_case
+    >>> case = read_case("us_scrap_grants")
+    >>> case.outcome.name.zh, case.entity, case.period, case.n_obs
+    ('废品率对数', 'firm_id', 'year', 162)
     """
 
     name: str
@@ -95,7 +109,14 @@ class Case:
 
 
 def list_cases() -> list[str]:
-    """Return the names of the cases that ship with qbase."""
+    """Return the names of the cases that ship with qbase.
+
+    Examples
+    --------
+    >>> from qbase.intake import list_cases
+    >>> list_cases()
+    ['us_scrap_grants']
+    """
     folder = resources.files("qbase.intake.cases")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
@@ -117,6 +138,12 @@ def read_case(name: str) -> Case:
     ------
     UsageError
         There is no such case (QB301).
+
+    Examples
+    --------
+    >>> from qbase.intake import read_case
+    >>> print(read_case("us_scrap_grants").title.en)
+    Job-training grants and scrap rates of Michigan firms
     """
     raw = read_case_file(name)
     outcome = raw["outcome"]

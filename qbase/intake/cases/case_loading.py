@@ -44,6 +44,16 @@ def load_case(workspace: Workspace, name: str) -> LoadReport:
         The package that ships the data is not installed (QB304).
     DataError
         The data are not the published ones (QB305).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.intake import load_case
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> report = load_case(home, "us_scrap_grants")
+    >>> report.verdict, report.accepted, home.tables()
+    ('OK', 471, ['case_us_scrap_grants'])
     """
     case = read_case(name)
     data = read_case_file(name)["data"]

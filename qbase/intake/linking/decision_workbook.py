@@ -58,6 +58,12 @@ class FileDecided:
         Samples with a new row in the diary.
     snapshot : str
         Snapshot that holds them.
+
+    Examples
+    --------
+    >>> from qbase.intake import FileDecided
+    >>> FileDecided(accepted=41, rejected=7, blank=12, samples=95, snapshot="S0013")
+    FileDecided(accepted=41, rejected=7, blank=12, samples=95, snapshot='S0013')
     """
 
     accepted: int
@@ -90,6 +96,24 @@ def export_links(workspace: Workspace, path: pathlib.Path, *, lang: Lang = "zh")
         Nothing is in doubt (QB359), or more than a sheet can hold (QB190).
     SetupError
         The file cannot be written (QB346).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import shutil
+    >>> import openpyxl
+    >>> from qbase.intake import export_links, load_files
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_export_links"))
+    >>> left_out = "delivery_sha256, sheet, row_no, uscc"
+    >>> sql = f"SELECT * EXCLUDE ({left_out}) FROM inspections WHERE sample_no = 'YZ2024Q4G0012'"
+    >>> doubtful = home.query(sql).assign(sample_no="B1", firm_name="桐屿华佳化纤厂")
+    >>> doubtful.to_csv("doubtful_export.csv", index=False)
+    >>> reports = load_files(home, "doubtful_export.csv")
+    >>> export_links(home, pathlib.Path("doubts.xlsx"))
+    1
+    >>> [cell.value for cell in openpyxl.load_workbook("doubts.xlsx").active[2]][1:7]
+    ['桐屿华佳化纤厂', None, '桐屿华佳化纤有限公司', 'F00222', 70.6, '字号相同，组织形式或分支机构不同']
     """
     groups = list_links(workspace)
     if not groups:
@@ -139,6 +163,24 @@ def decide_file(workspace: Workspace, path: pathlib.Path, *, decided_by: str = "
         It cannot be read, has no columns of decisions (QB353), or a row cannot be taken (QB354).
     SetupError
         The lake is locked too long (QB206), or cannot be written (QB207).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import shutil
+    >>> import pandas as pd
+    >>> from qbase.intake import decide_file, list_links, load_files
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_decide_file"))
+    >>> left_out = "delivery_sha256, sheet, row_no, uscc"
+    >>> sql = f"SELECT * EXCLUDE ({left_out}) FROM inspections WHERE sample_no = 'YZ2024Q4G0012'"
+    >>> home.query(sql).assign(sample_no="B1", firm_name="桐屿华佳化纤厂").to_csv("doubtful_file.csv", index=False)
+    >>> reports = load_files(home, "doubtful_file.csv")
+    >>> answers = {"编号": [group.id for group in list_links(home)], "决定": "接受"}
+    >>> pd.DataFrame(answers).to_csv("answers.csv", index=False)
+    >>> done = decide_file(home, pathlib.Path("answers.csv"), decided_by="Li")
+    >>> done.accepted, done.samples, list_links(home, "decided")[0].name_known
+    (1, 1, '桐屿华佳化纤有限公司')
     """
     if not path.is_file():
         raise UsageError(

@@ -82,6 +82,12 @@ class LinkReport:
         Inspections looked at; linked to a firm; put into the queue for a person.
     snapshot : str
         Snapshot that holds the links; the latest one when nothing changed.
+
+    Examples
+    --------
+    >>> from qbase.intake import LinkReport
+    >>> LinkReport(looked=120, linked=104, queued=9, snapshot="S0013")
+    LinkReport(looked=120, linked=104, queued=9, snapshot='S0013')
     """
 
     looked: int
@@ -110,6 +116,21 @@ def link_firms(workspace: Workspace, *, deliveries: Sequence[str] | None = None)
     ------
     SetupError
         The lake is locked too long (QB206), or cannot be written (QB207).
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import link_firms, load_files
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_link_firms"))
+    >>> left_out = "delivery_sha256, sheet, row_no, uscc"
+    >>> sql = f"SELECT * EXCLUDE ({left_out}) FROM inspections WHERE sample_no = 'YZ2024Q4G0012'"
+    >>> home.query(sql).assign(sample_no="B1", firm_name="桐屿华佳化纤厂").to_csv("doubtful_links.csv", index=False)
+    >>> load_files(home, "doubtful_links.csv")[0].warnings
+    ('firm_doubtful 1',)
+    >>> again = link_firms(home)
+    >>> again.looked, again.linked, again.queued
+    (1, 0, 0)
     """
     at = workspace.snapshot()
     if not {"inspections", "firms"} <= set(at.versions) or deliveries == []:

@@ -80,6 +80,17 @@ class LinkGroup:
         Sample numbers, oldest first.
     first_day, last_day : str
         ISO dates of the first and the last of them.
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import decide_link, list_links
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_link_group"))
+    >>> done = decide_link(home, "YZ2024Q4G0012", "F00222", "accept", decided_by="Li")
+    >>> group = list_links(home, "decided")[0]
+    >>> group.name_printed, group.samples, group.decided_by
+    ('桐屿华佳化纤有限公司', ('YZ2024Q4G0012',), 'Li')
     """
 
     id: str
@@ -110,6 +121,12 @@ class Decided:
         Samples with a new row in the diary; 0 when it said so already.
     snapshot : str
         Snapshot that holds it.
+
+    Examples
+    --------
+    >>> from qbase.intake import Decided
+    >>> Decided(samples=3, snapshot="S0013")
+    Decided(samples=3, snapshot='S0013')
     """
 
     samples: int
@@ -117,7 +134,14 @@ class Decided:
 
 
 def explain_method(method: str) -> Text:
-    """Say in words how links were found or why they are doubted; an unknown method stands for itself."""
+    """Say in words how links were found or why they are doubted; an unknown method stands for itself.
+
+    Examples
+    --------
+    >>> from qbase.intake import explain_method
+    >>> explain_method("name_exact elsewhere").en
+    'same name; same name, but in another county'
+    """
     told = [REASONS.get(each, Text(each, each)) for each in method.split()]
     return Text("；".join(text.zh for text in told), "; ".join(text.en for text in told))
 
@@ -157,6 +181,16 @@ def list_links(workspace: Workspace, kind: Kind = "queued", *, snapshot: str | N
     ------
     UsageError
         No such snapshot (QB209).
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import decide_link, list_links
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_list_links"))
+    >>> done = decide_link(home, "YZ2024Q4G0012", "F00222", "accept")
+    >>> len(list_links(home)), [group.firm_id for group in list_links(home, "decided")]
+    (0, ['F00222'])
     """
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in read_states(workspace, workspace.snapshot(snapshot)):
@@ -197,10 +231,6 @@ def decide_link(
     decided_by : str
         Who decides.
 
-    Returns
-    -------
-    Decided
-
     Raises
     ------
     DataError
@@ -209,6 +239,15 @@ def decide_link(
         No firm is in question, so one has to be named (QB356).
     SetupError
         The lake is locked too long (QB206), or cannot be written (QB207).
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import decide_link
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_decide_link"))
+    >>> decide_link(home, "YZ2024Q4G0012", "F00222", "accept").samples
+    1
     """
     at = workspace.snapshot()
     states = standing(find_states(workspace, at, word))
@@ -229,16 +268,22 @@ def undo_link(workspace: Workspace, word: str, *, decided_by: str = "user") -> D
     decided_by : str
         Who takes it back.
 
-    Returns
-    -------
-    Decided
-
     Raises
     ------
     DataError
         There is no such sample or id (QB355), or nothing to take back (QB358).
     SetupError
         The lake is locked too long (QB206), or cannot be written (QB207).
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import decide_link, list_links, undo_link
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_undo_link"))
+    >>> done = decide_link(home, "YZ2024Q4G0012", "F00222", "accept")
+    >>> undo_link(home, "YZ2024Q4G0012").samples, list_links(home, "decided")
+    (1, [])
     """
     at = workspace.snapshot()
     samples = [row["sample_no"] for row in find_states(workspace, at, word)]
@@ -300,10 +345,6 @@ def decision_rows(
         Who says it.
     firms : mapping
         From `read_firms`.
-
-    Returns
-    -------
-    list of dict
 
     Raises
     ------

@@ -77,6 +77,19 @@ def link_batches(workspace: Workspace, *, deliveries: Sequence[str] | None = Non
     -------
     tuple of (Snapshot, dict)
         Snapshot with the links; kind -> how many are new.
+
+    Examples
+    --------
+    >>> import shutil
+    >>> from qbase.intake import link_batches
+    >>> from qbase.lake import open_workspace
+    >>> home = open_workspace(shutil.copytree(open_workspace().root, "home_link_batches"))
+    >>> link_batches(home)[1]
+    {}
+    >>> home.query("SELECT sample_no, other_no, kind, days FROM batch_links ORDER BY sample_no LIMIT 2")
+           sample_no       other_no            kind  days
+    0  YZ2016Q3D0012  YZ2016Q2D0055  likely_recheck    72
+    1  YZ2017Q3D0015  YZ2017Q3D0050  likely_recheck     7
     """
     at = workspace.snapshot()
     if "inspections" not in at.versions or deliveries == []:

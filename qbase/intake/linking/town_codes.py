@@ -39,6 +39,14 @@ class TownCodes:
     ----------
     spans : mapping
         Code -> (first day, last day, successor); ISO dates, an empty successor when there is none.
+
+    Examples
+    --------
+    >>> from qbase.intake import TownCodes
+    >>> merged, today = ("2011-01-01", "2019-12-31", "990022104"), ("2011-01-01", "9999-12-31", "")
+    >>> towns = TownCodes(spans={"990022105": merged, "990022104": today})
+    >>> towns.resolve("990022105", "2018-06-01"), towns.resolve("990022105"), towns.renumbered()
+    ('990022105', '990022104', {'990022105': '990022104'})
     """
 
     spans: Mapping[str, tuple[str, str, str]]
@@ -80,7 +88,15 @@ class TownCodes:
 
 
 def read_towns(workspace: Workspace, snapshot: Snapshot | None = None) -> TownCodes:
-    """Read the codes of a lake; none while no towns were loaded."""
+    """Read the codes of a lake; none while no towns were loaded.
+
+    Examples
+    --------
+    >>> from qbase.intake import read_towns
+    >>> from qbase.lake import open_workspace
+    >>> read_towns(open_workspace()).renumbered()
+    {'990022105': '990022104'}
+    """
     at = workspace.snapshot(snapshot)
     if not workspace.has_table("towns", at):
         return TownCodes(spans={})
@@ -109,6 +125,13 @@ def resolve_town(workspace: Workspace, code: str, on: str | datetime.date | None
     ------
     UsageError
         The day is none (QB342).
+
+    Examples
+    --------
+    >>> from qbase.intake import resolve_town
+    >>> from qbase.lake import open_workspace
+    >>> resolve_town(open_workspace(), "990022105", "2018-06-01"), resolve_town(open_workspace(), "990022105")
+    ('990022105', '990022104')
     """
     day = TODAY if on is None else str(on)
     try:

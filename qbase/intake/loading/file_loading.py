@@ -92,6 +92,21 @@ def load_files(
         The recipe file is not sound (QB303).
     SetupError
         The workspace cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from qbase.intake import load_files
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> towns = {"区划代码": ["990023101", "9900"], "乡镇名称": ["望埭镇", "枫浦镇"], "县名称": "桐屿县"}
+    >>> pd.DataFrame(towns).to_csv("乡镇2025.csv", index=False)
+    >>> report = load_files(home, "乡镇2025.csv")[0]
+    >>> report.table, report.verdict, report.accepted
+    ('towns', 'QUARANTINED', 1)
+    >>> report.reasons
+    {'header': 1, 'town_code:pattern': 1}
     """
     accept, reject = tuple(accept), tuple(reject)
     plan, is_answered = with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)

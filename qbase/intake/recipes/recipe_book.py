@@ -25,6 +25,12 @@ def list_recipes(root: pathlib.Path | None = None) -> list[str]:
     -------
     list of str
         Those of sources, then one per table for tidy files, then those of the workspace.
+
+    Examples
+    --------
+    >>> from qbase.intake import list_recipes
+    >>> list_recipes()[:3]
+    ['chicago_inspections', 'cn_quality_notices', 'failure_list']
     """
     known = [*list_shipped(), *list_contracts()]
     return [*known, *(name for name in _own(root) if name not in known)]
@@ -51,6 +57,13 @@ def read_recipe(name: str | None, root: pathlib.Path | None = None) -> Recipe:
         There is no such recipe (QB302).
     DataError
         The file is no sound recipe (QB303).
+
+    Examples
+    --------
+    >>> from qbase.intake import read_recipe
+    >>> recipe = read_recipe("chicago_inspections")
+    >>> recipe.table, list(recipe.columns.items())[:3]
+    ('inspections', [('Inspection_ID', 'sample_no'), ('License', 'firm_code'), ('DBA_Name', 'firm_name')])
     """
     owned = _own(root)
     own = owned.get(name or TIDY.name)

@@ -183,6 +183,17 @@ class Recipe:
         replaces nothing.
     accept, reject : frozenset of str
         Answers to questions asked before.
+
+    Examples
+    --------
+    >>> from qbase.core import Text
+    >>> from qbase.intake import Recipe
+    >>> recipe = Recipe(
+    ...     name="our_bureau", title=Text("本局监督抽查", "our bureau's inspections"), table="inspections",
+    ...     columns={"受检单位": "firm_name"}, values={"result": {"实物合格": "pass"}},
+    ... )
+    >>> recipe.columns["受检单位"], recipe.values["result"]
+    ('firm_name', {'实物合格': 'pass'})
     """
 
     name: str

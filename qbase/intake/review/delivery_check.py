@@ -78,6 +78,16 @@ def check_delivery(
         Nothing was loaded into the table (QB347).
     UsageError
         No such table (QB150), snapshot (QB209), or the date is none (QB342).
+
+    Examples
+    --------
+    >>> from qbase.intake import check_delivery
+    >>> from qbase.lake import open_workspace
+    >>> result = check_delivery(open_workspace(), "inspections", as_of="2026-03-01")
+    >>> print(result.checks[0].text.en)
+    Supervision inspections: 10 deliveries: 10,138 rows seen = 10 listed + 10,128 accepted + 0 quarantined.
+    >>> [(check.name, check.passed) for check in result.checks]
+    [('accounting', True), ('contract', True), ('freshness', True), ('row_count', True), ('shift', True)]
     """
     at = workspace.snapshot(snapshot)
     contract, sent, day = read_contract(table), _read_sent(workspace, table, at), day_of_loading(as_of)

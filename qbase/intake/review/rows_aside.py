@@ -56,6 +56,20 @@ def list_quarantine(workspace: Workspace, delivery: str | None = None) -> pd.Dat
     ------
     UsageError
         There is no such delivery (QB344).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from qbase.intake import list_quarantine, load_files
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> towns = {"区划代码": ["990023101", "9900"], "乡镇名称": ["望埭镇", "枫浦镇"], "县名称": "桐屿县"}
+    >>> pd.DataFrame(towns).to_csv("乡镇隔离.csv", index=False)
+    >>> reports = load_files(home, "乡镇隔离.csv")
+    >>> list_quarantine(home)[["table", "row_no", "reasons", "raw"]]
+       table  row_no            reasons                     raw
+    0  towns       3  town_code:pattern  ["9900", "枫浦镇", "桐屿县"]
     """
     if not workspace.has_table(SET_ASIDE):
         return pd.DataFrame(columns=list(COLUMNS))
@@ -102,6 +116,23 @@ def export_quarantine(
         Nothing is set aside (QB345), or more than a sheet can hold (QB190).
     SetupError
         The file cannot be written (QB346).
+
+    Examples
+    --------
+    >>> import pathlib
+    >>> import tempfile
+    >>> import openpyxl
+    >>> import pandas as pd
+    >>> from qbase.intake import export_quarantine, load_files
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> towns = {"区划代码": ["990023101", "9900"], "乡镇名称": ["望埭镇", "枫浦镇"], "县名称": "桐屿县"}
+    >>> pd.DataFrame(towns).to_csv("乡镇退回.csv", index=False)
+    >>> reports = load_files(home, "乡镇退回.csv")
+    >>> export_quarantine(home, pathlib.Path("退回.xlsx"))
+    1
+    >>> [cell.value for cell in openpyxl.load_workbook("退回.xlsx").active[2]][3:5]
+    [3, '区划代码：格式不符']
     """
     rows = list_quarantine(workspace, delivery)
     if rows.empty:
@@ -154,6 +185,20 @@ def retry_quarantine(
         There is no such delivery (QB344) or recipe (QB302); an answer to no question (QB361).
     DataError
         The recipe file is not sound (QB303).
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> from qbase.intake import load_files, retry_quarantine
+    >>> from qbase.lake import Workspace
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> towns = {"区划代码": ["990023101", "9900"], "乡镇名称": ["望埭镇", "枫浦镇"], "县名称": "桐屿县"}
+    >>> pd.DataFrame(towns).to_csv("乡镇重读.csv", index=False)
+    >>> report = load_files(home, "乡镇重读.csv")[0]
+    >>> again = retry_quarantine(home, report.sha256)
+    >>> again.verdict, again.accepted, again.quarantined
+    ('QUARANTINED', 1, 1)
     """
     sha256 = find_delivery(workspace, delivery, fix="qbase quarantine list")
     row = workspace.deliveries(sha256=sha256).iloc[-1]

@@ -35,6 +35,14 @@ class Ledger:
         The SQLite file; it need not exist yet, and then reads as empty.
     lock : pathlib.Path
         Lock under which it is created.
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> sql = 'SELECT file_name, accepted FROM deliveries WHERE "table" = ?'
+    >>> with open_workspace().book.reading() as connection:
+    ...     connection.exec_driver_sql(sql, ("clusters",)).all()
+    [('产业集群.csv', 12)]
     """
 
     path: pathlib.Path

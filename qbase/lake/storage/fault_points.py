@@ -1,6 +1,12 @@
 """Places where a test may kill the process: ``$QBASE_FAULT`` names one, in the order they are passed.
 
 ``full:3`` stands for a disk that is full from the third place on.
+
+Examples
+--------
+>>> from qbase.lake import FAULT_POINTS
+>>> FAULT_POINTS[:3]
+('raw_copied', 'raw_stored', 'lock_taken')
 """
 
 from __future__ import annotations

@@ -39,6 +39,15 @@ class Snapshot:
         sha256 of the delivery that made it, the last one where several were committed together; or empty.
     is_new : bool
         The commit that returned it made it; False when the delivery was there before. Does not count in comparisons.
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> latest = open_workspace().snapshot()
+    >>> latest.versions["clusters"], len(latest.versions)
+    (0, 37)
+    >>> open_workspace().snapshot("S0000")
+    Snapshot(id='S0000', created_at='', versions={}, delivery='')
     """
 
     id: str = EMPTY_SNAPSHOT
@@ -94,6 +103,21 @@ class Delivery:
     ------
     DataError
         The counts do not add up (QB225), or sha256 or verdict is none (QB226).
+
+    Examples
+    --------
+    >>> from qbase.lake import Delivery
+    >>> sent = {"sha256": "5c" * 32, "file_name": "监督抽查2024.csv", "table": "inspections", "rows_seen": 1096}
+    >>> delivery = Delivery(**sent, verdict="WARN", listed=1, accepted=1094, quarantined=1)
+    >>> delivery.accepted, delivery.quarantined
+    (1094, 1)
+    >>> Delivery(**sent, verdict="OK", listed=1, accepted=1094)
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.DataError: error[QB225] the rows of 监督抽查2024.csv do not add up
+      found     1096 seen, 1 listed + 1094 accepted + 0 quarantined
+      expected  seen = listed + accepted + quarantined
+      to fix    report the file and the recipe: a row was lost or counted twice
     """
 
     sha256: str
