@@ -20,7 +20,7 @@ ALONE = ("qbase/__main__.py", "qbase/demo/__main__.py", "qbase/reports/executing
 
 def build_home(home: pathlib.Path) -> dict[str, str]:
     """Load the small demo into a fresh workspace and return the environment that points to it."""
-    env = {**os.environ, "QBASE_HOME": str(home), "QBASE_LANG": "en", "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    env = {**os.environ, "QBASE_HOME": str(home), "QBASE_LANG": "en", "PYTHONPATH": str(ROOT)}
     for name in ("QBASE_RUN_DIR", "QBASE_RUN_ID"):
         env.pop(name, None)
     words = [sys.executable, "-m", "qbase", "demo", "--no-run", "--quiet", "--home", str(home)]
@@ -33,7 +33,7 @@ def main(places: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="qbase-examples-") as folder:
         scratch = pathlib.Path(folder) / "scratch"
         scratch.mkdir()
-        env = build_home(pathlib.Path(folder) / "home")
+        env = build_home(pathlib.Path(folder) / "home") | {"TMPDIR": folder, "COLUMNS": "120"}
         left_out = [f"--ignore={ROOT / path}" for path in ALONE]
         named = [str((ROOT / place).resolve()) for place in places or ["qbase"]]
         words = [sys.executable, "-m", "pytest", *WORDS, "-c", str(ROOT / "pyproject.toml"), *left_out, *named]
