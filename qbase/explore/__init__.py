@@ -1,4 +1,4 @@
-"""Storey 9: looking around. Text first: what a panel holds, and a workspace of one's own.
+"""Storey 9: looking around: a value in words or as a picture, and a workspace of one's own.
 
 Names are loaded when first used.
 """

@@ -1,1 +1,1 @@
-"""SQL of the measures: `inspections` prepares the rows, each other file counts them."""
+"""The name of a measure in; its SQL out: `inspections` prepares the rows, each other file counts them."""
