@@ -43,7 +43,9 @@ for entity in ("cluster_id", "town_code"):
         build_panel(home, "D1.batch", entity=entity, sampling=sampling)
 """
 REPORT = """
-import subprocess, sys
+import shutil, subprocess, sys
+for place in ("reports/specs", "notebooks"):
+    shutil.copytree(place, sys.argv[1] + "/home/" + place)
 home = ["--home", sys.argv[1] + "/home"]
 for words in (["demo", "--no-run"], ["load", "--case", "us_scrap_grants"],
               ["run", "quality_trends", "policy_effects", "us_scrap_grants", "--jobs", "2"]):
