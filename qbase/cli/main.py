@@ -6,6 +6,7 @@ of help is written from the table alone, and of the commands only the one that i
 
 from __future__ import annotations
 
+import codecs
 import os
 import sys
 from collections.abc import Sequence
@@ -97,10 +98,13 @@ def run(words: Sequence[str] | None = None) -> int:
 
 
 def _is_written(page: str) -> bool:
-    """Write a page; where stdout refuses it, typer tries again and tells what there is to tell."""
+    """Write a page; typer has to where the terminal claims to know ASCII alone, or refuses to be written."""
+    out = sys.stdout
+    if out is None or codecs.lookup(out.encoding or "ascii").name == "ascii":
+        return False
     try:
-        sys.stdout.write(f"{page}\n")
-        sys.stdout.flush()
+        out.write(f"{page}\n")
+        out.flush()
     except OSError:
         return False
     return True
