@@ -230,7 +230,7 @@ class Workspace:
         DataError
             The table is not in the snapshot (QB232).
         """
-        from qbase.lake.ledger import ledger_entries as ledger
+        from qbase.lake.ledger import ledger_entries
         from qbase.tables.contracts import table_title
 
         at = self.snapshot(snapshot)
@@ -243,7 +243,7 @@ class Workspace:
                 fix="qbase load FILE, or name one of these tables",
             )
         with self.book.reading() as connection:
-            row = None if connection is None else ledger.find_latest_delivery(connection, table, at.number)
+            row = None if connection is None else ledger_entries.find_latest_delivery(connection, table, at.number)
         if row is None:
             return Source(path=table, snapshot=at.id, title=table_title(table))
         facts = {name: row[name] for name in ("sha256", "producer", "retrieved_on", "licence")}
@@ -281,19 +281,19 @@ class Workspace:
         UsageError
             There is no such snapshot (QB209).
         """
-        from qbase.lake.ledger import ledger_entries as ledger
+        from qbase.lake.ledger import ledger_entries
 
         until = None if snapshot is None else self.snapshot(snapshot).number
         with self.book.reading() as connection:
-            found = ledger.list_deliveries(connection, every=every, sha256=sha256, until=until)
-        return ledger.add_titles(found if tables is None else ledger.pick_tables(found, tables))
+            found = ledger_entries.list_deliveries(connection, every=every, sha256=sha256, until=until)
+        return ledger_entries.add_titles(found if tables is None else ledger_entries.pick_tables(found, tables))
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
-        from qbase.lake.ledger import ledger_entries as ledger
+        from qbase.lake.ledger import ledger_entries
 
         with self.book.reading() as connection:
-            return connection is not None and ledger.is_loaded(connection, sha256)
+            return connection is not None and ledger_entries.is_loaded(connection, sha256)
 
     def store_raw(self, path: str | pathlib.Path) -> tuple[str, pathlib.Path]:
         """Store a file as received; the same bytes are stored once.
