@@ -21,7 +21,7 @@ from qbase.cli.speaking.verb_group import Verbs, build_group
 from qbase.core import RunRecord
 from qbase.lake import Workspace, add_run
 
-PROJECT = pathlib.Path(__file__).resolve().parents[2]
+PROJECT = next(p for p in pathlib.Path(__file__).resolve().parents if (p / "pyproject.toml").is_file())
 HEAVY = {
     "pandas", "numpy", "scipy", "matplotlib", "seaborn", "statsmodels", "pyfixest", "pyarrow", "duckdb", "deltalake",
     "sqlalchemy", "papermill", "nbformat", "nbclient", "jupyter_client", "jinja2", "nh3", "openpyxl", "rapidfuzz",
