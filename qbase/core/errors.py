@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import tomllib
-from importlib import resources
 from typing import Literal
 
 Lang = Literal["zh", "en"]
@@ -24,6 +22,10 @@ def read_codes() -> dict[str, dict[str, str]]:
     dict of str to dict
         Code -> ``what_zh``, ``what_en`` (templates), ``meaning_zh``, ``meaning_en``.
     """
+    # read only when something went wrong: a call that ends well does not pay for the readers
+    import tomllib
+    from importlib import resources
+
     catalogue: dict[str, dict[str, str]] = {}
     for file in sorted(resources.files("qbase.core.codes").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import functools
 import importlib
 import pathlib
@@ -59,6 +58,9 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
 
 def _read_homes(file: pathlib.Path) -> dict[str, str]:
     """Return public name -> module that holds it, from the typing block of an ``__init__.py``."""
+    # whoever uses no name of a room does not pay for the parser
+    import ast
+
     blocks = [
         node
         for node in ast.parse(file.read_text(encoding="utf-8")).body

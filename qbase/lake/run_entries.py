@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from qbase.core.errors import UsageError
 from qbase.core.values import RunRecord
-from qbase.lake.ledger.ledger_schema import RUNS
 
 if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
+_ADDED = """
+    INSERT INTO runs (run_id, report_id, slot, state, fingerprint, snapshot, started_at, seconds, payload)
+    VALUES (:run_id, :report_id, :slot, :state, :fingerprint, :snapshot, :started_at, :seconds, :payload)"""
+_UPDATED = """
+    UPDATE runs SET report_id = :report_id, slot = :slot, state = :state, fingerprint = :fingerprint,
+           snapshot = :snapshot, started_at = :started_at, seconds = :seconds, payload = :payload
+    WHERE run_id = :run_id"""
 
 
 def add_run(workspace: Workspace, record: RunRecord) -> None:
@@ -48,7 +52,8 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
     [('R0001', 'running')]
     """
     with workspace.book.writing() as connection:
-        if connection.execute(sa.select(RUNS.c.run_id).where(RUNS.c.run_id == record.run_id)).first() is not None:
+        known = connection.exec_driver_sql("SELECT 1 FROM runs WHERE run_id = ?", (record.run_id,)).first()
+        if known is not None:
             raise UsageError(
                 "QB211",
                 run=record.run_id,
@@ -56,7 +61,7 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
                 expected="a new run id",
                 fix="update_run for a run that exists, or a new id",
             )
-        connection.execute(sa.insert(RUNS).values(_run_values(record)))
+        connection.exec_driver_sql(_ADDED, _run_values(record))
 
 
 def update_run(workspace: Workspace, record: RunRecord) -> None:
@@ -92,10 +97,7 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
     ('ok', 41.5)
     """
     with workspace.book.writing() as connection:
-        changed = connection.execute(
-            sa.update(RUNS).where(RUNS.c.run_id == record.run_id).values(_run_values(record))
-        ).rowcount
-        if changed != 1:
+        if connection.exec_driver_sql(_UPDATED, _run_values(record)).rowcount != 1:
             raise _no_run(record.run_id)
 
 
@@ -130,10 +132,7 @@ def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int 
     >>> [run.slot for run in list_runs(home, "quality_trends")]
     ['2026-10-02', '2026-10-01']
     """
-    query = sa.select(RUNS.c.payload).order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc()).limit(limit)
-    if report_id is not None:
-        query = query.where(RUNS.c.report_id == report_id)
-    return _runs(workspace, query)
+    return _runs(workspace, limit, report_id=report_id)
 
 
 def read_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -166,7 +165,7 @@ def read_run(workspace: Workspace, run_id: str) -> RunRecord:
       expected  a run of the ledger
       to fix    qbase runs
     """
-    found = _runs(workspace, sa.select(RUNS.c.payload).where(RUNS.c.run_id == run_id))
+    found = _runs(workspace, 1, run_id=run_id)
     if not found:
         raise _no_run(run_id)
     return found[0]
@@ -207,22 +206,18 @@ def find_published(
     >>> find_published(home, "quality_trends").slot
     '2026-10-01'
     """
-    query = (
-        sa.select(RUNS.c.payload)
-        .where(RUNS.c.report_id == report_id, RUNS.c.state == "ok")
-        .order_by(RUNS.c.started_at.desc(), RUNS.c.run_id.desc())
-        .limit(1)
-    )
-    if slot is not None:
-        query = query.where(RUNS.c.slot == slot)
-    if fingerprint is not None:
-        query = query.where(RUNS.c.fingerprint == fingerprint)
-    return next(iter(_runs(workspace, query)), None)
+    found = _runs(workspace, 1, report_id=report_id, state="ok", slot=slot, fingerprint=fingerprint)
+    return found[0] if found else None
 
 
-def _runs(workspace: Workspace, query: sa.Select[str]) -> list[RunRecord]:
-    with workspace.book.reading() as connection:
-        return [] if connection is None else [_run(payload) for payload in connection.execute(query).scalars()]
+def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRecord]:
+    """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
+    query = " ".join(["SELECT payload FROM runs WHERE", where, "ORDER BY started_at DESC, run_id DESC LIMIT :limit"])
+    with workspace.book.glancing() as connection:
+        found = () if connection is None else connection.execute(query, {**given, "limit": limit})
+        return [_run(payload) for (payload,) in found]
 
 
 def _run(payload: str) -> RunRecord:

@@ -1,4 +1,8 @@
-"""A workspace: one folder with deliveries, lake, notebooks and reports."""
+"""A workspace: one folder with deliveries, lake, notebooks and reports.
+
+Opening one, its paths, snapshots and runs need the standard library alone; the engines behind tables and deliveries
+are imported by the method that asks them.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,23 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
-
-import pandas as pd
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
-from qbase.lake.commit import Brought, Check, Contracts, commit_deliveries
-from qbase.lake.ledger import ledger_entries
 from qbase.lake.ledger.ledger_file import Ledger
-from qbase.lake.snapshot_query import Params, query_arrow, query_frame
-from qbase.lake.storage.delta_tables import Rows
+from qbase.lake.ledger.snapshot_rows import pick_snapshot
 from qbase.lake.storage.raw_files import store_file
-from qbase.lake.storage.snapshots import EMPTY_SNAPSHOT, Delivery, Snapshot
+from qbase.lake.storage.snapshots import Delivery, Snapshot
 from qbase.lake.storage.table_paths import check_path
-from qbase.tables.contracts import table_title
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+    from qbase.lake.commit import Brought, Check, Contracts
+    from qbase.lake.snapshot_query import Params
+    from qbase.lake.storage.delta_tables import Rows
 
 HOME = "QBASE_HOME"
 MARK = pathlib.PurePath("reports", "specs")
@@ -158,26 +164,7 @@ class Workspace:
         SetupError
             The ledger cannot be read (QB204 to QB207).
         """
-        if isinstance(snapshot_id, Snapshot):
-            return snapshot_id
-        with self.book.reading() as connection:
-            latest = (connection and ledger_entries.read_snapshot(connection)) or Snapshot()
-            if snapshot_id in (None, latest.id):
-                return latest
-            if snapshot_id == EMPTY_SNAPSHOT:
-                return Snapshot()
-            number = snapshot_id[1:] if snapshot_id and snapshot_id[0] == "S" else ""
-            if connection is not None and number.isascii() and number.isdigit():
-                found = ledger_entries.read_snapshot(connection, int(number))
-                if found is not None and found.id == snapshot_id:
-                    return found
-        raise UsageError(
-            "QB209",
-            snapshot=snapshot_id,
-            found=str(snapshot_id),
-            expected=f"{EMPTY_SNAPSHOT} to {latest.id}",
-            fix=f"name one of these, or leave it out for the latest, {latest.id}",
-        )
+        return snapshot_id if isinstance(snapshot_id, Snapshot) else pick_snapshot(self.book, snapshot_id)
 
     def tables(self, snapshot: str | Snapshot | None = None) -> list[str]:
         """Return the names of the tables of a snapshot, sorted."""
@@ -212,10 +199,14 @@ class Workspace:
         SetupError
             Ledger or files cannot be read (QB204 to QB207, QB223).
         """
+        from qbase.lake.snapshot_query import query_frame
+
         return query_frame(self.lake, self.snapshot(snapshot), sql, params)
 
     def arrow(self, sql: str, *, params: Params = (), snapshot: str | Snapshot | None = None) -> pa.Table:
         """Ask a snapshot a question; as `query`, but with an Arrow table as answer."""
+        from qbase.lake.snapshot_query import query_arrow
+
         return query_arrow(self.lake, self.snapshot(snapshot), sql, params)
 
     def source(self, table: str, snapshot: str | Snapshot | None = None) -> Source:
@@ -238,6 +229,9 @@ class Workspace:
         DataError
             The table is not in the snapshot (QB232).
         """
+        from qbase.lake.ledger import ledger_entries
+        from qbase.tables.contracts import table_title
+
         at = self.snapshot(snapshot)
         if table not in at.versions:
             raise DataError(
@@ -282,6 +276,8 @@ class Workspace:
         UsageError
             There is no such snapshot (QB209).
         """
+        from qbase.lake.ledger import ledger_entries
+
         until = None if snapshot is None else self.snapshot(snapshot).number
         with self.book.reading() as connection:
             found = ledger_entries.list_deliveries(connection, every=every, sha256=sha256, until=until)
@@ -289,6 +285,8 @@ class Workspace:
 
     def has_delivery(self, sha256: str) -> bool:
         """Return whether these bytes were loaded before and not rejected."""
+        from qbase.lake.ledger import ledger_entries
+
         with self.book.reading() as connection:
             return connection is not None and ledger_entries.is_loaded(connection, sha256)
 
@@ -339,7 +337,7 @@ class Workspace:
         SetupError
             The lake or the ledger cannot be read or written (QB204 to QB207, QB223).
         """
-        return commit_deliveries(self.lake, self.book, [(delivery, tables)])[0]
+        return self.commit_together([(delivery, tables)])[0]
 
     def commit_together(
         self, brought: Sequence[Brought], *, check: Check | None = None, contracts: Contracts | None = None
@@ -362,6 +360,8 @@ class Workspace:
         list of Snapshot
             One per delivery, as `commit` would return it; errors as there. Empty when they do not fit any more.
         """
+        from qbase.lake.commit import commit_deliveries
+
         return commit_deliveries(self.lake, self.book, brought, check=check, contracts=contracts)
 
 

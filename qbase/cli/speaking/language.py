@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from qbase.core.errors import Lang
+if TYPE_CHECKING:
+    from qbase.core.errors import Lang
 
 SEPARATOR = " | "
 TECHNICAL = ("C", "POSIX")

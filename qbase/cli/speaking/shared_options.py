@@ -7,18 +7,10 @@ from typing import Annotated, Literal
 
 import typer
 
-Home = Annotated[
-    pathlib.Path | None,
-    typer.Option(
-        "--home",
-        metavar="DIR",
-        help="工作区（默认 $QBASE_HOME，否则向上最近的含 reports/specs 的文件夹） | "
-        "workspace (default $QBASE_HOME, else the nearest folder upward with reports/specs)",
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="在标准输出给出一个 JSON 文档 | one JSON document on stdout")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="不显示进度 | no progress on stderr")]
-Speech = Annotated[
-    Literal["zh", "en"] | None,
-    typer.Option("--lang", help="语言（默认取自 LANG） | language (default from LANG)"),
-]
+from qbase.cli.speaking.option_words import OPTIONS
+
+Home = Annotated[pathlib.Path | None, typer.Option("--home", metavar=OPTIONS["--home"][0], help=OPTIONS["--home"][1])]
+AsJson = Annotated[bool, typer.Option("--json", help=OPTIONS["--json"][1])]
+Quiet = Annotated[bool, typer.Option("--quiet", help=OPTIONS["--quiet"][1])]
+Speech = Annotated[Literal["zh", "en"] | None, typer.Option("--lang", help=OPTIONS["--lang"][1])]
+Version = Annotated[bool, typer.Option("--version", help=OPTIONS["--version"][1])]

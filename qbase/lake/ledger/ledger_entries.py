@@ -11,7 +11,9 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qbase.core.text import same
+from qbase.lake.ledger.ledger_engine import driver_of
 from qbase.lake.ledger.ledger_schema import CONTRACTS, DELIVERIES, DELIVERY_TABLES, SNAPSHOT_TABLES, SNAPSHOTS
+from qbase.lake.ledger.snapshot_rows import find_snapshot
 from qbase.lake.storage.snapshots import DERIVED, Delivery, Snapshot, snapshot_id
 from qbase.tables.contracts import table_title
 
@@ -30,13 +32,7 @@ def now() -> str:
 
 def read_snapshot(connection: sa.Connection, number: int | None = None) -> Snapshot | None:
     """Return a snapshot, or the latest; None when there is no such one."""
-    query = sa.select(SNAPSHOTS).order_by(SNAPSHOTS.c.number.desc()).limit(1)
-    row = connection.execute(query if number is None else query.where(SNAPSHOTS.c.number == number)).first()
-    if row is None:
-        return None
-    tables = connection.execute(sa.select(SNAPSHOT_TABLES).where(SNAPSHOT_TABLES.c.number == row.number))
-    versions = {t.table_name: int(t.version) for t in tables}
-    return Snapshot(id=snapshot_id(row.number), created_at=row.created_at, versions=versions, delivery=row.delivery)
+    return find_snapshot(driver_of(connection), number)
 
 
 def find_loaded(connection: sa.Connection, delivery: Delivery) -> int | None:

@@ -1,6 +1,7 @@
 """The SQLite file of the ledger: how it is created, opened, checked, and what its errors mean.
 
-Write-ahead log, synchronous = FULL, writers begin IMMEDIATE, no connection is kept.
+Write-ahead log, synchronous = FULL, writers begin IMMEDIATE, no connection is kept. Runs and snapshots are read with
+the standard library alone; SQLAlchemy, slow to import, comes in where something is written or deliveries are asked for.
 """
 
 from __future__ import annotations
@@ -10,19 +11,19 @@ import dataclasses
 import functools
 import pathlib
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
-
-import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.pool import NullPool
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, TypeVar
 
 from qbase.core.errors import SetupError
-from qbase.lake.ledger.ledger_schema import METADATA, UPGRADES, VERSION
+from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, UPGRADES, VERSION
 from qbase.lake.storage.locks import busy_error, hold_lock, unwritable_error
 
-BUSY_SECONDS = 60.0
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
 CHECKED_BELOW_BYTES = 64 * 1024 * 1024
+C = TypeVar("C")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,8 +49,17 @@ class Ledger:
     path: pathlib.Path
     lock: pathlib.Path
 
-    @contextlib.contextmanager
-    def reading(self) -> Iterator[sa.Connection | None]:
+    def glancing(self) -> AbstractContextManager[sqlite3.Connection | None]:
+        """Give what `reading` gives, as a connection of the standard library.
+
+        Raises
+        ------
+        SetupError
+            As `reading`.
+        """
+        return self._seen(_connect, lambda connection: connection)
+
+    def reading(self) -> AbstractContextManager[sa.Connection | None]:
         """Give a connection with one consistent view, or None while there is no ledger.
 
         Raises
@@ -57,18 +67,29 @@ class Ledger:
         SetupError
             The file is damaged (QB204), newer than this program (QB205) or cannot be used (QB206, QB207).
         """
+        from qbase.lake.ledger.ledger_engine import connect, driver_of
+
+        return self._seen(connect, driver_of)
+
+    @contextlib.contextmanager
+    def _seen(
+        self,
+        connect: Callable[[pathlib.Path], AbstractContextManager[C]],
+        driver_of: Callable[[C], sqlite3.Connection],
+    ) -> Iterator[C | None]:
         with _telling(self.path):
             if _is_empty(self.path):
                 yield None
                 return
-            with self._connecting() as connection:
-                version = _version(connection, self.path)
+            _check_once(self.path)
+            with connect(self.path) as connection:
+                version = _version(driver_of(connection), self.path)
                 if version in (0, VERSION):
                     yield connection if version else None
                     return
             with hold_lock(self.lock):
                 _upgrade(self.path)
-            with self._connecting() as connection:
+            with connect(self.path) as connection:
                 yield connection
 
     @contextlib.contextmanager
@@ -85,38 +106,32 @@ class Ledger:
         SetupError
             As `reading`.
         """
+        from qbase.lake.ledger.ledger_engine import connect, create_tables, driver_of
+
         locked = contextlib.nullcontext() if is_locked else hold_lock(self.lock)
         with _telling(self.path):
             version = 0
             if not _is_empty(self.path):
-                with self._connecting(immediate=True) as connection:
-                    version = _version(connection, self.path)
+                _check_once(self.path)
+                with connect(self.path, immediate=True) as connection:
+                    version = _version(driver_of(connection), self.path)
                     if version == VERSION:
                         yield connection
                         return
             with locked:
-                (_upgrade if version else _create)(self.path)
-            with self._connecting(immediate=True) as connection:
+                (_upgrade if version else create_tables)(self.path)
+            _check_once(self.path)
+            with connect(self.path, immediate=True) as connection:
                 yield connection
-
-    @contextlib.contextmanager
-    def _connecting(self, *, immediate: bool = False) -> Iterator[sa.Connection]:
-        """Give a connection inside one transaction, to a file whose pages were checked once in this process."""
-        status = self.path.stat()
-        if 0 < status.st_size < CHECKED_BELOW_BYTES:
-            _check_pages(self.path, status.st_ino)
-        engine = _engine(self.path).execution_options(immediate=immediate)
-        with engine.connect() as connection, connection.begin():
-            yield connection
 
 
 def _is_empty(path: pathlib.Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _version(connection: sa.Connection, path: pathlib.Path) -> int:
+def _version(connection: sqlite3.Connection, path: pathlib.Path) -> int:
     """Return the version of the ledger, 0 when nothing was written into the file yet."""
-    version = int(connection.exec_driver_sql("PRAGMA user_version").scalar_one())
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > VERSION:
         raise SetupError(
             "QB205",
@@ -125,6 +140,13 @@ def _version(connection: sa.Connection, path: pathlib.Path) -> int:
             fix="install the newer qbase that wrote it",
         )
     return version
+
+
+def _check_once(path: pathlib.Path) -> None:
+    """Check the pages of a file that is not too large for it."""
+    status = path.stat()
+    if 0 < status.st_size < CHECKED_BELOW_BYTES:
+        _check_pages(path, status.st_ino)
 
 
 @functools.lru_cache(maxsize=256)
@@ -136,45 +158,25 @@ def _check_pages(path: pathlib.Path, inode: int) -> None:
         raise _damaged(path, found)
 
 
-def _create(path: pathlib.Path) -> None:
-    """Create the tables, whole or not at all; a ledger made meanwhile by somebody else is left alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-    with _engine(path).execution_options(immediate=True).connect() as ledger, ledger.begin():
-        METADATA.create_all(ledger)
-        ledger.exec_driver_sql(f"PRAGMA user_version={VERSION}")
-
-
 def _upgrade(path: pathlib.Path) -> None:
     """Bring an older ledger to this version, whole or not at all; one that somebody else upgraded is left alone."""
-    with _engine(path).execution_options(immediate=True).connect() as ledger, ledger.begin():
-        version = int(ledger.exec_driver_sql("PRAGMA user_version").scalar_one())
-        for step in range(version, VERSION):
+    with _connect(path, begin="BEGIN IMMEDIATE") as ledger:
+        for step in range(_version(ledger, path), VERSION):
             for statement in UPGRADES[step]:
-                ledger.exec_driver_sql(statement)
-        ledger.exec_driver_sql(f"PRAGMA user_version={VERSION}")
+                ledger.execute(statement)
+        ledger.execute(f"PRAGMA user_version={VERSION}")
 
 
-@functools.lru_cache(maxsize=64)
-def _engine(path: pathlib.Path) -> sa.Engine:
-    """Return the engine of a file; without a pool it holds no connection, so a fork is safe."""
-    engine = sa.create_engine(
-        sa.URL.create("sqlite", database=str(path)), poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS}
-    )
-
-    @event.listens_for(engine, "connect")
-    def _set_up(connection: Any, record: Any) -> None:
-        connection.isolation_level = None
+@contextlib.contextmanager
+def _connect(path: pathlib.Path, *, begin: str = "BEGIN") -> Iterator[sqlite3.Connection]:
+    """Give a connection inside one transaction, committed at the end of the block."""
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        is_immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_immediate else "BEGIN")
-
-    return engine
+        connection.execute(begin)
+        # commits, or rolls back when the block fails
+        with connection:
+            yield connection
 
 
 @contextlib.contextmanager
@@ -182,10 +184,11 @@ def _telling(path: pathlib.Path) -> Iterator[None]:
     """Turn what SQLite says into an error a user can act on; a broken constraint is our own mistake and passes."""
     try:
         yield
-    except (sa.exc.IntegrityError, sqlite3.IntegrityError):
-        raise
-    except (sa.exc.DatabaseError, sqlite3.DatabaseError, OSError) as error:
+    except Exception as error:
+        # SQLAlchemy wraps what the driver said
         cause = getattr(error, "orig", None) or error
+        if isinstance(cause, sqlite3.IntegrityError) or not isinstance(cause, sqlite3.DatabaseError | OSError):
+            raise
         text = str(cause)
         if "locked" in text:
             raise busy_error(path.name, BUSY_SECONDS) from error
