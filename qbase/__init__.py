@@ -12,11 +12,11 @@ from qbase.core.lazy import lazy_room
 from qbase.core.package import VERSION
 
 if TYPE_CHECKING:
-    from qbase.core.findings.conclusion import conclude as conclude
-    from qbase.core.findings.records import record as record
-    from qbase.core.findings.sentences import say_each as say_each
     from qbase.core.panel import Panel as Panel
     from qbase.core.policy import Policy as Policy
+    from qbase.core.results.conclusion import conclude as conclude
+    from qbase.core.results.records import record as record
+    from qbase.core.results.sentences import say_each as say_each
     from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
     from qbase.explore.everyday import describe as describe

@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from qbase.core.errors import RunError as RunError
     from qbase.core.errors import SetupError as SetupError
     from qbase.core.errors import UsageError as UsageError
-    from qbase.core.findings.conclusion import Conclusion as Conclusion
-    from qbase.core.findings.conclusion import conclude as conclude
-    from qbase.core.findings.records import record as record
-    from qbase.core.findings.result import Criterion as Criterion
-    from qbase.core.findings.result import Result as Result
-    from qbase.core.findings.result import Scorecard as Scorecard
-    from qbase.core.findings.result import add_checks as add_checks
-    from qbase.core.findings.sentences import say_each as say_each
     from qbase.core.panel import Panel as Panel
     from qbase.core.policy import Plan as Plan
     from qbase.core.policy import Policy as Policy
     from qbase.core.policy import PolicyDate as PolicyDate
     from qbase.core.policy import Spell as Spell
+    from qbase.core.results.conclusion import Conclusion as Conclusion
+    from qbase.core.results.conclusion import conclude as conclude
+    from qbase.core.results.records import record as record
+    from qbase.core.results.result import Criterion as Criterion
+    from qbase.core.results.result import Result as Result
+    from qbase.core.results.result import Scorecard as Scorecard
+    from qbase.core.results.result import add_checks as add_checks
+    from qbase.core.results.sentences import say_each as say_each
     from qbase.core.shown.display import MIME as MIME
     from qbase.core.shown.display import Column as Column
     from qbase.core.shown.display import Figure as Figure

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.findings.result import Result, Scorecard
-from qbase.core.findings.sentences import say_each, say_scorecard
 from qbase.core.panel import Panel
+from qbase.core.results.result import Result, Scorecard
+from qbase.core.results.sentences import say_each, say_scorecard
 from qbase.explore.panel_words import describe_panel
 from qbase.figures import plot_estimates, plot_event_study, plot_trend
 

@@ -1,4 +1,4 @@
-"""Storey 6b: what it would take to know more."""
+"""Storey 6b: how many batches it would take to know more."""
 
 from __future__ import annotations
 

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.core.findings.result import Result
 from qbase.core.numbers import count, number, percent
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
 from qbase.indicators import find_indicator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.findings.result import Criterion, Result, Scorecard, Verdict
+from qbase.core.results.result import Criterion, Result, Scorecard, Verdict
 from qbase.core.values import Better, Estimate
 from qbase.scorecards.target_presets import Preset, Target, read_preset
 

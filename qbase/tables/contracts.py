@@ -262,9 +262,7 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
 
 
 def _refuse(origin: str, found: str, expected: str) -> NoReturn:
-    raise DataError(
-        "QB151", origin=origin, found=found, expected=expected, fix=f"correct qbase/tables/declared/{origin}"
-    )
+    raise DataError("QB151", origin=origin, found=found, expected=expected, fix=f"edit qbase/tables/declared/{origin}")
 
 
 def _check_keys(origin: str, what: str, raw: Mapping[str, Any], known: set[str], needed: tuple[str, ...]) -> None:

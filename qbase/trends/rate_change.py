@@ -8,9 +8,9 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
-from qbase.core.findings.result import Result
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
 from qbase.stats.wilson import square_and_add

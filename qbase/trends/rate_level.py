@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.findings.result import Result
 from qbase.core.panel import Panel
+from qbase.core.results.result import Result
 from qbase.core.text import join
 from qbase.core.values import Estimate, Key
 from qbase.trends.count_checks import check_small_n, notes_of

@@ -29,8 +29,8 @@ from qbase.core import (
     Tiles,
     conclude,
 )
-from qbase.core.findings.records import build_record
 from qbase.core.numbers import interval, number
+from qbase.core.results.records import build_record
 from qbase.core.shown.display import Bundle
 from qbase.core.text import same
 

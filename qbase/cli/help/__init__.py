@@ -1,1 +1,1 @@
-"""Commands that help: `doctor`, `explain`, `new`."""
+"""Commands around the work: `doctor`, `explain`, `new`."""

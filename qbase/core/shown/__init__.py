@@ -1,1 +1,1 @@
-"""Bundles a letter shows, and the colours, words and letters of the page they are shown with."""
+"""What a letter (a notebook that becomes a report) shows: bundles of prose, tables, figures; colours, fonts, words."""

@@ -1,1 +1,1 @@
-"""Panel and policy in, a `Result` out: one estimator a file."""
+"""Panel and policy in; a `Result` out: what users call, one estimator a file."""

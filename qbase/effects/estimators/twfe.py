@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.findings.result import Result
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.effect_words import (

@@ -1,1 +1,1 @@
-"""A comparison in; coefficients, covariance and bands out, nothing in words."""
+"""A comparison in; coefficients, standard errors and bands out, nothing in words."""

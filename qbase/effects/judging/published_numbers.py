@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result
 from qbase.core.numbers import count, number
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.judging.result_parts import EVENT

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qbase.core.findings.result import Result
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result
 from qbase.core.values import EMPTY, Estimate
 from qbase.effects.comparison.treated_and_controls import Design
 from qbase.effects.fitting.effect_options import Options

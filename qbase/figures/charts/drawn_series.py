@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Criterion, Result, Scorecard
 from qbase.core.policy import Policy
+from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.values import EMPTY
 from qbase.figures.surface.period_axis import read_period
 

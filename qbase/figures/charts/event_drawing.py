@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from qbase.core.findings.result import Result
-from qbase.core.findings.sentences import quantity
 from qbase.core.numbers import digits_for, number
+from qbase.core.results.result import Result
+from qbase.core.results.sentences import quantity
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
 from qbase.core.values import Estimate

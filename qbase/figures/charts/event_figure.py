@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result
-from qbase.core.findings.sentences import direction_of, quantity
 from qbase.core.numbers import UNITS, count, difference_unit, interval, number
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result
+from qbase.core.results.sentences import direction_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result
-from qbase.core.findings.sentences import direction_of, quantity
 from qbase.core.numbers import digits_for, number
+from qbase.core.results.result import Result
+from qbase.core.results.sentences import direction_of, quantity
 from qbase.core.shown.display import Figure
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text, join, same

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Criterion, Result, Scorecard
-from qbase.core.findings.sentences import VERDICTS, quantity
 from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number, percent
 from qbase.core.policy import Policy
+from qbase.core.results.result import Criterion, Result, Scorecard
+from qbase.core.results.sentences import VERDICTS, quantity
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate

@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from qbase.core.findings.result import Result, Scorecard
-from qbase.core.findings.sentences import quantity
 from qbase.core.numbers import count, digits_for, interval, number
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result, Scorecard
+from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
 from qbase.figures.charts.drawn_series import Series, Young, entity_of, read_series, starts_of, targets_of

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qbase.core.findings.result import Result
-from qbase.core.findings.sentences import GRADES, direction_of, grade_of, quantity
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number
+from qbase.core.results.result import Result
+from qbase.core.results.sentences import GRADES, direction_of, grade_of, quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate, Indicator
 from qbase.figures.surface.period_axis import period_text

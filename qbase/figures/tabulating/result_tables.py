@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Criterion, Result, Scorecard, distinct_checks
-from qbase.core.findings.sentences import quantity
 from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
+from qbase.core.results.result import Criterion, Result, Scorecard, distinct_checks
+from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate

@@ -1,1 +1,1 @@
-"""The policy text and its indicators: TOML in, definitions, clauses and their SQL out."""
+"""The policy text and its indicators: TOML in; definitions and clauses out, and which SQL measures them."""

@@ -1,1 +1,1 @@
-"""Cells of a drawn sample in; design-weighted rates with intervals, and checks of the drawing out."""
+"""Cells of a drawn sample in; random-draw or post-stratified rates, with checks of the drawing, out."""

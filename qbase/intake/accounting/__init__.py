@@ -1,1 +1,1 @@
-"""Counts of one file in; what happened to it out, in numbers, reasons and the day it was loaded."""
+"""The account of a load as a value: the report of one file in numbers, its reasons in words, the day of loading."""

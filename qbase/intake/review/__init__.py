@@ -1,1 +1,1 @@
-"""Loaded tables in; what a person should look at out: faults of a delivery, shifts, rows set aside."""
+"""Loaded tables in; what a person should look at out: faults, shifts since last time, rows set aside, to read again."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result
 from qbase.core.numbers import count, percent
 from qbase.core.periods import parse_period
+from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
 from qbase.intake.accounting.loading_day import day_of_loading

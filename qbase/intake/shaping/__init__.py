@@ -1,1 +1,1 @@
-"""Grids with known columns in; one table of a contract out, reshaped by its recipe, every row with its verdict."""
+"""Grids with known columns in; one table of a contract out, every row accepted, listed or set aside with a reason."""

@@ -12,9 +12,9 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.findings.result import Result, Scorecard
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Bundle, Figure, Table
 
 PROFILES = ("internal", "external", "statutory_public")

@@ -1,1 +1,1 @@
-"""A specification, a letter and given parameters in; a checked request out."""
+"""A specification, a letter (notebook) and given parameters in; a checked request out."""

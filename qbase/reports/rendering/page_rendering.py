@@ -20,8 +20,8 @@ from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode, from_dict
 
 from qbase.core.errors import RunError, read_codes
-from qbase.core.findings.sentences import GRADES
 from qbase.core.numbers import UNITS
+from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
 from qbase.core.text import Text, same

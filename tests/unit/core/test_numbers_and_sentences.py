@@ -24,7 +24,7 @@ from qbase.core import (
     record,
 )
 from qbase.core import numbers as nb
-from qbase.core.findings.sentences import direction_of, grade_of
+from qbase.core.results.sentences import direction_of, grade_of
 from qbase.core.shown.display import MIME, Column, sha256_of
 from qbase.core.shown.fonts import covered, missing_glyphs, subset_woff2
 from qbase.core.shown.glossary import read_glossary

@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint, samplesize_confint_proportion
 
 from qbase.core.errors import UsageError
-from qbase.core.findings.result import Result
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
 from qbase.planning import plan_batches

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.findings.result import Result
+from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Source
 from qbase.scorecards import list_presets, read_preset, score_targets

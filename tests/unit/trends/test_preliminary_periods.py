@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from qbase.core import DataError, Estimate, Indicator, Panel, Result, Text, conclude, say_each
-from qbase.core.findings.records import build_record
 from qbase.core.periods import parse_period
+from qbase.core.results.records import build_record
 from qbase.figures import plot_trend, tabulate_estimates, tiles_of
 from qbase.indicators.maturity.maturity_table import Maturity, add_bounds
 from qbase.scorecards import score_targets

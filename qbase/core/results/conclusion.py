@@ -7,7 +7,7 @@ import html
 from typing import Any
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result, Scorecard, distinct_checks
+from qbase.core.results.result import Result, Scorecard, distinct_checks
 from qbase.core.shown.display import Bundle, shown_language
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Grade

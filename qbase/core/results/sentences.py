@@ -16,7 +16,7 @@ from qbase.core.text import Text, join, spaced
 from qbase.core.values import Estimate, Grade
 
 if TYPE_CHECKING:
-    from qbase.core.findings.sayable import SayableCriterion, SayableResult, SayableScorecard
+    from qbase.core.results.sayable import SayableCriterion, SayableResult, SayableScorecard
 
 Direction = Literal["up", "down", "little", "cannot_tell"]
 

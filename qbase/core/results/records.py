@@ -16,9 +16,9 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.result import Result, Scorecard
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
+from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Bundle, Figure, Provenance, Table, run_folder, sha256_of
 from qbase.core.text import Text
 from qbase.core.values import Source

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.findings.sentences import plain_estimate, say_result, say_scorecard
+from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
@@ -42,7 +42,7 @@ class Result:
     checks : tuple of CheckResult
         Nothing fails in silence.
     grade : {"strong", "moderate", "limited"} or None
-        Cap on the evidence set by the method; `qbase.core.findings.sentences.grade_of` can only lower it.
+        Cap on the evidence set by the method; `qbase.core.results.sentences.grade_of` can only lower it.
     notes : tuple of Text
         Limits and assumptions, one sentence each.
     settings : mapping

@@ -1,1 +1,0 @@
-"""Estimates in; results, verdicts, their sentences and the record of a run out."""
