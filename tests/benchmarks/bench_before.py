@@ -58,7 +58,13 @@ def spend(checkout: pathlib.Path, words: list[str]) -> float:
     """Run a Python of a checkout and return the processor seconds of it and its children."""
     env = {**os.environ, "PYTHONPATH": str(checkout)}
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([str(checkout / ".venv" / "bin" / "python"), *words], env=env, cwd=checkout, check=True)
+    subprocess.run(
+        [str(checkout / ".venv" / "bin" / "python"), *words],
+        env=env,
+        cwd=checkout,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
