@@ -1,4 +1,4 @@
-"""What the ledger says of runs of reports."""
+"""What the ledger says of runs of reports: read with the standard library alone, written through its schema."""
 
 from __future__ import annotations
 
@@ -12,13 +12,6 @@ if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
-_ADDED = """
-    INSERT INTO runs (run_id, report_id, slot, state, fingerprint, snapshot, started_at, seconds, payload)
-    VALUES (:run_id, :report_id, :slot, :state, :fingerprint, :snapshot, :started_at, :seconds, :payload)"""
-_UPDATED = """
-    UPDATE runs SET report_id = :report_id, slot = :slot, state = :state, fingerprint = :fingerprint,
-           snapshot = :snapshot, started_at = :started_at, seconds = :seconds, payload = :payload
-    WHERE run_id = :run_id"""
 
 
 def add_run(workspace: Workspace, record: RunRecord) -> None:
@@ -51,9 +44,10 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
     >>> [(run.run_id, run.state) for run in list_runs(home)]
     [('R0001', 'running')]
     """
+    from qbase.lake.ledger.ledger_schema import RUNS
+
     with workspace.book.writing() as connection:
-        known = connection.exec_driver_sql("SELECT 1 FROM runs WHERE run_id = ?", (record.run_id,)).first()
-        if known is not None:
+        if connection.execute(RUNS.select().where(RUNS.c.run_id == record.run_id)).first() is not None:
             raise UsageError(
                 "QB211",
                 run=record.run_id,
@@ -61,7 +55,7 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
                 expected="a new run id",
                 fix="update_run for a run that exists, or a new id",
             )
-        connection.exec_driver_sql(_ADDED, _run_values(record))
+        connection.execute(RUNS.insert().values(_run_values(record)))
 
 
 def update_run(workspace: Workspace, record: RunRecord) -> None:
@@ -96,8 +90,11 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
     >>> read_run(home, "R0001").state, read_run(home, "R0001").seconds
     ('ok', 41.5)
     """
+    from qbase.lake.ledger.ledger_schema import RUNS
+
     with workspace.book.writing() as connection:
-        if connection.exec_driver_sql(_UPDATED, _run_values(record)).rowcount != 1:
+        changed = RUNS.update().where(RUNS.c.run_id == record.run_id).values(_run_values(record))
+        if connection.execute(changed).rowcount != 1:
             raise _no_run(record.run_id)
 
 
@@ -214,7 +211,8 @@ def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRec
     """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
     given = {name: value for name, value in wanted.items() if value is not None}
     where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
-    query = " ".join(["SELECT payload FROM runs WHERE", where, "ORDER BY started_at DESC, run_id DESC LIMIT :limit"])
+    # columns are named by the callers above, values are bound
+    query = f"SELECT payload FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT :limit"  # noqa: S608
     with workspace.book.glancing() as connection:
         found = () if connection is None else connection.execute(query, {**given, "limit": limit})
         return [_run(payload) for (payload,) in found]
