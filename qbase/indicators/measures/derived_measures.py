@@ -38,12 +38,13 @@ def _grouped(function: Callable[[pd.DataFrame], float]) -> Function:
             {"entity": e, "period": p, "value": function(group)}
             for (e, p), group in rows.groupby(["entity", "period"], sort=True)
         ]
-        return _frame(found)
+        return frame_of_values(found)
 
     return run
 
 
-def _frame(found: list[dict[str, object]]) -> pd.DataFrame:
+def frame_of_values(found: list[dict[str, object]]) -> pd.DataFrame:
+    """Return rows of entity, period and value as a frame, which has these columns even without a row."""
     return pd.DataFrame(found, columns=["entity", "period", "value"] if not found else None)
 
 
@@ -85,7 +86,7 @@ def _overlap(measured: Measured, scope: Scope) -> pd.DataFrame:
         {"entity": e, "period": p, "value": agglomeration.overlap(group.to_numpy(dtype=float))}
         for (e, p), group in wide.groupby(level=["entity", "period"], sort=True)
     ]
-    return _frame(found)
+    return frame_of_values(found)
 
 
 def _quarterly(scope: Scope) -> Scope:
@@ -145,7 +146,7 @@ def _gap(measured: Measured, scope: Scope) -> pd.DataFrame:
         if gaps is not None:
             value, low, high = (100 * x for x in gaps)
             found.append(group[["entity", "period", "n"]].assign(value=value, lo=low, hi=high))
-    return pd.concat(found, ignore_index=True) if found else _frame([])
+    return pd.concat(found, ignore_index=True) if found else frame_of_values([])
 
 
 def _lead(measured: Measured, scope: Scope) -> pd.DataFrame:
@@ -157,7 +158,7 @@ def _lead(measured: Measured, scope: Scope) -> pd.DataFrame:
         found.append(
             {"entity": entity, "period": period, "value": 100 * value, "lo": 100 * low, "hi": 100 * high, "n": n.sum()}
         )
-    return pd.DataFrame(found) if found else _frame([])
+    return pd.DataFrame(found) if found else frame_of_values([])
 
 
 def _persistence(measured: Measured, scope: Scope) -> pd.DataFrame:
@@ -174,7 +175,7 @@ def _persistence(measured: Measured, scope: Scope) -> pd.DataFrame:
             run = (run if unbroken else 0) + 1 if is_leading else 0
             before = period.ordinal
             found.append({"entity": entity, "period": period, "value": run})
-    return _as_asked(_frame(found), scope)
+    return _as_asked(frame_of_values(found), scope)
 
 
 DERIVED: dict[str, Function] = {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from qbase.core.periods import to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
-from qbase.indicators.measures.derived_measures import DERIVED, Function
+from qbase.indicators.measures.derived_measures import DERIVED, Function, frame_of_values
 from qbase.indicators.measures.measure_scope import Scope, needed_tables, open_scope
 from qbase.stats.wilson import wilson_interval
 
@@ -134,7 +134,7 @@ def _composite(measured: Measured, scope: Scope) -> pd.DataFrame:
         if len(values) and spread > 0:
             scaled.append(100 * (values - values.min()) / spread)
     if len(scaled) < COMPOSITE_LEAST:
-        return pd.DataFrame([], columns=["entity", "period", "value"])
+        return frame_of_values([])
     table = pd.concat(scaled, axis=1)
     table = table[table.notna().sum(axis=1) >= COMPOSITE_LEAST]
     means: pd.DataFrame = table.mean(axis=1).rename("value").reset_index()
