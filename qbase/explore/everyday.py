@@ -50,15 +50,18 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     >>> plot(level, change).title.en
     'Batch pass rate 75.0%; change on 2024 Q4 cannot be told yet'
     """
-    first = results[0] if results else None
-    is_level = first is not None and first.estimand == "level" and "series" in first.tables
-    if first is not None and is_level and len(results) == 1:
-        return plot_trend(first, policy=policy, target=target)
-    if first is not None and is_level and len(results) == 2 and results[1].estimand == "change":
-        return plot_trend(first, policy=policy, target=target, change=results[1])
-    if first is not None and len(results) == 1 and any("event_time" in e.key for e in first.estimates):
-        return plot_event_study(first, policy=policy)
+    match results:
+        case (level,) if _has_series(level):
+            return plot_trend(level, policy=policy, target=target)
+        case (level, change) if _has_series(level) and change.estimand == "change":
+            return plot_trend(level, policy=policy, target=target, change=change)
+        case (study,) if any("event_time" in e.key for e in study.estimates):
+            return plot_event_study(study, policy=policy)
     return plot_estimates(*results)
+
+
+def _has_series(result: Result) -> bool:
+    return result.estimand == "level" and "series" in result.tables
 
 
 def describe(value: Panel | Result | Scorecard, policy: Policy | None = None) -> Prose:
