@@ -14,14 +14,13 @@ import argparse
 import json
 import os
 import pathlib
-import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 
 from bench_intake import write_inspections, write_workbooks
+from bench_start import cpu_seconds
 
 OURS = pathlib.Path(__file__).resolve().parents[2]
 INTAKE = """
@@ -57,16 +56,7 @@ JOBS = {"intake": INTAKE, "panel": PANEL, "report": REPORT}
 def spend(checkout: pathlib.Path, words: list[str]) -> float:
     """Run a Python of a checkout and return the processor seconds of it and its children."""
     env = {**os.environ, "PYTHONPATH": str(checkout)}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(
-        [str(checkout / ".venv" / "bin" / "python"), *words],
-        env=env,
-        cwd=checkout,
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return cpu_seconds(checkout / ".venv" / "bin" / "python", checkout, words, env)
 
 
 def prepare(checkout: pathlib.Path, home: pathlib.Path) -> None:

@@ -17,7 +17,7 @@ from collections import Counter
 import grimp
 import importlinter.api
 import pytest
-from importlinter.application.use_cases import _get_built_in_contract_types
+from importlinter.contracts.layers import LayersContract
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "qbase"
@@ -89,13 +89,12 @@ def test_the_contracts_forbid_each_planted_back_import(
     graph: grimp.ImportGraph, name: str, importer: str, imported: str
 ) -> None:
     options = next(contract for contract in CONTRACTS if contract["name"] == name)
-    kind = dict(_get_built_in_contract_types())["layers"]
     session = {"root_packages": ["qbase"]}
     inside = sorted(m for m in graph.modules if m == importer or m.startswith(importer + "."))
     assert graph.find_shortest_chain(importer, imported) is None
     graph.add_import(importer=inside[-1], imported=imported)
     try:
-        contract = kind(name=name, session_options=session, contract_options=options)
+        contract = LayersContract(name=name, session_options=session, contract_options=options)
         assert not contract.check(graph, verbose=False).kept
     finally:
         graph.remove_import(importer=inside[-1], imported=imported)
