@@ -111,6 +111,19 @@ def found_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
     return visits.groupby(["entity", "quarter"]).agg(n="size", k="sum").reset_index()
 
 
+def account_by_hand(files: list[pathlib.Path]) -> dict[str, int]:
+    """Count what becomes of every inspection sent: counted, or left out by the first definition that applies.
+
+    Whose goods they are is asked first, then whether it is a first inspection, then why it was drawn.
+    """
+    rows = sent_by_hand(files)
+    others = rows["企业角色"].ne("标称生产")
+    rechecks = ~others & (rows["是否复查"].eq("是") | rows["原抽样编号"].ne(""))
+    complaints = ~others & ~rechecks & rows["抽样类型"].eq("投诉")
+    parts = {"rechecks": rechecks, "complaints": complaints, "others": others}
+    return {"seen": len(rows), "counted": len(first_by_hand(files)), **{k: int(v.sum()) for k, v in parts.items()}}
+
+
 def count_by_hand(files: list[pathlib.Path]) -> pd.DataFrame:
     """Count passes by cluster and quarter."""
     return first_by_hand(files).groupby(["entity", "quarter"], as_index=False)[["k", "n"]].sum()
@@ -129,7 +142,15 @@ def test_the_numbers_of_the_demo_reports_follow_from_the_files_sent(tmp_path: pa
     load_files(workspace, files)
     cells = count_by_hand(files).assign(rate=lambda c: 100 * c["k"] / c["n"])
 
-    _, record = read_page(workspace, "quality_trends")
+    words, record = read_page(workspace, "quality_trends")
+    account = account_by_hand(files)
+    assert account["seen"] == sum(account.values()) - account["seen"] > 10_000
+    told = (
+        "{seen:,} inspections in the window: {counted:,} counted; left out by definition {rechecks:,} re-checks, "
+        "{complaints:,} complaints and 0 follow-ups, and {others:,} of firms that did not make the goods; 0 more (0.0% "
+        "of first inspections) match no single entity"
+    )
+    assert told.format(**account) in words
     level = next(r for r in record["results"] if r["estimand"] == "level")  # type: ignore[union-attr,index]
     ours = cells[cells["entity"] == "K001"]
     assert [e["n_obs"] for e in level["estimates"]] == ours["n"].tolist()

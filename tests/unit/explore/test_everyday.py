@@ -1,0 +1,83 @@
+"""The everyday questions at a value: each kind of result gets its own figure, each value its own words."""
+
+from __future__ import annotations
+
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import qbase as qb
+from qbase.core import DataError, Indicator, Panel, Policy, Result, Spell, Text
+from qbase.core.periods import parse_period
+from qbase.figures import plot_estimates, plot_event_study, plot_trend
+from qbase.scorecards import score_targets
+
+RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
+POLICY = Policy(
+    policy_id="p", title=Text("政策", "Policy"), kind="binary",
+    spells=tuple(Spell(entity=f"K{i}", start=parse_period("2023Q1", "Q")) for i in range(4)),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    rng = np.random.default_rng(3)
+    quarters = [str(q) for q in pd.period_range("2021Q1", "2024Q4", freq="Q")]
+    rows = [{"e": f"K{i}", "q": q, "n": 40, "k": int(rng.integers(30, 40))} for i in range(12) for q in quarters]
+    frame = pd.DataFrame(rows).assign(rate=lambda f: 100 * f["k"] / f["n"])
+    frame = frame.rename(columns={"rate": "D1.batch", "n": "D1.batch__n", "k": "D1.batch__k"})
+    return Panel.from_frame(frame, entity="e", period="q", freq="Q", indicators={"D1.batch": RATE})
+
+
+@pytest.fixture(scope="module")
+def results(panel: Panel) -> dict[str, Result]:
+    return {
+        "level": qb.estimate_rate(panel, "D1.batch", entity="K1"),
+        "change": qb.estimate_change(panel, "D1.batch", entity="K1"),
+        "study": qb.estimate_event_study(panel, POLICY, "D1.batch", leads=3, lags=3),
+        "effect": qb.estimate_twfe(panel, POLICY, "D1.batch"),
+    }
+
+
+def test_each_kind_of_result_gets_its_own_figure(results: dict[str, Result]) -> None:
+    level, change, study, effect = results.values()
+    drawn = {
+        "a level": (qb.plot(level, policy=POLICY), plot_trend(level, policy=POLICY)),
+        "a level and its change": (qb.plot(level, change), plot_trend(level, change=change)),
+        "a path of effects": (qb.plot(study, policy=POLICY), plot_event_study(study, policy=POLICY)),
+        "an effect": (qb.plot(effect), plot_estimates(effect)),
+        "a change alone": (qb.plot(change), plot_estimates(change)),
+        "two effects": (qb.plot(effect, study), plot_estimates(effect, study)),
+        "a change before its level": (qb.plot(change, change), plot_estimates(change, change)),
+    }
+    for kind, (ours, meant) in drawn.items():
+        assert ours.payload() == meant.payload(), kind
+
+
+def test_targets_are_drawn_with_a_level(results: dict[str, Result]) -> None:
+    card = score_targets([results["level"]], preset="outline_2025")
+    assert qb.plot(results["level"], target=card).payload() == plot_trend(results["level"], target=card).payload()
+
+
+def test_nothing_to_draw_is_said_in_four_lines() -> None:
+    with pytest.raises(DataError) as caught:
+        qb.plot()
+    assert caught.value.code == "QB707"
+
+
+def test_values_are_told_in_their_own_words(panel: Panel, results: dict[str, Result]) -> None:
+    assert qb.describe(panel, POLICY).items[0].en.startswith("The panel holds 12 entities over 16 periods")
+    assert len(qb.describe(panel, POLICY).items) == len(qb.describe(panel).items) + 1
+    for result in results.values():
+        assert set(qb.describe(result).items) == set(result.say().items)
+    card = score_targets([results["level"]], preset="outline_2025")
+    assert qb.describe(card) == card.say()
+
+
+def test_values_themselves_know_no_picture() -> None:
+    core = pathlib.Path(qb.__file__).parent / "core"
+    drawing = [p for p in core.rglob("*.py") if "qbase.figures" in p.read_text(encoding="utf-8")]
+    assert drawing == []
+    assert not any(hasattr(kind, "plot") or hasattr(kind, "describe") for kind in (Panel, Policy, Result))
