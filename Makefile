@@ -9,8 +9,10 @@ BIN := $(VENV)/bin
 QBASE := $(BIN)/python -m qbase
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo $(BIN)/uv)
+# what is dropped when locking has to be dropped when installing too (findings/uv_override_hashes.sh)
+OVERRIDE = --override locks/overrides.txt
 # a lock pins every file by hash; the project itself is linked, never copied
-INSTALL = $(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement
+INSTALL = $(UV) pip install --quiet --python $(BIN)/python $(OVERRIDE) --require-hashes --requirement
 LINK = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 WORKERS ?= 2
 
@@ -90,7 +92,7 @@ locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
 	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
-	    --override locks/overrides.txt $$constraint $$flags --output-file locks/$$extra.lock pyproject.toml; \
+	    $(OVERRIDE) $$constraint $$flags --output-file locks/$$extra.lock pyproject.toml; \
 	done
 
 clean: ## Remove what was built (data, reports, environment)
