@@ -12,6 +12,7 @@ from qbase.core.text import Text, join
 from qbase.core.values import ReportSpec
 from qbase.reports.asking.asked_words import ask
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_notebook
+from qbase.reports.asking.letter_reading import check_letter
 from qbase.reports.asking.report_spec import read_spec
 from qbase.reports.asking.run_arguments import check_params
 
@@ -53,6 +54,7 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
     document = read_notebook(path, shown=spec.notebook)
     parameters = parse_cells(document["cells"], shown=spec.notebook)
     values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
+    check_letter(document["cells"], parameters, shown=spec.notebook)
     # what the caller leaves to the specification, read by the declared types; required ones may be the caller's alone
     planned = check_params(parameters, {**params, **spec.params}, report_id=report_id)
     defaults = {p.name: p.default for p in parameters if p.name not in spec.params and p.default is not ...}
