@@ -1,4 +1,4 @@
-"""``qbase list · inspect · run · runs · verify``: reports from the command line."""
+"""``qbase list · inspect · run · runs``: reports from the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
-from qbase.core.errors import QbaseError, RunError, SetupError, UsageError
+from qbase.core.errors import QbaseError
 
 if TYPE_CHECKING:
     from qbase.core.values import ReportSpec, RunRecord
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from qbase.reports import Job, Outcome, Parameter
 
 STATES = {"ok": "已发布", "failed": "失败", "unchanged": "未变", "running": "运行中"}
-MARKS = {True: "[✓]", False: "[✗]", None: "[–]"}
 
 
 def list_reports(
@@ -43,9 +42,18 @@ def list_reports(
     shell.rows(head, rows)
     shell.document({"reports": [_spec_payload(workspace, spec, last, missing) for spec, last, missing in found]})
     if found:
-        name = found[0][0].report_id
-        shell.note(shell.text(f"下一步  qbase inspect {name}", f"Next    qbase inspect {name}"))
+        step = _next_step(found)
+        shell.note(shell.text(f"下一步  {step}", f"Next    {step}"))
     return 0
+
+
+def _next_step(found: Sequence[tuple[ReportSpec, RunRecord | None, list[str]]]) -> str:
+    """Return what is worth doing: run what never ran, look at what may be asked, or load what is lacking."""
+    ready = [(spec, last) for spec, last, missing in found if not missing]
+    fresh = [spec.report_id for spec, last in ready if last is None]
+    if fresh:
+        return f"qbase inspect {fresh[0]}"
+    return f"qbase inspect {ready[0][0].report_id}" if ready else "qbase load FILE…"
 
 
 def inspect(
@@ -123,36 +131,6 @@ def runs(
     return 0
 
 
-def verify(
-    ctx: typer.Context,
-    targets: Annotated[
-        list[str], typer.Argument(metavar="FILE|REPORT", help="HTML 文件或已发布的报告 | HTML files or reports")
-    ],
-    home: Home = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    lang: Speech = None,
-) -> int:
-    """Check finished reports; exit code 1 when one does not pass."""
-    from qbase.release import verify_report
-
-    shell = shell_of(ctx, home, as_json, quiet, lang)
-    found = [_target(shell, target) for target in targets]
-    passed = True
-    document = []
-    for path, record in found:
-        outcome = verify_report(path, record=record)
-        passed = passed and outcome.passed
-        shell.out(str(path), *(f"  {MARKS[c.passed]} {c.name}  {c.text[shell.lang]}" for c in outcome.checks))
-        good = sum(check.passed is True for check in outcome.checks)
-        bad = sum(check.passed is False for check in outcome.checks)
-        shell.out(shell.text(f"  {good} 项通过，{bad} 项未通过", f"  {good} passed, {bad} failed"))
-        checks = [check.payload() for check in outcome.checks]
-        document.append({"file": str(path), "passed": outcome.passed, "checks": checks})
-    shell.document({"reports": document})
-    return 0 if passed else 1
-
-
 def run_and_tell(
     shell: Shell,
     workspace: Workspace,
@@ -185,8 +163,8 @@ def run_and_tell(
             "gallery": str(gallery) if gallery.is_file() else None,
         }
     )
-    if gallery.is_file():
-        shell.out(shell.text("目录    ", "Gallery ") + _near(gallery))
+    if gallery.is_file() and len(failed) < len(outcomes):
+        shell.out(shell.text("目录    ", "Gallery ") + near(gallery))
     if len(outcomes) > 1:
         shell.note(_summary(shell, outcomes))
     if not failed:
@@ -247,7 +225,7 @@ def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
     if record is None or not record.outputs:
         return
     state = STATES[record.state] if shell.lang == "zh" else record.state
-    page = _near(workspace.root / record.outputs[0])
+    page = near(workspace.root / record.outputs[0])
     shell.out(f"{shell.text('报告', 'Report')}  {page}  ({state}, {record.seconds:.1f} s)")
 
 
@@ -265,46 +243,6 @@ def _summary(shell: Shell, outcomes: Sequence[Outcome]) -> str:
     return shell.text(
         f"{good} 份已发布，{same} 份未变，{bad} 份失败", f"{good} published, {same} unchanged, {bad} failed"
     )
-
-
-def _target(shell: Shell, target: str) -> tuple[pathlib.Path, dict[str, Any] | None]:
-    """Find the file to verify; the record of its run too, when it is a report of this workspace."""
-    path = pathlib.Path(target)
-    if path.is_file():
-        return path, _record_beside(shell, path)
-    if path.suffix or len(path.parts) > 1:
-        raise UsageError("QB824", name=target, found=target, expected="FILE.html / REPORT", fix="qbase list")
-    from qbase.reports import read_spec
-
-    workspace = shell.workspace()
-    read_spec(workspace, target)
-    page = workspace.site / f"{target}.html"
-    if not page.is_file():
-        raise UsageError("QB824", name=target, found=f"{target}: –", expected=_near(page), fix=f"qbase run {target}")
-    return page, _record_of(shell, workspace, target)
-
-
-def _record_beside(shell: Shell, path: pathlib.Path) -> dict[str, Any] | None:
-    """Find the record of a page named by its path: only a published page of this workspace has one."""
-    try:
-        workspace = shell.workspace()
-    except SetupError:
-        return None
-    is_published = path.resolve().parent == workspace.site.resolve()
-    return _record_of(shell, workspace, path.stem) if is_published else None
-
-
-def _record_of(shell: Shell, workspace: Workspace, report_id: str) -> dict[str, Any] | None:
-    from qbase.reports import read_meta
-    from qbase.reports.executing.completeness import read_results
-
-    run_id = str(read_meta(workspace, report_id).get("run_id", ""))
-    try:
-        return read_results(workspace.runs / report_id / run_id, run_id, report_id)
-    except RunError:
-        alone = (f"{report_id}：没有运行记录，只校验页面本身", f"{report_id}: no run record; the page alone is checked")
-        shell.note(shell.text(*alone))
-        return None
 
 
 def _last_run(workspace: Workspace, report_id: str) -> RunRecord | None:
@@ -378,6 +316,7 @@ def _example(spec: ReportSpec, parameters: Sequence[Parameter]) -> str:
     return " ".join([f"qbase run {spec.report_id}", *(f"-p {p.name}={example(p)}" for p in chosen)])
 
 
-def _near(path: pathlib.Path) -> str:
+def near(path: pathlib.Path) -> str:
+    """Return a path as one types it from here."""
     here = pathlib.Path.cwd()
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

@@ -124,7 +124,7 @@ def _parse(source: str) -> ast.Module | None:
     from IPython.core.inputtransformer2 import TransformerManager
 
     try:
-        return _parse_plain(TransformerManager().transform_cell(source))
+        return _parse_plain(TransformerManager().transform_cell(source))  # type: ignore[no-untyped-call]
     except (SyntaxError, ValueError):
         return None
 
@@ -166,18 +166,18 @@ def _scopes(top: symtable.SymbolTable) -> Iterator[tuple[symtable.SymbolTable, b
 class _Plain(ast.NodeTransformer):
     """Drop what the symbol table would count wrong."""
 
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:  # noqa: N802
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
         if node.value is not None:
             return self.generic_visit(node)
         return ast.copy_location(ast.Expr(self.visit(node.annotation)), node)
 
-    def visit_Await(self, node: ast.Await) -> Any:  # noqa: N802
+    def visit_Await(self, node: ast.Await) -> Any:
         return self.visit(node.value)
 
-    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:  # noqa: N802
+    def visit_AsyncFor(self, node: ast.AsyncFor) -> ast.AST:
         return self.generic_visit(ast.copy_location(ast.For(**dict(ast.iter_fields(node))), node))
 
-    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:  # noqa: N802
+    def visit_AsyncWith(self, node: ast.AsyncWith) -> ast.AST:
         return self.generic_visit(ast.copy_location(ast.With(**dict(ast.iter_fields(node))), node))
 
 
