@@ -128,6 +128,24 @@ def find_subject(workspace: Workspace, entity: str, word: str, *, report_id: str
     )
 
 
+def find_codes(workspace: Workspace, parameters: Sequence[Parameter], word: str) -> list[str]:
+    """Return the codes of whatever a word may mean to a letter, of every kind of entity that it follows.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose tables know the names.
+    parameters : sequence of Parameter
+        Of the letter.
+    word : str
+        Code, name or part of a name; it stands for itself where nothing is named so.
+    """
+    entity = next((p for p in parameters if p.name == ENTITY), None)
+    kinds = (entity.choices or (entity.default,)) if entity is not None else ("cluster_id",)
+    found = [s.code for kind in kinds for s in match_subjects(list_subjects(workspace, kind), word)]
+    return list(dict.fromkeys(found)) or [word]
+
+
 def match_subjects(known: Sequence[Subject], word: str) -> list[Subject]:
     """Return the entities that a word fits: by code, else by whole name, else by a part; one entry for a code."""
     wanted = _plain(word)
