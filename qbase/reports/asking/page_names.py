@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 # a name of a file holds 255 bytes; staging adds a prefix and a suffix
 MOST_BYTES = 200
 MOST_CHARACTERS = 40
+MOST_BYTES_OF_A_CODE = 60
 MARK = 6
 # what Windows, a URL or a shell would stumble over; ~ and - part the pieces
 _UNSAFE = re.compile(r"[^\w.]+")
@@ -57,7 +58,7 @@ def _safe(text: str) -> str:
 
 def _safe_code(code: str) -> str:
     """Return a code as part of a file name; one that had to be changed, or is long, carries a mark of its own."""
-    safe = _safe(code)[:MOST_CHARACTERS]
+    safe = _cut(_safe(code), MOST_BYTES_OF_A_CODE)
     return safe if safe == code else f"{safe}_{sha256_of(code)[:MARK]}"
 
 

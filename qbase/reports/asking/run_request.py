@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.text import Text, join
+from qbase.core.text import Text, join, same
 from qbase.core.values import ReportSpec
 from qbase.reports.asking.asked_words import ask
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_notebook
@@ -65,7 +65,7 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
     parameters = parse_cells(document["cells"], shown=spec.notebook)
     values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
     check_letter(document["cells"], parameters, shown=spec.notebook)
-    subject = _subject(workspace, parameters, values, report_id)
+    subject = _subject(workspace, parameters, values, report_id, spec.profile)
     if subject is not None:
         values[SUBJECT] = subject.code
     other = _chosen(parameters, spec, params, values)
@@ -89,11 +89,16 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
 
 
 def _subject(
-    workspace: Workspace, parameters: Sequence[Parameter], values: Mapping[str, Any], report_id: str
+    workspace: Workspace, parameters: Sequence[Parameter], values: Mapping[str, Any], report_id: str, profile: str
 ) -> Subject | None:
     entity = entity_of(parameters, values)
     word = values.get(SUBJECT)
-    return find_subject(workspace, entity, word, report_id=report_id) if entity and word else None
+    if not entity or not word:
+        return None
+    subject = find_subject(workspace, entity, word, report_id=report_id)
+    # the heading and the address of a page that leaves the house name no firm
+    is_inside = entity != "firm_id" or values.get("profile", profile) == "internal"
+    return subject if is_inside else dataclasses.replace(subject, name=same(subject.code))
 
 
 def _chosen(
