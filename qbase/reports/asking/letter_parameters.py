@@ -159,9 +159,11 @@ def read_notebook(notebook: pathlib.Path, *, shown: str) -> dict[str, Any]:
         document = json.loads(notebook.read_text(encoding="utf-8"))
         cells = document["cells"]
         well_formed = document["nbformat"] == 4 and all(cell["cell_type"] for cell in cells)
+        # joined here, so that a source that is no text is told as what it is
+        "".join(map(source_of, cells))
     except FileNotFoundError:
         raise _unreadable(shown, "no such file") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _unreadable(shown, f"{type(error).__name__}: {error}") from error
     if not well_formed:
         raise _unreadable(shown, f"nbformat {document['nbformat']}")

@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from papermill.exceptions import PapermillExecutionError
 from papermill.translators import PythonTranslator
 
+from qbase.core.errors import UsageError
 from qbase.core.package import PACKAGE
 
 ENGINE = "qbase"
@@ -233,10 +235,54 @@ def _log_to(path: pathlib.Path) -> Iterator[None]:
         logger.propagate, logger.level = before
 
 
-def as_notebook(document: Mapping[str, Any]) -> NotebookNode:
-    """Return a plain notebook document as nbformat's type, at its current minor version."""
-    node = nbformat.from_dict(copy.deepcopy(dict(document)))  # type: ignore[no-untyped-call]
-    return cast(NotebookNode, nbformat.v4.upgrade(node))  # type: ignore[no-untyped-call]
+def as_notebook(document: Mapping[str, Any], *, shown: str = "notebook") -> NotebookNode:
+    """Return a plain notebook document as nbformat's type, at its current minor version.
+
+    Parameters
+    ----------
+    document : mapping
+        As the file holds it.
+    shown : str
+        How messages name the file.
+
+    Returns
+    -------
+    NotebookNode
+        Cells without an id, or with the id of another, have one of their own.
+
+    Raises
+    ------
+    UsageError
+        The document breaks a rule of notebooks, such as a tag that stands twice (QB832).
+    """
+    try:
+        node = nbformat.from_dict(copy.deepcopy(dict(document)))  # type: ignore[no-untyped-call]
+        node = nbformat.v4.upgrade(node)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # an id that is missing or stands twice is given anew, which is nothing to warn of
+            warnings.simplefilter("ignore")
+            _, node = nbformat.validator.normalize(node)
+        nbformat.validate(node)
+    except nbformat.ValidationError as error:
+        place = list(getattr(error, "relative_path", ()))
+        words = " ".join(str(error).split("\n", 1)[0].split())[:160]
+        raise _broken(shown, words, place) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        # nbformat walks through cells and outputs before it has looked at their shape
+        raise _broken(shown, f"{type(error).__name__}: {error}", []) from error
+    return cast(NotebookNode, node)
+
+
+def _broken(shown: str, words: str, place: list[Any]) -> UsageError:
+    at = [part for part in place if isinstance(part, int)]
+    cell = f"cell {at[0] + 1} · " if place[:1] == ["cells"] and at else ""
+    return UsageError(
+        "QB832",
+        notebook=shown,
+        found=f"{cell}{'.'.join(str(p) for p in place[2:])}{': ' if place[2:] else ''}{words}",
+        expected="a notebook as nbformat 4 describes it",
+        fix=f"correct {shown}: {cell.removesuffix(' · ') or 'its JSON'}",
+    )
 
 
 def write_notebook(notebook: NotebookNode) -> str:

@@ -109,7 +109,7 @@ class OneRun:
 
         spec, record = self.request.spec, self.record
         job = papermill_engine.Job(
-            notebook=papermill_engine.as_notebook(self.request.document),
+            notebook=papermill_engine.as_notebook(self.request.document, shown=spec.notebook),
             params=self.request.injected,
             root=self.workspace.root,
             folder=self.folder,
@@ -119,6 +119,8 @@ class OneRun:
         )
         try:
             papermill_engine.execute(job)
+        except Exception as broken:
+            raise self._stopped("QB833", broken, f"correct {spec.notebook}") from broken
         finally:
             self._keep(job)
         failure = find_failure(job, spec.report_id, spec.limits, self._shown("log.txt"))
@@ -185,6 +187,8 @@ class OneRun:
                 )
 
     def _render(self, executed: NotebookNode, results: Mapping[str, Any]) -> bytes:
+        from nbformat import ValidationError
+
         from qbase.reports.rendering.page_rendering import render_report
 
         self.on_progress("render", 0, 1)
@@ -204,6 +208,9 @@ class OneRun:
             raise RunError(
                 "QB821", report=spec.report_id, found=found, expected=error.expected, fix=error.fix
             ) from error
+        except (ValidationError, UnicodeError) as error:
+            # what a cell put out, not the house
+            raise self._stopped("QB821", error, "correct what its cells show") from error
         staged: bytes = page.encode("utf-8")
         write_atomic(self.folder / "report.html", staged)
         return staged
@@ -301,6 +308,17 @@ class OneRun:
         first = (str(error).strip().splitlines() or [""])[0][:200]
         fix = f"report it with its log: {self._shown('log.txt')}"
         return RunError("QB999", found=f"{type(error).__name__}: {first}", expected="no error of this kind", fix=fix)
+
+    def _stopped(self, code: str, error: Exception, fix: str) -> RunError:
+        """Return what to say when the content of a letter breaks one of the programs that it passes through."""
+        told = self.fault(error)
+        return RunError(
+            code,
+            report=self.record.report_id,
+            found=told.found,
+            expected="cells and outputs that other programs can read",
+            fix=f"{fix}        (traceback: {self._shown('log.txt')})",
+        )
 
     def unwritten(self, error: OSError) -> RunError:
         """Return what to say of a file that could not be written."""

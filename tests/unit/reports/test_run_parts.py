@@ -262,3 +262,50 @@ def test_an_error_of_the_house_in_a_cell_keeps_its_own_advice() -> None:
         "write 2022Q3",
     )
     assert _told("ZeroDivisionError: division by zero") is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "found"),
+    [
+        (("metadata", "tags"), ["parameters", "parameters"], "cell 1 · metadata.tags: "),
+        (("outputs",), None, "cell 1 · outputs: "),
+        (("note",), 1, "cell 1 · Additional properties"),
+    ],
+)
+def test_a_notebook_that_breaks_the_format_is_told_by_its_cell(path: tuple[str, ...], value: Any, found: str) -> None:
+    from qbase.reports.executing.papermill_engine import as_notebook
+
+    cell: dict[str, Any] = {
+        "cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": "x = 1", "outputs": [],
+        "execution_count": None,
+    }  # fmt: skip
+    place = cell
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    document = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": [cell]}
+    with pytest.raises(UsageError) as caught:
+        as_notebook(document, shown="notebooks/r.ipynb")
+    assert (caught.value.code, caught.value.exit_code) == ("QB832", 2)
+    assert caught.value.found.startswith(found)
+
+
+def test_cells_without_an_id_or_with_the_id_of_another_are_no_fault() -> None:
+    from qbase.reports.executing.papermill_engine import as_notebook
+
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "outputs": [], "execution_count": None, "id": "a"}
+    more = {k: v for k, v in cell.items() if k != "id"}
+    made = as_notebook({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell, dict(cell), more]})
+    assert len({c.id for c in made.cells}) == 3
+
+
+@pytest.mark.parametrize("source", [5, None, [1]])
+def test_a_source_that_is_no_text_makes_no_notebook(tmp_path: pathlib.Path, source: Any) -> None:
+    from qbase.reports import read_parameters
+
+    cells = [{"cell_type": "code", "metadata": {"tags": ["parameters"]}, "source": source}]
+    path = tmp_path / "n.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}), encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        read_parameters(path)
+    assert caught.value.code == "QB809"

@@ -80,8 +80,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "word",
-    ["K003", "k003", "Ｋ００３", " K003 ", "棹湾镇化纤产业集群", "棹湾镇化纤", "Zhaowan chemical", "ZHAOWAN CHEMICAL FIBRE",
-     "棹湾镇化纤产业集群 (K003)", "棹湾镇 化纤", "\u200bK003"],
+    ["K003", "k003", "Ｋ００３", " K003 ", "棹湾镇化纤产业集群", "棹湾镇化纤", "Zhaowan chemical",
+     "ZHAOWAN CHEMICAL FIBRE", "棹湾镇化纤产业集群 (K003)", "棹湾镇 化纤", "\u200bK003"],
 )  # fmt: skip
 def test_code_name_or_part_of_a_name_mean_the_same_subject(home: Workspace, word: str) -> None:
     request = read_request(home, "trends", {"subject": word})
