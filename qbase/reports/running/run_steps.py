@@ -152,10 +152,11 @@ class OneRun:
 
     def _keep(self, job: Job) -> None:
         from qbase.reports.executing.papermill_engine import write_notebook
+        from qbase.reports.rendering.plain_fallbacks import with_fallbacks
 
         if job.executed is None:
             return
-        write_atomic(self.folder / "run.ipynb", write_notebook(job.executed))
+        write_atomic(self.folder / "run.ipynb", write_notebook(with_fallbacks(job.executed, self.lang)))
         trace = traceback_of(job.executed.cells)
         if trace:
             with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
