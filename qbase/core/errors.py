@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from typing import Literal
 
 Lang = Literal["zh", "en"]
@@ -84,6 +85,14 @@ class QbaseError(Exception):
         for label, text in ((found, self.found), (expected, self.expected), (fix, self.fix)):
             lines.append(f"  {label:<{pad}} {text}")
         return "\n".join(lines)
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the four lines; ``QBASE_DEBUG=1`` adds the way there."""
+        if os.environ.get("QBASE_DEBUG") == "1":
+            import traceback
+
+            return traceback.format_exception(self)
+        return self.render("en" if os.environ.get("QBASE_LANG", "zh").startswith("en") else "zh").splitlines()
 
     def payload(self) -> dict[str, str]:
         """Return the error as plain values, for ``--json`` and the run record."""

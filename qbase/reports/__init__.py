@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.reports.asking.given_check import check_given as check_given
     from qbase.reports.asking.letter_parameters import Parameter as Parameter
     from qbase.reports.asking.letter_parameters import read_parameters as read_parameters
     from qbase.reports.asking.report_spec import find_specs as find_specs

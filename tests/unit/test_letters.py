@@ -92,11 +92,19 @@ def test_every_parameter_of_a_letter_is_read_and_none_is_bound_again(path: pathl
     check_letter(read_notebook(path, shown=path.name)["cells"], read_parameters(path), shown=path.name)
 
 
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_every_letter_checks_what_it_was_given_before_it_opens_the_workspace(path: pathlib.Path) -> None:
+    lines = "\n".join(cell.source for cell in cells(path, "code")).splitlines()
+    opened = next(i for i, line in enumerate(lines) if "open_workspace()" in line)
+    assert lines.index("check_given()") < opened
+
+
 @pytest.mark.parametrize("template", list_templates())
 def test_every_parameter_of_a_template_is_read_wherever_it_matters(template: str) -> None:
     letter_cells = build_notebook(read_template(template))["cells"]
     check_letter(letter_cells, parse_cells(letter_cells, shown=template), shown=template)
     code = "\n".join("".join(cell["source"]) for cell in letter_cells if cell["cell_type"] == "code")
+    assert code.index("check_given()") < code.index("open_workspace()")
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
     estimates = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"estimate_rate", "estimate_change"}]
     if any(p.name == "level" for p in parse_cells(letter_cells, shown=template)):

@@ -73,7 +73,7 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
         value = given.get(name, parameter.default)
         wrong = fault(parameter, value)
         if wrong:
-            raise _wrong(parameter, value, wrong, report_id, _again(declared, given, report_id))
+            raise wrong_value(parameter, value, wrong, report_id, _again(declared, given, report_id))
         values[name] = as_declared(parameter, value)
     return values
 
@@ -127,7 +127,7 @@ def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_
         try:
             values[name] = _read(declared[name], text)
         except ValueError:
-            raise _wrong(declared[name], text, "type", report_id) from None
+            raise wrong_value(declared[name], text, "type", report_id) from None
     return values
 
 
@@ -215,7 +215,8 @@ def _again(declared: Mapping[str, Parameter], given: Mapping[str, Any], report_i
     return " ".join([f"qbase run {report_id}", *words])
 
 
-def _wrong(parameter: Parameter, value: Any, wrong: str, report_id: str, fix: str = "") -> UsageError:
+def wrong_value(parameter: Parameter, value: Any, wrong: str, report_id: str, fix: str = "") -> UsageError:
+    """Return what to say of a value that breaks a rule of `fault`."""
     return UsageError(
         CODES[wrong],
         name=parameter.name,
