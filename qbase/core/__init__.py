@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.core.coverage import Coverage as Coverage
     from qbase.core.errors import DataError as DataError
     from qbase.core.errors import PanelError as PanelError
     from qbase.core.errors import PolicyError as PolicyError

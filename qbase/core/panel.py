@@ -9,6 +9,7 @@ from typing import Literal
 import pandas as pd
 
 from qbase.core import frames
+from qbase.core.coverage import Coverage
 from qbase.core.errors import PanelError
 from qbase.core.periods import Freq
 from qbase.core.text import Text, same
@@ -46,6 +47,9 @@ class Panel:
         What it rests on.
     shrunk : tuple of str
         Indicators whose values are shrunk; estimators refuse them.
+    coverage : Coverage or None
+        How many of the records on record it stands on; None where nothing was counted from records, or where a frame
+        was handed over.
 
     Examples
     --------
@@ -73,6 +77,7 @@ class Panel:
     cells: pd.DataFrame | None = None
     sources: tuple[Source, ...] = ()
     shrunk: tuple[str, ...] = ()
+    coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", self.data.copy())
@@ -92,6 +97,7 @@ class Panel:
         sampling: Sampling = "naive",
         labels: Mapping[str, Text] = EMPTY,
         sources: tuple[Source, ...] = (),
+        coverage: Coverage | None = None,
     ) -> Panel:
         """Build a panel from a researcher's own long frame.
 
@@ -105,8 +111,8 @@ class Panel:
             Frequency of the period.
         indicators : mapping
             id -> Indicator; the frame has a column named id (companions are taken along).
-        sampling, labels, sources
-            As in `Panel`.
+        sampling, labels, sources, coverage
+            As in `Panel`; a frame made from another panel takes the ``coverage`` of that one along.
 
         Returns
         -------
@@ -136,6 +142,7 @@ class Panel:
             sampling=sampling,
             labels=labels,
             sources=sources,
+            coverage=coverage,
         )
 
     @property
@@ -200,6 +207,13 @@ class Panel:
                 fix="build the panel from inspections, or add the counts to the frame",
             )
         return self.data[list(names)].rename(columns=names)
+
+    def coverage_of(self, outcome: str) -> Coverage | None:
+        """Return how many of the records on record the values of one indicator stand on."""
+        if self.coverage is None:
+            return None
+        n = self.data.get(f"{outcome}__n")
+        return self.coverage.narrow(outcome, None if n is None else int(n.sum()))
 
     def refuse_shrunk(self, outcome: str) -> None:
         """Raise when the values of an indicator are shrunk: estimators take raw values and counts.

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.quarter_maturity import withhold_preliminary as withhold_preliminary
     from qbase.indicators.measures.agglomeration import estimate_structure as estimate_structure
     from qbase.indicators.panel_building import build_panel as build_panel
-    from qbase.indicators.panel_coverage import Coverage as Coverage
-    from qbase.indicators.panel_coverage import check_coverage as check_coverage
     from qbase.indicators.panel_coverage import read_coverage as read_coverage
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case

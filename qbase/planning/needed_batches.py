@@ -124,6 +124,7 @@ def plan_batches(
         notes=(ARITHMETIC,),
         settings={"rate_pct": rate, "half_width_pp": half_width_pp, "level": level, "outcome": indicator.id},
         sources=() if given is None else given.sources,
+        coverage=None if given is None else given.coverage,
         labels={"batches": _label(rate, low, high, span)},
     )
 

@@ -127,6 +127,7 @@ def estimate_change(
         notes=notes_of(panel, counts.indicator, entity),
         settings=_settings(panel, counts, entity, start, end, level, margin),
         sources=panel.sources,
+        coverage=panel.coverage_of(outcome),
         labels={"change": _label(start, end)},
     )
 
@@ -172,6 +173,7 @@ def _unanswered(
         notes=notes_of(panel, counts.indicator, str(settings["entity"]) if settings["entity"] else None),
         settings=settings,
         sources=panel.sources,
+        coverage=panel.coverage_of(counts.indicator.id),
         labels={"unanswered": why[1]},
         unanswered=why[0],
     )

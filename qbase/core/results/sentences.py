@@ -58,8 +58,10 @@ def grade_of(result: SayableResult, estimate: Estimate) -> Grade:
     """Return the evidence grade: strong only when the interval excludes 0 and no check failed.
 
     One failed check gives moderate, two or more or an interval that covers 0 give limited;
-    the method's own cap (`Result.grade`) can only lower it.
+    the method's own cap (`Result.grade`) can only lower it, and what stands on too few of the records is limited.
     """
+    if result.coverage is not None and result.coverage.is_lossy:
+        return "limited"
     failed = sum(check.passed is False for check in result.checks)
     settled = direction_of(estimate, result.settings.get("margin")) != "cannot_tell"
     grade: Grade = "limited" if not settled or failed > 1 else ("moderate" if failed else "strong")
