@@ -14,7 +14,7 @@ from qbase.core.periods import Freq, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
 from qbase.indicators.cells.batch_counts import TALLIES, Tally, count_cells
-from qbase.indicators.cells.window_sql import ENTITIES, STEPS, Entity, WindowSql
+from qbase.indicators.cells.window_sql import ALWAYS, ENTITIES, STEPS, Entity, WindowSql
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -87,8 +87,8 @@ def open_rows(
         workspace=workspace,
         entity=entity,
         freq=freq,
-        first_day="0001-01-01" if start is None else start.start_time.date().isoformat(),
-        last_day="9999-12-31" if end is None else end.end_time.date().isoformat(),
+        first_day=ALWAYS[0] if start is None else start.start_time.date().isoformat(),
+        last_day=ALWAYS[1] if end is None else end.end_time.date().isoformat(),
         at=at,
         cluster=cluster,
     )

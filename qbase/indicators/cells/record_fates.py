@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from qbase.core.coverage import COUNTED, Coverage
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.window_sql import ALWAYS
 
 if TYPE_CHECKING:
     from qbase.core.panel import Sampling
@@ -20,9 +21,9 @@ if TYPE_CHECKING:
 TABLE = "inspections"
 DUE = "due"
 _OTHER_SAMPLING = {"random_draw": "coalesce(sample_type, '') <> 'random'"}
-_INSIDE = """
-SELECT delivery_sha256, bool_or(sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)) AS is_inside
-FROM inspections GROUP BY delivery_sha256
+_OUTSIDE = """
+SELECT delivery_sha256 AS sha256 FROM inspections GROUP BY delivery_sha256
+HAVING count(*) FILTER (sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)) = 0
 """
 
 
@@ -70,10 +71,15 @@ def count_set_aside(rows: Rows) -> dict[str, int]:
     sent = sent[(sent["verdict"] != "REJECTED") & (sent["quarantined"] > 0)]
     if sent.empty:
         return {}
-    days = rows.workspace.query(_INSIDE, params=(rows.first_day, rows.last_day), snapshot=rows.at)
-    outside = set(days.loc[~days["is_inside"].fillna(False).astype(bool), "delivery_sha256"])
-    is_outside = sent["sha256"].isin(outside)
+    is_outside = sent["sha256"].isin(_outside(rows))
     return {
         "outside": int(sent.loc[is_outside, "quarantined"].sum()),
         "quarantined": int(sent.loc[~is_outside, "quarantined"].sum()),
     }
+
+
+def _outside(rows: Rows) -> list[str]:
+    if (rows.first_day, rows.last_day) == ALWAYS:
+        return []
+    days = rows.workspace.query(_OUTSIDE, params=(rows.first_day, rows.last_day), snapshot=rows.at)
+    return list(map(str, days["sha256"]))

@@ -210,7 +210,7 @@ def test_wrong_words_end_in_four_lines(filled, call, code, said):
 def test_the_error_names_why_nothing_counted(workspace):
     put(workspace, "firms", FIRMS)
     put(workspace, "inspections", inspections({"uscc": "U1", "is_recheck": True}, {"firm_name": "外地厂"}))
-    with pytest.raises(DataError, match="recheck 1, unmatched 1"):
+    with pytest.raises(DataError, match="no_firm 1, recheck 1"):
         build_panel(workspace, "D1.batch")
 
 
