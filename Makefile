@@ -94,4 +94,4 @@ locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
 	done
 
 clean: ## Remove what was built (data, reports, environment)
-	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* reports/runs reports/site build
+	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* data/closed_series.toml reports/runs reports/site build

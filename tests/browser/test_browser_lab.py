@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -143,3 +144,9 @@ def test_lab_listens_on_this_machine_alone_and_the_page_asks_nobody_for_news(pag
     assert {part.hostname for part in parts} == {"127.0.0.1"}
     assert [part.path for part in parts if part.path.startswith(("/lab/api/news", "/lab/api/update"))] == []
     assert page.locator("text=Jupyter news").count() == 0
+
+
+def test_the_check_passes_right_after_the_demo_was_loaded(lab: dict[str, Any], workspace: pathlib.Path) -> None:
+    words = [sys.executable, "-m", "qbase", "check", "--home", str(workspace), "--lang", "en"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 0, [line for line in done.stdout.splitlines() if "[!]" in line]

@@ -46,7 +46,8 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import PRODUCER, SEED, write_deliveries
+    from qbase.demo import CLOSED_ON, PRODUCER, SEED, write_deliveries
+    from qbase.intake import close_series
     from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
     from qbase.reports import find_specs
@@ -60,6 +61,7 @@ def demo(
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
     deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER, brief=True)
+    close_series(workspace, PRODUCER, CLOSED_ON)
     if any(d["error"] for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
