@@ -24,7 +24,7 @@ from qbase.reports import close_dead_runs, run_report
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = "year: int = 2024  # 年份 | Year | 2016..2025\nplace: str = '云泽'  # 地区 | Place"
-RECORD = "from qbase.core import record\nrecord()"
+RECORD = "from qbase.core import record\nyear, place\nrecord()"
 SPEC = 'notebook = "notebooks/{name}.ipynb"\ntitle_zh = "试验"\ntitle_en = "Trial"\n'
 
 Letter = Callable[..., str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
-from qbase.cli.reports.report_commands import run_and_tell
+from qbase.cli.reports.run_command import run_and_tell
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
 

@@ -180,6 +180,12 @@ def check_glyphs(page: Page) -> CheckResult:
     return result("glyphs", found, Text(f"无缺字（内嵌 {len(covered)} 字）", f"none missing ({len(covered)} embedded)"))
 
 
+def check_as_written(source: str, written: bytes) -> CheckResult:
+    """Check that a page is, byte by byte, the one that its run wrote: titles and prose have no record of their own."""
+    found = [] if source.encode() == written else ["the page was changed after its run"]
+    return result("as_written", found, Text("与运行写出的页面逐字节相同", "byte by byte the page that its run wrote"))
+
+
 def check_contrast_and_private(page: Page) -> CheckResult:
     """Check the contrast of both themes and that nothing of this machine is in the page."""
     themes = [dict(_ROLE.findall(block)) for block in _THEME.findall(page.style)]
@@ -221,5 +227,5 @@ def _no_record(name: str) -> CheckResult:
     return CheckResult(
         name=name,
         passed=None,
-        text=Text("没有运行记录，未比对", "no record of the run given, not compared"),
+        text=Text("没有运行记录，无从比对，不算通过", "no record of its run, nothing to compare with, no pass"),
     )

@@ -21,6 +21,7 @@ from qbase.reports.asking.run_request import Request
 from qbase.reports.executing import fingerprint
 from qbase.reports.executing.completeness import Place, find_failure, read_results, traceback_of
 from qbase.reports.running.atomic_publish import publish_files
+from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT
 
 if TYPE_CHECKING:
@@ -194,7 +195,8 @@ class OneRun:
             cell.metadata.pop("execution", None)
         spec = self.request.spec
         try:
-            page = render_report(executed, spec=spec, run=self._final(), results=results, lang=self.lang)
+            names = self.request.names
+            page = render_report(executed, spec=spec, run=self._final(), results=results, lang=self.lang, names=names)
         except RunError:
             raise
         except QbaseError as error:
@@ -224,18 +226,23 @@ class OneRun:
         )
 
     def _publish(self, executed: NotebookNode, page: bytes, results: Mapping[str, Any]) -> None:
-        from qbase.reports.rendering.page_rendering import report_meta
+        from qbase.reports.rendering.page_meta import report_meta
 
         self.on_progress("publish", 0, 1)
-        final = self._final()
+        final, request = self._final(), self.request
+        named = request.names.get("subject")
         meta = {
-            **report_meta(self.request.spec, final, results, notebook=executed),
+            **report_meta(request.spec, final, results, notebook=executed, names=request.names),
+            "key": request.page_key or request.page_id,
+            "subject": named.payload() if named else None,
             "run_id": final.run_id,
             "fingerprint": final.fingerprint,
             "html_sha256": hashlib.sha256(page).hexdigest(),
         }
         html, side = self.site_paths
-        publish_files({html: page, side: json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True).encode()})
+        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
+        meta_text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True)
+        publish_files({html: page, side: meta_text.encode(), **moved})
         self.outputs = (self._below(html), self._shown("run.ipynb"), self._shown("results.json"))
         self.on_progress("publish", 1, 1)
 

@@ -212,7 +212,7 @@ def test_data_that_move_while_a_report_runs_are_noticed(workspace: Workspace) ->
 
 
 def write_letter(workspace: Workspace, name: str, source: str) -> None:
-    codes = ["x: int = 1  # 数 | Number", source]
+    codes = ["x: int = 1  # 数 | Number", f"{source}\nx"]
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "metadata": {}, "source": code, "execution_count": None, "outputs": []} for code in codes
     ]
