@@ -300,6 +300,8 @@ class ReportSpec:
         JSON-typed values by name.
     tables : tuple of str
         Declared inputs: tables of the lake whose versions enter the fingerprint.
+    may_use : tuple of str
+        Tables that enter the same way where they were loaded, and are not missed where they were not.
     profile : {"internal", "external", "statutory_public"}
         Who may read it.
     seed : int
@@ -325,6 +327,7 @@ class ReportSpec:
     title: Text
     params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     tables: tuple[str, ...] = ()
+    may_use: tuple[str, ...] = ()
     profile: Literal["internal", "external", "statutory_public"] = "internal"
     seed: int = 20220810
     limits: Limits = Limits()

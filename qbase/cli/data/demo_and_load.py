@@ -178,6 +178,9 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
     before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
     shell.out(f"{report.verdict:<12} {report.file}  ->  {', '.join(report.table_names) or '–'}{before}")
+    if report.already:
+        again = f"qbase quarantine retry {report.sha256[:8]}"
+        shell.out(f"  {shell.text(f'要重新读取：{again} [--recipe …] [--accept …]', f'to read it again: {again} [--recipe …] [--accept …]')}")
     if report.error is not None:
         shell.complain(report.error)
         return report.payload()

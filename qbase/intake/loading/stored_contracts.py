@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
+from qbase.core.text import Text
+from qbase.intake.recipes.question_ids import Question, UndecidedError, question_id
 from qbase.lake.stored_structures import read_stored_contract
 from qbase.tables import Contract, compare_contracts, describe_contract, read_contract
 
@@ -79,8 +81,10 @@ def _compare(workspace: Workspace, contract: Contract, recipe: Recipe) -> list[s
     }
     if change.unmixable:
         raise DataError("QB334", **facts, fix=_new_names(change.unmixable, contract))
-    if change.broken and answer not in recipe.accept:
-        raise DataError("QB333", **facts, fix=f'qbase load FILE --accept "{answer}"')
+    if change.broken and not recipe.accept & {answer, question_id(answer)}:
+        said = Text("新旧契约不同，新行按新契约载入", "the contracts differ, and new rows come in under the new one")
+        asked = [Question(key=answer, text=said)]
+        raise UndecidedError("QB333", questions=asked, **facts, fix=f'qbase load FILE --accept "{answer}"')
     warnings = [f"{column}:contract_added" for column in change.added]
     warnings += [f"{part}:contract_changed" for part in change.loosened]
     return [*warnings, *([f"{contract.name}:contract_accepted {len(change.broken)}"] if change.broken else [])]

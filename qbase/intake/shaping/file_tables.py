@@ -11,7 +11,9 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
 from qbase.intake.finding.data_rows import Layout, find_layout
+from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
@@ -93,7 +95,7 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
             unused.append(grid)
             continue
         try:
-            columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+            columns = _map_sheet(grid, layout, recipe)
         except DataError as error:
             # a sheet of remarks is no fault of the workbook; a table with a column missing is
             if error.code != "QB320":
@@ -109,6 +111,19 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
     if not parts and unknown:
         raise unknown[0]
     return parts, unused
+
+
+def _map_sheet(grid: Grid, layout: Layout, recipe: Recipe) -> ColumnMap:
+    """Map the columns of a sheet; what its cells rule out is neither asked nor taken for an answer."""
+    try:
+        columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+    except UndecidedError as asked:
+        vain = list_vain(asked, grid, layout, recipe)
+        if not vain:
+            raise
+        return _map_sheet(grid, layout, dataclasses.replace(recipe, reject=recipe.reject | vain))
+    check_accepted(columns.contract, grid, layout, recipe)
+    return columns
 
 
 def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
