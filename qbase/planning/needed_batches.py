@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.core.numbers import count, number, percent
+from qbase.core.numbers import count, declared_digits, level_text, number, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
@@ -160,15 +160,16 @@ def _curve(rate: float, half_width_pp: float, level: float) -> pd.DataFrame:
 
 def _subject(indicator: Indicator, given: Result | None, half_width_pp: float, level: float) -> Text:
     whose = Text("", "") if given is None else Text(given.subject.zh + "的", f" of {given.subject.en}")
-    target = number(half_width_pp, 1)
+    target = number(half_width_pp, declared_digits(half_width_pp, "pp"))
     return Text(
-        f"要把{whose.zh}{indicator.label.zh}的 {level:.0%} 区间控制在 ±{target} 个百分点以内",
-        f"To know the {indicator.label.en}{whose.en} within ±{target} percentage points ({level:.0%} interval)",
+        f"要把{whose.zh}{indicator.label.zh}的 {level_text(level)} 区间控制在 ±{target} 个百分点以内",
+        f"To know the {indicator.label.en}{whose.en} within ±{target} percentage points ({level_text(level)} interval)",
     )
 
 
 def _label(rate: float, low: float | None, high: float | None, span: tuple[int, int] | None) -> Text:
-    shown = percent(rate)
+    # a rate that was declared keeps its decimals; one that was estimated has an interval of its own
+    shown = percent(rate, 1 if span else declared_digits(rate, "pct"))
     if span is None or low is None or high is None:
         return Text(f"按合格率 {shown} 计", f"at a rate of {shown}")
     a, b = percent(low), percent(high)
