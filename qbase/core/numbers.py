@@ -46,6 +46,8 @@ UNITS = {
     "per_10k_firms": Text("个/万家", "per 10,000 firms"),
     "none": Text("", ""),
 }
+SIGNED_UNITS = frozenset({"pp", "log_points", "index", "cny", "wan_cny", "yi_cny", "score", "ratio", "none"})
+"""Units of what may lie below 0: differences, logarithms, profits, indices."""
 WHOLE_UNITS = frozenset(
     {"count", "batch", "cny", "firm", "item", "case", "time", "event", "rank", "flag", "quarter", "day"}
 )

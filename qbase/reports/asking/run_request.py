@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from qbase.core.results.run_values import ReportSpec
 from qbase.core.shown.display import sha256_of
 from qbase.core.text import Text, join
-from qbase.core.values import ReportSpec
 from qbase.reports.asking.asked_words import ask
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_notebook
 from qbase.reports.asking.report_spec import read_spec
