@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
+from qbase.core.results.run_values import Limits, ReportSpec
 from qbase.core.text import Text
-from qbase.core.values import Limits, ReportSpec, freeze
+from qbase.core.values import freeze
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace

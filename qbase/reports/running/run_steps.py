@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from qbase.core.errors import DataError, QbaseError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.reports.asking.run_request import Request
