@@ -106,7 +106,7 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
         mapping=freeze(mapping),
         units=freeze(units),
         unknown=tuple(unknown),
-        missing=tuple(c.name for c in contract.columns if c.required and c.name not in found),
+        missing=contract.missing_from(found),
         doubled=tuple(n for n in contract.column_names if found.count(n) > 1),
         score=len(found) / len(given) if given else 0.0,
         coverage=len(set(found)) / len(contract.columns),

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
 from qbase.lake.stored_structures import read_stored_contract
-from qbase.tables import Contract, compare_contracts, describe_contract, read_contract
+from qbase.tables import Contract, compare_contracts, describe_contract, list_contracts, read_contract
 
 if TYPE_CHECKING:
+    from qbase.intake.loading.stored_rows import JudgedTable
     from qbase.intake.recipes.recipe_model import Recipe
     from qbase.intake.shaping.file_tables import Book
     from qbase.lake import Workspace
 
 
-def contracts_of(book: Book) -> dict[str, Contract]:
-    """Return the contracts of all tables a file may bring rows to."""
+def contracts_of(book: Book, judged: Sequence[JudgedTable] = ()) -> dict[str, Contract]:
+    """Return the contracts of all tables a file may bring rows to, those of rows accepted along with it included."""
+    more = [name for one in judged for name in one.links if name in list_contracts()]
     items = [sheets.items.name for sheets in book.tables if sheets.items is not None]
-    return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, items))}
+    return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, [*items, *more]))}
 
 
 class StoredContracts:

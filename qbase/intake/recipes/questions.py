@@ -13,7 +13,7 @@ from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only")
+KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters")
 PAIRS = ("column", "sheet", "contract")
 
 
@@ -167,7 +167,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
-                "share:COLUMN | numerator_only",
+                "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
     return given
@@ -189,3 +189,18 @@ def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -
     """
     yes, no = check_answers(accept), check_answers(reject)
     return dataclasses.replace(recipe, accept=(recipe.accept - no) | yes, reject=(recipe.reject - yes) | no)
+
+
+def accepted_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind agree to, such as ``towns:石桥镇+河口镇``."""
+    return _names_of(recipe.accept, kind)
+
+
+def rejected_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind refuse."""
+    return _names_of(recipe.reject, kind)
+
+
+def _names_of(answers: Iterable[str], kind: str) -> frozenset[str]:
+    given = [answer.removeprefix(f"{kind}:") for answer in answers if answer.startswith(f"{kind}:")]
+    return frozenset(name for names in given for name in names.split("+"))
