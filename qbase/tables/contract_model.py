@@ -113,6 +113,8 @@ class Contract:
         Date or quarter by which freshness and periods are judged.
     is_numerator_only : bool
         The table lists failures without the tests behind them: no rate can be made of it.
+    is_by_recipe_only : bool
+        Headers alone never name this table: it looks like a fuller one with columns left out.
 
     Examples
     --------
@@ -130,6 +132,12 @@ class Contract:
     period_column: str | None = None
     repeats: tuple[str, ...] = ()
     is_numerator_only: bool = False
+    is_by_recipe_only: bool = False
+
+    @property
+    def is_findable(self) -> bool:
+        """Whether headers alone may name this table: a list of failures is one only when somebody says so."""
+        return not self.is_numerator_only and not self.is_by_recipe_only
 
     @property
     def column_names(self) -> tuple[str, ...]:

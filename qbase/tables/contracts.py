@@ -16,14 +16,26 @@ from qbase.core.values import EMPTY, freeze
 from qbase.tables.contract_faults import find_fault
 from qbase.tables.contract_model import TYPES, Bound, ColumnRule, ColumnType, Contract, Rule
 
-__all__ = ["Bound", "ColumnRule", "Contract", "Rule", "list_contracts", "parse_contract", "read_contract", "table_title"]
+__all__ = [
+    "Bound",
+    "ColumnRule",
+    "Contract",
+    "Rule",
+    "list_contracts",
+    "parse_contract",
+    "read_contract",
+    "table_title",
+]
 
 CHECKS = ("uscc",)
 TODAY = "today"
 BOOL_SPELLINGS = freeze({"true": ("是", "true", "yes", "y", "1"), "false": ("否", "false", "no", "n", "0")})
 
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
-_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats"}
+_TABLE_KEYS = {
+    "name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats",
+    "by_recipe_only",
+}  # fmt: skip
 _COLUMN_KEYS = {
     "name", "zh", "en", "type", "unit", "required", "null", "values", "min", "max", "aliases", "pattern", "check",
     "counts", "instead", "unstated",
@@ -121,6 +133,7 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
         key=tuple(raw.get("key", ())), rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
         period_column=raw.get("period_column"), repeats=tuple(raw.get("repeats", ())),
         is_numerator_only=raw.get("numerator_only", False) is True,
+        is_by_recipe_only=raw.get("by_recipe_only", False) is True,
     )  # fmt: skip
     fault = find_fault(contract)
     if fault is not None:

@@ -145,7 +145,7 @@ def score_headers(headers: Sequence[str], recipe: Recipe) -> float:
 @functools.cache
 def _findable() -> tuple[str, ...]:
     """Return the tables that headers alone may name: a list of failures is one only when a recipe says so."""
-    return tuple(name for name in list_contracts() if not read_contract(name).is_numerator_only)
+    return tuple(name for name in list_contracts() if read_contract(name).is_findable)
 
 
 @functools.cache

@@ -73,6 +73,8 @@ def list_headers(headers: Sequence[str]) -> str:
     """Return the first headers of a row, and how many there are."""
     shown = [shorten(header) for header in headers if header.strip()]
     return ", ".join(shown[:12]) + (f" … ({len(shown)})" if len(shown) > 12 else "") or "-"
+
+
 def refuse_unit(contract: Contract, rule: ColumnRule, found: str) -> NoReturn:
     """Say that a unit cannot be converted to that of the contract.
 

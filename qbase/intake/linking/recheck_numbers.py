@@ -52,9 +52,7 @@ def mark_rechecks(workspace: Workspace, work: Work) -> None:
     split = {row: split_number(number) for row, number in enumerate(numbers) if number}
     stems = {row: stem for row, (stem, _) in split.items() if stem and not parents[row]}
     known = {number for number in numbers if number} | _stored(workspace, set(stems.values()))
-    found = {
-        row: stem for row, stem in stems.items() if split[row][1] or marks[row] == "true" or stem in known
-    }
+    found = {row: stem for row, stem in stems.items() if split[row][1] or marks[row] == "true" or stem in known}
     work.change("is_recheck", "by_number", {row: "true" for row in found if marks[row] != "true"})
     work.change("parent_no", "by_number", dict(found))
     if found:

@@ -41,8 +41,10 @@ _TOTAL = re.compile(r"(?:合计|小计|总计|共计|累计|平均)$|^(?:全|各
 def has_places(sheets: Sheets) -> bool:
     """Say whether a table names towns in words, so that the lake has to be asked about them."""
     rule = {column.name for column in sheets.contract.columns}
-    return "town_code" in rule and sheets.contract.name != "towns" and any(
-        name in sheets.data.column_names for name in PRINTED
+    return (
+        "town_code" in rule
+        and sheets.contract.name != "towns"
+        and any(name in sheets.data.column_names for name in PRINTED)
     )
 
 
@@ -80,7 +82,9 @@ def settle_places(workspace: Workspace, sheets: Sheets, recipe: Recipe, file: st
     new = name_towns(sorted(unknown - refused), county, places)
     _fill_towns(work, Places([*places.all, *new]), county)
     groups = _find_groups(workspace, work, {place.code: place.name for place in (*places.all, *new)})
-    ask([*_offer_towns(sorted(unknown - given - refused), county), *_offer_clusters(groups, recipe)], work.contract.name)
+    ask(
+        [*_offer_towns(sorted(unknown - given - refused), county), *_offer_clusters(groups, recipe)], work.contract.name
+    )
     rows = {"towns": _town_rows(new)} if new else {}
     return rows | _fill_clusters(work, groups, recipe)
 
@@ -141,7 +145,8 @@ def _fill_towns(work: Work, places: Places, county: str) -> None:
     work.fill("town_code", cells)
     work.warnings += [f"town_code:{code} {n}" for code, n in counts.items() if n]
     rest = sum(
-        cell is None and any(work.cells(column)[row] for column in PRINTED) for row, cell in enumerate(cells)
+        cell is None and any(work.cells(column)[row] for column in PRINTED)
+        for row, cell in enumerate(cells)
         if row not in work.listed
     )
     if rest:

@@ -25,7 +25,7 @@ from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_wo
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
-from qbase.intake.loading.stored_contracts import contracts_of
+from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
@@ -259,7 +259,9 @@ def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
     """Return the tables of a file, and whether the files that wait have to be stored before they are judged."""
     grids = source.grids if source.grids is not None else read_grids(source.stored, source.name, recipe)
     book = read_tables(grids, recipe, source.name, workspace.root)
-    asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile or any(map(has_places, book.tables)))
+    asks_lake = bool(
+        source.replaces or book.recipe.supersede_by or book.recipe.reconcile or any(map(has_places, book.tables))
+    )
     return book, asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables))
 
 
@@ -291,7 +293,7 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
         delivery=dataclasses.replace(delivery, replaces=replaces),
         tables=build_tables(judged, unused, sha256),
         contracts=tuple(sheets.contract for sheets in book.tables),
-        judged_by=contracts_of(book, judged),
+        judged_by={**contracts_beside(judged), **contracts_of(book)},
         seen=seen,
         again=lambda: _judge(workspace, source, group.recipe, group),
     )

@@ -16,11 +16,15 @@ if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 
-def contracts_of(book: Book, judged: Sequence[JudgedTable] = ()) -> dict[str, Contract]:
-    """Return the contracts of all tables a file may bring rows to, those of rows accepted along with it included."""
-    more = [name for one in judged for name in one.links if name in list_contracts()]
+def contracts_of(book: Book) -> dict[str, Contract]:
+    """Return the contracts of all tables a file may bring rows to."""
     items = [sheets.items.name for sheets in book.tables if sheets.items is not None]
-    return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, [*items, *more]))}
+    return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, items))}
+
+
+def contracts_beside(judged: Sequence[JudgedTable]) -> dict[str, Contract]:
+    """Return the contracts of rows that a person accepted along with a file."""
+    return {name: read_contract(name) for one in judged for name in one.links if name in list_contracts()}
 
 
 class StoredContracts:

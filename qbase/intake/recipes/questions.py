@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
+from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, normalise_header, read_contract
 
@@ -93,11 +94,13 @@ def find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None
         None when no table fits.
     """
     if not sheet:
-        return find_contract(headers)
+        return find_contract(headers) or (notice_lists.TABLE if notice_lists.is_notice(headers) else None)
     said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
     fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
     if len(fitting) > 1:
         ask_which(sheet, fitting)
+    if not fitting and notice_lists.is_notice(headers):
+        return notice_lists.TABLE
     return fitting[0] if fitting else None
 
 

@@ -19,6 +19,7 @@ from qbase.intake.finding.data_rows import Layout
 from qbase.intake.finding.merged_cells import fill_merged
 from qbase.intake.finding.total_rows import check_totals
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.item_rows import Items, build_items
@@ -26,7 +27,7 @@ from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
 from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
-from qbase.intake.shaping.stated_otherwise import add_stated, mark_rechecks
+from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
 from qbase.intake.values.written_dates import read_quarter_text
@@ -116,6 +117,8 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     contract = parts[0].columns.contract
     found = _Found()
     data = pa.concat_tables([_read_part(part, recipe, file, found) for part in parts], promote_options="default")
+    if contract.name == notice_lists.TABLE:
+        data = add_notice(data, _find_titles(parts), file)
     data, stated = add_stated(data, contract)
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
     is_failures = _is_failures(data, contract, recipe)
@@ -127,8 +130,9 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     if recipe.year_to_date is not None:
         take_differences(work, recipe.year_to_date, file)
     if recipe.headline is not None:
-        titles = ["".join(part.grid.row(row)) for part in parts for row in part.layout.of_reason("title_row")]
-        work.warnings += check_headlines(work, recipe.headline, titles)
+        work.warnings += check_headlines(work, recipe.headline, _find_titles(parts))
+    if contract.name == notice_lists.TABLE:
+        work.warnings += notice_lists.judge_list(work.cells("result"))
     return Sheets(
         contract=contract,
         parts=tuple(parts),
@@ -138,6 +142,10 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
         warnings=_all_warnings(parts, found.counts, work),
         is_failures=is_failures,
     )
+
+
+def _find_titles(parts: Sequence[Part]) -> list[str]:
+    return ["".join(part.grid.row(row)) for part in parts for row in part.layout.of_reason("title_row")]
 
 
 def _all_warnings(parts: Sequence[Part], counts: collections.Counter[str], work: Work) -> tuple[str, ...]:

@@ -1,14 +1,16 @@
-"""Columns without a header of their own that the file tells all the same: ids, numbers of items, limits, "not stated"."""
+"""Columns without a header of their own that a file tells all the same: ids, numbers of items, limits, "not stated"."""
 
 from __future__ import annotations
 
 import collections
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qbase.intake.recipes.notice_lists import result_of_title
 from qbase.intake.values.written_limits import read_limits
 from qbase.tables import Contract
 
@@ -55,7 +57,7 @@ def _put(data: pa.Table, name: str, cells: pa.Array | pa.ChunkedArray) -> pa.Tab
 
 
 def _number(owners: list[str | None]) -> list[str]:
-    """Number the rows of each owner from 1 on, in file order."""
+    """Return the number of every row among those of its owner, from 1 on in file order."""
     seen: collections.Counter[str | None] = collections.Counter()
     numbers = []
     for owner in owners:
@@ -81,3 +83,33 @@ def mark_rechecks(raw: pa.ChunkedArray) -> pa.Array | None:
     """Return yes for every row whose way of drawing says that it is a re-check; None when there is none."""
     found = np.asarray(pc.match_substring_regex(raw, "复[查检验]").fill_null(False))
     return pa.array(np.where(found, "true", None), pa.string()) if found.any() else None
+
+
+def add_notice(data: pa.Table, titles: Sequence[str], file: str) -> pa.Table:
+    """Add to a list of a public notice its title, the result its title gives to all rows, and numbers of its own.
+
+    Parameters
+    ----------
+    data : pyarrow.Table
+        Rows of text as read.
+    titles : sequence of str
+        Above the header; the name of the file takes their place where there is none.
+    file : str
+        Name of the file.
+
+    Returns
+    -------
+    pyarrow.Table
+    """
+    title = next((text for text in titles if text.strip()), "") or file.rpartition(".")[0]
+    if "notice_title" not in data.column_names:
+        data = _put(data, "notice_title", pa.array([title] * len(data), pa.string()))
+    result = next(filter(None, map(result_of_title, (*titles, file))), None)
+    if "result" not in data.column_names and result is not None:
+        data = _put(data, "result", pa.array([result] * len(data), pa.string()))
+    if "record_no" not in data.column_names:
+        serials = data.column("serial_no").to_pylist() if "serial_no" in data.column_names else [None] * len(data)
+        notice = f"N{zlib.crc32(title.encode()):08x}"
+        numbers = [f"{notice}-{serial or f'row{row}'}" for row, serial in enumerate(serials, 1)]
+        data = _put(data, "record_no", pa.array(numbers, pa.string()))
+    return data
