@@ -11,6 +11,7 @@ from qbase.intake.accounting.load_report import LoadReport
 from qbase.intake.accounting.loading_day import day_of_loading
 from qbase.intake.finding.file_grids import read_grids
 from qbase.intake.linking.after_load import add_links
+from qbase.intake.linking.settled_places import has_places
 from qbase.intake.loading.commit_groups import (
     MOST_ROWS,
     Group,
@@ -20,11 +21,11 @@ from qbase.intake.loading.commit_groups import (
     raise_if_of_workspace,
     reject,
 )
-from qbase.intake.loading.file_verdict import account_for, judge_rows
+from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_words
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
-from qbase.intake.loading.stored_contracts import contracts_of
+from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
@@ -267,7 +268,9 @@ def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
     group.recipe = answered
     if group.is_alone:
         check_no_open_ids(answered, source.name)
-    asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile)
+    asks_lake = bool(
+        source.replaces or book.recipe.supersede_by or book.recipe.reconcile or any(map(has_places, book.tables))
+    )
     return book, asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables))
 
 
@@ -287,10 +290,11 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
     replaces = tuple(dict.fromkeys((*own, *corrected)))
     judged: list[JudgedTable] = []
     seen = Snapshot()
-    for sheets in book.tables:
+    for printed in book.tables:
+        sheets, new = settle_words(workspace, printed, book.recipe, source)
         stored = group.keys.colliding_rows(sheets, replaces)
         seen = seen if judged else group.keys.seen  # what another process stores from here on is found at the commit
-        judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1))
+        judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1, new=new))
     unused = list_unused(book.unused)
     told = (*changes, *_tell_corrected(workspace, book, corrected))
     delivery = account_for(workspace, source, book, judged, unused, told)
@@ -298,7 +302,7 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
         delivery=dataclasses.replace(delivery, replaces=replaces),
         tables=build_tables(judged, unused, sha256),
         contracts=tuple(sheets.contract for sheets in book.tables),
-        judged_by=contracts_of(book),
+        judged_by={**contracts_beside(judged), **contracts_of(book)},
         seen=seen,
         again=lambda: _judge(workspace, source, group.recipe, group),
     )

@@ -9,9 +9,10 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.recipes.question_ids import Question, UndecidedError, question_id
 from qbase.lake.stored_structures import read_stored_contract
-from qbase.tables import Contract, compare_contracts, describe_contract, read_contract
+from qbase.tables import Contract, compare_contracts, describe_contract, list_contracts, read_contract
 
 if TYPE_CHECKING:
+    from qbase.intake.loading.stored_rows import JudgedTable
     from qbase.intake.recipes.recipe_model import Recipe
     from qbase.intake.shaping.file_tables import Book
     from qbase.lake import Workspace
@@ -21,6 +22,11 @@ def contracts_of(book: Book) -> dict[str, Contract]:
     """Return the contracts of all tables a file may bring rows to."""
     items = [sheets.items.name for sheets in book.tables if sheets.items is not None]
     return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, items))}
+
+
+def contracts_beside(judged: Sequence[JudgedTable]) -> dict[str, Contract]:
+    """Return the contracts of rows that a person accepted along with a file."""
+    return {name: read_contract(name) for one in judged for name in one.links if name in list_contracts()}
 
 
 class StoredContracts:

@@ -9,13 +9,14 @@ from typing import NoReturn
 
 from qbase.core.errors import UsageError
 from qbase.core.text import Text
+from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.question_ids import Question as Question  # asked for here by those who ask
 from qbase.intake.recipes.question_ids import UndecidedError, is_question_id, question_id
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, list_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only")
+KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters")
 PAIRS = ("column", "sheet", "contract")
 
 
@@ -84,11 +85,13 @@ def find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None
         None when no table fits.
     """
     if not sheet:
-        return find_contract(headers)
+        return find_contract(headers) or (notice_lists.TABLE if notice_lists.is_notice(headers) else None)
     said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
     fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
     if len(fitting) > 1:
         ask_which(sheet, fitting)
+    if not fitting and notice_lists.is_notice(headers):
+        return notice_lists.TABLE
     return fitting[0] if fitting else None
 
 
@@ -158,7 +161,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
-                "share:COLUMN | numerator_only | KIND:ID",
+                "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | KIND:ID",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
         if kind == "column" and "=" in rest:
@@ -198,3 +201,18 @@ def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -
     known = {question_id(answer): answer for answer in recipe.accept | recipe.reject}
     yes, no = (frozenset(known.get(a, a) for a in check_answers(given)) for given in (accept, reject))
     return dataclasses.replace(recipe, accept=(recipe.accept - no) | yes, reject=(recipe.reject - yes) | no)
+
+
+def accepted_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind agree to, such as ``towns:石桥镇+河口镇``."""
+    return _names_of(recipe.accept, kind)
+
+
+def rejected_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind refuse."""
+    return _names_of(recipe.reject, kind)
+
+
+def _names_of(answers: Iterable[str], kind: str) -> frozenset[str]:
+    given = [answer.removeprefix(f"{kind}:") for answer in answers if answer.startswith(f"{kind}:")]
+    return frozenset(name for names in given for name in names.split("+"))

@@ -13,6 +13,7 @@ from qbase.intake.finding.column_meaning import ColumnMap, map_columns
 from qbase.intake.finding.data_rows import Layout, find_layout
 from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
@@ -70,6 +71,11 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
     parts, unused = _find_parts(grids, recipe, file)
     if not any(len(part.layout.data) for own in parts.values() for part in own):
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=f"send {file} again, with its rows")
+    if list(parts) == [notice_lists.TABLE] and recipe.name != notice_lists.RECIPE:
+        # the headers are those of a public notice: it is read as one
+        notice = read_recipe(notice_lists.RECIPE, root)
+        notice = dataclasses.replace(notice, producer=recipe.producer, accept=recipe.accept, reject=recipe.reject)
+        return read_tables(grids, notice, file, root)
     tables = [read_sheets(own, recipe, file) for own in parts.values()]
     if any(sheets.is_failures for sheets in tables):
         failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)
