@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qbase.intake.finding.header_place import LOOK, find_header
-from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.reading.raw_grid import Grid, first_filled
 from qbase.intake.recipes.recipe_model import TIDY, Recipe
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.units import is_unit_row, looks_like_unit, read_unit_line
@@ -86,7 +86,7 @@ def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
     Layout or None
         None when every row is blank.
     """
-    first = _first_filled(grid)
+    first = first_filled(grid)
     filled = np.flatnonzero(np.asarray(first.is_valid()))
     if not len(filled):
         return None
@@ -152,17 +152,6 @@ def _stated_units(
     top = {u for i in said if i <= header + 1 for u in (read_unit_line(grid.row(i)) or ((), ()))[0]}
     strange |= dict.fromkeys(unit for units in inner if units is not None and not top for unit in units[0])
     return tuple(known), tuple(strange)
-
-
-def _first_filled(grid: Grid) -> pa.Array:
-    """Return the first cell of each row that is not blank, trimmed; null for a blank row."""
-    found = pa.nulls(len(grid), pa.string())
-    for i in range(grid.width):
-        if not found.null_count:
-            break
-        column = pc.utf8_trim_whitespace(grid.cells.column(i).combine_chunks())
-        found = pc.coalesce(found, pc.if_else(pc.equal(column, ""), None, column))
-    return found
 
 
 def _suspects(first: pa.Array, headers: Sequence[str], titles: Sequence[str]) -> list[int]:

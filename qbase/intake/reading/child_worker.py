@@ -14,12 +14,13 @@ from typing import Any
 
 import python_calamine
 
-from qbase.intake.reading.xlsx_stream import Refused, read_xlsx, sheet_payload
+from qbase.intake.reading.second_count import UNSEEN, count_rows
+from qbase.intake.reading.sheet_cells import Refused, Sheet
+from qbase.intake.reading.xlsx_stream import read_xlsx
 from qbase.intake.values.cell_text import EXACT
 
 MEMORY_BYTES = 2_000_000_000
 CPU_SECONDS = 120
-UNSEEN = frozenset({"error_cell", "formula_without_value"})  # calamine gives these as empty cells
 
 
 def set_limits() -> None:
@@ -50,7 +51,7 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (why, found).
+        ``sheets`` (see `qbase.intake.reading.sheet_cells.Sheet.payload`; filled, counted) or ``refused`` (why, found).
     """
     try:
         return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_values(path, kind)}
@@ -66,46 +67,29 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
 
 def _read_xlsx(path: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(path) as archive:
-        sheets = [sheet_payload(sheet) for sheet in read_xlsx(archive)]
-    book = python_calamine.CalamineWorkbook.from_path(path)
-    for sheet in sheets:
-        unseen = {(row, column) for row, column, code, _ in sheet["faults"] if code in UNSEEN}
-        sheet["filled"] = sum(
-            any(text.strip() and (i, j) not in unseen for j, text in enumerate(row))
-            for i, row in enumerate(sheet["rows"])
-        )
-        sheet["counted"] = _count(book.get_sheet_by_name(sheet["name"]))
-    return sheets
-
-
-def _count(sheet: python_calamine.CalamineSheet) -> int:
-    """Count the rows that hold something, through an engine of its own."""
-    rows = sheet.to_python(skip_empty_area=True)
-    return sum(any(not isinstance(value, str) or value.strip() for value in row) for row in rows)
+        sheets = list(read_xlsx(archive))
+    counted = count_rows(path, sheets)
+    return [
+        sheet.payload() | {"filled": sheet.count_filled(UNSEEN), "counted": count}
+        for sheet, count in zip(sheets, counted, strict=True)
+    ]
 
 
 def _read_values(path: str, kind: str) -> list[dict[str, Any]]:
     book = python_calamine.CalamineWorkbook.from_path(path)
     sheets = []
-    for meta in book.sheets_metadata:
-        faults: list[tuple[int, int, str, bool]] = []
-        numbers: dict[int, int] = {}
-        rows = []
-        for i, row in enumerate(book.get_sheet_by_name(meta.name).to_python(skip_empty_area=False)):
-            texts = []
+    for position, meta in enumerate(book.sheets_metadata):
+        sheet = Sheet(name=meta.name)
+        sheet.note(f"{kind}_limited")
+        if meta.visible != python_calamine.SheetVisibleEnum.Visible:
+            sheet.note("hidden_sheet")
+        for i, row in enumerate(book.get_sheet_by_index(position).to_python(skip_empty_area=False)):
             for j, value in enumerate(row):
-                text, code = _plain(value)
-                if code:
-                    faults.append((i, j, code, True))
-                if isinstance(value, float) and not code:
-                    numbers[j] = numbers.get(j, 0) + 1
-                texts.append(text)
-            rows.append(texts)
-        while rows and not any(text.strip() for text in rows[-1]):
-            rows.pop()
-        is_hidden = meta.visible != python_calamine.SheetVisibleEnum.Visible
-        notes = {f"{kind}_limited": 1} | ({"hidden_sheet": 1} if is_hidden else {})
-        sheets.append({"name": meta.name, "rows": rows, "faults": faults, "notes": notes, "numbers": numbers})
+                if value != "":
+                    text, code = _plain(value)
+                    is_number = isinstance(value, float) and not code
+                    sheet.store(i, j, text, "number" if is_number else code, is_fatal=bool(code))
+        sheets.append(sheet.payload())
     return sheets
 
 

@@ -34,12 +34,15 @@ class Style:
         Digits it is filled up to.
     before, after : str
         Text it puts around the number.
+    is_struck : bool
+        Its font strikes the cell through.
     """
 
     kind: str = ""
     width: int = 0
     before: str = ""
     after: str = ""
+    is_struck: bool = False
 
 
 def unescape(text: str) -> str:

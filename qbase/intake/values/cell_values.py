@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.values import freeze
+from qbase.intake.values.marked_text import without_marks
 from qbase.intake.values.written_dates import (
     DATE_FORMS,
     is_own_quarter,
@@ -132,6 +133,9 @@ def build_reader(
             return meanings[word], ""
         shown, mark = _without(text, clean)
         plain, code = _clean(shown)
+        plain, small = without_marks(plain, column.type)
+        if small:
+            shown, mark = plain, mark or small
         if plain in missing:
             return None, ""
         if spellings:
