@@ -123,11 +123,16 @@ def _list_titles(grid: Grid, above: list[int], listed: dict[int, str]) -> None:
 
 
 def _with_units(grid: Grid, header: int, names: tuple[str, ...], listed: dict[int, str]) -> tuple[str, ...]:
-    """Return the headers with the units that a row right below them gives; that row is listed."""
-    below = grid.row(header + 1) if 0 <= header < len(grid) - 1 else ()
-    if not is_unit_row(below):
+    """Return the headers with the units that a row below them gives; that row is listed.
+
+    Between the two may stand a blank row, or the headers in another language.
+    """
+    near = [place for place in (header + 1, header + 2) if 0 < place < len(grid)] if header >= 0 else []
+    place = next((place for place in near if is_unit_row(grid.row(place))), None)
+    if place is None:
         return names
-    listed[header + 1] = "unit_row"
+    listed[place] = "unit_row"
+    below = grid.row(place)
     units = [cell.strip().strip("()（）") for cell in below] + [""] * (len(names) - len(below))
     return tuple(f"{name}({unit})" if looks_like_unit(unit) else name for name, unit in zip(names, units, strict=False))
 
@@ -142,7 +147,12 @@ def _stated_units(
     said = [position for position, why in listed.items() if why in ("title_row", "unit_row", "note_row")]
     rows = [
         [grid.sheet],
-        *(grid.row(position) for position in sorted([*said, *groups]) if not is_unit_row(grid.row(position))),
+        *(
+            grid.row(position)
+            for position in sorted([*said, *groups])
+            # a row of units inside or below the header was read column by column
+            if not is_unit_row(grid.row(position)) or (position < header and position not in groups)
+        ),
     ]
     found = [stated for stated in map(read_unit_line, rows) if stated is not None]
     known = dict.fromkeys(unit for units, _ in found for unit in units)
