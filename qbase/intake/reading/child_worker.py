@@ -7,16 +7,21 @@ A hostile file can only hurt this process.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
+import pathlib
 import sys
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import python_calamine
 
+from qbase.intake.reading.html_tables import read_html, read_mht
 from qbase.intake.reading.second_count import UNSEEN, count_rows
 from qbase.intake.reading.sheet_cells import Refused, Sheet
 from qbase.intake.reading.xlsx_stream import read_xlsx
+from qbase.intake.reading.xml_2003 import read_xml_2003
 from qbase.intake.values.cell_text import EXACT
 
 MEMORY_BYTES = 2_000_000_000
@@ -45,7 +50,7 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
     ----------
     path : str
         The file.
-    kind : {"xlsx", "xls", "ods"}
+    kind : {"xlsx", "xls", "ods", "html", "xml", "mht"}
         Its format.
 
     Returns
@@ -54,7 +59,7 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
         ``sheets`` (see `qbase.intake.reading.sheet_cells.Sheet.payload`; filled, counted) or ``refused`` (why, found).
     """
     try:
-        return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_values(path, kind)}
+        return {"sheets": _READERS[kind](path)}
     except Refused as refused:
         return {"refused": {"why": refused.why, "found": refused.found}}
     except python_calamine.PasswordError as error:
@@ -75,7 +80,7 @@ def _read_xlsx(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def _read_values(path: str, kind: str) -> list[dict[str, Any]]:
+def _read_values(kind: str, path: str) -> list[dict[str, Any]]:
     book = python_calamine.CalamineWorkbook.from_path(path)
     sheets = []
     for position, meta in enumerate(book.sheets_metadata):
@@ -106,6 +111,20 @@ def _plain(value: object) -> tuple[str, str]:
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat(), ""
     return str(value), ""
+
+
+def _read_page(read: Callable[[bytes], list[Sheet]], path: str) -> list[dict[str, Any]]:
+    return [sheet.payload() for sheet in read(pathlib.Path(path).read_bytes())]
+
+
+_READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {
+    "xlsx": _read_xlsx,
+    "xls": functools.partial(_read_values, "xls"),
+    "ods": functools.partial(_read_values, "ods"),
+    "html": functools.partial(_read_page, read_html),
+    "mht": functools.partial(_read_page, read_mht),
+    "xml": functools.partial(_read_page, read_xml_2003),
+}
 
 
 def main() -> None:
