@@ -30,6 +30,7 @@ from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
+from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
 
@@ -310,7 +311,9 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
         name, row = columns.get(fault.column), row_of.get(fault.row)
         if name is None or row is None:
             continue
-        if fault.is_fatal:
+        # 元 behind a number of 万元 is another unit; behind a score it is a habit of the one who set the format
+        is_other_unit = fault.code == "yuan_by_format" and measures(part.columns.contract.column(name).unit) == "money"
+        if fault.is_fatal or (is_other_unit and part.columns.contract.column(name).unit != "cny"):
             codes.setdefault(f"{name}:{fault.code}", []).append(np.array([row], np.int64))
         else:
             counts[f"{name}:{fault.code}"] += 1

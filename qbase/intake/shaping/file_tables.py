@@ -20,6 +20,7 @@ from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.values.cell_values import Context, Reader, build_reader, narrow
+from qbase.intake.values.units import measures, units_in_name
 from qbase.tables import Contract
 
 FAILURES = "failure_list"
@@ -100,6 +101,7 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
         if layout is None:
             unused.append(grid)
             continue
+        layout = _with_unit_of_name(layout, file)
         try:
             columns = _map_sheet(grid, layout, recipe)
         except DataError as error:
@@ -130,6 +132,17 @@ def _map_sheet(grid: Grid, layout: Layout, recipe: Recipe) -> ColumnMap:
         return _map_sheet(grid, layout, dataclasses.replace(recipe, reject=recipe.reject | vain))
     check_accepted(columns.contract, grid, layout, recipe)
     return columns
+
+
+def _with_unit_of_name(layout: Layout, file: str) -> Layout:
+    """Add the units that only the name of the file states: what the sheet says of the same quantity goes before."""
+    said = {measures(unit) for unit in layout.units}
+    named = [unit for unit in units_in_name(file) if measures(unit) not in said]
+    known = tuple(unit for unit in named if measures(unit))
+    strange = () if said else tuple(unit for unit in named if not measures(unit))
+    return dataclasses.replace(
+        layout, units=(*layout.units, *known), strange_units=tuple(dict.fromkeys((*layout.strange_units, *strange)))
+    )
 
 
 def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:

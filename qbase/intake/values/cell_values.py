@@ -23,6 +23,7 @@ from qbase.intake.values.code_dress import (
     undress_code,
     undress_text,
 )
+from qbase.intake.values.marked_text import without_marks
 from qbase.intake.values.nothing_words import is_error_text, may_say_nothing, says_nothing
 from qbase.intake.values.number_style import in_style
 from qbase.intake.values.written_dates import (
@@ -142,6 +143,9 @@ def build_reader(
             return meanings[word], ""
         shown, mark = _without(text, clean)
         plain, code = _clean(shown)
+        plain, small = without_marks(plain, column.type)
+        if small:
+            shown, mark = plain, mark or small
         if plain in missing:
             return None, ""
         if is_error_text(plain):
