@@ -45,7 +45,7 @@ SECTIONS: Sections = {
             "links",
             "存疑的企业对应：列出、接受、拒绝、撤销 | doubtful links of firms: list, accept, reject, undo",
         ),
-        "policy": ("data.policy_command", "policy", "检查或录入一项政策 | check or enter a policy"),
+        "policy": ("data.policy_command", "policy", "新建、检查或录入一项政策 | write, check or enter a policy"),
     },
     "指标 | Indicators": {
         "indicators": (

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 
 if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace

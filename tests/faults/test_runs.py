@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from qbase.core.errors import DataError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.lake import Workspace, list_runs
 from qbase.reports import close_dead_runs, run_report
 

@@ -14,7 +14,7 @@ from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from qbase.core.values import ReportSpec, RunRecord
+    from qbase.core.results.run_values import ReportSpec, RunRecord
     from qbase.lake import Workspace
     from qbase.reports import Parameter
     from qbase.reports.asking.subject_names import Subject

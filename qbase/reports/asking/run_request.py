@@ -7,8 +7,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qbase.core.results.run_values import ReportSpec
 from qbase.core.text import Text, join, same
-from qbase.core.values import ReportSpec
 from qbase.reports.asking.asked_words import ask
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_notebook
 from qbase.reports.asking.letter_reading import check_letter

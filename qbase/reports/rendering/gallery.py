@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qbase.core.errors import QbaseError
+from qbase.core.results.run_values import RunRecord
 from qbase.core.text import Text, same
-from qbase.core.values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.release import check_svg
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta

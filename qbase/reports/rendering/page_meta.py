@@ -8,8 +8,8 @@ from typing import Any
 
 from nbformat import NotebookNode
 
+from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.text import Text
-from qbase.core.values import ReportSpec, RunRecord
 from qbase.reports.asking.asked_words import read_asked
 from qbase.reports.rendering.page_parts import find_spark
 from qbase.reports.rendering.page_rendering import given_of, is_fictional

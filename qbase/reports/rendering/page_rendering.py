@@ -21,11 +21,11 @@ from nbformat import NotebookNode, from_dict
 
 from qbase.core.errors import RunError, read_codes
 from qbase.core.numbers import UNITS
+from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
 from qbase.core.text import Text, same
-from qbase.core.values import ReportSpec, RunRecord
 from qbase.release import scan_private
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from qbase.core.errors import DataError, QbaseError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.reports.asking.run_request import Request
@@ -79,16 +79,17 @@ class OneRun:
         DataError
             A declared table is not in the lake (QB810).
         """
-        spec, tables = self.request.spec, self.request.spec.tables
-        missing = [name for name in tables if not self.workspace.has_table(name)]
+        spec, needed = self.request.spec, self.request.spec.tables
+        missing = [name for name in needed if not self.workspace.has_table(name)]
         if missing:
             raise DataError(
                 "QB810",
                 report=spec.report_id,
                 found=f"no table {' · '.join(missing)}",
-                expected=" · ".join(tables),
+                expected=" · ".join(needed),
                 fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
             )
+        tables = [*needed, *(name for name in spec.may_use if self.workspace.has_table(name))]
         snapshot = self.workspace.snapshot() if tables else None
         self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
         mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
@@ -165,7 +166,7 @@ class OneRun:
     def _check_sources(self, results: Mapping[str, Any]) -> None:
         spec = self.request.spec
         used = {s["path"] for s in results.get("sources", ()) if s.get("snapshot")}
-        undeclared = sorted(t for t in used - set(spec.tables) if self.workspace.has_table(t))
+        undeclared = sorted(t for t in used - {*spec.tables, *spec.may_use} if self.workspace.has_table(t))
         if undeclared:
             raise RunError(
                 "QB826",
@@ -175,9 +176,9 @@ class OneRun:
                 fix=f"declare them in {spec.report_id}.toml",
             )
         seen = results.get("snapshot") or self.record.snapshot
-        if spec.tables and seen != self.record.snapshot:
+        if self.versions and seen != self.record.snapshot:
             now = self.workspace.snapshot(seen).versions
-            moved = [name for name in spec.tables if now.get(name) != self.versions[name]]
+            moved = [name for name, version in self.versions.items() if now.get(name) != version]
             if moved:
                 raise RunError(
                     "QB825",

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from qbase.core.errors import RunError, UsageError
-from qbase.core.values import Limits
+from qbase.core.results.run_values import Limits
 from qbase.lake import Workspace, list_runs
 from qbase.reports import Job, run_many
 from qbase.reports.executing.completeness import find_failure, place_of, read_results
@@ -161,8 +161,8 @@ def workspace(tmp_path: pathlib.Path) -> Workspace:
 
 
 def request_for(workspace: Workspace, **spec: Any) -> Any:
+    from qbase.core.results.run_values import ReportSpec
     from qbase.core.text import same
-    from qbase.core.values import ReportSpec
     from qbase.reports.asking.run_request import Request
 
     made = ReportSpec(report_id="r", notebook="notebooks/r.ipynb", title=same("R"), **spec)
