@@ -121,7 +121,7 @@ class OneRun:
         try:
             papermill_engine.execute(job)
         except Exception as broken:
-            raise self._stopped("QB833", broken, f"correct {spec.notebook}") from broken
+            raise self._stopped("QB833", broken, f"correct {spec.notebook}", report=spec.report_id) from broken
         finally:
             self._keep(job)
         failure = find_failure(job, spec.report_id, spec.limits, self._shown("log.txt"))
@@ -212,7 +212,7 @@ class OneRun:
             ) from error
         except (ValidationError, UnicodeError) as error:
             # what a cell put out, not the house
-            raise self._stopped("QB821", error, "correct what its cells show") from error
+            raise self._stopped("QB821", error, "correct what its cells show", report=spec.report_id) from error
         staged: bytes = page.encode("utf-8")
         write_atomic(self.folder / "report.html", staged)
         return staged
@@ -311,12 +311,12 @@ class OneRun:
         fix = f"report it with its log: {self._shown('log.txt')}"
         return RunError("QB999", found=f"{type(error).__name__}: {first}", expected="no error of this kind", fix=fix)
 
-    def _stopped(self, code: str, error: Exception, fix: str) -> RunError:
+    def _stopped(self, code: str, error: Exception, fix: str, *, report: str) -> RunError:
         """Return what to say when the content of a letter breaks one of the programs that it passes through."""
         told = self.fault(error)
         return RunError(
             code,
-            report=self.record.report_id,
+            report=report,
             found=told.found,
             expected="cells and outputs that other programs can read",
             fix=f"{fix}        (traceback: {self._shown('log.txt')})",
