@@ -18,6 +18,7 @@ from qbase.core.nearest_name import suggest_names
 from qbase.core.periods import parse_period
 from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
+from qbase.core.whole_files import open_ordinary
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.policies.policy_rules import check_new, check_sense, find_rarities, misfit
@@ -216,7 +217,8 @@ def _with_origin(table: pa.Table, sha256: str) -> pa.Table:
 
 def _read(path: pathlib.Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with open_ordinary(path) as file:
+            return tomllib.loads(file.read().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         found = f"{type(error).__name__}: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
         raise UsageError(
