@@ -22,7 +22,8 @@ Cells = list[list[Cell]]
 
 HEADS = ("抽样编号", "企业名称", "产品名称", "检验结果", "数量", "日期", "合格率（%）", "备注")
 WORDS = (
-    "合格", "不合格", "甲厂", "Müller", "a,b", 'say "x"', "two\nlines", "=1+1", "'0012", "0012", "－", "１２", " x ", "",
+    "合格", "不合格", "甲厂", "Müller", "a,b", 'say "x"', "two\nlines", "=1+1", "'0012", "0012", "－", "１２", " x ",
+    "",
 )  # fmt: skip
 DAYS = (datetime.date(2024, 2, 29), datetime.date(1999, 12, 31), datetime.date(2021, 1, 1))
 NUMBERS = (0.0, 1.0, -1.0, 0.1, 98.5, 1e-7, 123456789.0, 1234567890123456.0, 1e15, 2022.0)
@@ -136,10 +137,9 @@ def make_spreadsheet_xml(source: Any) -> tuple[bytes, Cells]:
     """Return the XML of Excel 2003."""
     cells = draw_cells(source)
     rows = "".join("<Row>" + "".join(map(_xml_cell, row)) + "</Row>" for row in cells)
-    spaces = (
-        'xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet"'
-    )
-    head = f'<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n<Workbook xmlns="{space}" xmlns:ss="{space}">'
+    space = "urn:schemas-microsoft-com:office:spreadsheet"
+    head = '<?xml version="1.0"?>\n<?mso-application progid="Excel.Sheet"?>\n'
+    head += f'<Workbook xmlns="{space}" xmlns:ss="{space}">'
     return f'{head}<Worksheet ss:Name="a"><Table>{rows}</Table></Worksheet></Workbook>'.encode(), cells
 
 
