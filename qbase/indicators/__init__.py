@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.quarter_maturity import withhold_preliminary as withhold_preliminary
     from qbase.indicators.measures.agglomeration import estimate_structure as estimate_structure
     from qbase.indicators.panel_building import build_panel as build_panel
-    from qbase.indicators.panel_coverage import Coverage as Coverage
-    from qbase.indicators.panel_coverage import check_coverage as check_coverage
     from qbase.indicators.panel_coverage import read_coverage as read_coverage
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.policy_file import add_policy as add_policy
     from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file
     from qbase.indicators.policies.policy_spells import build_policy as build_policy
+    from qbase.indicators.policies.policy_template import write_policy_template as write_policy_template
     from qbase.indicators.revisions import read_revisions as read_revisions
     from qbase.indicators.sampling.sampling_checks import check_class_fractions as check_class_fractions
     from qbase.indicators.sampling.sampling_checks import check_random_against_directed as check_random_against_directed

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel, Sampling
 from qbase.core.periods import Freq, to_periods
@@ -15,6 +16,7 @@ from qbase.core.values import Source
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
 from qbase.indicators.cells.batch_counts import TALLIES
 from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.record_fates import count_fates
 from qbase.indicators.cells.sampling_design import Design
 from qbase.indicators.cells.window_sql import Entity
 from qbase.indicators.measures.measure_run import measure
@@ -55,8 +57,8 @@ def build_panel(
     """Build a panel of indicators.
 
     Pass rates count first inspections: no re-checks, no complaint or follow-up samples; a failure overturned on
-    appeal counts as a pass. Inspections that match no entity are left out and reported by
-    `qbase.indicators.check_coverage`. A period without inspections has no row.
+    appeal counts as a pass. How many of the inspections on record it stands on, and why the others do not count, is
+    its ``coverage``. A period without inspections has no row.
 
     Parameters
     ----------
@@ -151,7 +153,23 @@ def build_panel(
         labels=_labels(rows, data.index.get_level_values("entity").unique()),
         cells=_cells(rows) if any(m.is_inspected for m in measured.values()) else None,
         sources=_sources(rows, measured.values()),
+        coverage=_coverage(rows, measured, data) if is_inspected else None,
     )
+
+
+def _drawn(cells: pd.DataFrame, sampling: Sampling) -> int:
+    kept = cells["sampling"] == "random" if sampling == "random_draw" else cells["n"] > 0
+    return int(cells.loc[kept, "n"].sum())
+
+
+def _coverage(rows: Rows, measured: Mapping[str, Measured], data: pd.DataFrame) -> Coverage:
+    """Return what the panel stands on; of each rate of batches how many it was made of."""
+    made_of = {i: int(data[f"{i}__n"].sum()) for i, m in measured.items() if m.is_inspected and _counts_batches(m)}
+    return count_fates(rows, counted=int(rows.tally.sums["n"].sum()), measured=made_of)
+
+
+def _counts_batches(measured: Measured) -> bool:
+    return measured.kind == "rate" and measured.indicator.counted == "batch"
 
 
 def _check_shared_out(measured: Mapping[str, Measured]) -> None:
@@ -191,6 +209,7 @@ def _weighted_panel(rows: Rows, measured: Mapping[str, Measured], sampling: Samp
         labels=_labels(rows, found.data.index.get_level_values("entity").unique()),
         cells=found.cells,
         sources=(*_sources(rows, measured.values()), *(rows.workspace.source(t, rows.at) for t in found.tables)),
+        coverage=count_fates(rows, counted=_drawn(found.cells, sampling), sampling=sampling),
     )
 
 

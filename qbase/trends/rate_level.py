@@ -117,6 +117,7 @@ def estimate_rate(
             "sampling": panel.sampling,
         },
         sources=panel.sources,
+        coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )
 

@@ -16,6 +16,7 @@ from qbase.core import (
     MIME,
     CheckResult,
     Column,
+    Coverage,
     Estimate,
     Figure,
     Indicator,
@@ -45,6 +46,7 @@ SOURCE = Source(
 )
 PASS = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
 YIELD = Indicator(id="D2.first", name=Text("一次交检合格率", "first-pass yield"), unit="pct", better="up")
+COVERAGE = Coverage(fates={"counted": 46752, "recheck": 1208, "no_firm": 311})
 PILOT = Text("试点集群", "the pilot clusters")
 QUARTERS = [f"{y}Q{q}" for y in range(2019, 2025) for q in range(1, 5)]
 RATES = [round(92.0 + 0.9 * math.sin(i * 1.7) * 0.7 + (2.9 if i >= 15 else 0.0), 2) for i in range(24)]
@@ -70,6 +72,7 @@ def level() -> Result:
         subject=PILOT,
         tables={"series": series},
         sources=(SOURCE,),
+        coverage=COVERAGE,
         notes=(
             Text(
                 "抽查样本按风险抽取，合格率低于全体产品的真实水平。",
@@ -111,6 +114,7 @@ def effect() -> Result:
         ),
         labels={"att": Text("试点使", "With the pilot, ")},
         sources=(SOURCE,),
+        coverage=COVERAGE,
     )
 
 
@@ -127,6 +131,7 @@ def unclear() -> Result:
         subject=PILOT,
         labels={"att": Text("试点后", "After the pilot, ")},
         sources=(SOURCE,),
+        coverage=COVERAGE,
     )
 
 

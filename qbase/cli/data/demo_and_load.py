@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
-from qbase.cli.reports.report_commands import run_and_tell
+from qbase.cli.reports.run_command import run_and_tell
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
 
@@ -195,6 +195,9 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
     before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
     shell.out(f"{report.verdict:<12} {report.file}  ->  {', '.join(report.table_names) or '–'}{before}")
+    if report.already:
+        again = f"qbase quarantine retry {report.sha256[:8]}"
+        shell.out(f"  {shell.text(f'要重新读取：{again} [--recipe …] [--accept …]', f'to read it again: {again} [--recipe …] [--accept …]')}")
     if report.error is not None:
         shell.complain(report.error)
         return report.payload()

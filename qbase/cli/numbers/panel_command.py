@@ -9,11 +9,13 @@ import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
-from qbase.core.errors import UsageError
+from qbase.core.coverage import MOST_LOST
+from qbase.core.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from qbase.core.coverage import Coverage
     from qbase.core.panel import Panel
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
@@ -58,6 +60,10 @@ def panel(
     storage: Annotated[
         str, typer.Option("--storage", metavar="URL", help="工作机看到的 data/lake | data/lake as the workers see it")
     ] = "",
+    accept_loss: Annotated[
+        bool,
+        typer.Option("--accept-loss", help="应计入的批次缺失较多也写出 | write it though many batches are lost"),
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -82,6 +88,8 @@ def panel(
         base_year=base_year,
         cluster=Cluster(address=cluster, storage=storage) if cluster else None,
     )
+    if not accept_loss:
+        check_loss(found)
     size = write_panel(flatten(found), out)
     summary = summarise(found) | {"file": str(out), "bytes": size}
     shell.document({"panel": summary})
@@ -107,8 +115,36 @@ def check_form(out: pathlib.Path) -> None:
         )
 
 
+def check_loss(found: Panel) -> None:
+    """Refuse a panel that stands on too few of the records that should count.
+
+    Raises
+    ------
+    DataError
+        More is lost than the declared limit (QB921).
+    """
+    coverage = weakest_account(found)
+    if coverage is not None and coverage.is_lossy:
+        raise DataError(
+            "QB921",
+            found=coverage.say().en,
+            expected=f"at most {MOST_LOST:.0%} lost of those that should count",
+            fix="qbase links list, qbase quarantine list, qbase load FIRMS…        (or take it so: --accept-loss)",
+        )
+
+
+def weakest_account(found: Panel) -> Coverage | None:
+    """Return what the indicator that lost most stands on; None where nothing was counted from records."""
+    accounts = [c for c in map(found.coverage_of, found.indicators) if c is not None]
+    return max(accounts, key=lambda c: c.lost, default=None)
+
+
 def flatten(found: Panel) -> pd.DataFrame:
-    """Return a panel as one plain table: entity, its names, period, then values with their companions."""
+    """Return a panel as one plain table: entity, its names, period, values with their companions, then the account.
+
+    The last columns say the same in every row: how many records are on record, how many the panel stands on, and how
+    many that should count are lost.
+    """
     import pandas as pd
 
     from qbase.core.periods import code
@@ -124,7 +160,9 @@ def flatten(found: Panel) -> pd.DataFrame:
             "period": [codes[p] for p in periods],
         }
     )
-    return pd.concat([head, found.data.reset_index(drop=True)], axis=1)
+    whole = pd.concat([head, found.data.reset_index(drop=True)], axis=1)
+    coverage = weakest_account(found)
+    return whole if coverage is None else whole.assign(**coverage.columns())
 
 
 def write_panel(table: pd.DataFrame, out: pathlib.Path) -> int:
@@ -162,6 +200,7 @@ def summarise(found: Panel) -> dict[str, Any]:
         "rows": len(found.data),
         "snapshot": found.snapshot,
         "tables": found.tables,
+        "coverage": None if (coverage := weakest_account(found)) is None else coverage.payload(),
     }
 
 
@@ -173,5 +212,10 @@ def _tell(shell: Shell, found: Panel, summary: dict[str, Any]) -> None:
             f"{summary['file']}  {rows:,} rows: {entities:,} entities, {span}, {summary['snapshot']}",
         )
     )
+    accounts = {}
     for i, indicator in found.indicators.items():
         shell.out(f"  {i}  {indicator.name[shell.lang]}")
+        coverage = found.coverage_of(i)
+        accounts |= {} if coverage is None else {coverage.say(): i}
+    for said in accounts:
+        shell.out(f"  {said[shell.lang]}")

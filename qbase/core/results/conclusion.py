@@ -9,7 +9,7 @@ from typing import Any
 from qbase.core.errors import DataError
 from qbase.core.results.result import Result, Scorecard, distinct_checks
 from qbase.core.shown.display import Bundle, shown_language
-from qbase.core.text import Text
+from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Grade
 
 
@@ -72,7 +72,8 @@ class Conclusion(Bundle):
 def conclude(*values: Result | Scorecard) -> Conclusion:
     """Conclude from results: the first sentence of the first value leads, all sentences are findings.
 
-    What the data cannot answer is said after what they can.
+    What the data cannot answer is said after what they can. How many of the records on record it stands on is always
+    said: in the first line where too many are lost, else among the limits.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
     Raises
     ------
     DataError
-        No value was given (QB142).
+        No value was given (QB142), or one from records of the lake does not say how many of them count (QB147).
 
     Examples
     --------
@@ -113,11 +114,17 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
         findings += zip(prose.items, grades, strict=True)
     results = [v for v in values if isinstance(v, Result)]
     failed = [c for c in distinct_checks(*results) if c.passed is False]
-    limits = {n.en: n for r in results for n in r.notes}
+    accounts = [r.account for r in results if r.account is not None and not _is_lossy(r)]
+    limits = {n.en: n for n in (*accounts, *(note for r in results for note in r.notes))}
+    warned = {t.en: t for t in (r.coverage.say_lost() for r in results if r.coverage is not None and _is_lossy(r))}
     return Conclusion(
         name="conclusion",
-        lead=findings[0][0],
+        lead=join([*warned.values(), findings[0][0]], zh="", en=" "),
         findings=tuple(findings[:6]),
         failed_checks=tuple(failed),
         limits=tuple(limits.values()),
     )
+
+
+def _is_lossy(result: Result) -> bool:
+    return result.coverage is not None and result.coverage.is_lossy

@@ -46,7 +46,8 @@ def record(*values: Recordable) -> Provenance:
     Raises
     ------
     DataError
-        Two different things shown bear one name (QB143): the record could hold only one of them.
+        Two different things shown bear one name (QB143): the record could hold only one of them; or a result from
+        records of the lake does not say how many of them count (QB147).
 
     Examples
     --------
@@ -127,6 +128,8 @@ def _result(result: Result) -> dict[str, Any]:
         "sentences": [t.payload() for t in prose.items],
         "grades": list(prose.grades),
         "notes": [n.payload() for n in result.notes],
+        "account": None if result.account is None else result.account.payload(),
+        "coverage": None if result.coverage is None else result.coverage.payload(),
         "settings": dict(result.settings),
         "tables": {
             name: sha256_of(json.loads(frame.to_json(orient="split", date_format="iso")))

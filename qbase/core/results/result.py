@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from qbase.core.coverage import UNKNOWN_COVERAGE, Coverage
 from qbase.core.errors import DataError
 from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.shown.display import Prose
@@ -15,6 +16,9 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
 
 NO_WORDS = Text("", "")
+
+RECORDS = frozenset({"inspections"})
+"""Tables of single records: what is made from them says how many of them count."""
 
 Estimand = Literal["level", "change", "trend", "effect", "need"]
 
@@ -58,6 +62,9 @@ class Result:
     unanswered : Text
         Why the data cannot answer, as a sentence that may name ``{subject}`` and ``{outcome}``; empty where there are
         estimates. A few words for it are in ``labels["unanswered"]``.
+    coverage : Coverage or None
+        How many of the records on record it stands on, from `Panel.coverage_of`; above the declared limit of losses
+        the evidence is limited.
 
     Examples
     --------
@@ -92,6 +99,7 @@ class Result:
     labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
     spoken: tuple[int, ...] = (0,)
     unanswered: Text = NO_WORDS
+    coverage: Coverage | None = None
 
     def __post_init__(self) -> None:
         for name in ("tables", "settings", "labels"):
@@ -111,6 +119,29 @@ class Result:
     def name(self) -> str:
         """Name in the record: estimand, outcome and method."""
         return f"{self.estimand}:{self.outcome.id}:{self.method}"
+
+    @property
+    def account(self) -> Text | None:
+        """How many of the records on record it stands on, in words; None where everything was counted.
+
+        Raises
+        ------
+        DataError
+            It was made from records of the lake and does not say how many of them (QB147).
+        """
+        if self.coverage is not None:
+            return self.coverage.say()
+        if self.estimates and all(e.uncertainty == "none_full_count" for e in self.estimates):
+            return None
+        if any(s.path in RECORDS and s.snapshot for s in self.sources):
+            raise DataError(
+                "QB147",
+                name=self.name,
+                found=f"{self.name} from {', '.join(s.path for s in self.sources)}, without coverage",
+                expected="Result(…, coverage=panel.coverage_of(outcome))",
+                fix="estimate from the panel of build_panel; Panel.from_frame(…, coverage=panel.coverage) keeps it",
+            )
+        return UNKNOWN_COVERAGE if self.estimand != "need" else None
 
     def __getitem__(self, term: str) -> Estimate:
         return self.find(term)
@@ -186,8 +217,12 @@ def add_checks(result: Result, *checks: CheckResult) -> Result:
 
 
 def distinct_checks(*results: Result) -> list[CheckResult]:
-    """Return the checks of some results, each once; one that another of its name says word for word is left out."""
-    checks = {(c.name, c.passed, c.text.en): c for r in results for c in r.checks}
+    """Return the checks of some results, each once; one that another of its name says word for word is left out.
+
+    How many records a result stands on is the first of its checks.
+    """
+    accounted = [r.checks if r.coverage is None else (r.coverage.check(), *r.checks) for r in results]
+    checks = {(c.name, c.passed, c.text.en): c for found in accounted for c in found}
     return [
         c
         for c in checks.values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from qbase.core.coverage import Coverage
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade, Indicator
 
@@ -36,6 +37,8 @@ class SayableResult(Protocol):
     def spoken(self) -> Sequence[int]: ...
     @property
     def unanswered(self) -> Text: ...
+    @property
+    def coverage(self) -> Coverage | None: ...
 
 
 class SayableCriterion(Protocol):

@@ -126,6 +126,7 @@ def assemble(
         grade=cap_of(design, parts.get("checks", ())),
         settings={**_settings(panel, policy, options), **settings},
         sources=(*panel.sources, *policy.sources),
+        coverage=panel.coverage_of(options.outcome),
         **parts,
     )
 

@@ -26,6 +26,8 @@ ENTITIES = {
     "town_code": "coalesce(m.town_code, f.town_code)",
 }
 STEPS = {"Q": "quarter", "A": "year"}
+ALWAYS = ("0001-01-01", "9999-12-31")
+"""First and last day of a window nobody narrowed."""
 
 # a register delivered twice is one register; a firm described in two ways belongs nowhere until that is settled
 _FIRMS = """

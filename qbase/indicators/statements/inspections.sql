@@ -57,8 +57,10 @@ placed AS (
             WHEN coalesce(m.role, 'producer') <> 'producer' THEN 'other_role'
             WHEN coalesce(m.is_recheck, false) OR m.parent_no IS NOT NULL THEN 'recheck'
             WHEN m.sample_type IN ('complaint', 'followup') THEN m.sample_type
-            WHEN {entity} IS NULL THEN 'unmatched'
-            ELSE 'counted'
+            WHEN {entity} IS NOT NULL THEN 'counted'
+            WHEN m.matched_id IS NOT NULL THEN 'no_place'
+            WHEN m.is_doubtful THEN 'waiting'
+            ELSE 'no_firm'
         END AS fate
     FROM matched AS m
     CROSS JOIN LATERAL (

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import find_published, list_runs, update_run
 

@@ -17,7 +17,6 @@ from qbase.indicators import (
     build_panel,
     build_policy,
     check_case,
-    check_coverage,
     find_indicator,
     read_catalogue,
     read_coverage,
@@ -141,30 +140,11 @@ def test_names_and_sources_travel_along(filled):
     assert panel.snapshot == "S0003"
 
 
-def test_every_inspection_is_accounted_for(filled):
+def test_how_records_were_matched_is_told_beside_their_fates(filled):
     coverage = read_coverage(filled)
-    assert coverage.seen == 12
-    assert coverage.seen == (
-        coverage.counted + coverage.rechecks + coverage.complaints + coverage.followups + coverage.unmatched
-    )
-    assert (coverage.counted, coverage.unmatched, coverage.overturned, coverage.by_name) == (7, 2, 1, 1)
-    check = check_coverage(build_panel(filled, "D1.batch"), filled)
-    assert check.passed is False
-    assert "22.2%" in check.text.zh
-    assert "2 more (22.2% of first inspections)" in check.text.en
-
-
-def test_matching_everything_passes_the_check(workspace):
-    put(workspace, "firms", FIRMS)
-    put(workspace, "inspections", inspections({"uscc": "U1"}, {"uscc": "U3", "firm_name": "丙厂"}))
-    assert check_coverage(build_panel(workspace, "D1.batch"), workspace).passed is True
-
-
-def test_a_panel_of_someone_else_has_no_coverage(filled):
-    panel = build_panel(filled, "D1.batch")
-    stranger = type(panel)(data=panel.data, entity="cluster_id", freq="Q", indicators=panel.indicators)
-    with pytest.raises(DataError, match="QB403"):
-        check_coverage(stranger, filled)
+    assert (coverage.seen, coverage.counted, coverage.lost) == (12, 7, 2)
+    assert (coverage.overturned, coverage.by_name) == (1, 1)
+    assert coverage.fates == build_panel(filled, "D1.batch").coverage.fates
 
 
 def test_a_town_is_the_printed_one_else_the_firms(filled):
@@ -196,7 +176,7 @@ def test_a_firm_described_in_two_ways_is_unmatched_and_never_doubled(growing):
     put(growing, "firms", [{**FIRMS[0], "cluster_id": "K2", "firm_name": "甲新厂"}], part="moved")
     coverage = read_coverage(growing)
     assert coverage.seen == 12
-    assert coverage.unmatched == 4
+    assert coverage.lost == 4
 
 
 def test_an_older_snapshot_gives_the_older_panel(growing):
@@ -230,7 +210,7 @@ def test_wrong_words_end_in_four_lines(filled, call, code, said):
 def test_the_error_names_why_nothing_counted(workspace):
     put(workspace, "firms", FIRMS)
     put(workspace, "inspections", inspections({"uscc": "U1", "is_recheck": True}, {"firm_name": "外地厂"}))
-    with pytest.raises(DataError, match="recheck 1, unmatched 1"):
+    with pytest.raises(DataError, match="no_firm 1, recheck 1"):
         build_panel(workspace, "D1.batch")
 
 
@@ -330,5 +310,5 @@ def test_only_the_producer_counts_and_a_named_parent_makes_a_recheck(workspace: 
     roles = [{"uscc": "U1", "role": role} for role in (None, "producer", "commissioner")]
     put(workspace, "inspections", inspections(*roles, {"uscc": "U1", "parent_no": "S0"}))
     coverage = read_coverage(workspace)
-    assert (coverage.seen, coverage.counted, coverage.other_roles, coverage.rechecks) == (4, 2, 1, 1)
+    assert coverage.fates == {"counted": 2, "other_role": 1, "recheck": 1}
     assert int(build_panel(workspace, "D1.batch").data["D1.batch__n"].sum()) == 2

@@ -13,7 +13,7 @@ import pytest
 
 from qbase.cli.main import run
 from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.indicators import build_panel, check_coverage, read_coverage
+from qbase.indicators import build_panel, read_coverage
 from qbase.intake import (
     LoadReport,
     check_delivery,
@@ -200,8 +200,9 @@ def test_what_waits_is_told_by_check_and_coverage_and_the_links_are_a_source(hom
     panel = build_panel(home, "D1.batch", entity="firm_id")
     assert [s.path for s in panel.sources] == ["inspections", "firms", "identity_links"]
     coverage = read_coverage(home, entity="firm_id")
-    assert (coverage.counted, coverage.unmatched, coverage.doubtful, coverage.by_name) == (1, 4, 3, 1)
-    assert "全部记录中 3 条的企业身份待人工确认" in check_coverage(panel, home).text.zh
+    assert (coverage.counted, coverage.lost, coverage.doubtful, coverage.by_name) == (1, 4, 3, 1)
+    assert panel.coverage.losses == {"waiting": 3, "no_firm": 1}
+    assert "全部记录中 3 条的企业身份待人工确认" in coverage.say().zh
     decide_link(home, list_links(home)[0].id, None, "accept")
     assert told() == (True, "监督抽查：没有待人工确认的企业。")
     assert told(old)[0] is False

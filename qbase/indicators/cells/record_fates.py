@@ -1,0 +1,85 @@
+"""What became of every record that could have counted: each gets one fate, and their sum is what is on record.
+
+One pass over a few columns tells what is left out by definition. Firms are asked for only where the counts show that
+some of the rest are missing, so that an account of a complete table costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from qbase.core.coverage import COUNTED, Coverage
+from qbase.core.values import EMPTY
+from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.window_sql import ALWAYS
+
+if TYPE_CHECKING:
+    from qbase.core.panel import Sampling
+    from qbase.indicators.cells.inspection_window import Rows
+
+TABLE = "inspections"
+DUE = "due"
+_OTHER_SAMPLING = {"random_draw": "coalesce(sample_type, '') <> 'random'"}
+_OUTSIDE = """
+SELECT delivery_sha256 AS sha256 FROM inspections GROUP BY delivery_sha256
+HAVING count(*) FILTER (sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)) = 0
+"""
+
+
+def count_fates(
+    rows: Rows, *, counted: int, measured: Mapping[str, int] = EMPTY, sampling: Sampling = "naive"
+) -> Coverage:
+    """Count what became of every inspection on record.
+
+    Parameters
+    ----------
+    rows : Rows
+        The window; what lies outside of it is left out by definition.
+    counted : int
+        Records that were counted, by whatever counted them.
+    measured : mapping
+        Indicator -> records its values were made of.
+    sampling : {"naive", "random_draw", "post_stratified"}
+        With random draws all others are left out by definition.
+
+    Returns
+    -------
+    Coverage
+        Its sum is the rows of the table at the snapshot and those set aside.
+    """
+    parts = {"{other_sampling}": _OTHER_SAMPLING.get(sampling, "false")}
+    days = (rows.first_day, rows.last_day)
+    found = rows.workspace.query(rows.fill(read_sql("fates"), parts), params=days, snapshot=rows.at)
+    fates = {str(fate): int(n) for fate, n in zip(found["fate"], found["n"], strict=True)}
+    missing = fates.pop(DUE, 0) - counted
+    if missing > 0:
+        lost = rows.query("lost", parts=parts)
+        why = {str(fate): int(n) for fate, n in zip(lost["fate"], lost["n"], strict=True)}
+        # what belongs to an entity and was not counted all the same lacks what the count needs, such as a class
+        fates |= why | {"unmeasured": missing - sum(why.values())}
+    whole = Coverage(fates={COUNTED: counted, **fates}, measured=measured)
+    return whole + Coverage(fates=count_set_aside(rows))
+
+
+def count_set_aside(rows: Rows) -> dict[str, int]:
+    """Return the rows of standing deliveries that are set aside, by fate.
+
+    They have no day that can be trusted: those of a delivery of which nothing lies in the window lie outside as well.
+    """
+    sent = rows.workspace.deliveries([TABLE], snapshot=rows.at)
+    sent = sent[(sent["verdict"] != "REJECTED") & (sent["quarantined"] > 0)]
+    if sent.empty:
+        return {}
+    is_outside = sent["sha256"].isin(_outside(rows))
+    return {
+        "outside": int(sent.loc[is_outside, "quarantined"].sum()),
+        "quarantined": int(sent.loc[~is_outside, "quarantined"].sum()),
+    }
+
+
+def _outside(rows: Rows) -> list[str]:
+    if (rows.first_day, rows.last_day) == ALWAYS:
+        return []
+    days = rows.workspace.query(_OUTSIDE, params=(rows.first_day, rows.last_day), snapshot=rows.at)
+    return list(map(str, days["sha256"]))
