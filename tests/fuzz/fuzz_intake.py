@@ -193,10 +193,11 @@ def compare_xls(path: pathlib.Path, grids: list[Grid]) -> None:
     for grid in grids:
         other = book.sheet_by_name(grid.sheet) if grid.sheet in book.sheet_names() else None
         aside = {(fault.row, fault.column) for fault in grid.faults}
-        for i, row in enumerate(grid.rows(range(min(len(grid), other.nrows))) if other is not None else ()):
-            for j in range(min(len(row), other.row_len(i))):
+        for position, row in enumerate(grid.rows(range(len(grid))) if other is not None else ()):
+            i = grid.row_no(position) - 1
+            for j in range(min(len(row), other.row_len(i)) if i < other.nrows else 0):
                 cell = other.cell(i, j)
-                if (i, j) not in aside and cell.ctype == xlrd.XL_CELL_TEXT:
+                if (position, j) not in aside and cell.ctype == xlrd.XL_CELL_TEXT:
                     assert not differs(row[j], cell.value), f"{grid.sheet} {i},{j}: {row[j]!r} and {cell.value!r}"
 
 
