@@ -16,6 +16,9 @@ INSTALL = $(UV) pip install --quiet --python $(BIN)/python $(OVERRIDE) --require
 LINK = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 LOCKS := $(basename $(notdir $(wildcard locks/*.lock)))
 WORKERS ?= 2
+FUZZ_SECONDS ?= 60
+# such as --seeds DIR, with files to start from
+FUZZ_OPTIONS ?=
 # where `make lab` opens, and what else it tells JupyterLab
 WORKSPACE ?= $(CURDIR)
 LAB_OPTIONS ?=
@@ -76,7 +79,9 @@ study: $(VENV)/test.done ## Repeat the slow statistical studies stored under doc
 	for file in tests/truth/study_*.py; do $(BIN)/python "$$file"; done
 
 fuzz: $(VENV)/fuzz.done ## Search longer for inputs that break a promise
-	$(BIN)/python tests/fuzz/fuzz_intake.py 60
+	for format in csv xlsx xls ods fake-xls; do \
+	  $(BIN)/python tests/fuzz/fuzz_intake.py $(FUZZ_SECONDS) --format $$format $(FUZZ_OPTIONS); \
+	done
 	$(BIN)/python -m pytest -n $(WORKERS) tests/property --hypothesis-profile=fuzz
 
 findings: ## Repeat what is written down about surprises in public libraries (needs a package index)

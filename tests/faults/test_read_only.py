@@ -48,7 +48,7 @@ READING = [
     ["inspect", "tiny"],
     ["runs"],
     ["check", "inspections", "--as-of", "2024-08-01"],
-    ["panel", "D1.batch", "--by", "town"],
+    ["panel", "D1.batch", "--entity", "town_code", "--out", "panel.csv"],
     ["indicators"],
     ["indicators", "--missing"],
     ["links", "list"],

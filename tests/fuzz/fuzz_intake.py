@@ -1,7 +1,12 @@
 """Any bytes as CSV, as a workbook, as a sheet inside a sound workbook: a verdict, never a crash, a hang or a gigabyte.
 
-``python tests/fuzz/fuzz_intake.py [seconds]``; 60 by default. Needs atheris (extra ``fuzz``). What breaks it is
-written to ``crash-*`` in the current folder, as libFuzzer does.
+``python tests/fuzz/fuzz_intake.py [seconds] [--format F] [--seeds DIR]``; 60 seconds and all formats by default. Files
+of the format in DIR are further inputs to start from, the only ones of ``xls``, which nothing here can write. Needs
+atheris (extra ``fuzz``). What breaks it is written to ``crash-*`` in the current folder, as libFuzzer does; the same
+call with ``--again FILE`` runs that input alone.
+
+Half of the inputs are bytes as they come. The other half decide what a sound file holds (`made_files`), and what is
+read must be what was written: where it differs, nothing was said and no fault names the cell, that is a failure.
 
 Workbooks are parsed in this process, so that the fuzzer sees what is covered. Every twentieth goes the way of
 ``load_files`` as well, through a child process with limits: it must say the same, in time, and within the memory.
@@ -9,21 +14,27 @@ Workbooks are parsed in this process, so that the fuzzer sees what is covered. E
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import functools
+import importlib.util
 import io
 import itertools
 import pathlib
+import random
 import resource
 import sys
 import tempfile
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import atheris
 
 with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
     from qbase.intake.finding.file_grids import read_grids
-    from qbase.intake.reading.child_worker import read_book
-    from qbase.intake.reading.file_safety import check_archive, find_kind
+    from qbase.intake.reading.child_worker import MEMORY_BYTES, read_book
+    from qbase.intake.reading.file_safety import OLE, check_archive, find_kind
     from qbase.intake.reading.raw_grid import Grid
     from qbase.intake.reading.workbook_child import _grid
     from qbase.intake.reading.worker_pool import Parsers
@@ -35,6 +46,7 @@ with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
 import duckdb
 import openpyxl
 import pyarrow as pa
+from made_files import MAKERS, Cells, differs
 
 from qbase.core.errors import DataError, UsageError
 
@@ -45,6 +57,7 @@ FOLDER = pathlib.Path(tempfile.mkdtemp(prefix="qbase-fuzz-"))
 REFUSALS = (DataError, UsageError, pa.ArrowException, duckdb.Error, UnicodeError)
 SHEET = "xl/worksheets/sheet1.xml"
 MOST_BYTES = 1_000_000_000
+CHILD_BYTES = [MOST_BYTES]
 CHILD_SECONDS = 10
 SAMPLED = 20
 
@@ -67,6 +80,10 @@ BOOK = sound_book()
 TABLES = sound_book(乡镇=[["区划代码", "乡镇名称", "县名称"], ["990101001", "甲镇", "乙县"]], 说明=[["本表由某局填报"]])
 CHILDREN = Parsers(seconds=CHILD_SECONDS)
 TURNS = itertools.count(1)
+CHANCE = random.Random(20261128)
+FORMATS = ("csv", "xlsx", "xls", "ods", "fake-xls")
+Way = Callable[[bytes], list[Grid]]
+Maker = Callable[[Any], tuple[bytes, Cells]]
 
 
 def with_sheet(sheet: bytes) -> bytes:
@@ -113,12 +130,16 @@ def check_child(path: pathlib.Path, grids: list[Grid]) -> None:
 
 
 def check_memory() -> None:
-    """Raise unless this process and each of its children stayed below a gigabyte at all times."""
+    """Raise unless this process and each of its children stayed within their limits at all times.
+
+    A child that calamine fills is ended at its own limit; that is a refusal, no failure.
+    """
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     ended = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     living = [peak_kilobytes(pid) for file in pathlib.Path("/proc/self/task").glob("*/children") for pid in pids(file)]
-    most = 1024 * max([own, ended, *living])
-    assert most < MOST_BYTES, f"{most:,} bytes of memory"
+    assert 1024 * own < MOST_BYTES, f"{1024 * own:,} bytes of memory"
+    most = 1024 * max([ended, *living])
+    assert most < CHILD_BYTES[0], f"{most:,} bytes of memory in a child"
 
 
 def pids(file: pathlib.Path) -> list[str]:
@@ -144,19 +165,85 @@ def judge(grids: list[Grid]) -> None:
         check_rows("a", len(sheets.data), parts)
 
 
-def one_input(data: bytes) -> None:
+def read_raw(data: bytes, kind: str) -> list[Grid]:
+    """Read bytes under a name in the child: calamine follows a damaged chain of sectors until memory ends."""
+    path = FOLDER / f"a.{kind}"
+    path.write_bytes(data)
+    try:
+        grids = read_grids(path, path.name, TIDY, parsers=CHILDREN)
+    except DataError as error:
+        if error.code == "QB319" and error.expected.startswith("<="):
+            raise AssertionError(f"hangs: {error}") from error
+        raise
+    if data.startswith(OLE):
+        compare_xls(path, grids)
+    return grids
+
+
+def compare_xls(path: pathlib.Path, grids: list[Grid]) -> None:
+    """Compare the texts of an .xls with those a second engine gives, where that engine is installed and reads it."""
+    if importlib.util.find_spec("xlrd") is None:
+        return
+    import xlrd
+
+    try:
+        book = xlrd.open_workbook(path, logfile=io.StringIO())
+    except Exception:  # whatever ails the other engine is no fault of ours
+        return
+    for grid in grids:
+        other = book.sheet_by_name(grid.sheet) if grid.sheet in book.sheet_names() else None
+        aside = {(fault.row, fault.column) for fault in grid.faults}
+        for position, row in enumerate(grid.rows(range(len(grid))) if other is not None else ()):
+            i = grid.row_no(position) - 1
+            for j in range(min(len(row), other.row_len(i)) if i < other.nrows else 0):
+                cell = other.cell(i, j)
+                if (position, j) not in aside and cell.ctype == xlrd.XL_CELL_TEXT:
+                    assert not differs(row[j], cell.value), f"{grid.sheet} {i},{j}: {row[j]!r} and {cell.value!r}"
+
+
+def read_made(data: bytes, name: str, maker: Maker) -> list[Grid]:
+    """Write a sound file, read it as ``load_files`` does, and compare every cell with what was written."""
+    written, cells = maker(atheris.FuzzedDataProvider(data))
+    path = FOLDER / name
+    path.write_bytes(written)
+    grids = read_grids(path, path.name, TIDY, parsers=CHILDREN)
+    compare_cells(grids, cells)
+    return grids
+
+
+def compare_cells(grids: list[Grid], cells: Cells) -> None:
+    """Raise where a cell says something else than was written and no fault names it."""
+    assert len(grids) == 1, f"{len(grids)} sheets for one"
+    (grid,) = grids
+    aside = {(fault.row, fault.column) for fault in grid.faults}
+    for i, row in enumerate(grid.rows(range(len(grid)))):
+        wanted = cells[i] if i < len(cells) else []
+        for j in range(max(len(row), len(wanted))):
+            text, cell = (row[j] if j < len(row) else ""), (wanted[j] if j < len(wanted) else None)
+            assert (i, j) in aside or not differs(text, cell), f"row {i} column {j}: read {text!r}, written {cell!r}"
+    rest = [cell for row in cells[len(grid) :] for cell in row]
+    assert all(cell is None or not str(cell).strip() for cell in rest), f"rows are lost after {len(grid)}"
+
+
+def ways_of(kind: str) -> list[Way]:
+    """Return how the bytes of the fuzzer may be sent as a format; the first byte chooses."""
+    raw: dict[str, list[Way]] = {
+        "csv": [read_csv_bytes, lambda data: read_csv_bytes(HEAD.encode() + data)],
+        "xlsx": [read_book_bytes, lambda data: read_book_bytes(with_sheet(data))],
+        "xls": [lambda data: read_raw(data, "xls")],
+        "ods": [lambda data: read_raw(data, "ods")],
+        "fake-xls": [lambda data: read_raw(data, "xls")],
+    }
+    made = [functools.partial(read_made, name=name, maker=maker) for name, maker in MAKERS.get(kind, ())]
+    return [*raw[kind], *made]
+
+
+def one_input(data: bytes, ways: list[Way]) -> None:
     """Take the first byte as the way the rest is sent."""
     if not data:
         return
-    way, rest = data[0] % 4, data[1:]
-    readers = (
-        lambda: read_csv_bytes(rest),
-        lambda: read_csv_bytes(HEAD.encode() + rest),
-        lambda: read_book_bytes(rest),
-        lambda: read_book_bytes(with_sheet(rest)),
-    )
     with contextlib.suppress(*REFUSALS):
-        grids = readers[way]()
+        grids = ways[data[0] % len(ways)](data[1:])
         try:
             judge(grids)
         except DataError as error:
@@ -166,41 +253,68 @@ def one_input(data: bytes) -> None:
     check_memory()
 
 
-def seeds(folder: pathlib.Path) -> None:
+def seeds_of(kind: str, more: pathlib.Path | None) -> list[tuple[int, bytes]]:
+    """Return inputs to start from: the way they are sent, and their bytes."""
+    good = (HEAD + ROW).encode()
+    with zipfile.ZipFile(io.BytesIO(BOOK)) as archive:
+        sheet = archive.read(SHEET)
+    raw: dict[str, list[tuple[int, bytes]]] = {
+        "csv": [
+            (0, good),
+            (0, good.decode().encode("gb18030")),
+            (0, good.decode().encode("utf-16")),
+            (1, ROW.encode()),
+            (1, ROW.replace("2022-08-10", "2022年8月").encode()),
+        ],
+        "xlsx": [(0, BOOK), (0, TABLES), (1, sheet)],
+        "fake-xls": [(0, good.replace(b",", b"\t"))],
+    }
+    drawn = [(way, CHANCE.randbytes(300)) for way in range(len(ways_of(kind))) for _ in range(4)]
+    made = [(0, make(atheris.FuzzedDataProvider(CHANCE.randbytes(300)))[0]) for _, make in MAKERS.get(kind, ())]
+    ending = "xls" if kind == "fake-xls" else kind
+    sent = [(0, file.read_bytes()) for file in sorted(more.rglob(f"*.{ending}"))] if more else []
+    return [*raw.get(kind, ()), *drawn, *made, *sent]
+
+
+def write_seeds(folder: pathlib.Path, kinds: list[str], more: pathlib.Path | None) -> None:
     """Write inputs to start from; the child must read the sound ones, so that its way is known to be open."""
     for data in (BOOK, TABLES):
         path = FOLDER / "sound.xlsx"
         path.write_bytes(data)
         check_child(path, read_grids(path, path.name, TIDY, parsers=CHILDREN))
-    with zipfile.ZipFile(io.BytesIO(BOOK)) as archive:
-        sheet = archive.read(SHEET)
-    good = (HEAD + ROW).encode()
-    starts = [b"\0" + good, b"\0" + (HEAD + ROW).encode("gb18030"), b"\0" + (HEAD + ROW).encode("utf-16")]
-    starts += [
-        b"\1" + ROW.encode(),
-        b"\1" + ROW.replace("2022-08-10", "2022年8月").encode(),
-        b"\2" + BOOK,
-        b"\2" + TABLES,
-        b"\3" + sheet,
-    ]
-    for i, start in enumerate(starts):
-        (folder / str(i)).write_bytes(start)
+    offset = 0
+    for kind in kinds:
+        for number, (way, data) in enumerate(seeds_of(kind, more)):
+            (folder / f"{kind}-{number}").write_bytes(bytes([offset + way]) + data)
+        offset += len(ways_of(kind))
 
 
 def main() -> None:
     """Fuzz for so many seconds."""
-    seconds = int(sys.argv[1]) if len(sys.argv) > 1 else 60
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seconds", type=int, nargs="?", default=60)
+    parser.add_argument("--format", choices=FORMATS, help="one format alone")
+    parser.add_argument("--seeds", type=pathlib.Path, help="a folder with files to start from")
+    parser.add_argument("--again", type=pathlib.Path, help="run one input alone")
+    asked = parser.parse_args()
+    kinds = [asked.format] if asked.format else list(FORMATS)
+    if {"xls", "ods", "fake-xls"} & set(kinds):
+        CHILD_BYTES[0] = MEMORY_BYTES
+    run = functools.partial(one_input, ways=[way for kind in kinds for way in ways_of(kind)])
+    if asked.again:
+        run(asked.again.read_bytes())
+        return
     corpus = FOLDER / "corpus"
     corpus.mkdir()
-    seeds(corpus)
+    write_seeds(corpus, kinds, asked.seeds)
     options = [
-        f"-max_total_time={seconds}",
-        "-timeout=10",
+        f"-max_total_time={asked.seconds}",
+        "-timeout=30",
         "-rss_limit_mb=1024",
-        "-max_len=20000",
+        "-max_len=50000",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], *options, str(corpus)], one_input)
+    atheris.Setup([sys.argv[0], *options, str(corpus)], run)
     atheris.Fuzz()
 
 

@@ -146,10 +146,16 @@ def load_and_tell(
     answers: Mapping[str, Sequence[str]] | None = None,
     brief: bool = False,
 ) -> list[dict[str, Any]]:
-    """Load files and print the accounting of each (brief: of those not simply accepted, and the sum)."""
+    """Load files and print the accounting of each (brief: of those not simply accepted, and the sum).
+
+    Raises
+    ------
+    UsageError
+        Every file was left aside as no delivery (QB228).
+    """
     from qbase.intake import load_files
 
-    given = answers or {}
+    given, left = answers or {}, list[str]()
     with shell.progress(shell.text("载入", "load")) as report:
         reports = load_files(
             workspace,
@@ -160,7 +166,11 @@ def load_and_tell(
             accept=given.get("accept", ()),
             reject=given.get("reject", ()),
             on_progress=lambda i, n, _: report("load", i, n),
+            on_left=lambda files: left.extend(file.name for file in files),
         )
+    tell_left(shell, left)
+    if left and not reports:
+        raise UsageError("QB228", found=", ".join(left[:SHOWN]), expected="a delivery", fix="qbase load FILE…")
     if not brief:
         return [tell(shell, report) for report in reports]
     rows = sum(report.accepted for report in reports)
@@ -169,6 +179,13 @@ def load_and_tell(
     )
     plain = [report.verdict == "OK" and report.problem is None for report in reports]
     return [r.payload() if is_plain else tell(shell, r) for r, is_plain in zip(reports, plain, strict=True)]
+
+
+def tell_left(shell: Shell, left: Sequence[str]) -> None:
+    """Say in one line which files were left aside, as they are no deliveries."""
+    if left:
+        names = ", ".join(left[:SHOWN]) + (" …" if len(left) > SHOWN else "")
+        shell.note(shell.text(f"略过 {len(left)} 个不是送达的文件：{names}", f"left aside, no deliveries: {len(left)} ({names})"))
 
 
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.core.nearest_name import suggest_names
+from qbase.core.whole_files import open_ordinary
 from qbase.indicators.policies.policy_rules import misfit
 from qbase.indicators.policies.policy_spells import DATES
 from qbase.intake.values.cell_values import narrow
@@ -68,7 +69,8 @@ def read_policy_words(path: pathlib.Path) -> dict[str, Any]:
         No readable TOML file (QB445).
     """
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        with open_ordinary(path) as file:
+            raw = tomllib.loads(file.read().decode("utf-8-sig"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         found = f"{type(error).__name__}: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
         raise UsageError(

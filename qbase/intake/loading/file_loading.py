@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from qbase.core.errors import QbaseError, UsageError
 from qbase.intake.accounting.load_report import LoadReport
@@ -22,6 +22,7 @@ from qbase.intake.loading.commit_groups import (
     reject,
 )
 from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_words
+from qbase.intake.loading.folder_files import find_files
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
@@ -53,6 +54,7 @@ def load_files(
     supersedes: str | None = None,
     as_of: str | None = None,
     on_progress: Progress | None = None,
+    on_left: Callable[[Sequence[pathlib.Path]], None] | None = None,
 ) -> list[LoadReport]:
     """Load files into the lake: each becomes visible at once or not at all.
 
@@ -79,6 +81,8 @@ def load_files(
         ISO date of the day of loading, after which nothing was observed yet; None is today.
     on_progress : callable or None
         Called after each file with files done, files in all, and its report.
+    on_left : callable or None
+        Called with the files that are no deliveries and are left aside: ``~$…``, ``Thumbs.db``, pipes in a folder.
 
     Returns
     -------
@@ -115,7 +119,9 @@ def load_files(
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
     given = [paths] if isinstance(paths, str | pathlib.Path) else paths
-    files = [file for path in given for file in _expand(pathlib.Path(path), workspace.raw)]
+    files, left = find_files(map(pathlib.Path, given), workspace.raw)
+    if left and on_left is not None:
+        on_left(left)
     replaces = _replaced(workspace, files, supersedes)
     reports: dict[int, LoadReport] = {}
     rules = find_rules(workspace)
@@ -147,17 +153,6 @@ def load_files(
         flush()
     linked = add_links(workspace, [reports[position] for position in range(len(files))])
     return recheck_counts(workspace, linked, [*rules, *find_own_rules(plan, linked)])
-
-
-def _expand(path: pathlib.Path, raw: pathlib.Path) -> list[pathlib.Path]:
-    """Return a file, or the files in a folder and its folders; what was received before in the order it came."""
-    if not path.is_dir():
-        return [path]
-    inside = [file.relative_to(path) for file in path.rglob("*") if file.is_file()]
-    files = sorted(path / file for file in inside if not any(part.startswith(".") for part in file.parts))
-    if path.resolve().is_relative_to(raw.resolve()):
-        files.sort(key=lambda file: file.stat().st_mtime_ns)
-    return files
 
 
 def _replaced(workspace: Workspace, files: list[pathlib.Path], supersedes: str | None) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import tempfile
 from typing import BinaryIO
 
 from qbase.core.errors import UsageError
+from qbase.core.whole_files import open_ordinary
 from qbase.lake.storage.fault_points import fault
 from qbase.lake.storage.locks import unwritable_error
 
@@ -35,19 +36,19 @@ def store_file(raw: pathlib.Path, path: pathlib.Path) -> tuple[str, pathlib.Path
     Raises
     ------
     UsageError
-        There is no such file, or it cannot be read (QB208).
+        There is no such file, or it cannot be read: a pipe, a folder, no permission (QB208).
     SetupError
         The copy cannot be written (QB207).
     """
     try:
-        source = path.open("rb")
+        source = open_ordinary(path)
     except OSError as error:
         raise UsageError(
             "QB208",
             file=path.name,
             found=f"{path}: {error.strerror}",
             expected="a file that can be read",
-            fix="check the name: qbase load FILE",
+            fix="check the name, or write it into a file first: qbase load FILE",
         ) from error
     try:
         with source:
