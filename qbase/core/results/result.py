@@ -56,7 +56,7 @@ class Result:
     subject : Text
         Whom it is about: the entity, or the treated group.
     labels : mapping
-        Term -> words for it in a sentence.
+        Term -> words for it in a sentence; ``subject[term]`` -> whom that term is about, where it is not ``subject``.
     spoken : tuple of int
         Which estimates `say` speaks of, by position; none where there is no estimate.
     unanswered : Text
