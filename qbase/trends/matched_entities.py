@@ -158,8 +158,8 @@ def match_change(
 def _matched(
     panel: Panel, outcome: str, both: Sequence[str], pooled: Estimate, first: pd.Period, last: pd.Period
 ) -> Estimate:
-    counts = panel.counts(outcome).loc[list(both)].groupby(level="period").sum()
-    (n0, k0), (n1, k1) = (map(int, counts.loc[p, ["n", "k"]].to_numpy()) for p in (first, last))
+    counts = panel.counts(outcome).loc[list(both)].groupby(level="period").sum().loc[[first, last]]
+    (n0, n1), (k0, k1) = (counts[name].astype("int64").tolist() for name in ("n", "k"))
     low, high = newcombe_interval((k1, k0), (n1, n0), level=pooled.ci_level)
     return Estimate(
         term="matched_change",
