@@ -14,9 +14,13 @@ OVERRIDE = --override locks/overrides.txt
 # a lock pins every file by hash; the project itself is linked, never copied
 INSTALL = $(UV) pip install --quiet --python $(BIN)/python $(OVERRIDE) --require-hashes --requirement
 LINK = $(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+LOCKS := $(basename $(notdir $(wildcard locks/*.lock)))
 WORKERS ?= 2
+# where `make lab` opens, and what else it tells JupyterLab
+WORKSPACE ?= $(CURDIR)
+LAB_OPTIONS ?=
 
-.PHONY: help report test lab check bench study fuzz findings notebooks locks picture clean
+.PHONY: help setup report test lab check bench study fuzz findings notebooks locks picture clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,26 +31,18 @@ $(BIN)/python:
 	"$(PYTHON)" -m venv $(VENV)
 	@command -v uv >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 
-$(VENV)/run.done: locks/run.lock pyproject.toml | $(BIN)/python
-	$(INSTALL) locks/run.lock
+$(VENV)/run.done: locks/run.lock locks/overrides.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) $<
 	$(LINK)
 	@touch $@
 
-$(VENV)/test.done: locks/test.lock $(VENV)/run.done
-	$(INSTALL) locks/test.lock
+# every other lock is installed in the same way, on top of what every command needs
+$(VENV)/%.done: locks/%.lock $(VENV)/run.done
+	$(INSTALL) $<
 	@touch $@
 
-$(VENV)/lab.done: locks/lab.lock $(VENV)/run.done
-	$(INSTALL) locks/lab.lock
-	@touch $@
-
-$(VENV)/bench.done: locks/bench.lock $(VENV)/test.done
-	$(INSTALL) locks/bench.lock
-	@touch $@
-
-$(VENV)/fuzz.done: locks/fuzz.lock $(VENV)/test.done
-	$(INSTALL) locks/fuzz.lock
-	@touch $@
+setup: $(LOCKS:%=$(VENV)/%.done) ## Install every lock side by side, and check that they agree
+	$(UV) pip check --python $(BIN)/python
 
 report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gallery and print its path
 	$(QBASE) demo --no-run
@@ -54,7 +50,7 @@ report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gal
 	$(QBASE) run quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
-test: $(VENV)/test.done check ## Set up, check the code, run all tests, the examples and the letters
+test: $(VENV)/test.done $(VENV)/lab.done check ## Set up, check the code, run all tests, the examples and the letters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests
 	$(BIN)/python tests/doctests/run_doctests.py
 	$(BIN)/python tests/notebooks/run_letters.py
@@ -68,8 +64,10 @@ check: $(VENV)/test.done ## Lint, types, and the one-way street
 notebooks: $(VENV)/test.done ## Run the letters on the demo and store their text outputs
 	$(BIN)/python tests/notebooks/run_letters.py --update
 
-lab: $(VENV)/lab.done ## Open JupyterLab in this workspace
-	$(BIN)/jupyter lab --notebook-dir=.
+lab: $(VENV)/lab.done ## Open JupyterLab in this workspace, with the demo where nothing was loaded yet
+	@test -e "$(WORKSPACE)/data/ledger.sqlite" || $(QBASE) demo --no-run --home "$(WORKSPACE)"
+	JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/settings$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
+	  $(BIN)/jupyter lab --ServerApp.root_dir="$(WORKSPACE)" $(LAB_OPTIONS)
 
 bench: $(VENV)/bench.done ## Measure speed as ratios against named peers
 	for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done
@@ -96,4 +94,4 @@ locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
 	done
 
 clean: ## Remove what was built (data, reports, environment)
-	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* reports/runs reports/site build
+	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* data/closed_series.toml reports/runs reports/site build

@@ -45,7 +45,7 @@ SECTIONS: Sections = {
             "links",
             "存疑的企业对应：列出、接受、拒绝、撤销 | doubtful links of firms: list, accept, reject, undo",
         ),
-        "policy": ("data.policy_command", "policy", "检查或录入一项政策 | check or enter a policy"),
+        "policy": ("data.policy_command", "policy", "新建、检查或录入一项政策 | write, check or enter a policy"),
     },
     "指标 | Indicators": {
         "indicators": (
@@ -58,9 +58,9 @@ SECTIONS: Sections = {
     "报告 | Reports": {
         "list": ("reports.report_commands", "list_reports", "列出报告 | list the reports"),
         "inspect": ("reports.report_commands", "inspect", "一份报告的参数 | the parameters of a report"),
-        "run": ("reports.report_commands", "run", "运行并发布报告 | run and publish reports"),
+        "run": ("reports.run_command", "run", "运行并发布报告 | run and publish reports"),
         "runs": ("reports.report_commands", "runs", "运行历史 | the history of runs"),
-        "verify": ("reports.report_commands", "verify", "校验成品报告 | verify finished reports"),
+        "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {
         "doctor": ("help.help_commands", "doctor", "检查这台机器 | check this machine"),

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from qbase.core.results.result import Result as Result
     from qbase.core.results.result import Scorecard as Scorecard
     from qbase.core.results.result import add_checks as add_checks
+    from qbase.core.results.run_values import Limits as Limits
+    from qbase.core.results.run_values import ReportSpec as ReportSpec
+    from qbase.core.results.run_values import RunRecord as RunRecord
     from qbase.core.results.sentences import say_each as say_each
     from qbase.core.shown.display import MIME as MIME
     from qbase.core.shown.display import Column as Column
@@ -40,9 +43,6 @@ if TYPE_CHECKING:
     from qbase.core.values import CheckResult as CheckResult
     from qbase.core.values import Estimate as Estimate
     from qbase.core.values import Indicator as Indicator
-    from qbase.core.values import Limits as Limits
-    from qbase.core.values import ReportSpec as ReportSpec
-    from qbase.core.values import RunRecord as RunRecord
     from qbase.core.values import Source as Source
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 
-def suggest_names(word: str, known: Iterable[str], *, shown: int = 8) -> str:
+def suggest_names(word: object, known: Iterable[str], *, shown: int = 8) -> str:
     """Return what to type instead: the nearest names, else the known names themselves.
 
     Parameters
@@ -25,7 +25,7 @@ def suggest_names(word: str, known: Iterable[str], *, shown: int = 8) -> str:
     """
     names = list(dict.fromkeys(known))
     folded = {name.casefold(): name for name in names}
-    near = difflib.get_close_matches(word.casefold(), folded, n=2, cutoff=0.6)
+    near = difflib.get_close_matches(str(word).casefold(), folded, n=2, cutoff=0.6)
     if near:
         return " | ".join(folded[n] for n in near) + "?"
     more = f" | … ({len(names)})" if len(names) > shown else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 from qbase.core.text import Text
 
@@ -45,6 +46,8 @@ UNITS = {
     "per_10k_firms": Text("个/万家", "per 10,000 firms"),
     "none": Text("", ""),
 }
+SIGNED_UNITS = frozenset({"pp", "log_points", "index", "cny", "wan_cny", "yi_cny", "score", "ratio", "none"})
+"""Units of what may lie below 0: differences, logarithms, profits, indices."""
 WHOLE_UNITS = frozenset(
     {"count", "batch", "cny", "firm", "item", "case", "time", "event", "rank", "flag", "quarter", "day"}
 )
@@ -57,15 +60,78 @@ def difference_unit(unit: str) -> str:
     return DIFFERENCE.get(unit, unit)
 
 
-def digits_for(unit: str, std_error: float | None) -> int:
-    """Return decimals: one for percentages and points, else three significant digits of the standard error."""
-    if unit in PERCENT_UNITS:
-        return 1
-    if unit in WHOLE_UNITS:
-        return 0
-    if std_error is None or not math.isfinite(std_error) or std_error <= 0:
+MOST_DIGITS = 6
+"""More decimals than this are not written for the sake of a narrow interval."""
+_LAST_RESORT = 12
+
+
+def digits_for(
+    unit: str,
+    std_error: float | None,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    marks: Iterable[float] = (),
+    value: float | None = None,
+) -> int:
+    """Return the decimals a number is written with: they follow its doubt.
+
+    Percentages and points have one, whole units none, others three significant digits of the standard error. More
+    are written until the width of the interval shows two significant digits, and until no end that lies beside a
+    mark is written as if it lay on it.
+
+    Parameters
+    ----------
+    unit : str
+        A key of `UNITS`.
+    std_error : float or None
+        Of the number.
+    low, high : float or None
+        Ends of its interval; None for a full count.
+    marks : iterable of float
+        What the ends are judged against: 0 for a difference, a margin, a target.
+    value : float or None
+        Of a full count, judged in place of the ends.
+    """
+    has_interval = low is not None and high is not None
+    width = high - low if low is not None and high is not None else 0.0
+    digits = 1 if unit in PERCENT_UNITS else 0 if unit in WHOLE_UNITS else _significant(std_error, width)
+    if has_interval and math.isfinite(width) and width > 0:
+        digits = max(digits, min(MOST_DIGITS, 1 - math.floor(math.log10(width))))
+    ends = [x for x in (low, high) if x is not None] if has_interval else [] if value is None else [value]
+    for end in ends:
+        for mark in marks:
+            digits = max(digits, _telling(end, mark, digits))
+    return digits
+
+
+def _significant(std_error: float | None, width: float) -> int:
+    size = std_error if std_error is not None else width / 4
+    if not math.isfinite(size) or size <= 0:
         return 3
-    return max(0, 2 - math.floor(math.log10(std_error)))
+    return max(0, 2 - math.floor(math.log10(size)))
+
+
+def _telling(end: float, mark: float, digits: int) -> int:
+    """Return the decimals by which an end is seen not to be the mark; what differs by rounding errors is the mark."""
+    if not math.isfinite(end) or math.isclose(end, mark, rel_tol=1e-12, abs_tol=1e-12):
+        return digits
+    return next((d for d in range(digits, _LAST_RESORT) if number(end, d) != number(mark, d)), _LAST_RESORT)
+
+
+def declared_digits(declared: float, unit: str) -> int:
+    """Return the decimals of a declared number, such as a margin or a target: as it was declared, four at most."""
+    least = 1 if unit in PERCENT_UNITS else 0
+    return next((d for d in range(least, 4) if round(declared, d) == declared), 4)
+
+
+def level_text(level: float) -> str:
+    """Write a confidence level as it was asked for: ``95%``, ``99.8%``, never rounded to certainty."""
+    beyond = 100 * (1 - level)
+    if not 0 < beyond < 100:
+        return f"{100 * level:g}%"
+    digits = max(0, 3 - math.floor(math.log10(beyond)))
+    return f"{100 - round(beyond, digits):.{digits}f}".rstrip("0").rstrip(".") + "%"
 
 
 def number(value: float, digits: int = 1, *, sign: bool = False) -> str:

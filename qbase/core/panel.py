@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
 from qbase.core import frames
 from qbase.core.coverage import Coverage
 from qbase.core.errors import PanelError
+from qbase.core.given.entity_ids import read_entity_id
+from qbase.core.given.option_checks import check_word, read_text
 from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
@@ -50,6 +52,8 @@ class Panel:
     coverage : Coverage or None
         How many of the records on record it stands on; None where nothing was counted from records, or where a frame
         was handed over.
+    notes : tuple of Text
+        What was settled when it was built, such as two spellings of one entity; results tell it.
 
     Examples
     --------
@@ -78,11 +82,15 @@ class Panel:
     sources: tuple[Source, ...] = ()
     shrunk: tuple[str, ...] = ()
     coverage: Coverage | None = None
+    notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
+        check_word("sampling", self.sampling, get_args(Sampling))
+        check_word("freq", self.freq, FREQ_NAMES)
+        labels = {read_entity_id(e) or str(e): read_text("labels", name) for e, name in self.labels.items()}
         object.__setattr__(self, "data", self.data.copy())
         object.__setattr__(self, "indicators", freeze(self.indicators))
-        object.__setattr__(self, "labels", freeze(self.labels))
+        object.__setattr__(self, "labels", freeze(labels))
         _check(self)
 
     @classmethod
@@ -98,6 +106,7 @@ class Panel:
         labels: Mapping[str, Text] = EMPTY,
         sources: tuple[Source, ...] = (),
         coverage: Coverage | None = None,
+        in_percent: bool | None = None,
     ) -> Panel:
         """Build a panel from a researcher's own long frame.
 
@@ -111,6 +120,9 @@ class Panel:
             Frequency of the period.
         indicators : mapping
             id -> Indicator; the frame has a column named id (companions are taken along).
+        in_percent : bool or None
+            For values in percent without counts: True says that they are percent, however small; False that they are
+            shares, which are multiplied by 100; None refuses what reads like shares, as a whole or in part.
         sampling, labels, sources, coverage
             As in `Panel`; a frame made from another panel takes the ``coverage`` of that one along.
 
@@ -122,27 +134,29 @@ class Panel:
         ------
         PanelError
             A column is missing (QB120) or named twice (QB136), there is no definition (QB137); a key is missing
-            (QB121), doubled (QB122) or no period of this frequency (QB102); a value is no number (QB129), contradicts
-            its counts (QB133) or interval (QB135), or is a share where percent is meant (QB134); counts that cannot
-            be (QB128).
+            (QB121), doubled (QB122), no period of this frequency (QB102), in another time zone (QB145) or an id that
+            cannot be told from others (QB139); a value is no number (QB129), none that its unit can hold (QB138),
+            contradicts its counts (QB133) or interval (QB135), or is a share where percent is meant (QB134); counts
+            that cannot be (QB128).
+        UsageError
+            A way of sampling that is none, or a label that is no text (QB144).
         """
         frames.check_call(frame, entity=entity, period=period, freq=freq, indicators=indicators)
         companions = [f"{i}__{c}" for i in indicators for c in COMPANIONS if f"{i}__{c}" in frame.columns]
-        index = pd.MultiIndex.from_arrays(
-            [frames.read_entities(frame[entity]), frames.read_periods(frame[period], freq)],
-            names=["entity", "period"],
-        )
+        index, spelling, notes = frames.read_index(frame, entity, period, freq)
         data = frames.read_numbers(frame[[*indicators, *companions]]).set_index(index).sort_index()
-        frames.check_rates(data, indicators, is_naive=sampling == "naive")
+        data = frames.check_values(data, indicators, is_naive=sampling == "naive", in_percent=in_percent)
+        named = {read_entity_id(e) or str(e): name for e, name in labels.items()}
         return cls(
             data=data,
             entity=entity,
             freq=freq,
             indicators=indicators,
             sampling=sampling,
-            labels=labels,
+            labels={spelling.get(e, e): name for e, name in named.items()},
             sources=sources,
             coverage=coverage,
+            notes=notes,
         )
 
     @property

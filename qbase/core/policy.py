@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import pandas as pd
 
 from qbase.core.errors import PolicyError
+from qbase.core.given.entity_ids import read_entity_id
+from qbase.core.given.option_checks import check_word, read_text
+from qbase.core.periods import read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze
 
 DateName = Literal["drafted", "announced", "effective", "funded", "accepted"]
+Kind = Literal["binary", "dose", "bundle"]
 Confidence = Literal["document", "report", "assumed", "fictional"]
 
 
@@ -31,10 +36,25 @@ class PolicyDate:
     source: str
     confidence: Confidence
 
+    def __post_init__(self) -> None:
+        check_word("confidence", self.confidence, get_args(Confidence))
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Spell:
     """Treatment of one entity from a period on; open while ``end`` is None.
+
+    Parameters
+    ----------
+    entity : str
+        Its id; a whole number is written as text.
+    start, end : pandas.Period
+        A quarter or a year, or what is clearly one: ``"2022Q3"``, ``2022``.
+
+    Raises
+    ------
+    PolicyError
+        An entity, or a period, that is none; start and end of different length (QB146).
 
     Examples
     --------
@@ -42,11 +62,29 @@ class Spell:
     >>> from qbase.core import Spell
     >>> Spell(entity="K003", start=pd.Period("2022Q3"))
     Spell(entity='K003', start=Period('2022Q3', 'Q-DEC'), end=None)
+    >>> Spell(entity="K003", start="2022Q3", end="2023年第一季度").end
+    Period('2023Q1', 'Q-DEC')
     """
 
     entity: str
     start: pd.Period
     end: pd.Period | None = None
+
+    def __post_init__(self) -> None:
+        entity = read_entity_id(self.entity)
+        if not entity:
+            raise _no_spell("entity", self.entity, "the id of an entity, as text", 'entity="K003"')
+        object.__setattr__(self, "entity", entity)
+        for side in ("start", "end"):
+            given = getattr(self, side)
+            if side == "end" and given is None:
+                continue
+            period = read_period(given)
+            if period is None:
+                raise _no_spell(side, given, "a quarter or a year: a day has no length", _how_to_say(side, given))
+            object.__setattr__(self, side, period)
+        if self.end is not None and self.end.freqstr != self.start.freqstr:
+            raise _no_spell("end", self.end, f"a period as long as start, {self.start}", f'start="{self.end}"')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,7 +145,10 @@ class Policy:
     Raises
     ------
     PolicyError
-        No spell at all (QB130), or a spell that ends before it starts or overlaps (QB131).
+        No spell at all (QB130), a spell that ends before it starts or overlaps (QB131), or spells by quarters and by
+        years together (QB146).
+    UsageError
+        A kind or a name of a date that is none (QB144).
 
     Examples
     --------
@@ -127,15 +168,21 @@ class Policy:
     dates: Mapping[str, PolicyDate] = dataclasses.field(default_factory=dict)
     doses: pd.DataFrame | None = None
     group: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    kind: Literal["binary", "dose", "bundle"] = "binary"
+    kind: Kind = "binary"
     plan: Plan | None = None
     sources: tuple[Source, ...] = ()
     treated: Text | None = None
     moments: Mapping[int, Text] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_word("kind", self.kind, get_args(Kind))
+        for name in self.dates:
+            check_word("dates", name, get_args(DateName))
+        object.__setattr__(self, "title", read_text("title", self.title))
+        if self.treated is not None:
+            object.__setattr__(self, "treated", read_text("treated", self.treated))
         object.__setattr__(self, "dates", freeze(self.dates))
-        object.__setattr__(self, "group", freeze(self.group))
+        object.__setattr__(self, "group", freeze({read_entity_id(e) or str(e): g for e, g in self.group.items()}))
         object.__setattr__(self, "moments", freeze(self.moments))
         if not self.spells:
             raise PolicyError(
@@ -145,6 +192,10 @@ class Policy:
                 expected="at least one spell",
                 fix="add [[spell]]",
             )
+        other = next((s for s in self.spells if s.start.freqstr != self.spells[0].start.freqstr), None)
+        if other is not None:
+            first = self.spells[0].start
+            raise _no_spell("start", other.start, f"a period as long as that of the first spell, {first}", f'"{first}"')
         _check_spells(self)
 
     @property
@@ -176,6 +227,18 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<Policy {self.policy_id}: {len(self.first_treated)} treated, {self.kind}>"
+
+
+def _no_spell(option: str, given: object, expected: str, fix: str) -> PolicyError:
+    return PolicyError("QB146", option=option, found=f"{option}={given!r}", expected=expected, fix=fix)
+
+
+def _how_to_say(side: str, given: object) -> str:
+    """Return how the day, month or text that was given is said as a quarter or as a year."""
+    quarter, year = "2022Q3", "2022"
+    if isinstance(given, pd.Period | datetime.date):
+        quarter, year = f"{given.year}Q{(given.month + 2) // 3}", str(given.year)
+    return f'{side}="{quarter}" in a panel of quarters, {side}="{year}" in one of years'
 
 
 def _check_spells(policy: Policy) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from qbase.core.errors import DataError
+from qbase.core.given.option_checks import check_unit, check_word, read_bounds, read_text
 from qbase.core.text import Text
 
 Key = str | int | float
@@ -15,7 +16,6 @@ Uncertainty = Literal["design", "model", "randomisation", "none_full_count"]
 Better = Literal["up", "down", "none"]
 Role = Literal["outcome", "instrument", "context"]
 Grade = Literal["strong", "moderate", "limited"]
-State = Literal["running", "ok", "failed", "unchanged"]
 
 K = TypeVar("K")
 T = TypeVar("T")
@@ -106,6 +106,14 @@ class Indicator:
         What its n counts, a key of `qbase.core.numbers.UNITS`: ``batch``, ``firm``.
     short : Text or None
         Shorter name for sentences and headlines, where ``name`` tells a whole method; see `label`.
+    bounds : tuple of float or None
+        Lowest and highest value there can be; None takes what the unit can hold, such as 0 to 100 percent. A rate of
+        change has ``(-100, math.inf)``.
+
+    Raises
+    ------
+    UsageError
+        A word of unit, better, role or counted is not known, a name is no text, or bounds are none (QB144).
 
     Examples
     --------
@@ -125,6 +133,18 @@ class Indicator:
     formula: str = ""
     counted: str = "batch"
     short: Text | None = None
+    bounds: tuple[float, float] | None = None
+
+    def __post_init__(self) -> None:
+        for option, known in (("better", get_args(Better)), ("role", get_args(Role))):
+            check_word(option, getattr(self, option), known)
+        for option in ("unit", "counted"):
+            check_unit(option, getattr(self, option))
+        object.__setattr__(self, "name", read_text("name", self.name))
+        if self.short is not None:
+            object.__setattr__(self, "short", read_text("short", self.short))
+        if self.bounds is not None:
+            object.__setattr__(self, "bounds", read_bounds(self.bounds))
 
     @property
     def label(self) -> Text:
@@ -161,7 +181,9 @@ class Estimate:
     ------
     DataError
         The interval is missing though it is not a full count, a standard error is 0 or negative,
-        a number is not finite, or the value lies outside its interval (QB110).
+        a number is not finite, the level is none, or the value lies outside its interval (QB110).
+    UsageError
+        The kind of doubt is none (QB144).
 
     Examples
     --------
@@ -194,6 +216,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "key", freeze(self.key))
+        check_word("uncertainty", self.uncertainty, get_args(Uncertainty))
         fault = _fault(self)
         if fault:
             raise DataError(
@@ -225,6 +248,8 @@ def _fault(e: Estimate) -> str:
         return "a number that is not finite"
     if e.std_error is not None and e.std_error <= 0:
         return f"std_error = {e.std_error:g}"
+    if not 0 < e.ci_level < 1:
+        return f"ci_level = {e.ci_level:g}"
     if (e.ci_low is None) != (e.ci_high is None):
         return "half an interval"
     if e.ci_low is None or e.ci_high is None:
@@ -266,135 +291,3 @@ class CheckResult:
     def payload(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {"name": self.name, "passed": self.passed, "text": self.text.payload()}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Limits:
-    """What one run may use: seconds, megabytes of memory and of output.
-
-    Examples
-    --------
-    >>> from qbase.core import Limits
-    >>> Limits(seconds=120)
-    Limits(seconds=120, memory_mb=4096, output_mb=5)
-    """
-
-    seconds: int = 600
-    memory_mb: int = 4096
-    output_mb: int = 5
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ReportSpec:
-    """One notebook fanned out over parameters.
-
-    Parameters
-    ----------
-    report_id : str
-        File stem of the spec; the handle on the command line.
-    notebook : str
-        Path below the workspace, ``notebooks/20_quality_trends.ipynb``.
-    title : Text
-        Title of the report.
-    params : mapping
-        JSON-typed values by name.
-    tables : tuple of str
-        Declared inputs: tables of the lake whose versions enter the fingerprint.
-    profile : {"internal", "external", "statutory_public"}
-        Who may read it.
-    seed : int
-        Combined with the sha256 of report and parameters.
-    limits : Limits
-        Time, memory and output of one run.
-    schedule : mapping
-        Rule and time zone; empty when it runs on request only.
-
-    Examples
-    --------
-    >>> from qbase.core import ReportSpec, Text
-    >>> spec = ReportSpec(
-    ...     report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb",
-    ...     title=Text("质量走势", "Quality trends"), params={"subject": "K003"},
-    ... )
-    >>> spec.profile, spec.limits.seconds, spec.params
-    ('internal', 600, {'subject': 'K003'})
-    """
-
-    report_id: str
-    notebook: str
-    title: Text
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    tables: tuple[str, ...] = ()
-    profile: Literal["internal", "external", "statutory_public"] = "internal"
-    seed: int = 20220810
-    limits: Limits = Limits()
-    schedule: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class RunRecord:
-    """What is known of one run; written whatever happens.
-
-    Parameters
-    ----------
-    run_id, report_id : str
-        ``run_id`` is also the sentinel that `record` writes into results.json.
-    notebook : str
-        Path below the workspace.
-    params : mapping
-        As they were checked and given to the notebook.
-    slot : str
-        Logical date, ISO; with the spec it names a slot.
-    state : {"running", "ok", "failed", "unchanged"}
-        Owned by the ledger; run.json is its copy.
-    fingerprint : str
-        Of notebook source, params, declared tables, code, template and lock.
-    commit : str
-        Of the project, or empty.
-    versions : mapping
-        Library -> version.
-    snapshot : str
-        Snapshot of the lake.
-    started_at : str
-        ISO with offset.
-    seconds : float
-        Monotonic duration.
-    outputs : tuple of str
-        Paths below the workspace.
-    error : mapping or None
-        ``cell``, ``code``, ``text``.
-
-    Examples
-    --------
-    >>> from qbase.core import RunRecord
-    >>> run = RunRecord(
-    ...     run_id="R0007", report_id="quality_trends", notebook="notebooks/20_quality_trends.ipynb", slot="2026-10-01",
-    ...     params={"subject": "K003"}, state="failed", fingerprint="", commit="", versions={}, snapshot="S0012",
-    ...     started_at="2026-10-01T06:00:00+08:00", error={"cell": 5, "code": "QB502", "text": ""},
-    ... )
-    >>> run.state, run.payload()["error"]
-    ('failed', {'cell': 5, 'code': 'QB502', 'text': ''})
-    """
-
-    run_id: str
-    report_id: str
-    notebook: str
-    params: Mapping[str, Any]
-    slot: str
-    state: State
-    fingerprint: str
-    commit: str
-    versions: Mapping[str, str]
-    snapshot: str
-    started_at: str
-    seconds: float = 0.0
-    outputs: tuple[str, ...] = ()
-    error: Mapping[str, Any] | None = None
-
-    def payload(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        for name, value in plain.items():
-            if isinstance(value, Mapping):
-                plain[name] = dict(value)
-        return {**plain, "outputs": list(self.outputs)}

@@ -7,9 +7,10 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from qbase.core.numbers import count, percent
+from qbase.core.numbers import WHOLE_UNITS, count, digits_for, percent
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
+from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text
 
@@ -46,7 +47,7 @@ def describe_panel(panel: Panel, policy: Policy | None = None) -> Prose:
     every period: 9; not balanced.
     Entities with gaps: 3, longest gap in periods: 1 (Songjing polyamide fibre cluster); late entries: 0, early
     exits: 0.
-    batch pass rate: 0 missing, minimum 38.8889, median 88.2353, maximum 100; median count per cell 18, cells with
+    batch pass rate: 0 missing, minimum 38.9%, median 88.2%, maximum 100.0%; median count per cell 18, cells with
     fewer than 5: 0.
     """
     seen = pd.DataFrame(True, index=panel.data.index, columns=["seen"])["seen"]
@@ -107,12 +108,15 @@ def _gaps(panel: Panel, grid: np.ndarray) -> Text:
 
 def _indicator(panel: Panel, name: str) -> Text:
     values = panel.data[name]
+    unit = panel.indicator(name).unit
+    whole = unit in WHOLE_UNITS
+    digits = 0 if whole else digits_for(unit, None, float(values.min()), float(values.max()))
     facts: dict[str, object] = {
         "name": panel.indicator(name).name,
         "missing": count(int(values.isna().sum())),
-        "low": f"{values.min():g}",
-        "middle": f"{values.median():g}",
-        "high": f"{values.max():g}",
+        "low": quantity(float(values.min()), unit, digits),
+        "middle": quantity(float(values.median()), unit, digits),
+        "high": quantity(float(values.max()), unit, digits),
     }
     told = Text(
         "{name}：缺值 {missing} 个，最小 {low}，中位 {middle}，最大 {high}",

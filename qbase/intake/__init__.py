@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from qbase.intake.recipes.recipe_book import list_recipes as list_recipes
     from qbase.intake.recipes.recipe_book import read_recipe as read_recipe
     from qbase.intake.recipes.recipe_model import Recipe as Recipe
+    from qbase.intake.review.closed_series import close_series as close_series
     from qbase.intake.review.delivery_check import check_delivery as check_delivery
     from qbase.intake.review.rows_aside import export_quarantine as export_quarantine
     from qbase.intake.review.rows_aside import list_quarantine as list_quarantine

@@ -6,12 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 
 if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
+# what has no column of its own
+_PLACES = {"subject": "json_extract(payload, '$.params.subject')"}
 
 
 def add_run(workspace: Workspace, record: RunRecord) -> None:
@@ -98,7 +100,9 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
             raise _no_run(record.run_id)
 
 
-def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int = 50) -> list[RunRecord]:
+def list_runs(
+    workspace: Workspace, report_id: str | None = None, *, subject: str | None = None, limit: int = 50
+) -> list[RunRecord]:
     """Return runs, newest first.
 
     Parameters
@@ -107,6 +111,8 @@ def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int 
         Where they happened.
     report_id : str or None
         Runs of one report only.
+    subject : str or None
+        Runs about this subject only, by its code.
     limit : int
         At most so many.
 
@@ -129,7 +135,7 @@ def list_runs(workspace: Workspace, report_id: str | None = None, *, limit: int 
     >>> [run.slot for run in list_runs(home, "quality_trends")]
     ['2026-10-02', '2026-10-01']
     """
-    return _runs(workspace, limit, report_id=report_id)
+    return _runs(workspace, limit, report_id=report_id, subject=subject)
 
 
 def read_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -210,7 +216,7 @@ def find_published(
 def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRecord]:
     """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
     given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
+    where = " AND ".join(f"{_PLACES.get(name, name)} = :{name}" for name in given) or "TRUE"
     # columns are named by the callers above, values are bound
     query = f"SELECT payload FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT :limit"  # noqa: S608
     with workspace.book.glancing() as connection:

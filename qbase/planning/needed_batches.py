@@ -9,11 +9,13 @@ import pandas as pd
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.core.numbers import count, number, percent
+from qbase.core.given.option_checks import read_number
+from qbase.core.numbers import count, declared_digits, level_text, number, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
 from qbase.indicators import find_indicator
+from qbase.stats.difference_intervals import check_level
 
 DEFAULT_OUTCOME = "D1.batch"
 WIDEST_PP = 25.0
@@ -60,7 +62,12 @@ def smallest_n(rate: float, half_width: float, *, level: float = 0.95) -> int:
 
 
 def plan_batches(
-    rate_pct: float | Result, *, half_width_pp: float, level: float = 0.95, outcome: str = DEFAULT_OUTCOME
+    rate_pct: float | Result,
+    *,
+    half_width_pp: float,
+    level: float = 0.95,
+    outcome: str = DEFAULT_OUTCOME,
+    in_percent: bool = False,
 ) -> Result:
     """Return how many batches bring the interval of a pass rate within a half width.
 
@@ -75,6 +82,8 @@ def plan_batches(
         Confidence level of the interval planned.
     outcome : str
         Indicator planned for, when a bare rate is given.
+    in_percent : bool
+        Says that a bare rate of 1 or below is percent as well, and not a share such as 0.93.
 
     Returns
     -------
@@ -96,12 +105,11 @@ def plan_batches(
     To know the batch pass rate within ±2.0 percentage points (95% interval), 713 batches are needed (at a rate of
     92.0%).
     """
-    if not NARROWEST_PP <= half_width_pp <= WIDEST_PP:
+    if read_number(half_width_pp) is None or not NARROWEST_PP <= half_width_pp <= WIDEST_PP:
         raise _out_of_range("half_width_pp", half_width_pp, f"{NARROWEST_PP:g} to {WIDEST_PP:g}", "half_width_pp=3")
-    if not 0.5 <= level < 1:
-        raise UsageError("QB503", level=level, found=f"level={level}", expected="0.5 <= level < 1", fix="level=0.95")
+    check_level(level)
     given = rate_pct if isinstance(rate_pct, Result) else None
-    rate, low, high, indicator = _expected(rate_pct, outcome)
+    rate, low, high, indicator = _expected(rate_pct, outcome, in_percent)
     need = smallest_n(rate / 100, half_width_pp / 100, level=level)
     span = None if low is None or high is None else _span(low / 100, high / 100, half_width_pp / 100, level)
     estimate = Estimate(
@@ -129,10 +137,15 @@ def plan_batches(
     )
 
 
-def _expected(given: float | Result, outcome: str) -> tuple[float, float | None, float | None, Indicator]:
+def _expected(
+    given: float | Result, outcome: str, in_percent: bool
+) -> tuple[float, float | None, float | None, Indicator]:
     if not isinstance(given, Result):
-        if not 0 <= given <= 100:
+        if read_number(given) is None or not 0 <= given <= 100:
             raise _out_of_range("rate_pct", given, "0 to 100", "rate_pct=93")
+        if 0 < given <= 1 and not in_percent:
+            meant = f"rate_pct={100 * given:g}, or in_percent=True where {given:g} % is meant"
+            raise _out_of_range("rate_pct", given, "percent; 1 or below reads like a share", meant)
         return float(given), None, None, find_indicator(outcome).indicator
     if given.estimand != "level" or given.unit != "pct":
         raise UsageError(
@@ -161,15 +174,16 @@ def _curve(rate: float, half_width_pp: float, level: float) -> pd.DataFrame:
 
 def _subject(indicator: Indicator, given: Result | None, half_width_pp: float, level: float) -> Text:
     whose = Text("", "") if given is None else Text(given.subject.zh + "的", f" of {given.subject.en}")
-    target = number(half_width_pp, 1)
+    target = number(half_width_pp, declared_digits(half_width_pp, "pp"))
     return Text(
-        f"要把{whose.zh}{indicator.label.zh}的 {level:.0%} 区间控制在 ±{target} 个百分点以内",
-        f"To know the {indicator.label.en}{whose.en} within ±{target} percentage points ({level:.0%} interval)",
+        f"要把{whose.zh}{indicator.label.zh}的 {level_text(level)} 区间控制在 ±{target} 个百分点以内",
+        f"To know the {indicator.label.en}{whose.en} within ±{target} percentage points ({level_text(level)} interval)",
     )
 
 
 def _label(rate: float, low: float | None, high: float | None, span: tuple[int, int] | None) -> Text:
-    shown = percent(rate)
+    # a rate that was declared keeps its decimals; one that was estimated has an interval of its own
+    shown = percent(rate, 1 if span else declared_digits(rate, "pct"))
     if span is None or low is None or high is None:
         return Text(f"按合格率 {shown} 计", f"at a rate of {shown}")
     a, b = percent(low), percent(high)
@@ -179,5 +193,5 @@ def _label(rate: float, low: float | None, high: float | None, span: tuple[int, 
     )
 
 
-def _out_of_range(option: str, value: float, expected: str, fix: str) -> UsageError:
-    return UsageError("QB540", option=option, value=value, found=f"{option}={value}", expected=expected, fix=fix)
+def _out_of_range(option: str, value: object, expected: str, fix: str) -> UsageError:
+    return UsageError("QB540", option=option, value=value, found=f"{option}={value!r}", expected=expected, fix=fix)

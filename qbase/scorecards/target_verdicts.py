@@ -40,13 +40,13 @@ def verdict_of(estimate: Estimate, target: float, better: Better) -> Verdict:
 
 
 def score_targets(
-    results: Sequence[Result], preset: str | Preset = "outline_2025", *, entity: str | None = None
+    results: Result | Sequence[Result], preset: str | Preset = "outline_2025", *, entity: str | None = None
 ) -> Scorecard:
     """Judge levels against the targets of a preset.
 
     Parameters
     ----------
-    results : sequence of Result
+    results : Result or sequence of Result
         Levels, as `qbase.trends.estimate_rate` gives them; the estimate each speaks of is judged.
     preset : str or Preset
         Name of a preset, ``outline_2025``, or one of your own.
@@ -80,6 +80,7 @@ def score_targets(
     (89.8, 94.0)
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
+    results = [results] if isinstance(results, Result) else list(results)
     ours = _of_entity(results, entity)
     _check_levels(ours)
     criteria = tuple(c for t in chosen.targets if (c := _criterion(t, ours)) is not None)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from qbase.core.errors import UsageError
+from qbase.core.given.option_checks import read_number
 
 
-def check_level(level: float) -> None:
+def check_level(level: object) -> None:
     """Raise when a confidence level is not between one half and one.
 
     Raises
@@ -15,8 +16,15 @@ def check_level(level: float) -> None:
     UsageError
         The level is 95 instead of 0.95, or not a probability (QB503).
     """
-    if not 0.5 <= level < 1:
-        raise UsageError("QB503", level=level, found=f"level={level}", expected="0.5 <= level < 1", fix="level=0.95")
+    number = read_number(level)
+    if number is None or not 0.5 <= number < 1:
+        raise UsageError(
+            "QB503",
+            level=level,
+            found=f"level={level!r}",
+            expected="0.5 <= level < 1",
+            fix=f"level={number / 100:g}" if number is not None and 50 <= number < 100 else "level=0.95",
+        )
 
 
 def newcombe_interval(passed: tuple[int, int], tested: tuple[int, int], *, level: float = 0.95) -> tuple[float, float]:

@@ -2,168 +2,45 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import functools
 import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, freeze
-from qbase.tables.header_normal import normalise_header
+from qbase.tables.contract_faults import find_fault
+from qbase.tables.contract_model import TYPES, Bound, ColumnRule, ColumnType, Contract, Rule
 
-ColumnType = Literal["text", "code", "int", "number", "date", "quarter", "bool", "enum"]
-Bound = int | float | str
+__all__ = [
+    "Bound",
+    "ColumnRule",
+    "Contract",
+    "Rule",
+    "list_contracts",
+    "parse_contract",
+    "read_contract",
+    "table_title",
+]
 
-TYPES = ("text", "code", "int", "number", "date", "quarter", "bool", "enum")
 CHECKS = ("uscc",)
 TODAY = "today"
 BOOL_SPELLINGS = freeze({"true": ("是", "true", "yes", "y", "1"), "false": ("否", "false", "no", "n", "0")})
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
-_TABLE_KEYS = {"name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats"}
+_TABLE_KEYS = {
+    "name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats",
+    "by_recipe_only",
+}  # fmt: skip
 _COLUMN_KEYS = {
     "name", "zh", "en", "type", "unit", "required", "null", "values", "min", "max", "aliases", "pattern", "check",
-    "counts",
+    "counts", "instead", "unstated",
 }  # fmt: skip
 _RULE_KEYS = {"code", "sql", "zh", "en"}
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class ColumnRule:
-    """One column of a contract.
-
-    Parameters
-    ----------
-    name, type : str
-        Canonical name; one of `TYPES`.
-    text : Text
-        Header in both languages.
-    unit, null : str
-        Unit of measurement, empty when it has none; what an empty cell means, which every optional column states.
-    required, is_observed : bool
-        The header must be there and no cell may be empty; a date or quarter of something that happened
-        (``max = "today"``): one after the day of loading is told.
-    values : mapping
-        Canonical value -> accepted spellings, for ``enum`` and ``bool``.
-    min, max : int, float, str or None
-        Inclusive bounds; ISO text for dates, ``2022Q3`` for quarters.
-    aliases, counts : tuple of str
-        Other headers that mean this column; the two columns a rate is made of, part and whole, or none.
-    pattern, check : str
-        Regular expression the whole text must match; ``uscc`` for the check digits of 统一社会信用代码. Or empty.
-
-    Examples
-    --------
-    >>> from qbase.tables import read_contract
-    >>> read_contract("inspections").column("sample_date").headers[:3]
-    ('sample_date', '抽样日期', 'Sample date')
-    """
-
-    name: str
-    text: Text
-    type: ColumnType
-    unit: str = ""
-    required: bool = True
-    null: str = ""
-    values: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
-    min: Bound | None = None
-    max: Bound | None = None
-    is_observed: bool = False
-    aliases: tuple[str, ...] = ()
-    pattern: str = ""
-    check: str = ""
-    counts: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "values", freeze(self.values))
-
-    @property
-    def headers(self) -> tuple[str, ...]:
-        """Every header that means this column: canonical, Chinese, English, aliases."""
-        return (self.name, self.text.zh, self.text.en, *self.aliases)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Rule:
-    """A rule across columns: DuckDB SQL, true = good, null = good.
-
-    Examples
-    --------
-    >>> from qbase.tables import read_contract
-    >>> print(read_contract("inspections").rules[0].sql)
-    inclusion_probability > 0
-    """
-
-    code: str
-    sql: str
-    text: Text
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Contract:
-    """What a table must look like.
-
-    Parameters
-    ----------
-    name, name_text : str, Text
-        Name of the table, and its name in both languages.
-    version : int
-        Raised with every change of the contract.
-    columns : tuple of ColumnRule
-        In the order they are stored.
-    key, repeats : tuple of str
-        Columns that together name a row; columns in which rows of one key may differ and say the same all the same: a
-        batch is printed in two notices.
-    rules : tuple of Rule
-        Rules across columns.
-    period_column : str or None
-        Date or quarter by which freshness and periods are judged.
-    is_numerator_only : bool
-        The table lists failures without the tests behind them: no rate can be made of it.
-
-    Examples
-    --------
-    >>> from qbase.tables import read_contract
-    >>> read_contract("firms").key, read_contract("firms").column_names[:4]
-    (('firm_id',), ('firm_id', 'uscc', 'firm_name', 'cluster_id'))
-    """
-
-    name: str
-    version: int
-    name_text: Text
-    columns: tuple[ColumnRule, ...]
-    key: tuple[str, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    period_column: str | None = None
-    repeats: tuple[str, ...] = ()
-    is_numerator_only: bool = False
-
-    @property
-    def column_names(self) -> tuple[str, ...]:
-        """Canonical names in order."""
-        return tuple(c.name for c in self.columns)
-
-    def column(self, name: str) -> ColumnRule:
-        """Return a column by its canonical name.
-
-        Raises
-        ------
-        UsageError
-            The contract has no such column (QB152).
-        """
-        for rule in self.columns:
-            if rule.name == name:
-                return rule
-        raise UsageError(
-            "QB152", table=self.name, column=name, found=name,
-            expected=" | ".join(self.column_names), fix="name one of these columns",
-        )  # fmt: skip
 
 
 @functools.cache
@@ -256,8 +133,11 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
         key=tuple(raw.get("key", ())), rules=tuple(_rule(origin, r) for r in raw.get("rule", ())),
         period_column=raw.get("period_column"), repeats=tuple(raw.get("repeats", ())),
         is_numerator_only=raw.get("numerator_only", False) is True,
+        is_by_recipe_only=raw.get("by_recipe_only", False) is True,
     )  # fmt: skip
-    _check_contract(origin, contract)
+    fault = find_fault(contract)
+    if fault is not None:
+        _refuse(origin, *fault)
     return contract
 
 
@@ -294,7 +174,8 @@ def _column(origin: str, raw: dict[str, Any]) -> ColumnRule:
         required=required, null=null, values=_values(origin, where, raw), min=_bound(origin, where, raw, "min"),
         max=None if is_observed else _bound(origin, where, raw, "max"), is_observed=is_observed,
         aliases=tuple(raw.get("aliases", ())), pattern=_pattern(origin, where, raw.get("pattern", "")),
-        check=raw.get("check", ""), counts=tuple(raw.get("counts", ())),
+        check=raw.get("check", ""), counts=tuple(raw.get("counts", ())), instead=tuple(raw.get("instead", ())),
+        unstated=raw.get("unstated", ""),
     )  # fmt: skip
 
 
@@ -357,44 +238,3 @@ def _pattern(origin: str, where: str, pattern: str) -> str:
 def _rule(origin: str, raw: dict[str, Any]) -> Rule:
     _check_keys(origin, "rule", raw, _RULE_KEYS, ("code", "sql", "zh", "en"))
     return Rule(code=raw["code"], sql=raw["sql"], text=Text(raw["zh"], raw["en"]))
-
-
-def _check_contract(origin: str, contract: Contract) -> None:
-    if isinstance(contract.version, bool) or not isinstance(contract.version, int) or contract.version < 1:
-        _refuse(origin, f"version = {contract.version!r}", "a whole number from 1")
-    names = [contract.name, *contract.column_names, *(r.code for r in contract.rules)]
-    wrong = [n for n in names if not _NAME.fullmatch(str(n))]
-    if wrong:
-        _refuse(origin, f"name {wrong[0]!r}", "lower-case letters, digits and underscores")
-    doubled = sorted({n for n in contract.column_names if contract.column_names.count(n) > 1})
-    if doubled:
-        _refuse(origin, f"two columns {doubled[0]}", "one column per name")
-    _check_key(origin, contract)
-    _check_header_clash(origin, contract)
-    for column in contract.columns:
-        if column.counts and (len(column.counts) != 2 or not set(column.counts) <= set(contract.column_names)):
-            _refuse(origin, f"column {column.name}: counts {', '.join(column.counts)}", "two columns: part, whole")
-        if column.min is not None and column.max is not None and column.min > column.max:  # type: ignore[operator]
-            _refuse(origin, f"column {column.name}: min {column.min} above max {column.max}", "min <= max")
-
-
-def _check_key(origin: str, contract: Contract) -> None:
-    required = [c.name for c in contract.columns if c.required]
-    wrong = [k for k in contract.key if k not in required]
-    if wrong:
-        _refuse(origin, f"key {', '.join(wrong)}", f"required columns: {', '.join(required)}")
-    odd = [c for c in contract.repeats if c in contract.key or c not in contract.column_names]
-    if odd:
-        _refuse(origin, f"repeats {', '.join(odd)}", "columns outside the key")
-    period = contract.period_column
-    dated = [c.name for c in contract.columns if c.type in ("date", "quarter")]
-    if period is not None and period not in dated:
-        _refuse(origin, f"period_column = {period!r}", " | ".join(dated) or "a date or quarter column")
-
-
-def _check_header_clash(origin: str, contract: Contract) -> None:
-    owner: dict[str, str] = {}
-    for column in contract.columns:
-        for header in {normalise_header(h) for h in column.headers}:
-            if owner.setdefault(header, column.name) != column.name:
-                _refuse(origin, f"header {header!r} means {owner[header]} and {column.name}", "one column per header")

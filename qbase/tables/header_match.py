@@ -106,7 +106,7 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
         mapping=freeze(mapping),
         units=freeze(units),
         unknown=tuple(unknown),
-        missing=tuple(c.name for c in contract.columns if c.required and c.name not in found),
+        missing=contract.missing_from(found),
         doubled=tuple(n for n in contract.column_names if found.count(n) > 1),
         score=len(found) / len(given) if given else 0.0,
         coverage=len(set(found)) / len(contract.columns),
@@ -137,7 +137,7 @@ def find_contracts(headers: Sequence[str]) -> tuple[str, ...]:
     """
     # a list of failures looks like inspections without results; it is taken for one only when a recipe says so
     contracts = [read_contract(name) for name in list_contracts()]
-    matches = [match_headers(headers, contract) for contract in contracts if not contract.is_numerator_only]
+    matches = [match_headers(headers, contract) for contract in contracts if contract.is_findable]
     fitting = [match for match in matches if not match.missing]
     best = max(((m.score, m.coverage) for m in fitting), default=None)
     return tuple(m.table for m in fitting if (m.score, m.coverage) == best)

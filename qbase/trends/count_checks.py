@@ -47,7 +47,7 @@ def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Te
         notes.append(POOLED)
     if panel.sampling == "naive":
         notes.append(NAIVE if indicator.better == "up" else TARGETED.format(outcome=indicator.label))
-    return tuple(notes)
+    return (*notes, *panel.notes)
 
 
 def check_small_n(

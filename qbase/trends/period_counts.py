@@ -8,6 +8,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
+from qbase.core.given.entity_ids import read_entity_id
 from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
 from qbase.core.text import Text
@@ -80,9 +81,7 @@ class Counts:
         """Return the period meant: the last one when none is given."""
         if given is None:
             return self.index[-1]
-        if isinstance(given, pd.Period):
-            return given
-        return periods.parse_period(str(given), "Q" if self.index.freqstr.startswith("Q") else "A")
+        return periods.parse_period(given, "Q" if self.index.freqstr.startswith("Q") else "A")
 
 
 def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float) -> Counts:
@@ -105,6 +104,7 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
     indicator = panel.indicator(outcome)
     subject = EVERYBODY.get(panel.entity, Text("全部对象", "all entities"))
     if entity is not None:
+        entity = read_entity_id(entity) or str(entity)
         if entity not in panel.entities:
             raise UsageError(
                 "QB501",

@@ -9,6 +9,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
+from qbase.core.given.option_checks import check_margin
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
@@ -74,7 +75,7 @@ def estimate_change(
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
-        periods in the wrong order (QB504).
+        periods in the wrong order (QB504), a margin that is none (QB507).
     DataError
         Nothing was tested in a period asked for (QB502), a weighted panel is to be pooled (QB505), or such a period
         is preliminary (QB506).
@@ -98,6 +99,7 @@ def estimate_change(
     Between 2024 Q4 and 2025 Q4 the batch pass rate of the Qingzhao polyester fibre cluster: cannot tell. The
     estimate is −10.7 percentage points (95% CI −36.9 to 14.5; n = 37): it could be lower or higher.
     """
+    margin = check_margin(margin)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     end = counts.period(last)

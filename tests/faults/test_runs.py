@@ -18,13 +18,13 @@ from typing import Any
 import pytest
 
 from qbase.core.errors import DataError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.lake import Workspace, list_runs
 from qbase.reports import close_dead_runs, run_report
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = "year: int = 2024  # 年份 | Year | 2016..2025\nplace: str = '云泽'  # 地区 | Place"
-RECORD = "from qbase.core import record\nrecord()"
+RECORD = "from qbase.core import record\nyear, place\nrecord()"
 SPEC = 'notebook = "notebooks/{name}.ipynb"\ntitle_zh = "试验"\ntitle_en = "Trial"\n'
 
 Letter = Callable[..., str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import pathlib
 import re
 import subprocess
@@ -15,6 +16,7 @@ from qbase.core.errors import read_codes
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "qbase").rglob("*.py"))
+LOCKS = sorted((ROOT / "locks").glob("*.lock"))
 
 
 def test_imports_run_one_way_and_the_three_walls_stand() -> None:
@@ -107,6 +109,42 @@ def test_nothing_names_this_machine_or_a_registry(pattern: str) -> None:
         if path.suffix in kinds and path.is_file() and path.name != "test_house.py":
             found = re.search(pattern, path.read_text(encoding="utf-8"))
             assert found is None or "tests/" in name, f"{name}: {found}"
+
+
+def locked(path: pathlib.Path) -> dict[str, set[str]]:
+    """Return package -> versions a lock pins (more than one where Pythons differ)."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"^([\w.-]+)==([^\s;]+)", path.read_text(encoding="utf-8"), flags=re.M):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+def test_every_lock_is_installed_as_the_makefile_installs_it_and_ci_installs_all() -> None:
+    # a make that runs this test hands its own flags down
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    told = subprocess.run(["make", "-n", "-B", "setup"], cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    installed = [line for line in told.stdout.splitlines() if ".lock" in line]
+    assert len(installed) == len(LOCKS)
+    for lock in LOCKS:
+        (line,) = (line for line in installed if line.endswith(f"--require-hashes --requirement locks/{lock.name}"))
+        assert "--override locks/overrides.txt" in line
+    assert "uv pip check" in told.stdout
+    commands = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert commands.index("make setup") < commands.index("QBASE_STRICT=1 make test")
+
+
+def test_every_lock_is_resolved_by_make_locks_and_agrees_with_the_others() -> None:
+    names = {lock.stem for lock in LOCKS}
+    recipe = re.search(r"for extra in ([a-z ]+);", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert recipe is not None
+    assert set(recipe[1].split()) == names
+    versions: dict[str, set[str]] = {}
+    for lock in LOCKS:
+        pins = locked(lock)
+        assert pins, lock
+        assert pins.keys() >= locked(ROOT / "locks" / "run.lock").keys(), lock
+        for name, pinned in pins.items():
+            assert versions.setdefault(name, pinned) == pinned, f"{lock.name} pins another {name}"
 
 
 def test_the_package_says_the_version_of_its_metadata() -> None:

@@ -12,7 +12,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from qbase.reports.asking.letter_parameters import read_parameters
+from qbase.explore import list_templates
+from qbase.explore.workspace_making import build_notebook, read_template
+from qbase.reports.asking.letter_parameters import parse_cells, read_notebook, read_parameters
+from qbase.reports.asking.letter_reading import check_letter
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LETTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -82,3 +85,20 @@ def test_stored_outputs_are_clean_and_there(path: pathlib.Path) -> None:
     assert nbformat.writes(cleaner().clean(nbformat.reads(text, as_version=4))) + "\n" == text
     assert sum(bool(cell.outputs) for cell in cells(path, "code")) >= 6
     assert not any(output.output_type == "error" for cell in cells(path, "code") for output in cell.outputs)
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_every_parameter_of_a_letter_is_read_and_none_is_bound_again(path: pathlib.Path) -> None:
+    check_letter(read_notebook(path, shown=path.name)["cells"], read_parameters(path), shown=path.name)
+
+
+@pytest.mark.parametrize("template", list_templates())
+def test_every_parameter_of_a_template_is_read_wherever_it_matters(template: str) -> None:
+    letter_cells = build_notebook(read_template(template))["cells"]
+    check_letter(letter_cells, parse_cells(letter_cells, shown=template), shown=template)
+    code = "\n".join("".join(cell["source"]) for cell in letter_cells if cell["cell_type"] == "code")
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
+    estimates = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"estimate_rate", "estimate_change"}]
+    if any(p.name == "level" for p in parse_cells(letter_cells, shown=template)):
+        # one confidence level everywhere
+        assert all(any(word.arg == "level" for word in call.keywords) for call in estimates)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from qbase.cli.data.demo_and_load import DATA_FAILED, REFUSED, Accept, Reject, tell
+from qbase.cli.data.demo_and_load import DATA_FAILED, Accept, Reject, tell
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
@@ -112,7 +112,7 @@ def quarantine(
 
     report = retry_quarantine(workspace, target, recipe=recipe, accept=accept or (), reject=reject or ())
     shell.document({"deliveries": [tell(shell, report)]})
-    return DATA_FAILED if report.verdict == REFUSED else 0
+    return DATA_FAILED if report.problem is not None else 0
 
 
 def _list(shell: Shell, workspace: Workspace, delivery: str | None) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
-from qbase.cli.reports.report_commands import run_and_tell
+from qbase.cli.reports.run_command import run_and_tell
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from qbase.intake import LoadReport
     from qbase.lake import Workspace
 
-REFUSED = "REJECTED"
 DATA_FAILED = 3
 DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
 SHOWN = 5
@@ -47,7 +46,8 @@ def demo(
     lang: Speech = None,
 ) -> int:
     """Write the deliveries of the fictional province, load them, run the demo reports."""
-    from qbase.demo import PRODUCER, SEED, write_deliveries
+    from qbase.demo import CLOSED_ON, PRODUCER, SEED, write_deliveries
+    from qbase.intake import close_series
     from qbase.explore import add_letter, list_templates
     from qbase.lake import Workspace
     from qbase.reports import find_specs
@@ -61,7 +61,8 @@ def demo(
     shell.note(shell.text(f"虚构的云泽省（{size}）", f"the fictional province of Yunze ({size})"))
     paths = write_deliveries(workspace.raw / "demo", size=size, seed=SEED if seed is None else seed)
     deliveries = load_and_tell(shell, workspace, paths, producer=PRODUCER, brief=True)
-    if any(d["verdict"] == REFUSED for d in deliveries):
+    close_series(workspace, PRODUCER, CLOSED_ON)
+    if any(d["error"] for d in deliveries):
         shell.document({"deliveries": deliveries})
         return DATA_FAILED
     if no_run:
@@ -118,7 +119,7 @@ def load(
         report = load_case(workspace, case)
         deliveries.append(tell(shell, report))
     shell.document({"deliveries": deliveries})
-    if any(d["verdict"] == REFUSED for d in deliveries):
+    if any(d["error"] for d in deliveries):
         return DATA_FAILED
     step = next_step(deliveries)
     shell.note(shell.text(f"下一步  {step}", f"Next    {step}"))
@@ -166,7 +167,8 @@ def load_and_tell(
     shell.out(
         shell.text(f"{len(reports)} 份文件，接收 {rows:,} 行", f"{len(reports)} deliveries, {rows:,} rows accepted")
     )
-    return [report.payload() if report.verdict == "OK" else tell(shell, report) for report in reports]
+    plain = [report.verdict == "OK" and report.problem is None for report in reports]
+    return [r.payload() if is_plain else tell(shell, r) for r, is_plain in zip(reports, plain, strict=True)]
 
 
 def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
@@ -176,6 +178,9 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
 
     before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
     shell.out(f"{report.verdict:<12} {report.file}  ->  {', '.join(report.table_names) or '–'}{before}")
+    if report.already:
+        again = f"qbase quarantine retry {report.sha256[:8]}"
+        shell.out(f"  {shell.text(f'要重新读取：{again} [--recipe …] [--accept …]', f'to read it again: {again} [--recipe …] [--accept …]')}")
     if report.error is not None:
         shell.complain(report.error)
         return report.payload()
@@ -188,6 +193,8 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
     _tell_reasons(shell, dict(Counter(report.reasons) - counted), report.table)
     for warning in report.warnings:
         shell.out(f"  [!] {explain_reason(warning, report.table)[shell.lang]}")
+    if report.problem is not None:
+        shell.complain(report.problem)
     return report.payload()
 
 

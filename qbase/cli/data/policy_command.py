@@ -12,24 +12,32 @@ from qbase.cli.speaking.shell import Shell, shell_of
 
 if TYPE_CHECKING:
     from qbase.indicators import PolicyFile
+    from qbase.lake import Workspace
 
 
 def policy(
     ctx: typer.Context,
     action: Annotated[
-        Literal["check", "add"], typer.Argument(help="check 只检查；add 检查后载入 | check only, or check and load")
+        Literal["check", "add", "new"],
+        typer.Argument(
+            help="new 写一份带说明的空白文件；check 只检查；add 检查后载入 | new writes an empty one with remarks; check only, or check and load"
+        ),
     ],
-    file: Annotated[pathlib.Path, typer.Argument(metavar="FILE.toml", help="政策文件 | the policy")],
+    file: Annotated[
+        pathlib.Path, typer.Argument(metavar="FILE.toml|ID", help="政策文件；new 时写编号 | the policy; its id for new")
+    ],
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Check a policy file word by word; with add, load it as a delivery."""
+    """Check a policy file word by word; with add, load it as a delivery; with new, write an empty one to fill in."""
     from qbase.indicators import add_policy, read_policy_file
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
+    if action == "new":
+        return _write_new(shell, workspace, file)
     if action == "check":
         found, snapshot = read_policy_file(workspace, file), ""
     else:
@@ -37,6 +45,20 @@ def policy(
         snapshot = made.id
     shell.document({"policy": describe(found) | {"action": action, "file": file.name, "snapshot": snapshot}})
     _tell(shell, found, file, snapshot)
+    return 0
+
+
+def _write_new(shell: Shell, workspace: Workspace, file: pathlib.Path) -> int:
+    from qbase.indicators import write_policy_template
+
+    is_path = file.suffix == ".toml" or len(file.parts) > 1
+    written = write_policy_template(workspace, file.stem if is_path else str(file), file if is_path else None)
+    shown = written.relative_to(workspace.root).as_posix() if file != written else str(file)
+    shell.out(f"{shell.text('新建', 'Made')}  {shown}")
+    shell.document({"policy": {"id": written.stem, "action": "new", "file": str(written)}})
+    shell.note(
+        shell.text(f"下一步  填好空白处，再 qbase policy check {shown}", f"Next    fill it in, then qbase policy check {shown}")
+    )
     return 0
 
 

@@ -155,7 +155,7 @@ def look_at_encoding() -> Finding:
 
 
 def look_at_workspace(home: pathlib.Path | None) -> Finding:
-    """See that there is a workspace and that it can be written to."""
+    """See that there is a workspace, and whether it can be written to: one that cannot is still read."""
     from qbase.lake import open_workspace
 
     name = Text("工作区", "workspace")
@@ -168,7 +168,10 @@ def look_at_workspace(home: pathlib.Path | None) -> Finding:
         try:
             tempfile.TemporaryFile(dir=place).close()
         except OSError as error:
-            return Finding(name=name, text=same(f"{place}: {error.strerror}"), state="bad", fix=f"chmod u+w {place}")
+            text = Text(
+                f"{root} 只能读（{place}：{error.strerror}）", f"{root} can only be read ({place}: {error.strerror})"
+            )
+            return Finding(name=name, text=text, state="free", fix=f"chmod u+w {place}")
     return Finding(name=name, text=Text(f"{root} 可写", f"{root} is writable"))
 
 

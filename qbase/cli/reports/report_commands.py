@@ -1,25 +1,33 @@
-"""``qbase list · inspect · run · runs · verify``: reports from the command line."""
+"""``qbase list · inspect · runs``: what there is, what it may be asked, what was run."""
 
 from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
-from qbase.core.errors import QbaseError, RunError, SetupError, UsageError
+from qbase.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from qbase.core.values import ReportSpec, RunRecord
+    from qbase.core.results.run_values import ReportSpec, RunRecord
     from qbase.lake import Workspace
-    from qbase.reports import Job, Outcome, Parameter
+    from qbase.reports import Parameter
+    from qbase.reports.asking.subject_names import Subject
 
+About = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="SUBJECT", help="对象的编号、名称或名称的一部分 | code, name or part of the name of its subject"
+    ),
+]
 STATES = {"ok": "已发布", "failed": "失败", "unchanged": "未变", "running": "运行中"}
-MARKS = {True: "[✓]", False: "[✗]", None: "[–]"}
+# so many choices of a subject are listed
+SUBJECTS = 24
 
 
 def list_reports(
@@ -43,25 +51,37 @@ def list_reports(
     shell.rows(head, rows)
     shell.document({"reports": [_spec_payload(workspace, spec, last, missing) for spec, last, missing in found]})
     if found:
-        name = found[0][0].report_id
-        shell.note(shell.text(f"下一步  qbase inspect {name}", f"Next    qbase inspect {name}"))
+        step = _next_step(found)
+        shell.note(shell.text(f"下一步  {step}", f"Next    {step}"))
     return 0
+
+
+def _next_step(found: Sequence[tuple[ReportSpec, RunRecord | None, list[str]]]) -> str:
+    """Return what is worth doing: run what never ran, look at what may be asked, or load what is lacking."""
+    ready = [(spec, last) for spec, last, missing in found if not missing]
+    fresh = [spec.report_id for spec, last in ready if last is None]
+    if fresh:
+        return f"qbase inspect {fresh[0]}"
+    return f"qbase inspect {ready[0][0].report_id}" if ready else "qbase load FILE…"
 
 
 def inspect(
     ctx: typer.Context,
     report: Annotated[str, typer.Argument(metavar="REPORT", help="报告的名字 | name of the report")],
+    subject: About = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Show what a report may be asked: its parameters, a line to copy, a JSON Schema with ``--json``."""
+    """Show what a report may be asked: its parameters and subjects, a line to copy, a JSON Schema with ``--json``."""
     from qbase.reports import read_parameters, read_spec
     from qbase.reports.asking.run_arguments import written
+    from qbase.reports.asking.subject_names import entity_of, list_subjects
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
+    report, subject = parted(report, subject)
     spec = read_spec(workspace, report)
     parameters = read_parameters(workspace.root / spec.notebook, shown=spec.notebook)
     shell.out(f"{spec.report_id} · {spec.title.zh} / {spec.title.en} · {spec.notebook}")
@@ -72,33 +92,51 @@ def inspect(
         shown = shell.text("（必填）", "(required)") if value is ... else written(value) or "–"
         rows.append([p.name, p.type, shown, p.allowed or "–", p.help[shell.lang]])
     shell.rows(head, rows)
-    shell.out("", shell.text("示例  ", "Example  ") + _example(spec, parameters))
-    shell.document(_schema(spec, parameters))
+    entity = entity_of(parameters, spec.params)
+    known = list_subjects(workspace, entity) if entity else []
+    if subject is None:
+        _tell_subjects(shell, known)
+        shell.out("", shell.text("示例  ", "Example  ") + _example(spec, parameters))
+    else:
+        _tell_pages(shell, workspace, spec, parameters, subject)
+    shell.document(_schema(spec, parameters, known))
     return 0
 
 
-def run(
-    ctx: typer.Context,
-    reports: Annotated[list[str], typer.Argument(metavar="REPORT", help="报告的名字 | names of reports")],
-    params: Annotated[
-        list[str] | None,
-        typer.Option("-p", "--param", metavar="NAME=VALUE", help="参数，可重复 | a parameter; may be repeated"),
-    ] = None,
-    jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
-    force: Annotated[bool, typer.Option("--force", help="即使没有变化也运行 | run even when nothing changed")] = False,
-    home: Home = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    lang: Speech = None,
-) -> int:
-    """Run reports and publish them; one bad report never stops the rest."""
-    shell = shell_of(ctx, home, as_json, quiet, lang)
-    return run_and_tell(shell, shell.workspace(), reports, words=params or (), jobs=jobs, force=force)
+def _tell_subjects(shell: Shell, known: Sequence[Subject]) -> None:
+    if not known:
+        return
+    shown = [f"  {subject.code}  {subject.name[shell.lang]}" for subject in known[:SUBJECTS]]
+    if len(known) > SUBJECTS:
+        shown.append(shell.text(f"  … 共 {len(known)} 个，--json 列出全部", f"  … {len(known)} in all: --json"))
+    shell.out("", shell.text("subject 可写编号、名称或名称的一部分", "subject is a code, a name or a part of one"))
+    shell.out(*shown)
+
+
+def _tell_pages(
+    shell: Shell, workspace: Workspace, spec: ReportSpec, parameters: Sequence[Parameter], word: str
+) -> None:
+    """Tell whom a word means, where the page about them is, and how it is made."""
+    from qbase.reports import find_pages
+    from qbase.reports.asking.subject_names import entity_of, find_subject
+
+    entity = entity_of(parameters, spec.params)
+    if entity is None:
+        fix = f"qbase inspect {spec.report_id}"
+        raise UsageError(
+            "QB803", report=spec.report_id, name="subject", found=word, expected=f"{spec.report_id}: –", fix=fix
+        )
+    subject = find_subject(workspace, entity, word, report_id=spec.report_id)
+    shell.out("", f"subject  {subject.said[shell.lang]}")
+    for page in find_pages(workspace, spec.report_id, subject.code):
+        shell.out(shell.text("页面    ", "Page     ") + near(page))
+    shell.out(shell.text("运行    ", "Run      ") + f"qbase run {spec.report_id} -p subject={subject.code}")
 
 
 def runs(
     ctx: typer.Context,
     report: Annotated[str | None, typer.Argument(metavar="REPORT", help="只看这份报告 | only this report")] = None,
+    subject: About = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="行数 | rows")] = 20,
     home: Home = None,
     as_json: AsJson = False,
@@ -111,11 +149,15 @@ def runs(
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
+    if report:
+        report, subject = parted(report, subject)
     if report and not list_runs(workspace, report, limit=1):
         # the name of a report that never ran is fine, a misspelt one is told
         read_spec(workspace, report)
     close_dead_runs(workspace, report)
-    found = list_runs(workspace, report, limit=limit)
+    codes = _codes(workspace, report, subject) if report and subject else [None]
+    found = [record for code in codes for record in list_runs(workspace, report, subject=code, limit=limit)]
+    found = sorted(found, key=lambda record: (record.started_at, record.run_id), reverse=True)[:limit]
     head = shell.text("运行 报告 状态 开始 秒 数据 说明", "RUN REPORT STATE STARTED SECONDS DATA NOTE").split()
     rows = [_run_row(shell, record) for record in found]
     shell.rows(head, rows, right=(4,))
@@ -123,188 +165,15 @@ def runs(
     return 0
 
 
-def verify(
-    ctx: typer.Context,
-    targets: Annotated[
-        list[str], typer.Argument(metavar="FILE|REPORT", help="HTML 文件或已发布的报告 | HTML files or reports")
-    ],
-    home: Home = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    lang: Speech = None,
-) -> int:
-    """Check finished reports; exit code 1 when one does not pass."""
-    from qbase.release import verify_report
+def _codes(workspace: Workspace, report: str, word: str) -> list[str]:
+    """Return the codes a word may mean; itself where the letter is gone or knows no subject."""
+    from qbase.reports import find_specs, read_parameters, read_spec
+    from qbase.reports.asking.subject_names import find_codes
 
-    shell = shell_of(ctx, home, as_json, quiet, lang)
-    found = [_target(shell, target) for target in targets]
-    passed = True
-    document = []
-    for path, record in found:
-        outcome = verify_report(path, record=record)
-        passed = passed and outcome.passed
-        shell.out(str(path), *(f"  {MARKS[c.passed]} {c.name}  {c.text[shell.lang]}" for c in outcome.checks))
-        good = sum(check.passed is True for check in outcome.checks)
-        bad = sum(check.passed is False for check in outcome.checks)
-        shell.out(shell.text(f"  {good} 项通过，{bad} 项未通过", f"  {good} passed, {bad} failed"))
-        checks = [check.payload() for check in outcome.checks]
-        document.append({"file": str(path), "passed": outcome.passed, "checks": checks})
-    shell.document({"reports": document})
-    return 0 if passed else 1
-
-
-def run_and_tell(
-    shell: Shell,
-    workspace: Workspace,
-    names: Sequence[str],
-    *,
-    words: Sequence[str] = (),
-    jobs: int = 1,
-    force: bool = False,
-    also: Mapping[str, Any] | None = None,
-) -> int:
-    """Run reports by name, print each outcome as it comes, and return the exit code.
-
-    Raises
-    ------
-    QbaseError
-        The only report asked for failed; of several, each failure is printed instead.
-    """
-    ready, outcomes = _jobs(shell, workspace, list(dict.fromkeys(names)), words, force)
-    if len(names) == 1 and outcomes and outcomes[0].error:
-        raise outcomes[0].error
-    for outcome in outcomes:
-        _tell_outcome(shell, workspace, outcome)
-    outcomes += _run_all(shell, workspace, ready, jobs)
-    gallery = workspace.site / "index.html"
-    failed = [outcome for outcome in outcomes if outcome.error]
-    shell.document(
-        {
-            **(also or {}),
-            "runs": [_outcome_payload(outcome) for outcome in outcomes],
-            "gallery": str(gallery) if gallery.is_file() else None,
-        }
-    )
-    if gallery.is_file():
-        shell.out(shell.text("目录    ", "Gallery ") + _near(gallery))
-    if len(outcomes) > 1:
-        shell.note(_summary(shell, outcomes))
-    if not failed:
-        shell.note(shell.text("下一步  qbase runs", "Next    qbase runs"))
-    if len(outcomes) == 1 and failed:
-        return failed[0].error.exit_code if failed[0].error else 1
-    return 1 if failed else 0
-
-
-def _jobs(
-    shell: Shell, workspace: Workspace, names: Sequence[str], words: Sequence[str], force: bool
-) -> tuple[list[Job], list[Outcome]]:
-    """Check every name and parameter before the first kernel starts."""
-    from qbase.reports import Job, Outcome, read_parameters, read_spec, read_words
-    from qbase.reports.asking.run_request import read_request
-
-    ready, refused = [], []
-    for name in names:
-        try:
-            spec = read_spec(workspace, name)
-            declared = read_parameters(workspace.root / spec.notebook, shown=spec.notebook)
-            params = read_words(declared, words, report_id=name)
-            read_request(workspace, name, params)
-            ready.append(Job(report_id=name, params=params, lang=shell.page_lang, force=force))
-        except QbaseError as error:
-            refused.append(Outcome(job=Job(report_id=name), error=error))
-    return ready, refused
-
-
-def _run_all(shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int) -> list[Outcome]:
-    from qbase.reports import run_many
-    from qbase.reports.running.run_batch import run_here
-
-    if jobs > 1 and len(ready) > 1:
-        names = " · ".join(job.report_id for job in ready)
-        shell.note(
-            shell.text(
-                f"{len(ready)} 份报告，同时 {jobs} 份：{names}", f"{len(ready)} reports, {jobs} at once: {names}"
-            )
-        )
-        return run_many(
-            workspace, ready, jobs_at_once=jobs, on_done=lambda outcome: _tell_outcome(shell, workspace, outcome)
-        )
-    outcomes = []
-    for job in ready:
-        with shell.progress(job.report_id) as report:
-            outcome = run_here(workspace, job, on_progress=report)
-        _tell_outcome(shell, workspace, outcome)
-        outcomes.append(outcome)
-    return outcomes
-
-
-def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
-    if outcome.error:
-        shell.complain(outcome.error.payload())
-        return
-    record = outcome.record
-    if record is None or not record.outputs:
-        return
-    state = STATES[record.state] if shell.lang == "zh" else record.state
-    page = _near(workspace.root / record.outputs[0])
-    shell.out(f"{shell.text('报告', 'Report')}  {page}  ({state}, {record.seconds:.1f} s)")
-
-
-def _outcome_payload(outcome: Outcome) -> dict[str, Any]:
-    if outcome.record is not None:
-        return outcome.record.payload()
-    error = outcome.error.payload() if outcome.error else None
-    return {"report_id": outcome.job.report_id, "state": "refused", "error": error}
-
-
-def _summary(shell: Shell, outcomes: Sequence[Outcome]) -> str:
-    states = [outcome.record.state if outcome.record else "refused" for outcome in outcomes]
-    good, same = states.count("ok"), states.count("unchanged")
-    bad = sum(outcome.error is not None for outcome in outcomes)
-    return shell.text(
-        f"{good} 份已发布，{same} 份未变，{bad} 份失败", f"{good} published, {same} unchanged, {bad} failed"
-    )
-
-
-def _target(shell: Shell, target: str) -> tuple[pathlib.Path, dict[str, Any] | None]:
-    """Find the file to verify; the record of its run too, when it is a report of this workspace."""
-    path = pathlib.Path(target)
-    if path.is_file():
-        return path, _record_beside(shell, path)
-    if path.suffix or len(path.parts) > 1:
-        raise UsageError("QB824", name=target, found=target, expected="FILE.html / REPORT", fix="qbase list")
-    from qbase.reports import read_spec
-
-    workspace = shell.workspace()
-    read_spec(workspace, target)
-    page = workspace.site / f"{target}.html"
-    if not page.is_file():
-        raise UsageError("QB824", name=target, found=f"{target}: –", expected=_near(page), fix=f"qbase run {target}")
-    return page, _record_of(shell, workspace, target)
-
-
-def _record_beside(shell: Shell, path: pathlib.Path) -> dict[str, Any] | None:
-    """Find the record of a page named by its path: only a published page of this workspace has one."""
-    try:
-        workspace = shell.workspace()
-    except SetupError:
-        return None
-    is_published = path.resolve().parent == workspace.site.resolve()
-    return _record_of(shell, workspace, path.stem) if is_published else None
-
-
-def _record_of(shell: Shell, workspace: Workspace, report_id: str) -> dict[str, Any] | None:
-    from qbase.reports import read_meta
-    from qbase.reports.executing.completeness import read_results
-
-    run_id = str(read_meta(workspace, report_id).get("run_id", ""))
-    try:
-        return read_results(workspace.runs / report_id / run_id, run_id, report_id)
-    except RunError:
-        alone = (f"{report_id}：没有运行记录，只校验页面本身", f"{report_id}: no run record; the page alone is checked")
-        shell.note(shell.text(*alone))
-        return None
+    if report not in find_specs(workspace):
+        return [word]
+    spec = read_spec(workspace, report)
+    return find_codes(workspace, read_parameters(workspace.root / spec.notebook, shown=spec.notebook), word)
 
 
 def _last_run(workspace: Workspace, report_id: str) -> RunRecord | None:
@@ -348,16 +217,21 @@ def _run_row(shell: Shell, record: RunRecord) -> list[str]:
     error = record.error or {}
     place = shell.text(f"单元 {error['cell']} · ", f"cell {error['cell']} · ") if error.get("cell") else ""
     note = f"{error.get('code', '')} {place}{error.get('found', '')}".strip()
+    page = pathlib.PurePosixPath(next(iter(record.outputs), "")).stem
+    # which page it made, where that is not the report's own
+    note = note or (page.partition("~")[2] if page.startswith(f"{record.report_id}~") else "")
     started, seconds = record.started_at[:16].replace("T", " "), f"{record.seconds:.1f}"
     return [record.run_id, record.report_id, state, started, seconds, record.snapshot or "–", note[:100]]
 
 
-def _schema(spec: ReportSpec, parameters: Sequence[Parameter]) -> dict[str, Any]:
+def _schema(spec: ReportSpec, parameters: Sequence[Parameter], known: Sequence[Subject] = ()) -> dict[str, Any]:
     properties = {}
     for p in parameters:
         texts = {"description": p.help.en, "x-description-zh": p.help.zh}
         default = {"default": spec.params[p.name]} if p.name in spec.params else {}
         properties[p.name] = {**p.schema(), **default, **texts}
+        if p.name == "subject" and known:
+            properties[p.name]["x-choices"] = [{"code": s.code, **s.name.payload()} for s in known]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": spec.report_id,
@@ -378,6 +252,13 @@ def _example(spec: ReportSpec, parameters: Sequence[Parameter]) -> str:
     return " ".join([f"qbase run {spec.report_id}", *(f"-p {p.name}={example(p)}" for p in chosen)])
 
 
-def _near(path: pathlib.Path) -> str:
+def parted(report: str, subject: str | None) -> tuple[str, str | None]:
+    """Read ``trends~K003-…`` as the page it is: a report and the code of its subject."""
+    whole, _, rest = report.partition("~")
+    return (whole, rest.partition("~")[0].partition("-")[0]) if rest and subject is None else (report, subject)
+
+
+def near(path: pathlib.Path) -> str:
+    """Return a path as one types it from here."""
     here = pathlib.Path.cwd()
     return os.path.relpath(path, here) if path.is_relative_to(here) else str(path)

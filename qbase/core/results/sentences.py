@@ -7,10 +7,21 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core import periods
-from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number, p_value
+from qbase.core.numbers import (
+    UNITS,
+    UNITS_SHORT,
+    count,
+    declared_digits,
+    digits_for,
+    interval,
+    level_text,
+    number,
+    p_value,
+)
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join, spaced
 from qbase.core.values import Estimate, Grade
@@ -70,20 +81,51 @@ def grade_of(result: SayableResult, estimate: Estimate) -> Grade:
     return grade
 
 
+def digits_of(result: SayableResult, estimate: Estimate) -> int:
+    """Return the decimals of an estimate: one for all estimates of its term, in sentence, table and figure alike."""
+    alike = [e for e in result.estimates if e.term == estimate.term]
+    return digits_among(alike or [estimate], result.unit, result.estimand, result.settings)
+
+
+def digits_among(estimates: Sequence[Estimate], unit: str, estimand: str, settings: Mapping[str, Any]) -> int:
+    """Return the decimals that tell every end of some estimates from what the words judge it against: 0, ± margin."""
+    marks: tuple[float, ...] = ()
+    if estimand not in {"level", "need"}:
+        margin = settings.get("margin")
+        marks = (0.0,) if margin is None else (0.0, -margin, margin)
+    return max((_digits(e, unit, marks) for e in estimates), default=1)
+
+
+def criterion_digits(criterion: SayableCriterion) -> int:
+    """Return the decimals of a criterion: those that tell its ends from its target."""
+    return _digits(criterion.estimate, criterion.indicator.unit, (criterion.target,))
+
+
+def target_text(criterion: SayableCriterion) -> Text:
+    """Return the target as it was declared, with its unit."""
+    unit = criterion.indicator.unit
+    return quantity(criterion.target, unit, declared_digits(criterion.target, unit))
+
+
+def _digits(e: Estimate, unit: str, marks: tuple[float, ...]) -> int:
+    own = digits_for(unit, e.std_error, e.ci_low, e.ci_high, marks=marks, value=e.value)
+    return max(own, digits_for(unit, e.std_error, e.joint_low, e.joint_high, marks=marks))
+
+
 def doubt(result: SayableResult, estimate: Estimate, *, flip: bool = False) -> Text:
     """Return the bracket after a number: interval (and n), or that everything was counted."""
-    digits = digits_for(result.unit, estimate.std_error)
+    digits = digits_of(result, estimate)
     if estimate.ci_low is None or estimate.ci_high is None:
         return Text("全数统计，无抽样误差", "full count, no sampling error")
     low, high = (-estimate.ci_high, -estimate.ci_low) if flip else (estimate.ci_low, estimate.ci_high)
-    level = f"{estimate.ci_level:.0%} CI "
+    level = level_text(estimate.ci_level) + " CI "
     shown = interval(low, high, digits)
     return Text(level + shown.zh, level + shown.en)
 
 
 def plain_estimate(result: SayableResult, estimate: Estimate) -> str:
     """Return one estimate on one line, as a replication line prints it: ``−0.252 (0.151), 95% CI …``."""
-    digits = digits_for(result.unit, estimate.std_error)
+    digits = digits_of(result, estimate)
     error = "" if estimate.std_error is None else f" ({number(estimate.std_error, digits)})"
     key = "".join(f" {k}={v}" for k, v in estimate.key.items())
     unit = UNITS_SHORT[result.unit].en
@@ -181,7 +223,7 @@ def _unit_of_n(result: SayableResult) -> Text:
 
 
 def _say_level(result: SayableResult, estimate: Estimate) -> Text:
-    value = quantity(estimate.value, result.unit, digits_for(result.unit, estimate.std_error))
+    value = quantity(estimate.value, result.unit, digits_of(result, estimate))
     bracket = doubt(result, estimate) + _n(estimate, _unit_of_n(result))
     counted = estimate.uncertainty == "none_full_count"
     said = Text(
@@ -208,7 +250,7 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
-    digits = digits_for(result.unit, estimate.std_error)
+    digits = digits_of(result, estimate)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
         label=label_of(result, estimate), subject=_the(_subject_of(result, estimate)), outcome=result.outcome.label
     )
@@ -225,7 +267,8 @@ def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
             )
         )
     if direction == "little":
-        margin = quantity(float(result.settings["margin"]), result.unit, digits)
+        declared = float(result.settings["margin"])
+        margin = quantity(declared, result.unit, declared_digits(declared, result.unit))
         return _capital(
             Text(
                 "{about}变化很小，估计 {value}（{bracket}），不超过 ±{margin}。",
@@ -272,10 +315,10 @@ def say_scorecard(card: SayableScorecard) -> Prose:
 
 def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
     e = criterion.estimate
-    digits = digits_for(criterion.indicator.unit, e.std_error)
+    digits = criterion_digits(criterion)
     shown = Text("全数统计", "full count")
     if e.ci_low is not None and e.ci_high is not None:
-        level = f"{e.ci_level:.0%} CI "
+        level = level_text(e.ci_level) + " CI "
         shown = Text(level, level) + interval(e.ci_low, e.ci_high, digits)
     return Text(
         "{subject}的{outcome}（{value}，{shown}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
@@ -287,7 +330,7 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,
         verdict=VERDICTS[criterion.verdict],
-        target=quantity(criterion.target, criterion.indicator.unit, digits),
+        target=target_text(criterion),
         preset=card.preset_title,
         source=criterion.source,
     )

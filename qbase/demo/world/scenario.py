@@ -26,6 +26,8 @@ FIRST_YEAR = 2016
 N_YEARS = 10
 N_QUARTERS = 4 * N_YEARS
 LAST_DAY = "2025-12-31"
+CLOSED_ON = "2026-01-31"
+"""The last results of the last quarter were published a few days before; nothing is sent after it."""
 
 ALPHA_MEAN, ALPHA_SD = 2.1, 0.45
 SIZE_LOGIT = (0.0, 1.5, 2.4)

@@ -126,4 +126,4 @@ def notes_of(panel: Panel, design: Design, *, weighted: bool, errors: str, stagg
         notes.append(NAIVE)
     if errors == "iid":
         notes.append(IID)
-    return tuple(notes)
+    return (*notes, *panel.notes)

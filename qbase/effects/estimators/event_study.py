@@ -22,7 +22,14 @@ from qbase.effects.comparison.effect_words import (
     span_text,
 )
 from qbase.effects.comparison.treated_and_controls import Design, Weights, build_design
-from qbase.effects.fitting.effect_options import Options, Vcov, fit_design, read_options, refuse_single_treated
+from qbase.effects.fitting.effect_options import (
+    Options,
+    Vcov,
+    fit_design,
+    read_count,
+    read_options,
+    refuse_single_treated,
+)
 from qbase.effects.fitting.joint_bands import DRAWS, sup_t_value
 from qbase.effects.fitting.two_way_fit import Fit, Floats, SmallSample
 from qbase.effects.judging.design_checks import (
@@ -125,6 +132,7 @@ def estimate_event_study(
       event event_time=1: −0.430 log points (0.288), 95% CI −1.008 to 0.148, n = 162
       att: −0.339 log points (0.209), 95% CI −0.759 to 0.081, n = 162
     """
+    seed = read_count("seed", seed, example=str(SEED))
     options = read_options(
         panel,
         outcome,
@@ -183,8 +191,9 @@ class Window:
 def _window(design: Design, leads: int | None, lags: int | None) -> Window:
     event = design.rows["event_time"].dropna()
     earliest, latest = int(event.min()), int(event.max())
-    before = min(LEADS[design.freq], max(2, -earliest)) if leads is None else leads
-    after = min(LAGS[design.freq], latest) if lags is None else lags
+    deepest = max(2, -earliest)
+    before = min(LEADS[design.freq], deepest) if leads is None else read_count("leads", leads, least=None)
+    after = min(LAGS[design.freq], latest) if lags is None else read_count("lags", lags, least=None)
     if before < 2 or after < 0:
         raise UsageError(
             "QB521",
@@ -194,7 +203,8 @@ def _window(design: Design, leads: int | None, lags: int | None) -> Window:
         )
     binned = tuple(t for t, beyond in ((-before, earliest < -before), (after, latest > after)) if beyond)
     window = Window(leads=before, lags=after, binned=binned)
-    observed = set(np.clip(event, -before, after).astype(int))
+    observed_times = {int(t) for t in event}
+    observed = {min(max(t, -before), after) for t in observed_times}
     absent = [t for t in [*window.times, BASE] if t not in observed]
     if absent:
         raise DataError(
@@ -202,9 +212,21 @@ def _window(design: Design, leads: int | None, lags: int | None) -> Window:
             times=", ".join(map(str, sorted(absent))),
             found=f"event times {earliest} to {latest} observed",
             expected="every event time of the window, and −1, observed",
-            fix=f"leads={max(2, min(before, -earliest))}, lags={max(0, min(after, latest))}, or a wider panel",
+            fix=_window_advice(observed_times, before, after),
         )
     return window
+
+
+def _window_advice(observed: set[int], before: int, after: int) -> str:
+    """Return the widest window within the one asked for in which every time is observed, or that there is none."""
+    for leads in range(min(before, -min(observed)), 1, -1):
+        for lags in range(min(after, max(observed)), -1, -1):
+            if {min(max(t, -leads), lags) for t in observed} >= set(range(-leads, lags + 1)):
+                return f"leads={leads}, lags={lags}"
+    return (
+        "a panel that holds the two periods before adoption and that of adoption, or "
+        "estimate_twfe(panel, policy, outcome), which needs no base period"
+    )
 
 
 def _dummies(design: Design, window: Window) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -22,7 +22,14 @@ from qbase.effects.comparison.effect_words import (
     notes_of,
 )
 from qbase.effects.comparison.treated_and_controls import Design, Weights, build_design
-from qbase.effects.fitting.effect_options import Options, Vcov, fit_design, read_options, refuse_single_treated
+from qbase.effects.fitting.effect_options import (
+    Options,
+    Vcov,
+    fit_design,
+    read_count,
+    read_options,
+    refuse_single_treated,
+)
 from qbase.effects.fitting.two_way_fit import Fit, Floats, SmallSample
 from qbase.effects.judging.design_checks import (
     check_enough_clusters,
@@ -144,8 +151,14 @@ def estimate_twfe(
     )
 
 
-def _times(design: Design, event_times: Sequence[int]) -> list[int]:
-    times = list(dict.fromkeys(int(t) for t in event_times))
+def _times(design: Design, event_times: object) -> list[int]:
+    if isinstance(event_times, str) or not isinstance(event_times, Iterable):
+        raise UsageError(
+            "QB519", option="event_times", value=event_times, found=f"event_times={event_times!r}",
+            expected="a list of whole numbers", fix="event_times=[0, 1]",
+        )  # fmt: skip
+    given = [read_count("event_times", t, least=None, example="[0, 1]") for t in event_times]
+    times = list(dict.fromkeys(given))
     observed = sorted(int(t) for t in design.rows["event_time"].dropna().unique())
     absent = [t for t in times if t not in observed]
     if not times:

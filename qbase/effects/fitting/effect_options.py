@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Literal
 
 from qbase.core.errors import DataError, UsageError
+from qbase.core.given.option_checks import check_margin, read_text, read_whole
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import treated_text
 from qbase.effects.comparison.treated_and_controls import Design, Weights
 from qbase.effects.fitting.two_way_fit import Errors, Fit, Floats, SmallSample, fit_two_way
+from qbase.stats.difference_intervals import check_level
 
 Vcov = Literal["iid"] | Mapping[str, str]
 
@@ -74,10 +76,10 @@ def read_options(
     Raises
     ------
     UsageError
-        Level outside 0.5 to 1 (QB503), unknown standard errors or small-sample factor (QB519).
+        Level outside 0.5 to 1 (QB503), a margin that is none (QB507), unknown standard errors or small-sample factor
+        (QB519), a subject that is no text (QB144).
     """
-    if not 0.5 <= level < 1:
-        raise UsageError("QB503", level=level, found=f"level={level}", expected="0.5 <= level < 1", fix="level=0.95")
+    check_level(level)
     if small_sample not in SMALL_SAMPLE:
         raise UsageError(
             "QB519",
@@ -93,9 +95,41 @@ def read_options(
         small_sample=small_sample,
         weights=weights,
         level=level,
-        margin=margin,
-        subject=treated_text(panel.entity) if subject is None else subject,
+        margin=check_margin(margin),
+        subject=treated_text(panel.entity) if subject is None else read_text("subject", subject),
     )
+
+
+def read_count(option: str, given: object, *, least: int | None = 0, example: str = "4") -> int:
+    """Return a whole number of periods, or a seed; 3.0 is 3.
+
+    Parameters
+    ----------
+    option : str
+        Its name.
+    given : object
+        As it was handed over.
+    least : int or None
+        The smallest that can be meant.
+    example : str
+        One that could have been given.
+
+    Raises
+    ------
+    UsageError
+        It is no whole number, or a smaller one (QB519).
+    """
+    whole = read_whole(given)
+    if whole is None or (least is not None and whole < least):
+        raise UsageError(
+            "QB519",
+            option=option,
+            value=given,
+            found=f"{option}={given!r}",
+            expected="a whole number" + ("" if least is None else f", {least} or more"),
+            fix=f"{option}={example}",
+        )
+    return whole
 
 
 def refuse_single_treated(design: Design, errors: Errors) -> None:

@@ -7,7 +7,7 @@ import dataclasses
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import interval, number
+from qbase.core.numbers import interval, level_text, number
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
@@ -86,13 +86,13 @@ def _text(moved: float, half: float, passed: bool, level: float) -> Text:
     shown, span = number(moved, 1, sign=True), interval(moved - half, moved + half)
     if passed:
         return Text(
-            f"双随机批次占比随政策变化 {shown} 个百分点（{level:.0%} CI {span.zh}），未见抽样方式明显改变。",
-            f"The share of random draws moved by {shown} points with the policy ({level:.0%} CI {span.en}): "
+            f"双随机批次占比随政策变化 {shown} 个百分点（{level_text(level)} CI {span.zh}），未见抽样方式明显改变。",
+            f"The share of random draws moved by {shown} points with the policy ({level_text(level)} CI {span.en}): "
             "no clear change in the way of drawing.",
         )
     return Text(
-        f"双随机批次占比随政策变化 {shown} 个百分点（{level:.0%} CI {span.zh}），"
+        f"双随机批次占比随政策变化 {shown} 个百分点（{level_text(level)} CI {span.zh}），"
         "估计中有一部分来自抽样方式，而不是质量。",
-        f"The share of random draws moved by {shown} points with the policy ({level:.0%} CI {span.en}): "
+        f"The share of random draws moved by {shown} points with the policy ({level_text(level)} CI {span.en}): "
         "part of the estimate comes from the way of drawing, not from quality.",
     )

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from qbase.core.numbers import digits_for, number
+from qbase.core.numbers import level_text, number
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import quantity
+from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
 from qbase.core.values import Estimate
@@ -52,9 +52,8 @@ class Study:
 
     @property
     def digits(self) -> int:
-        """Decimals that suit the largest standard error."""
-        errors = [e.std_error for e in self.events if e.std_error is not None]
-        return digits_for(self.result.unit, max(errors, default=None))
+        """Decimals of the events, the same as in sentence and table."""
+        return digits_of(self.result, self.events[0])
 
     @property
     def has_joint(self) -> bool:
@@ -190,7 +189,7 @@ def _side_texts(study: Study, sheet: Sheet) -> list[str]:
     """Return the lines of the average effect; in a narrow drawing one line that fits."""
     if study.att is None:
         return []
-    att, unit, digits = study.att, study.result.unit, study.digits
+    att, unit, digits = study.att, study.result.unit, digits_of(study.result, study.att)
     value = quantity(att.value, unit, digits, sign=True)
     if unit == "pp":
         value = Text(value.zh, f"{number(att.value, digits, sign=True)} pp")
@@ -220,7 +219,7 @@ def _draw_key(study: Study, sheet: Sheet, right: float, top: float, bottom: floa
 
 
 def _key(study: Study, sheet: Sheet) -> list[str]:
-    level = f"{study.events[0].ci_level:.0%}"
+    level = level_text(study.events[0].ci_level)
     return [sheet.t(t.format(level=level)) for t in (KEY if study.has_joint else KEY[:1])]
 
 

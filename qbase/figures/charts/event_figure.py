@@ -5,10 +5,10 @@ from __future__ import annotations
 import functools
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import UNITS, count, difference_unit, interval, number
+from qbase.core.numbers import UNITS, count, difference_unit, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import direction_of, quantity
+from qbase.core.results.sentences import digits_of, direction_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -207,13 +207,13 @@ def _subtitle(study: Study) -> Text:
 
 
 def _note(study: Study, policy: Policy | None) -> Text:
-    level = study.events[0].ci_level
+    level = level_text(study.events[0].ci_level)
     parts = [sentence(model_of(study.result))]
     if study.has_joint:
         parts.append(
             Text(
-                f"粗线为逐点 {level:.0%} 置信区间；细线为联合 {level:.0%} 区间，同时盖住全部时点。",
-                f"Thick lines: pointwise {level:.0%} intervals; thin lines: joint {level:.0%} band over all times.",
+                f"粗线为逐点 {level} 置信区间；细线为联合 {level} 区间，同时盖住全部时点。",
+                f"Thick lines: pointwise {level} intervals; thin lines: joint {level} band over all times.",
             )
         )
     parts += [sentence(c.text) for c in study.result.checks if c.name == "parallel_leads"]
@@ -251,14 +251,15 @@ def _alt(study: Study) -> Text:
         listed = Text(f"实施后依次为 {'、'.join(values)} {unit.zh}", f"After adoption: {', '.join(values)} {unit.en}")
         parts.append(sentence(Text(listed.zh.rstrip(), listed.en.rstrip())))
     if study.att is not None:
-        value = quantity(study.att.value, result.unit, digits, sign=True)
-        doubt = bracket(study.att, digits)
+        own = digits_of(result, study.att)
+        value = quantity(study.att.value, result.unit, own, sign=True)
+        doubt = bracket(study.att, own)
         parts.append(Text(f"平均效果 {value.zh}（{doubt.zh}）。", f"Average effect {value.en} ({doubt.en})."))
     return sentences(*parts)
 
 
 def _table(study: Study, name: str) -> Table:
-    digits, level = study.digits, f"{study.events[0].ci_level:.0%}"
+    digits, level = study.digits, level_text(study.events[0].ci_level)
     columns = [
         Column(label=Text("事件时间", "Event time"), numeric=True),
         Column(label=with_unit(Text("估计值", "Estimate"), study.result.unit), numeric=True),

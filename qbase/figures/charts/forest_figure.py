@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import digits_for, number
+from qbase.core.numbers import level_text, number
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import direction_of, quantity
+from qbase.core.results.sentences import digits_of, direction_of, quantity
 from qbase.core.shown.display import Figure
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text, join, same
@@ -54,7 +54,7 @@ class _Row:
 
     @property
     def digits(self) -> int:
-        return digits_for(self.result.unit, self.estimate.std_error)
+        return digits_of(self.result, self.estimate)
 
     @property
     def value(self) -> Text:
@@ -184,7 +184,7 @@ def _subtitle(rows: Sequence[_Row]) -> Text:
 
 
 def _notes(results: Sequence[Result]) -> list[Text]:
-    levels = sorted({f"{e.ci_level:.0%}" for r in results for e in spoken_of(r)})
+    levels = sorted({level_text(e.ci_level) for r in results for e in spoken_of(r)})
     words = Text(f"区间：{'、'.join(levels)} 置信区间。", f"Intervals: {', '.join(levels)} confidence.")
     failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
     return [words, *failed.values()]

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number, percent
+from qbase.core.numbers import UNITS_SHORT, declared_digits, interval, number, percent
 from qbase.core.policy import Policy
 from qbase.core.results.result import Criterion, Result, Scorecard
-from qbase.core.results.sentences import VERDICTS, quantity
+from qbase.core.results.sentences import VERDICTS, digits_of, target_text
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -75,11 +75,12 @@ def _belongs(change: Result, level: Result) -> bool:
 
 def _tile(result: Result, change: Result | None, targets: Scorecard | None, policy: Policy | None) -> Tile:
     spoken = result.estimates[result.spoken[0]]
-    digits = digits_for(result.unit, spoken.std_error)
+    digits = digits_of(result, spoken)
     is_level = result.estimand in {"level", "need"}
     label, term = result.outcome.label, term_of(result, spoken)
     if result.estimand == "need":
-        half = number(float(spoken.key.get("half_width_pp", 0)), 1)
+        width = float(spoken.key.get("half_width_pp", 0))
+        half = number(width, declared_digits(width, "pp"))
         label = Text(f"把区间控制在 ±{half} 个百分点所需批次", f"batches needed to know it within ±{half} points")
     elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
@@ -102,7 +103,9 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None, poli
 def _below(result: Result, change: Result | None) -> Text:
     """Return the line below the interval: the change of a level, at which rate a need was reckoned, else whom it is."""
     if result.estimand == "need":
-        rate = percent(float(result.settings.get("rate_pct", 0)))
+        expected = float(result.settings.get("rate_pct", 0))
+        is_declared = result.estimates[result.spoken[0]].ci_low is None
+        rate = percent(expected, declared_digits(expected, "pct") if is_declared else 1)
         return Text(f"按合格率 {rate} 计", f"At a rate of {rate}")
     return _change(change) if result.estimand == "level" else result.subject
 
@@ -111,7 +114,7 @@ def _change(change: Result | None) -> Text:
     if change is None or not change.estimates:
         return NO_CHANGE if change is None else change.labels.get("unanswered", NO_CHANGE)
     moved = change.estimates[change.spoken[0]]
-    digits = digits_for(change.unit, moved.std_error)
+    digits = digits_of(change, moved)
     value = number(moved.value, digits, sign=True)
     unit = UNITS_SHORT[change.unit]
     doubt = bracket(moved, digits)
@@ -129,8 +132,7 @@ def _change(change: Result | None) -> Text:
 
 
 def _chip(criterion: Criterion) -> Text:
-    digits = digits_for(criterion.indicator.unit, criterion.estimate.std_error)
-    target = quantity(criterion.target, criterion.indicator.unit, digits)
+    target = target_text(criterion)
     words = VERDICTS[criterion.verdict]
     en = {"met": "Meets", "not_met": "Misses", "cannot_tell": "Cannot tell yet:"}[criterion.verdict]
     return Text(f"{words.zh}目标 {target.zh}", f"{en} target {target.en}")

@@ -7,9 +7,9 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from qbase.core.numbers import digits_for, interval, number
+from qbase.core.numbers import interval, level_text, number
 from qbase.core.results.result import Criterion, Result
-from qbase.core.results.sentences import quantity
+from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
 from qbase.figures.charts.drawn_series import Series, Young
@@ -34,7 +34,7 @@ class Trend:
     @property
     def digits(self) -> int:
         """Decimals of the values."""
-        return digits_for(self.result.unit, None)
+        return digits_of(self.result, self.result.estimates[0])
 
     def value(self, v: float) -> str:
         """Return a value as it is written in the drawing."""
@@ -146,7 +146,7 @@ def _end_labels(trend: Trend, sheet: Sheet) -> list[_End]:
         lines.append((sheet.t(Text("全数统计", "full count")), "mut", False, sheet.small))
     else:
         doubt = interval(float(series.low[i]), float(series.high[i]), trend.digits)
-        prefix = "" if sheet.narrow else f"{trend.result.estimates[0].ci_level:.0%} CI "
+        prefix = "" if sheet.narrow else level_text(trend.result.estimates[0].ci_level) + " CI "
         lines.append((prefix + sheet.t(doubt), "mut", False, sheet.small))
     ends = [_End(float(series.value[i]), tuple(lines), "grey", float(series.x[i]))]
     ends += [_young_end(trend, sheet, y) for y in series.young[-1:] if y.ends and y.at == len(series.periods) - 1]

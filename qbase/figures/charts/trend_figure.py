@@ -6,10 +6,10 @@ import functools
 
 import numpy as np
 
-from qbase.core.numbers import count, digits_for, interval, number
+from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
-from qbase.core.results.sentences import quantity
+from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
 from qbase.figures.charts.drawn_series import Series, Young, entity_of, read_series, starts_of, targets_of
@@ -36,8 +36,8 @@ MAX_ROWS = 40
 COUNTED = {"batch": Text("批次 n", "Batches n"), "firm": Text("企业 n", "Firms n")}
 EVERY = {"Q": Text("按季", "quarterly"), "Y": Text("按年", "yearly")}
 HOW = Text(
-    "圆点为当期的值，竖条为其 95% 置信区间；两期竖条大幅重叠时，差别可能只是抽样波动。",
-    "A dot is the value of a period, the bar its 95% confidence interval. Where the bars of two periods "
+    "圆点为当期的值，竖条为其置信区间；两期竖条大幅重叠时，差别可能只是抽样波动。",
+    "A dot is the value of a period, the bar its confidence interval. Where the bars of two periods "
     "largely overlap, the difference may be chance alone.",
 )
 HOW_FULL = Text(
@@ -132,7 +132,7 @@ def _how_young(series: Series) -> Text:
 
 def _title(result: Result, change: Result | None) -> Text:
     spoken = result.estimates[result.spoken[0]] if result.spoken else result.estimates[-1]
-    value = quantity(spoken.value, result.unit, digits_for(result.unit, None))
+    value = quantity(spoken.value, result.unit, digits_of(result, spoken))
     period = period_text(spoken.key.get("period", ""))
     fields = {"outcome": result.outcome.label, "subject": result.subject, "value": value, "period": period}
     plain = [
@@ -167,11 +167,11 @@ def _subtitle(trend: Trend) -> Text:
 def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text:
     series, result = trend.series, trend.result
     method = METHODS.get(result.method, same(result.method))
-    level = result.estimates[0].ci_level
+    level = level_text(result.estimates[0].ci_level)
     parts = [
         sentence(FULL_COUNT)
         if series.is_full_count
-        else Text(f"区间：{level:.0%}，{method.zh}。", f"Intervals: {level:.0%}, {method.en}.")
+        else Text(f"区间：{level}，{method.zh}。", f"Intervals: {level}, {method.en}.")
     ]
     gaps = len(series.periods) - len(series.observed) - len(series.young)
     if gaps:
@@ -250,7 +250,7 @@ def _at(trend: Trend, i: int, *, doubt: bool = False) -> Text:
     if not doubt or series.is_full_count:
         return text
     shown_interval = interval(float(series.low[i]), float(series.high[i]), trend.digits)
-    level = f"{trend.result.estimates[0].ci_level:.0%} CI "
+    level = level_text(trend.result.estimates[0].ci_level) + " CI "
     return text + Text(f"（{level}{shown_interval.zh}）", f" ({level}{shown_interval.en})")
 
 
@@ -266,7 +266,7 @@ def _table(trend: Trend, name: str) -> Table:
             f"The table shows the last {MAX_ROWS} periods; all {len(rows)} are in the CSV.",
         )
     ordered = frame.iloc[np.argsort(frame["period"].astype(str).to_numpy(), kind="stable")]
-    level = f"{result.estimates[0].ci_level:.0%} CI"
+    level = level_text(result.estimates[0].ci_level) + " CI"
     caption = Text("{subject}{outcome}，逐期", "{outcome} of {subject} by period")
     return Table(
         name=f"{name}:table",

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from qbase.core.numbers import UNITS, UNITS_SHORT, count, digits_for, interval, number
+from qbase.core.numbers import UNITS, UNITS_SHORT, count, declared_digits, interval, level_text, number
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import GRADES, direction_of, grade_of, quantity
+from qbase.core.results.sentences import GRADES, digits_of, direction_of, grade_of, quantity
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate, Indicator
 from qbase.figures.surface.period_axis import period_text
@@ -92,7 +92,7 @@ def bracket(estimate: Estimate, digits: int, *, level: bool = True) -> Text:
     if estimate.ci_low is None or estimate.ci_high is None:
         return FULL_COUNT
     shown = interval(estimate.ci_low, estimate.ci_high, digits)
-    return same(f"{estimate.ci_level:.0%} CI ") + shown if level else shown
+    return same(level_text(estimate.ci_level) + " CI ") + shown if level else shown
 
 
 def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: bool = False) -> Text:
@@ -109,7 +109,7 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
     short : bool
         Whether units are abbreviated, for drawings.
     """
-    digits = digits_for(result.unit, estimate.std_error)
+    digits = digits_of(result, estimate)
     if result.estimand == "need":
         value = quantity(estimate.value, result.unit, 0)
         return Text(f"需要 {value.zh}", f"{value.en} needed")
@@ -120,7 +120,8 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
         return Text("尚无法判断：可能降低，也可能提高", "Cannot tell: could be lower or higher")
     size = _size(abs(estimate.value), result.unit, digits, short)
     if direction == "little":
-        margin = _size(float(result.settings["margin"]), result.unit, digits, short)
+        declared = float(result.settings["margin"])
+        margin = _size(declared, result.unit, declared_digits(declared, result.unit), short)
         return Text(f"影响很小（不超过 ±{margin.zh}）", f"Little change (no more than ±{margin.en})")
     grade = grade_of(result, estimate)
     zh = (UP if direction == "up" else DOWN)[grade == "strong"]

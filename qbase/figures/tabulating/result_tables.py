@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import UNITS_SHORT, count, digits_for, number, p_value
+from qbase.core.numbers import UNITS_SHORT, count, level_text, number, p_value
 from qbase.core.results.result import Criterion, Result, Scorecard, distinct_checks
-from qbase.core.results.sentences import quantity
+from qbase.core.results.sentences import criterion_digits, digits_of, quantity, target_text
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
@@ -112,7 +112,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     pairs: list[tuple[Result, Estimate | None]] = []
     for r in results:
         pairs += [(r, e) for e in (r.estimates if every else spoken_of(r))] or [(r, None)]
-    levels = {f"{e.ci_level:.0%}" for _, e in pairs if e is not None}
+    levels = {level_text(e.ci_level) for _, e in pairs if e is not None}
     single = len(levels) == 1
     models, outcomes = len({model_of(r).en for r in results}) > 1, len({r.outcome.id for r in results}) > 1
     subjects = len({r.subject.en for r in results}) > 1
@@ -153,7 +153,7 @@ def _unanswered_row(result: Result, width: int) -> tuple[str | Text, ...]:
 def _estimate_row(
     result: Result, e: Estimate, *, level: bool, model: bool, outcome: bool, subjects: bool
 ) -> tuple[str | Text, ...]:
-    digits = digits_for(result.unit, e.std_error)
+    digits = digits_of(result, e)
     is_difference = result.estimand not in {"level", "need"}
     unit = UNITS_SHORT[result.unit]
     label = row_label(result, e, several=outcome, subjects=subjects)
@@ -311,8 +311,8 @@ def tabulate_scorecard(card: Scorecard) -> Table:
 
 
 def _criterion_row(c: Criterion) -> tuple[str | Text, ...]:
-    digits, unit = digits_for(c.indicator.unit, c.estimate.std_error), c.indicator.unit
-    value, target = quantity(c.estimate.value, unit, digits), quantity(c.target, unit, digits)
+    digits, unit = criterion_digits(c), c.indicator.unit
+    value, target = quantity(c.estimate.value, unit, digits), target_text(c)
     return capital(c.indicator.label), value, bracket(c.estimate, digits), target, MET[c.verdict], c.source
 
 

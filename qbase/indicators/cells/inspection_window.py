@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.periods import Freq, parse_period
+from qbase.core.periods import Freq, code, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
 from qbase.indicators.cells.batch_counts import TALLIES, Tally, count_cells
@@ -63,7 +63,8 @@ def open_rows(
     Raises
     ------
     UsageError
-        Unknown kind of entity or frequency (QB402), a period that is none (QB101).
+        Unknown kind of entity or frequency (QB402), a period that is none (QB101), a window that ends before it starts
+        (QB408).
     DataError
         A table is missing (QB403).
     """
@@ -83,6 +84,15 @@ def open_rows(
         if entity != "town_code":
             require_table(workspace, "firms", at)
     start, end = (_period(p, freq) for p in (first, last))
+    if start is not None and end is not None and end < start:
+        raise UsageError(
+            "QB408",
+            first=code(start),
+            last=code(end),
+            found=f"first={code(start)}, last={code(end)}",
+            expected="first not after last",
+            fix=f'first="{code(end)}", last="{code(start)}"        (or --first {code(end)} --last {code(start)})',
+        )
     return Rows(
         workspace=workspace,
         entity=entity,
@@ -96,7 +106,7 @@ def open_rows(
 
 def _period(given: str | pd.Period | None, freq: Freq) -> pd.Period | None:
     # a year may come as a number; a day, or a period of the other length, would cut the first or the last one in two
-    return None if given is None else parse_period(str(given), freq)
+    return None if given is None else parse_period(given, freq)
 
 
 def require_table(workspace: Workspace, table: str, at: Snapshot, *, fix: str = "") -> None:

@@ -6,64 +6,43 @@ import dataclasses
 import datetime
 import hashlib
 import pathlib
-import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.periods import parse_period
 from qbase.core.policy import Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import find_indicator
-from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.policies.policy_places import settle_places
 from qbase.indicators.policies.policy_rules import check_new, check_sense, find_rarities, misfit
 from qbase.indicators.policies.policy_spells import DATES
+from qbase.indicators.policies.policy_words import (
+    MANY,
+    ONCE,
+    WHO,
+    entries_of,
+    find_faults,
+    find_rounded,
+    place_of,
+    raise_all,
+    read_policy_words,
+    settle_days,
+)
 from qbase.lake import Delivery
 from qbase.tables import check_rows_sql, read_contract, typed_select_sql
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
 
-ONCE: dict[str, dict[str, str]] = {
-    "policy": {
-        "id": "policy_id", "name": "policy_name", "name_en": "policy_name_en", "kind": "kind", "issuer": "issuer_name",
-        "document_no": "document_no",
-    },
-    "dates": {**{d: f"{d}_date" for d in DATES}, "source": "date_source", "confidence": "date_confidence"},
-    "plan": {
-        "outcome": "plan_outcome", "population": "plan_population", "weight": "plan_weight", "window": "plan_window",
-        "comparator": "plan_comparator", "inference": "plan_inference", "locked": "plan_locked_date",
-    },
-}  # fmt: skip
-MANY: dict[str, tuple[str, dict[str, str]]] = {
-    "spell": (
-        "spells",
-        {"cluster": "entity_id", "start": "start_quarter", "end": "end_quarter", "group": "group_name"},
-    ),
-    "target": (
-        "targets",
-        {
-            "id": "target_id", "horizon": "horizon", "indicator": "indicator_id", "population": "population",
-            "words": "words", "value": "value", "unit": "unit_code",
-        },
-    ),
-    "dose": (
-        "instruments",
-        {
-            "cluster": "cluster_id", "quarter": "quarter", **{f"w{i}": f"dose_w{i}" for i in range(1, 8)},
-            **{f"s{i}": f"has_s{i}" for i in range(1, 6)},
-        },
-    ),
-}  # fmt: skip
 DEFAULTS: dict[str, dict[str, Any]] = {
     "policy": {"kind": "binary"},
     "dose": {**{f"w{i}": 0 for i in range(1, 8)}, **{f"s{i}": False for i in range(1, 6)}},
 }
-NEEDED = (("policy", "id"), ("policy", "name"), ("dates", "effective"), ("dates", "source"), ("dates", "confidence"))
 RECIPE = "policy_file"
 
 
@@ -78,11 +57,11 @@ class PolicyFile:
     tables : mapping
         Table of the lake -> typed rows: policies, spells, and targets and instruments where stated.
     names : mapping
-        Cluster -> its name.
+        Id of the cluster, town or firm -> its name.
     is_loaded : bool
         Whether the same bytes were loaded before; loading them again changes nothing.
     warnings : tuple of Text
-        What is allowed and rare: a policy that took effect before it was announced.
+        What is allowed and rare: a policy that took effect before it was announced, a date written as a quarter.
 
     Examples
     --------
@@ -105,7 +84,7 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     Parameters
     ----------
     workspace : Workspace
-        Its table clusters says which clusters there are.
+        Its tables clusters, towns and firms say who can be treated.
     path : str or pathlib.Path
         TOML.
 
@@ -118,8 +97,8 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     UsageError
         Not a readable TOML file (QB445), an unknown word (QB446), or an unknown indicator (QB401).
     DataError
-        Something is missing (QB447), a value does not fit (QB448), a cluster is unknown (QB449), the lake has the
-        policy, its targets or its doses already (QB450), or no table of clusters (QB403).
+        Something is missing (QB447), a value does not fit (QB448), a cluster, town or firm is unknown (QB449), the
+        lake has the policy, its targets or its doses already (QB450), or no table of those named (QB403).
     PolicyError
         Nobody is treated (QB130), or spells overlap (QB131).
 
@@ -135,22 +114,38 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
       found     [policy] titel
       expected  id · name · name_en · kind · issuer · document_no ...
     """
-    raw = _read(pathlib.Path(path))
-    _check_words(raw)
-    _check_needed(raw)
-    rows = _rows(raw)
-    names = _check_clusters(workspace, rows)
-    policy = _policy(raw)
+    raw = read_policy_words(pathlib.Path(path))
+    faults = list(find_faults(raw))
+    said = settle_days(raw, faults)
+    _find_unknown_indicators(said, faults)
+    names = settle_places(workspace, [*entries_of(said, "spell"), *entries_of(said, "dose")], faults)
+    raise_all(faults)
+    rows = _rows(said)
+    policy = _policy(said)
     is_loaded = _is_loaded(workspace, pathlib.Path(path))
-    for section, column in (("target", "indicator"), ("plan", "outcome")):
-        for entry in _entries(raw, section):
-            if column in entry:
-                find_indicator(str(entry[column]))
-    tables = {table: _typed(table, entries, raw) for table, entries in rows.items() if entries}
+    tables = {table: _typed(table, entries, faults) for table, entries in rows.items() if entries}
+    raise_all(faults)
     check_sense(policy, rows["targets"])
     if not is_loaded:
         check_new(workspace, policy.policy_id, tables)
-    return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded, warnings=find_rarities(policy))
+    warnings = (*_say_rounded(raw), *find_rarities(policy))
+    return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded, warnings=warnings)
+
+
+def _find_unknown_indicators(raw: Mapping[str, Any], faults: list[QbaseError]) -> None:
+    for section, word in (("target", "indicator"), ("plan", "outcome")):
+        for entry in entries_of(raw, section):
+            try:
+                find_indicator(str(entry[word])) if word in entry else None
+            except UsageError as fault:
+                faults.append(fault)
+
+
+def _say_rounded(raw: Mapping[str, Any]) -> list[Text]:
+    return [
+        Text(f"{place} 写的是 {text}，按 {day} 记录", f"{place} says {text}, which is taken as {day}")
+        for place, text, day in find_rounded(raw)
+    ]
 
 
 def add_policy(workspace: Workspace, path: str | pathlib.Path) -> tuple[PolicyFile, Snapshot]:
@@ -214,66 +209,6 @@ def _with_origin(table: pa.Table, sha256: str) -> pa.Table:
     )
 
 
-def _read(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        found = f"{type(error).__name__}: {error}" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise UsageError(
-            "QB445", file=path.name, found=" ".join(found.split()),
-            expected='TOML such as: [policy]  id = "zhili"  name = "…"',
-            fix=f"correct {path.name}, then: qbase policy check {path.name}",
-        ) from error  # fmt: skip
-
-
-def _words(section: str) -> Mapping[str, str]:
-    return ONCE[section] if section in ONCE else MANY[section][1]
-
-
-def _entries(raw: Mapping[str, Any], section: str) -> list[dict[str, Any]]:
-    value = raw.get(section, [])
-    return value if isinstance(value, list) else [value]
-
-
-def _place(section: str, word: str = "") -> str:
-    head = f"[{section}]" if section in ONCE else f"[[{section}]]"
-    return f"{head} {word}".rstrip()
-
-
-def _check_words(raw: Mapping[str, Any]) -> None:
-    for section, value in raw.items():
-        if section not in ONCE and section not in MANY:
-            raise _unknown(section, section, [*ONCE, *MANY])
-        is_list = isinstance(value, list) and all(isinstance(v, dict) for v in value)
-        if not (isinstance(value, dict) if section in ONCE else is_list):
-            raise misfit(_place(section), type(value).__name__, _place(section), "see docs: one table, or a list")
-        for entry in _entries(raw, section):
-            for word in entry:
-                if word not in _words(section):
-                    raise _unknown(word, _place(section, word), list(_words(section)))
-
-
-def _unknown(word: str, found: str, known: Sequence[str]) -> UsageError:
-    return UsageError(
-        "QB446", word=word, found=found, expected=" · ".join(known), fix=suggest_names(word, known, shown=len(known))
-    )
-
-
-def _check_needed(raw: Mapping[str, Any]) -> None:
-    missing = [_place(s, w) for s, w in NEEDED if not str(raw.get(s, {}).get(w, "")).strip()]
-    for section, words in (("spell", ("cluster", "start")), ("dose", ("cluster", "quarter"))):
-        missing += [_place(section, w) for e in _entries(raw, section) for w in words if w not in e]
-    for entry in _entries(raw, "target"):
-        missing += [_place("target", w) for w in ("horizon", "indicator", "population", "words") if w not in entry]
-    if missing:
-        places = ", ".join(dict.fromkeys(missing))
-        raise DataError(
-            "QB447", place=missing[0], found=f"no {places}",
-            expected="; ".join(_place(s, w) for s, w in NEEDED),
-            fix=f"add {missing[0].split()[-1]} = … below {missing[0].split()[0]}",
-        )  # fmt: skip
-
-
 def _text(place: str, value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
@@ -290,13 +225,13 @@ def _rows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     head: dict[str, str] = {}
     for section, words in ONCE.items():
         stated = {**DEFAULTS.get(section, {}), **raw.get(section, {})}
-        head |= {words[w]: _text(_place(section, w), v) for w, v in stated.items()}
+        head |= {words[w]: _text(place_of(section, w), v) for w, v in stated.items()}
     tables: dict[str, list[dict[str, str]]] = {"policies": [head]}
     for section, (table, words) in MANY.items():
         rows = tables.setdefault(table, [])
-        for number, entry in enumerate(_entries(raw, section), start=1):
+        for number, entry in enumerate(entries_of(raw, section), start=1):
             stated = {**DEFAULTS.get(section, {}), **entry}
-            row = {words[w]: _text(_place(section, w), v) for w, v in stated.items()}
+            row = {words[w]: _text(place_of(section, w), v) for w, v in stated.items()}
             if section != "dose":
                 row["policy_id"] = policy_id
             if section == "target":
@@ -306,34 +241,15 @@ def _rows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     return tables
 
 
-def _check_clusters(workspace: Workspace, rows: Mapping[str, list[dict[str, str]]]) -> dict[str, str]:
-    at = workspace.snapshot()
-    require_table(workspace, "clusters", at)
-    known = workspace.query("SELECT DISTINCT cluster_id, cluster_name FROM clusters ORDER BY cluster_id", snapshot=at)
-    names = {str(i): str(n) for i, n in zip(known["cluster_id"], known["cluster_name"], strict=True)}
-    named = [r["entity_id"] for r in rows["spells"]] + [r["cluster_id"] for r in rows["instruments"]]
-    for cluster in dict.fromkeys(named):
-        if cluster not in names:
-            by_name = [i for i, n in names.items() if n == cluster]
-            shown = [f"{i} {names[i]}" for i in list(names)[:5]]
-            raise DataError(
-                "QB449",
-                cluster=cluster,
-                found=repr(cluster),
-                expected=" · ".join(shown) + (f" · … ({len(names)})" if len(names) > len(shown) else ""),
-                fix=f'cluster = "{by_name[0]}"' if by_name else suggest_names(cluster, names),
-            )
-    return {c: names[c] for c in dict.fromkeys(named)}
-
-
 def _policy(raw: Mapping[str, Any]) -> Policy:
     """Build the policy as estimators see it, which checks its spells."""
     head, dates = raw["policy"], raw["dates"]
     spells = []
-    for entry in _entries(raw, "spell"):
-        start, end = (_quarter(entry.get(w), w) for w in ("start", "end"))
+    for entry in entries_of(raw, "spell"):
+        start, end = (parse_period(entry[w], "Q") if w in entry else None for w in ("start", "end"))
+        who = next(str(entry[kind]) for kind in WHO if kind in entry)
         if start is not None:
-            spells.append(Spell(entity=str(entry["cluster"]).strip(), start=start, end=end))
+            spells.append(Spell(entity=who, start=start, end=end))
     return Policy(
         policy_id=str(head["id"]).strip(),
         title=Text(str(head["name"]), str(head.get("name_en") or head["name"])),
@@ -346,30 +262,20 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     )
 
 
-def _quarter(value: Any, word: str) -> Any:
-    if value is None or value == "":
-        return None
-    try:
-        return parse_period(str(value), "Q")
-    except UsageError as error:
-        raise misfit(_place("spell", word), repr(value), "a quarter such as 2022Q3", f'{word} = "2022Q3"') from error
-
-
-def _typed(table: str, rows: list[dict[str, str]], raw: Mapping[str, Any]) -> pa.Table:
-    """Return rows in the types of their contract, or the first thing that is wrong with them."""
+def _typed(table: str, rows: list[dict[str, str]], faults: list[QbaseError]) -> pa.Table:
+    """Return rows in the types of their contract; what is wrong with them joins the faults."""
     contract = read_contract(table)
     columns = {c: pa.array([r.get(c) or None for r in rows], pa.string()) for c in contract.column_names}
     keys = [tuple(r.get(k) for k in contract.key) for r in rows]
-    doubled = next((k for i, k in enumerate(keys) if k in keys[:i]), None)
-    if doubled is not None:
-        raise misfit(table, " ".join(map(str, doubled)), f"one row for each {', '.join(contract.key)}", "remove one")
+    doubled = [k for i, k in enumerate(keys) if k in keys[:i]]
+    one = f"one row for each {', '.join(contract.key)}"
+    faults += [misfit(table, " ".join(map(str, k)), one, "remove one") for k in dict.fromkeys(doubled)]
     with duckdb.connect(config={"enable_external_access": "false"}) as db:
         db.register("given", pa.table(columns))
-        wrong = db.execute(f"SELECT * FROM ({check_rows_sql(contract, 'given')}) WHERE len(reasons) > 0").fetchone()  # noqa: S608
+        wrong = db.execute(f"SELECT * FROM ({check_rows_sql(contract, 'given')}) WHERE len(reasons) > 0").fetchall()  # noqa: S608
         names = [d[0] for d in db.description or ()]
-        if wrong is not None:
-            raise _broken(table, dict(zip(names, wrong, strict=True)))
-        return db.sql(typed_select_sql(contract, "given")).to_arrow_table()
+        faults += [_broken(table, dict(zip(names, row, strict=True))) for row in wrong]
+        return pa.table(columns) if wrong else db.sql(typed_select_sql(contract, "given")).to_arrow_table()
 
 
 def _broken(table: str, row: Mapping[str, Any]) -> DataError:
@@ -395,5 +301,5 @@ def _home(table: str, column: str) -> str:
         if table == ("policies" if section in ONCE else MANY[section][0]):
             for word, name in words.items():
                 if name == column:
-                    return _place(section, word)
+                    return place_of(section, word)
     return f"{table}.{column}"

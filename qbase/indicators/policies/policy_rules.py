@@ -27,6 +27,12 @@ def misfit(place: str, found: str, expected: str, fix: str) -> DataError:
     return DataError("QB448", place=place, found=found, expected=expected, fix=fix)
 
 
+def check_id(policy_id: str) -> None:
+    """Refuse an id that cannot be typed in a command, or be the name of a file (QB448)."""
+    if not _ID.fullmatch(policy_id):
+        raise misfit("[policy] id", repr(policy_id), "letters, digits, _ . -", 'id = "zhili-2022"')
+
+
 def check_sense(policy: Policy, targets: Sequence[Mapping[str, str]]) -> None:
     """Refuse what is well written and cannot be meant.
 
@@ -43,8 +49,7 @@ def check_sense(policy: Policy, targets: Sequence[Mapping[str, str]]) -> None:
         The id holds signs that cannot be typed in a command, a cluster is treated before the first date of the
         policy, or a target is in another unit or out of reach (QB448).
     """
-    if not _ID.fullmatch(policy.policy_id):
-        raise misfit("[policy] id", repr(policy.policy_id), "letters, digits, _ . -", 'id = "zhili-2022"')
+    check_id(policy.policy_id)
     days = {name: pd.Timestamp(date.on) for name, date in policy.dates.items()}
     name, day = min(days.items(), key=lambda item: item[1])
     for spell in policy.spells:

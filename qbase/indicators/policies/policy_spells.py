@@ -13,7 +13,8 @@ from qbase.core.periods import Freq, parse_period, to_periods
 from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
-from qbase.indicators.cells.window_sql import STEPS
+from qbase.indicators.cells.window_sql import STEPS, Entity
+from qbase.indicators.policies.policy_places import carry_spells
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -25,7 +26,9 @@ _POLICIES = "SELECT DISTINCT * FROM policies ORDER BY policy_id"
 _SPELLS = "SELECT DISTINCT * FROM spells WHERE policy_id = ? ORDER BY entity_id, start_quarter"
 
 
-def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snapshot: str | None = None) -> Policy:
+def build_policy(
+    workspace: Workspace, policy_id: str, *, freq: Freq = "Q", entity: Entity | None = None, snapshot: str | None = None
+) -> Policy:
     """Build a policy from tables policies and spells.
 
     Parameters
@@ -36,6 +39,9 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
         Key of table policies.
     freq : {"Q", "A"}
         Period of the panel it goes with; by year a spell starts in the year of its first quarter.
+    entity : {"cluster_id", "firm_id", "town_code"} or None
+        What the panel follows: the spell of a cluster is carried to its town or its firms. None leaves spells as they
+        were written.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
 
@@ -51,7 +57,7 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
     DataError
         A table is missing (QB403).
     PolicyError
-        Nobody is treated (QB130), or spells are impossible (QB131).
+        Nobody is treated (QB130), spells are impossible (QB131), or cannot be carried to the entity (QB451).
 
     Examples
     --------
@@ -82,10 +88,11 @@ def build_policy(workspace: Workspace, policy_id: str, *, freq: Freq = "Q", snap
         )
     row = {str(k): v for k, v in policies.iloc[ids.index(policy_id)].items()}
     spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=at)
+    treated = tuple(_spell(s, freq) for s in spells.to_dict("records"))
     return Policy(
         policy_id=policy_id,
         title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
-        spells=tuple(_spell(s, freq) for s in spells.to_dict("records")),
+        spells=treated if entity is None else carry_spells(workspace, policy_id, treated, entity, at),
         dates=_dates(row),
         group=_groups(spells),
         kind=row["kind"],

@@ -11,7 +11,7 @@ from scipy.stats import norm, t
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from qbase.core import periods
-from qbase.core.numbers import interval, number, p_value
+from qbase.core.numbers import interval, level_text, number, p_value
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.text import Text
@@ -147,8 +147,8 @@ def _mix_text(moved: tuple[float, float, float], policy: Policy | None, passed: 
             "the mix changed and moves unweighted rates; take the weighted random draws.",
         )
     return Text(
-        f"双随机批次占比{since.zh}变动 {shown} 个百分点（{level:.0%} CI {span.zh}），{end.zh}",
-        f"The share of random draws moved by {shown} points {since.en} ({level:.0%} CI {span.en}): {end.en}",
+        f"双随机批次占比{since.zh}变动 {shown} 个百分点（{level_text(level)} CI {span.zh}），{end.zh}",
+        f"The share of random draws moved by {shown} points {since.en} ({level_text(level)} CI {span.en}): {end.en}",
     )
 
 
@@ -214,9 +214,10 @@ def _difference_text(found: Difference, passed: bool | None, level: float) -> Te
             "tested.",
         )
     return Text(
-        f"同一风险等级和规模内，双随机合格率与定向抽查相差 {shown} 个百分点（{level:.0%} CI {span.zh}）：{end.zh}",
+        f"同一风险等级和规模内，双随机合格率与定向抽查相差 {shown} 个百分点"
+        f"（{level_text(level)} CI {span.zh}）：{end.zh}",
         f"Within risk class and size, random draws pass {shown} points against directed ones "
-        f"({level:.0%} CI {span.en}): {end.en}",
+        f"({level_text(level)} CI {span.en}): {end.en}",
     )
 
 

@@ -6,12 +6,18 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from qbase.core.errors import DataError
 from qbase.core.values import freeze
+from qbase.intake.accounting.reasons import read_reasons
 
 if TYPE_CHECKING:
     from qbase.lake import Delivery
 
 Verdict = Literal["OK", "WARN", "QUARANTINED", "REJECTED"]
+REPEATS = ("duplicate_row", "repeated_row")
+"""Rows that the lake holds already, from another file."""
+WORST = 3
+SHA_SHOWN = 8
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -87,6 +93,27 @@ class LoadReport:
         """Tables the rows went to; none when rejected."""
         return tuple(self.tables) or ((self.table,) if self.table else ())
 
+    @property
+    def problem(self) -> Mapping[str, str] | None:
+        """Payload of the error when rejected, or when no row was accepted (QB227); None when rows are in the lake.
+
+        A file whose rows the lake holds already brings nothing new, and is no problem.
+        """
+        is_known = not self.quarantined and any(self.reasons.get(reason) for reason in REPEATS)
+        if self.error is not None or self.accepted or is_known:
+            return self.error
+        listed = read_reasons()["listed"]
+        aside = [(code, number) for code, number in self.reasons.items() if code not in listed]
+        worst = sorted(aside, key=lambda one: -one[1])[:WORST]
+        told = ", ".join(f"{code} {number:,}" for code, number in worst)
+        return DataError(
+            "QB227",
+            file=self.file,
+            found=f"{self.rows_seen:,} rows seen, {self.quarantined:,} set aside" + (f": {told}" if told else ""),
+            expected="at least one row that keeps the contract of its table",
+            fix=f"qbase quarantine list {self.sha256[:SHA_SHOWN]}" if self.quarantined else "ask for the file again",
+        ).payload()
+
     def with_warnings(self, found: Sequence[str]) -> LoadReport:
         """Return the report with further warnings; the same report when there are none."""
         if not found:
@@ -95,10 +122,10 @@ class LoadReport:
         return dataclasses.replace(self, verdict=verdict, warnings=(*self.warnings, *found))
 
     def payload(self) -> dict[str, Any]:
-        """Return plain values for JSON; ``tables`` only of a file with several."""
+        """Return plain values for JSON; ``error`` is `problem`, ``tables`` only of a file with several."""
         fields = [field.name for field in dataclasses.fields(self) if field.name != "tables" or self.tables]
         plain = {name: getattr(self, name) for name in fields}
-        error = None if self.error is None else dict(self.error)
+        error = None if self.problem is None else dict(self.problem)
         return {**plain, "reasons": dict(self.reasons), "warnings": list(self.warnings), "error": error}
 
 

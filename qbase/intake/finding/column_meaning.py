@@ -12,6 +12,15 @@ from typing import NoReturn
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS
 from qbase.intake.finding.header_spelling import squeeze_header, without_year
+from qbase.intake.finding.refused_headers import (
+    list_headers,
+    name_both,
+    refuse_doubled,
+    refuse_missing,
+    refuse_other,
+    refuse_unit,
+    shorten,
+)
 from qbase.intake.recipes.questions import ask, find_table, near_headers
 from qbase.intake.recipes.recipe_model import Items, Recipe
 from qbase.intake.values.units import bracket_unit, find_factor, header_unit, is_unit, measures
@@ -90,7 +99,7 @@ def map_columns(headers: Sequence[str], recipe: Recipe, units: Sequence[str] = (
         contract, positions, warnings, stated = _map_by_contract(headers, recipe, sheet)
     absent = [column for column in recipe.required_headers if column not in positions]
     if absent:
-        _refuse_missing(contract, [_both(contract, column) for column in absent], headers)
+        refuse_missing(contract, [name_both(contract, column) for column in absent], headers)
     for column, i in positions.items():  # an answered header still says its unit
         rule = contract.column(column)
         if _is_own_name(printed[i], rule):
@@ -121,10 +130,10 @@ def understand(headers: Sequence[str], recipe: Recipe) -> tuple[bool, int]:
     names = {normalise_header(header) for header in headers} - {""}
     bare = {normalise_header(split_unit(header)[0]) for header in headers} - {""} if not found else set()
     for table in tables:
-        meanings, required = _meanings(table)
+        meanings = _meanings(table)
         columns = found or {meanings[name] for name in names | bare if name in meanings}
         given = {*columns, *recipe.constants, *recipe.from_file, *recipe.from_sheet}
-        best = max(best, (required <= given, len(columns)))
+        best = max(best, (not read_contract(table).missing_from(given), len(columns)))
     return best
 
 
@@ -136,14 +145,13 @@ def score_headers(headers: Sequence[str], recipe: Recipe) -> float:
 @functools.cache
 def _findable() -> tuple[str, ...]:
     """Return the tables that headers alone may name: a list of failures is one only when a recipe says so."""
-    return tuple(name for name in list_contracts() if not read_contract(name).is_numerator_only)
+    return tuple(name for name in list_contracts() if read_contract(name).is_findable)
 
 
 @functools.cache
-def _meanings(table: str) -> tuple[dict[str, str], frozenset[str]]:
-    contract = read_contract(table)
-    names = {normalise_header(header): column.name for column in contract.columns for header in column.headers}
-    return names, frozenset(column.name for column in contract.columns if column.required)
+def _meanings(table: str) -> dict[str, str]:
+    columns = read_contract(table).columns
+    return {normalise_header(header): column.name for column in columns for header in column.headers}
 
 
 def is_known(header: str, recipe: Recipe) -> bool:
@@ -156,7 +164,7 @@ def is_known(header: str, recipe: Recipe) -> bool:
 @functools.cache
 def _names(table: str) -> frozenset[str]:
     tables = [table] if table else _findable()
-    return frozenset(name for known in tables for name in _meanings(known)[0])
+    return frozenset(name for known in tables for name in _meanings(known))
 
 
 def _spelt(headers: Sequence[str], recipe: Recipe) -> list[str]:
@@ -191,7 +199,7 @@ def _columns(header: str, recipe: Recipe) -> frozenset[tuple[str, str]]:
         return frozenset((recipe.table, column) for column in _meant(header, recipe))
     tables = [recipe.table] if recipe.table else _findable()
     name = normalise_header(header)
-    return frozenset((table, _meanings(table)[0][name]) for table in tables if name in _meanings(table)[0])
+    return frozenset((table, _meanings(table)[name]) for table in tables if name in _meanings(table))
 
 
 @functools.cache
@@ -222,7 +230,7 @@ def _map_by_contract(
     _check_match(contract, match, headers, recipe)
     positions = {match.mapping[header]: i for i, header in enumerate(headers) if header in match.mapping}
     used = {normalise_header(header) for header in recipe.items.columns} if recipe.items else set()
-    unknown = tuple(f"{_short(h)}:unknown_column" for h in match.unknown if normalise_header(h) not in used)
+    unknown = tuple(f"{shorten(h)}:unknown_column" for h in match.unknown if normalise_header(h) not in used)
     stated = {match.mapping[header]: unit for header, unit in match.units.items()}
     return contract, positions, unknown, stated
 
@@ -240,7 +248,15 @@ def _meant(header: str, recipe: Recipe) -> list[str]:
         found = [column for column, pattern in recipe.patterns.items() if re.fullmatch(pattern, squeezed)]
         if found:
             return found
-    return [column for column in recipe.patterns if normalise_header(column) == name]
+    named = [column for column in recipe.patterns if normalise_header(column) == name]
+    return named or ([] if recipe.only_named else _known(header, recipe.table))
+
+
+def _known(header: str, table: str) -> list[str]:
+    """Return the column the contract knows a header for, with or without its unit."""
+    known = _meanings(table)
+    found = (known.get(normalise_header(text)) for text in (header, split_unit(header)[0]))
+    return [column for column in found if column][:1]
 
 
 def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, dict[str, int], tuple[str, ...]]:
@@ -258,22 +274,22 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
             unknown.append(header)
         for column in meant:
             if column in positions:
-                _refuse_doubled(contract, column, [headers[positions[column]], header])
+                refuse_doubled(contract, column, [headers[positions[column]], header])
             positions[column] = i
     source = {column: header for header, column in recipe.columns.items()}
     given = {*positions, *recipe.constants, *recipe.from_file, *recipe.from_sheet}
-    missing = [c.name for c in contract.columns if c.required and c.name not in given]
+    missing = list(contract.missing_from(given))
     missing += [column for column in recipe.required_headers if column not in given and column not in missing]
     if missing:
         if len(missing) > len(positions) and not recipe.headers:
-            _refuse_other(contract, missing, headers)
+            refuse_other(contract, missing, headers)
         # only patterns can take an answer: where headers are named, a new one is for the recipe to say
         can_answer = bool(recipe.patterns) and not recipe.columns
         ask(near_headers(unknown if can_answer else (), missing, contract, recipe), contract.name)
-        _refuse_missing(contract, [source.get(name, _both(contract, name)) for name in missing], headers)
+        refuse_missing(contract, [source.get(name, name_both(contract, name)) for name in missing], headers)
     absent = [column for column in (*recipe.columns.values(), *recipe.patterns) if column not in positions]
     warnings = [f"{column}:column_absent" for column in absent]
-    warnings += [f"{_short(header)}:unknown_column" for header in unknown]
+    warnings += [f"{shorten(header)}:unknown_column" for header in unknown]
     return contract, positions, tuple(warnings)
 
 
@@ -286,12 +302,12 @@ def _is_among(header: str, names: Iterable[str]) -> bool:
 
 def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str], recipe: Recipe) -> None:
     given = {*recipe.constants, *recipe.from_file, *recipe.from_sheet}
-    missing = [name for name in match.missing if name not in given]
+    missing = contract.missing_from({*match.mapping.values(), *given})
     if missing:
         ask(near_headers(match.unknown, missing, contract, recipe), contract.name)
-        _refuse_missing(contract, [_both(contract, name) for name in missing], headers)
+        refuse_missing(contract, [name_both(contract, name) for name in missing], headers)
     for column in match.doubled:
-        _refuse_doubled(contract, column, [h for h in headers if match.mapping.get(h) == column])
+        refuse_doubled(contract, column, [h for h in headers if match.mapping.get(h) == column])
 
 
 def _find_factors(
@@ -308,14 +324,14 @@ def _find_factors(
         same = [unit for unit, kind in zip(line, kinds, strict=True) if rule.unit and kind == measures(rule.unit)]
         unit = stated.get(column) or (same[0] if len(set(same)) == 1 else "")
         if column not in stated and unit and _is_of_some(contract, positions, rule, unit):
-            _refuse_unit(contract, rule, unit)
+            refuse_unit(contract, rule, unit)
         if len(set(same)) > 1 and column not in stated:
-            _refuse_unit(contract, rule, "; ".join(same))
+            refuse_unit(contract, rule, "; ".join(same))
         if not unit or normalise_header(unit) in {normalise_header(text) for text in _unit_names(rule.unit)}:
             continue
         factor = find_factor(unit, rule.unit)
         if factor is None:
-            _refuse_unit(contract, rule, unit)
+            refuse_unit(contract, rule, unit)
         if factor != 1:
             factors[column] = factor
             counts[unit] = counts.get(unit, 0) + 1
@@ -329,17 +345,6 @@ def _is_of_some(contract: Contract, positions: Iterable[str], rule: ColumnRule, 
     return sum(measures(contract.column(column).unit) == "count" for column in positions) > 1
 
 
-def _refuse_unit(contract: Contract, rule: ColumnRule, found: str) -> NoReturn:
-    raise DataError(
-        "QB328",
-        table=contract.name,
-        header=rule.text.zh,
-        found=found,
-        expected=rule.unit or "-",
-        fix=f"{rule.text.zh} / {rule.text.en}: {rule.unit or '-'}",
-    )
-
-
 def _unit_names(unit: str) -> tuple[str, ...]:
     text = UNITS.get(unit)
     return (unit,) if text is None else (unit, text.zh, text.en)
@@ -351,49 +356,6 @@ def _refuse_unknown(headers: Sequence[str], recipe: Recipe) -> NoReturn:
     if best.score >= LIKELY and best.missing:
         contract = read_contract(best.table)
         ask(near_headers(best.unknown, best.missing, contract, recipe), contract.name)
-        _refuse_missing(contract, [_both(contract, name) for name in best.missing], headers)
+        refuse_missing(contract, [name_both(contract, name) for name in best.missing], headers)
     likely = best.table if best.score >= NEAR else "NAME"
-    raise DataError("QB320", found=_list(headers), expected=", ".join(_findable()), fix=f"--recipe {likely}")
-
-
-def _refuse_other(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:
-    """Say that a sheet is another table, or none, rather than this one with a column missing."""
-    columns = ", ".join(_both(contract, column) for column in missing[:12])
-    raise DataError("QB320", found=_list(headers), expected=f"{contract.name}: {columns}", fix="--recipe NAME")
-
-
-def _refuse_missing(contract: Contract, missing: Sequence[str], headers: Sequence[str]) -> NoReturn:
-    raise DataError(
-        "QB321",
-        table=contract.name,
-        columns=", ".join(missing),
-        found=_list(headers),
-        expected=", ".join(missing),
-        fix=f"+ {', '.join(missing)}",
-    )
-
-
-def _refuse_doubled(contract: Contract, column: str, headers: Sequence[str]) -> NoReturn:
-    raise DataError(
-        "QB322",
-        table=contract.name,
-        column=column,
-        found=_list(headers),
-        expected=f"1 x {column}",
-        fix=_both(contract, column),
-    )
-
-
-def _both(contract: Contract, column: str) -> str:
-    text = contract.column(column).text
-    return f"{text.zh} / {text.en}"
-
-
-def _short(header: str) -> str:
-    plain = " ".join(header.split())
-    return plain if len(plain) <= 40 else plain[:39] + "…"
-
-
-def _list(headers: Sequence[str]) -> str:
-    shown = [_short(header) for header in headers if header.strip()]
-    return ", ".join(shown[:12]) + (f" … ({len(shown)})" if len(shown) > 12 else "") or "-"
+    raise DataError("QB320", found=list_headers(headers), expected=", ".join(_findable()), fix=f"--recipe {likely}")

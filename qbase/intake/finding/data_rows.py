@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from qbase.intake.finding.header_place import LOOK, find_header
-from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.reading.raw_grid import Grid, first_filled
 from qbase.intake.recipes.recipe_model import TIDY, Recipe
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.units import is_unit_row, looks_like_unit, read_unit_line
@@ -86,7 +86,7 @@ def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
     Layout or None
         None when every row is blank.
     """
-    first = _first_filled(grid)
+    first = first_filled(grid)
     filled = np.flatnonzero(np.asarray(first.is_valid()))
     if not len(filled):
         return None
@@ -123,11 +123,16 @@ def _list_titles(grid: Grid, above: list[int], listed: dict[int, str]) -> None:
 
 
 def _with_units(grid: Grid, header: int, names: tuple[str, ...], listed: dict[int, str]) -> tuple[str, ...]:
-    """Return the headers with the units that a row right below them gives; that row is listed."""
-    below = grid.row(header + 1) if 0 <= header < len(grid) - 1 else ()
-    if not is_unit_row(below):
+    """Return the headers with the units that a row below them gives; that row is listed.
+
+    Between the two may stand a blank row, or the headers in another language.
+    """
+    near = [place for place in (header + 1, header + 2) if 0 < place < len(grid)] if header >= 0 else []
+    place = next((place for place in near if is_unit_row(grid.row(place))), None)
+    if place is None:
         return names
-    listed[header + 1] = "unit_row"
+    listed[place] = "unit_row"
+    below = grid.row(place)
     units = [cell.strip().strip("()（）") for cell in below] + [""] * (len(names) - len(below))
     return tuple(f"{name}({unit})" if looks_like_unit(unit) else name for name, unit in zip(names, units, strict=False))
 
@@ -142,7 +147,12 @@ def _stated_units(
     said = [position for position, why in listed.items() if why in ("title_row", "unit_row", "note_row")]
     rows = [
         [grid.sheet],
-        *(grid.row(position) for position in sorted([*said, *groups]) if not is_unit_row(grid.row(position))),
+        *(
+            grid.row(position)
+            for position in sorted([*said, *groups])
+            # a row of units inside or below the header was read column by column
+            if not is_unit_row(grid.row(position)) or (position < header and position not in groups)
+        ),
     ]
     found = [stated for stated in map(read_unit_line, rows) if stated is not None]
     known = dict.fromkeys(unit for units, _ in found for unit in units)
@@ -152,17 +162,6 @@ def _stated_units(
     top = {u for i in said if i <= header + 1 for u in (read_unit_line(grid.row(i)) or ((), ()))[0]}
     strange |= dict.fromkeys(unit for units in inner if units is not None and not top for unit in units[0])
     return tuple(known), tuple(strange)
-
-
-def _first_filled(grid: Grid) -> pa.Array:
-    """Return the first cell of each row that is not blank, trimmed; null for a blank row."""
-    found = pa.nulls(len(grid), pa.string())
-    for i in range(grid.width):
-        if not found.null_count:
-            break
-        column = pc.utf8_trim_whitespace(grid.cells.column(i).combine_chunks())
-        found = pc.coalesce(found, pc.if_else(pc.equal(column, ""), None, column))
-    return found
 
 
 def _suspects(first: pa.Array, headers: Sequence[str], titles: Sequence[str]) -> list[int]:

@@ -8,7 +8,7 @@ import pathlib
 from qbase.intake.finding.column_meaning import score_headers
 from qbase.intake.reading.csv_text import find_separator, read_csv
 from qbase.intake.reading.encoding import decode_text
-from qbase.intake.reading.file_safety import WORKBOOKS, check_archive, find_kind, unpack_gzip
+from qbase.intake.reading.file_safety import PAGES, WORKBOOKS, check_archive, find_kind, unpack_gzip
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.reading.workbook_child import read_workbook
 from qbase.intake.reading.worker_pool import Parsers
@@ -44,8 +44,8 @@ def read_grids(path: pathlib.Path, name: str, recipe: Recipe, *, parsers: Parser
     with path.open("rb") as file:
         head = file.read(HEAD)
     kind = find_kind(name, head, compression=recipe.compression)
-    if kind in WORKBOOKS:
-        if kind != "xls":
+    if kind in (*WORKBOOKS, *PAGES.values()):
+        if kind in ("xlsx", "ods"):
             check_archive(path, name)
         return read_workbook(path, kind, name, parsers=parsers)
     data = path.read_bytes()

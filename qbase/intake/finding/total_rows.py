@@ -48,7 +48,7 @@ def check_totals(sheets: Sequence[tuple[Grid, Layout, ColumnMap]]) -> tuple[list
             found = _check_sums(grid, layout, columns, cells, scopes)
             so_far = sheets[: i + 1] if _SO_FAR.search(label) else sheets[i : i + 1]
             found += _check_counts(so_far, cells, scopes)
-            place = f"{grid.sheet}!{position + grid.row_offset} {label}".lstrip("!")
+            place = f"{grid.sheet}!{grid.row_no(position)} {label}".lstrip("!")
             warnings += [f"{place} {what}:total_mismatch {printed}/{true}" for what, printed, true in found]
             if found:
                 wrong[grid.sheet, position] = "total_row_wrong"

@@ -226,7 +226,7 @@ def _read_rows(path: pathlib.Path) -> list[dict[str, str]]:
             places = {wanted[_plain(cell)]: i for i, cell in enumerate(line) if _plain(cell) in wanted}
             if {"id", "decision"} <= set(places):
                 return [
-                    {name: _cell(row, i) for name, i in places.items()} | {"row": str(grid.row_offset + n)}
+                    {name: _cell(row, i) for name, i in places.items()} | {"row": str(grid.row_no(n))}
                     for n, row in enumerate(lines[position + 1 :], start=position + 1)
                     if any(cell.strip() for cell in row)
                 ]

@@ -121,13 +121,18 @@ class Group:
     workspace : Workspace
         Where to.
     recipe : Recipe
-        They are read with.
+        They are read with; answers given by id become answers in full as their questions come up.
     today : datetime.date or None
         Day of loading.
+    is_alone : bool
+        One file is loaded, and an id that is none of its questions is a mistake.
     """
 
-    def __init__(self, workspace: Workspace, recipe: Recipe, *, today: datetime.date | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, recipe: Recipe, *, today: datetime.date | None = None, is_alone: bool = True
+    ) -> None:
         self.today = today or day_of_loading()
+        self.is_alone = is_alone
         self.keys = StoredKeys(workspace)
         self.stored = StoredContracts(workspace)
         self._workspace = workspace

@@ -11,6 +11,7 @@ from qbase.intake.accounting.load_report import LoadReport
 from qbase.intake.accounting.loading_day import day_of_loading
 from qbase.intake.finding.file_grids import read_grids
 from qbase.intake.linking.after_load import add_links
+from qbase.intake.linking.settled_places import has_places
 from qbase.intake.loading.commit_groups import (
     MOST_ROWS,
     Group,
@@ -20,15 +21,16 @@ from qbase.intake.loading.commit_groups import (
     raise_if_of_workspace,
     reject,
 )
-from qbase.intake.loading.file_verdict import account_for, judge_rows
+from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_words
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
-from qbase.intake.loading.stored_contracts import contracts_of
+from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.reading.worker_pool import Parsers
+from qbase.intake.recipes.question_ids import UndecidedError, check_no_open_ids, read_answered
 from qbase.intake.recipes.questions import with_answers
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
@@ -117,7 +119,7 @@ def load_files(
     replaces = _replaced(workspace, files, supersedes)
     reports: dict[int, LoadReport] = {}
     rules = find_rules(workspace)
-    group = Group(workspace, plan, today=day_of_loading(as_of))
+    group = Group(workspace, plan, today=day_of_loading(as_of), is_alone=len(files) == 1)
 
     def tell() -> None:
         nonlocal is_answered
@@ -126,7 +128,7 @@ def load_files(
                 report = report.with_warnings(["answers_unused"])
             reports[position] = report
             if is_answered and report.verdict != "REJECTED" and not report.already:
-                save_answers(workspace.root, plan, recipe)
+                save_answers(workspace.root, group.recipe, recipe)
                 is_answered = False
             if on_progress is not None:
                 on_progress(len(reports), len(files), report)
@@ -140,7 +142,7 @@ def load_files(
             files, lambda file: _prepare(workspace, file, plan, parsers), workers=at_once(), on_wait=flush
         )
         for position, ready in ahead:
-            group.add(position, _finish(workspace, ready, plan, replaces, group))
+            group.add(position, _finish(workspace, ready, group.recipe, replaces, group))
             tell()
         flush()
     linked = add_links(workspace, [reports[position] for position in range(len(files))])
@@ -230,13 +232,13 @@ def _last_attempt(workspace: Workspace, sha256: str) -> int:
     return int(workspace.deliveries(every=True, sha256=sha256)["attempt"].max())
 
 
-def take(workspace: Workspace, source: Received, recipe: Recipe) -> LoadReport:
-    """Read, judge, account for and commit one file; a bad one is REJECTED."""
+def take(workspace: Workspace, source: Received, recipe: Recipe) -> tuple[LoadReport, Recipe]:
+    """Read, judge, account for and commit one file; a bad one is REJECTED. The recipe holds all answers in full."""
     group = Group(workspace, recipe)
     group.add(0, _judge(workspace, source, recipe, group))
     group.flush()
     ((_, report),) = group.finished()
-    return report
+    return report, group.recipe
 
 
 def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> Judged:
@@ -257,8 +259,18 @@ def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group)
 def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> tuple[Book, bool]:
     """Return the tables of a file, and whether the files that wait have to be stored before they are judged."""
     grids = source.grids if source.grids is not None else read_grids(source.stored, source.name, recipe)
-    book = read_tables(grids, recipe, source.name, workspace.root)
-    asks_lake = bool(source.replaces or book.recipe.supersede_by or book.recipe.reconcile)
+    try:
+        book, answered = read_answered(lambda r: read_tables(grids, r, source.name, workspace.root), recipe)
+    except UndecidedError as asked:
+        if group.is_alone:
+            check_no_open_ids(recipe, source.name, asked.questions)
+        raise
+    group.recipe = answered
+    if group.is_alone:
+        check_no_open_ids(answered, source.name)
+    asks_lake = bool(
+        source.replaces or book.recipe.supersede_by or book.recipe.reconcile or any(map(has_places, book.tables))
+    )
     return book, asks_lake or sum(map(len, grids)) > MOST_ROWS or any(map(group.keys.expects, book.tables))
 
 
@@ -278,10 +290,11 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
     replaces = tuple(dict.fromkeys((*own, *corrected)))
     judged: list[JudgedTable] = []
     seen = Snapshot()
-    for sheets in book.tables:
+    for printed in book.tables:
+        sheets, new = settle_words(workspace, printed, book.recipe, source)
         stored = group.keys.colliding_rows(sheets, replaces)
         seen = seen if judged else group.keys.seen  # what another process stores from here on is found at the commit
-        judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1))
+        judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1, new=new))
     unused = list_unused(book.unused)
     told = (*changes, *_tell_corrected(workspace, book, corrected))
     delivery = account_for(workspace, source, book, judged, unused, told)
@@ -289,7 +302,7 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
         delivery=dataclasses.replace(delivery, replaces=replaces),
         tables=build_tables(judged, unused, sha256),
         contracts=tuple(sheets.contract for sheets in book.tables),
-        judged_by=contracts_of(book),
+        judged_by={**contracts_beside(judged), **contracts_of(book)},
         seen=seen,
         again=lambda: _judge(workspace, source, group.recipe, group),
     )

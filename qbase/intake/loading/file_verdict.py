@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import datetime
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from qbase.core.values import EMPTY
 from qbase.intake.accounting.loading_day import count_ahead
 from qbase.intake.linking.after_load import repair_codes
+from qbase.intake.linking.recheck_numbers import mark_rechecks
+from qbase.intake.linking.settled_places import has_places, settle_places, with_origin
 from qbase.intake.loading.stored_rows import Aside, JudgedTable, check_sums, list_aside
 from qbase.intake.shaping.row_verdicts import split_rows
 from qbase.intake.shaping.stated_counts import check_counts
@@ -20,6 +24,7 @@ from qbase.lake import Delivery
 if TYPE_CHECKING:
     from qbase.intake.accounting.load_report import Verdict
     from qbase.intake.loading.received_file import Received
+    from qbase.intake.recipes.recipe_model import Recipe
     from qbase.intake.shaping.canonical_table import Sheets
     from qbase.intake.shaping.file_tables import Book
     from qbase.lake import Workspace
@@ -27,7 +32,50 @@ if TYPE_CHECKING:
 VERDICTS = ("listed", "accepted", "quarantined")
 
 
-def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *, is_again: bool) -> JudgedTable:
+def settle_words(
+    workspace: Workspace, sheets: Sheets, recipe: Recipe, source: Received
+) -> tuple[Sheets, dict[str, pa.Table]]:
+    """Turn what a table says in words into what the lake keeps: re-checks, codes of towns, clusters.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its lake knows samples, towns and clusters.
+    sheets : Sheets
+        The table as read.
+    recipe : Recipe
+        With the answers given.
+    source : Received
+        The file.
+
+    Returns
+    -------
+    tuple of (Sheets, dict)
+        The table, and new rows of towns and clusters that a person accepted.
+
+    Raises
+    ------
+    DataError
+        Towns or clusters that nobody knows (QB360).
+    """
+    before, new = list(sheets.work.warnings), {}
+    if sheets.contract.name == "inspections":
+        mark_rechecks(workspace, sheets.work)
+    if has_places(sheets):
+        rows = settle_places(workspace, sheets, recipe, source.name)
+        new = {table: with_origin(some, source.sha256) for table, some in rows.items()}
+    told = sheets.work.warnings[len(before) :]
+    return dataclasses.replace(sheets, data=sheets.work.data, warnings=(*sheets.warnings, *told)), new
+
+
+def judge_rows(
+    workspace: Workspace,
+    sheets: Sheets,
+    stored: pa.Table | None,
+    *,
+    is_again: bool,
+    new: Mapping[str, pa.Table] = EMPTY,
+) -> JudgedTable:
     """Judge the rows of one table.
 
     Parameters
@@ -40,6 +88,8 @@ def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *,
         Rows of the lake whose keys may collide.
     is_again : bool
         The file is read again: a code with one wrong character may be settled by now.
+    new : mapping
+        Rows of other tables that a person accepted with this one.
 
     Returns
     -------
@@ -52,7 +102,7 @@ def judge_rows(workspace: Workspace, sheets: Sheets, stored: pa.Table | None, *,
         if repaired is not sheets:
             sheets = repaired
             split = split_rows(sheets.work.table(), sheets.contract, sheets.codes, stored)
-    return JudgedTable(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links=links)
+    return JudgedTable(sheets=sheets, split=split, aside=tuple(list_aside(sheets, split)), links={**new, **links})
 
 
 def account_for(

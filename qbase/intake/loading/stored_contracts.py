@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
+from qbase.core.text import Text
+from qbase.intake.recipes.question_ids import Question, UndecidedError, question_id
 from qbase.lake.stored_structures import read_stored_contract
-from qbase.tables import Contract, compare_contracts, describe_contract, read_contract
+from qbase.tables import Contract, compare_contracts, describe_contract, list_contracts, read_contract
 
 if TYPE_CHECKING:
+    from qbase.intake.loading.stored_rows import JudgedTable
     from qbase.intake.recipes.recipe_model import Recipe
     from qbase.intake.shaping.file_tables import Book
     from qbase.lake import Workspace
@@ -19,6 +22,11 @@ def contracts_of(book: Book) -> dict[str, Contract]:
     """Return the contracts of all tables a file may bring rows to."""
     items = [sheets.items.name for sheets in book.tables if sheets.items is not None]
     return {c.name: c for c in (*(sheets.contract for sheets in book.tables), *map(read_contract, items))}
+
+
+def contracts_beside(judged: Sequence[JudgedTable]) -> dict[str, Contract]:
+    """Return the contracts of rows that a person accepted along with a file."""
+    return {name: read_contract(name) for one in judged for name in one.links if name in list_contracts()}
 
 
 class StoredContracts:
@@ -79,8 +87,10 @@ def _compare(workspace: Workspace, contract: Contract, recipe: Recipe) -> list[s
     }
     if change.unmixable:
         raise DataError("QB334", **facts, fix=_new_names(change.unmixable, contract))
-    if change.broken and answer not in recipe.accept:
-        raise DataError("QB333", **facts, fix=f'qbase load FILE --accept "{answer}"')
+    if change.broken and not recipe.accept & {answer, question_id(answer)}:
+        said = Text("新旧契约不同，新行按新契约载入", "the contracts differ, and new rows come in under the new one")
+        asked = [Question(key=answer, text=said)]
+        raise UndecidedError("QB333", questions=asked, **facts, fix=f'qbase load FILE --accept "{answer}"')
     warnings = [f"{column}:contract_added" for column in change.added]
     warnings += [f"{part}:contract_changed" for part in change.loosened]
     return [*warnings, *([f"{contract.name}:contract_accepted {len(change.broken)}"] if change.broken else [])]

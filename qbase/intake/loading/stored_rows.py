@@ -97,7 +97,7 @@ def list_unused(grids: Sequence[Grid]) -> list[Aside]:
     """Return every row of sheets that hold no known table."""
     codes = ("sheet_without_table",)
     return [
-        Aside(verdict="listed", sheet=grid.sheet, row_no=position + grid.row_offset, reasons=codes, raw=raw)
+        Aside(verdict="listed", sheet=grid.sheet, row_no=grid.row_no(position), reasons=codes, raw=raw)
         for grid in grids
         for position, raw in enumerate(grid.raw_json(range(len(grid))))
     ]
@@ -125,7 +125,7 @@ def _asides(part: Part, verdict: str, reasons: Mapping[int, tuple[str, ...]]) ->
         Aside(
             verdict=verdict,
             sheet=part.grid.sheet,
-            row_no=position + part.grid.row_offset,
+            row_no=part.grid.row_no(position),
             reasons=reasons[position],
             raw=raw,
         )
@@ -149,7 +149,7 @@ def _aside_table(rows: Sequence[Aside], sha256: str) -> pa.Table:
 def _places(sheets: Sheets) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """Return sheet and row of every data row."""
     names = [part.grid.sheet for part in sheets.parts for _ in range(len(part.layout.data))]
-    rows = [part.layout.data + part.grid.row_offset for part in sheets.parts]
+    rows = [part.grid.row_nos(part.layout.data) for part in sheets.parts]
     return pa.array(names, pa.string()), np.concatenate(rows)
 
 
@@ -206,7 +206,7 @@ def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) 
     for column in row_account.numeric_columns(sheets.contract, read):
         outside = Decimal(0)
         for part in sheets.parts:
-            data = set((part.layout.data + part.grid.row_offset).tolist())
+            data = set(part.grid.row_nos(part.layout.data).tolist())
             rows = [row.raw for row in aside if row.sheet == part.grid.sheet and row.row_no in data]
             position = part.columns.positions.get(column)
             if position is not None:

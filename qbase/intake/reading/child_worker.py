@@ -7,19 +7,25 @@ A hostile file can only hurt this process.
 from __future__ import annotations
 
 import datetime
+import functools
 import json
+import pathlib
 import sys
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import python_calamine
 
-from qbase.intake.reading.xlsx_stream import Refused, read_xlsx, sheet_payload
+from qbase.intake.reading.html_tables import read_html, read_mht
+from qbase.intake.reading.second_count import UNSEEN, count_rows
+from qbase.intake.reading.sheet_cells import Refused, Sheet
+from qbase.intake.reading.xlsx_stream import read_xlsx
+from qbase.intake.reading.xml_2003 import read_xml_2003
 from qbase.intake.values.cell_text import EXACT
 
 MEMORY_BYTES = 2_000_000_000
 CPU_SECONDS = 120
-UNSEEN = frozenset({"error_cell", "formula_without_value"})  # calamine gives these as empty cells
 
 
 def set_limits() -> None:
@@ -44,16 +50,16 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
     ----------
     path : str
         The file.
-    kind : {"xlsx", "xls", "ods"}
+    kind : {"xlsx", "xls", "ods", "html", "xml", "mht"}
         Its format.
 
     Returns
     -------
     dict
-        ``sheets`` (name, rows, faults, notes, numbers, filled, counted) or ``refused`` (why, found).
+        ``sheets`` (see `qbase.intake.reading.sheet_cells.Sheet.payload`; filled, counted) or ``refused`` (why, found).
     """
     try:
-        return {"sheets": _read_xlsx(path) if kind == "xlsx" else _read_values(path, kind)}
+        return {"sheets": _READERS[kind](path)}
     except Refused as refused:
         return {"refused": {"why": refused.why, "found": refused.found}}
     except python_calamine.PasswordError as error:
@@ -66,46 +72,29 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
 
 def _read_xlsx(path: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(path) as archive:
-        sheets = [sheet_payload(sheet) for sheet in read_xlsx(archive)]
-    book = python_calamine.CalamineWorkbook.from_path(path)
-    for sheet in sheets:
-        unseen = {(row, column) for row, column, code, _ in sheet["faults"] if code in UNSEEN}
-        sheet["filled"] = sum(
-            any(text.strip() and (i, j) not in unseen for j, text in enumerate(row))
-            for i, row in enumerate(sheet["rows"])
-        )
-        sheet["counted"] = _count(book.get_sheet_by_name(sheet["name"]))
-    return sheets
+        sheets = list(read_xlsx(archive))
+    counted = count_rows(path, sheets)
+    return [
+        sheet.payload() | {"filled": sheet.count_filled(UNSEEN), "counted": count}
+        for sheet, count in zip(sheets, counted, strict=True)
+    ]
 
 
-def _count(sheet: python_calamine.CalamineSheet) -> int:
-    """Count the rows that hold something, through an engine of its own."""
-    rows = sheet.to_python(skip_empty_area=True)
-    return sum(any(not isinstance(value, str) or value.strip() for value in row) for row in rows)
-
-
-def _read_values(path: str, kind: str) -> list[dict[str, Any]]:
+def _read_values(kind: str, path: str) -> list[dict[str, Any]]:
     book = python_calamine.CalamineWorkbook.from_path(path)
     sheets = []
-    for meta in book.sheets_metadata:
-        faults: list[tuple[int, int, str, bool]] = []
-        numbers: dict[int, int] = {}
-        rows = []
-        for i, row in enumerate(book.get_sheet_by_name(meta.name).to_python(skip_empty_area=False)):
-            texts = []
+    for position, meta in enumerate(book.sheets_metadata):
+        sheet = Sheet(name=meta.name)
+        sheet.note(f"{kind}_limited")
+        if meta.visible != python_calamine.SheetVisibleEnum.Visible:
+            sheet.note("hidden_sheet")
+        for i, row in enumerate(book.get_sheet_by_index(position).to_python(skip_empty_area=False)):
             for j, value in enumerate(row):
-                text, code = _plain(value)
-                if code:
-                    faults.append((i, j, code, True))
-                if isinstance(value, float) and not code:
-                    numbers[j] = numbers.get(j, 0) + 1
-                texts.append(text)
-            rows.append(texts)
-        while rows and not any(text.strip() for text in rows[-1]):
-            rows.pop()
-        is_hidden = meta.visible != python_calamine.SheetVisibleEnum.Visible
-        notes = {f"{kind}_limited": 1} | ({"hidden_sheet": 1} if is_hidden else {})
-        sheets.append({"name": meta.name, "rows": rows, "faults": faults, "notes": notes, "numbers": numbers})
+                if value != "":
+                    text, code = _plain(value)
+                    is_number = isinstance(value, float) and not code
+                    sheet.store(i, j, text, "number" if is_number else code, is_fatal=bool(code))
+        sheets.append(sheet.payload())
     return sheets
 
 
@@ -122,6 +111,20 @@ def _plain(value: object) -> tuple[str, str]:
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat(), ""
     return str(value), ""
+
+
+def _read_page(read: Callable[[bytes], list[Sheet]], path: str) -> list[dict[str, Any]]:
+    return [sheet.payload() for sheet in read(pathlib.Path(path).read_bytes())]
+
+
+_READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {
+    "xlsx": _read_xlsx,
+    "xls": functools.partial(_read_values, "xls"),
+    "ods": functools.partial(_read_values, "ods"),
+    "html": functools.partial(_read_page, read_html),
+    "mht": functools.partial(_read_page, read_mht),
+    "xml": functools.partial(_read_page, read_xml_2003),
+}
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from qbase.core.errors import DataError
-from qbase.intake.reading.raw_grid import Grid, build_grid
+from qbase.intake.reading.raw_grid import Grid, build_grid, skip_blank
 from qbase.intake.values.row_account import check_count
 
 SEPARATORS = (",", ";", "\t", "|")
@@ -40,7 +40,7 @@ def read_csv(text: bytes, separator: str, file: str) -> Grid:
     Returns
     -------
     Grid
-        All records, blank lines included.
+        All records; blank lines included unless they are very many.
 
     Raises
     ------
@@ -52,10 +52,10 @@ def read_csv(text: bytes, separator: str, file: str) -> Grid:
     if len(widths) and widths[0] > 0 and (widths == widths[0]).all():
         cells = _read_arrow(text, separator, int(widths[0]))
         check_count(file, len(widths), cells.num_rows)
-        return Grid(sheet="", cells=cells, widths=widths, long_rows={})
+        return skip_blank(Grid(sheet="", cells=cells, widths=widths, long_rows={}))
     grid = build_grid(_records(text, separator))
     check_count(file, len(grid), count_records(text, separator, grid.width))
-    return grid
+    return skip_blank(grid)
 
 
 def scan_widths(text: bytes, separator: str) -> npt.NDArray[np.int32]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pathlib
+import re
 import struct
 import zipfile
 import zlib
@@ -19,6 +20,7 @@ BLOCK = 1 << 20
 
 KINDS = {".csv": "csv", ".txt": "csv", ".tsv": "csv", ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xls", ".ods": "ods"}
 WORKBOOKS = ("xlsx", "xls", "ods")
+PAGES = {"HTML": "html", "XML 2003": "xml", "MHT": "mht"}  # what office systems export and name .xls
 ZIP, OLE, GZIP = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"\x1f\x8b"
 WANTED = {
     "csv": "text", "gzip": "gzip", "xlsx": "zip / xlsx", "ods": "zip / xlsx", "xls": "OLE (xls, or an encrypted xlsx)",
@@ -34,12 +36,19 @@ MAGIC = (
     (b"%PDF", "PDF"),
     (b"PAR1", "Parquet"),
     (b"\x89PNG", "PNG"),
+    (b"\x09\x00\x04\x00", "BIFF2"),
+    (b"\x09\x02\x06\x00", "BIFF3"),
+    (b"\x09\x04\x06\x00", "BIFF4"),
     (b"\x80\x02", "pickle"),
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
     (b"\x80\x05", "pickle"),
 )
-MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<table", b"<meta", b"<head", b"<script")
+MARKUP = (
+    b"<!doctype", b"<html", b"<?xml", b"<table", b"<meta", b"<head", b"<script", b"<body", b"<style", b"<div", b"<!--",
+    b"<workbook", b"<ss:workbook",
+)  # fmt: skip
+_MHT = re.compile(rb"(?:(?:from|date|subject|to|x-[\w-]+):[^\n]*\r?\n)*(?:mime-version|content-type: *multipart):?")
 
 
 def is_workbook(name: str) -> bool:
@@ -48,7 +57,7 @@ def is_workbook(name: str) -> bool:
 
 
 def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
-    """Return how a file is to be read: ``csv``, ``gzip``, ``xlsx``, ``xls`` or ``ods``.
+    """Return how a file is to be read: ``csv``, ``gzip``, ``xlsx``, ``xls``, ``ods``, ``html``, ``xml`` or ``mht``.
 
     Parameters
     ----------
@@ -62,7 +71,7 @@ def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
     Returns
     -------
     str
-        The kind its name claims and its bytes confirm.
+        The kind its name claims and its bytes confirm. What is named .xls may be a web page, XML or text as well.
 
     Raises
     ------
@@ -80,6 +89,8 @@ def find_kind(name: str, head: bytes, *, compression: str = "") -> str:
         raise DataError("QB323", file=name, found="0 bytes", expected=">= 1", fix=f"send {name} again")
     found = _content(head)
     wanted = WANTED[kind]
+    if kind == "xls" and (found in PAGES or found == "text"):
+        return PAGES.get(found, "csv")
     if found != wanted:
         raise DataError("QB311", file=name, found=found, expected=wanted, fix=_rename(name, found))
     return kind
@@ -89,8 +100,14 @@ def _content(head: bytes) -> str:
     for magic, kind in MAGIC:
         if head.startswith(magic):
             return kind
-    start = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    return "HTML / XML" if start.startswith(MARKUP) else "text"
+    # UTF-16 is seen through; what it says is decided later, by strict decoding
+    plain = head[2:].replace(b"\0", b"") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head
+    start = plain.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if _MHT.match(start):
+        return "MHT"
+    if not start.startswith(MARKUP):
+        return "text"
+    return "XML 2003" if b"urn:schemas-microsoft-com:office:spreadsheet" in start and b"<html" not in start else "HTML"
 
 
 def _rename(name: str, found: str) -> str:

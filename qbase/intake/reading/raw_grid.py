@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from qbase.intake.reading.sheet_cells import MAX_BLANK
 
 # the widest of the first rows decides how many columns are kept as columns; a longer row further down
 # is kept beside them, so that one broken line cannot blow up the whole table
@@ -50,8 +53,8 @@ class Grid:
         R fields as they stood in the file.
     long_rows : mapping
         Row -> all its fields, where it has more than W.
-    row_offset : int
-        Number of the first row in the file, from 1.
+    row_numbers : ndarray of int
+        Place of each row in the file, from 0, where blank rows were skipped; empty where none was.
     faults : tuple of Fault
         Cells the reader cannot vouch for.
     notes : tuple of str
@@ -66,7 +69,7 @@ class Grid:
     cells: pa.Table
     widths: npt.NDArray[np.int32]
     long_rows: Mapping[int, tuple[str, ...]]
-    row_offset: int = 1
+    row_numbers: npt.NDArray[np.int64] = dataclasses.field(default_factory=lambda: np.empty(0, np.int64))
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
     numbers: Mapping[int, int] = dataclasses.field(default_factory=dict)
@@ -79,6 +82,15 @@ class Grid:
     def width(self) -> int:
         """Number of columns."""
         return int(self.cells.num_columns)
+
+    def row_nos(self, positions: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Return the numbers that rows have in the file, from 1."""
+        places = np.asarray(positions, np.int64)
+        return (self.row_numbers[places] if len(self.row_numbers) else places) + 1
+
+    def row_no(self, position: int) -> int:
+        """Return the number that a row has in the file, from 1."""
+        return int(self.row_nos([position])[0])
 
     def rows(self, positions: Iterable[int]) -> list[tuple[str, ...]]:
         """Return rows verbatim, with as many fields as they had."""
@@ -108,6 +120,8 @@ def build_grid(
     notes: tuple[str, ...] = (),
     numbers: Mapping[int, int] | None = None,
     merges: tuple[tuple[int, int, int, int], ...] = (),
+    row_numbers: Sequence[int] = (),
+    width: int = 0,
 ) -> Grid:
     """Turn rows of text into columns, a chunk at a time.
 
@@ -115,8 +129,10 @@ def build_grid(
     ----------
     rows : iterable of sequence of str
         In file order; a blank line is an empty sequence.
-    sheet, faults, notes, numbers, merges
+    sheet, faults, notes, numbers, merges, row_numbers
         As in `Grid`.
+    width : int
+        Columns to keep as such; 0 takes the widest of the first rows.
 
     Returns
     -------
@@ -125,7 +141,7 @@ def build_grid(
     """
     stream = iter(rows)
     chunk = _take(stream, SAMPLE_ROWS)
-    width = max((len(row) for row in chunk), default=0) or 1  # a table without columns forgets its rows
+    width = width or max((len(row) for row in chunk), default=0) or 1  # a table without columns forgets its rows
     schema = pa.schema([(str(i), pa.string()) for i in range(width)])
     batches: list[pa.RecordBatch] = []
     widths: list[npt.NDArray[np.int32]] = []
@@ -153,6 +169,43 @@ def build_grid(
         notes=notes,
         numbers=numbers or {},
         merges=merges,
+        row_numbers=np.asarray(row_numbers, np.int64),
+    )
+
+
+def first_filled(grid: Grid) -> pa.Array:
+    """Return the first cell of each row that is not blank, trimmed; null for a blank row."""
+    found = pa.nulls(len(grid), pa.string())
+    for i in range(grid.width):
+        if not found.null_count:
+            break
+        column = pc.utf8_trim_whitespace(grid.cells.column(i).combine_chunks())
+        found = pc.coalesce(found, pc.if_else(pc.equal(column, ""), None, column))
+    beyond = {
+        row: next((cell.strip() for cell in cells if cell.strip()), None)
+        for row, cells in grid.long_rows.items()
+        if not found[row].is_valid
+    }
+    if not any(beyond.values()):
+        return found
+    return pa.array([text or beyond.get(row) for row, text in enumerate(found.to_pylist())], pa.string())
+
+
+def skip_blank(grid: Grid) -> Grid:
+    """Return a grid without its blank rows where they are very many: nothing is to be made of each of them."""
+    is_blank = np.asarray(first_filled(grid).is_null())
+    blank = int(is_blank.sum())
+    if blank <= MAX_BLANK:
+        return grid
+    kept = np.flatnonzero(~is_blank)
+    places = {int(position): i for i, position in enumerate(kept)} if grid.long_rows else {}
+    return dataclasses.replace(
+        grid,
+        cells=grid.cells.take(pa.array(kept)),
+        widths=grid.widths[kept],
+        long_rows={places[row]: cells for row, cells in grid.long_rows.items() if row in places},
+        notes=(*grid.notes, f"sheet:blank_rows_skipped {blank}"),
+        row_numbers=kept,
     )
 
 

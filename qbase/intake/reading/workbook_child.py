@@ -17,6 +17,8 @@ REFUSED = {
     "kind": "QB311",
     "large": "QB318",
     "limits": "QB319",
+    "no_table": "QB336",
+    "sheets": "QB335",
 }
 
 
@@ -27,7 +29,7 @@ def read_workbook(path: pathlib.Path, kind: str, name: str, *, parsers: Parsers 
     ----------
     path : Path
         The file; its container is checked.
-    kind : {"xlsx", "xls", "ods"}
+    kind : {"xlsx", "xls", "ods", "html", "xml", "mht"}
         Its format.
     name : str
         What errors call it.
@@ -43,7 +45,8 @@ def read_workbook(path: pathlib.Path, kind: str, name: str, *, parsers: Parsers 
     ------
     DataError
         Broken (QB316), absurdly large (QB318), encrypted (QB325), with a document type (QB326), beyond the limits
-        of the child process (QB319), or the two engines count different rows (QB330).
+        of the child process (QB319), or the two engines count different rows (QB330) or find
+        different sheets (QB335), or it is a web page without a table (QB336).
     """
     answer = _ask(path, kind, name, parsers)
     if "refused" in answer:
@@ -79,4 +82,6 @@ def _grid(sheet: dict[str, Any]) -> Grid:
         notes=notes,
         numbers={int(column): count for column, count in sheet["numbers"].items()},
         merges=tuple((r1, c1, r2, c2) for r1, c1, r2, c2 in sheet.get("merges", ())),
+        row_numbers=sheet.get("row_numbers", ()),
+        width=sheet.get("width", 0),
     )

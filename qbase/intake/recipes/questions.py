@@ -7,30 +7,17 @@ import difflib
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import UsageError
 from qbase.core.text import Text
+from qbase.intake.recipes import notice_lists
+from qbase.intake.recipes.question_ids import Question as Question  # asked for here by those who ask
+from qbase.intake.recipes.question_ids import UndecidedError, is_question_id, question_id
 from qbase.intake.recipes.recipe_model import Recipe
-from qbase.tables import Contract, find_contract, find_contracts, normalise_header, read_contract
+from qbase.tables import Contract, find_contract, find_contracts, list_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only")
+KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters")
 PAIRS = ("column", "sheet", "contract")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Question:
-    """A statement to accept or to reject.
-
-    Parameters
-    ----------
-    key : str
-        What `--accept` or `--reject` takes: ``column:样品编码=sample_no``.
-    text : Text
-        The statement in words.
-    """
-
-    key: str
-    text: Text
 
 
 def ask(questions: Sequence[Question], table: str) -> None:
@@ -44,12 +31,13 @@ def ask(questions: Sequence[Question], table: str) -> None:
     if not questions:
         return
     flags = " ".join(f'--accept "{question.key}"' for question in questions)
-    raise DataError(
+    raise UndecidedError(
         "QB360",
+        questions=questions,
         table=table,
         count=len(questions),
-        found="; ".join(f"{question.key} ({question.text.zh} / {question.text.en})" for question in questions),
-        expected=" | ".join(("--accept …", "--reject …")),
+        found="; ".join(_say(question) for question in questions),
+        expected=" | ".join(f"--accept {question.id}" for question in questions) + " | --reject …",
         fix=f"qbase load FILE {flags}",
     )
 
@@ -62,17 +50,21 @@ def ask_which(sheet: str, tables: Sequence[str]) -> NoReturn:
     DataError
         With one answer per table (QB360).
     """
-    keys = [f"sheet:{sheet}={table}" for table in tables]
-    names = [read_contract(table).name_text for table in tables]
-    said = [f"{key} ({name.zh} / {name.en})" for key, name in zip(keys, names, strict=True)]
-    raise DataError(
+    questions = [Question(key=f"sheet:{sheet}={table}", text=read_contract(table).name_text) for table in tables]
+    raise UndecidedError(
         "QB360",
+        questions=questions,
         table=" / ".join(tables),
         count=1,
-        found="; ".join(said),
-        expected=" | ".join(f'--accept "{key}"' for key in keys),
-        fix=f'qbase load FILE --accept "{keys[0]}"',
+        found="; ".join(_say(question) for question in questions),
+        expected=" | ".join(f'--accept "{question.key}"' for question in questions),
+        fix=f'qbase load FILE --accept "{questions[0].key}"',
     )
+
+
+def _say(question: Question) -> str:
+    id_first = "" if question.id == question.key else f"{question.id}: "
+    return f"{id_first}{question.key} ({question.text.zh} / {question.text.en})"
 
 
 def find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None:
@@ -93,11 +85,13 @@ def find_table(headers: Sequence[str], recipe: Recipe, sheet: str) -> str | None
         None when no table fits.
     """
     if not sheet:
-        return find_contract(headers)
+        return find_contract(headers) or (notice_lists.TABLE if notice_lists.is_notice(headers) else None)
     said = sorted(a.removeprefix(f"sheet:{sheet}=") for a in recipe.accept if a.startswith(f"sheet:{sheet}="))
     fitting = said or [t for t in find_contracts(headers) if f"sheet:{sheet}={t}" not in recipe.reject]
     if len(fitting) > 1:
         ask_which(sheet, fitting)
+    if not fitting and notice_lists.is_notice(headers):
+        return notice_lists.TABLE
     return fitting[0] if fitting else None
 
 
@@ -154,12 +148,12 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
     Raises
     ------
     UsageError
-        An unknown kind (QB361).
+        An unknown kind (QB361), or a column no table has (QB391).
     """
     given = frozenset(answers)
     for answer in sorted(given):
         kind, colon, rest = answer.partition(":")
-        sound = kind in KINDS and (kind not in PAIRS or ("=" in rest and colon))
+        sound = kind in KINDS and (kind not in PAIRS or ("=" in rest and colon) or is_question_id(answer))
         if not sound:
             near = difflib.get_close_matches(kind, KINDS, n=1, cutoff=0.4)
             raise UsageError(
@@ -167,10 +161,27 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
-                "share:COLUMN | numerator_only",
+                "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | KIND:ID",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
+        if kind == "column" and "=" in rest:
+            _check_column(answer, rest.rpartition("=")[2])
     return given
+
+
+def _check_column(answer: str, column: str) -> None:
+    """Refuse an answer that takes a header for a column no table has."""
+    known = sorted({name for table in list_contracts() for name in read_contract(table).column_names})
+    if column not in known:
+        near = difflib.get_close_matches(column, known, n=3, cutoff=0.4)
+        raise UsageError(
+            "QB391",
+            answer=answer,
+            column=column,
+            found=answer,
+            expected=" | ".join(near or known[:12]),
+            fix=f'--accept "{answer.rpartition("=")[0]}={near[0]}"' if near else "qbase table",
+        )
 
 
 def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:
@@ -181,11 +192,27 @@ def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -
     recipe : Recipe
         With the answers given before.
     accept, reject : iterable of str
-        As `check_answers` takes them.
+        As `check_answers` takes them; the id of a question answered before stands for it.
 
     Returns
     -------
     Recipe
     """
-    yes, no = check_answers(accept), check_answers(reject)
+    known = {question_id(answer): answer for answer in recipe.accept | recipe.reject}
+    yes, no = (frozenset(known.get(a, a) for a in check_answers(given)) for given in (accept, reject))
     return dataclasses.replace(recipe, accept=(recipe.accept - no) | yes, reject=(recipe.reject - yes) | no)
+
+
+def accepted_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind agree to, such as ``towns:石桥镇+河口镇``."""
+    return _names_of(recipe.accept, kind)
+
+
+def rejected_names(recipe: Recipe, kind: str) -> frozenset[str]:
+    """Return the names that answers of a kind refuse."""
+    return _names_of(recipe.reject, kind)
+
+
+def _names_of(answers: Iterable[str], kind: str) -> frozenset[str]:
+    given = [answer.removeprefix(f"{kind}:") for answer in answers if answer.startswith(f"{kind}:")]
+    return frozenset(name for names in given for name in names.split("+"))

@@ -140,7 +140,9 @@ class Recipe:
     headers : tuple of str
         Names of the columns of a file without header row.
     columns : mapping
-        Header of the source -> canonical column; empty takes the headers the contract knows.
+        Header of the source -> canonical column, beside the headers the contract knows.
+    only_named : bool
+        Headers mean only what ``columns`` and ``patterns`` say, whatever the contract knows.
     patterns : mapping
         Canonical column -> regular expression for its header, see
         `qbase.intake.finding.header_spelling.squeeze_header`.
@@ -206,6 +208,7 @@ class Recipe:
     separator: str = ""
     headers: tuple[str, ...] = ()
     columns: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    only_named: bool = False
     patterns: Mapping[str, str] = dataclasses.field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     required_headers: tuple[str, ...] = ()

@@ -36,7 +36,7 @@ Kind = str
 _TOP: Mapping[str, Kind] = {
     "name": "text", "zh": "text", "en": "text", "table": "text", "extends": "text", "producer": "text",
     "licence": "text", "encoding": "text", "compression": "text", "separator": "text", "headers": "texts",
-    "columns": "map", "ignored": "texts",
+    "columns": "map", "only_named": "flag", "ignored": "texts",
     "patterns": "map", "required_headers": "texts", "values": "maps", "constants": "map", "from_file": "map",
     "from_sheet": "map", "missing": "texts", "missing_in": "lists", "dates": "texts", "units": "map",
     "clean": "tables", "blank_faults": "texts", "expected": "texts", "derive": "map", "repeats": "texts",
@@ -56,7 +56,7 @@ _PARTS: Mapping[str, tuple[Mapping[str, Kind], tuple[str, ...]]] = {
 }
 _EXPECTED = {
     "text": '"…"', "texts": '["…", "…"]', "map": '"…" = "…"', "maps": '[….column] "…" = "…"', "lists": '"…" = ["…"]',
-    "table": "[…]", "tables": "[[…]]", "number": "0.1", "regex": "a regular expression",
+    "table": "[…]", "tables": "[[…]]", "number": "0.1", "flag": "true | false", "regex": "a regular expression",
 }  # fmt: skip
 
 
@@ -172,6 +172,8 @@ def _is_kind(value: Any, kind: Kind) -> bool:
         return _is_regex(value)
     if kind == "text":
         return isinstance(value, str)
+    if kind == "flag":
+        return isinstance(value, bool)
     if kind == "number":
         return isinstance(value, int | float) and not isinstance(value, bool)
     if kind in ("texts", "tables"):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, percent
-from qbase.core.periods import parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Indicator
@@ -19,6 +17,8 @@ from qbase.intake.accounting.loading_day import day_of_loading
 from qbase.intake.accounting.reasons import explain_reason, read_reasons
 from qbase.intake.linking.link_decisions import list_links
 from qbase.intake.linking.link_diary import LINKS
+from qbase.intake.review.closed_series import find_closing_day
+from qbase.intake.review.period_rhythm import check_age, check_row_count, finished_periods
 from qbase.intake.review.period_shift import find_shifts, read_periods
 from qbase.intake.shaping.stated_counts import check_reconciled
 from qbase.tables import read_contract
@@ -59,7 +59,7 @@ def check_delivery(
     table : str
         Name of the table.
     as_of : str or None
-        ISO date on which the data are judged; None is today.
+        ISO date on which the data are judged; None is today, and for a series that was closed the day it was.
     warn_days : int
         Age of the last period beyond which the data count as old.
     snapshot : str or None
@@ -90,17 +90,20 @@ def check_delivery(
     [('accounting', True), ('contract', True), ('freshness', True), ('row_count', True), ('shift', True)]
     """
     at = workspace.snapshot(snapshot)
-    contract, sent, day = read_contract(table), _read_sent(workspace, table, at), day_of_loading(as_of)
+    contract, sent = read_contract(table), _read_sent(workspace, table, at)
+    closed = None if as_of else find_closing_day(workspace, sent["producer"])
+    day = closed or day_of_loading(as_of)
     periods = read_periods(workspace, contract, at)
-    shifts = find_shifts(workspace, contract, periods, at)
+    finished = finished_periods(periods, day)
+    shifts = find_shifts(workspace, contract, finished, at)
     reconciled, unreconciled = check_reconciled(workspace, sent, at)
     checks = [
         _accounting(sent),
         _contract(sent, contract),
         *_identity(workspace, table, at),
-        _freshness(contract, periods, day, warn_days),
-        _row_count(periods),
-        *_shift_checks(contract, periods, shifts),
+        check_age(contract, periods, day, warn_days, is_closed=closed is not None),
+        check_row_count(contract, periods, finished),
+        *_shift_checks(contract, finished, shifts),
         *reconciled,
     ]
     accepted, aside = int(sent["accepted"].sum()), int(sent["quarantined"].sum())
@@ -195,47 +198,6 @@ def _contract(sent: pd.DataFrame, contract: Contract) -> CheckResult:
         name="contract",
         passed=False,
         text=Text(f"{count(aside)} 行被隔离：", f"{count(aside)} rows are set aside: ") + told + Text("。", "."),
-    )
-
-
-def _freshness(contract: Contract, periods: pd.DataFrame, day: datetime.date, warn_days: int) -> CheckResult:
-    if periods.empty:
-        text = Text("该表没有时间列，无法判断新旧。", "The table has no column of time, so its age cannot be told.")
-        return CheckResult(name="freshness", passed=None, text=text)
-    code = str(periods["period"].iloc[-1])
-    end = parse_period(code, "Q" if "Q" in code else "A").end_time.date()
-    age = (day - end).days
-    begin = parse_period(code, "Q" if "Q" in code else "A").start_time.date()
-    if begin > day and contract.period_column and contract.column(contract.period_column).is_observed:
-        text = Text(
-            f"最近一期为 {code}，晚于 {day.isoformat()}：日期有误，真正的新旧无法判断。",
-            f"The last period is {code}, which begins after {day.isoformat()}: "
-            "a date is wrong, so the age cannot be told.",
-        )
-        return CheckResult(name="freshness", passed=False, text=text)
-    return CheckResult(
-        name="freshness",
-        passed=age <= warn_days,
-        text=Text(
-            f"最近一期为 {code}，期末距 {day.isoformat()} {max(age, 0)} 天（上限 {warn_days} 天）。",
-            f"The last period is {code}; it ended {max(age, 0)} days before {day.isoformat()} "
-            f"(limit {warn_days} days).",
-        ),
-    )
-
-
-def _row_count(periods: pd.DataFrame) -> CheckResult:
-    if len(periods) < 2:
-        text = Text("只有一期，没有上期可比。", "There is one period only, and nothing to compare it with.")
-        return CheckResult(name="row_count", passed=None, text=text)
-    (old, before), (new, now) = periods[["period", "n"]].iloc[-2:].itertuples(index=False)
-    return CheckResult(
-        name="row_count",
-        passed=bool(before / 2 <= now <= before * 2),
-        text=Text(
-            f"{new} 有 {count(int(now))} 行，上期 {old} 有 {count(int(before))} 行。",
-            f"{new} has {count(int(now))} rows, the period before ({old}) had {count(int(before))}.",
-        ),
     )
 
 

@@ -214,7 +214,8 @@ def retry_quarantine(
         name=str(row["file_name"]), sha256=sha256, stored=stored, replaces=others, attempt=int(row["attempt"]) + 1
     )
     rules = find_rules(workspace)
-    linked = add_links(workspace, [take(workspace, source, plan)])
+    taken, plan = take(workspace, source, plan)
+    linked = add_links(workspace, [taken])
     (report,) = recheck_counts(workspace, linked, [*rules, *find_own_rules(plan, linked)])
     if report.error is not None:  # to load the same bytes would be answered with what is known of them
         fix = report.error["fix"].replace("qbase load FILE", f"qbase quarantine retry {sha256[:8]}")

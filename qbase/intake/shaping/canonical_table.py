@@ -19,6 +19,7 @@ from qbase.intake.finding.data_rows import Layout
 from qbase.intake.finding.merged_cells import fill_merged
 from qbase.intake.finding.total_rows import check_totals
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.item_rows import Items, build_items
@@ -26,8 +27,10 @@ from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
 from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
+from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
+from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
 
@@ -115,18 +118,22 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     contract = parts[0].columns.contract
     found = _Found()
     data = pa.concat_tables([_read_part(part, recipe, file, found) for part in parts], promote_options="default")
+    if contract.name == notice_lists.TABLE:
+        data = add_notice(data, _find_titles(parts), file)
+    data, stated = add_stated(data, contract)
     data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
     is_failures = _is_failures(data, contract, recipe)
     codes = {code: np.concatenate(rows) for code, rows in found.codes.items()}
-    work = Work(contract=contract, data=data, codes=codes, flags=found.flags)
+    work = Work(contract=contract, data=data, codes=codes, flags=found.flags, warnings=stated)
     settle_shares(work, recipe, found.settled)
     apply_recipe(work, recipe)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:
         take_differences(work, recipe.year_to_date, file)
     if recipe.headline is not None:
-        titles = ["".join(part.grid.row(row)) for part in parts for row in part.layout.of_reason("title_row")]
-        work.warnings += check_headlines(work, recipe.headline, titles)
+        work.warnings += check_headlines(work, recipe.headline, _find_titles(parts))
+    if contract.name == notice_lists.TABLE:
+        work.warnings += notice_lists.judge_list(work.cells("result"))
     return Sheets(
         contract=contract,
         parts=tuple(parts),
@@ -136,6 +143,10 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
         warnings=_all_warnings(parts, found.counts, work),
         is_failures=is_failures,
     )
+
+
+def _find_titles(parts: Sequence[Part]) -> list[str]:
+    return ["".join(part.grid.row(row)) for part in parts for row in part.layout.of_reason("title_row")]
 
 
 def _all_warnings(parts: Sequence[Part], counts: collections.Counter[str], work: Work) -> tuple[str, ...]:
@@ -178,6 +189,7 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
     """Read the columns of one sheet, and add to what was found."""
     data, grid, contract = part.layout.data, part.grid, part.columns.contract
     arrays: dict[str, pa.Array] = {}
+    marked = None
     for name, position in part.columns.positions.items():
         cells, filled = fill_merged(grid, position, contract.column(name), contract.key, data)
         if filled:
@@ -185,6 +197,8 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
         raw = _rows(cells, data)
         reading = read_column(raw, part.readers[name])
         found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
+        if name == "sample_type":
+            marked = mark_rechecks(raw)
         # a column that reading did not change is not kept twice
         arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
         if name in part.columns.factors or (contract.column(name).unit == "pct" and says_percent(raw)):
@@ -194,6 +208,8 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
                 found.codes.setdefault(f"{name}:{code.removeprefix(FATAL)}", []).append(rows + part.offset)
             else:
                 found.counts[f"{name}:{code}"] += len(rows)
+    if marked is not None:
+        arrays["is_recheck"] = pc.coalesce(marked, arrays.get("is_recheck", pa.nulls(len(data), pa.string())))
     for name, value in _constants(part, recipe, file).items():
         arrays[name] = pa.array([value] * len(data), pa.string())
     _add_widths(part, found.codes)
@@ -295,7 +311,9 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
         name, row = columns.get(fault.column), row_of.get(fault.row)
         if name is None or row is None:
             continue
-        if fault.is_fatal:
+        # 元 behind a number of 万元 is another unit; behind a score it is a habit of the one who set the format
+        is_other_unit = fault.code == "yuan_by_format" and measures(part.columns.contract.column(name).unit) == "money"
+        if fault.is_fatal or (is_other_unit and part.columns.contract.column(name).unit != "cny"):
             codes.setdefault(f"{name}:{fault.code}", []).append(np.array([row], np.int64))
         else:
             counts[f"{name}:{fault.code}"] += 1

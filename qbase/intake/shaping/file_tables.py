@@ -11,12 +11,16 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
 from qbase.intake.finding.data_rows import Layout, find_layout
+from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes import notice_lists
+from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.values.cell_values import Context, Reader, build_reader, narrow
+from qbase.intake.values.units import measures, units_in_name
 from qbase.tables import Contract
 
 FAILURES = "failure_list"
@@ -68,6 +72,11 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
     parts, unused = _find_parts(grids, recipe, file)
     if not any(len(part.layout.data) for own in parts.values() for part in own):
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=f"send {file} again, with its rows")
+    if list(parts) == [notice_lists.TABLE] and recipe.name != notice_lists.RECIPE:
+        # the headers are those of a public notice: it is read as one
+        notice = read_recipe(notice_lists.RECIPE, root)
+        notice = dataclasses.replace(notice, producer=recipe.producer, accept=recipe.accept, reject=recipe.reject)
+        return read_tables(grids, notice, file, root)
     tables = [read_sheets(own, recipe, file) for own in parts.values()]
     if any(sheets.is_failures for sheets in tables):
         failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)
@@ -92,8 +101,9 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
         if layout is None:
             unused.append(grid)
             continue
+        layout = _with_unit_of_name(layout, file)
         try:
-            columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+            columns = _map_sheet(grid, layout, recipe)
         except DataError as error:
             # a sheet of remarks is no fault of the workbook; a table with a column missing is
             if error.code != "QB320":
@@ -109,6 +119,30 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
     if not parts and unknown:
         raise unknown[0]
     return parts, unused
+
+
+def _map_sheet(grid: Grid, layout: Layout, recipe: Recipe) -> ColumnMap:
+    """Map the columns of a sheet; what its cells rule out is neither asked nor taken for an answer."""
+    try:
+        columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+    except UndecidedError as asked:
+        vain = list_vain(asked, grid, layout, recipe)
+        if not vain:
+            raise
+        return _map_sheet(grid, layout, dataclasses.replace(recipe, reject=recipe.reject | vain))
+    check_accepted(columns.contract, grid, layout, recipe)
+    return columns
+
+
+def _with_unit_of_name(layout: Layout, file: str) -> Layout:
+    """Add the units that only the name of the file states: what the sheet says of the same quantity goes before."""
+    said = {measures(unit) for unit in layout.units}
+    named = [unit for unit in units_in_name(file) if measures(unit) not in said]
+    known = tuple(unit for unit in named if measures(unit))
+    strange = () if said else tuple(unit for unit in named if not measures(unit))
+    return dataclasses.replace(
+        layout, units=(*layout.units, *known), strange_units=tuple(dict.fromkeys((*layout.strange_units, *strange)))
+    )
 
 
 def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:

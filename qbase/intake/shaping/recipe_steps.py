@@ -96,6 +96,15 @@ class Work:
             cells[row] = value
         self.changed[column] = cells
 
+    def fill(self, column: str, cells: Cells) -> None:
+        """Store a whole column that the file tells in other words; what was done is told once, not cell by cell."""
+        values = pa.array(cells, pa.string())
+        self.changed.pop(column, None)
+        if column in self.data.column_names:
+            self.data = self.data.set_column(self.data.column_names.index(column), column, values)
+        else:
+            self.data = self.data.append_column(column, values)
+
     def set_aside(self, code: str, rows: Iterable[int]) -> None:
         """Give rows a reason to be set aside."""
         positions = list(rows)

@@ -16,8 +16,10 @@ _PLAIN = re.compile(r'"[^"]*"|[\\!].|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])*')
 _TOKEN = re.compile(
-    r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|(?P<digits>[0#?.,]+)|(?P<other>.)'
+    r'"(?P<quoted>[^"]*)"|[\\!](?P<escaped>.)|\[\$(?P<currency>[^\]-]*)[^\]]*\]|\[[^\]]*\]|_.|\*.|'
+    r"(?P<general>(?i:G/通用格式|通用格式|General))|(?P<digits>[0#?.,]+)|(?P<other>.)"
 )
+_SCALE = re.compile("[十百千万亿]|%|‰|thousand|million|billion", re.IGNORECASE)
 _SILENT = frozenset(" ()+-¥￥")  # what a number may be dressed in without another meaning
 
 
@@ -28,18 +30,21 @@ class Style:
     Parameters
     ----------
     kind : str
-        ``date``, ``percent``, ``zeros`` (fills up), ``words`` (puts text before or after it), ``altered`` (shows other
-        digits than are stored), ``hidden`` (shows nothing), or empty.
+        ``date``, ``percent``, ``zeros`` (fills up), ``words`` (puts text before or after it), ``yuan`` (puts 元
+        after whatever it is), ``altered`` (shows other digits than are stored), ``hidden`` (shows nothing), or empty.
     width : int
         Digits it is filled up to.
     before, after : str
         Text it puts around the number.
+    is_struck : bool
+        Its font strikes the cell through.
     """
 
     kind: str = ""
     width: int = 0
     before: str = ""
     after: str = ""
+    is_struck: bool = False
 
 
 def unescape(text: str) -> str:
@@ -62,8 +67,6 @@ def find_style(number: int, code: str) -> Style:
     sections = [match[0] for match in _SECTION.finditer(code) if match[0]]
     first = sections[0] if sections else ""
     plain = _PLAIN.sub("", first).strip()
-    if plain.lower() == "general":
-        return Style()
     if re.fullmatch("0{2,}", plain) and plain == first.strip():
         return Style(kind="zeros", width=len(plain))
     if plain.endswith("%"):
@@ -78,10 +81,11 @@ def find_style(number: int, code: str) -> Style:
 
 def _dressed(section: str) -> Style:
     """Say what one section of a number format that is no date adds to the digits."""
-    before, inside, after, digits = "", "", "", ""
+    before, inside, after, digits, is_general = "", "", "", "", False
     for match in _TOKEN.finditer(re.sub("E[+-]", "", section)):
-        if match["digits"]:
-            inside, after, digits = inside + after, "", digits + match["digits"]
+        if match["digits"] or match["general"]:
+            inside, after, digits = inside + after, "", digits + (match["digits"] or "#")
+            is_general |= match["general"] is not None
             continue
         word = match["quoted"] or match["escaped"] or match["currency"] or ("-" if match["other"] == "-" else "")
         word = "".join(char for char in word if char not in _SILENT) if not digits or word.strip("-") else word
@@ -89,7 +93,10 @@ def _dressed(section: str) -> Style:
     if digits.endswith(",") or inside:
         return Style(kind="altered")
     if not digits or not (before.strip() or after.strip()):
-        return Style()
+        # "@" is of texts: whether a number below it is shown with the words differs from program to program
+        return Style(kind="altered") if _SCALE.search(before) and "@" in section else Style()
+    if is_general and after.strip() == "元" and not before.strip():
+        return Style(kind="yuan")
     width = len(digits) if set(digits) == {"0"} else 0
     return Style(kind="words", width=width, before=before.strip(), after=after.strip())
 
@@ -140,6 +147,8 @@ class Cells:
         if style.kind == "words":
             shown = str(int(abs(value))).zfill(style.width) if value.is_integer() else repr(abs(value))
             return f"{'-' if value < 0 else ''}{style.before}{shown}{style.after}", "words_by_format", False
+        if style.kind == "yuan":
+            return (str(int(value)) if value.is_integer() else repr(value)), "yuan_by_format", False
         if style.kind == "percent":
             return f"{(Decimal(repr(value)) * 100).normalize():f}%", "", False
         if value.is_integer():

@@ -16,6 +16,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.core.values import freeze
+from qbase.intake.values.code_dress import (
+    is_division,
+    is_division_code,
+    is_scientific,
+    undress_code,
+    undress_text,
+)
+from qbase.intake.values.marked_text import without_marks
+from qbase.intake.values.nothing_words import is_error_text, may_say_nothing, says_nothing
+from qbase.intake.values.number_style import in_style
 from qbase.intake.values.written_dates import (
     DATE_FORMS,
     is_own_quarter,
@@ -25,8 +35,7 @@ from qbase.intake.values.written_dates import (
     read_span,
 )
 from qbase.intake.values.written_numbers import is_exact, plain_number, read_numeral
-from qbase.tables import ColumnRule, section_of
-from qbase.tables.credit_code import LENGTH as USCC_LENGTH
+from qbase.tables import ColumnRule
 
 __all__ = [
     "DATE_FORMS", "FATAL", "MISSING", "ColumnReading", "Context", "Reader", "build_reader", "narrow", "plain_number",
@@ -44,14 +53,11 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D}
 _WIDE_CHARS = re.compile("[\uff01-\uff5e\u3000\u2212]")
 _YEAR = re.compile(r"(?<=^\d{4}) ?年度?$", re.ASCII)
-_SCIENTIFIC = re.compile(r"[+-]?\d+(\.\d+)?[eE][+-]?\d+", re.ASCII)
 _DECIMAL_CODE = re.compile(r"\d+\.0+", re.ASCII)
 # a day, a time or a rate in a column of codes is what a spreadsheet made of 3-1, 8:30 or 12
 _FORMATTED_CODE = re.compile(
     r"\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ][\d:]+)?|\d{1,2}月\d{1,2}日|\d{1,2}-[A-Z][a-z]{2}|[\d.]+%", re.ASCII
 )
-_DRESS = re.compile(r"^['‘’`]|[\s\-\u2010-\u2015]")  # a mark of text in a spreadsheet, and groups of digits
-_INDUSTRY = re.compile(r"([A-Ta-t]) ?(\d{4})", re.ASCII)
 # a row that sums up others has one of these where they have their code
 _SUMMARY = re.compile(
     r".{0,8}(?:合 *计|小 *计|总 *计|共计|累计|平均值?|均值|中位数|同期|同比.*|占比|比重)|全[国省市县区]|其中:?.*|注:?|"
@@ -76,6 +82,8 @@ class Context:
         Year of a quarter that names none.
     is_cumulative : bool
         A quarter may be written as the span from January on that ends with it.
+    style : str
+        Which sign parts whole from fraction, see `qbase.intake.values.number_style.find_style`.
     """
 
     column: ColumnRule
@@ -83,6 +91,7 @@ class Context:
     dates: frozenset[str] = frozenset()
     year: str = ""
     is_cumulative: bool = False
+    style: str = ""
 
 
 def build_reader(
@@ -123,20 +132,30 @@ def build_reader(
     meanings = {_plain_word(word): value for word, value in (values or {}).items()}
     spellings = _spellings(column)
     context = context or Context(column=column)
+    # a required number or choice that is none is told as what it is, not as a gap
+    can_be_missing = not column.required or column.type in ("code", "text")
 
     def reader(raw: str) -> Reading:
         if _CONTROL.search(raw):
             return raw, "!control_character"
-        text = raw.strip()
+        text = undress_text(raw.strip())
         if meanings and (word := _plain_word(text)) in meanings:
             return meanings[word], ""
         shown, mark = _without(text, clean)
         plain, code = _clean(shown)
+        plain, small = without_marks(plain, column.type)
+        if small:
+            shown, mark = plain, mark or small
         if plain in missing:
             return None, ""
+        if is_error_text(plain):
+            return plain, "!error_cell"
+        if spellings and (spelt := spellings.get(plain.casefold())) is not None:
+            return spelt, code
+        if can_be_missing and says_nothing(plain, column):
+            return None, ""
         if spellings:
-            value = spellings.get(plain.casefold())
-            return (value, code) if value is not None else (text, "")
+            return text, ""
         value, code = read(shown, plain, code, context)
         return value, code or mark
 
@@ -172,39 +191,42 @@ def _clean(text: str) -> tuple[str, str]:
     return text.strip(), code
 
 
-def _read_text(text: str, _clean_text: str, _code: str, _: Context) -> Reading:
-    seen = _INVISIBLE.sub("", text)
-    return seen.strip(), "invisible" if seen != text else ""
+def _read_text(text: str, clean: str, _code: str, context: Context) -> Reading:
+    seen = _INVISIBLE.sub("", text).strip()
+    if context.column.required and may_say_nothing(clean):
+        return seen, "nothing_word"
+    return seen, "invisible" if _INVISIBLE.search(text) else ""
 
 
 def _read_code(_: str, clean: str, code: str, context: Context) -> Reading:
-    if _SCIENTIFIC.fullmatch(clean):
-        return clean, "!scientific"
-    if _DECIMAL_CODE.fullmatch(clean):
-        return clean, "!decimal_code"
-    if _FORMATTED_CODE.fullmatch(clean):
-        return clean, "!formatted_code"
-    if _SUMMARY.fullmatch(clean):
-        return clean, "!summary_row"
     column = context.column
-    if column.check != "uscc" and column.name != "industry_code":
-        return clean, code
-    plain = _plain_code(clean, column)
+    plain = undress_code(clean, column)
+    for code_of, is_so in _DAMAGED:
+        if is_so(plain):
+            return plain, code_of
+    if says_nothing(plain, column):
+        return None, ""
+    if is_division(column) and not column.pattern and not is_division_code(plain):
+        return plain, "!no_division"
     return plain, "normalised" if plain != clean else code
 
 
-def _plain_code(text: str, column: ColumnRule) -> str:
-    """Return a credit code or an industry class as registered, where its dress leaves no doubt; else as it is."""
-    if column.check == "uscc":
-        bare = _DRESS.sub("", text).upper()
-        return bare if len(bare) == USCC_LENGTH else text
-    match = _INDUSTRY.fullmatch(text)
-    return match[2] if match and section_of(match[2]) == match[1].upper() else text
+_DAMAGED: tuple[tuple[str, Callable[[str], object]], ...] = (
+    ("!scientific", is_scientific),
+    ("!decimal_code", _DECIMAL_CODE.fullmatch),
+    ("!formatted_code", _FORMATTED_CODE.fullmatch),
+    ("!summary_row", _SUMMARY.fullmatch),
+    ("!error_cell", is_error_text),
+)
 
 
 def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:
     if context.column.name == "year":
         clean = _YEAR.sub("", clean)
+    pointed = in_style(clean, context.style)
+    if pointed is None:
+        return text, "!number_style"
+    clean = pointed
     plain, remark = read_numeral(clean, context.column.unit, context.factor)
     if plain is None:
         return text, ""

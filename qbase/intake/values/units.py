@@ -11,10 +11,13 @@ from qbase.core.values import freeze
 
 MULTIPLES = freeze(
     {"十": 10, "百": 100, "千": 1000, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+    | {"十亿": 10**9, "百亿": 10**10, "千亿": 10**11, "万亿": 10**12}
 )
 _COUNTED = (*"个家户批人件次名项份台条处起", "批次", "count", "batch")
 _ENGLISH = {"thousand": 10**3, "1000": 10**3, "10thousand": 10**4, "tenthousand": 10**4, "10000": 10**4}
 _ENGLISH |= {"million": 10**6, "10million": 10**7, "100million": 10**8, "hundredmillion": 10**8, "billion": 10**9}
+_ENGLISH |= {f"{word}s": size for word, size in _ENGLISH.items() if word.isalpha()}
+_ENGLISH |= {"mn": 10**6, "mln": 10**6, "bn": 10**9, "000": 10**3, "000s": 10**3, "k": 10**3}
 
 
 def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
@@ -23,7 +26,7 @@ def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
 
 
 def _english_money() -> dict[str, tuple[str, Decimal]]:
-    names = ("yuan", "rmb", "cny", "rmbyuan", "yuanrmb")
+    names = ("yuan", "rmb", "cny", "rmbyuan", "yuanrmb", "renminbi", "¥")
     plain = dict.fromkeys(names, 1)
     after = {size + name: factor for name in names for size, factor in _ENGLISH.items()}
     before = {name + size: factor for name in names for size, factor in _ENGLISH.items()}
@@ -45,7 +48,17 @@ _UNITS: Mapping[str, tuple[str, Decimal]] = freeze(
     | {"公顷": ("area", Decimal(15)), "ha": ("area", Decimal(15))}
     | {"%": ("rate", Decimal(1)), "pct": ("rate", Decimal(1)), "share": ("rate", Decimal(100))}
     | {"‰": ("rate", Decimal("0.1"))}
+    | {name: ("days", Decimal(1)) for name in ("天", "day", "days")}
+    | {name: ("hours", Decimal(1)) for name in ("小时", "h", "hour", "hours")}
+    | {name: ("points", Decimal(1)) for name in ("分", "index")}
 )
+_BETWEEN_WORDS = re.compile(r"[\s_()\[\]【】、,;\-—.]+")
+_IN_NAMES = ("money", "mass", "coal", "volume")
+_COUNTED_AS = {"count": "days"}  # days of good air are counted like anything else
+_TENS = re.compile(r"(10\^(?P<power>\d)|10*|0{3,})(?P<unit>[^\d].*)")
+_OF_WORDS = re.compile(r"['’‘`´]|(?<=s)of(?=[a-z¥])|^in(?=[a-z¥])")
+_POWER_OF_TEN = re.compile("10([⁰¹²³⁴-⁹])")
+_POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _STATED = re.compile(
     r"(?P<of>[\u4e00-\u9fff]{0,4})单 ?位(?: ?[:：] ?| ?均?[为是] ?| ?(?=[十百千万亿元吨]))(?P<zh>[^\s)\]】〕。]+)"
     r"|\bunits? ?[:：] ?(?P<en>[^)\]】〕。]+)",
@@ -62,24 +75,52 @@ _FOREIGN = re.compile(
     r"(?:美|欧|港|日|韩|台|澳)[元币金]|英镑|卢布|usd|eur|hkd|jpy|gbp|dollar|euro|\byen\b|pound|[$€£]", re.IGNORECASE
 )
 _LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|[a-z%‰]{1,6})$", re.IGNORECASE)
+_OF_UNITS = re.compile("[0-9a-z¥$€£%‰十百千万亿元吨币]", re.IGNORECASE)
+# 单位：某某公司 names an office and no unit
+_OFFICE = re.compile(
+    r"公司|集团|厂|局|所|院|中心|委|政府|办|镇|乡|街道|县|市|区|省|州|站|队|部|处|科|会|行|社|校|店|某|国|"
+    "[a-z]{3,} [a-z]{3,}|.{9}",
+    re.IGNORECASE,
+)
+_IN = re.compile(r"^[(\[]?(?:all |figures |amounts |values )*in (?P<unit>[^()\[\]]{1,30}?)[)\]]?$", re.IGNORECASE)
 _NO_UNIT = frozenset(
     {"-", "/", "—", "年", "年度", "年份", "月", "日", "季", "季度", "单位", "计量单位", "unit", "units"}
 )
 
 
 def plain_text(text: str) -> str:
-    """Return a text narrow and trimmed, with single spaces."""
-    return " ".join(unicodedata.normalize("NFKC", text).split())
+    """Return a text narrow and trimmed, with single spaces; 10⁴ is 10^4 and not 104."""
+    raised = _POWER_OF_TEN.sub(lambda match: f"10^{match[1].translate(_POWERS)}", text)
+    return " ".join(unicodedata.normalize("NFKC", raised).split())
 
 
 def plain_unit(text: str) -> str:
-    """Return one spelling of a unit: narrow, without case, spaces or thousands separators."""
-    return _GROUPED.sub("", re.sub(r"\s+", "", unicodedata.normalize("NFKC", text)).casefold())
+    """Return one spelling of a unit: narrow, without case, spaces, thousands separators, ``in`` and ``of``."""
+    plain = _GROUPED.sub("", plain_text(text).replace(" ", "").casefold())
+    return plain if plain in _UNITS else _OF_WORDS.sub("", plain)
+
+
+def _size(text: str) -> tuple[str, Decimal] | None:
+    """Return what a unit measures and its size; 1000元 and 10⁴元 are units as well."""
+    plain = plain_unit(text)
+    found = _UNITS.get(plain)
+    tens = _TENS.fullmatch(plain) if found is None else None
+    inner = _UNITS.get(tens["unit"]) if tens is not None else None
+    if tens is None or inner is None:
+        return found
+    power = int(tens["power"]) if tens["power"] else tens[1].count("0")
+    return inner[0], inner[1] * 10**power
+
+
+def is_multiple(text: str) -> bool:
+    """Say whether a text is a multiple of nothing named: 亿, 百万, millions, '000."""
+    plain = plain_unit(text)
+    return (plain in MULTIPLES and plain[-1] in "万亿") or plain in _ENGLISH or plain in ("千", "百", "十")
 
 
 def is_unit(text: str) -> bool:
     """Say whether a text is a unit this module can convert."""
-    return plain_unit(text) in _UNITS
+    return _size(text) is not None
 
 
 def looks_like_unit(text: str) -> bool:
@@ -91,7 +132,7 @@ def looks_like_unit(text: str) -> bool:
     (True, True, False)
     """
     plain = plain_unit(text)
-    if plain in _UNITS or _LOOKS_LIKE.match(plain):
+    if is_unit(text) or is_multiple(text) or _LOOKS_LIKE.match(plain):
         return True
     return len(plain) <= 16 and ":" not in plain and _FOREIGN.search(text) is not None
 
@@ -116,8 +157,8 @@ def find_factor(stated: str, wanted: str) -> Decimal | None:
     >>> find_factor("亿元", "wan_cny"), find_factor("元", "wan_cny"), find_factor("吨", "wan_cny")
     (Decimal('10000'), Decimal('0.0001'), None)
     """
-    given, target = _UNITS.get(plain_unit(stated)), _UNITS.get(plain_unit(wanted))
-    if given is None or target is None or given[0] != target[0]:
+    given, target = _size(stated), _size(wanted)
+    if given is None or target is None or given[0] not in (target[0], _COUNTED_AS.get(target[0])):
         return None
     factor = given[1] / target[1]
     if factor * target[1] != given[1]:
@@ -127,7 +168,7 @@ def find_factor(stated: str, wanted: str) -> Decimal | None:
 
 def measures(unit: str) -> str:
     """Return what a unit measures: ``money``, ``count`` …; empty when unknown."""
-    return _UNITS.get(plain_unit(unit), ("", Decimal(0)))[0]
+    return (_size(unit) or ("", Decimal(0)))[0]
 
 
 def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]] | None:
@@ -159,9 +200,10 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
             parts = [part for part in parts if part]
             # 产值单位为亿元 is said of one column only, and which one is not for a program to say
             is_general = (match["of"] or "").endswith(_OF_ALL) or not match["of"]
+            is_general &= "分" not in parts  # a score, or a hundredth of 元
             known += [part for part in parts if is_unit(part) and is_general]
             odd = [part for part in parts if not (is_unit(part) and is_general)]
-            strange += [part for part in odd if looks_like_unit(part)]
+            strange += [part for part in odd if looks_like_unit(part) or _says_unit(part)]
         for said in () if _STATED.search(plain) else _said_without_word(plain):
             (known if is_unit(said) else strange).append(said)
     if not known and not strange:
@@ -169,15 +211,25 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     return tuple(dict.fromkeys(known)), tuple(dict.fromkeys(strange))
 
 
+def _says_unit(part: str) -> bool:
+    """Say whether what stands behind 单位： is a unit nobody knows, and no office."""
+    return _OF_UNITS.search(part) is not None and _OFFICE.search(part) is None
+
+
 def _said_without_word(plain: str) -> list[str]:
     """Return units that stand in a title without the word unit: in brackets, at its end, or as 以万元计."""
     found = [match["unit"] for match in _COUNTED_IN.finditer(plain)]
     bracket, after = _BRACKETS.search(plain), _AFTER.search(plain)
     found += [bracket[1]] if bracket else []
-    said = [text for text in found if is_unit(text) or _FOREIGN.search(text)]
+    whole = _IN.match(plain) or (_IN.match(bracket[1]) if bracket else None)
+    found += [whole["unit"]] if whole else []
+    # (十) counts the tables of a yearbook
+    said = [u for u in found if is_unit(u) or _FOREIGN.search(u) or (is_multiple(u) and u not in "十百千")]
     # one letter at the end of a title may be anything; 亿元 and 元 are no other word
-    last = after["unit"] if after else plain
-    return said + ([last] if is_unit(last) and (len(last) > 1 or last in "元吨") else [])
+    pair = " ".join(plain.split()[-2:])  # RMB million at the end of a title is one unit
+    last = pair if pair.isascii() and is_unit(pair) else after["unit"] if after else plain
+    said += [last] if not whole and is_unit(last) and (len(last) > 1 or last in "元吨") else []
+    return [unit for unit in said if not any(unit != other and unit in other for other in said)]
 
 
 def header_unit(header: str, *, is_loose: bool = False) -> str:
@@ -217,5 +269,29 @@ def bracket_unit(header: str) -> str:
 def is_unit_row(cells: Sequence[str]) -> bool:
     """Say whether a row below the header holds nothing but the units of the columns."""
     filled = [cell for cell in (unicodedata.normalize("NFKC", c).strip().strip("():") for c in cells) if cell]
-    is_any = any(is_unit(cell) or _FOREIGN.search(cell) for cell in filled)
+    is_any = any(is_unit(cell) or is_multiple(cell) or _FOREIGN.search(cell) for cell in filled)
     return is_any and all(looks_like_unit(cell) or cell.casefold() in _NO_UNIT for cell in filled)
+
+
+def units_in_name(name: str) -> tuple[str, ...]:
+    """Return the units of money, mass and the like that a file's name states: 乡镇年报_亿元.csv.
+
+    Two words that are a unit together count as that one: ``RMB_million``.
+
+    Examples
+    --------
+    >>> units_in_name("乡镇年报_亿元.csv"), units_in_name("town_RMB_million.xlsx"), units_in_name("亿元企业.csv")
+    (('亿元',), ('RMB million',), ())
+    """
+    parts = _BETWEEN_WORDS.split(plain_text(name).rpartition(".")[0])
+    words = [word.removeprefix("单位:") for word in parts if word]
+    found: list[str] = []
+    while words:
+        pair = " ".join(words[:2])
+        size = 2 if len(words) > 1 and pair.isascii() and is_unit(pair) else 1
+        word = pair if size == 2 else words[0]
+        is_named = measures(word) in _IN_NAMES and word not in ("t", "¥")
+        if is_named or (is_multiple(word) and word[-1] in "万亿"):
+            found.append(word)
+        words = words[size:]
+    return tuple(dict.fromkeys(found))

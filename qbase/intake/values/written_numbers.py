@@ -12,7 +12,8 @@ LEAST, MOST = -30, 30
 
 # words for a unit that has no other sizes
 _SAME = {"day": ("天", "日", "day", "days"), "h": ("小时", "时", "h", "hour", "hours"), "index": ("分", "点")}
-_GROUPED = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
+# 0,125 and 012,500 are no thousands
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _NEGATIVE = re.compile(r"\((\d[\d,]*(?:\.\d+)?)\)", re.ASCII)
 _WITH_UNIT = re.compile(r"([+-]?\d[\d,]*(?:\.\d+)?) ?([十百千万亿]{1,2})?([^\d\s十百千万亿.,()+-][^\d\s]*)?", re.ASCII)

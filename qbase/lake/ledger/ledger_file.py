@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from qbase.core.errors import SetupError
 from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, UPGRADES, VERSION
+from qbase.lake.ledger.readable_copy import is_writable, readable_path
 from qbase.lake.storage.locks import busy_error, hold_lock, unwritable_error
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ class Ledger:
 
     path: pathlib.Path
     lock: pathlib.Path
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether it can be written; one that cannot is read all the same."""
+        return _is_empty(self.path) or is_writable(self.path)
 
     def glancing(self) -> AbstractContextManager[sqlite3.Connection | None]:
         """Give what `reading` gives, as a connection of the standard library.
@@ -81,15 +87,16 @@ class Ledger:
             if _is_empty(self.path):
                 yield None
                 return
-            _check_once(self.path)
-            with connect(self.path) as connection:
-                version = _version(driver_of(connection), self.path)
+            path = readable_path(self.path)
+            _check_once(path)
+            with connect(path) as connection:
+                version = _version(driver_of(connection), path)
                 if version in (0, VERSION):
                     yield connection if version else None
                     return
-            with hold_lock(self.lock):
-                _upgrade(self.path)
-            with connect(self.path) as connection:
+            with hold_lock(self.lock) if path == self.path else contextlib.nullcontext():
+                _upgrade(path)
+            with connect(path) as connection:
                 yield connection
 
     @contextlib.contextmanager

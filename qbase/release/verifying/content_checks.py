@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from qbase.core.numbers import digits_for, number, p_value
+from qbase.core.errors import DataError
+from qbase.core.numbers import number, p_value
+from qbase.core.results.sentences import digits_among
 from qbase.core.shown.display import sha256_of
 from qbase.core.shown.palette import contrast
 from qbase.core.text import Text
-from qbase.core.values import CheckResult
+from qbase.core.values import CheckResult, Estimate
 from qbase.release.disclosing.private_words import scan_private
 from qbase.release.verifying import shown_bundles
 from qbase.release.verifying.form_checks import result
@@ -136,7 +139,8 @@ def numbers_of(record: Mapping[str, Any]) -> set[str]:
         known.update(_NUMBER.findall(text))
     for entry in record["results"]:
         for e in entry["estimates"]:
-            digits = digits_for(entry["unit"], e["std_error"])
+            alike = _sound_estimates(o for o in entry["estimates"] if o["term"] == e["term"])
+            digits = digits_among(alike, entry["unit"], entry["estimand"], entry["settings"])
             for name in ("value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high", "n_obs", "n_clusters"):
                 if e.get(name) is None:
                     continue
@@ -146,6 +150,15 @@ def numbers_of(record: Mapping[str, Any]) -> set[str]:
             if e.get("p_value") is not None:
                 known.update(_NUMBER.findall(p_value(e["p_value"])))
     return known
+
+
+def _sound_estimates(entries: Iterable[Mapping[str, Any]]) -> list[Estimate]:
+    """Return what the record holds as values; `check_intervals` tells of those without a sound interval."""
+    sound = []
+    for entry in entries:
+        with contextlib.suppress(DataError):
+            sound.append(Estimate(**entry))
+    return sound
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -178,6 +191,12 @@ def check_glyphs(page: Page) -> CheckResult:
     if missing:
         found.append(name_characters(missing))
     return result("glyphs", found, Text(f"无缺字（内嵌 {len(covered)} 字）", f"none missing ({len(covered)} embedded)"))
+
+
+def check_as_written(source: str, written: bytes) -> CheckResult:
+    """Check that a page is, byte by byte, the one that its run wrote: titles and prose have no record of their own."""
+    found = [] if source.encode() == written else ["the page was changed after its run"]
+    return result("as_written", found, Text("与运行写出的页面逐字节相同", "byte by byte the page that its run wrote"))
 
 
 def check_contrast_and_private(page: Page) -> CheckResult:
@@ -221,5 +240,5 @@ def _no_record(name: str) -> CheckResult:
     return CheckResult(
         name=name,
         passed=None,
-        text=Text("没有运行记录，未比对", "no record of the run given, not compared"),
+        text=Text("没有运行记录，无从比对，不算通过", "no record of its run, nothing to compare with, no pass"),
     )

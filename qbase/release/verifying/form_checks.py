@@ -175,5 +175,6 @@ TITLES = {
     "intervals": Text("估计值缺少区间，或运行编号不符", "an estimate without interval, or another run"),
     "numbers": Text("数字与运行记录不符", "numbers differ from the record of the run"),
     "glyphs": Text("缺字", "missing glyphs"),
+    "as_written": Text("与运行写出的页面不同", "not the page that its run wrote"),
     "contrast_and_private": Text("对比度不足，或有不应外传的内容", "low contrast, or something private"),
 }

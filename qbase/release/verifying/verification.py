@@ -37,13 +37,18 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
-        return all(check.passed is not False for check in self.checks)
+        """Whether every check passed; a page whose numbers were compared with nothing has not."""
+        return all(check.passed is True for check in self.checks)
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
         """The checks that failed."""
         return tuple(check for check in self.checks if check.passed is False)
+
+    @property
+    def unproven(self) -> tuple[CheckResult, ...]:
+        """The checks that had nothing to compare with."""
+        return tuple(check for check in self.checks if check.passed is None)
 
     def require(self) -> Verification:
         """Return itself when every check passed.
@@ -51,13 +56,14 @@ class Verification:
         Raises
         ------
         RunError
-            A check failed (QB771).
+            A check failed, or had no record to compare with (QB771).
         """
-        if self.failed:
+        if not self.passed:
+            short = (*self.failed, *self.unproven)
             raise RunError(
                 "QB771",
-                names=", ".join(c.name for c in self.failed),
-                found="; ".join(c.text.en for c in self.failed),
+                names=", ".join(c.name for c in short),
+                found="; ".join(c.text.en for c in short),
                 expected="every check passed",
                 fix="see each check with qbase verify, correct the letter and run it again",
             )
@@ -68,7 +74,9 @@ class Verification:
         return {"passed": self.passed, "checks": [check.payload() for check in self.checks]}
 
 
-def verify_report(path: str | pathlib.Path, *, record: Mapping[str, Any] | None = None) -> Verification:
+def verify_report(
+    path: str | pathlib.Path, *, record: Mapping[str, Any] | None = None, written: bytes | None = None
+) -> Verification:
     """Verify a finished report.
 
     Parameters
@@ -76,13 +84,16 @@ def verify_report(path: str | pathlib.Path, *, record: Mapping[str, Any] | None 
     path : str or Path
         One HTML file.
     record : mapping or None
-        ``results.json`` of its run; without it the two checks that compare with the record say so.
+        ``results.json`` of its run; without it the two checks that compare with the record say so, and the page
+        does not pass.
+    written : bytes or None
+        The page as its run wrote it, compared byte by byte where it is given.
 
     Returns
     -------
     Verification
         one_file, no_request, no_script, alt_text, captions, both_languages, intervals, numbers, glyphs,
-        contrast_and_private.
+        contrast_and_private; with ``written`` also as_written.
 
     Raises
     ------
@@ -107,7 +118,10 @@ def verify_report(path: str | pathlib.Path, *, record: Mapping[str, Any] | None 
             expected="an HTML file in UTF-8",
             fix="qbase verify reports/site/<report>.html",
         ) from error
-    return verify_html(source, record=record)
+    found = verify_html(source, record=record)
+    if written is None:
+        return found
+    return Verification(checks=(*found.checks, content_checks.check_as_written(source, written)))
 
 
 def verify_html(source: str, *, record: Mapping[str, Any] | None = None) -> Verification:

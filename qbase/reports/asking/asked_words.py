@@ -55,7 +55,9 @@ class Asked:
         return Text(f"{self.label.zh}：{self.value.zh}", f"{self.label.en}: {self.value.en}")
 
 
-def read_asked(notebook: NotebookNode, params: Mapping[str, Any]) -> tuple[Asked, ...]:
+def read_asked(
+    notebook: NotebookNode, params: Mapping[str, Any], names: Mapping[str, Text] | None = None
+) -> tuple[Asked, ...]:
     """Return the parameters of a run in words.
 
     Parameters
@@ -64,6 +66,8 @@ def read_asked(notebook: NotebookNode, params: Mapping[str, Any]) -> tuple[Asked
         With its cell tagged ``parameters``; without one names stand for words.
     params : mapping
         Values by name.
+    names : mapping, optional
+        What to say for a value, by the name of its parameter: the name of a subject.
 
     Returns
     -------
@@ -71,7 +75,8 @@ def read_asked(notebook: NotebookNode, params: Mapping[str, Any]) -> tuple[Asked
         In the order of ``params``.
     """
     declared = {p.name: p for p in _declared(notebook)}
-    return tuple(ask(name, value, declared.get(name)) for name, value in params.items())
+    names = names or {}
+    return tuple(ask(name, value, declared.get(name), names.get(name)) for name, value in params.items())
 
 
 def _declared(notebook: NotebookNode) -> tuple[Parameter, ...]:
@@ -79,11 +84,11 @@ def _declared(notebook: NotebookNode) -> tuple[Parameter, ...]:
     return parse_source(cell.source, shown="parameters") if cell is not None else ()
 
 
-def ask(name: str, value: Any, parameter: Parameter | None) -> Asked:
+def ask(name: str, value: Any, parameter: Parameter | None, said: Text | None = None) -> Asked:
     """Put one parameter and its value into words; without a declaration its name stands for them."""
     help_ = parameter.help if parameter is not None else Text("", "")
     label = Text(*(part.split(mark)[0].strip() or name for part, mark in ((help_.zh, "；"), (help_.en, ";"))))
-    words = same(written(value))
+    words = said or same(written(value))
     if isinstance(value, str) and parameter is not None and parameter.choices:
         words = VALUES.get(value, words)
     is_empty = value is None or value == ""

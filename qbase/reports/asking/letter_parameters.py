@@ -176,7 +176,8 @@ def source_of(cell: dict[str, Any]) -> str:
 
 def tags_of(cell: dict[str, Any]) -> list[str]:
     """Return the tags of a cell."""
-    return list(cell.get("metadata", {}).get("tags", ()))
+    tags = (cell.get("metadata") or {}).get("tags")
+    return list(tags) if isinstance(tags, list) else []
 
 
 def parse_cells(cells: list[dict[str, Any]], *, shown: str) -> tuple[Parameter, ...]:

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
+from qbase.core.results.run_values import Limits, ReportSpec
 from qbase.core.text import Text
-from qbase.core.values import Limits, ReportSpec, freeze
+from qbase.core.values import freeze
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -22,6 +23,7 @@ TYPES: dict[str, str] = {
     "title_zh": "text",
     "title_en": "text",
     "tables": "list of text",
+    "may_use": "list of text",
     "profile": "text",
     "seed": "whole number",
     "params": "table",
@@ -158,6 +160,7 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
         title=Text(raw["title_zh"], raw["title_en"]),
         params=freeze(raw.get("params", {})),
         tables=tuple(raw.get("tables", ())),
+        may_use=tuple(raw.get("may_use", ())),
         profile=raw.get("profile", "internal"),
         seed=raw.get("seed", ReportSpec.seed),
         limits=Limits(**raw.get("limits", {})),

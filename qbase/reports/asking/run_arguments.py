@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -67,12 +68,12 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
                 name=name,
                 found=f"no -p {name}=…",
                 expected=parameter.describe(),
-                fix=f"qbase run {report_id} -p {name}={example(parameter)}",
+                fix=_again(declared, given, report_id),
             )
         value = given.get(name, parameter.default)
         wrong = fault(parameter, value)
         if wrong:
-            raise _wrong(parameter, value, wrong, report_id)
+            raise _wrong(parameter, value, wrong, report_id, _again(declared, given, report_id))
         values[name] = as_declared(parameter, value)
     return values
 
@@ -100,7 +101,8 @@ def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_
     Raises
     ------
     UsageError
-        A word without ``=`` (QB823), an unknown name (QB803), a value that is not of the type (QB805).
+        A word without ``=`` (QB823), an unknown name (QB803), a value that is not of the type (QB805), one name
+        twice (QB829).
 
     Examples
     --------
@@ -120,6 +122,8 @@ def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_
             raise UsageError("QB823", word=word, found=f"-p {word}", expected="-p name=value", fix=fix)
         if name not in declared:
             raise _unknown(declared, name, text, report_id)
+        if name in values:
+            raise _twice(declared[name], words, report_id)
         try:
             values[name] = _read(declared[name], text)
         except ValueError:
@@ -133,6 +137,7 @@ def example(parameter: Parameter) -> str:
     if parameter.required or value is None:
         ends = [end for end in (*parameter.choices[:1], parameter.low, parameter.high) if end is not None]
         value = ends[0] if ends else {"str": "…", "int": 1, "float": 1.0, "bool": True}[parameter.base]
+        value = {"list": [value], "dict": {"…": value}}.get(parameter.many, value)
     return written(value)
 
 
@@ -143,7 +148,7 @@ def written(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if isinstance(value, list) and value and all(isinstance(v, str) and not set(v) & set(",[]\"'") for v in value):
         text = ",".join(value)
-    return f"'{text}'" if set(text) & set(" \"'()[]{}$&;|<>*?#\\`!") and "'" not in text else text
+    return shlex.quote(text) if set(text) & set(" \"'()[]{}$&;|<>*?#\\`!~") else text
 
 
 def _read(parameter: Parameter, text: str) -> Any:
@@ -152,14 +157,22 @@ def _read(parameter: Parameter, text: str) -> Any:
     if not parameter.many:
         return _one(parameter, text)
     if text[:1] in {"[", "{"}:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_once)
     items = [item.strip() for item in text.split(",")] if text.strip() else []
     if parameter.many == "list":
         return [_one(parameter, item) for item in items]
     pairs = [item.rpartition(":") for item in items]
     if not all(sign for _, sign, _ in pairs):
         raise ValueError(text)
-    return {key.strip(): _one(parameter, value.strip()) for key, _, value in pairs}
+    return _once([(key.strip(), _one(parameter, value.strip())) for key, _, value in pairs])
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a map; a key that stands twice has no value."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError(pairs)
+    return found
 
 
 def _one(parameter: Parameter, text: str) -> Any:
@@ -178,13 +191,37 @@ def _unknown(declared: Mapping[str, Parameter], name: str, value: Any, report_id
     return UsageError("QB803", report=report_id, name=name, found=f"-p {name}={typed}", expected=expected, fix=fix)
 
 
-def _wrong(parameter: Parameter, value: Any, wrong: str, report_id: str) -> UsageError:
+def _twice(parameter: Parameter, words: Sequence[str], report_id: str) -> UsageError:
+    name, many = parameter.name, {"list": "a,b", "dict": "a:1,b:2"}.get(parameter.many, "…")
+    once = {word.partition("=")[0]: word for word in words}
+    return UsageError(
+        "QB829",
+        name=name,
+        found=" ".join(f"-p {word}" for word in words if word.partition("=")[0] == name),
+        expected=f"one -p {name}={many}",
+        fix=" ".join([f"qbase run {report_id}", *(f"-p {shlex.quote(word)}" for word in once.values())]),
+    )
+
+
+def _again(declared: Mapping[str, Parameter], given: Mapping[str, Any], report_id: str) -> str:
+    """Return a line that goes through: what was given and holds, a value for what is missing or does not."""
+    words = []
+    for name, value in given.items():
+        parameter = declared[name]
+        is_sound = not fault(parameter, value)
+        if not is_sound or json.dumps(value) != json.dumps(None if parameter.required else parameter.default):
+            words.append(f"-p {name}={written(value) if is_sound else example(parameter)}")
+    words += [f"-p {n}={example(p)}" for n, p in declared.items() if p.required and n not in given]
+    return " ".join([f"qbase run {report_id}", *words])
+
+
+def _wrong(parameter: Parameter, value: Any, wrong: str, report_id: str, fix: str = "") -> UsageError:
     return UsageError(
         CODES[wrong],
         name=parameter.name,
         found=f"{parameter.name} = {_short(value)}",
         expected=parameter.describe(),
-        fix=f"qbase run {report_id} -p {parameter.name}={example(parameter)}",
+        fix=fix or f"qbase run {report_id} -p {parameter.name}={example(parameter)}",
     )
 
 

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.shown.display import sha256_of
-from qbase.core.text import Text, join
-from qbase.core.values import ReportSpec
+from qbase.core.results.run_values import ReportSpec
+from qbase.core.text import Text, join, same
 from qbase.reports.asking.asked_words import ask
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_notebook
+from qbase.reports.asking.letter_reading import check_letter
+from qbase.reports.asking.page_names import key_of, name_page
 from qbase.reports.asking.report_spec import read_spec
 from qbase.reports.asking.run_arguments import check_params
+from qbase.reports.asking.subject_names import (
+    SUBJECT,
+    Subject,
+    entity_of,
+    find_subject,
+    list_subjects,
+    match_subjects,
+)
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -24,8 +33,9 @@ class Request:
     """A run that has been checked: specification, source and values.
 
     ``spec.params`` holds what was chosen, by the specification or the caller; ``params`` every value, defaults too.
-    ``page_id`` is the stem of the page: the report's id, with a mark of the choices where they are the caller's, so
-    that a look at another cluster never replaces the report of the specification.
+    ``page_id`` is the stem of the page: the report's id, with the choices where they are the caller's, so that a look
+    at another cluster never replaces the report of the specification. ``page_key`` is what of it stays when a name
+    changes. ``names`` puts values into words: the name of the subject.
     """
 
     spec: ReportSpec
@@ -33,6 +43,8 @@ class Request:
     parameters: tuple[Parameter, ...]
     params: dict[str, Any]
     page_id: str
+    page_key: str = ""
+    names: Mapping[str, Text] = dataclasses.field(default_factory=dict)
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -47,23 +59,75 @@ class Request:
 
 
 def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]) -> Request:
-    """Read and check everything a run needs, before anything is started (QB801-QB809)."""
+    """Read and check everything a run needs, before anything is started (QB801-QB809, QB827-QB831)."""
     spec = read_spec(workspace, report_id)
-    path = workspace.root / spec.notebook
-    document = read_notebook(path, shown=spec.notebook)
+    document = read_notebook(workspace.root / spec.notebook, shown=spec.notebook)
     parameters = parse_cells(document["cells"], shown=spec.notebook)
     values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
+    check_letter(document["cells"], parameters, shown=spec.notebook)
+    subject = _subject(workspace, parameters, values, report_id, spec.profile)
+    if subject is not None:
+        values[SUBJECT] = subject.code
+    other = _chosen(parameters, spec, params, values)
+    if subject is not None and other.get(SUBJECT) and _is_planned(workspace, parameters, spec, subject):
+        del other[SUBJECT]
+    apart = subject if SUBJECT in other else None
+    rest = {name: value for name, value in other.items() if name != SUBJECT or subject is None}
+    return Request(
+        spec=dataclasses.replace(
+            spec,
+            title=_title(spec.title, subject, rest, parameters),
+            params={**{n: values[n] for n in spec.params}, **other},
+        ),
+        document=document,
+        parameters=parameters,
+        params=values,
+        page_id=name_page(spec.report_id, apart, rest),
+        page_key=key_of(spec.report_id, apart, rest),
+        names={} if subject is None else {SUBJECT: subject.said},
+    )
+
+
+def _subject(
+    workspace: Workspace, parameters: Sequence[Parameter], values: Mapping[str, Any], report_id: str, profile: str
+) -> Subject | None:
+    entity = entity_of(parameters, values)
+    word = values.get(SUBJECT)
+    if not entity or not word:
+        return None
+    subject = find_subject(workspace, entity, word, report_id=report_id)
+    # the heading and the address of a page that leaves the house name no firm
+    is_inside = entity != "firm_id" or values.get("profile", profile) == "internal"
+    return subject if is_inside else dataclasses.replace(subject, name=same(subject.code))
+
+
+def _chosen(
+    parameters: Sequence[Parameter], spec: ReportSpec, params: Mapping[str, Any], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return what the caller chose otherwise than the specification and the letter would."""
     # what the caller leaves to the specification, read by the declared types; required ones may be the caller's alone
-    planned = check_params(parameters, {**params, **spec.params}, report_id=report_id)
+    planned = check_params(parameters, {**params, **spec.params}, report_id=spec.report_id)
     defaults = {p.name: p.default for p in parameters if p.name not in spec.params and p.default is not ...}
     planned = {**{name: planned[name] for name in spec.params}, **defaults}
-    other = {n: values[n] for n in params if n not in planned or json.dumps(values[n]) != json.dumps(planned[n])}
-    page_id, title = spec.report_id, spec.title
-    if other:
-        page_id += "~" + sha256_of(other)[:6]
-        declared = {p.name: p for p in parameters}
-        asked = [ask(name, value, declared[name]) for name, value in other.items()]
-        chosen = join([a.said for a in asked], zh="；", en="; ")
-        title += Text(f"（{chosen.zh}）", f" ({chosen.en})")
-    spec = dataclasses.replace(spec, title=title, params={**{n: values[n] for n in spec.params}, **other})
-    return Request(spec=spec, document=document, parameters=parameters, params=values, page_id=page_id)
+    return {n: values[n] for n in params if n not in planned or json.dumps(values[n]) != json.dumps(planned[n])}
+
+
+def _is_planned(workspace: Workspace, parameters: Sequence[Parameter], spec: ReportSpec, subject: Subject) -> bool:
+    """Whether the specification names the same subject in other words: its name."""
+    declared = {p.name: p.default for p in parameters}
+    word, entity = spec.params.get(SUBJECT, declared.get(SUBJECT)), entity_of(parameters, spec.params)
+    if not isinstance(word, str) or entity is None:
+        return False
+    named = match_subjects(list_subjects(workspace, entity), word)
+    return [s.code for s in named] == [subject.code]
+
+
+def _title(title: Text, subject: Subject | None, rest: Mapping[str, Any], parameters: Sequence[Parameter]) -> Text:
+    """Return the title of a page: it names its subject, then what else was chosen for it."""
+    if subject is not None and subject.name.zh not in title.zh:
+        title += Text(f"：{subject.said.zh}", f": {subject.said.en}")
+    if not rest:
+        return title
+    declared = {p.name: p for p in parameters}
+    chosen = join([ask(name, value, declared[name]).said for name, value in rest.items()], zh="；", en="; ")
+    return title + Text(f"（{chosen.zh}）", f" ({chosen.en})")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import RunError
 
 if TYPE_CHECKING:
-    from qbase.core.values import Limits
+    from qbase.core.results.run_values import Limits
     from qbase.reports.executing.papermill_engine import Job
 
 INJECTED = "injected-parameters"

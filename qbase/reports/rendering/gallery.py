@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qbase.core.errors import QbaseError
+from qbase.core.results.run_values import RunRecord
 from qbase.core.text import Text, same
-from qbase.core.values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.release import check_svg
-from qbase.reports.rendering.page_rendering import META_SCHEMA, PROFILES, date_of, fill, report_meta, with_font
+from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
+from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with_font
 
 __all__ = ["build_gallery", "report_meta"]
 
@@ -113,7 +114,9 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
 
 def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     """Return the cards, youngest run first."""
-    published = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
+    found = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
+    # a page that got another name points to it and is no report of its own
+    published = {name: meta for name, meta in found.items() if meta is None or "redirect" not in meta}
     done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
     last = {run.report_id: run for run in done}
     cards = [
@@ -155,9 +158,9 @@ def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:
         meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    if not isinstance(meta, dict) or meta.get("schema") != META_SCHEMA or _text(meta.get("title")) is None:
+    if not isinstance(meta, dict) or meta.get("schema") != META_SCHEMA:
         return None
-    return meta
+    return meta if "redirect" in meta or _text(meta.get("title")) is not None else None
 
 
 def _text(value: Any) -> Text | None:

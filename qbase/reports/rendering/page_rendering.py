@@ -21,23 +21,22 @@ from nbformat import NotebookNode, from_dict
 
 from qbase.core.errors import RunError, read_codes
 from qbase.core.numbers import UNITS
+from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
 from qbase.core.text import Text, same
-from qbase.core.values import ReportSpec, RunRecord
 from qbase.release import scan_private
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
 from qbase.release.verifying.shown_bundles import table_csv
 from qbase.reports.asking.asked_words import Asked, read_asked, written
 from qbase.reports.rendering.cell_outputs import as_inert
-from qbase.reports.rendering.page_parts import NUMERALS, Letter, find_spark, read_letter
+from qbase.reports.rendering.page_parts import NUMERALS, Letter, read_letter
 
 Lang = Literal["zh", "en"]
 
 TEMPLATES = pathlib.Path(__file__).parent / "template"
-META_SCHEMA = 1
 FONT_SLOT = "@qbase-font@"
 PROFILES = {
     "internal": Text("内部资料", "Internal"),
@@ -57,7 +56,13 @@ _TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
 
 
 def render_report(
-    notebook: NotebookNode, *, spec: ReportSpec, run: RunRecord, results: Mapping[str, Any], lang: Lang = "zh"
+    notebook: NotebookNode,
+    *,
+    spec: ReportSpec,
+    run: RunRecord,
+    results: Mapping[str, Any],
+    lang: Lang = "zh",
+    names: Mapping[str, Text] | None = None,
 ) -> str:
     """Render an executed letter as one HTML file.
 
@@ -73,6 +78,8 @@ def render_report(
         ``results.json`` of the run.
     lang : {"zh", "en"}
         Which language shows first; both are in the file.
+    names : mapping, optional
+        What to say for a value, by the name of its parameter: the name of the subject.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def render_report(
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
-    asked = read_asked(notebook, run.params)
+    asked = read_asked(notebook, run.params, names)
     context = {
         "lang": lang,
         "title": spec.title,
@@ -111,7 +118,7 @@ def render_report(
         "fictional": is_fictional(results),
         "run": run,
         "parameters": asked,
-        "given": _given(spec, asked)[:4],
+        "given": given_of(spec, asked)[:4],
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
@@ -152,80 +159,9 @@ def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> st
     return with_font(fill("failure.html.j2", context), spec.title)
 
 
-def _given(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
+def given_of(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
     """Return what was chosen for a report; the defaults of its letter stand in the provenance."""
     return [a for a in asked if not a.is_empty and (a.name in spec.params or not a.is_default)]
-
-
-def report_meta(
-    spec: ReportSpec, run: RunRecord, results: Mapping[str, Any], *, notebook: NotebookNode | None = None
-) -> dict[str, Any]:
-    """Return what the gallery shows of a published report; it is written beside the page as ``<report>.json``.
-
-    Parameters
-    ----------
-    spec : ReportSpec
-        Title and profile.
-    run : RunRecord
-        The run whose page is published, and so has passed verification.
-    results : mapping
-        ``results.json`` of the run: its first sentence leads.
-    notebook : NotebookNode or None
-        Executed: what was asked goes on the card in words, with the small line of its first tile.
-
-    Returns
-    -------
-    dict
-        JSON values.
-
-    Examples
-    --------
-    >>> from qbase.core import RunRecord
-    >>> from qbase.lake import open_workspace
-    >>> from qbase.reports import read_spec, report_meta
-    >>> known = dict.fromkeys(("run_id", "notebook", "slot", "fingerprint", "commit", "snapshot"), "")
-    >>> run = RunRecord(report_id="trends", params={}, versions={}, state="ok", started_at="2026-01-31T02:00Z", **known)
-    >>> meta = report_meta(read_spec(open_workspace(), "trends"), run, {})
-    >>> meta["title"]["en"], meta["finished_at"], meta["profile"]
-    ('How the batch pass rate is changing', '2026-01-31T02:00:00+00:00', 'internal')
-    """
-    sentences = [
-        (text, grade)
-        for entry in (*results.get("results", ()), *results.get("scorecards", ()))
-        for text, grade in zip(entry["sentences"], entry.get("grades") or [None] * len(entry["sentences"]), strict=True)
-    ]
-    lead, grade = sentences[0] if sentences else ({"zh": "", "en": ""}, None)
-    checks = [check for entry in results.get("results", ()) for check in entry["checks"]]
-    failed = {check["text"]["en"] for check in checks if check["passed"] is False}
-    return {
-        "schema": META_SCHEMA,
-        "report_id": spec.report_id,
-        "title": spec.title.payload(),
-        "lead": {"zh": lead["zh"].partition("。")[0] + "。", "en": lead["en"].partition(". ")[0].rstrip(".") + "."}
-        if lead["zh"]
-        else lead,
-        "grade": grade,
-        "estimates": sum(len(entry["estimates"]) for entry in results.get("results", ())),
-        "failed_checks": sum(not any(one in other and one != other for other in failed) for one in failed),
-        "profile": spec.profile,
-        "fictional": is_fictional(results),
-        "verified": True,
-        "run_id": run.run_id,
-        "slot": run.slot,
-        "finished_at": _finished(run),
-        "snapshot": run.snapshot,
-        "params": dict(run.params),
-        "asked": [] if notebook is None else [a.said.payload() for a in _given(spec, read_asked(notebook, run.params))],
-        "spark": "" if notebook is None else find_spark(notebook),
-    }
-
-
-def _finished(run: RunRecord) -> str:
-    try:
-        begun = datetime.datetime.fromisoformat(run.started_at)
-    except ValueError:
-        return run.started_at
-    return (begun + datetime.timedelta(seconds=run.seconds)).isoformat(timespec="seconds")
 
 
 def is_fictional(results: Mapping[str, Any]) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang

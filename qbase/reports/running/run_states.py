@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import find_published, list_runs, update_run
 
@@ -63,7 +63,9 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
     >>> [(record.run_id, record.state, record.error["code"]) for record in close_dead_runs(home)]
     [('R1', 'failed', 'QB818')]
     """
-    closed = []
+    closed: list[RunRecord] = []
+    if not workspace.book.is_writable:  # to look at a workspace is no reason to change it
+        return closed
     for record in list_runs(workspace, report_id, limit=RECENT):
         folder = workspace.runs / record.report_id / record.run_id
         if record.state != "running" or _is_held(folder):

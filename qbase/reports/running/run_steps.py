@@ -14,13 +14,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from qbase.core.errors import DataError, QbaseError, RunError
-from qbase.core.values import RunRecord
+from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing import fingerprint
 from qbase.reports.executing.completeness import Place, find_failure, read_results, traceback_of
 from qbase.reports.running.atomic_publish import publish_files
+from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT
 
 if TYPE_CHECKING:
@@ -78,16 +79,17 @@ class OneRun:
         DataError
             A declared table is not in the lake (QB810).
         """
-        spec, tables = self.request.spec, self.request.spec.tables
-        missing = [name for name in tables if not self.workspace.has_table(name)]
+        spec, needed = self.request.spec, self.request.spec.tables
+        missing = [name for name in needed if not self.workspace.has_table(name)]
         if missing:
             raise DataError(
                 "QB810",
                 report=spec.report_id,
                 found=f"no table {' · '.join(missing)}",
-                expected=" · ".join(tables),
+                expected=" · ".join(needed),
                 fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
             )
+        tables = [*needed, *(name for name in spec.may_use if self.workspace.has_table(name))]
         snapshot = self.workspace.snapshot() if tables else None
         self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
         mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
@@ -161,7 +163,7 @@ class OneRun:
     def _check_sources(self, results: Mapping[str, Any]) -> None:
         spec = self.request.spec
         used = {s["path"] for s in results.get("sources", ()) if s.get("snapshot")}
-        undeclared = sorted(t for t in used - set(spec.tables) if self.workspace.has_table(t))
+        undeclared = sorted(t for t in used - {*spec.tables, *spec.may_use} if self.workspace.has_table(t))
         if undeclared:
             raise RunError(
                 "QB826",
@@ -171,9 +173,9 @@ class OneRun:
                 fix=f"declare them in {spec.report_id}.toml",
             )
         seen = results.get("snapshot") or self.record.snapshot
-        if spec.tables and seen != self.record.snapshot:
+        if self.versions and seen != self.record.snapshot:
             now = self.workspace.snapshot(seen).versions
-            moved = [name for name in spec.tables if now.get(name) != self.versions[name]]
+            moved = [name for name, version in self.versions.items() if now.get(name) != version]
             if moved:
                 raise RunError(
                     "QB825",
@@ -194,7 +196,8 @@ class OneRun:
             cell.metadata.pop("execution", None)
         spec = self.request.spec
         try:
-            page = render_report(executed, spec=spec, run=self._final(), results=results, lang=self.lang)
+            names = self.request.names
+            page = render_report(executed, spec=spec, run=self._final(), results=results, lang=self.lang, names=names)
         except RunError:
             raise
         except QbaseError as error:
@@ -224,18 +227,23 @@ class OneRun:
         )
 
     def _publish(self, executed: NotebookNode, page: bytes, results: Mapping[str, Any]) -> None:
-        from qbase.reports.rendering.page_rendering import report_meta
+        from qbase.reports.rendering.page_meta import report_meta
 
         self.on_progress("publish", 0, 1)
-        final = self._final()
+        final, request = self._final(), self.request
+        named = request.names.get("subject")
         meta = {
-            **report_meta(self.request.spec, final, results, notebook=executed),
+            **report_meta(request.spec, final, results, notebook=executed, names=request.names),
+            "key": request.page_key or request.page_id,
+            "subject": named.payload() if named else None,
             "run_id": final.run_id,
             "fingerprint": final.fingerprint,
             "html_sha256": hashlib.sha256(page).hexdigest(),
         }
         html, side = self.site_paths
-        publish_files({html: page, side: json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True).encode()})
+        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
+        meta_text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True)
+        publish_files({html: page, side: meta_text.encode(), **moved})
         self.outputs = (self._below(html), self._shown("run.ipynb"), self._shown("results.json"))
         self.on_progress("publish", 1, 1)
 

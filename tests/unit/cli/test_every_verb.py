@@ -38,7 +38,7 @@ def home(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def write_letter(workspace: Workspace, name: str, source: str) -> None:
-    codes = ["year: int = 2024  # 年份 | Year of the report | 2016..2025", source]
+    codes = ["year: int = 2024  # 年份 | Year of the report | 2016..2025", f"{source}\nyear"]
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "metadata": {}, "source": code, "execution_count": None, "outputs": []} for code in codes
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 
 import pytest
 
@@ -61,3 +62,51 @@ def test_an_answer_to_nothing_is_a_fault_of_the_call(home: Workspace, capsys: py
 )
 def test_after_loading_the_next_step_is_what_waits_for_a_person(aside: int, warnings: list[str], step: str) -> None:
     assert next_step([{"quarantined": 0, "warnings": []}, {"quarantined": aside, "warnings": warnings}]) == step
+
+
+BAD = "区划代码,乡镇名称,县名称\n" + "".join(f"99{i:02},镇{i},云县\n" for i in range(60))
+GOOD = "区划代码,乡镇名称,县名称\n990101001,织里镇,云县\n"
+
+
+def test_a_delivery_without_an_accepted_row_ends_in_3_and_says_what_next(
+    home: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home.root / "bad.csv").write_text(BAD, encoding="utf-8")
+    for _ in range(2):  # loaded before, and still not a row of it is there
+        assert run(["load", "bad.csv", "--quiet"]) == 3
+        told = capsys.readouterr()
+        assert told.out.startswith("QUARANTINED")
+        lines = told.err.splitlines()
+        assert lines[0] == "error[QB227] no row of bad.csv was accepted"
+        assert lines[1].split(maxsplit=1) == ["found", "61 rows seen, 60 set aside: town_code:pattern 60"]
+        assert re.fullmatch(r"  to fix +qbase quarantine list [0-9a-f]{8}", lines[3])
+    assert run(["load", "bad.csv", "--json"]) == 3
+    (delivery,) = json.loads(capsys.readouterr().out)["deliveries"]
+    assert (delivery["verdict"], delivery["accepted"], delivery["error"]["code"]) == ("QUARANTINED", 0, "QB227")
+    assert run(["quarantine", "list", delivery["sha256"][:8]]) == 0
+    assert "bad.csv" in capsys.readouterr().out
+    assert run(["quarantine", "retry", delivery["sha256"]]) == 3
+
+
+def test_one_file_without_an_accepted_row_decides_the_exit_of_all(home: Workspace) -> None:
+    (home.root / "bad.csv").write_text(BAD, encoding="utf-8")
+    (home.root / "good.csv").write_text(GOOD, encoding="utf-8")
+    assert run(["load", "good.csv", "bad.csv", "--quiet"]) == 3
+    assert home.query("SELECT town_name FROM towns")["town_name"].tolist() == ["织里镇"]
+
+
+@pytest.mark.parametrize("text", ["区划代码,乡镇名称,县名称\n", "区划代码,乡镇名称,县名称\n\n合计,,\n"])
+def test_a_file_with_a_header_alone_brings_nothing(home: Workspace, text: str) -> None:
+    (home.root / "bare.csv").write_text(text, encoding="utf-8")
+    assert run(["load", "bare.csv", "--quiet"]) == 3
+
+
+def test_what_is_in_the_lake_already_is_no_failure(home: Workspace, capsys: pytest.CaptureFixture[str]) -> None:
+    (home.root / "good.csv").write_text(GOOD, encoding="utf-8")
+    (home.root / "same.csv").write_text(GOOD + "\n", encoding="utf-8")
+    assert run(["load", "good.csv", "--quiet"]) == 0
+    assert run(["load", "good.csv", "--quiet"]) == 0
+    capsys.readouterr()
+    assert run(["load", "same.csv", "--json"]) == 0
+    (delivery,) = json.loads(capsys.readouterr().out)["deliveries"]
+    assert (delivery["accepted"], delivery["reasons"]["duplicate_row"], delivery["error"]) == (0, 1, None)

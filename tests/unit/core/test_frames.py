@@ -126,4 +126,7 @@ def test_a_call_that_cannot_be_meant_is_refused(options: dict[str, object], code
 def test_small_shares_in_percent_are_believed() -> None:
     loss = Indicator(id="D3b.loss", name=Text("质量损失率", "quality-loss rate"), unit="pct", better="down")
     given = frame().rename(columns={ID: "D3b.loss"}).assign(**{"D3b.loss": [0.9, 0.8, 0.7, 0.6]})
-    assert read(given, indicators={"D3b.loss": loss}).data["D3b.loss"].max() == 0.9
+    assert read(given, indicators={"D3b.loss": loss}, in_percent=True).data["D3b.loss"].max() == 0.9
+    assert read(given, indicators={"D3b.loss": loss}, in_percent=False).data["D3b.loss"].max() == 90
+    with pytest.raises(PanelError, match="QB134"):
+        read(given, indicators={"D3b.loss": loss})

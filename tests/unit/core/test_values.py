@@ -157,9 +157,17 @@ def test_policy_derives_first_treated_and_refuses_impossible_spells() -> None:
 def test_periods_read_and_write() -> None:
     assert code(parse_period("2022 q3")) == "2022Q3"
     assert label(parse_period("2022Q3")) == Text("2022 年第 3 季度", "2022 Q3")
-    assert code(parse_period("1988", "A")) == "1988"
+    assert code(parse_period("1988", "A")) == code(parse_period(1988, "A")) == "1988"
+    assert code(parse_period("2022年第三季度")) == code(parse_period("２０２２Ｑ３")) == "2022Q3"
     assert event_time(parse_period("2021Q1"), parse_period("2020Q3")) == 2
-    for text, freq in (("2022Q5", "Q"), ("2022", "Q"), ("22", "A"), ("2022年三季度", "Q")):
+    for text, freq in (
+        ("2022Q5", "Q"),
+        ("2022", "Q"),
+        ("22", "A"),
+        ("2022年5季度", "Q"),
+        ("2022年8月", "Q"),
+        (2022.5, "A"),
+    ):
         with pytest.raises(UsageError):
             parse_period(text, freq)  # type: ignore[arg-type]
 

@@ -265,7 +265,7 @@ ALL_IN_TURN = make_policy({i: 4 + i % 3 for i in range(24)})
 LOST = make_policy({0: 6, 99: 6})
 BY_YEAR = make_policy((Spell(entity="K01", start=parse_period("2019", "A")),))
 CLOSED = make_policy((Spell(entity="K01", start=FIRST + 4, end=FIRST + 6),))
-WILD = np.where(np.arange(288).reshape(24, 12) == 5, np.inf, noise(24, 12))
+WILD = dataclasses.replace(PANEL, data=PANEL.data.assign(**{ID: np.where(np.arange(288) == 5, np.inf, 90.0)}))
 SHRUNK = dataclasses.replace(PANEL, shrunk=(ID,))
 
 
@@ -284,7 +284,7 @@ SHRUNK = dataclasses.replace(PANEL, shrunk=(ID,))
         (make_panel(noise(24, 1)), make_policy({0: 0}), DataError, "QB516", "1 periods"),
         (make_panel(noise(1, 12)), make_policy({0: 6}), DataError, "QB516", "1 entities"),
         (make_panel(np.full((24, 12), np.nan)), ONE_DATE, DataError, "QB516", "0 entities"),
-        (make_panel(WILD), ONE_DATE, DataError, "QB516", "1 infinite"),
+        (WILD, ONE_DATE, DataError, "QB516", "1 infinite"),
         (make_panel(SAME), ONE_DATE, DataError, "QB515", "93"),
         (make_panel(ADDITIVE), ONE_DATE, DataError, "QB515", "one number per entity"),
         (make_panel(EXACT), ONE_DATE, DataError, "QB518", "variance"),

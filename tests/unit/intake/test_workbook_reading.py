@@ -17,6 +17,7 @@ import pytest
 
 from qbase.core.errors import DataError
 from qbase.intake.loading.prefetch import prepare_ahead
+from qbase.intake.reading import sheet_cells
 from qbase.intake.reading import workbook_child as workbook
 from qbase.intake.reading import worker_pool as parsers
 from qbase.intake.reading.child_worker import read_book
@@ -152,11 +153,20 @@ def test_a_document_type_is_refused(tmp_path: pathlib.Path) -> None:
         read(path)
 
 
-def test_a_far_cell_is_refused(tmp_path: pathlib.Path) -> None:
-    path = save(tmp_path / "a.xlsx", [["a"]])
+def test_a_far_cell_makes_no_rows_and_columns_but_is_kept(tmp_path: pathlib.Path) -> None:
+    path = save(tmp_path / "a.xlsx", [["a", "b"]])
     rewrite(path, SHEET, b"</sheetData>", b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>')
-    with pytest.raises(DataError, match="QB318"):
-        read(path)
+    grid = read(path)
+    assert (len(grid), grid.width) == (2, 2)
+    assert [grid.row_no(0), grid.row_no(1)] == [1, 1_048_576]
+    assert (grid.row(0), grid.row(1)[-1], len(grid.row(1))) == (("a", "b"), "1", 16_384)
+    assert grid.notes == ("sheet:blank_rows_skipped 1048574",)
+
+
+def test_too_many_cells_are_refused(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_cells, "MAX_CELLS", 3)
+    answer = read_book(str(save(tmp_path / "a.xlsx", [["a", "b"], ["c", "d"]])), "xlsx")
+    assert answer["refused"]["why"] == "large"
 
 
 def test_broken_xml_is_refused(tmp_path: pathlib.Path) -> None:

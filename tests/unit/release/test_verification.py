@@ -62,8 +62,32 @@ def test_a_sound_report_passes_ten_checks(report: tuple[str, dict[str, Any]], tm
 
 def test_without_a_record_two_checks_say_that_they_compared_nothing(report: tuple[str, dict[str, Any]]) -> None:
     outcome = verify_html(report[0])
-    assert [c.name for c in outcome.checks if c.passed is None] == ["intervals", "numbers"]
-    assert outcome.passed
+    assert [c.name for c in outcome.unproven] == ["intervals", "numbers"]
+    assert not outcome.failed
+
+
+def test_without_a_record_a_page_does_not_pass(report: tuple[str, dict[str, Any]], tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "trends.html"
+    path.write_text(report[0], encoding="utf-8")
+    outcome = verify_report(path)
+    assert outcome.passed is False
+    assert outcome.payload()["passed"] is False
+    with pytest.raises(RunError, match="intervals, numbers") as caught:
+        outcome.require()
+    assert (caught.value.code, caught.value.exit_code) == ("QB771", 1)
+
+
+def test_a_page_is_held_byte_by_byte_against_what_its_run_wrote(
+    report: tuple[str, dict[str, Any]], tmp_path: pathlib.Path
+) -> None:
+    path = tmp_path / "trends.html"
+    path.write_text(report[0], encoding="utf-8")
+    assert verify_report(path, record=report[1], written=report[0].encode()).passed
+    # a heading is compared with nothing but the page itself
+    path.write_text(report[0].replace("<h2", "<h2 data-x", 1), encoding="utf-8")
+    assert verify_report(path, record=report[1]).passed
+    changed = verify_report(path, record=report[1], written=report[0].encode())
+    assert [check.name for check in changed.failed] == ["as_written"]
 
 
 def test_a_missing_file_is_a_users_mistake(tmp_path: pathlib.Path) -> None:

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from qbase.core.errors import UsageError
-from qbase.core.values import Limits
+from qbase.core.results.run_values import Limits
 from qbase.lake import Workspace
 from qbase.reports import find_specs, list_specs, read_spec
 

@@ -12,7 +12,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from qbase.core.errors import RunError, UsageError
-from qbase.core.values import Limits
+from qbase.core.results.run_values import Limits
 from qbase.lake import Workspace, list_runs
 from qbase.reports import Job, run_many
 from qbase.reports.executing.completeness import find_failure, place_of, read_results
@@ -161,8 +161,8 @@ def workspace(tmp_path: pathlib.Path) -> Workspace:
 
 
 def request_for(workspace: Workspace, **spec: Any) -> Any:
+    from qbase.core.results.run_values import ReportSpec
     from qbase.core.text import same
-    from qbase.core.values import ReportSpec
     from qbase.reports.asking.run_request import Request
 
     made = ReportSpec(report_id="r", notebook="notebooks/r.ipynb", title=same("R"), **spec)
@@ -212,7 +212,7 @@ def test_data_that_move_while_a_report_runs_are_noticed(workspace: Workspace) ->
 
 
 def write_letter(workspace: Workspace, name: str, source: str) -> None:
-    codes = ["x: int = 1  # 数 | Number", source]
+    codes = ["x: int = 1  # 数 | Number", f"{source}\nx"]
     cells: list[dict[str, Any]] = [
         {"cell_type": "code", "metadata": {}, "source": code, "execution_count": None, "outputs": []} for code in codes
     ]

@@ -1,0 +1,178 @@
+"""Ids of entities: one entity has one spelling, whatever the container it came in."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import re
+import unicodedata
+
+import pandas as pd
+
+from qbase.core.errors import PanelError
+from qbase.core.text import Text
+
+EXACT = {"float64": 2**53, "float32": 2**24, "float16": 2**11}
+"""The largest whole number up to which a float of this kind tells every two apart."""
+NOTHING = frozenset({"", "nan", "nat", "none", "null", "(null)", "<na>", "n/a", "#n/a", "\\n"})
+"""What programs write where there is no id."""
+_DASHES = re.compile("[\u2010-\u2015\u2212]")
+_WHOLE = re.compile(r"(\d+)\.0+")
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+\d+|\d\.\d+[eE]\d+")
+_DRESSED = re.compile(r'="(.*)"|\'(.*)')
+
+
+def read_entity_id(value: object) -> str | None:
+    """Return an id as text, or None where it cannot be one.
+
+    Whole numbers are written without a decimal part, so 3, 3.0 and "3.0" are "3"; blanks and invisible characters
+    around and inside are dropped; ids of Latin letters and digits are written half width.
+
+    Parameters
+    ----------
+    value : object
+        Text, or a whole number; "" where there is none.
+    """
+    if value is None or type(value).__name__ in {"NAType", "NaTType"} or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, bool) or type(value).__name__ in {"bool_", "bool"} or not isinstance(value, numbers.Real):
+        return None
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    number = float(value)
+    limit = EXACT.get(type(value).__name__, EXACT["float64"])
+    return str(int(number)) if math.isfinite(number) and number == int(number) and abs(number) <= limit else None
+
+
+def spelling_key(entity: str) -> str:
+    """Return what two spellings of one id have in common: width, case, blanks and dashes set aside."""
+    folded = _DASHES.sub("-", unicodedata.normalize("NFKC", entity)).casefold()
+    return "".join(folded.split())
+
+
+def unpadded(entity: str) -> str:
+    """Return an id of digits without its leading zeros; other ids as they are."""
+    return entity.lstrip("0") or "0" if entity.isascii() and entity.isdigit() else entity
+
+
+def _text(value: str) -> str | None:
+    seen = "".join(c for c in value if unicodedata.category(c) not in {"Cf", "Cc"} or c in "\t\n\r").strip()
+    narrow = unicodedata.normalize("NFKC", seen)
+    text = narrow if narrow.isascii() else seen
+    dressed = _DRESSED.fullmatch(text)
+    if dressed:
+        text = (dressed[1] or dressed[2] or "").strip()
+    if text.casefold() in NOTHING:
+        return ""
+    if _SCIENTIFIC.fullmatch(text):
+        return None
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
+
+
+def read_ids(values: pd.Series) -> pd.Series:
+    """Return the ids of a column as text, "" where a row has none.
+
+    Raises
+    ------
+    PanelError
+        An id cannot be told from its neighbours any more, or is none (QB139).
+    """
+    # floats of 32 bits hold fewer digits, and become Python's own when they are taken as objects
+    exact = EXACT.get(str(values.dtype).lower(), EXACT["float64"])
+    plain = values.astype(object)
+    ids = plain.map(read_entity_id)
+    lost = ids.isna() | plain.map(lambda v: isinstance(v, float) and not abs(v) <= exact and v == v)
+    if lost.any():
+        first = plain[lost].iloc[0]
+        raise _refused(
+            f"{int(lost.sum())} of {len(ids)} rows, first {first!r} ({type(first).__name__})",
+            "text, or whole numbers that a float holds exactly",
+            f'read the column as text from the start: pandas.read_csv(…, dtype={{"{values.name}": str}})',
+        )
+    _refuse_cut_off(ids, str(values.name))
+    return ids.astype(str)
+
+
+def settle_spellings(ids: pd.Series, periods: pd.PeriodIndex) -> tuple[dict[str, str], tuple[Text, ...]]:
+    """Give every entity one spelling, and say where there were several.
+
+    Spellings that differ by width, case, blanks or dashes are one entity, under its most frequent spelling, as long
+    as no period has a row of both.
+
+    Parameters
+    ----------
+    ids : pandas.Series of str
+        From `read_ids`.
+    periods : pandas.PeriodIndex
+        Period of each row.
+
+    Returns
+    -------
+    spelling : dict
+        Every id -> the spelling of its entity.
+    notes : tuple of Text
+        One for each entity that came in several.
+
+    Raises
+    ------
+    PanelError
+        Two spellings stand in one period, or ids differ by leading zeros only (QB139).
+    """
+    frame = pd.DataFrame({"id": ids.to_numpy(), "period": list(periods)})
+    frame["key"] = frame["id"].map(spelling_key)
+    _refuse_padding(frame)
+    spelling: dict[str, str] = {}
+    notes = []
+    for _, rows in frame.groupby("key", sort=True):
+        spellings = list(rows["id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
+        if len(spellings) > 1:
+            _refuse_together(rows)
+            others = ", ".join(f'"{s}"' for s in spellings[1:])
+            notes.append(
+                Text(
+                    f"主体“{spellings[0]}”另有写法 {others}，按同一主体处理。",
+                    f'Entity "{spellings[0]}" was also written {others}; they are taken as one.',
+                )
+            )
+        spelling |= dict.fromkeys(spellings, str(spellings[0]))
+    return spelling, tuple(notes)
+
+
+def _refuse_together(rows: pd.DataFrame) -> None:
+    both = rows.drop_duplicates(["id", "period"]).groupby("period")["id"].agg(list)
+    both = both[both.map(len) > 1]
+    if len(both):
+        raise _refused(
+            f"{' and '.join(map(repr, both.iloc[0]))} in {both.index[0]}",
+            "one spelling for one entity",
+            "write the id alike in all rows if they are one entity, else give them ids that differ by more than this",
+        )
+
+
+def _refuse_padding(frame: pd.DataFrame) -> None:
+    for _, keys in frame.groupby(frame["key"].map(unpadded))["key"]:
+        if keys.nunique() > 1:
+            shown = " and ".join(repr(k) for k in sorted(keys.unique())[:3])
+            raise _refused(
+                f"{shown}, which differ by leading zeros only",
+                "codes of one length",
+                "read the column as text from the start, or pad it: frame[…].astype(str).str.zfill(6)",
+            )
+
+
+def _refuse_cut_off(ids: pd.Series, name: str) -> None:
+    """Refuse long numbers whose digits beyond the fifteenth are all zero: a spreadsheet keeps no more than these."""
+    long = {i for i in ids if len(i) > 15 and i.isascii() and i.isdigit()}
+    if len(long) > 1 and all(set(i[15:]) == {"0"} for i in long):
+        raise _refused(
+            f"{len(long)} ids of more than 15 digits, all ending in zeros, first {min(long)!r}",
+            "ids with all their digits",
+            f"the digits were lost in a spreadsheet: take the column {name} from the source, as text",
+        )
+
+
+def _refused(found: str, expected: str, fix: str) -> PanelError:
+    return PanelError("QB139", found=found, expected=expected, fix=fix)

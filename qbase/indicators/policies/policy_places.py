@@ -1,0 +1,166 @@
+"""Who a policy treats: a cluster, a town or a firm, by id or by name; and the same spell for what a panel follows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qbase.core.errors import DataError, PolicyError, QbaseError
+from qbase.core.nearest_name import suggest_names
+from qbase.core.policy import Spell
+from qbase.core.text import Text
+from qbase.indicators.cells.inspection_window import require_table
+
+if TYPE_CHECKING:
+    from qbase.indicators.cells.window_sql import Entity
+    from qbase.lake import Snapshot, Workspace
+
+TABLES: Mapping[str, tuple[str, str, str, Text]] = {
+    "cluster": ("clusters", "cluster_id", "cluster_name", Text("产业集群", "cluster")),
+    "town": ("towns", "town_code", "town_name", Text("乡镇", "town")),
+    "firm": ("firms", "firm_id", "firm_name", Text("企业", "firm")),
+}
+SHOWN = 5
+_INTO: Mapping[tuple[str, str], tuple[str, str]] = {
+    ("cluster", "town_code"): ("clusters", "SELECT DISTINCT town_code FROM clusters WHERE cluster_id = ?"),
+    ("cluster", "firm_id"): ("firms", "SELECT DISTINCT firm_id FROM firms WHERE cluster_id = ?"),
+    ("town", "cluster_id"): ("clusters", "SELECT DISTINCT cluster_id FROM clusters WHERE town_code = ?"),
+    ("town", "firm_id"): ("firms", "SELECT DISTINCT firm_id FROM firms WHERE town_code = ?"),
+}
+
+
+def read_names(workspace: Workspace, kind: str, at: Snapshot) -> dict[str, str]:
+    """Return id -> name of all clusters, towns or firms.
+
+    Raises
+    ------
+    DataError
+        Their table was not loaded (QB403).
+    """
+    table, key, name, _ = TABLES[kind]
+    require_table(workspace, table, at)
+    known = workspace.query(f"SELECT DISTINCT {key} AS id, {name} AS name FROM {table} ORDER BY id", snapshot=at)  # noqa: S608
+    return {str(i): str(n) for i, n in zip(known["id"], known["name"], strict=True)}
+
+
+def settle_places(workspace: Workspace, entries: Sequence[dict[str, Any]], faults: list[QbaseError]) -> dict[str, str]:
+    """Put ids where names were written, in place, and return id -> name of all that are named.
+
+    What is not known, or is the name of several, joins the faults (QB449).
+    """
+    at, known, named = workspace.snapshot(), dict[str, dict[str, str]](), dict[str, str]()
+    for entry in entries:
+        for kind in (kind for kind in TABLES if kind in entry):
+            try:
+                names = known.setdefault(kind, {}) or read_names(workspace, kind, at)
+                known[kind] = names
+                entry[kind] = find_place(str(entry[kind]).strip(), kind, names)
+                named[entry[kind]] = names[entry[kind]]
+            except QbaseError as fault:
+                faults += [] if any(fault.args == old.args for old in faults) else [fault]
+    return named
+
+
+def find_place(word: str, kind: str, names: Mapping[str, str]) -> str:
+    """Return the id of a cluster, town or firm that is named by id or by its whole name.
+
+    Raises
+    ------
+    DataError
+        There is none, or there are several of the name (QB449).
+    """
+    if word in names:
+        return word
+    called = [i for i, name in names.items() if name == word]
+    if len(called) == 1:
+        return called[0]
+    shown = [f"{i} {names[i]}" for i in (called or names)][:SHOWN]
+    more = f" · … ({len(names)})" if not called and len(names) > SHOWN else ""
+    what = TABLES[kind][3]
+    near = suggest_names(word, [*names, *names.values()])
+    raise DataError(
+        "QB449", cluster=word, kind_zh=what.zh, kind_en=what.en, found=repr(word), expected=" · ".join(shown) + more,
+        fix=" | ".join(f'{kind} = "{i}"' for i in called) or near,
+    )  # fmt: skip
+
+
+def carry_spells(
+    workspace: Workspace, policy_id: str, spells: Sequence[Spell], entity: Entity, at: Snapshot
+) -> tuple[Spell, ...]:
+    """Return the spells of what a panel follows: a treated cluster means its town, or its firms.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its registers say which firm is in which cluster and town.
+    policy_id : str
+        For errors.
+    spells : sequence of Spell
+        As they were written.
+    entity : {"cluster_id", "firm_id", "town_code"}
+        What the panel follows.
+    at : Snapshot
+        Of the lake.
+
+    Returns
+    -------
+    tuple of Spell
+        Each once; an entity in no register stays as it is.
+
+    Raises
+    ------
+    PolicyError
+        Nobody can be found to carry a spell to, or only a part of the entity is treated (QB451).
+    """
+    carried: dict[tuple[str, Any], Spell] = {}
+    for spell in spells:
+        kind = _kind_of(workspace, spell.entity, at)
+        for name in _carry(workspace, policy_id, spell.entity, kind, entity, at):
+            carried[(name, spell.start)] = dataclasses.replace(spell, entity=name)
+    if entity == "town_code":
+        _refuse_part(workspace, policy_id, spells, at)
+    return tuple(carried.values())
+
+
+def _kind_of(workspace: Workspace, name: str, at: Snapshot) -> str:
+    for kind, (table, key, _, _) in TABLES.items():
+        if workspace.has_table(table, at):
+            sql = f"SELECT 1 FROM {table} WHERE {key} = ? LIMIT 1"  # noqa: S608
+            if len(workspace.query(sql, params=(name,), snapshot=at)):
+                return kind
+    return ""
+
+
+def _carry(workspace: Workspace, policy_id: str, name: str, kind: str, entity: Entity, at: Snapshot) -> list[str]:
+    if not kind or TABLES[kind][1] == entity:
+        return [name]
+    way = _INTO.get((kind, entity))
+    if way is not None and workspace.has_table(way[0], at):
+        found = workspace.query(way[1], params=(name,), snapshot=at).iloc[:, 0].dropna().astype(str).tolist()
+        if found:
+            return sorted(found)
+    wanted = next(k for k, (_, key, _, _) in TABLES.items() if key == entity)
+    raise _not_carried(policy_id, f"{kind} {name}", wanted, f"no {wanted} is known for {kind} {name}")
+
+
+def _refuse_part(workspace: Workspace, policy_id: str, spells: Sequence[Spell], at: Snapshot) -> None:
+    """Refuse a town of which one cluster is treated and another is not: the town is neither."""
+    if not workspace.has_table("clusters", at):
+        return
+    treated = {spell.entity for spell in spells}
+    known = workspace.query("SELECT DISTINCT cluster_id, town_code FROM clusters", snapshot=at)
+    towns = set(known[known["cluster_id"].isin(treated)]["town_code"]) - treated
+    beside = known[known["town_code"].isin(towns) & ~known["cluster_id"].isin(treated)]
+    if len(beside):
+        first = beside.iloc[0]
+        found = f"town {first['town_code']}: cluster {first['cluster_id']} is not treated"
+        raise _not_carried(policy_id, f"town {first['town_code']}", "town", found)
+
+
+def _not_carried(policy_id: str, what: str, wanted: str, found: str) -> PolicyError:
+    return PolicyError(
+        "QB451", policy=policy_id, what=what, wanted_zh=TABLES[wanted][3].zh, wanted_en=wanted, found=found,
+        expected=f"{wanted}s that are treated as a whole",
+        fix=f'[[spell]] {wanted} = "…", or a panel of what the policy names (entity="cluster_id" | "town_code")',
+    )  # fmt: skip

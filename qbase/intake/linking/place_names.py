@@ -1,0 +1,189 @@
+"""Names of towns as people print them, and the codes they have: in a cell of their own, or somewhere in an address."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+import zlib
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from qbase.intake.values.cell_values import narrow
+
+if TYPE_CHECKING:
+    from qbase.lake import Snapshot, Workspace
+
+OWN_PREFIX = "970000"
+"""Codes made by rule start like those of no province (GB/T 2260), so that they are never taken for real ones."""
+NO_COUNTY = "未注明"
+
+_CODE = re.compile(r"\d{6}(?:\d{3}){0,2}", re.ASCII)
+_ENDING = re.compile(r"(?:街道办事处|街道办|办事处|街道|民族乡|镇|乡|苏木)$")
+_ABOVE = re.compile(r"^(?:.{1,8}?(?:省|自治区))?(?:.{1,8}?(?:市|自治州|盟|地区))?(?:.{1,8}?(?:县|市|区|旗))?")
+_COUNTY = re.compile(r"(?:[\u4e00-\u9fff]{2,8}?(?:省|自治区))?([\u4e00-\u9fff]{1,7}?(?:县|市|旗|区))")
+_DIGITS = re.compile(r"[\dA-Za-z〇〔〕()（）\[\]【】—\-－~～_.·\s]+(?:年度|年)?")
+_IN_ADDRESS = re.compile(
+    r"(?P<county>[\u4e00-\u9fff]{1,6}?(?:县|市|区|旗))(?P<town>[\u4e00-\u9fff]{1,6}?(?:街道|民族乡|镇|乡|苏木))"
+)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Place:
+    """A town that is known.
+
+    Parameters
+    ----------
+    code, name, county : str
+        Division code, name, and the county it lies in; `NO_COUNTY` where nobody said so.
+    """
+
+    code: str
+    name: str
+    county: str = NO_COUNTY
+
+
+class Places:
+    """The towns that are known, today's and those of old, to be looked up by name.
+
+    Parameters
+    ----------
+    places : iterable of Place
+        Where one name has several codes, the last one given is that of today.
+    """
+
+    def __init__(self, places: Iterable[Place]) -> None:
+        self.all = tuple(places)
+        self.counties = sorted({p.county for p in self.all} - {NO_COUNTY})
+        self._by_name: dict[str, list[Place]] = collections.defaultdict(list)
+        self._by_stem: dict[str, list[Place]] = collections.defaultdict(list)
+        for place in self.all:
+            self._by_name[squeeze(place.name)].append(place)
+            self._by_stem[_ENDING.sub("", squeeze(place.name))].append(place)
+        self._longest = sorted(self._by_name, key=lambda name: (-len(name), name))
+
+    def find(self, printed: str, county: str = "") -> str:
+        """Return the code of a town as printed; empty where no town, or more than one, is meant.
+
+        Parameters
+        ----------
+        printed : str
+            Name, with or without the places above it, or the code itself.
+        county : str
+            The county the file speaks of, which decides between towns of one name; empty when unknown.
+
+        Returns
+        -------
+        str
+        """
+        text = squeeze(printed)
+        if _CODE.fullmatch(text):
+            return text
+        bare = _ABOVE.sub("", text)
+        for name in (text, bare):
+            found = _agreeing(self._by_name.get(name, ()), county)
+            if found:
+                return _single(found)
+        stems = [_ENDING.sub("", name) for name in (text, bare)]
+        found = [p for stem in stems if stem and stem in (text, bare) for p in self._by_stem.get(stem, ())]
+        return _single(_agreeing(found, county)) or (self.find_in(text, county) if bare != text else "")
+
+    def find_in(self, address: str, county: str = "") -> str:
+        """Return the code of the town whose name stands in an address; the longest name goes first."""
+        text = squeeze(address)
+        for name in self._longest:
+            if name in text:
+                inside = [p for p in self._by_name[name] if p.county in text]
+                return _single(inside or _agreeing(self._by_name[name], county))
+        return ""
+
+
+def squeeze(name: str) -> str:
+    """Return a name without blanks and in narrow letters."""
+    return "".join(narrow(name).split())
+
+
+def _agreeing(places: Collection[Place], county: str) -> list[Place]:
+    """Return the places that may lie in a county; a place whose county nobody knows may lie anywhere."""
+    return [p for p in places if not county or p.county in (county, NO_COUNTY)]
+
+
+def _single(places: Collection[Place]) -> str:
+    """Return the code of the one place meant; of one town renumbered within its county, the code of today."""
+    codes = list(dict.fromkeys(p.code for p in places))
+    return codes[-1] if len({(p.county, p.name) for p in places}) == 1 else ""
+
+
+def read_places(workspace: Workspace, snapshot: Snapshot | None = None) -> Places:
+    """Read the towns of a lake, and the divisions that were imported; codes that are valid still come last.
+
+    Examples
+    --------
+    >>> from qbase.intake import read_places
+    >>> from qbase.lake import open_workspace
+    >>> places = read_places(open_workspace())
+    >>> places.find("望埭镇"), places.find_in("桐屿县望埭镇工业园区 8 号"), places.find("无此镇")
+    ('990023101', '990023101', '')
+    """
+    at = workspace.snapshot(snapshot)
+    found: list[Place] = []
+    if workspace.has_table("divisions", at):
+        sql = """
+        SELECT d.division_code AS code, d.division_name AS name, coalesce(p.division_name, ?) AS county
+        FROM divisions d LEFT JOIN divisions p ON p.division_code = d.parent_code
+        WHERE d.level = 'town' ORDER BY d.valid_to_date NULLS LAST, d.division_code
+        """
+        found += [Place(**row) for row in workspace.arrow(sql, params=(NO_COUNTY,), snapshot=at).to_pylist()]
+    if workspace.has_table("towns", at):
+        sql = """
+        SELECT town_code AS code, town_name AS name, county_name AS county FROM towns
+        ORDER BY valid_to_date NULLS LAST, town_code
+        """
+        found += [Place(**row) for row in workspace.arrow(sql, snapshot=at).to_pylist()]
+    return Places(found)
+
+
+def find_county(texts: Iterable[str], known: Collection[str] = ()) -> str:
+    """Return the county that titles speak of: one that is known, else what is written like one; empty when none is."""
+    given = [squeeze(text) for text in texts]
+    for name in sorted(known, key=len, reverse=True):
+        if any(name in text for text in given):
+            return name
+    for text in given:
+        for piece in _DIGITS.split(text):
+            match = _COUNTY.match(piece)
+            if match and match[1] not in ("县", "市", "区", "全县", "全市", "全区", "各县", "各市"):
+                return match[1]
+    return ""
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """Return county and town written in an address; empty where it names none."""
+    match = _IN_ADDRESS.search(squeeze(address))
+    return (match["county"], match["town"]) if match else ("", "")
+
+
+def name_towns(names: Iterable[str], county: str, places: Places) -> list[Place]:
+    """Return new towns with codes made by rule: of the name alone, so that it does not matter which file comes first.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Of towns nobody knows a code of.
+    county : str
+        Where they lie; empty when unknown.
+    places : Places
+        Codes that are taken.
+
+    Returns
+    -------
+    list of Place
+    """
+    taken: Mapping[str, str] = {place.code: place.name for place in places.all}
+    made: dict[str, Place] = {}
+    for name in sorted(set(names)):
+        number = zlib.crc32(name.encode()) % 10**6
+        while (code := f"{OWN_PREFIX}{number:06d}") in taken or code in made:
+            number = (number + 1) % 10**6
+        made[code] = Place(code=code, name=name, county=county or NO_COUNTY)
+    return list(made.values())

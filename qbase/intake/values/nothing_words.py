@@ -1,0 +1,91 @@
+"""Words that stand for nothing, words that stand for an error, and marks that repeat the cell above."""
+
+from __future__ import annotations
+
+import re
+
+from qbase.tables import ColumnRule
+
+# signs, and words nobody is called by
+_SIGNS = frozenset(
+    {
+        "-", "--", "---", "–", "——", "―", "_", ".", "..", "...", "…", "……", "·", "*", "**", "?", "\\", "//", "\\n",
+        "(空)", "(空白)", "(无)", "[空]", "<空>",
+        "n/a", "n.a.", "n.a", "n/d", "#na", "<na>", "(na)", "[na]", "<null>", "(null)", "[null]", "<none>", "(none)",
+        "[none]", "(blank)", "(empty)", "<nil>", "(nil)", "nat", "<nat>", "-nan", "1.#qnan", "-1.#ind", "1.#ind",
+        "undefined", "not available", "not applicable",
+    }
+)  # fmt: skip
+# what somebody might be called all the same
+_NAMES = frozenset(
+    {"null", "none", "nan", "na", "nil", "无", "無", "空", "缺", "暂无", "没有", "不详", "未填", "未知", "空白", "空值"}
+)
+_ZEROS = re.compile(r"0+(\.0+)?", re.ASCII)
+_ERROR = re.compile(
+    r"#(?:N/A N/A|N/A|DIV/0!?|REF!?|VALUE!?|NAME\?|NUM!?|NULL!|SPILL!?|CALC!?|FIELD!?|GETTING_DATA|BLOCKED!?|CONNECT!?|"
+    r"UNKNOWN!?|BUSY!?|PYTHON!?|EXTERNAL!?|ERROR!?|NV|BEZUG!|WERT!|ZAHL!|NOMBRE\?|NOM\?|WERT|¡REF!|¡VALOR!|¡DIV/0!|"
+    r"¡NUM!|¡NULO!|#+)|Err:5\d\d|#{2,}",
+    re.IGNORECASE,
+)
+_DITTO = frozenset(
+    {
+        "同上", "同前", "同上行", "同上一行", "同上述", "同前行", "上同", "仝", "仝上", "々", "〃", "″", '"', "'", "''", '""',
+        "“", "”", "“”", "〞", "〝", "〝〞", "“ ”", "′′", "″″", "〃〃", ",,", "„", "do", "do.", "ditto", "id.", "idem", "same",
+        "same as above", "as above", "-do-", "-do.-", "~do~",
+    }
+)  # fmt: skip
+_DITTO_EDGE = " \t-—–―~()（）[]."
+
+
+def says_nothing(plain: str, column: ColumnRule) -> bool:
+    """Say whether a text means that there is nothing, as databases, statistics programs and clerks write it.
+
+    In a required column of names NULL, NA or 无 may be somebody's name and stays; zeros stand for nothing only
+    where a code is not required, since no sender numbers anything 0.
+
+    Examples
+    --------
+    >>> from qbase.tables import read_contract
+    >>> parent, firm = (read_contract("inspections").column(name) for name in ("parent_no", "firm_name"))
+    >>> [says_nothing(text, parent) for text in ("NULL", "0", "无", "S1")]
+    [True, True, True, False]
+    >>> [says_nothing(text, firm) for text in ("NULL", "0", "--")]
+    [False, False, True]
+    """
+    word = plain.casefold()
+    if word in _SIGNS:
+        return True
+    if column.type == "code" and not column.required and _ZEROS.fullmatch(plain):
+        return True
+    return word in _NAMES and not (column.type == "text" and column.required)
+
+
+def may_say_nothing(plain: str) -> bool:
+    """Say whether a name may be a word for nothing after all: such cells are told."""
+    return plain.casefold() in _NAMES
+
+
+def is_error_text(plain: str) -> bool:
+    """Say whether a text is what a spreadsheet writes where a formula failed.
+
+    Examples
+    --------
+    >>> [is_error_text(text) for text in ("#N/A", "#DIV/0!", "#########", "#12", "N/A")]
+    [True, True, True, False, False]
+    """
+    return plain[:1] in ("#", "E", "e") and _ERROR.fullmatch(plain) is not None
+
+
+def is_ditto(text: str) -> bool:
+    """Say whether a cell only repeats the one above.
+
+    Examples
+    --------
+    >>> [is_ditto(text) for text in ("同上", "-〃-", "〃", "do.", "同上海", "")]
+    [True, True, True, True, False, False]
+    """
+    plain = text.strip()
+    if not plain or len(plain) > 16:
+        return False
+    bare = plain.strip(_DITTO_EDGE).casefold()
+    return plain.casefold() in _DITTO or bare in _DITTO or "".join(bare.split()) in _DITTO

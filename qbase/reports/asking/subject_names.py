@@ -1,0 +1,188 @@
+"""Whom a report is about: a code or a name, looked up in the tables of the workspace before anything starts."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from qbase.core.errors import UsageError
+from qbase.core.text import Text, same
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
+    from qbase.reports.asking.letter_parameters import Parameter
+
+SUBJECT = "subject"
+ENTITY = "entity"
+# entity -> table of names, columns of code, name and English name
+NAMED = {
+    "cluster_id": ("clusters", "cluster_id", "cluster_name", "cluster_name_en"),
+    "town_code": ("towns", "town_code", "town_name", "NULL"),
+    "firm_id": ("firms", "firm_id", "firm_name", "NULL"),
+}
+SHOWN = 8
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Subject:
+    """One entity with its names.
+
+    Parameters
+    ----------
+    code : str
+        As the tables know it; the record of a run keeps it.
+    name : Text
+        The code itself where no table names it.
+    """
+
+    code: str
+    name: Text
+
+    @property
+    def said(self) -> Text:
+        """Name and code: 棹湾镇化纤产业集群 (K003)."""
+        if self.name == same(self.code):
+            return self.name
+        return Text(f"{self.name.zh} ({self.code})", f"{self.name.en} ({self.code})")
+
+    @property
+    def short(self) -> str:
+        """Code and name as a list of choices shows them: K003 棹湾镇化纤产业集群."""
+        return self.code if self.name == same(self.code) else f"{self.code} {self.name.zh}"
+
+
+def list_subjects(workspace: Workspace, entity: str, *, code: str | None = None) -> list[Subject]:
+    """Return the entities that the tables name, sorted by code; only those of a code when one is given."""
+    if entity not in NAMED or not workspace.has_table(NAMED[entity][0]):
+        return []
+    table, key, zh, en = NAMED[entity]
+    where = "" if code is None else f"WHERE {key} = ?"
+    # names of tables and columns are those above, the code is bound
+    sql = f"SELECT DISTINCT {key} AS code, {zh} AS zh, {en} AS en FROM {table} {where} ORDER BY ALL"  # noqa: S608
+    found = workspace.arrow(sql, params=() if code is None else (code,)).to_pylist()
+    rows = [(str(row["code"]), row["zh"] or str(row["code"]), row["en"]) for row in found if row["code"] is not None]
+    return [Subject(code=c, name=Text(str(zh), str(en or zh))) for c, zh, en in rows]
+
+
+def entity_of(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> str | None:
+    """Return what kind of entity the subject of a letter is; None when it asks for no subject.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        Of the letter.
+    values : mapping
+        What is given, by name.
+    """
+    declared = {parameter.name: parameter for parameter in parameters}
+    subject = declared.get(SUBJECT)
+    if subject is None or subject.base != "str" or subject.many:
+        return None
+    entity = declared.get(ENTITY)
+    chosen = values.get(ENTITY, "cluster_id" if entity is None else entity.default)
+    return chosen if chosen in NAMED else None
+
+
+def find_subject(workspace: Workspace, entity: str, word: str, *, report_id: str) -> Subject:
+    """Find the one entity that a word means: its code, its name in either language, or a part that no other has.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose tables know the names.
+    entity : str
+        Kind of entity, a key of ``NAMED``.
+    word : str
+        Code, name or part of a name.
+    report_id : str
+        For the messages.
+
+    Returns
+    -------
+    Subject
+        The word itself where no table names such entities.
+
+    Raises
+    ------
+    UsageError
+        Nothing has this code or name (QB830), or several have (QB831).
+    """
+    known = list_subjects(workspace, entity, code=word) or list_subjects(workspace, entity)
+    named = match_subjects(known, word)
+    if len(named) == 1:
+        return named[0]
+    if not known or (not named and _is_held(workspace, entity, word)):
+        return Subject(code=word, name=same(word))
+    near = named or _nearest(known, word)
+    more = f" · … ({len(near)})" if len(near) > SHOWN else ""
+    raise UsageError(
+        "QB831" if named else "QB830",
+        report=report_id,
+        word=word,
+        found=f"{SUBJECT} = {word}",
+        expected=" · ".join(subject.short for subject in near[:SHOWN]) + more,
+        fix=f"qbase run {report_id} -p {SUBJECT}={near[0].code}        (all choices: qbase inspect {report_id})",
+    )
+
+
+def find_codes(workspace: Workspace, parameters: Sequence[Parameter], word: str) -> list[str]:
+    """Return the codes of whatever a word may mean to a letter, of every kind of entity that it follows.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose tables know the names.
+    parameters : sequence of Parameter
+        Of the letter.
+    word : str
+        Code, name or part of a name; it stands for itself where nothing is named so.
+    """
+    entity = next((p for p in parameters if p.name == ENTITY), None)
+    kinds = (entity.choices or (entity.default,)) if entity is not None else ("cluster_id",)
+    found = [s.code for kind in kinds for s in match_subjects(list_subjects(workspace, kind), word)]
+    return list(dict.fromkeys(found)) or [word]
+
+
+def match_subjects(known: Sequence[Subject], word: str) -> list[Subject]:
+    """Return the entities that a word fits: by code, else by whole name, else by a part; one entry for a code."""
+    wanted = _plain(word)
+    if not wanted:
+        return []
+    for fits in (
+        lambda s: s.code == word,
+        lambda s: _plain(s.code) == wanted,
+        lambda s: wanted in (_plain(s.name.zh), _plain(s.name.en)) or wanted == _plain(s.said.zh),
+        lambda s: any(wanted in _plain(text) for text in (s.name.zh, s.name.en)),
+    ):
+        found = {subject.code: subject for subject in known if fits(subject)}
+        if found:
+            return list(found.values())
+    return []
+
+
+def _is_held(workspace: Workspace, entity: str, code: str) -> bool:
+    """Whether firms belong to such an entity although no table names it."""
+    if entity == "firm_id" or not workspace.has_table("firms"):
+        return False
+    sql = f"SELECT 1 FROM firms WHERE {NAMED[entity][1]} = ? LIMIT 1"  # noqa: S608
+    return bool(workspace.arrow(sql, params=(code,)).num_rows)
+
+
+def _nearest(known: Sequence[Subject], word: str) -> list[Subject]:
+    """Return the entities, those whose code or name looks most like a word first."""
+    wanted = _plain(word)
+
+    def likeness(subject: Subject) -> float:
+        texts = map(_plain, (subject.code, subject.name.zh, subject.name.en))
+        return max(difflib.SequenceMatcher(None, wanted, text).ratio() for text in texts)
+
+    return sorted({s.code: s for s in known}.values(), key=likeness, reverse=True)
+
+
+def _plain(text: str) -> str:
+    """Return a text without width, case, blanks and invisible characters."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) != "Cf")
