@@ -57,12 +57,8 @@ def read_coverage(
     60 of firms that did not make the goods, 9,066 outside the window. Nothing that should count is lost.
     """
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
-    fates = rows.query("coverage").set_index("fate")
-    counted = fates.reindex([COUNTED], fill_value=0).loc[COUNTED]
-    remarks = Coverage(
-        fates={},
-        overturned=int(counted["overturned"]),
-        by_name=int(counted["by_name"]),
-        doubtful=int(fates["doubtful"].sum()),
-    )
-    return count_fates(rows, counted=int(counted["n"])) + remarks
+    fates = rows.query("coverage")
+    sums = fates[fates["fate"] == COUNTED][["n", "overturned", "by_name"]].sum()
+    n, overturned, by_name = (int(x) for x in sums.to_numpy())
+    remarks = Coverage(fates={}, overturned=overturned, by_name=by_name, doubtful=int(fates["doubtful"].sum()))
+    return count_fates(rows, counted=n) + remarks

@@ -100,6 +100,7 @@ def score_targets(
         preset_title=chosen.title,
         criteria=criteria,
         sources=tuple(dict.fromkeys(s for r in judged for s in r.sources)),
+        coverage=max((r.coverage for r in judged if r.coverage is not None), key=lambda c: c.lost, default=None),
     )
 
 

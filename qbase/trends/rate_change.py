@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,6 +17,7 @@ from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
 from qbase.stats.wilson import square_and_add
 from qbase.trends.count_checks import check_same_sampling, check_small_n, notes_of
+from qbase.trends.matched_entities import Twin, compare_entities, match_change
 from qbase.trends.period_counts import Counts, read_counts
 from qbase.trends.preliminary_periods import Parted, part_preliminary
 
@@ -61,7 +63,10 @@ def estimate_change(
     -------
     Result
         Estimand ``change`` in percentage points; term ``change`` with keys ``first`` and ``period``;
-        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods). Where ``first`` is not given and
+        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods). Pooled over entities that were not
+        all tested in both periods it has a twin, term ``matched_change`` with key ``entities``: the change of those
+        that were; table ``entities`` says who (`qbase.trends.compare_entities`). Where the two disagree, check
+        ``same_entities`` fails and the evidence is limited. Where ``first`` is not given and
         nothing was tested a year ago, or that period is preliminary, it has no estimate and says why.
 
     Raises
@@ -107,15 +112,18 @@ def estimate_change(
     parted.refuse(start, outcome)
     before, after = counts.at(start), counts.at(end)
     estimate = _estimate(counts, start, end, entity, level)
+    twin = match_change(parted.panel, outcome, estimate, start, end, margin=margin) if entity is None else None
+    matched = () if twin is None or twin.estimate is None else (twin.estimate,)
+    is_apart = twin is not None and twin.check.passed is False
     compared = counts.series[(counts.index == start) | (counts.index == end)].reset_index(drop=True)
     return Result(
         estimand="change",
         outcome=counts.indicator,
         unit=difference_unit(counts.indicator.unit),
         method="design_difference" if counts.is_weighted else "newcombe",
-        estimates=(estimate,),
+        estimates=(estimate, *matched),
         subject=counts.subject,
-        tables={"series": parted.join(counts.series), "compared": compared},
+        tables={"series": parted.join(counts.series), "compared": compared, **_entities(twin)},
         checks=(
             check_small_n(
                 {start: before, end: after},
@@ -124,14 +132,79 @@ def estimate_change(
                 name=counts.indicator.label,
             ),
             check_same_sampling(panel, entity, start, end, level=level),
+            *([] if twin is None else [twin.check]),
             *parted.checks,
         ),
+        grade="limited" if is_apart else None,
         notes=notes_of(panel, counts.indicator, entity),
         settings=_settings(panel, counts, entity, start, end, level, margin),
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
-        labels={"change": _label(start, end)},
+        labels={"change": _label(start, end), **_labels(twin, start, end)},
+        # where the two disagree, the change of the same entities is said first
+        spoken=(1, 0) if matched and is_apart else tuple(range(1 + len(matched))),
     )
+
+
+def estimate_matched_change(
+    panel: Panel,
+    outcome: str,
+    *,
+    first: str | pd.Period,
+    last: str | pd.Period,
+    level: float = 0.95,
+    margin: float | None = None,
+) -> Result:
+    """Estimate the pooled change of those entities that were tested in both periods.
+
+    Parameters
+    ----------
+    panel, outcome, first, last, level, margin
+        As for `estimate_change`.
+
+    Returns
+    -------
+    Result
+        As `estimate_change`, of the entities tested in both periods.
+
+    Raises
+    ------
+    PanelError
+        No such indicator (QB123), no counts (QB124), shrunk values (QB125); nobody was tested in both (QB127).
+    UsageError
+        A period that is none (QB101), a level that is none (QB503), periods in the wrong order (QB504).
+    DataError
+        Nothing was tested in a period (QB502), or a weighted panel is to be pooled (QB505).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_matched_change
+    >>> panel = build_panel(open_workspace(), "D1.batch")
+    >>> estimate_matched_change(panel, "D1.batch", first="2019Q4", last="2020Q4")
+    <Result change:D1.batch:newcombe: all clusters>
+      change first=2019Q4 period=2020Q4: −2.8 pp, 95% CI −10.4 to 4.9, n = 405
+    """
+    found = compare_entities(panel, outcome, first=first, last=last)
+    both = found.loc[found["status"] == "both", "entity"]
+    cells = panel.cells
+    kept = dataclasses.replace(
+        panel,
+        data=panel.data[panel.data.index.get_level_values("entity").isin(both)],
+        cells=None if cells is None else cells[cells["entity"].isin(both)],
+    )
+    return estimate_change(kept, outcome, first=first, last=last, level=level, margin=margin)
+
+
+def _entities(twin: Twin | None) -> dict[str, pd.DataFrame]:
+    return {} if twin is None else {"entities": twin.entities}
+
+
+def _labels(twin: Twin | None, start: pd.Period, end: pd.Period) -> dict[str, Text]:
+    if twin is None or twin.estimate is None:
+        return {}
+    return {"matched_change": _label(start, end), "subject[matched_change]": twin.subject}
 
 
 def _why_not(counts: Counts, parted: Parted, start: pd.Period, end: pd.Period) -> tuple[Text, Text] | None:

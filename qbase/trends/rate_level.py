@@ -12,6 +12,7 @@ from qbase.core.results.result import Result
 from qbase.core.text import join
 from qbase.core.values import Estimate, Key
 from qbase.trends.count_checks import check_small_n, notes_of
+from qbase.trends.matched_entities import check_all_entities
 from qbase.trends.period_counts import read_counts
 from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
 
@@ -89,7 +90,9 @@ def estimate_rate(
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
     silent = check_up_to_date(panel, counts, parted) if period is None else None
-    later = [text for text in (silent.text if silent else None, parted.said) if text is not None and text.zh]
+    absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
+    unseen = absent.text if absent is not None and absent.passed is not True else None
+    later = [text for text in (unseen, silent.text if silent else None, parted.said) if text is not None and text.zh]
     return Result(
         estimand="level",
         outcome=counts.indicator,
@@ -103,7 +106,7 @@ def estimate_rate(
                 {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
             ),
             *parted.checks,
-            *([silent] if silent else []),
+            *(check for check in (silent, absent) if check is not None),
         ),
         notes=notes_of(panel, counts.indicator, entity),
         labels={"later": join(later, zh="", en=" ")} if later else {},

@@ -212,10 +212,8 @@ def _tell(shell: Shell, found: Panel, summary: dict[str, Any]) -> None:
             f"{summary['file']}  {rows:,} rows: {entities:,} entities, {span}, {summary['snapshot']}",
         )
     )
-    accounts = {}
     for i, indicator in found.indicators.items():
         shell.out(f"  {i}  {indicator.name[shell.lang]}")
-        coverage = found.coverage_of(i)
-        accounts |= {} if coverage is None else {coverage.say(): i}
-    for said in accounts:
+    accounts = [coverage.say() for coverage in map(found.coverage_of, found.indicators) if coverage is not None]
+    for said in dict.fromkeys(accounts):
         shell.out(f"  {said[shell.lang]}")

@@ -114,9 +114,9 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
         findings += zip(prose.items, grades, strict=True)
     results = [v for v in values if isinstance(v, Result)]
     failed = [c for c in distinct_checks(*results) if c.passed is False]
-    accounts = [r.account for r in results if r.account is not None and not _is_lossy(r)]
+    accounts = [v.account for v in values if v.account is not None and not _is_lossy(v)]
     limits = {n.en: n for n in (*accounts, *(note for r in results for note in r.notes))}
-    warned = {t.en: t for t in (r.coverage.say_lost() for r in results if r.coverage is not None and _is_lossy(r))}
+    warned = {t.en: t for t in (v.coverage.say_lost() for v in values if v.coverage is not None and _is_lossy(v))}
     return Conclusion(
         name="conclusion",
         lead=join([*warned.values(), findings[0][0]], zh="", en=" "),
@@ -126,5 +126,5 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
     )
 
 
-def _is_lossy(result: Result) -> bool:
-    return result.coverage is not None and result.coverage.is_lossy
+def _is_lossy(value: Result | Scorecard) -> bool:
+    return value.coverage is not None and value.coverage.is_lossy

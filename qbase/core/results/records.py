@@ -156,6 +156,7 @@ def _scorecard(card: Scorecard) -> dict[str, Any]:
             }
             for c in card.criteria
         ],
+        "account": None if card.account is None else card.account.payload(),
         "sentences": [t.payload() for t in card.say().items],
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import pandas as pd
@@ -56,7 +56,7 @@ class Result:
     subject : Text
         Whom it is about: the entity, or the treated group.
     labels : mapping
-        Term -> words for it in a sentence.
+        Term -> words for it in a sentence; ``subject[term]`` -> whom that term is about, where it is not ``subject``.
     spoken : tuple of int
         Which estimates `say` speaks of, by position; none where there is no estimate.
     unanswered : Text
@@ -129,19 +129,7 @@ class Result:
         DataError
             It was made from records of the lake and does not say how many of them (QB147).
         """
-        if self.coverage is not None:
-            return self.coverage.say()
-        if self.estimates and all(e.uncertainty == "none_full_count" for e in self.estimates):
-            return None
-        if any(s.path in RECORDS and s.snapshot for s in self.sources):
-            raise DataError(
-                "QB147",
-                name=self.name,
-                found=f"{self.name} from {', '.join(s.path for s in self.sources)}, without coverage",
-                expected="Result(…, coverage=panel.coverage_of(outcome))",
-                fix="estimate from the panel of build_panel; Panel.from_frame(…, coverage=panel.coverage) keeps it",
-            )
-        return UNKNOWN_COVERAGE if self.estimand != "need" else None
+        return None if self.estimand == "need" and self.coverage is None else _account(self, self.estimates)
 
     def __getitem__(self, term: str) -> Estimate:
         return self.find(term)
@@ -278,6 +266,8 @@ class Criterion:
 class Scorecard:
     """Verdicts on one entity under one preset; a verdict always names its preset.
 
+    Its ``coverage`` is that of the result judged which lost most of the records it should count.
+
     Examples
     --------
     >>> from qbase.core import Criterion, Estimate, Indicator, Scorecard, Text
@@ -300,11 +290,17 @@ class Scorecard:
     preset_title: Text
     criteria: tuple[Criterion, ...]
     sources: tuple[Source, ...] = ()
+    coverage: Coverage | None = None
 
     @property
     def name(self) -> str:
         """Name in the record."""
         return f"scorecard:{self.entity}:{self.preset}"
+
+    @property
+    def account(self) -> Text | None:
+        """How many of the records on record it stands on, in words, as `Result.account`."""
+        return _account(self, [c.estimate for c in self.criteria])
 
     def say(self) -> Prose:
         """Return one sentence per criterion, each naming the preset."""
@@ -313,3 +309,19 @@ class Scorecard:
     def __repr__(self) -> str:
         rows = ", ".join(f"{c.indicator.id} {c.verdict}" for c in self.criteria)
         return f"<Scorecard {self.entity} under {self.preset}: {rows}>"
+
+
+def _account(value: Result | Scorecard, estimates: Sequence[Estimate]) -> Text | None:
+    if value.coverage is not None:
+        return value.coverage.say()
+    if estimates and all(e.uncertainty == "none_full_count" for e in estimates):
+        return None
+    if any(s.path in RECORDS and s.snapshot for s in value.sources):
+        raise DataError(
+            "QB147",
+            name=value.name,
+            found=f"{value.name} from {', '.join(s.path for s in value.sources)}, without coverage",
+            expected="Result(…, coverage=panel.coverage_of(outcome))",
+            fix="estimate from the panel of build_panel; Panel.from_frame(…, coverage=panel.coverage) keeps it",
+        )
+    return UNKNOWN_COVERAGE if estimates else None

@@ -211,6 +211,11 @@ def label_of(result: SayableResult, estimate: Estimate) -> Text:
     return result.labels.get(at_time, result.labels.get(estimate.term, Text("", "")))
 
 
+def _subject_of(result: SayableResult, estimate: Estimate) -> Text:
+    """Return whom an estimate is about: ``subject[term]`` of the labels, where it is not all of the subject."""
+    return result.labels.get(f"subject[{estimate.term}]", result.subject)
+
+
 def _unit_of_n(result: SayableResult) -> Text:
     return (
         UNITS[result.outcome.counted] if result.outcome.unit == "pct" and result.estimand == "level" else Text("", "")
@@ -247,7 +252,7 @@ def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
     direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_of(result, estimate)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=label_of(result, estimate), subject=_the(result.subject), outcome=result.outcome.label
+        label=label_of(result, estimate), subject=_the(_subject_of(result, estimate)), outcome=result.outcome.label
     )
     tail = _n(estimate, Text("", ""))
     if direction == "cannot_tell":

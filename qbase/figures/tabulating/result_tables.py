@@ -42,6 +42,8 @@ CHECKS: Mapping[str, Text] = {
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
     "small_n": Text("样本量", "Sample size"),
     "same_sampling": Text("抽样方式一致", "Same sampling"),
+    "same_entities": Text("对象一致", "Same entities"),
+    "all_entities": Text("对象齐全", "Entities tested"),
     "rows_used": Text("使用的行", "Rows used"),
     "errors_allow_correlation": Text("标准误允许前后相关", "Errors may be alike over time"),
     "staggered_timing": Text("分批实施", "Staggered adoption"),

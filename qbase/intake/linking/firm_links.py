@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.periods import parse_period
-from qbase.intake.linking.firm_match import EVER, KnownName, Match, Printed, Register
+from qbase.intake.linking.firm_match import EVER, NOTHING, KnownName, Match, Printed, Register
 from qbase.intake.linking.link_diary import BY_RULE, HOLDS_SQL, latest_sql, link_row, read_last_no, write_links
 from qbase.intake.linking.town_codes import TownCodes, read_towns
 
@@ -19,14 +19,15 @@ LEAST_MAKERS = 5
 """With fewer firms of a sound code it cannot be told which industries make a product."""
 
 # what a code alone does not settle: no code, no firm or several with this code, or the name of another firm;
-# and what was linked by a code that a correction has changed since
+# what was linked by a code that a correction has changed since; and what waits, or was linked to a firm that is gone,
+# for a corrected register may have taken the cause away
 _OPEN = """
 WITH codes AS (SELECT uscc FROM (SELECT DISTINCT firm_id, uscc FROM firms) WHERE uscc IS NOT NULL
                GROUP BY uscc HAVING count(*) = 1),
 names AS ({names}),
 latest AS ({latest}),
 coded AS (
-    SELECT i.*, c.uscc IS NOT NULL AS is_coded
+    SELECT i.*, c.uscc IS NOT NULL AS is_coded, coalesce(i.firm_code IN (SELECT firm_id FROM firms), false) AS is_named
     FROM (SELECT NULL::VARCHAR AS role WHERE false UNION ALL BY NAME SELECT * FROM inspections) i
     LEFT JOIN codes c ON c.uscc = i.uscc
 )
@@ -34,12 +35,13 @@ SELECT i.sample_no, coalesce(i.uscc, CASE WHEN {holds} THEN l.uscc_printed END, 
        i.firm_name, i.sample_date::VARCHAR AS day,
        coalesce(i.town_code, '') AS town,
        CASE WHEN coalesce(i.role, 'producer') = 'producer' THEN i.product_name END AS product,
-       l.decision, l.firm_id, l.method, l.decided_by, l.sample_no IS NOT NULL AND {holds} AS holds
+       is_named, l.decision, l.firm_id, l.method, l.decided_by, l.sample_no IS NOT NULL AND {holds} AS holds
 FROM coded i LEFT JOIN latest l ON l.sample_no = i.sample_no AND l.name_printed = i.firm_name
-WHERE (i.firm_code IS NULL OR i.firm_code NOT IN (SELECT firm_id FROM firms)) AND (NOT is_coded OR (
+WHERE (l.decision = 'doubt' OR (l.decision = 'accept' AND l.firm_id NOT IN (SELECT firm_id FROM firms))
+    OR (NOT is_named AND (NOT is_coded OR (
     EXISTS (SELECT 1 FROM names n WHERE n.firm_name = i.firm_name)
     AND NOT EXISTS (SELECT 1 FROM names n JOIN firms f USING (firm_id)
-                    WHERE n.firm_name = i.firm_name AND f.uscc = i.uscc)) OR NOT ({holds})) {scope}
+                    WHERE n.firm_name = i.firm_name AND f.uscc = i.uscc)) OR NOT ({holds})))) {scope}
 ORDER BY i.sample_no
 """
 _MAKERS = f"""
@@ -144,8 +146,10 @@ def link_firms(workspace: Workspace, *, deliveries: Sequence[str] | None = None)
     new = []
     for row in rows:
         printed = print_of(row, places, makers)
-        match = found.get(printed) or register.find(printed)
-        found[printed] = match
+        if printed not in found:
+            found[printed] = register.find(printed)
+        # the code of a registered firm leaves nothing to decide
+        match = NOTHING if row["is_named"] else found[printed]
         if is_news(row, match) or (match.decision != "none" and not row["holds"]):
             new.append(link_row(row["sample_no"], printed, match))
     snapshot = write_links(workspace, new, seen_no=read_last_no(workspace, at))

@@ -16,6 +16,7 @@ from qbase.core import Coverage, Estimate, Panel, conclude, record
 from qbase.core.errors import DataError
 from qbase.indicators import build_panel, read_coverage
 from qbase.lake import Delivery, Workspace
+from qbase.scorecards import score_targets
 from qbase.trends import estimate_change, estimate_rate
 
 QUARTERS = (datetime.date(2024, 1, 15), datetime.date(2025, 1, 15))
@@ -172,3 +173,12 @@ def test_random_draws_leave_the_others_out_by_definition(home: Workspace) -> Non
     panel = build_panel(home, "D1.batch", sampling="random_draw")
     assert panel.coverage is not None
     assert panel.coverage.fates == {"counted": 4, "no_firm": 2}
+
+
+def test_a_scorecard_hides_no_loss_either(home: Workspace) -> None:
+    put(home, *["U1"] * 15, *["U9"] * 465)
+    rate = estimate_rate(build_panel(home, "D1.batch"), "D1.batch")
+    card = score_targets([rate], preset="outline_2025")
+    assert conclude(card).lead.en.startswith("Stands on only 30 of 960 batches that should count")
+    with pytest.raises(DataError, match="QB147"):
+        conclude(dataclasses.replace(card, coverage=None))

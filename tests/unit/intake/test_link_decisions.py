@@ -389,3 +389,47 @@ def test_the_series_of_a_town_goes_through_its_merger(home: Workspace) -> None:
     panel = build_panel(home, "D1.batch", entity="town_code", last="2019Q4")
     assert {(str(e), str(p)): int(n) for (e, p), n in panel.data["D1.batch__n"].items()} == {("990021101", "2018Q2"): 1}
     assert panel.labels["990021101"].zh == "甲镇"
+
+
+def waiting(home: Workspace) -> tuple[int, bool | None]:
+    (check,) = [c for c in check_delivery(home).checks if c.name == "identity"]
+    return sum(len(group.samples) for group in list_links(home)), check.passed
+
+
+def test_a_doubt_ends_with_its_cause(tmp_path: pathlib.Path) -> None:
+    name = "清沅瑞丰化纤有限公司"
+    home = Workspace.create(tmp_path / "home")
+    wrong = send(home, "firms.csv", FIRM_HEAD, firm("F1", A, name))
+    send(home, "a.csv", HEAD, *[sample(i, name, C) for i in range(5)])
+    assert waiting(home) == (5, False), "the code printed is another one"
+    send(home, "firms2.csv", FIRM_HEAD, firm("F1", C, name), supersedes=wrong.sha256)
+    assert counted(home) == {"F1": 5}
+    assert waiting(home) == (0, True)
+
+
+def test_batches_of_a_replaced_file_wait_no_more(tmp_path: pathlib.Path) -> None:
+    name = "清沅瑞丰化纤有限公司"
+    home = Workspace.create(tmp_path / "home")
+    send(home, "firms.csv", FIRM_HEAD, firm("F1", A, name))
+    old = send(home, "a.csv", HEAD, *[sample(i, name, C) for i in range(5)])
+    assert waiting(home) == (5, False)
+    send(
+        home,
+        "b.csv",
+        HEAD + ",企业自编代码",
+        sample(0, name, C) + ",F1",
+        sample(9, name, A) + ",",
+        supersedes=old.sha256,
+    )
+    assert counted(home) == {"F1": 2}
+    assert waiting(home) == (0, True)
+
+
+def test_a_link_to_a_firm_that_left_the_register_is_made_anew(tmp_path: pathlib.Path) -> None:
+    name = "清沅瑞丰化纤有限公司"
+    home = Workspace.create(tmp_path / "home")
+    old = send(home, "firms.csv", FIRM_HEAD, firm("F1", A, name))
+    send(home, "a.csv", HEAD, *[sample(i, name) for i in range(5)])
+    assert counted(home) == {"F1": 5}
+    send(home, "firms2.csv", FIRM_HEAD, firm(A, A, name), supersedes=old.sha256)
+    assert counted(home) == {A: 5}

@@ -99,7 +99,8 @@ def test_what_failed_and_what_limits_is_on_the_first_screen_and_in_full_at_the_e
     limits = page.root.find(lambda e: e.attributes.get("id") == "limits")
     assert limits is not None
     assert "Two-way fixed effects can be biased" in limits.text()
-    assert len([e for e in limits.walk() if e.attributes.get("data-part") == "limit"]) == 2
+    assert "Stands on 46,752 of 48,271 batches on record" in limits.text()
+    assert len([e for e in limits.walk() if e.attributes.get("data-part") == "limit"]) == 3
 
 
 def test_figures_and_tables_are_numbered_and_come_with_table_csv_and_words(page: Page) -> None:
