@@ -16,7 +16,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.periods import parse_period
-from qbase.core.policy import Policy, PolicyDate, Spell
+from qbase.core.policy import Confidence, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.cells.inspection_window import require_table
@@ -328,7 +328,10 @@ def _check_clusters(workspace: Workspace, rows: Mapping[str, list[dict[str, str]
 
 def _policy(raw: Mapping[str, Any]) -> Policy:
     """Build the policy as estimators see it, which checks its spells."""
-    head, dates = raw["policy"], raw["dates"]
+    head, dates, known = raw["policy"], raw["dates"], get_args(Confidence)
+    if dates["confidence"] not in known:
+        sure = dates["confidence"]
+        raise misfit(_place("dates", "confidence"), repr(sure), " | ".join(known), suggest_names(sure, known))
     spells = []
     for entry in _entries(raw, "spell"):
         start, end = (_quarter(entry.get(w), w) for w in ("start", "end"))

@@ -54,7 +54,10 @@ def test_one_entity_has_one_spelling(ids: object, entity: str) -> None:
 def test_several_spellings_are_told_and_labels_follow() -> None:
     panel = read(["k003", "K003", "K003"], ["2022Q2", *TWO], labels={"k003": "甲集群"})
     assert panel.notes == (
-        Text('主体“K003”另有写法 "k003"，按同一主体处理。', 'Entity "K003" was also written "k003"; they are taken as one.'),
+        Text(
+            '主体“K003”另有写法 "k003"，按同一主体处理。',
+            'Entity "K003" was also written "k003"; they are taken as one.',
+        ),
     )
     assert panel.label("K003") == Text("甲集群", "甲集群")
     assert read(["K003", "K003"], TWO).notes == ()
