@@ -8,7 +8,7 @@ import hashlib
 import pathlib
 import tomllib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import duckdb
 import pyarrow as pa
