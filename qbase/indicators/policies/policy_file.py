@@ -328,10 +328,9 @@ def _check_clusters(workspace: Workspace, rows: Mapping[str, list[dict[str, str]
 
 def _policy(raw: Mapping[str, Any]) -> Policy:
     """Build the policy as estimators see it, which checks its spells."""
-    head, dates, known = raw["policy"], raw["dates"], get_args(Confidence)
-    if dates["confidence"] not in known:
-        sure = dates["confidence"]
-        raise misfit(_place("dates", "confidence"), repr(sure), " | ".join(known), suggest_names(sure, known))
+    head, dates = raw["policy"], raw["dates"]
+    if (sure := dates["confidence"]) not in (known := get_args(Confidence)):
+        raise misfit("[dates] confidence", repr(sure), " | ".join(known), suggest_names(sure, known))
     spells = []
     for entry in _entries(raw, "spell"):
         start, end = (_quarter(entry.get(w), w) for w in ("start", "end"))
