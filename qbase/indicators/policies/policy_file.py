@@ -334,7 +334,7 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
     spells = []
     for entry in _entries(raw, "spell"):
         start, end = (_quarter(entry.get(w), w) for w in ("start", "end"))
-        if start is not None:
+        if start:
             spells.append(Spell(entity=str(entry["cluster"]).strip(), start=start, end=end))
     return Policy(
         policy_id=str(head["id"]).strip(),
@@ -349,10 +349,8 @@ def _policy(raw: Mapping[str, Any]) -> Policy:
 
 
 def _quarter(value: Any, word: str) -> Any:
-    if value is None or value == "":
-        return None
     try:
-        return parse_period(str(value), "Q")
+        return None if value in (None, "") else parse_period(str(value), "Q")
     except UsageError as error:
         raise misfit(_place("spell", word), repr(value), "a quarter such as 2022Q3", f'{word} = "2022Q3"') from error
 
