@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.errors import PanelError
-from qbase.core.given.entity_ids import read_ids, settle_spellings
+from qbase.core.given import read_ids, settle_spellings
 from qbase.core.numbers import SIGNED_UNITS, UNITS
 from qbase.core.periods import Freq, read_period, to_periods
 from qbase.core.text import Text

@@ -11,8 +11,7 @@ import pandas as pd
 from qbase.core import frames
 from qbase.core.coverage import Coverage
 from qbase.core.errors import PanelError
-from qbase.core.given.entity_ids import read_entity_id
-from qbase.core.given.option_checks import check_word, read_text
+from qbase.core.given import check_word, read_entity_id, read_text
 from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze

@@ -10,8 +10,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from qbase.core.errors import PolicyError
-from qbase.core.given.entity_ids import read_entity_id
-from qbase.core.given.option_checks import check_word, read_text
+from qbase.core.given import check_word, read_entity_id, read_text
 from qbase.core.periods import read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze

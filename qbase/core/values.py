@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from qbase.core.errors import DataError
-from qbase.core.given.option_checks import check_unit, check_word, read_bounds, read_text
+from qbase.core.given import check_unit, check_word, read_bounds, read_text
 from qbase.core.text import Text
 
 Key = str | int | float

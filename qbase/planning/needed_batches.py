@@ -9,7 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.core.given.option_checks import read_number
+from qbase.core.given import read_number
 from qbase.core.numbers import count, declared_digits, level_text, number, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statsmodels.stats.proportion import confint_proportions_2indep
 
 from qbase.core.errors import UsageError
-from qbase.core.given.option_checks import read_number
+from qbase.core.given import read_number
 
 
 def check_level(level: object) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
-from qbase.core.given.entity_ids import read_entity_id
+from qbase.core.given import read_entity_id
 from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
 from qbase.core.text import Text

@@ -9,7 +9,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
-from qbase.core.given.option_checks import check_margin
+from qbase.core.given import check_margin
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result

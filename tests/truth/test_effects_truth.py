@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,7 +16,7 @@ from qbase.core.values import Indicator
 from qbase.effects import estimate_event_study, estimate_twfe
 
 ID = "D1.batch"
-RATE = Indicator(id=ID, name=Text("合格率", "pass rate"), unit="pct", better="up")
+RATE = Indicator(id=ID, name=Text("合格率", "pass rate"), unit="pct", better="up", bounds=(-math.inf, math.inf))
 FIRST = parse_period("2018Q1")
 
 NEARLY_NOISE_FREE = 1e-3

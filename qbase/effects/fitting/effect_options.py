@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.given.option_checks import check_margin, read_text, read_whole
+from qbase.core.given import check_margin, read_text, read_whole
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import treated_text

@@ -227,6 +227,7 @@ def _measured(raw: Mapping[str, Any], entry: Mapping[str, Any]) -> Measured:
         role=raw["role"],
         formula=entry["formula"],
         counted=entry.get("counted", "batch"),
+        bounds=tuple(entry["bounds"]) if "bounds" in entry else None,
     )
     kind: Kind = entry["kind"]
     missing = Text(entry["missing_zh"], entry["missing_en"]) if "missing_zh" in entry else None

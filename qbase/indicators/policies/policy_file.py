@@ -7,7 +7,7 @@ import datetime
 import hashlib
 import pathlib
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import duckdb
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow as pa
 from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.periods import parse_period
-from qbase.core.policy import Policy, PolicyDate, Spell
+from qbase.core.policy import Confidence, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.policies.policy_places import settle_places
@@ -244,6 +244,8 @@ def _rows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
 def _policy(raw: Mapping[str, Any]) -> Policy:
     """Build the policy as estimators see it, which checks its spells."""
     head, dates = raw["policy"], raw["dates"]
+    if (sure := dates["confidence"]) not in (known := get_args(Confidence)):
+        raise misfit("[dates] confidence", repr(sure), " | ".join(known), suggest_names(sure, known))
     spells = []
     for entry in entries_of(raw, "spell"):
         start, end = (parse_period(entry[w], "Q") if w in entry else None for w in ("start", "end"))

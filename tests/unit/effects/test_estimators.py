@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import subprocess
 import sys
@@ -24,7 +25,9 @@ from qbase.effects.judging.design_checks import wald_test
 from qbase.intake import PublishedNumber
 
 ID = "D1.batch"
-RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
+RATE = Indicator(
+    id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up", bounds=(-math.inf, math.inf)
+)
 FIRST = parse_period("2018Q1")
 
 
