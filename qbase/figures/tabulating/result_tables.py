@@ -39,6 +39,7 @@ MET: Mapping[str, Text] = {
 }
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
+    "estimable": Text("能否估计效果", "Whether an effect can be estimated"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
     "small_n": Text("样本量", "Sample size"),
     "same_sampling": Text("抽样方式一致", "Same sampling"),
