@@ -298,19 +298,14 @@ class ReportSpec:
         Title of the report.
     params : mapping
         JSON-typed values by name.
-    tables : tuple of str
-        Declared inputs: tables of the lake whose versions enter the fingerprint.
-    may_use : tuple of str
-        Tables that enter the same way where they were loaded, and are not missed where they were not; ``*`` is every
-        table there is.
+    tables, may_use : tuple of str
+        Tables of the lake whose versions enter the fingerprint: those needed, those used where loaded (``*``: any).
     profile : {"internal", "external", "statutory_public"}
         Who may read it.
     seed : int
         Combined with the sha256 of report and parameters.
-    limits : Limits
-        Time, memory and output of one run.
-    schedule : mapping
-        Rule and time zone; empty when it runs on request only.
+    limits, schedule : Limits, mapping
+        Time, memory and output of one run; rule and time zone, empty when it runs on request only.
 
     Examples
     --------
