@@ -28,10 +28,8 @@ from qbase.figures.surface.figure_words import (
 )
 
 PASSED: Mapping[bool | None, Text] = {
-    True: Text("通过", "Passed"),
-    False: Text("未通过", "Failed"),
-    None: Text("供参考", "Information"),
-}
+    True: Text("通过", "Passed"), False: Text("未通过", "Failed"), None: Text("供参考", "Information"),
+}  # fmt: skip
 MET: Mapping[str, Text] = {
     "met": Text("◆\u00a0达到", "◆\u00a0Met"),
     "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),

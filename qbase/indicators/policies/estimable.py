@@ -28,8 +28,7 @@ def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
 
     Examples
     --------
-    >>> from qbase.effects import check_estimable
-    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.indicators import build_panel, build_policy, check_estimable
     >>> from qbase.lake import open_workspace
     >>> panel = build_panel(open_workspace(), "D1.batch")
     >>> check = check_estimable(panel, build_policy(open_workspace(), "base"))
