@@ -30,6 +30,11 @@ SECTIONS: Sections = {
             "load",
             "把收到的文件载入数据湖，逐行核对 | load deliveries into the lake, every row accounted for",
         ),
+        "table": (
+            "data.table_command",
+            "table",
+            "有哪些表、各列填什么，写出空白表格 | the tables, what their columns take, empty workbooks",
+        ),
         "check": (
             "data.check_and_quarantine",
             "check",

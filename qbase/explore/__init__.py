@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from qbase.explore.everyday import describe as describe
     from qbase.explore.everyday import plot as plot
     from qbase.explore.panel_words import describe_panel as describe_panel
+    from qbase.explore.table_words import TableWords as TableWords
+    from qbase.explore.table_words import describe_table as describe_table
+    from qbase.explore.table_words import write_empty_workbook as write_empty_workbook
     from qbase.explore.workspace_making import add_letter as add_letter
     from qbase.explore.workspace_making import list_templates as list_templates
     from qbase.explore.workspace_making import new_workspace as new_workspace

@@ -13,20 +13,29 @@ from typing import Any
 
 from qbase.core.errors import UsageError
 from qbase.core.whole_files import write_atomic
+from qbase.indicators import write_policy_template
 from qbase.lake import Workspace
 
+POLICY = "my-policy"
+LONGEST = 40
 NAME = re.compile(r"[^\W_][\w-]{0,79}")
 IGNORED = "data/raw/\ndata/lake/\ndata/ledger.sqlite*\ndata/.lock\nreports/runs/\nreports/site/\n.ipynb_checkpoints/\n"
 README = """# {name}
 
 qbase 工作区 / qbase workspace
 
-    qbase load FILE…        载入收到的文件 / load deliveries
-    qbase list              报告 / reports
-    qbase run {report}      运行并发布 / run and publish
+    qbase table                     表和列，空白表格（--xlsx） / tables, columns, empty workbooks
+    qbase load FILE…                载入收到的文件 / load deliveries
+    qbase load FILE --propose       看懂了什么，没看懂的填空 / what was understood, blanks for the rest
+    qbase list                      报告 / reports
+    qbase inspect {report}           一份报告的参数 / the parameters of a report
+    qbase run {report}               运行并发布 / run and publish
+    qbase policy check {policy}      填好政策文件后检查 / once the policy is filled in
+    qbase policy add {policy}        再载入 / then load it
 
 | 文件夹 / folder | 内容 / holds |
 |---|---|
+| data/policies/ | 政策文件，填空即可 / policies, blanks to fill |
 | data/ | 收到的文件、数据湖、台账 / deliveries, lake, ledger |
 | notebooks/ | 信（笔记本） / letters |
 | reports/specs/ | 报告规格 / specifications |
@@ -47,15 +56,17 @@ def list_templates() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
-def new_workspace(folder: pathlib.Path, *, template: str = "trends") -> list[pathlib.Path]:
-    """Make a new workspace with one letter.
+def new_workspace(folder: pathlib.Path, *, template: str | None = None, place: str = "") -> list[pathlib.Path]:
+    """Make a new workspace with letters and an empty policy file to fill in.
 
     Parameters
     ----------
     folder : Path
         Must not exist; its name is the workspace's.
-    template : str
-        One of `list_templates`.
+    template : str or None
+        One of `list_templates`, or all of them.
+    place : str
+        Name of the place, for the titles of the reports.
 
     Returns
     -------
@@ -66,33 +77,47 @@ def new_workspace(folder: pathlib.Path, *, template: str = "trends") -> list[pat
     ------
     UsageError
         The folder exists (QB910), no such template (QB911), the name holds a path or odd
-        characters (QB912).
+        characters, as the place does (QB912).
 
     Examples
     --------
     >>> import pathlib
     >>> from qbase.explore import new_workspace
     >>> folder = pathlib.Path("my_bases").resolve()
-    >>> sorted(path.relative_to(folder).as_posix() for path in new_workspace(folder, template="trends"))
-    ['.gitignore', 'README.md', 'notebooks/trends.ipynb', 'reports/specs/trends.toml']
+    >>> written = new_workspace(folder, template="trends", place="澜溪县")
+    >>> sorted(path.relative_to(folder).as_posix() for path in written)
+    ['.gitignore', 'README.md', 'data/policies/my-policy.toml', 'notebooks/trends.ipynb', 'reports/specs/trends.toml']
+    >>> (folder / "reports/specs/trends.toml").read_text("utf-8").splitlines()[1]
+    'title_zh = "澜溪县产业集群：批次合格率的变化"'
     """
     if not NAME.fullmatch(folder.name):
         found = folder.name or str(folder)
         raise UsageError(
             "QB912", name=found, found=found, expected="letters, digits, _ and -", fix="qbase new my-study"
         )
-    letter = read_template(template)
+    if not is_place(place):
+        raise UsageError("QB912", name=place, found=place, expected="one line of text", fix='--place "澜溪县"')
+    templates = list_templates() if template is None else [template]
+    letters = [read_template(name) for name in templates]
     if folder.exists():
         fix = f"qbase new {folder.name}-2"
         raise UsageError("QB910", name=folder.name, found=str(folder), expected="a folder that does not exist", fix=fix)
     workspace = Workspace.create(folder)
     readme, ignored = folder / "README.md", folder / ".gitignore"
-    write_atomic(readme, README.format(name=folder.name, report=letter["report"]))
+    policy = write_policy_template(workspace, POLICY)
+    report = letters[-1]["report"]
+    write_atomic(readme, README.format(name=folder.name, report=report, policy=workspace.relative(policy)))
     write_atomic(ignored, IGNORED)
-    return [readme, ignored, *add_letter(workspace, template)]
+    written = [path for name in templates for path in add_letter(workspace, name, place=place, policy_id=POLICY)]
+    return [readme, ignored, policy, *written]
 
 
-def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
+def is_place(name: str) -> bool:
+    """Say whether a place can stand in a title: one line, of signs that are seen."""
+    return name.isprintable() and len(name) <= LONGEST
+
+
+def add_letter(workspace: Workspace, template: str, *, place: str = "", policy_id: str = "base") -> list[pathlib.Path]:
     """Write the letter and the specification of a template into a workspace; files that exist are refused.
 
     Parameters
@@ -101,6 +126,8 @@ def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
         Where to.
     template : str
         One of `list_templates`.
+    place, policy_id : str
+        Name of the place for the title, and the policy a letter about effects speaks of.
 
     Returns
     -------
@@ -129,8 +156,14 @@ def add_letter(workspace: Workspace, template: str) -> list[pathlib.Path]:
             shown = workspace.relative(path)
             raise UsageError("QB910", name=shown, found=shown, expected="no file of this name", fix=f"rename {shown}")
     write_atomic(notebook, json.dumps(build_notebook(letter), ensure_ascii=False, indent=1) + "\n")
-    write_atomic(spec, letter["spec"])
+    write_atomic(spec, _fill_spec(letter, place.strip(), policy_id))
     return [notebook, spec]
+
+
+def _fill_spec(letter: Mapping[str, Any], place: str, policy_id: str) -> str:
+    titles = {name: letter[f"{'placed' if place else 'title'}_{name}"].format(place=place) for name in ("zh", "en")}
+    given = {"title_zh": titles["zh"], "title_en": titles["en"], "policy_id": policy_id}
+    return str(letter["spec"].format(**{name: json.dumps(text, ensure_ascii=False) for name, text in given.items()}))
 
 
 def read_template(template: str) -> dict[str, Any]:

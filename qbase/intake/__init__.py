@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from qbase.intake.recipes.recipe_model import Recipe as Recipe
     from qbase.intake.review.closed_series import close_series as close_series
     from qbase.intake.review.delivery_check import check_delivery as check_delivery
+    from qbase.intake.review.recipe_proposal import Proposal as Proposal
+    from qbase.intake.review.recipe_proposal import build_proposal as build_proposal
+    from qbase.intake.review.recipe_proposal import write_proposal as write_proposal
     from qbase.intake.review.rows_aside import export_quarantine as export_quarantine
     from qbase.intake.review.rows_aside import list_quarantine as list_quarantine
     from qbase.intake.review.rows_aside import retry_quarantine as retry_quarantine

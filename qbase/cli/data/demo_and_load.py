@@ -13,7 +13,7 @@ import typer
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.reports.run_command import run_and_tell
 from qbase.cli.speaking.shell import Shell, shell_of
-from qbase.core.errors import UsageError
+from qbase.core.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from qbase.intake import LoadReport
@@ -92,6 +92,16 @@ def load(
     case: Annotated[
         str | None, typer.Option("--case", help="随库附带的真实案例 | a real case that ships along")
     ] = None,
+    propose: Annotated[
+        bool,
+        typer.Option(
+            "--propose", help="不载入，写出一份带说明、可填空的读取方案 | load nothing, write a recipe with remarks to fill in"
+        ),
+    ] = False,
+    output: Annotated[
+        pathlib.Path | None,
+        typer.Option("--output", metavar="R.toml", help="读取方案写到哪里 | where the proposed recipe goes"),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -102,13 +112,16 @@ def load(
     Raises
     ------
     UsageError
-        Neither a file nor a case is named (QB906), or a file does not exist (QB903).
+        Neither a file nor a case is named (QB906), or a file does not exist (QB903); a recipe is to be proposed, and
+        not one file is named for it (QB931).
     """
     shell = shell_of(ctx, home, as_json, quiet, lang)
     paths = list(files or ())
     if not paths and not case:
         raise UsageError("QB906", found="qbase load", expected="FILE… / --case NAME", fix="qbase load FILE…")
     check_files(paths)
+    if propose or output is not None:
+        return tell_proposal(shell, paths, recipe=recipe, output=output, is_asked=propose)
     workspace = make_folders(shell.workspace())
     answers = {"accept": tuple(accept or ()), "reject": tuple(reject or ())}
     how: dict[str, Any] = {"recipe": recipe, "producer": producer, "supersedes": supersedes, "answers": answers}
@@ -124,6 +137,44 @@ def load(
     step = next_step(deliveries)
     shell.note(shell.text(f"下一步  {step}", f"Next    {step}"))
     return 0
+
+
+def tell_proposal(
+    shell: Shell, paths: Sequence[pathlib.Path], *, recipe: str | None, output: pathlib.Path | None, is_asked: bool
+) -> int:
+    """Write the recipe proposed for one file, or print it; nothing is loaded.
+
+    Raises
+    ------
+    UsageError
+        Not one file, or --output without --propose (QB931).
+    """
+    from qbase.intake import build_proposal, write_proposal
+
+    if len(paths) != 1 or paths[0].is_dir() or not is_asked:
+        found = " ".join([*(path.name for path in paths), *(["--propose"] if is_asked else ["--output"])])
+        raise UsageError("QB931", found=found, expected="FILE --propose", fix="qbase load FILE --propose --output R.toml")
+    name = str(output) if output else f"{paths[0].stem}.toml"
+    proposal = build_proposal(paths[0], root=_root(shell), recipe=recipe, output=name)
+    if output is not None:
+        write_proposal(proposal, output)
+        shell.out(f"{shell.text('新建', 'Made')}  {output}")
+    else:
+        shell.out(proposal.text.rstrip("\n"))
+    shell.document({"proposal": proposal.payload() | {"output": str(output) if output else None}})
+    open_places = len(proposal.blank) + len(proposal.missing)
+    step = f"qbase load {paths[0]} --recipe {name}"
+    told = shell.text(f"{open_places} 处空白；下一步  {step}", f"{open_places} blanks. Next    {step}")
+    shell.note(told)
+    return 0
+
+
+def _root(shell: Shell) -> pathlib.Path | None:
+    """Return the workspace whose own recipes count; a proposal needs none."""
+    try:
+        return shell.workspace().root
+    except SetupError:
+        return None
 
 
 def next_step(deliveries: Sequence[Mapping[str, Any]]) -> str:

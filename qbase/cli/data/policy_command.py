@@ -103,6 +103,11 @@ def _tell(shell: Shell, found: PolicyFile, file: pathlib.Path, snapshot: str) ->
         shell.out(shell.text(f"检查通过，没有载入：{rows}", f"sound; nothing was loaded: {rows}"))
         shell.note(shell.text(f"下一步  qbase policy add {file}", f"Next    qbase policy add {file}"))
     elif found.is_loaded:
-        shell.out(shell.text(f"先前已载入（{snapshot}）", f"loaded before ({snapshot})"))
+        shell.out(
+            shell.text(
+                f"先前已载入（{snapshot}）；改动过的政策换一个 id 再载入",
+                f"loaded before ({snapshot}); a policy that was changed is added under a new id",
+            )
+        )
     else:
         shell.out(shell.text(f"已载入 {snapshot}：{rows}", f"loaded as {snapshot}: {rows}"))

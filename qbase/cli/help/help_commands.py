@@ -78,20 +78,25 @@ def explain(
 def new(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(metavar="NAME", help="新工作区的名字 | name of the new workspace")],
-    template: Annotated[str, typer.Option("--template", help="模板：trends、effects | template: trends, effects")] = (
-        "trends"
-    ),
+    place: Annotated[
+        str,
+        typer.Option("--place", metavar="NAME", help="地名，写进报告标题 | the place, for the titles of the reports"),
+    ] = "",
+    template: Annotated[
+        str | None,
+        typer.Option("--template", help="只要一封信：trends、effects | one letter only: trends, effects"),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Make a new workspace folder with a letter of its own; nothing is overwritten."""
+    """Make a new workspace folder with letters and a policy file to fill in; nothing is overwritten."""
     from qbase.explore import new_workspace
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     folder = (shell.home or pathlib.Path.cwd()) / name
-    written = new_workspace(folder, template=template)
+    written = new_workspace(folder, template=template, place=place)
     shell.out(f"{shell.text('新建', 'Made')}  {folder}")
     shell.out(*(f"  {path.relative_to(folder).as_posix()}" for path in written))
     shell.document({"workspace": str(folder), "files": [path.relative_to(folder).as_posix() for path in written]})

@@ -44,7 +44,7 @@ class ReportSpec:
     tables : tuple of str
         Declared inputs: tables of the lake whose versions enter the fingerprint.
     may_use : tuple of str
-        Tables that enter the same way where they were loaded, and are not missed where they were not.
+        Tables that enter the same way where they were loaded, and are not missed where they were not (``*``: any).
     profile : {"internal", "external", "statutory_public"}
         Who may read it.
     seed : int

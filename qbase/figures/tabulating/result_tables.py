@@ -28,10 +28,8 @@ from qbase.figures.surface.figure_words import (
 )
 
 PASSED: Mapping[bool | None, Text] = {
-    True: Text("通过", "Passed"),
-    False: Text("未通过", "Failed"),
-    None: Text("供参考", "Information"),
-}
+    True: Text("通过", "Passed"), False: Text("未通过", "Failed"), None: Text("供参考", "Information"),
+}  # fmt: skip
 MET: Mapping[str, Text] = {
     "met": Text("◆\u00a0达到", "◆\u00a0Met"),
     "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
@@ -39,6 +37,7 @@ MET: Mapping[str, Text] = {
 }
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
+    "estimable": Text("能否估计效果", "Whether an effect can be estimated"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
     "small_n": Text("样本量", "Sample size"),
     "same_sampling": Text("抽样方式一致", "Same sampling"),

@@ -110,9 +110,9 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     >>> _ = pathlib.Path("typo.toml").write_text('policy = {id = "bases", titel = "优质产品生产基地"}', "utf-8")
     >>> read_policy_file(open_workspace(), "typo.toml")
     Traceback (most recent call last):
-    qbase.core.errors.UsageError: error[QB446] a policy file has no word "titel"
-      found     [policy] titel
-      expected  id · name · name_en · kind · issuer · document_no ...
+    qbase.core.errors.UsageError: error[QB446] a policy file has no word "titel" (and 1 more)
+      found     1) [policy] titel; 2) no [policy] name, [dates] effective, [dates] source, [dates] confidence
+      expected  1) id · name · name_en · kind · issuer · document_no; ...
     """
     raw = read_policy_words(pathlib.Path(path))
     faults = list(find_faults(raw))

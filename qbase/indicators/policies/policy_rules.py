@@ -28,7 +28,13 @@ def misfit(place: str, found: str, expected: str, fix: str) -> DataError:
 
 
 def check_id(policy_id: str) -> None:
-    """Refuse an id that cannot be typed in a command, or be the name of a file (QB448)."""
+    """Refuse an id that cannot be typed in a command, or be the name of a file.
+
+    Raises
+    ------
+    DataError
+        It holds other signs than letters, digits, ``_ . -`` (QB448).
+    """
     if not _ID.fullmatch(policy_id):
         raise misfit("[policy] id", repr(policy_id), "letters, digits, _ . -", 'id = "zhili-2022"')
 

@@ -99,7 +99,7 @@ def write_policy_template(workspace: Workspace, policy_id: str, path: pathlib.Pa
     >>> read_policy_file(open_workspace(), path)
     Traceback (most recent call last):
     qbase.core.errors.DataError: error[QB447] the policy file lacks [policy] name
-      found     no [policy] name, [dates] effective, [dates] source, [dates] confidence, [[spell]] town ...
+      found     no [policy] name, [dates] effective, [dates] source, [dates] confidence, [[spell]] town...
     """
     check_id(policy_id)
     target = path or workspace.root / FOLDER / f"{policy_id}.toml"

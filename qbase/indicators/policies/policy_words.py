@@ -150,7 +150,7 @@ def settle_days(raw: Mapping[str, Any], faults: list[QbaseError]) -> dict[str, A
     A day stands for its quarter, where a quarter is asked for; a quarter or a month for its first day, where a day is.
     What cannot be read joins the faults.
     """
-    settled = {
+    settled: dict[str, Any] = {
         section: [dict(e) for e in entries_of(raw, section)]
         if section in MANY
         else dict((entries_of(raw, section) or [{}])[0])

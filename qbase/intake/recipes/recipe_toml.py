@@ -79,7 +79,22 @@ def parse_recipe(content: bytes, *, origin: str) -> Recipe:
     DataError
         Not TOML, an unknown key, a wrong type, a column or a value the contract does not have (QB303).
     """
-    return parse_tree(load_tree(content, origin=origin), origin=origin)
+    return parse_tree(_without_blanks(load_tree(content, origin=origin)), origin=origin)
+
+
+def _without_blanks(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what a proposed recipe has left blank: a header, a value or a constant that says nothing."""
+    kept = dict(raw)
+    for key in ("columns", "constants", "units"):
+        if isinstance(kept.get(key), dict):
+            kept[key] = {name: said for name, said in kept[key].items() if said != ""}
+    if isinstance(kept.get("values"), dict):
+        parts = kept["values"].items()
+        kept["values"] = {
+            column: {word: said for word, said in words.items() if said != ""} if isinstance(words, dict) else words
+            for column, words in parts
+        }
+    return kept
 
 
 def load_tree(content: bytes, *, origin: str) -> dict[str, Any]:

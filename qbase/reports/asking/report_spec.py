@@ -120,7 +120,7 @@ def read_spec(workspace: Workspace, report_id: str) -> ReportSpec:
     >>> from qbase.reports import read_spec
     >>> spec = read_spec(open_workspace(), "trends")
     >>> spec.notebook, spec.tables, spec.profile
-    ('notebooks/trends.ipynb', ('inspections', 'firms', 'clusters', 'towns'), 'internal')
+    ('notebooks/trends.ipynb', ('inspections',), 'internal')
     """
     found = find_specs(workspace)
     if report_id in found:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qbase.reports.executing.papermill_engine import Job
 
 Progress = Callable[[str, int, int], None]
+EVERY = "*"
 STEPS = ("cells", "render", "verify", "publish")
 
 
@@ -89,11 +90,17 @@ class OneRun:
                 expected=" · ".join(needed),
                 fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
             )
-        tables = [*needed, *(name for name in spec.may_use if self.workspace.has_table(name))]
+        tables = [*needed, *self._may_use()]
         snapshot = self.workspace.snapshot() if tables else None
         self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
         mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
         self._set(fingerprint=mark, snapshot=snapshot.id if snapshot else "")
+
+    def _may_use(self) -> list[str]:
+        """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide."""
+        spec = self.request.spec
+        there = self.workspace.tables()
+        return [t for t in there if t not in spec.tables and (t in spec.may_use or EVERY in spec.may_use)]
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
@@ -166,7 +173,7 @@ class OneRun:
     def _check_sources(self, results: Mapping[str, Any]) -> None:
         spec = self.request.spec
         used = {s["path"] for s in results.get("sources", ()) if s.get("snapshot")}
-        undeclared = sorted(t for t in used - {*spec.tables, *spec.may_use} if self.workspace.has_table(t))
+        undeclared = sorted(t for t in used - {*spec.tables, *self._may_use()} if self.workspace.has_table(t))
         if undeclared:
             raise RunError(
                 "QB826",
