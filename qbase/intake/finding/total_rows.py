@@ -11,7 +11,9 @@ import pyarrow as pa
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.finding.number_columns import find_column_style
 from qbase.intake.values.cell_values import narrow
+from qbase.intake.values.number_style import in_style
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_numbers import EXACT, read_numeral
 
@@ -70,10 +72,11 @@ def _check_sums(
     names = {position: name for name, position in columns.positions.items()}
     found = []
     for j, cell in enumerate(cells):
-        printed = read_numeral(cell, "")[0] if cell else None
+        style = find_column_style(grid, layout, j) if cell and j < grid.width else ""
+        printed = read_numeral(in_style(cell, style) or "", "")[0] if cell else None
         if printed is None or j >= grid.width or not _adds_up(j, names, layout, columns):
             continue
-        sums = [_sum(grid, j, rows) for rows in scopes]
+        sums = [_sum(grid, j, rows, style) for rows in scopes]
         true = [total for total in sums if total is not None]
         if true and Decimal(printed) not in true:
             header = layout.headers[j].strip() if j < len(layout.headers) else ""
@@ -90,14 +93,14 @@ def _adds_up(j: int, names: dict[int, str], layout: Layout, columns: ColumnMap) 
     return bool(header.strip()) and not _NO_SUM.search(header)
 
 
-def _sum(grid: Grid, column: int, rows: Sequence[int]) -> Decimal | None:
+def _sum(grid: Grid, column: int, rows: Sequence[int], style: str) -> Decimal | None:
     """Return the exact sum of a column over rows; None where it holds something that is no number, or nothing."""
     total, count = Decimal(0), 0
     for text in grid.cells.column(column).take(pa.array(rows, pa.int64())).to_pylist():
         clean = narrow(text).strip()
         if clean in ("", "/", "—", "-"):
             continue
-        plain = read_numeral(clean, "")[0]
+        plain = read_numeral(in_style(clean, style) or "", "")[0]
         if plain is None:
             return None
         total, count = EXACT.add(total, Decimal(plain)), count + 1

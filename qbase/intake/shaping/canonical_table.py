@@ -145,7 +145,7 @@ def _all_warnings(parts: Sequence[Part], counts: collections.Counter[str], work:
     totals, wrong = check_totals([(part.grid, part.layout, part.columns) for part in parts])
     for part in parts:
         for (sheet, position), reason in wrong.items():
-            if sheet == part.grid.sheet:
+            if sheet == part.grid.sheet and position in part.layout.listed:
                 part.layout.listed[position] = reason
     if work.contract.is_numerator_only:
         remarks.append("no_denominator")
@@ -299,7 +299,7 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
             codes.setdefault(f"{name}:{fault.code}", []).append(np.array([row], np.int64))
         else:
             counts[f"{name}:{fault.code}"] += 1
-    for position, count in part.grid.numbers.items():
+    for position, count in part.grid.numbers.items() if part.layout.begin == 0 else ():
         name = columns.get(position)
         if name is not None and part.columns.contract.column(name).type == "code":
             counts[f"{name}:stored_as_number"] += count
