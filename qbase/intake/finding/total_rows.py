@@ -16,9 +16,11 @@ from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.number_style import in_style
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_numbers import EXACT, read_numeral
+from qbase.tables import ColumnRule
 
 _COUNTED = re.compile(r"(不合格|合格)? ?(\d[\d,]*) ?(?:批次?|行|家|户|个|条|项|件)")
 _NO_SUM = re.compile(r"率|占比|比重|平均|均值|%|指数|年份|序号|编号|代码|日期|经度|纬度", re.IGNORECASE)
+_NO_AMOUNT = ("index", "day")
 _SUB = re.compile(r"小计|subtotal", re.IGNORECASE)
 _SO_FAR = re.compile(r"累计")
 _SPACE = re.compile(r"\s+")
@@ -84,12 +86,17 @@ def _check_sums(
     return found
 
 
+def adds_up(rule: ColumnRule) -> bool:
+    """Say whether the cells of a column make a sum: amounts and counts do, rates, years and days of good air do not."""
+    return rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and rule.unit not in _NO_AMOUNT
+
+
 def _adds_up(j: int, names: dict[int, str], layout: Layout, columns: ColumnMap) -> bool:
     """Say whether a column is one whose cells make a sum: amounts and counts, not rates or years."""
     header = layout.headers[j] if j < len(layout.headers) else ""
     if j in names:
         rule = columns.contract.column(names[j])
-        return rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and rule.unit != "index"
+        return adds_up(rule)
     return bool(header.strip()) and not _NO_SUM.search(header)
 
 

@@ -13,8 +13,8 @@ from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only")
-PAIRS = ("column", "sheet", "contract")
+KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "nothing")
+PAIRS = ("column", "sheet", "contract", "nothing")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
