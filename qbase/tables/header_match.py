@@ -122,7 +122,7 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
 
 
 def _yielding(headers: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
-    """Return the headers that mean a column only where no clearer one does: 检验结果 of an item beside 检验结论 of a batch."""
+    """Return the headers that yield to a clearer one: 检验结果 of an item beside 检验结论 of a batch."""
     names = {header: normalise_header(header) for header in headers if mapping.get(header) == "result"}
     clear = [header for header, name in names.items() if name in _OF_BATCH]
     return [header for header, name in names.items() if name in _OF_ITEM] if len(clear) == 1 else []

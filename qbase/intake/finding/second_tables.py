@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,7 @@ def find_layouts(grid: Grid, recipe: Recipe = TIDY) -> list[Layout]:
         return [whole]
     edges = [0, *starts, len(grid)]
     found = []
-    for begin, end in zip(edges, edges[1:], strict=False):
+    for begin, end in itertools.pairwise(edges):
         layout = find_layout(_slice(grid, begin, end), recipe)
         if layout is not None:  # each has a header
             found.append(_moved(layout, begin))

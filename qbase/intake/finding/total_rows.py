@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
-from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.finding.number_columns import find_column_style
+from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.number_style import in_style
 from qbase.intake.values.units import measures
@@ -20,7 +20,7 @@ from qbase.tables import ColumnRule
 
 _COUNTED = re.compile(r"(不合格|合格)? ?(\d[\d,]*) ?(?:批次?|行|家|户|个|条|项|件)")
 _NO_SUM = re.compile(r"率|占比|比重|平均|均值|%|指数|年份|序号|编号|代码|日期|经度|纬度", re.IGNORECASE)
-_NO_AMOUNT = ("index", "day")
+_NO_AMOUNT = re.compile("_(?:days|index|hours)$")
 _SUB = re.compile(r"小计|subtotal", re.IGNORECASE)
 _SO_FAR = re.compile(r"累计")
 _SPACE = re.compile(r"\s+")
@@ -88,7 +88,9 @@ def _check_sums(
 
 def adds_up(rule: ColumnRule) -> bool:
     """Say whether the cells of a column make a sum: amounts and counts do, rates, years and days of good air do not."""
-    return rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and rule.unit not in _NO_AMOUNT
+    return (
+        rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and not _NO_AMOUNT.search(rule.name)
+    )
 
 
 def _adds_up(j: int, names: dict[int, str], layout: Layout, columns: ColumnMap) -> bool:

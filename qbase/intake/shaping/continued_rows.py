@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from qbase.intake.shaping.recipe_steps import Work
 from qbase.tables import ColumnRule
 
@@ -34,9 +32,9 @@ def find_continued(work: Work, positions: Sequence[int]) -> list[int]:
     needed = [column for column in contract.columns if column.required]
     if not contract.key or not {column.name for column in needed} & set(work.data.column_names):
         return []
-    keys = np.array([[cell is None for cell in work.cells(name)] for name in contract.key]).all(axis=0)
+    keys = [not any(cells) for cells in work.rows(contract.key)]
     found: set[int] = set()
-    for row in np.flatnonzero(keys).tolist():
+    for row in (row for row, is_blank in enumerate(keys) if is_blank):
         said = {column.name: cell for column in needed if (cell := work.cells(column.name)[row]) is not None}
         missing = len(needed) - len(said)
         speaks = any(_is_said(column, said[column.name]) for column in needed if column.name in said)

@@ -115,7 +115,7 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
 
 
 def _map(layout: Layout, recipe: Recipe, sheet: str, above: Contract | None) -> ColumnMap:
-    """Map the headers of a table; one below another that lacks a column keeps its rows, which are set aside for that."""
+    """Map the headers of a table; below another, rows that lack a column are set aside for that."""
     try:
         return map_columns(layout.headers, recipe, layout.units, sheet)
     except DataError as error:
