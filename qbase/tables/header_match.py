@@ -13,7 +13,7 @@ from qbase.tables.header_normal import normalise_header, split_unit
 __all__ = ["HeaderMatch", "find_contract", "find_contracts", "match_headers", "normalise_header", "split_unit"]
 
 
-_OF_BATCH = frozenset(map(normalise_header, ("检验结论", "结论", "判定", "抽查结果")))
+_OF_BATCH = frozenset(map(normalise_header, ("检验结论", "抽查结论", "抽检结论")))
 _OF_ITEM = frozenset(map(normalise_header, ("检验结果", "结果")))
 
 

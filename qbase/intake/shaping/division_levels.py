@@ -76,7 +76,7 @@ def _differing(work: Work, row: int, below: list[int]) -> list[str]:
         for part in parts:
             total = EXACT.add(total, part or Decimal(0))
         if total != printed:
-            found.append(f"{label} {column.text.zh}:total_mismatch {printed:f}/{total:f}")
+            found.append(f"{label} {column.text.zh}:total_mismatch {printed:f}/{plain_number(str(total))}")
     return found
 
 
