@@ -13,6 +13,10 @@ from qbase.tables.header_normal import normalise_header, split_unit
 __all__ = ["HeaderMatch", "find_contract", "find_contracts", "match_headers", "normalise_header", "split_unit"]
 
 
+_OF_BATCH = frozenset(map(normalise_header, ("检验结论", "抽查结论", "抽检结论")))
+_OF_ITEM = frozenset(map(normalise_header, ("检验结果", "结果")))
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class HeaderMatch:
     """How the headers of a file meet a contract.
@@ -101,6 +105,10 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
         else:
             found.append(column)
             mapping[header] = column
+    for header in _yielding(given, mapping):
+        found.remove(mapping.pop(header))
+        units.pop(header, None)
+        unknown.append(header)
     return HeaderMatch(
         table=contract.name,
         mapping=freeze(mapping),
@@ -111,6 +119,13 @@ def match_headers(headers: Sequence[str], contract: Contract) -> HeaderMatch:
         score=len(found) / len(given) if given else 0.0,
         coverage=len(set(found)) / len(contract.columns),
     )
+
+
+def _yielding(headers: Sequence[str], mapping: Mapping[str, str]) -> list[str]:
+    """Return the headers that yield to a clearer one: 检验结果 of an item beside 检验结论 of a batch."""
+    names = {header: normalise_header(header) for header in headers if mapping.get(header) == "result"}
+    clear = [header for header, name in names.items() if name in _OF_BATCH]
+    return [header for header, name in names.items() if name in _OF_ITEM] if len(clear) == 1 else []
 
 
 def find_contracts(headers: Sequence[str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ _NOTE = re.compile(
 )
 _SUSPECT = (
     r"^(?i)(合|小|总|共|累|注|备|附|说|数|资|来|填|制|审|复|单|负|联|统|"
+    r"[(（【\[]?续|第|共|接|承|过|转|上接|下|表|附|page|p\.?\s*\d|[-—–·]|\d{1,4}\s*[/页]|to be|continued|"
     r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source|unit|\S{0,4}单 ?位|\S?单位|[*※①-⑳]|"
     r"[(\[（【]?\d{1,2}[)\]）】.、．]|以上|本表|表中|上述)"
 )
@@ -35,6 +36,16 @@ _REMARK = re.compile(r"[*※①-⑳]\s*\S|[(\[（【]?\d{1,2}(?:[)\]）】]|[.�
 _SENTENCE = re.compile(r"[\u4e00-\u9fff]{4}|\w+ \w+ \w+")
 _TOTAL_OF = re.compile(r".{0,8}(合计|小计|总计|累计)|(小计|合计|总计|累计)\(.{1,8}\)")
 _AMOUNT = re.compile(r"(不合格|合格)? ?-?[\d,]+(\.\d+)?%? ?\w{0,3}|/|—|-")
+# 第 1 页 共 2 页, 续表, Page 1 of 2, - 3 -
+_NO = "[0-9一二三四五六七八九十]+"
+_PAGE = re.compile(
+    rf"第?{_NO}页?[,，/]?[共/]{_NO}页?|第{_NO}页|共{_NO}页|{_NO}/{_NO}页|[-—–·]+[0-9]+[-—–·]+|"
+    r"(?:page|p\.?)[0-9]+(?:(?:of|/)[0-9]+)?|"
+    rf"(?:附?表[0-9一二三四五六七八九十.-]*)?续(?:上)?(?:表|页)(?:{_NO})?|表[0-9一二三四五六七八九十.-]+续|续(?:{_NO})?|"
+    r"接(?:上|下)(?:页|表)|(?:上接|下接|下转|转下|承前|过次)(?:第[0-9]+)?(?:页|表)?|(?:tobe)?continued(?:on(?:the)?nextpage)?",
+    re.IGNORECASE,
+)
+_PAGE_EDGE = re.compile(r"[\s()（）\[\]【】:：.。]+")
 _SPACE = re.compile(r"[\s\u3000:：]+")
 
 
@@ -52,11 +63,13 @@ class Layout:
         Positions of the data rows, ascending.
     listed : mapping
         Position -> why it is no data row: ``header``, ``blank_row``, ``repeated_header``, ``total_row``, ``note_row``,
-        ``title_row``, ``unit_row``.
+        ``title_row``, ``unit_row``, ``page_line``.
     units : tuple of str
         Units stated above the header.
     strange_units : tuple of str
         What looks like a unit there and is none that is known.
+    begin, rows : int
+        Position of its first row, and how many there are: a sheet may hold several tables.
     """
 
     header: int
@@ -65,6 +78,8 @@ class Layout:
     listed: dict[int, str]
     units: tuple[str, ...] = ()
     strange_units: tuple[str, ...] = ()
+    begin: int = 0
+    rows: int = 0
 
     def of_reason(self, reason: str) -> list[int]:
         """Return the rows listed for one reason, in order."""
@@ -114,6 +129,7 @@ def find_layout(grid: Grid, recipe: Recipe = TIDY) -> Layout | None:
         listed=listed,
         units=units,
         strange_units=strange,
+        rows=len(grid),
     )
 
 
@@ -188,11 +204,17 @@ def _reason(row: Sequence[str], headers: Sequence[str]) -> str:
     is_short = len(filled) < sum(bool(header.strip()) for header in headers)
     if filled and (is_short or _is_sum(filled)) and _is_total(filled):
         return "total_row"
+    if is_short and filled and all(_is_page_line(cell) for cell in filled):
+        return "page_line"
     if len(filled) == 1 and is_short and read_unit_line(filled):
         return "unit_row"
     if len(filled) == 1 and is_short and len(headers) > 2 and _REMARK.match(filled[0]) and _SENTENCE.search(filled[0]):
         return "note_row"
     return "note_row" if filled and all(_NOTE.match(cell) for cell in filled) else ""
+
+
+def _is_page_line(cell: str) -> bool:
+    return _PAGE.fullmatch(_PAGE_EDGE.sub("", narrow(cell))) is not None
 
 
 def _is_sum(filled: Sequence[str]) -> bool:

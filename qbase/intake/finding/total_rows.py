@@ -10,13 +10,17 @@ import pyarrow as pa
 
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
+from qbase.intake.finding.number_columns import find_column_style
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.values.cell_values import narrow
+from qbase.intake.values.number_style import in_style
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_numbers import EXACT, read_numeral
+from qbase.tables import ColumnRule
 
 _COUNTED = re.compile(r"(不合格|合格)? ?(\d[\d,]*) ?(?:批次?|行|家|户|个|条|项|件)")
 _NO_SUM = re.compile(r"率|占比|比重|平均|均值|%|指数|年份|序号|编号|代码|日期|经度|纬度", re.IGNORECASE)
+_NO_AMOUNT = re.compile("_(?:days|index|hours)$")
 _SUB = re.compile(r"小计|subtotal", re.IGNORECASE)
 _SO_FAR = re.compile(r"累计")
 _SPACE = re.compile(r"\s+")
@@ -70,10 +74,11 @@ def _check_sums(
     names = {position: name for name, position in columns.positions.items()}
     found = []
     for j, cell in enumerate(cells):
-        printed = read_numeral(cell, "")[0] if cell else None
+        style = find_column_style(grid, layout, j) if cell and j < grid.width else ""
+        printed = read_numeral(in_style(cell, style) or "", "")[0] if cell else None
         if printed is None or j >= grid.width or not _adds_up(j, names, layout, columns):
             continue
-        sums = [_sum(grid, j, rows) for rows in scopes]
+        sums = [_sum(grid, j, rows, style) for rows in scopes]
         true = [total for total in sums if total is not None]
         if true and Decimal(printed) not in true:
             header = layout.headers[j].strip() if j < len(layout.headers) else ""
@@ -81,23 +86,30 @@ def _check_sums(
     return found
 
 
+def adds_up(rule: ColumnRule) -> bool:
+    """Say whether the cells of a column make a sum: amounts and counts do, rates, years and days of good air do not."""
+    return (
+        rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and not _NO_AMOUNT.search(rule.name)
+    )
+
+
 def _adds_up(j: int, names: dict[int, str], layout: Layout, columns: ColumnMap) -> bool:
     """Say whether a column is one whose cells make a sum: amounts and counts, not rates or years."""
     header = layout.headers[j] if j < len(layout.headers) else ""
     if j in names:
         rule = columns.contract.column(names[j])
-        return rule.type in ("int", "number") and measures(rule.unit) not in ("rate", "") and rule.unit != "index"
+        return adds_up(rule)
     return bool(header.strip()) and not _NO_SUM.search(header)
 
 
-def _sum(grid: Grid, column: int, rows: Sequence[int]) -> Decimal | None:
+def _sum(grid: Grid, column: int, rows: Sequence[int], style: str) -> Decimal | None:
     """Return the exact sum of a column over rows; None where it holds something that is no number, or nothing."""
     total, count = Decimal(0), 0
     for text in grid.cells.column(column).take(pa.array(rows, pa.int64())).to_pylist():
         clean = narrow(text).strip()
         if clean in ("", "/", "—", "-"):
             continue
-        plain = read_numeral(clean, "")[0]
+        plain = read_numeral(in_style(clean, style) or "", "")[0]
         if plain is None:
             return None
         total, count = EXACT.add(total, Decimal(plain)), count + 1

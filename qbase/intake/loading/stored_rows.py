@@ -55,7 +55,7 @@ class JudgedTable:
     @property
     def rows_seen(self) -> int:
         """All rows of its sheets."""
-        return sum(len(part.grid) for part in self.sheets.parts)
+        return sum(part.layout.rows for part in self.sheets.parts)
 
 
 def build_tables(judged: Sequence[JudgedTable], unused: Sequence[Aside], sha256: str) -> dict[str, pa.Table]:

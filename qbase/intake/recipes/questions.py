@@ -16,8 +16,8 @@ from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, list_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters")
-PAIRS = ("column", "sheet", "contract")
+KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters", "nothing")
+PAIRS = ("column", "sheet", "contract", "nothing")
 
 
 def ask(questions: Sequence[Question], table: str) -> None:

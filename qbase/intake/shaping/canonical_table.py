@@ -22,7 +22,11 @@ from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.shaping.continued_rows import find_continued
+from qbase.intake.shaping.ditto_marks import fill_ditto
+from qbase.intake.shaping.division_levels import list_levels
 from qbase.intake.shaping.item_rows import Items, build_items
+from qbase.intake.shaping.parent_words import settle_parents
 from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
 from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
@@ -34,6 +38,7 @@ from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
 
+NO_RECORD = (":summary_row", ":no_division", ":higher_level")
 MANY = 20  # from this many rows on, a list in which everything failed is more likely a list of failures
 
 
@@ -126,7 +131,10 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     codes = {code: np.concatenate(rows) for code, rows in found.codes.items()}
     work = Work(contract=contract, data=data, codes=codes, flags=found.flags, warnings=stated)
     settle_shares(work, recipe, found.settled)
+    settle_parents(work, recipe)
+    work.set_aside("continuation", find_continued(work, _places(parts)))
     apply_recipe(work, recipe)
+    list_levels(work)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:
         take_differences(work, recipe.year_to_date, file)
@@ -153,14 +161,27 @@ def _all_warnings(parts: Sequence[Part], counts: collections.Counter[str], work:
     remarks = [f"{code} {count}" for code, count in sorted(counts.items())]
     remarks += [warning for part in parts for warning in (*part.columns.warnings, *part.grid.notes)]
     remarks += [f"{unit}:unit_ignored" for part in parts for unit in part.layout.strange_units]
-    totals, wrong = check_totals([(part.grid, part.layout, part.columns) for part in parts])
+    totals, wrong = check_totals([(part.grid, _summed(part, work), part.columns) for part in parts])
     for part in parts:
         for (sheet, position), reason in wrong.items():
-            if sheet == part.grid.sheet:
+            if sheet == part.grid.sheet and position in part.layout.listed:
                 part.layout.listed[position] = reason
     if work.contract.is_numerator_only:
         remarks.append("no_denominator")
     return tuple(dict.fromkeys([*remarks, *totals, *work.warnings]))
+
+
+def _summed(part: Part, work: Work) -> Layout:
+    """Return the parts of a sheet without the rows a total does not count: those that sum up others themselves."""
+    codes = [rows for code, rows in work.all_codes().items() if code.endswith(NO_RECORD)]
+    apart = np.concatenate([*codes, np.array(sorted(work.listed), np.int64)]) - part.offset
+    keep = ~np.isin(np.arange(len(part.layout.data)), apart)
+    return dataclasses.replace(part.layout, data=part.layout.data[keep])
+
+
+def _places(parts: Sequence[Part]) -> list[int]:
+    """Return where the data rows stand; between two sheets is a gap."""
+    return [int(position) + i * 2**40 for i, part in enumerate(parts) for position in part.layout.data]
 
 
 def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
@@ -194,7 +215,11 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
         cells, filled = fill_merged(grid, position, contract.column(name), contract.key, data)
         if filled:
             found.counts[f"{name}:merged_filled"] += len(filled)
-        raw = _rows(cells, data)
+        raw, repeated, unclear = fill_ditto(_rows(cells, data), part.layout, contract.column(name), contract.key)
+        if repeated:
+            found.counts[f"{name}:ditto"] += len(repeated)
+        if unclear:
+            found.codes.setdefault(f"{name}:ditto_unclear", []).append(np.array(unclear, np.int64) + part.offset)
         reading = read_column(raw, part.readers[name])
         found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
         if name == "sample_type":
@@ -317,7 +342,7 @@ def _add_faults(part: Part, codes: dict[str, list[npt.NDArray[np.int64]]], count
             codes.setdefault(f"{name}:{fault.code}", []).append(np.array([row], np.int64))
         else:
             counts[f"{name}:{fault.code}"] += 1
-    for position, count in part.grid.numbers.items():
+    for position, count in part.grid.numbers.items() if part.layout.begin == 0 else ():
         name = columns.get(position)
         if name is not None and part.columns.contract.column(name).type == "code":
             counts[f"{name}:stored_as_number"] += count

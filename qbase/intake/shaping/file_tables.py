@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
-from qbase.intake.finding.data_rows import Layout, find_layout
+from qbase.intake.finding.data_rows import Layout
+from qbase.intake.finding.number_columns import find_styles
 from qbase.intake.finding.possible_cells import check_accepted, list_vain
+from qbase.intake.finding.second_tables import find_layouts
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.question_ids import UndecidedError
@@ -21,7 +23,7 @@ from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.values.cell_values import Context, Reader, build_reader, narrow
 from qbase.intake.values.units import measures, units_in_name
-from qbase.tables import Contract
+from qbase.tables import Contract, match_headers
 
 FAILURES = "failure_list"
 
@@ -97,25 +99,26 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
     unused: list[Grid] = []
     unknown: list[DataError] = []
     for grid in grids:
-        layout = find_layout(grid, recipe)
-        if layout is None:
+        layouts = find_layouts(grid, recipe)
+        contract: Contract | None = None
+        for found in layouts:
+            layout = _with_unit_of_name(found, file)
+            try:
+                columns = _map_below(grid, layout, recipe, contract)
+            except DataError as error:
+                # a sheet of remarks is no fault of the workbook; a table with a column missing is
+                if error.code != "QB320" or contract is not None:
+                    raise
+                unknown.append(error)
+                break
+            contract = columns.contract
+            _ask_about_units(layout, contract, recipe)
+            before = parts.setdefault(contract.name, [])
+            offset = before[-1].offset + len(before[-1].layout.data) if before else 0
+            readers = _build_readers(columns, recipe, file, grid.sheet, find_styles(grid, layout, columns))
+            before.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
+        if contract is None:
             unused.append(grid)
-            continue
-        layout = _with_unit_of_name(layout, file)
-        try:
-            columns = _map_sheet(grid, layout, recipe)
-        except DataError as error:
-            # a sheet of remarks is no fault of the workbook; a table with a column missing is
-            if error.code != "QB320":
-                raise
-            unknown.append(error)
-            unused.append(grid)
-            continue
-        _ask_about_units(layout, columns.contract, recipe)
-        before = parts.setdefault(columns.contract.name, [])
-        offset = before[-1].offset + len(before[-1].layout.data) if before else 0
-        readers = _build_readers(columns, recipe, file, grid.sheet)
-        before.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
     if not parts and unknown:
         raise unknown[0]
     return parts, unused
@@ -145,6 +148,18 @@ def _with_unit_of_name(layout: Layout, file: str) -> Layout:
     )
 
 
+def _map_below(grid: Grid, layout: Layout, recipe: Recipe, above: Contract | None) -> ColumnMap:
+    """Map the headers of a table; below another, rows that lack a column are set aside for that."""
+    try:
+        return _map_sheet(grid, layout, recipe)
+    except DataError as error:
+        known = {} if above is None else match_headers(layout.headers, above).mapping
+        if error.code != "QB321" or above is None or not known:
+            raise
+        positions = {known[header]: i for i, header in enumerate(layout.headers) if header in known}
+        return ColumnMap(contract=above, positions=positions)
+
+
 def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None:
     """Ask whether a unit nobody can convert may be ignored; refuse when somebody said that it may not."""
     refused = [u for u in layout.strange_units if f"unit_line:{u}" in recipe.reject]
@@ -170,7 +185,9 @@ def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None
     ask(said, contract.name)
 
 
-def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) -> dict[str, Reader]:
+def _build_readers(
+    columns: ColumnMap, recipe: Recipe, file: str, sheet: str, styles: Mapping[str, str]
+) -> dict[str, Reader]:
     year = next((m[1] for name in (sheet, file) if (m := re.search(r"((?:19|20)\d{2})", narrow(name)))), "")
     readers = {}
     for column in columns.contract.columns:
@@ -184,6 +201,7 @@ def _build_readers(columns: ColumnMap, recipe: Recipe, file: str, sheet: str) ->
             dates=recipe.dates,
             year=year,
             is_cumulative=rule is not None and rule.period == column.name,
+            style=styles.get(column.name, ""),
         )
         readers[column.name] = build_reader(
             column,

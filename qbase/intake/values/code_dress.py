@@ -7,7 +7,7 @@ import re
 from qbase.tables import ColumnRule, section_of
 from qbase.tables.credit_code import LENGTH as USCC_LENGTH
 
-# numbers of batches are typed in either case, with and without spaces; names of schemes are not
+# numbers of batches are typed with and without spaces; standards and notices have theirs
 _NUMBERS = frozenset({"sample_no", "parent_no", "record_no", "firm_code", "certificate_no"})
 _QUOTED = re.compile(r'=?\s*"\s*([^"]*?)\s*"')
 _MARK = re.compile(r"^[='‘’`´](?=[\w\"'‘’])")
@@ -35,14 +35,14 @@ def undress_text(text: str) -> str:
 def undress_code(text: str, column: ColumnRule) -> str:
     """Return a code without its dress, where that leaves no doubt; else as it is.
 
-    The mark of a text (``'X``, ``="X"``, ``"X"``), tabs and doubled spaces go everywhere; a batch number has no spaces
-    and is in capitals.
+    The mark of a text (``'X``, ``="X"``, ``"X"``), tabs and doubled spaces go everywhere; a batch number has no
+    spaces at all.
 
     Examples
     --------
     >>> from qbase.tables import read_contract
     >>> sample, standard = (read_contract("inspections").column(name) for name in ("sample_no", "std_no"))
-    >>> undress_code("'s 1-01", sample), undress_code('="GB/T  8960-2015"', standard)
+    >>> undress_code("'S 1-01", sample), undress_code('="GB/T  8960-2015"', standard)
     ('S1-01', 'GB/T 8960-2015')
     """
     match = _QUOTED.fullmatch(text)
@@ -55,7 +55,7 @@ def undress_code(text: str, column: ColumnRule) -> str:
         industry = _INDUSTRY.fullmatch(bare)
         return industry[2] if industry and section_of(industry[2]) == industry[1].upper() else bare
     if column.name in _NUMBERS:
-        return _BLANKS.sub("", _DASHES.sub("-", bare)).upper()
+        return _BLANKS.sub("", _DASHES.sub("-", bare))
     if is_division(column) and _GROUPS.sub("", bare).isdecimal():
         return _GROUPS.sub("", bare)
     return bare
