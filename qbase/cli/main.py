@@ -40,6 +40,11 @@ SECTIONS: Sections = {
             "check",
             "检查已载入的表：契约、新旧、与上期的变化 | check loaded tables: contract, age, what changed",
         ),
+        "places": (
+            "data.places_command",
+            "places",
+            "乡镇的名称和代码：列出，或从区划表导入 | names and codes of towns: list, or import divisions",
+        ),
         "quarantine": (
             "data.check_and_quarantine",
             "quarantine",

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from qbase.indicators.sampling.sampling_checks import check_random_against_directed as check_random_against_directed
     from qbase.indicators.sampling.sampling_checks import check_sampling_mix as check_sampling_mix
     from qbase.indicators.sampling.shrunk_rates import add_shrinkage as add_shrinkage
+    from qbase.indicators.yearly_totals import History as History
+    from qbase.indicators.yearly_totals import read_history as read_history
     from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design_intervals import design_interval as design_interval
     from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval

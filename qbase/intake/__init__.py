@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from qbase.intake.linking.link_decisions import explain_method as explain_method
     from qbase.intake.linking.link_decisions import list_links as list_links
     from qbase.intake.linking.link_decisions import undo_link as undo_link
+    from qbase.intake.linking.place_names import Place as Place
+    from qbase.intake.linking.place_names import Places as Places
+    from qbase.intake.linking.place_names import read_places as read_places
     from qbase.intake.linking.same_batch import link_batches as link_batches
     from qbase.intake.linking.town_codes import TownCodes as TownCodes
     from qbase.intake.linking.town_codes import read_towns as read_towns

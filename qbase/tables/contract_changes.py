@@ -61,7 +61,7 @@ def describe_contract(contract: Contract) -> dict[str, Any]:
     >>> from qbase.tables import describe_contract, read_contract
     >>> stored = describe_contract(read_contract("inspections"))
     >>> stored["version"], stored["key"], stored["columns"]["sample_date"]["type"]
-    (2, ['sample_no'], 'date')
+    (3, ['sample_no'], 'date')
     """
     columns = {
         column.name: {

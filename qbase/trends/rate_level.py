@@ -12,12 +12,14 @@ from qbase.core.results.result import Result
 from qbase.core.text import join
 from qbase.core.values import Estimate, Key
 from qbase.trends.count_checks import check_small_n, notes_of
+from qbase.trends.earlier_totals import check_history, read_totals
 from qbase.trends.matched_entities import check_all_entities
 from qbase.trends.period_counts import read_counts
 from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
+    from qbase.indicators.yearly_totals import History
 
 
 def estimate_rate(
@@ -28,6 +30,7 @@ def estimate_rate(
     period: str | pd.Period | None = None,
     level: float = 0.95,
     maturity: Maturity | None = None,
+    history: History | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
@@ -48,6 +51,9 @@ def estimate_rate(
     maturity : Maturity or None
         From `qbase.indicators.read_maturity`, of the same window: a preliminary period is in the series with what it
         leaves open, and has no estimate. None takes every period as complete.
+    history : History or None
+        From `qbase.indicators.read_history`: yearly totals before the panel, in the table ``history``; they are shown
+        and enter no estimate.
 
     Returns
     -------
@@ -87,6 +93,7 @@ def estimate_rate(
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)
     tested = counts.at(spoken)
+    totals = read_totals(history, outcome, entity, counts.index[0])
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
     silent = check_up_to_date(panel, counts, parted) if period is None else None
@@ -100,13 +107,14 @@ def estimate_rate(
         method="design" if counts.is_weighted else "wilson",
         estimates=estimates,
         subject=counts.subject,
-        tables={"series": parted.join(counts.series)},
+        tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
         checks=(
             check_small_n(
                 {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
             ),
             *parted.checks,
             *(check for check in (silent, absent) if check is not None),
+            *check_history(totals),
         ),
         notes=notes_of(panel, counts.indicator, entity),
         labels={"later": join(later, zh="", en=" ")} if later else {},
@@ -119,7 +127,7 @@ def estimate_rate(
             "freq": panel.freq,
             "sampling": panel.sampling,
         },
-        sources=panel.sources,
+        sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )

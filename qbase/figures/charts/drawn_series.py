@@ -48,6 +48,30 @@ class Young:
         return [v for v in (self.value, self.low, self.high) if np.isfinite(v)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Total:
+    """A whole year before the series, of which only the total is known.
+
+    Parameters
+    ----------
+    year : int
+        Calendar year.
+    n, k : int
+        Tested, and of these passed.
+    value : float
+        The rate of the year.
+    first, last : int
+        Ordinals of its first and last period.
+    """
+
+    year: int
+    n: int
+    k: int
+    value: float
+    first: int
+    last: int
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Series:
     """A series with every period between its ends, gaps as NaN.
@@ -62,6 +86,10 @@ class Series:
         Everything was counted; there is no interval.
     young : tuple of Young
         Preliminary periods, in order; nothing of theirs is in the arrays.
+    totals : tuple of Total
+        Years before the series that are known as totals alone, in order.
+    lead : int
+        How many of the periods lie before the series and only make room for the totals.
     """
 
     periods: tuple[pd.Period, ...]
@@ -72,6 +100,8 @@ class Series:
     high: Floats
     is_full_count: bool
     young: tuple[Young, ...] = ()
+    totals: tuple[Total, ...] = ()
+    lead: int = 0
 
     @property
     def x(self) -> Floats:
@@ -129,7 +159,9 @@ def read_series(result: Result) -> Series:
     is_young = frame["is_preliminary"].to_numpy(dtype=bool) if "is_preliminary" in frame else np.zeros(len(frame), bool)
     if not np.isfinite(frame["rate_pct"].astype(float)[~is_young]).any():
         _refuse(result, "0 periods with a value")
-    periods = tuple(min(known) + i for i in range(max(ordinals) - min(ordinals) + 1))
+    totals = _read_totals(result, min(known))
+    lead = min(ordinals) - min([t.first for t in totals], default=min(ordinals))
+    periods = tuple(min(known) + i for i in range(-lead, max(ordinals) - min(ordinals) + 1))
     columns = {name: np.full(len(periods), np.nan) for name in COLUMNS[1:]}
     at = np.array(ordinals) - periods[0].ordinal
     for name, array in columns.items():
@@ -138,9 +170,31 @@ def read_series(result: Result) -> Series:
     series = Series(
         periods=periods, n=columns["n"], k=columns["k"], value=columns["rate_pct"], low=columns["ci_low"],
         high=columns["ci_high"], is_full_count=is_full_count, young=_read_young(frame[is_young], at[is_young]),
+        totals=totals, lead=lead,
     )  # fmt: skip
     _check_intervals(series)
     return series
+
+
+def _read_totals(result: Result, first: pd.Period) -> tuple[Total, ...]:
+    """Return the years of the table ``history`` that lie before the series."""
+    frame = result.tables.get("history")
+    rows = [] if frame is None else frame.sort_values("year").to_dict("records")
+    found = []
+    for row in rows:
+        year = pd.Period(year=int(row["year"]), freq="Y")
+        start, end = (year.asfreq(first.freqstr[:1], how=how).ordinal for how in ("start", "end"))
+        if end < first.ordinal:
+            total = Total(
+                year=int(row["year"]),
+                n=int(row["n"]),
+                k=int(row["k"]),
+                value=float(row["rate_pct"]),
+                first=start,
+                last=end,
+            )
+            found.append(total)
+    return tuple(found)
 
 
 def _read_young(rows: pd.DataFrame, at: npt.NDArray[np.int64]) -> tuple[Young, ...]:

@@ -54,6 +54,7 @@ def limits_of(trend: Trend) -> tuple[float, float, list[float]]:
     if not series.is_full_count:
         values += [*series.low[seen], *series.high[seen]]
     values += [v for y in series.young for v in y.ends]
+    values += [t.value for t in series.totals]
     ticks = number_ticks(float(min(values)), float(max(values)))
     if trend.result.unit == "pct":
         ticks = [t for t in ticks if -1e-9 <= t <= 100 + 1e-9]
@@ -83,6 +84,7 @@ def draw_trend(trend: Trend, sheet: Sheet) -> None:
     _draw_targets(trend, sheet, right)
     _draw_policy(trend, sheet, label, top, bottom, left, right)
     _draw_series(trend, sheet)
+    _draw_totals(trend, sheet)
     _draw_young(trend, sheet)
     _place_ends(sheet, ends, right, top, bottom)
 
@@ -124,6 +126,19 @@ def _draw_series(trend: Trend, sheet: Sheet) -> None:
         ax.scatter(
             series.x[part], series.value[part], s=size**2, color=LIGHT["blue"], edgecolor=LIGHT["bg"],
             lw=0.8 if dot < 5 else 1.0, zorder=4, clip_on=False,
+        )  # fmt: skip
+
+
+def _draw_totals(trend: Trend, sheet: Sheet) -> None:
+    """Draw each year that is known as a total alone: a dashed line over its periods and an open square, no interval."""
+    totals = trend.series.totals
+    for total in totals:
+        ends = [sheet.px(total.first - 0.4), sheet.px(total.last + 0.4)]
+        sheet.stroke(ends, [sheet.py(total.value)] * 2, "grey", width=1.4, dash=(3, 2))
+    if totals:
+        sheet.ax.scatter(
+            [(t.first + t.last) / 2 for t in totals], [t.value for t in totals], s=36, marker="s", color=LIGHT["bg"],
+            edgecolor=LIGHT["grey"], lw=1.4, zorder=4, clip_on=False,
         )  # fmt: skip
 
 

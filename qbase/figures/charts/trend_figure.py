@@ -12,7 +12,7 @@ from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
-from qbase.figures.charts.drawn_series import Series, Young, entity_of, read_series, starts_of, targets_of
+from qbase.figures.charts.drawn_series import Series, Total, Young, entity_of, read_series, starts_of, targets_of
 from qbase.figures.charts.trend_drawing import Trend, draw_trend, is_inside, limits_of
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
@@ -152,7 +152,7 @@ def _title(result: Result, change: Result | None) -> Text:
 def _subtitle(trend: Trend) -> Text:
     series, result = trend.series, trend.result
     every = EVERY.get(series.freqstr[:1], same(""))
-    first, last = series.periods[0], series.periods[-1]
+    first, last = series.periods[series.lead], series.periods[-1]
     span = both(first) + Text("～", "–") + both(last)
     n = counts((int(v) for v in series.n[series.observed]), unit_of_n(result))
     words = Text(
@@ -173,17 +173,32 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
         if series.is_full_count
         else Text(f"区间：{level}，{method.zh}。", f"Intervals: {level}, {method.en}.")
     ]
-    gaps = len(series.periods) - len(series.observed) - len(series.young)
+    gaps = len(series.periods) - series.lead - len(series.observed) - len(series.young)
     if gaps:
         parts.append(
             Text(f"{gaps} 期没有数据，线在这些时期断开。", f"{gaps} periods hold no data; the line is broken there.")
         )
+    parts += _totals_note(series)
     if limits_of(trend)[0] > 0:
         parts.append(Text("纵轴不从 0 开始。", "The vertical axis does not start at 0."))
     parts += _policy_note(trend, policy)
     if target is not None:
         parts.append(_target_note(trend, target))
     return sentences(definition_note(result.outcome), *parts, source_note(result))
+
+
+def _totals_note(series: Series) -> list[Text]:
+    """Say which marks are totals of a year, and that no estimate rests on them."""
+    if not series.totals:
+        return []
+    first, last = series.totals[0].year, series.totals[-1].year
+    years = f"{first}" if first == last else f"{first}–{last}"
+    return [
+        Text(
+            f"方块与虚线：{years} 年只有年度合计，不计入逐期估计。",
+            f"Squares on dashed lines: totals of {years}, the only record of these years; no estimate rests on them.",
+        )
+    ]
 
 
 def _policy_note(trend: Trend, policy: Policy | None) -> list[Text]:
@@ -229,6 +244,10 @@ def _alt(trend: Trend) -> Text:
         parts.append(
             Text("最低 {low}，最高 {high}。", "Lowest {low}, highest {high}.").format(low=at(low), high=at(high))
         )
+    if series.totals:
+        said = "；".join(f"{t.year} 年 {trend.value(t.value)}" for t in series.totals)
+        said_en = "; ".join(f"{trend.value(t.value)} in {t.year}" for t in series.totals)
+        parts.append(Text(f"此前的年度合计：{said}。", f"Totals of the years before: {said_en}."))
     for young in series.young[-1:]:
         parts.append(
             Text("{period} 为初步，{doubt}。", "{period} is preliminary, {doubt}.").format(
@@ -257,7 +276,8 @@ def _at(trend: Trend, i: int, *, doubt: bool = False) -> Text:
 def _table(trend: Trend, name: str) -> Table:
     series, result = trend.series, trend.result
     frame = result.tables["series"]
-    rows = [_row(trend, i) for i in range(len(series.periods))]
+    rows = [_total_row(trend, total) for total in series.totals]
+    rows += [_row(trend, i) for i in range(series.lead, len(series.periods))]
     cut = len(rows) - MAX_ROWS
     note = None
     if cut > 0:
@@ -292,6 +312,12 @@ def _open(trend: Trend, young: Young) -> Text:
     if not young.pending:
         return Text("尚未结束", "not over yet")
     return Text(f"尚有 {count(young.pending)} 批待定", f"{count(young.pending)} batches pending")
+
+
+def _total_row(trend: Trend, total: Total) -> tuple[str | Text, ...]:
+    period = Text(f"{total.year} 年（年度合计）", f"{total.year} (total of the year)")
+    value = number(total.value, trend.digits)
+    return period, count(total.n), count(total.k), value, Text("不估计", "not estimated")
 
 
 def _row(trend: Trend, i: int) -> tuple[str | Text, ...]:

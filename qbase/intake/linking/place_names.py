@@ -35,12 +35,21 @@ class Place:
     Parameters
     ----------
     code, name, county : str
-        Division code, name, and the county it lies in; `NO_COUNTY` where nobody said so.
+        Division code, name, and the county it lies in; ``未注明`` where nobody said so.
+    is_town : bool
+        Whether the table of towns has it, or only the divisions that were imported.
+
+    Examples
+    --------
+    >>> from qbase.intake import Place
+    >>> Place(code="990023101", name="望埭镇", county="桐屿县").name
+    '望埭镇'
     """
 
     code: str
     name: str
     county: str = NO_COUNTY
+    is_town: bool = True
 
 
 class Places:
@@ -50,6 +59,13 @@ class Places:
     ----------
     places : iterable of Place
         Where one name has several codes, the last one given is that of today.
+
+    Examples
+    --------
+    >>> from qbase.intake import Place, Places
+    >>> places = Places([Place(code="990023101", name="望埭镇"), Place(code="990023102", name="枫浦街道")])
+    >>> places.find("桐屿县枫浦街道"), places.find("望埭"), places.find_in("桐屿县望埭镇兴业路 8 号")
+    ('990023102', '990023101', '990023101')
     """
 
     def __init__(self, places: Iterable[Place]) -> None:
@@ -130,10 +146,16 @@ def read_places(workspace: Workspace, snapshot: Snapshot | None = None) -> Place
     if workspace.has_table("divisions", at):
         sql = """
         SELECT d.division_code AS code, d.division_name AS name, coalesce(p.division_name, ?) AS county
-        FROM divisions d LEFT JOIN divisions p ON p.division_code = d.parent_code
-        WHERE d.level = 'town' ORDER BY d.valid_to_date NULLS LAST, d.division_code
+        FROM divisions d
+        LEFT JOIN divisions p ON p.division_code = coalesce(d.parent_code, substr(d.division_code, 1, 6))
+                              AND p.division_code <> d.division_code
+        WHERE d.level = 'town'
+           OR (d.level = 'unknown' AND length(rtrim(d.division_code, '0')) > 6 AND length(d.division_code) >= 9
+               AND regexp_matches(d.division_name, '(镇|乡|街道|苏木)$'))
+        ORDER BY d.valid_to_date NULLS LAST, d.division_code
         """
-        found += [Place(**row) for row in workspace.arrow(sql, params=(NO_COUNTY,), snapshot=at).to_pylist()]
+        rows = workspace.arrow(sql, params=(NO_COUNTY,), snapshot=at).to_pylist()
+        found += [Place(**row, is_town=False) for row in rows]
     if workspace.has_table("towns", at):
         sql = """
         SELECT town_code AS code, town_name AS name, county_name AS county FROM towns

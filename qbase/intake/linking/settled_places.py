@@ -85,7 +85,8 @@ def settle_places(workspace: Workspace, sheets: Sheets, recipe: Recipe, file: st
     ask(
         [*_offer_towns(sorted(unknown - given - refused), county), *_offer_clusters(groups, recipe)], work.contract.name
     )
-    rows = {"towns": _town_rows(new)} if new else {}
+    named = [*new, *_used_divisions(work, places)]
+    rows = {"towns": _town_rows(named)} if named else {}
     return rows | _fill_clusters(work, groups, recipe)
 
 
@@ -151,6 +152,13 @@ def _fill_towns(work: Work, places: Places, county: str) -> None:
     )
     if rest:
         work.warnings.append(f"town_code:town_not_known {rest}")
+
+
+def _used_divisions(work: Work, places: Places) -> list[Place]:
+    """Return the divisions a file names that the table of towns does not have yet: with them it has their names."""
+    towns = {place.code for place in places.all if place.is_town}
+    used = set(work.cells("town_code")) - towns
+    return [place for place in places.all if place.code in used]
 
 
 def _town_rows(new: Iterable[Place]) -> pa.Table:

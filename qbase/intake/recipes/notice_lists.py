@@ -40,7 +40,7 @@ def result_of_title(title: str) -> str | None:
 
 def judge_list(results: Iterable[str | None]) -> list[str]:
     """Return the warning that says what a list can answer: whom it names, and whether a rate can be made of it."""
-    known = frozenset(results) - {"unknown", None}
+    known = frozenset(result for result in results if result and result != "unknown")
     told = {
         frozenset({"fail"}): "failures_only",
         frozenset({"pass"}): "passes_only",

@@ -119,14 +119,14 @@ ADDITIVE: list[tuple[Change, str]] = [
     (lambda c: more(c, "risk_class", E=("E级",)), "risk_class:contract_changed"),
     (lambda c: with_column(c, "domain", required=False, null="unknown"), "domain:contract_changed"),
     (lambda c: with_column(c, "sample_date", min="2000-01-01"), "sample_date:contract_changed"),
-    (lambda c: dataclasses.replace(c, version=3, rules=(*c.rules, NEW_RULE)), "new_rule:contract_changed"),
+    (lambda c: dataclasses.replace(c, version=4, rules=(*c.rules, NEW_RULE)), "new_rule:contract_changed"),
 ]
 BREAKING: list[tuple[Change, str]] = [
     (lambda c: without(c, "size_class"), "size_class: enum -> -"),
     (with_more, "extra: - -> required"),
     (lambda c: with_column(c, "lab_name", required=True, null=""), "lab_name: optional -> required"),
     (lambda c: fewer(c, "risk_class", "D"), "risk_class: D -> -"),
-    (lambda c: dataclasses.replace(c, version=3, key=("sample_no", "firm_name")), "key: sample_no -> sample_no, firm"),
+    (lambda c: dataclasses.replace(c, version=4, key=("sample_no", "firm_name")), "key: sample_no -> sample_no, firm"),
 ]
 UNMIXABLE: list[tuple[Change, str]] = [
     (lambda c: with_column(c, "size_class", type="text", values={}), "size_class: enum -> text"),
@@ -174,12 +174,12 @@ def test_what_breaks_is_refused_until_the_recipe_says_otherwise(
     assert (refused.verdict, refused.error and refused.error["code"]) == ("REJECTED", "QB333")
     assert refused.error is not None
     assert found in refused.error["found"]
-    assert refused.error["fix"] == 'qbase load FILE --accept "contract:inspections=3"'
+    assert refused.error["fix"] == 'qbase load FILE --accept "contract:inspections=4"'
     assert samples(home) == ["S1"]
-    taken = send(home, "b.csv", sample(2), accept=["contract:inspections=3"])
+    taken = send(home, "b.csv", sample(2), accept=["contract:inspections=4"])
     assert taken.warnings == ("inspections:contract_accepted 1",)
     assert samples(home) == ["S1", "S2"]
-    assert read_recipe(None, home.root).accept == {"contract:inspections=3"}
+    assert read_recipe(None, home.root).accept == {"contract:inspections=4"}
     assert send(home, "c.csv", sample(3)).verdict == "OK"
 
 
@@ -189,12 +189,12 @@ def test_two_types_units_or_meanings_never_share_a_column(
 ) -> None:
     send(home, "a.csv", sample(1))
     change(make)
-    report = send(home, "b.csv", sample(2), accept=["contract:inspections=3"])
+    report = send(home, "b.csv", sample(2), accept=["contract:inspections=4"])
     assert (report.verdict, report.error and report.error["code"]) == ("REJECTED", "QB334")
     assert report.error is not None
     assert found in report.error["found"]
     column = found.partition(":")[0]
-    assert f"inspections.toml: {column}, {column}_v3 (required = false)" in report.error["fix"]
+    assert f"inspections.toml: {column}, {column}_v4 (required = false)" in report.error["fix"]
     assert samples(home) == ["S1"]
 
 
@@ -204,7 +204,7 @@ def test_the_ledger_keeps_every_contract_rows_were_stored_under(home: Workspace,
     assert read_stored_contract(home, "inspections") == describe_contract(read_contract("inspections"))
     new = change(ADDITIVE[0][0])
     assert send(home, "b.csv", "坏行").accepted == 0
-    assert read_stored_contract(home, "inspections")["version"] == 2  # type: ignore[index]
+    assert read_stored_contract(home, "inspections")["version"] == 3  # type: ignore[index]
     send(home, "c.csv", sample(2))
     assert read_stored_contract(home, "inspections") == describe_contract(new)
     with home.book.reading() as connection:
@@ -212,7 +212,7 @@ def test_the_ledger_keeps_every_contract_rows_were_stored_under(home: Workspace,
         rows = connection.exec_driver_sql(
             "SELECT c.version FROM delivery_tables d JOIN contracts c ON c.number = d.contract ORDER BY d.delivery"
         )
-        assert rows.scalars().all() == [2, 3]
+        assert rows.scalars().all() == [3, 4]
 
 
 def test_an_older_package_is_a_breaking_change_too(home: Workspace, change: Any) -> None:
