@@ -116,6 +116,7 @@ def _slice(grid: Grid, begin: int, end: int) -> Grid:
         grid,
         cells=grid.cells.slice(begin, end - begin),
         widths=grid.widths[begin:end],
+        row_numbers=grid.row_numbers[begin:end],
         long_rows={row - begin: cells for row, cells in grid.long_rows.items() if begin <= row < end},
         merges=tuple((a - begin, b, c - begin, d) for a, b, c, d in grid.merges if begin <= a < end),
         faults=(),

@@ -33,6 +33,7 @@ from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
 from qbase.intake.shaping.year_to_date import take_differences
+from qbase.intake.shaping.zone_midnight import settle_midnights
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
@@ -222,10 +223,16 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
             found.codes.setdefault(f"{name}:ditto_unclear", []).append(np.array(unclear, np.int64) + part.offset)
         reading = read_column(raw, part.readers[name])
         found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
+<<<<<<< HEAD
         if name == "sample_type":
             marked = mark_rechecks(raw)
+=======
+        values = reading.values
+        if contract.column(name).type == "date" and "time_dropped" in reading.codes:
+            values = settle_midnights(raw, values, contract.column(name), contract, recipe)
+>>>>>>> wt-filesin
         # a column that reading did not change is not kept twice
-        arrays[name] = raw if raw.equals(pa.chunked_array([reading.values])) else reading.values
+        arrays[name] = raw if raw.equals(pa.chunked_array([values])) else values
         if name in part.columns.factors or (contract.column(name).unit == "pct" and says_percent(raw)):
             found.settled.add(name)
         for code, rows in reading.codes.items():

@@ -13,6 +13,7 @@ DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range
 PERCENT_FORMATS = frozenset({9, 10})
 
 _PLAIN = re.compile(r'"[^"]*"|[\\!].|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]')
+_MIDNIGHT = re.compile(r"T00:00(?::00(?:\.0+)?)?Z?$")
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _SECTION = re.compile(r'(?:"[^"]*"|\\.|[^;"\\])*')
 _TOKEN = re.compile(
@@ -128,7 +129,7 @@ class Cells:
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(raw, raw), "", False
         if kind == "d":
-            return raw.removesuffix("T00:00:00"), "", False
+            return _MIDNIGHT.sub("", raw), "", False
         return self.number(raw, self.styles[style] if style < len(self.styles) else Style())
 
     def number(self, raw: str, style: Style) -> tuple[str, str, bool]:
@@ -162,8 +163,15 @@ class Cells:
 def serial_date(value: float, *, is_1904: bool = False) -> str:
     """Return a serial number as ISO date (with time where there is one); empty when no such day exists.
 
+<<<<<<< HEAD
     >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5), serial_date(44783.999999)
     ('2022-08-10', '', '', '2022-08-10T23:59:59')
+=======
+    The last instant of a day stays on it.
+
+    >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5)
+    ('2022-08-10', '', '')
+>>>>>>> wt-filesin
     """
     if not (0 if is_1904 else 1) <= value < MAX_SERIAL:
         return ""
@@ -171,7 +179,12 @@ def serial_date(value: float, *, is_1904: bool = False) -> str:
     if day == 60 and not is_1904:  # 29 February 1900, which only the 1900 system knows
         return ""
     epoch = datetime.datetime(1904, 1, 1) if is_1904 else datetime.datetime(1899, 12, 31 if day < 60 else 30)
+<<<<<<< HEAD
     # a fraction of a second is dropped, never rounded into the next day; a thousandth is what a double cannot tell
     seconds = min(int(round((value - day) * 86400, 3)), 86399)
     text = (epoch + datetime.timedelta(days=day, seconds=seconds)).isoformat()
+=======
+    moment = epoch + datetime.timedelta(days=day, seconds=min(round((value - day) * 86400), 86399))
+    text = moment.isoformat()
+>>>>>>> wt-filesin
     return text.removesuffix("T00:00:00")
