@@ -16,29 +16,10 @@ from qbase.intake.recipes.recipe_model import Recipe
 from qbase.tables import Contract, find_contract, find_contracts, list_contracts, normalise_header, read_contract
 
 NEAR = 0.6
-<<<<<<< HEAD
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters", "nothing")
+KINDS = (
+    "column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters", "nothing", "midnight", "year",
+)  # fmt: skip
 PAIRS = ("column", "sheet", "contract", "nothing")
-=======
-KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "midnight", "year")
-PAIRS = ("column", "sheet", "contract")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Question:
-    """A statement to accept or to reject.
-
-    Parameters
-    ----------
-    key : str
-        What `--accept` or `--reject` takes: ``column:样品编码=sample_no``.
-    text : Text
-        The statement in words.
-    """
-
-    key: str
-    text: Text
->>>>>>> wt-filesin
 
 
 def ask(questions: Sequence[Question], table: str) -> None:
@@ -182,11 +163,8 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
-<<<<<<< HEAD
-                "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | KIND:ID",
-=======
-                "share:COLUMN | numerator_only | midnight:COLUMN | year:YYYY",
->>>>>>> wt-filesin
+                "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | nothing:COLUMN=WORD | "
+                "midnight:COLUMN | year:YYYY | KIND:ID",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
         if kind == "column" and "=" in rest:

@@ -223,14 +223,11 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
             found.codes.setdefault(f"{name}:ditto_unclear", []).append(np.array(unclear, np.int64) + part.offset)
         reading = read_column(raw, part.readers[name])
         found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
-<<<<<<< HEAD
         if name == "sample_type":
             marked = mark_rechecks(raw)
-=======
         values = reading.values
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
->>>>>>> wt-filesin
         # a column that reading did not change is not kept twice
         arrays[name] = raw if raw.equals(pa.chunked_array([values])) else values
         if name in part.columns.factors or (contract.column(name).unit == "pct" and says_percent(raw)):

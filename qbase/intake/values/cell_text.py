@@ -163,15 +163,8 @@ class Cells:
 def serial_date(value: float, *, is_1904: bool = False) -> str:
     """Return a serial number as ISO date (with time where there is one); empty when no such day exists.
 
-<<<<<<< HEAD
     >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5), serial_date(44783.999999)
     ('2022-08-10', '', '', '2022-08-10T23:59:59')
-=======
-    The last instant of a day stays on it.
-
-    >>> serial_date(44783.0), serial_date(60.0), serial_date(0.5)
-    ('2022-08-10', '', '')
->>>>>>> wt-filesin
     """
     if not (0 if is_1904 else 1) <= value < MAX_SERIAL:
         return ""
@@ -179,12 +172,7 @@ def serial_date(value: float, *, is_1904: bool = False) -> str:
     if day == 60 and not is_1904:  # 29 February 1900, which only the 1900 system knows
         return ""
     epoch = datetime.datetime(1904, 1, 1) if is_1904 else datetime.datetime(1899, 12, 31 if day < 60 else 30)
-<<<<<<< HEAD
     # a fraction of a second is dropped, never rounded into the next day; a thousandth is what a double cannot tell
     seconds = min(int(round((value - day) * 86400, 3)), 86399)
     text = (epoch + datetime.timedelta(days=day, seconds=seconds)).isoformat()
-=======
-    moment = epoch + datetime.timedelta(days=day, seconds=min(round((value - day) * 86400), 86399))
-    text = moment.isoformat()
->>>>>>> wt-filesin
     return text.removesuffix("T00:00:00")
