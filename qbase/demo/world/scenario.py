@@ -2,9 +2,9 @@
 
 Examples
 --------
->>> from qbase.demo import PRODUCER, SEED
->>> PRODUCER, SEED
-('云泽省（虚构，模拟数据）/ Yunze (fictional, simulated)', 20220810)
+>>> from qbase.demo import CLOSED_ON, PRODUCER, SEED
+>>> PRODUCER, SEED, CLOSED_ON
+('云泽省（虚构，模拟数据）/ Yunze (fictional, simulated)', 20220810, '2026-01-31')
 """
 
 from __future__ import annotations
