@@ -234,13 +234,11 @@ def tabulate_checks(*results: Result) -> Table:
     ...
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
-    order = {False: 0, None: 1, True: 2}
-    checks = sorted(distinct_checks(*results), key=lambda c: order[c.passed])
+    checks = sorted(distinct_checks(*results), key=lambda c: (False, None, True).index(c.passed))
     rows: list[tuple[str | Text, ...]] = [
         (CHECKS.get(c.name, same(c.name.replace("_", " "))), PASSED[c.passed], sentence(c.text)) for c in checks
     ]
-    if not rows:
-        rows = [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
+    rows = rows or [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
     return Table(
         name="checks:" + ":".join(dict.fromkeys(r.name for r in results)), rows=tuple(rows), style="effects",
         caption=Text("随结果所做的检查", "Checks made with the results"),

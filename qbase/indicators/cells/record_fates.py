@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from qbase.compute import ShardQuery, open_files
 from qbase.core.coverage import COUNTED, Coverage
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.snapshot_files import MEMORY_MB, table_files
 from qbase.indicators.cells.window_sql import ALWAYS
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
 
 TABLE = "inspections"
 DUE = "due"
+PLAIN = ("no_date", "outside", "other_role", "recheck", "complaint", "followup", "other_sampling", DUE)
+"""What ``statements/fates.sql`` counts, by place."""
+
 _OTHER_SAMPLING = {"random_draw": "coalesce(sample_type, '') <> 'random'"}
 _OUTSIDE = """
 SELECT delivery_sha256 AS sha256 FROM inspections GROUP BY delivery_sha256
@@ -49,9 +56,8 @@ def count_fates(
         Its sum is the rows of the table at the snapshot and those set aside.
     """
     parts = {"{other_sampling}": _OTHER_SAMPLING.get(sampling, "false")}
-    days = (rows.first_day, rows.last_day)
-    found = rows.workspace.query(rows.fill(read_sql("fates"), parts), params=days, snapshot=rows.at)
-    fates = {str(fate): int(n) for fate, n in zip(found["fate"], found["n"], strict=True)}
+    found = _count_plain(rows, rows.fill(read_sql("fates"), parts))
+    fates = {PLAIN[int(fate)]: int(n) for fate, n in zip(found["fate"], found["n"], strict=True)}
     missing = fates.pop(DUE, 0) - counted
     if missing > 0:
         lost = rows.query("lost", parts=parts)
@@ -60,6 +66,18 @@ def count_fates(
         fates |= why | {"unmeasured": missing - sum(why.values())}
     whole = Coverage(fates={COUNTED: counted, **fates}, measured=measured)
     return whole + Coverage(fates=count_set_aside(rows))
+
+
+def _count_plain(rows: Rows, sql: str) -> pd.DataFrame:
+    query = ShardQuery(
+        sql=sql,
+        tables={TABLE: table_files(rows.workspace, TABLE, rows.at)},
+        params={"first_day": rows.first_day, "last_day": rows.last_day},
+        memory_mb=MEMORY_MB,
+    )
+    with open_files(query) as ask:
+        found: pd.DataFrame = ask(query.sql).to_pandas()
+    return found
 
 
 def count_set_aside(rows: Rows) -> dict[str, int]:

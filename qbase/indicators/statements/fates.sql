@@ -1,15 +1,16 @@
--- What every inspection on record is to a window, before any firm is asked for; the words are those of inspections.sql.
--- Parameters: first day, last day. What stands in braces is filled in from closed lists.
+-- What every inspection on record is to a window, before any firm is asked for, as the place in a list of words; numbers
+-- are grouped twice as fast as the words. Parameters: first day, last day. Braces are filled in from closed lists.
 SELECT
-    CASE
-        WHEN sample_date IS NULL THEN 'no_date'
-        WHEN sample_date NOT BETWEEN CAST(? AS DATE) AND CAST(? AS DATE) THEN 'outside'
-        WHEN coalesce(role, 'producer') <> 'producer' THEN 'other_role'
-        WHEN coalesce(is_recheck, false) OR parent_no IS NOT NULL THEN 'recheck'
-        WHEN sample_type IN ('complaint', 'followup') THEN sample_type
-        WHEN {other_sampling} THEN 'other_sampling'
-        ELSE 'due'
-    END AS fate,
+    CAST(CASE
+        WHEN sample_date IS NULL THEN 0
+        WHEN sample_date NOT BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE) THEN 1
+        WHEN role <> 'producer' THEN 2
+        WHEN is_recheck OR parent_no IS NOT NULL THEN 3
+        WHEN sample_type = 'complaint' THEN 4
+        WHEN sample_type = 'followup' THEN 5
+        WHEN {other_sampling} THEN 6
+        ELSE 7
+    END AS UTINYINT) AS fate,
     count(*) AS n
 FROM inspections
 GROUP BY fate
