@@ -14,7 +14,7 @@ from qbase.tables import Contract, find_contract, find_contracts, normalise_head
 
 NEAR = 0.6
 KINDS = ("column", "sheet", "contract", "unit_line", "share", "numerator_only", "midnight", "year")
-PAIRS = ("column", "sheet", "contract")
+PAIRS = ("column", "sheet", "contract", "year")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -167,7 +167,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 answer=answer,
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
-                "share:COLUMN | numerator_only | midnight:COLUMN | year:YYYY",
+                "share:COLUMN | numerator_only | midnight:COLUMN | year:FILE=YYYY",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
     return given
