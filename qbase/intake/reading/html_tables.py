@@ -158,10 +158,7 @@ class _Tables(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
         if tag == "table":
-            if len(self.open) >= MAX_DEPTH:
-                raise Refused("broken", f"> {MAX_DEPTH} <table>")
-            self.found.append(_Table())
-            self.open.append(self.found[-1])
+            self._open_table()
         elif not self.open:
             return
         elif tag == "tr":
@@ -172,6 +169,12 @@ class _Tables(html.parser.HTMLParser):
             self.handle_data(" ")
         elif tag in _MARKS:
             self.open[-1].marks.append(tag)
+
+    def _open_table(self) -> None:
+        if len(self.open) >= MAX_DEPTH:
+            raise Refused("broken", f"> {MAX_DEPTH} <table>")
+        self.found.append(_Table())
+        self.open.append(self.found[-1])
 
     def handle_endtag(self, tag: str) -> None:
         if not self.open:

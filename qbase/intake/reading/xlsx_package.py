@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from qbase.intake.reading.safe_xml import parse_xml
+from qbase.intake.reading.file_safety import parse_xml
 from qbase.intake.reading.sheet_cells import Refused
 
 BLOCK = 1 << 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from qbase.intake.reading.safe_xml import parse_xml
+from qbase.intake.reading.file_safety import parse_xml
 from qbase.intake.reading.sheet_cells import Refused, Sheet
 from qbase.intake.values.cell_text import Cells, Style, find_style
 from qbase.intake.values.marked_text import LOWERED, PLAIN, RAISED, STRUCK, Piece, join_pieces

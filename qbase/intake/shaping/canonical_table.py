@@ -32,6 +32,7 @@ from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
+from qbase.intake.shaping.year_of_name import ask_year
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.shaping.zone_midnight import settle_midnights
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
@@ -226,6 +227,8 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
         if name == "sample_type":
             marked = mark_rechecks(raw)
         values = reading.values
+        if "year_from_name" in reading.codes:
+            ask_year(grid.sheet, file, recipe, contract.name)
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
         # a column that reading did not change is not kept twice

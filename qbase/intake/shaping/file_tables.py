@@ -21,7 +21,8 @@ from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
-from qbase.intake.values.cell_values import Context, Reader, build_reader, narrow
+from qbase.intake.shaping.year_of_name import find_years
+from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name
 from qbase.tables import Contract, match_headers
 
@@ -188,7 +189,7 @@ def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None
 def _build_readers(
     columns: ColumnMap, recipe: Recipe, file: str, sheet: str, styles: Mapping[str, str]
 ) -> dict[str, Reader]:
-    year = next((m[1] for name in (sheet, file) if (m := re.search(r"((?:19|20)\d{2})", narrow(name)))), "")
+    year = next(iter(find_years(sheet, file, recipe)), "")
     readers = {}
     for column in columns.contract.columns:
         marks = [

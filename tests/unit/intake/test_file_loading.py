@@ -233,7 +233,7 @@ def _names() -> list[str]:
         ("private.csv", text(row(1, 企业名称="甲\ue000")), "QB314"),
         ("big5.csv", "抽樣編號,檢驗結果\n".encode("big5") + b"\xff", "QB312"),
         ("named.xlsx", text(row(1)), "QB311"),
-        ("page.xls", "<html><table><tr><td>1</td></tr></table></html>", "QB311"),
+        ("page.xlsx", "<html><table><tr><td>1</td></tr></table></html>", "QB311"),
         ("cut.xlsx", write_xlsx({"a": pd.DataFrame([row(1)], columns=ZH)})[:-200], "QB316"),
         ("zip.csv", write_xlsx({"a": pd.DataFrame([row(1)], columns=ZH)}), "QB311"),
         ("junk.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600, "QB316"),

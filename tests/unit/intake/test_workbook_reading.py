@@ -253,8 +253,9 @@ def test_different_counts_of_the_two_engines_are_refused(
 @pytest.mark.parametrize(
     ("name", "head", "code"),
     [
-        ("a.xlsx", b"a,b\n1,2\n", "QB311"), ("a.xls", b"<html><table>", "QB311"),
-        ("a.csv", b"PK\x03\x04", "QB311"), ("a.xls", b"PK\x03\x04", "QB311"),
+        ("a.xlsx", b"a,b\n1,2\n", "QB311"), ("a.xlsx", b"<html><table>", "QB311"),
+        ("a.xls", b"\x09\x04\x06\x00\x00", "QB311"), ("a.csv", b"PK\x03\x04", "QB311"),
+        ("a.xls", b"PK\x03\x04", "QB311"),
         ("a.xlsx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "QB311"), ("a.csv", b"\x80\x04\x95", "QB311"),
         ("a.csv", b"\xef\xbb\xbf <!DOCTYPE html>", "QB311"), ("a.csv.gz", b"\x1f\x8b", "QB310"),
         ("a.pkl", b"x", "QB310"), ("a", b"x", "QB310"), ("a.csv", b"", "QB323"),

@@ -1,0 +1,51 @@
+"""The year that the name of a sheet or a file gives to quarters without one; asked where a name has several."""
+
+from __future__ import annotations
+
+import re
+
+from qbase.core.text import Text
+from qbase.intake.recipes.questions import Question, ask
+from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.values.cell_values import narrow
+
+_YEARS = re.compile(r"(?<!\d)((?:19|20)\d{2})(?: ?[-—–~～至到/、] ?((?:19|20)\d{2}))? ?年", re.ASCII)
+_BARE = re.compile(r"(?<![\d〔\[(])((?:19|20)\d{2})(?!\d|[〕\])]?\d*号)", re.ASCII)
+
+
+def years_in(name: str) -> tuple[str, ...]:
+    """Return the years a name may be about: those before 年, else numbers that could be years and are no dates.
+
+    Examples
+    --------
+    >>> years_in("20230115_2022年宏观.csv"), years_in("云发〔2024〕12号_2023年宏观.csv")
+    (('2022',), ('2023',))
+    >>> years_in("2025年报送2014年.csv"), years_in("macro_2021.csv"), years_in("20230115.csv")
+    (('2025', '2014'), ('2021',), ())
+    """
+    plain = narrow(name)
+    said = [year for match in _YEARS.finditer(plain) for year in match.groups() if year]
+    return tuple(dict.fromkeys(said or _BARE.findall(plain)))
+
+
+def find_years(sheet: str, file: str, recipe: Recipe) -> tuple[str, ...]:
+    """Return the years of the name that has any, the sheet's first; the one answered where somebody said which."""
+    years = years_in(sheet) or years_in(file)
+    said = [year for year in years if f"year:{file}={year}" in recipe.accept]
+    return tuple(said) or tuple(year for year in years if f"year:{file}={year}" not in recipe.reject)
+
+
+def ask_year(sheet: str, file: str, recipe: Recipe, table: str) -> None:
+    """Ask which year is meant.
+
+    Raises
+    ------
+    DataError
+        The name has several, and rows lean on it (QB360).
+    """
+    years = find_years(sheet, file, recipe)
+    if len(years) > 1:
+        # the latest is most often the year of sending: the answer that the error offers is the other one
+        year = min(years)
+        text = Text(f"“{file}”的季度是 {year} 年的", f"the quarters of {file} are those of {year}")
+        ask([Question(key=f"year:{file}={year}", text=text)], table)
