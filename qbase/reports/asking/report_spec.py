@@ -22,6 +22,7 @@ TYPES: dict[str, str] = {
     "title_zh": "text",
     "title_en": "text",
     "tables": "list of text",
+    "may_read": "list of text",
     "profile": "text",
     "seed": "whole number",
     "params": "table",
@@ -157,7 +158,8 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
         notebook=raw["notebook"],
         title=Text(raw["title_zh"], raw["title_en"]),
         params=freeze(raw.get("params", {})),
-        tables=tuple(raw.get("tables", ())),
+        # what a letter may read counts where it is there: links by name exist only once a batch needed one
+        tables=(*raw.get("tables", ()), *(t for t in raw.get("may_read", ()) if workspace.has_table(t))),
         profile=raw.get("profile", "internal"),
         seed=raw.get("seed", ReportSpec.seed),
         limits=Limits(**raw.get("limits", {})),
