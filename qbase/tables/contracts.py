@@ -85,8 +85,8 @@ def read_contract(name: str) -> Contract:
     Examples
     --------
     >>> from qbase.tables import read_contract
-    >>> read_contract("inspections").column("result").values
-    {'pass': ('合格', '符合', 'passed'), 'fail': ('不合格', '不符合', 'failed')}
+    >>> read_contract("inspections").column("risk_class").values["A"]
+    ('A级', 'A类')
     """
     known = list_contracts()
     if name not in known:

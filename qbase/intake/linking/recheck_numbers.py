@@ -84,7 +84,8 @@ def _by_failure(work: Work, rows: list[int]) -> dict[int, str | None]:
     found: dict[int, str | None] = {}
     for row in rows:
         _, firm, product, day, _, _ = facts[row]
-        before = [fact for fact in failed if fact[1] == firm and fact[2] == product and day and fact[3] < day]
+        same = [fact for fact in failed if fact[1] == firm and fact[2] == product]
+        before = [(fact[3] or "", fact[0]) for fact in same if (fact[3] or "") < (day or "")]
         if before:
-            found[row] = max(before, key=lambda fact: fact[3])[0]
+            found[row] = max(before, key=lambda fact: fact[0])[1]
     return found

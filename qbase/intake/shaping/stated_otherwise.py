@@ -6,7 +6,6 @@ import collections
 import zlib
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -81,8 +80,10 @@ def _with_limits(data: pa.Table) -> pa.Table:
 
 def mark_rechecks(raw: pa.ChunkedArray) -> pa.Array | None:
     """Return yes for every row whose way of drawing says that it is a re-check; None when there is none."""
-    found = np.asarray(pc.match_substring_regex(raw, "复[查检验]").fill_null(False))
-    return pa.array(np.where(found, "true", None), pa.string()) if found.any() else None
+    words = pc.match_substring_regex(raw, "复[查检验]").fill_null(False)
+    if not pc.any(words).as_py():
+        return None
+    return pc.if_else(words, pa.scalar("true"), pa.scalar(None, pa.string())).combine_chunks()
 
 
 def add_notice(data: pa.Table, titles: Sequence[str], file: str) -> pa.Table:
