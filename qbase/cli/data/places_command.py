@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from qbase.cli.data.demo_and_load import DATA_FAILED, REFUSED, check_files, load_and_tell, make_folders
+from qbase.cli.data.demo_and_load import DATA_FAILED, check_files, load_and_tell, make_folders
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import shell_of
 
@@ -45,4 +45,4 @@ def places(
         )
     rows = [{"code": place.code, "name": place.name, "county": place.county} for place in known]
     shell.document({"deliveries": deliveries, "places": rows})
-    return DATA_FAILED if any(d["verdict"] == REFUSED for d in deliveries) else 0
+    return DATA_FAILED if any(d["error"] for d in deliveries) else 0
