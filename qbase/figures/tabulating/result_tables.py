@@ -48,6 +48,7 @@ CHECKS: Mapping[str, Text] = {
     "staggered_timing": Text("分批实施", "Staggered adoption"),
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
+    "history": Text("以往年份的合计数", "Totals of earlier years"),
     "up_to_date": Text("最近一期", "Latest period"),
     "maturity": Text("结果是否齐全", "Completeness of the results"),
     "no_anticipation": Text("提前反应", "Anticipation"),
