@@ -99,6 +99,7 @@ def test_two_words_of_a_name_that_are_one_unit_are_read_once() -> None:
      ("General\\千\\元", "1.25千元", "words_by_format"), ('[Red]General"亿元"', "1.25亿元", "words_by_format"),
      ('@"亿元"', "1.25", "altered_by_format"), ('[>1]General"亿";General', "1.25", "altered_by_format"),
      ('General"元"', "1.25", "yuan_by_format"), ("G/通用格式;-G/通用格式;", "1.25", "number"),
+     ('"S-"0.00', "S-1.25", "words_by_format"), ("0.0‰", "1.25‰", "words_by_format"),
      ("[DBNum1][$-804]General", "1.25", "number"), ("@", "1.25", "number")],
 )  # fmt: skip
 def test_words_of_a_number_format_are_never_lost(code: str, shown: str, told: str) -> None:
