@@ -163,7 +163,7 @@ def test_the_year_of_a_name(name: str, years: tuple[str, ...]) -> None:
 def test_a_name_with_two_years_is_asked_about_where_rows_lean_on_it(home: Workspace) -> None:
     text = "季度,化纤出厂价格指数,原油价格指数,精对苯二甲酸价格指数,出口指数\n一季度,101,1,1,1\n"
     name = "2025年报送2014年.csv"
-    assert asked(load(home, text, name)) == f"year:{name}=2014"
+    assert f"year:{name}=2014" in str(load(home, text, name).error)
     assert load(home, text, name, accept=[f"year:{name}=2014"]).accepted == 1
     assert home.query("SELECT quarter FROM macro")["quarter"].tolist() == ["2014Q1"]
 
