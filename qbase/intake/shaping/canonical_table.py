@@ -22,7 +22,7 @@ from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
-from qbase.intake.shaping.continued_rows import find_continued
+from qbase.intake.shaping.continued_rows import SHEET, find_continued, find_foreign
 from qbase.intake.shaping.ditto_marks import fill_ditto
 from qbase.intake.shaping.division_levels import list_levels
 from qbase.intake.shaping.item_rows import Items, build_items
@@ -134,7 +134,9 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     work = Work(contract=contract, data=data, codes=codes, flags=found.flags, warnings=stated)
     settle_shares(work, recipe, found.settled)
     settle_parents(work, recipe)
-    work.set_aside("continuation", find_continued(work, _places(parts)))
+    places = _places(parts)
+    work.set_aside("continuation", find_continued(work, places))
+    work.set_aside("other_header", find_foreign(work, places))
     apply_recipe(work, recipe)
     list_levels(work)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
@@ -182,8 +184,12 @@ def _summed(part: Part, work: Work) -> Layout:
 
 
 def _places(parts: Sequence[Part]) -> list[int]:
-    """Return where the data rows stand; between two sheets is a gap."""
-    return [int(position) + i * 2**40 for i, part in enumerate(parts) for position in part.layout.data]
+    """Return where the data rows stand, blank rows apart; between two sheets is a gap."""
+    places: list[int] = []
+    for i, part in enumerate(parts):
+        above = np.searchsorted(np.array(part.layout.of_reason("blank_row"), np.int64), part.layout.data)
+        places += (part.layout.data - above + i * SHEET).tolist()
+    return places
 
 
 def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:

@@ -99,6 +99,7 @@ def test_two_words_of_a_name_that_are_one_unit_are_read_once() -> None:
      ("General\\千\\元", "1.25千元", "words_by_format"), ('[Red]General"亿元"', "1.25亿元", "words_by_format"),
      ('@"亿元"', "1.25", "altered_by_format"), ('[>1]General"亿";General', "1.25", "altered_by_format"),
      ('General"元"', "1.25", "yuan_by_format"), ("G/通用格式;-G/通用格式;", "1.25", "number"),
+     ('"S-"0.00', "S-1.25", "words_by_format"), ("0.0‰", "1.25‰", "words_by_format"),
      ("[DBNum1][$-804]General", "1.25", "number"), ("@", "1.25", "number")],
 )  # fmt: skip
 def test_words_of_a_number_format_are_never_lost(code: str, shown: str, told: str) -> None:
@@ -162,7 +163,7 @@ def test_the_year_of_a_name(name: str, years: tuple[str, ...]) -> None:
 def test_a_name_with_two_years_is_asked_about_where_rows_lean_on_it(home: Workspace) -> None:
     text = "季度,化纤出厂价格指数,原油价格指数,精对苯二甲酸价格指数,出口指数\n一季度,101,1,1,1\n"
     name = "2025年报送2014年.csv"
-    assert asked(load(home, text, name)) == f"year:{name}=2014"
+    assert f"year:{name}=2014" in str(load(home, text, name).error)
     assert load(home, text, name, accept=[f"year:{name}=2014"]).accepted == 1
     assert home.query("SELECT quarter FROM macro")["quarter"].tolist() == ["2014Q1"]
 
