@@ -11,6 +11,7 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
 from qbase.intake.finding.data_rows import Layout
+from qbase.intake.finding.doubled_headers import map_once
 from qbase.intake.finding.number_columns import find_styles
 from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.finding.second_tables import find_layouts
@@ -128,7 +129,7 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
 def _map_sheet(grid: Grid, layout: Layout, recipe: Recipe) -> ColumnMap:
     """Map the columns of a sheet; what its cells rule out is neither asked nor taken for an answer."""
     try:
-        columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+        columns = map_once(lambda headers: map_columns(headers, recipe, layout.units, grid.sheet), grid, layout, recipe)
     except UndecidedError as asked:
         vain = list_vain(asked, grid, layout, recipe)
         if not vain:
