@@ -79,7 +79,7 @@ def _choose(
             return position, "column_is_recheck", instead
     if normalise_header(headers[one]) == normalise_header(headers[other]):
         raise doubled
-    ask_one([_offer(doubled.rule, headers, position) for position in (one, other)], doubled.contract.name)
+    return ask_one([_offer(doubled.rule, headers, position) for position in (one, other)], doubled.contract.name)
 
 
 def _answered(doubled: DoubledError, headers: Sequence[str], recipe: Recipe) -> int | None:
