@@ -56,6 +56,8 @@ class Part:
         Position of its first data row among all data rows of the file.
     readers : mapping
         Column -> its reader; units may differ from sheet to sheet.
+    is_beside : bool
+        Its rows were made of columns of another table's rows, which stand first.
     """
 
     grid: Grid
@@ -63,6 +65,7 @@ class Part:
     columns: ColumnMap
     offset: int
     readers: Mapping[str, Reader]
+    is_beside: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ import pytest
 
 from qbase.intake import LoadReport, explain_reason
 from qbase.lake import Workspace
+
 from .written_rows import load
 
 HEAD = ["抽样编号", "抽样日期", "企业名称", "产品名称", "检验结果"]
