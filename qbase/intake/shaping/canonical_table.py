@@ -24,7 +24,7 @@ from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.continued_rows import find_continued
 from qbase.intake.shaping.ditto_marks import fill_ditto
-from qbase.intake.shaping.division_levels import list_levels
+from qbase.intake.shaping.division_levels import list_levels, list_named_totals
 from qbase.intake.shaping.item_rows import Items, build_items
 from qbase.intake.shaping.parent_words import settle_parents
 from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
@@ -139,6 +139,7 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     settle_parents(work, recipe)
     work.set_aside("continuation", find_continued(work, _places(parts)))
     apply_recipe(work, recipe)
+    list_named_totals(work)
     list_levels(work)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:
