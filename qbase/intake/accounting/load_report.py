@@ -34,7 +34,8 @@ class LoadReport:
         WARN: something a reader of the data should know. QUARANTINED: some rows were set aside.
         REJECTED: nothing was taken.
     table : str
-        Where the rows went, of several tables the one with most rows accepted; empty when rejected.
+        Where the rows went, of several tables the one with most rows accepted (items that stood in columns of a
+        list of batches are counted after it); empty when rejected.
     recipe : str
         Recipe that read it; ``tidy`` where the headers alone decided.
     rows_seen, listed, accepted, quarantined : int

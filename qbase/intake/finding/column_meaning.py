@@ -274,7 +274,7 @@ def _map_by_recipe(headers: Sequence[str], recipe: Recipe) -> tuple[Contract, di
             unknown.append(header)
         for column in meant:
             if column in positions:
-                refuse_doubled(contract, column, [headers[positions[column]], header])
+                refuse_doubled(contract, column, headers, [positions[column], i])
             positions[column] = i
     source = {column: header for header, column in recipe.columns.items()}
     given = {*positions, *recipe.constants, *recipe.from_file, *recipe.from_sheet}
@@ -307,7 +307,7 @@ def _check_match(contract: Contract, match: HeaderMatch, headers: Sequence[str],
         ask(near_headers(match.unknown, missing, contract, recipe), contract.name)
         refuse_missing(contract, [name_both(contract, name) for name in missing], headers)
     for column in match.doubled:
-        refuse_doubled(contract, column, [h for h in headers if match.mapping.get(h) == column])
+        refuse_doubled(contract, column, headers, [i for i, h in enumerate(headers) if match.mapping.get(h) == column])
 
 
 def _find_factors(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from qbase.core.errors import DataError
 from qbase.tables import ColumnRule, Contract
@@ -39,19 +39,45 @@ def refuse_missing(contract: Contract, missing: Sequence[str], headers: Sequence
     )
 
 
-def refuse_doubled(contract: Contract, column: str, headers: Sequence[str]) -> NoReturn:
+class DoubledError(DataError):
+    """Several headers mean one column; their cells may tell which of them counts.
+
+    Parameters
+    ----------
+    code, **facts
+        As for every error of qbase.
+    contract : Contract
+        Of the table.
+    rule : ColumnRule
+        The column.
+    positions : sequence of int
+        Of its headers.
+    """
+
+    def __init__(
+        self, code: str, *, contract: Contract, rule: ColumnRule, positions: Sequence[int], **facts: Any
+    ) -> None:
+        super().__init__(code, **facts)
+        self.contract, self.rule = contract, rule
+        self.positions = tuple(positions)
+
+
+def refuse_doubled(contract: Contract, column: str, headers: Sequence[str], positions: Sequence[int]) -> NoReturn:
     """Say that several headers mean one column.
 
     Raises
     ------
-    DataError
+    DoubledError
         Two headers of one column (QB322).
     """
-    raise DataError(
+    raise DoubledError(
         "QB322",
+        contract=contract,
+        rule=contract.column(column),
+        positions=positions,
         table=contract.name,
         column=column,
-        found=list_headers(headers),
+        found=list_headers([headers[position] for position in positions]),
         expected=f"1 x {column}",
         fix=name_both(contract, column),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -43,12 +43,11 @@ def check_totals(sheets: Sequence[tuple[Grid, Layout, ColumnMap]]) -> tuple[list
     wrong: dict[tuple[str, int], str] = {}
     for i, (grid, layout, columns) in enumerate(sheets):
         totals = layout.of_reason("total_row")
-        before = -1
-        for k, position in enumerate(totals):
-            after = totals[k + 1] if k + 1 < len(totals) else len(grid)
-            cells = [narrow(cell).strip() for cell in grid.row(position)]
-            label = _SPACE.sub("", next(cell for cell in cells if cell))
-            scopes = _scopes(label, layout, before, position, after)
+        rows = {position: [narrow(cell).strip() for cell in grid.row(position)] for position in totals}
+        labels = {position: _SPACE.sub("", next(cell for cell in cells if cell)) for position, cells in rows.items()}
+        for position, cells in rows.items():
+            label = labels[position]
+            scopes = _scopes(labels, layout, position, len(grid))
             found = _check_sums(grid, layout, columns, cells, scopes)
             so_far = sheets[: i + 1] if _SO_FAR.search(label) else sheets[i : i + 1]
             found += _check_counts(so_far, cells, scopes)
@@ -56,16 +55,24 @@ def check_totals(sheets: Sequence[tuple[Grid, Layout, ColumnMap]]) -> tuple[list
             warnings += [f"{place} {what}:total_mismatch {printed}/{true}" for what, printed, true in found]
             if found:
                 wrong[grid.sheet, position] = "total_row_wrong"
-            before = position
     return warnings, wrong
 
 
-def _scopes(label: str, layout: Layout, before: int, position: int, after: int) -> list[list[int]]:
-    """Return the rows a total may stand for: a subtotal those above or below it, a total all of them."""
+def _scopes(labels: Mapping[int, str], layout: Layout, position: int, end: int) -> list[list[int]]:
+    """Return the rows a total may stand for: a subtotal those above or below it, a total all of them.
+
+    A total that is printed several times, 全县合计 of every year, stands for those since the last one of its name.
+    """
     data = [int(row) for row in layout.data]
-    if not _SUB.search(label):
+    label = labels[position]
+    is_repeated = sum(label == other for other in labels.values()) > 1
+    if not (_SUB.search(label) or is_repeated):
         return [data]
-    return [[row for row in data if before < row < position], [row for row in data if position < row < after]]
+    edges = [row for row, other in labels.items() if _SUB.search(label) or other == label]
+    before = max((row for row in edges if row < position), default=-1)
+    after = min((row for row in edges if row > position), default=end)
+    near = [[row for row in data if before < row < position], [row for row in data if position < row < after]]
+    return [*near, data] if is_repeated and not _SUB.search(label) else near
 
 
 def _check_sums(

@@ -1,4 +1,4 @@
-"""Re-checks that only their number or their place in a file tells: LX001-复, LX001F1, LX001(复检)."""
+"""Re-checks that only their number or their place in a file tells: LX001-复, LX001F1, LX001(复检), LX001′."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 NOT_STATED = "unknown"
 """Stands for the number of the first sample where a file has no column of it and nothing tells it."""
 
-_SUFFIX = re.compile(r"(?P<stem>.*[0-9])\s*[-_/.·]?\s*[(\[]?\s*(?P<mark>复[检查验]?|F[JC]?|R)\s*\d{0,2}\s*[)\]]?", re.I)
+_SUFFIX = re.compile(
+    r"(?P<stem>.*[0-9])\s*[-_/.·]?\s*[(\[]?\s*(?P<mark>复[检查验]?|F[JC]?|R|['’′‘´`]{1,2})\s*\d{0,2}\s*[)\]]?", re.I
+)
 _PREFIX = re.compile(r"[(\[]?复[检查验]?\d?[)\]]?\s*[-_/.·]?\s*(?P<stem>[0-9A-Za-z].*[0-9])")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,8 +33,6 @@ PRINTED = ("town_name", "address")
 LEAST_SHARE = 0.5
 """Towns are read out of addresses only where at least this share of them lies in one county."""
 SHOWN = 12
-
-_TOTAL = re.compile(r"(?:合计|小计|总计|共计|累计|平均)$|^(?:全|各)(?:省|市|县|区|镇)$|^其中")
 
 
 def has_places(sheets: Sheets) -> bool:
@@ -74,7 +71,6 @@ def settle_places(workspace: Workspace, sheets: Sheets, recipe: Recipe, file: st
     """
     work = sheets.work
     places = read_places(workspace)
-    _list_totals(work)
     county = find_county(_titles(sheets, file), places.counties)
     county, unknown = _unknown(work, places, county)
     given, refused = (names(recipe, "towns") for names in (accepted_names, rejected_names))
@@ -95,17 +91,10 @@ def _titles(sheets: Sheets, file: str) -> list[str]:
     return [*titles, file, *(part.grid.sheet for part in sheets.parts)]
 
 
-def _list_totals(work: Work) -> None:
-    """List rows that stand for several towns: a town is not called 全县合计."""
-    for row, name in enumerate(work.cells("town_name")):
-        if name and _TOTAL.search(squeeze(name)) and row not in work.listed:
-            work.listed[row] = "total_row"
-
-
 def _unknown(work: Work, places: Places, county: str) -> tuple[str, set[str]]:
     """Return the county of the file, and the names of towns in it that nobody knows a code of."""
     named = {name for row, name in enumerate(work.cells("town_name")) if name and row not in work.listed}
-    unknown = {squeeze(name) for name in named if not places.find(name, county)}
+    unknown = _without_short({squeeze(name) for name in named if not places.find(name, county)})
     addresses = {text for text in work.cells("address") if text}
     written = {text: split_address(text) for text in addresses if not places.find_in(text, county)}
     most = collections.Counter(where for where, town in map(split_address, filter(None, work.cells("address"))) if town)
@@ -115,6 +104,12 @@ def _unknown(work: Work, places: Places, county: str) -> tuple[str, set[str]]:
             county = county or home
             unknown |= {town for where, town in written.values() if where == home and not places.find(town, county)}
     return county, unknown
+
+
+def _without_short(names: set[str]) -> set[str]:
+    """Leave out names that only shorten another one: 河田 beside 河田镇 is no town of its own."""
+    full = name_towns(sorted(names), "", Places([]))
+    return {name for name in names if not Places([place for place in full if place.name != name]).find(name)}
 
 
 def _offer_towns(names: Sequence[str], county: str) -> list[Question]:

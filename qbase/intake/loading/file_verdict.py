@@ -140,6 +140,7 @@ def account_for(
     told = [_warnings(workspace, book, one, source.today, is_one_of_several=several) for one in judged]
     remarks = [*(warning for some in told for warning in some)]
     remarks += [f"{grid.sheet}:sheet_unused" for grid in book.unused]
+    beside = {one.sheets.contract.name for one in judged if one.sheets.parts[0].is_beside}
     counts = {name: sum(part[name] for part in parts.values()) for name in VERDICTS}
     counts["listed"] += len(unused)
     seen = sum(part["rows_seen"] for part in parts.values()) + sum(map(len, book.unused))
@@ -149,7 +150,7 @@ def account_for(
     return Delivery(
         sha256=source.sha256,
         file_name=source.name,
-        table=max(parts, key=lambda table: parts[table]["accepted"]),
+        table=max(parts, key=lambda table: (table not in beside, parts[table]["accepted"])),
         recipe=book.recipe.name,
         producer=book.recipe.producer,
         licence=book.recipe.licence,

@@ -54,10 +54,21 @@ def ask_which(sheet: str, tables: Sequence[str]) -> NoReturn:
         With one answer per table (QB360).
     """
     questions = [Question(key=f"sheet:{sheet}={table}", text=read_contract(table).name_text) for table in tables]
+    ask_one(questions, " / ".join(tables))
+
+
+def ask_one(questions: Sequence[Question], table: str) -> NoReturn:
+    """Raise because one of several answers has to be accepted.
+
+    Raises
+    ------
+    DataError
+        With all of them; the flag shown accepts the first (QB360).
+    """
     raise UndecidedError(
         "QB360",
         questions=questions,
-        table=" / ".join(tables),
+        table=table,
         count=1,
         found="; ".join(_say(question) for question in questions),
         expected=" | ".join(f'--accept "{question.key}"' for question in questions),

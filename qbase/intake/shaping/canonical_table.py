@@ -24,7 +24,7 @@ from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.continued_rows import SHEET, find_continued, find_foreign
 from qbase.intake.shaping.ditto_marks import fill_ditto
-from qbase.intake.shaping.division_levels import list_levels
+from qbase.intake.shaping.division_levels import list_levels, list_named_totals
 from qbase.intake.shaping.item_rows import Items, build_items
 from qbase.intake.shaping.parent_words import settle_parents
 from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
@@ -56,6 +56,8 @@ class Part:
         Position of its first data row among all data rows of the file.
     readers : mapping
         Column -> its reader; units may differ from sheet to sheet.
+    is_beside : bool
+        Its rows were made of columns of another table's rows, which stand first.
     """
 
     grid: Grid
@@ -63,6 +65,7 @@ class Part:
     columns: ColumnMap
     offset: int
     readers: Mapping[str, Reader]
+    is_beside: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -138,6 +141,7 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     work.set_aside("continuation", find_continued(work, places))
     work.set_aside("other_header", find_foreign(work, places))
     apply_recipe(work, recipe)
+    list_named_totals(work)
     list_levels(work)
     items = None if recipe.items is None else build_items(work, recipe.items, _raw_columns(parts, recipe), recipe)
     if recipe.year_to_date is not None:

@@ -11,8 +11,11 @@ from qbase.intake.shaping.recipe_steps import Work
 from qbase.intake.values.written_numbers import EXACT, plain_number
 
 TOWN = "town_code"
+NAME = "town_name"
 COUNTY_DIGITS = 6
 
+_NO_SUM = re.compile("平均$|^其中")
+_TOTAL = re.compile(r"(?:合计|小计|总计|共计|累计|平均)$|^(?:全|各)(?:省|市|县|区|镇)$|^其中")
 _CODE = re.compile(r"\d{6}(?:\d{3}){0,2}", re.ASCII)
 
 
@@ -45,7 +48,7 @@ def list_levels(work: Work) -> None:
             continue
         below = towns.get((rest, prefix), [])
         if below:
-            wrong = _differing(work, row, below)
+            wrong = _differing(work, row, below, work.cells(TOWN)[row] or "")
             work.listed[row] = "level_row_wrong" if wrong else "level_row"
             work.warnings += wrong
         elif len(work.cells(TOWN)[row] or "") > COUNTY_DIGITS:
@@ -60,6 +63,31 @@ def _odd_codes(work: Work) -> list[int]:
     return odd if 2 * len(odd) < sum(map(bool, codes)) else []
 
 
+def list_named_totals(work: Work) -> None:
+    """List the rows whose town is a word for several: 全县合计; sums of a yearly table are compared with their towns.
+
+    Parameters
+    ----------
+    work : Work
+        Rows as read; the work is changed in place.
+    """
+    labels = {row: "".join(name.split()) for row, name in enumerate(work.cells(NAME)) if name}
+    totals = [row for row, label in labels.items() if _TOTAL.search(label) and row not in work.listed]
+    if not totals or TOWN not in work.contract.column_names:
+        return
+    others = work.rows([name for name in work.contract.key if name != TOWN])
+    towns = [row for row in range(len(work)) if row not in work.listed and row not in set(totals)]
+    for row in totals:
+        same = [town for town in towns if others[town] == others[row]]
+        before = max((total for total in totals if total < row and others[total] == others[row]), default=-1)
+        scopes = [same, [town for town in same if before < town < row]]  # one of several counties sums up its own
+        is_sum = TOWN in work.contract.key and same and not _NO_SUM.search(labels[row])
+        found = [_differing(work, row, scope, labels[row]) for scope in scopes] if is_sum else [[]]
+        wrong = [] if [] in found else found[0]
+        work.listed[row] = "total_row_wrong" if wrong else "total_row"
+        work.warnings += wrong
+
+
 def _significant(code: str) -> str:
     """Return the digits of a code up to its level: two name a province, four a city, six a county, nine a town."""
     if not _CODE.fullmatch(code):
@@ -70,10 +98,9 @@ def _significant(code: str) -> str:
     return code
 
 
-def _differing(work: Work, row: int, below: list[int]) -> list[str]:
+def _differing(work: Work, row: int, below: list[int], label: str) -> list[str]:
     """Return a warning for every amount of a higher level that is not the sum of its towns."""
     found = []
-    label = work.cells(TOWN)[row]
     for column in work.contract.columns:
         if not adds_up(column) or column.name not in work.data.column_names:
             continue

@@ -11,9 +11,12 @@ from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
 from qbase.intake.finding.data_rows import Layout
+from qbase.intake.finding.doubled_headers import map_once
+from qbase.intake.finding.item_grid import unpivot
 from qbase.intake.finding.number_columns import find_styles
 from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.finding.second_tables import find_layouts
+from qbase.intake.finding.wide_items import TABLE, find_wide
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.question_ids import UndecidedError
@@ -24,7 +27,7 @@ from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.shaping.year_of_name import find_years
 from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name
-from qbase.tables import Contract, match_headers
+from qbase.tables import Contract, match_headers, read_contract
 
 FAILURES = "failure_list"
 
@@ -80,7 +83,8 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
         notice = read_recipe(notice_lists.RECIPE, root)
         notice = dataclasses.replace(notice, producer=recipe.producer, accept=recipe.accept, reject=recipe.reject)
         return read_tables(grids, notice, file, root)
-    tables = [read_sheets(own, recipe, file) for own in parts.values()]
+    beside = _for_items(recipe)
+    tables = [read_sheets(own, beside if own[0].is_beside else recipe, file) for own in parts.values()]
     if any(sheets.is_failures for sheets in tables):
         failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)
         tables = [_as_failures(sheets, failures, file) if sheets.is_failures else sheets for sheets in tables]
@@ -104,20 +108,21 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
         contract: Contract | None = None
         for found in layouts:
             layout = _with_unit_of_name(found, file)
+            wide = find_wide(grid, layout, recipe)
+            if wide is not None:
+                layout = wide.layout
+                _add_part(parts, *unpivot(grid, wide), _for_items(recipe), file, is_beside=not wide.is_alone)
+                if wide.is_alone:
+                    contract = read_contract(TABLE)
+                    continue
             try:
-                columns = _map_below(grid, layout, recipe, contract)
+                contract = _add_part(parts, grid, layout, recipe, file, above=contract)
             except DataError as error:
                 # a sheet of remarks is no fault of the workbook; a table with a column missing is
                 if error.code != "QB320" or contract is not None:
                     raise
                 unknown.append(error)
                 break
-            contract = columns.contract
-            _ask_about_units(layout, contract, recipe)
-            before = parts.setdefault(contract.name, [])
-            offset = before[-1].offset + len(before[-1].layout.data) if before else 0
-            readers = _build_readers(columns, recipe, file, grid.sheet, find_styles(grid, layout, columns))
-            before.append(Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers))
         if contract is None:
             unused.append(grid)
     if not parts and unknown:
@@ -125,10 +130,37 @@ def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[
     return parts, unused
 
 
+def _add_part(
+    parts: dict[str, list[Part]],
+    grid: Grid,
+    layout: Layout,
+    recipe: Recipe,
+    file: str,
+    *,
+    above: Contract | None = None,
+    is_beside: bool = False,
+) -> Contract:
+    """Map the headers of a table of a sheet, and put it behind the others of its kind."""
+    columns = _map_below(grid, layout, recipe, above)
+    contract = columns.contract
+    _ask_about_units(layout, contract, recipe)
+    before = parts.setdefault(contract.name, [])
+    offset = before[-1].offset + len(before[-1].layout.data) if before else 0
+    readers = _build_readers(columns, recipe, file, grid.sheet, find_styles(grid, layout, columns))
+    part = Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers, is_beside=is_beside)
+    before.append(part)
+    return contract
+
+
+def _for_items(recipe: Recipe) -> Recipe:
+    """Return what reads the items of a sheet of batches: what the recipe says of cells, nothing of columns."""
+    return dataclasses.replace(read_recipe(TABLE), missing=recipe.missing, accept=recipe.accept, reject=recipe.reject)
+
+
 def _map_sheet(grid: Grid, layout: Layout, recipe: Recipe) -> ColumnMap:
     """Map the columns of a sheet; what its cells rule out is neither asked nor taken for an answer."""
     try:
-        columns = map_columns(layout.headers, recipe, layout.units, grid.sheet)
+        columns = map_once(lambda headers: map_columns(headers, recipe, layout.units, grid.sheet), grid, layout, recipe)
     except UndecidedError as asked:
         vain = list_vain(asked, grid, layout, recipe)
         if not vain:

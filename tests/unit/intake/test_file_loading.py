@@ -241,7 +241,8 @@ def _names() -> list[str]:
         ("report.pdf", b"%PDF-1.4", "QB310"),
         ("unknown.csv", "甲,乙\n1,2\n", "QB320"),
         ("missing.csv", text(row(1)[:-1], header=ZH[:-1]), "QB321"),
-        ("twice.csv", text([*row(1), "合格"], header=[*ZH, "结论"]), "QB322"),
+        ("twice.csv", text([*row(1), "不合格"], header=[*ZH, "结论"]), "QB360"),
+        ("same.csv", text([*row(1), "不合格"], header=[*ZH, ZH[-1]]), "QB322"),
         ("unit.csv", text(["F1", "甲厂", "99", "2822", "120"], header=[*FIRMS[:4], "经度（万元）"]), "QB328"),
     ],
 )  # fmt: skip
