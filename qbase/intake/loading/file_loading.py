@@ -31,7 +31,7 @@ from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.reading.worker_pool import Parsers
+from qbase.intake.reading.workbook_child import Parsers
 from qbase.intake.recipes.question_ids import UndecidedError, check_no_open_ids, read_answered
 from qbase.intake.recipes.questions import with_answers
 from qbase.intake.recipes.recipe_book import read_recipe
