@@ -23,6 +23,7 @@ from qbase.intake.loading.commit_groups import (
 )
 from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_words
 from qbase.intake.loading.folder_files import find_files
+from qbase.intake.loading.named_bytes import find_identity
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
@@ -30,7 +31,7 @@ from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.reading.worker_pool import Parsers
+from qbase.intake.reading.workbook_child import Parsers
 from qbase.intake.recipes.question_ids import UndecidedError, answer_by_id, check_no_open_ids, read_answered
 from qbase.intake.recipes.questions import with_answers
 from qbase.intake.recipes.recipe_book import read_recipe
@@ -201,9 +202,8 @@ def _finish(
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    if group.holds(ready.sha256):
-        group.flush()
-    known, attempt = find_known(workspace, ready.sha256), 1
+    ready, known = _identify(workspace, ready, recipe, group)
+    attempt = 1
     if known is not None:
         if not set(replaces) - {ready.sha256}:
             return known
@@ -221,6 +221,23 @@ def _finish(
         today=group.today,
     )
     return _judge(workspace, source, recipe, group)
+
+
+def _identify(workspace: Workspace, ready: _Ready, recipe: Recipe, group: Group) -> tuple[_Ready, LoadReport | None]:
+    """Return a file under the identity it has, and the report of its first load, where it was loaded before."""
+    known = _known(workspace, ready.sha256, group)
+    if known is None or known.file == ready.path.name or ready.stored is None:
+        return ready, known
+    sha256, stored = find_identity(workspace, ready.stored, ready.sha256, (known.file, ready.path.name), recipe)
+    if sha256 == ready.sha256:
+        return ready, known
+    return dataclasses.replace(ready, sha256=sha256, stored=stored), _known(workspace, sha256, group)
+
+
+def _known(workspace: Workspace, sha256: str, group: Group) -> LoadReport | None:
+    if group.holds(sha256):
+        group.flush()
+    return find_known(workspace, sha256)
 
 
 def _last_attempt(workspace: Workspace, sha256: str) -> int:
