@@ -18,6 +18,7 @@ from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.finding.merged_cells import fill_merged
 from qbase.intake.finding.total_rows import check_totals
+from qbase.intake.finding.year_of_name import ask_year
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
@@ -32,7 +33,6 @@ from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
-from qbase.intake.shaping.year_of_name import ask_year
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.shaping.zone_midnight import settle_midnights
 from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
