@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from qbase.core.errors import DataError
 from qbase.intake.finding.file_grids import read_grids
-from qbase.intake.finding.year_of_name import find_years
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes.question_ids import read_answered
 from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.recipes.year_of_name import find_years
 from qbase.intake.shaping.file_tables import read_tables
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.units import units_in_name

@@ -18,11 +18,11 @@ from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.finding.merged_cells import fill_merged
 from qbase.intake.finding.total_rows import check_totals
-from qbase.intake.finding.year_of_name import ask_year
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.recipes.year_of_name import ask_year
 from qbase.intake.shaping.continued_rows import SHEET, find_continued, find_foreign
 from qbase.intake.shaping.ditto_marks import fill_ditto
 from qbase.intake.shaping.division_levels import list_levels, list_named_totals

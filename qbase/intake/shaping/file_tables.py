@@ -17,13 +17,13 @@ from qbase.intake.finding.number_columns import find_styles
 from qbase.intake.finding.possible_cells import check_accepted, list_vain
 from qbase.intake.finding.second_tables import find_layouts
 from qbase.intake.finding.wide_items import TABLE, find_wide
-from qbase.intake.finding.year_of_name import find_years
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.recipes.year_of_name import find_years
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name

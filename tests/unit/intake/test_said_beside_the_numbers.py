@@ -9,11 +9,11 @@ import openpyxl
 import pytest
 
 from qbase.intake import LoadReport, load_files
-from qbase.intake.finding.year_of_name import years_in
 from qbase.intake.reading.file_safety import find_kind
 from qbase.intake.reading.html_tables import read_html
 from qbase.intake.reading.sheet_cells import Refused
 from qbase.intake.reading.xml_2003 import read_xml_2003
+from qbase.intake.recipes.year_of_name import years_in
 from qbase.intake.values.cell_text import Cells, find_style, serial_date
 from qbase.intake.values.units import find_factor, is_unit_row, read_unit_line, units_in_name
 from qbase.lake import Workspace
