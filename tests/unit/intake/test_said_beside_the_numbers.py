@@ -151,7 +151,8 @@ def test_days_as_they_stand_are_an_answer_too_and_other_times_are_no_question(ho
 @pytest.mark.parametrize(
     ("name", "years"),
     [("20230115_2022年宏观.csv", ("2022",)), ("云发〔2024〕12号_2023年宏观.csv", ("2023",)),
-     ("macro_2021.csv", ("2021",)), ("2025年报送2014年.csv", ("2025", "2014")), ("2021-2023年.csv", ("2021", "2023")),
+     ("macro_2021.csv", ("2021",)), ("2025年报送2014年.csv", ("2025", "2014")),
+     ("2021-2023年.csv", ("2021", "2023")),
      ("20230115.csv", ())],
 )  # fmt: skip
 def test_the_year_of_a_name(name: str, years: tuple[str, ...]) -> None:
