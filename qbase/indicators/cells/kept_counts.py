@@ -25,7 +25,13 @@ from qbase.core.whole_files import write_atomic
 
 FOLDER = ".cells"
 CODE = {
-    "qbase.indicators.cells": ("batch_counts.py", "record_fates.py", "snapshot_files.py", "sorted_runs.py", "strata.py"),
+    "qbase.indicators.cells": (
+        "batch_counts.py",
+        "record_fates.py",
+        "snapshot_files.py",
+        "sorted_runs.py",
+        "strata.py",
+    ),
     "qbase.compute": ("shard_query.py",),
 }
 """What counts beside the statement: a correction there must not be answered with cells of before."""

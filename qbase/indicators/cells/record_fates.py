@@ -71,7 +71,7 @@ def count_fates(
         # what belongs to an entity and was not counted all the same lacks what the count needs, such as a class
         fates |= why | {"unmeasured": missing - sum(why.values())}
     whole = Coverage(fates={COUNTED: counted, **fates}, measured=measured)
-    return whole + Coverage(fates=count_set_aside(rows))
+    return whole + Coverage(fates=count_set_aside(rows), refused=count_refused(rows))
 
 
 def _plain(rows: Rows, sql: str) -> ShardQuery:
@@ -107,6 +107,22 @@ def count_set_aside(rows: Rows) -> dict[str, int]:
         "outside": int(sent.loc[is_outside, "quarantined"].sum()),
         "quarantined": int(sent.loc[~is_outside, "quarantined"].sum()),
     }
+
+
+def count_refused(rows: Rows) -> int:
+    """Return the files received that were refused or wait for an answer, and came to nothing since.
+
+    What they are about is not known before they are read, so a file for another table counts as well. A file is
+    settled when it, or one of its name, is taken later.
+    """
+    sent = rows.workspace.deliveries(every=True, snapshot=rows.at)
+    waiting: set[tuple[str, str]] = set()
+    for verdict, sha256, name in zip(sent["verdict"], sent["sha256"], sent["file_name"], strict=True):
+        if verdict == "REJECTED":
+            waiting.add((sha256, name))
+        else:
+            waiting = {(other, called) for other, called in waiting if sha256 != other and name != called}
+    return len({sha256 for sha256, _ in waiting})
 
 
 def _outside(rows: Rows) -> list[str]:
