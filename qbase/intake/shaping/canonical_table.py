@@ -238,7 +238,9 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
             marked = mark_rechecks(raw)
         values = reading.values
         if "year_from_name" in reading.codes:
-            ask_year(grid.sheet, file, recipe, contract.name)
+            leaning = reading.codes["year_from_name"]
+            stated = frozenset(value[:4] for value in np.delete(reading.values.to_pylist(), leaning) if value)
+            ask_year(grid.sheet, file, recipe, contract.name, beside=stated)
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
         # a column that reading did not change is not kept twice

@@ -241,3 +241,17 @@ def test_what_a_name_claims_still_holds_for_other_kinds() -> None:
     assert [find_kind("a.xls", head) for head in (b"<html>", b"a\tb", b"From: x\r\nMIME-Version: 1.0")] == [
         "html", "csv", "mht"
     ]  # fmt: skip
+
+
+def test_quarters_without_a_year_beside_those_of_another_year_ask(tmp_path: pathlib.Path) -> None:
+    home = Workspace.create(tmp_path / "ws")
+    file = tmp_path / "2011年_宏观.csv"
+    head = "季度,化纤出厂价格指数,原油价格指数,精对苯二甲酸价格指数,出口指数\n"
+    file.write_text(f"{head}一季度,101,1,1,1\n2012年一季度,103,1,1,1\n三季度,104,1,1,1\n", encoding="utf-8")
+    (asked,) = load_files(home, file)
+    assert asked.error is not None
+    assert asked.error["code"] == "QB360"
+    (read,) = load_files(home, file, accept=["year:2011年_宏观.csv=2011"])
+    assert read.accepted == 3
+    quarters = home.query("SELECT quarter FROM macro ORDER BY 1")["quarter"]
+    assert [str(quarter) for quarter in quarters] == ["2011Q1", "2011Q3", "2012Q1"]
