@@ -35,6 +35,9 @@ LOST = {
 }
 """What should count and cannot."""
 
+ALL_COUNTED = Text("应计入的均已计入。", "Nothing that should count is lost.")
+ALL_TAKEN_COUNTED = Text("已收下的批次中，应计入的均已计入。", "Of what was taken, nothing that should count is lost.")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Coverage:
@@ -53,6 +56,8 @@ class Coverage:
         Counted ones matched by the registered name alone, for want of a valid code.
     doubtful : int
         Of all seen, those whose firm a person has to confirm; they count only where a sound code names a firm.
+    refused : int
+        Files received that were refused or wait for an answer; nobody knows how many records they hold.
 
     Examples
     --------
@@ -70,6 +75,7 @@ class Coverage:
     overturned: int = 0
     by_name: int = 0
     doubtful: int = 0
+    refused: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "fates", freeze({fate: int(n) for fate, n in self.fates.items() if n}))
@@ -114,6 +120,8 @@ class Coverage:
             overturned=self.overturned + other.overturned,
             by_name=self.by_name + other.by_name,
             doubtful=self.doubtful + other.doubtful,
+            # two regions or periods of one lake wait for the same files
+            refused=max(self.refused, other.refused),
         )
 
     def narrow(self, outcome: str, kept: int | None = None) -> Coverage:
@@ -157,7 +165,7 @@ class Coverage:
             parts.append(Text(f"按定义不计入：{defined.zh}。", f"Not counted by definition: {defined.en}."))
         lost = _list({**_unknown(self.losses), **LOST}, self.fates)
         share = percent(100 * self.lost_share)
-        words = Text("应计入的均已计入。", "Nothing that should count is lost.")
+        words = ALL_COUNTED if not self.refused else ALL_TAKEN_COUNTED
         if lost is not None:
             words = Text(
                 f"未能计入：{lost.zh}（占应计入的 {share}）。",
@@ -171,14 +179,25 @@ class Coverage:
         return CheckResult(name="coverage", passed=not self.is_lossy, text=self.say())
 
     def columns(self) -> dict[str, int]:
-        """Return how many records there are, how many count and how many are lost, by the name of a column."""
-        return {"records_seen": self.seen, "records_counted": self.counted, "records_lost": self.lost}
+        """Return how many records there are, count and are lost, and the files refused, by the name of a column."""
+        return {
+            "records_seen": self.seen,
+            "records_counted": self.counted,
+            "records_lost": self.lost,
+            "files_refused": self.refused,
+        }
 
     def payload(self) -> dict[str, int | dict[str, int]]:
         """Return plain values for JSON."""
         return {**self.columns(), "fates": dict(self.fates)}
 
     def _remarks(self) -> Iterable[Text]:
+        if self.refused:
+            files = "file was" if self.refused == 1 else "files were"
+            yield Text(
+                f"另有 {count(self.refused)} 个文件被拒收或等待回答，所含批数不明。",
+                f"Besides, {count(self.refused)} {files} refused or waiting for an answer: rows unknown.",
+            )
         if self.by_name:
             yield Text(
                 f"其中 {count(self.by_name)} 条因代码缺失或有误，按登记名称对应。",

@@ -36,8 +36,7 @@ with atheris.instrument_imports(include=["qbase.intake", "qbase.tables"]):
     from qbase.intake.reading.child_worker import MEMORY_BYTES, read_book
     from qbase.intake.reading.file_safety import OLE, check_archive, find_kind
     from qbase.intake.reading.raw_grid import Grid
-    from qbase.intake.reading.workbook_child import _grid
-    from qbase.intake.reading.worker_pool import Parsers
+    from qbase.intake.reading.workbook_child import Parsers, _grid
     from qbase.intake.recipes.recipe_model import TIDY
     from qbase.intake.shaping.file_tables import read_tables
     from qbase.intake.shaping.row_verdicts import split_rows

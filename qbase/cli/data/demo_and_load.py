@@ -244,9 +244,10 @@ def tell(shell: Shell, report: LoadReport) -> dict[str, Any]:
     from qbase.intake import explain_reason
     from qbase.tables import read_contract
 
-    before = shell.text("  （先前已载入）", "  (loaded before)") if report.already else ""
+    is_held = report.already and report.error is None
+    before = shell.text("  （先前已载入）", "  (loaded before)") if is_held else ""
     shell.out(f"{report.verdict:<12} {report.file}  ->  {', '.join(report.table_names) or '–'}{before}")
-    if report.already:
+    if is_held:
         again = f"qbase quarantine retry {report.sha256[:8]}"
         shell.out(f"  {shell.text(f'要重新读取：{again} [--recipe …] [--accept …]', f'to read it again: {again} [--recipe …] [--accept …]')}")
     if report.error is not None:

@@ -15,6 +15,7 @@ from qbase.core.values import Estimate
 from qbase.figures.charts.event_drawing import BASE, Study, draw_study, leads_failed
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
+    account_data,
     axis_unit,
     bracket,
     capital,
@@ -282,6 +283,7 @@ def _table(study: Study, name: str) -> Table:
     fields = ("value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high", "p_value", "n_obs", "n_clusters")
     data: dict[str, list[object]] = {"event_time": list(study.times)}
     data |= {field: [getattr(e, field) for e in study.events] for field in fields}
+    data |= account_data([study.result.coverage] * len(study.events))
     note = None
     if study.base is not None:
         note = Text(

@@ -18,6 +18,7 @@ from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
     FULL_COUNT,
     METHODS,
+    account_data,
     capital,
     change_words,
     counts,
@@ -300,7 +301,8 @@ def _table(trend: Trend, name: str) -> Table:
         ),
         rows=tuple(rows[max(0, cut):]),
         note=note,
-        data={str(c): [data_row(v) for v in ordered[c]] for c in ordered.columns},
+        data={str(c): [data_row(v) for v in ordered[c]] for c in ordered.columns}
+        | account_data([result.coverage] * len(ordered)),
     )  # fmt: skip
 
 

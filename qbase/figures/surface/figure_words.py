@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from qbase.core.coverage import Coverage
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, declared_digits, interval, level_text, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import GRADES, digits_of, direction_of, grade_of, quantity
@@ -240,6 +241,14 @@ def change_words(change: Result) -> Text:
         since = against.zh.replace("比", "较", 1) + " 的" if against.zh else ""
         return Text(f"{since}变化尚无法判断", f"change{against.en} cannot be told yet")
     return Text(f"{against.zh} {words.zh}".strip(), f"{uncapital(words).en}{against.en}")
+
+
+def account_data(accounts: Sequence[Coverage | None]) -> dict[str, list[object]]:
+    """Return the columns that say, row by row, what the raw values beside them stand on; none where nobody knows."""
+    if not any(accounts):
+        return {}
+    names = Coverage(fates={}).columns()
+    return {name: [None if one is None else one.columns()[name] for one in accounts] for name in names}
 
 
 def data_row(value: object) -> object:

@@ -15,6 +15,7 @@ from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
 from qbase.figures.surface.figure_words import (
+    account_data,
     bracket,
     capital,
     data_row,
@@ -48,6 +49,7 @@ CHECKS: Mapping[str, Text] = {
     "staggered_timing": Text("分批实施", "Staggered adoption"),
     "published": Text("与已发表结果对照", "Against the published result"),
     "coverage": Text("数据覆盖", "Coverage of the data"),
+    "history": Text("以往年份的合计数", "Totals of earlier years"),
     "up_to_date": Text("最近一期", "Latest period"),
     "maturity": Text("结果是否齐全", "Completeness of the results"),
     "no_anticipation": Text("提前反应", "Anticipation"),
@@ -201,7 +203,7 @@ def _estimate_data(pairs: Sequence[tuple[Result, Estimate | None]]) -> dict[str,
     }
     for field in ("value", "std_error", "ci_low", "ci_high", "ci_level", "p_value", "n_obs", "n_clusters"):
         data[field] = [getattr(e, field, None) for _, e in pairs]
-    return data
+    return data | account_data([r.coverage for r, _ in pairs])
 
 
 def tabulate_checks(*results: Result) -> Table:
@@ -297,11 +299,11 @@ def tabulate_scorecard(card: Scorecard) -> Table:
         data={
             "indicator": [c.indicator.id for c in card.criteria],
             "value": [c.estimate.value for c in card.criteria],
-            "ci_low": [c.estimate.ci_low for c in card.criteria],
-            "ci_high": [c.estimate.ci_high for c in card.criteria],
+            **{end: [getattr(c.estimate, end) for c in card.criteria] for end in ("ci_low", "ci_high")},
             "target": [c.target for c in card.criteria],
             "verdict": [c.verdict for c in card.criteria],
             "probability_met": [c.probability_met for c in card.criteria],
+            **account_data([card.coverage] * len(card.criteria)),
         },
         style="effects",
     )

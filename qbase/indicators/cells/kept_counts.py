@@ -25,7 +25,13 @@ from qbase.core.whole_files import write_atomic
 
 FOLDER = ".cells"
 CODE = {
-    "qbase.indicators.cells": ("batch_counts.py", "snapshot_files.py", "sorted_runs.py", "strata.py"),
+    "qbase.indicators.cells": (
+        "batch_counts.py",
+        "record_fates.py",
+        "snapshot_files.py",
+        "sorted_runs.py",
+        "strata.py",
+    ),
     "qbase.compute": ("shard_query.py",),
 }
 """What counts beside the statement: a correction there must not be answered with cells of before."""
@@ -33,12 +39,17 @@ CODE = {
 WORTH_SECONDS = 0.5
 """What is counted faster is not kept: reading it back would save nothing."""
 
-MOST_FILES = 32
+MOST_FILES = 96
 MOST_BYTES = 500 * 2**20
 
 
 def count_once(
-    lake: pathlib.Path, query: ShardQuery, words: tuple[str, ...], count: Callable[[], pd.DataFrame]
+    lake: pathlib.Path,
+    query: ShardQuery,
+    words: tuple[str, ...],
+    count: Callable[[], pd.DataFrame],
+    *,
+    worth: float | None = None,
 ) -> pd.DataFrame:
     """Return cells as they were counted before, or count them and keep them.
 
@@ -52,6 +63,8 @@ def count_once(
         What else decides the answer: the kind of cells, entity, frequency.
     count : callable
         Counts them.
+    worth : float or None
+        Seconds of counting from which it is kept; None is `WORTH_SECONDS`. A few rows are read back sooner.
 
     Returns
     -------
@@ -63,7 +76,7 @@ def count_once(
         return found
     start = time.monotonic()
     cells = count()
-    if time.monotonic() - start >= WORTH_SECONDS:
+    if time.monotonic() - start >= (WORTH_SECONDS if worth is None else worth):
         # a workspace that can only be read, or a full disk, is no reason not to answer
         with contextlib.suppress(OSError):
             _write(lake / FOLDER, key, cells)

@@ -1,11 +1,12 @@
 """What became of every record that could have counted: each gets one fate, and their sum is what is on record.
 
 One pass over a few columns tells what is left out by definition. Firms are asked for only where the counts show that
-some of the rest are missing, so that an account of a complete table costs next to nothing.
+some of the rest are missing, so that an account of a complete table costs next to nothing; asked again, it is kept.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from qbase.compute import ShardQuery, open_files
 from qbase.core.coverage import COUNTED, Coverage
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.kept_counts import count_once
 from qbase.indicators.cells.snapshot_files import MEMORY_MB, table_files
 from qbase.indicators.cells.window_sql import ALWAYS
 
@@ -30,8 +32,11 @@ PLAIN = ("no_date", "outside", "other_role", "recheck", "complaint", "followup",
 _OTHER_SAMPLING = {"random_draw": "coalesce(sample_type, '') <> 'random'"}
 _OUTSIDE = """
 SELECT delivery_sha256 AS sha256 FROM inspections GROUP BY delivery_sha256
-HAVING count(*) FILTER (sample_date BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)) = 0
+HAVING count(*) FILTER (sample_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)) = 0
 """
+
+WORTH_SECONDS = 0.1
+"""A handful of rows is read back in a few milliseconds."""
 
 
 def count_fates(
@@ -56,28 +61,36 @@ def count_fates(
         Its sum is the rows of the table at the snapshot and those set aside.
     """
     parts = {"{other_sampling}": _OTHER_SAMPLING.get(sampling, "false")}
-    found = _count_plain(rows, rows.fill(read_sql("fates"), parts))
+    found = _count(rows, _plain(rows, rows.fill(read_sql("fates"), parts)))
     fates = {PLAIN[int(fate)]: int(n) for fate, n in zip(found["fate"], found["n"], strict=True)}
     missing = fates.pop(DUE, 0) - counted
     if missing > 0:
-        lost = rows.query("lost", parts=parts)
+        here = dataclasses.replace(rows, cluster=None)
+        lost = _count(rows, here.shard_query(read_sql("lost"), parts=parts))
         why = {str(fate): int(n) for fate, n in zip(lost["fate"], lost["n"], strict=True)}
         # what belongs to an entity and was not counted all the same lacks what the count needs, such as a class
         fates |= why | {"unmeasured": missing - sum(why.values())}
     whole = Coverage(fates={COUNTED: counted, **fates}, measured=measured)
-    return whole + Coverage(fates=count_set_aside(rows))
+    return whole + Coverage(fates=count_set_aside(rows), refused=count_refused(rows))
 
 
-def _count_plain(rows: Rows, sql: str) -> pd.DataFrame:
-    query = ShardQuery(
+def _plain(rows: Rows, sql: str) -> ShardQuery:
+    """Return a statement over the inspections alone, which asks for no firm."""
+    return ShardQuery(
         sql=sql,
         tables={TABLE: table_files(rows.workspace, TABLE, rows.at)},
         params={"first_day": rows.first_day, "last_day": rows.last_day},
         memory_mb=MEMORY_MB,
     )
-    with open_files(query) as ask:
-        found: pd.DataFrame = ask(query.sql).to_pandas()
-    return found
+
+
+def _count(rows: Rows, query: ShardQuery) -> pd.DataFrame:
+    def count() -> pd.DataFrame:
+        with open_files(query) as ask:
+            found: pd.DataFrame = ask(query.sql).to_pandas()
+        return found
+
+    return count_once(rows.workspace.lake, query, ("fates",), count, worth=WORTH_SECONDS)
 
 
 def count_set_aside(rows: Rows) -> dict[str, int]:
@@ -96,8 +109,23 @@ def count_set_aside(rows: Rows) -> dict[str, int]:
     }
 
 
+def count_refused(rows: Rows) -> int:
+    """Return the files received that were refused or wait for an answer, and came to nothing since.
+
+    What they are about is not known before they are read, so a file for another table counts as well. A file is
+    settled when it, or one of its name, is taken later.
+    """
+    sent = rows.workspace.deliveries(every=True, snapshot=rows.at)
+    waiting: set[tuple[str, str]] = set()
+    for verdict, sha256, name in zip(sent["verdict"], sent["sha256"], sent["file_name"], strict=True):
+        if verdict == "REJECTED":
+            waiting.add((sha256, name))
+        else:
+            waiting = {(other, called) for other, called in waiting if sha256 != other and name != called}
+    return len({sha256 for sha256, _ in waiting})
+
+
 def _outside(rows: Rows) -> list[str]:
     if (rows.first_day, rows.last_day) == ALWAYS:
         return []
-    days = rows.workspace.query(_OUTSIDE, params=(rows.first_day, rows.last_day), snapshot=rows.at)
-    return list(map(str, days["sha256"]))
+    return list(map(str, _count(rows, _plain(rows, _OUTSIDE))["sha256"]))

@@ -10,8 +10,7 @@ from qbase.intake.reading.csv_text import find_separator, read_csv
 from qbase.intake.reading.encoding import decode_text
 from qbase.intake.reading.file_safety import PAGES, WORKBOOKS, check_archive, find_kind, unpack_gzip
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.reading.workbook_child import read_workbook
-from qbase.intake.reading.worker_pool import Parsers
+from qbase.intake.reading.workbook_child import Parsers, read_workbook
 from qbase.intake.recipes.recipe_model import Recipe
 
 HEAD = 4096

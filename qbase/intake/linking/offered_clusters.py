@@ -76,7 +76,7 @@ def find_clusters(workspace: Workspace, work: Work, names: Mapping[str, str]) ->
         own = known.get((town, division), "")
         groups.append(
             Group(
-                cluster_id=own or f"C{town}-{division}",
+                cluster_id=own or f"C{town}.{division}",
                 town_code=town,
                 town_name=names.get(town, town),
                 industry_code=industry,

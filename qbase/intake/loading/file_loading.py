@@ -6,7 +6,7 @@ import dataclasses
 import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
-from qbase.core.errors import QbaseError, UsageError
+from qbase.core.errors import DataError, QbaseError, UsageError
 from qbase.intake.accounting.load_report import LoadReport
 from qbase.intake.accounting.loading_day import day_of_loading
 from qbase.intake.finding.file_grids import read_grids
@@ -23,6 +23,7 @@ from qbase.intake.loading.commit_groups import (
 )
 from qbase.intake.loading.file_verdict import account_for, judge_rows, settle_words
 from qbase.intake.loading.folder_files import find_files
+from qbase.intake.loading.named_bytes import find_identity
 from qbase.intake.loading.prefetch import at_once, prepare_ahead
 from qbase.intake.loading.received_file import Received
 from qbase.intake.loading.replaced_files import count_leaning, find_corrected, find_delivery
@@ -30,8 +31,8 @@ from qbase.intake.loading.stored_contracts import contracts_beside, contracts_of
 from qbase.intake.loading.stored_rows import JudgedTable, build_tables, list_unused
 from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.reading.worker_pool import Parsers
-from qbase.intake.recipes.question_ids import UndecidedError, check_no_open_ids, read_answered
+from qbase.intake.reading.workbook_child import Parsers
+from qbase.intake.recipes.question_ids import UndecidedError, answer_by_id, check_no_open_ids, read_answered
 from qbase.intake.recipes.questions import with_answers
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
@@ -130,7 +131,7 @@ def load_files(
     def tell() -> None:
         nonlocal is_answered
         for position, report in group.finished():
-            if report.already and (accept or reject):
+            if report.already and report.verdict != "REJECTED" and (accept or reject):
                 report = report.with_warnings(["answers_unused"])
             reports[position] = report
             if is_answered and report.verdict != "REJECTED" and not report.already:
@@ -201,9 +202,8 @@ def _finish(
     name, error = ready.path.name, ready.error
     if ready.stored is None and error is not None:
         return LoadReport(file=name, verdict="REJECTED", recipe=recipe.name, error=error.payload())
-    if group.holds(ready.sha256):
-        group.flush()
-    known, attempt = find_known(workspace, ready.sha256), 1
+    ready, known = _identify(workspace, ready, recipe, group)
+    attempt = 1
     if known is not None:
         if not set(replaces) - {ready.sha256}:
             return known
@@ -221,6 +221,23 @@ def _finish(
         today=group.today,
     )
     return _judge(workspace, source, recipe, group)
+
+
+def _identify(workspace: Workspace, ready: _Ready, recipe: Recipe, group: Group) -> tuple[_Ready, LoadReport | None]:
+    """Return a file under the identity it has, and the report of its first load, where it was loaded before."""
+    known = _known(workspace, ready.sha256, group)
+    if known is None or known.file == ready.path.name or ready.stored is None:
+        return ready, known
+    sha256, stored = find_identity(workspace, ready.stored, ready.sha256, (known.file, ready.path.name), recipe)
+    if sha256 == ready.sha256:
+        return ready, known
+    return dataclasses.replace(ready, sha256=sha256, stored=stored), _known(workspace, sha256, group)
+
+
+def _known(workspace: Workspace, sha256: str, group: Group) -> LoadReport | None:
+    if group.holds(sha256):
+        group.flush()
+    return find_known(workspace, sha256)
 
 
 def _last_attempt(workspace: Workspace, sha256: str) -> int:
@@ -246,9 +263,25 @@ def _judge(workspace: Workspace, source: Received, recipe: Recipe, group: Group)
         group.flush()
     try:
         return _take(workspace, source, book, group)
+    except UndecidedError as asked:
+        answered = answer_by_id(group.recipe, asked.questions)
+        if answered == group.recipe:
+            return reject(source.name, source.sha256, recipe, _unanswered(asked, source, group))
     except Exception as fault:
         raise_if_of_workspace(fault)
         return reject(source.name, source.sha256, recipe, fault)
+    # what the lake had to be asked about first is read once more, with the answer in full
+    return _judge(workspace, source, answered, group)
+
+
+def _unanswered(asked: UndecidedError, source: Received, group: Group) -> QbaseError:
+    """Return the error to tell: that of ids which fit no question, where a file is alone in its call."""
+    try:
+        if group.is_alone:
+            check_no_open_ids(group.recipe, source.name, asked.questions)
+    except DataError as strange:
+        return strange
+    return asked
 
 
 def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) -> tuple[Book, bool]:
@@ -257,12 +290,8 @@ def _read(workspace: Workspace, source: Received, recipe: Recipe, group: Group) 
     try:
         book, answered = read_answered(lambda r: read_tables(grids, r, source.name, workspace.root), recipe)
     except UndecidedError as asked:
-        if group.is_alone:
-            check_no_open_ids(recipe, source.name, asked.questions)
-        raise
+        raise _unanswered(asked, source, group) from asked
     group.recipe = answered
-    if group.is_alone:
-        check_no_open_ids(answered, source.name)
     asks_lake = bool(
         source.replaces or book.recipe.supersede_by or book.recipe.reconcile or any(map(has_places, book.tables))
     )
@@ -290,6 +319,8 @@ def _take(workspace: Workspace, source: Received, book: Book, group: Group) -> J
         stored = group.keys.colliding_rows(sheets, replaces)
         seen = seen if judged else group.keys.seen  # what another process stores from here on is found at the commit
         judged.append(judge_rows(workspace, sheets, stored, is_again=source.attempt > 1, new=new))
+    if group.is_alone:
+        check_no_open_ids(group.recipe, source.name)
     unused = list_unused(book.unused)
     told = (*changes, *_tell_corrected(workspace, book, corrected))
     delivery = account_for(workspace, source, book, judged, unused, told)

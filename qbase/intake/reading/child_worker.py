@@ -20,6 +20,7 @@ import python_calamine
 from qbase.intake.reading.html_tables import read_html, read_mht
 from qbase.intake.reading.second_count import UNSEEN, count_rows
 from qbase.intake.reading.sheet_cells import Refused, Sheet
+from qbase.intake.reading.xls_cells import read_xls
 from qbase.intake.reading.xlsx_stream import read_xlsx
 from qbase.intake.reading.xml_2003 import read_xml_2003
 from qbase.intake.values.cell_text import EXACT
@@ -73,19 +74,27 @@ def read_book(path: str, kind: str) -> dict[str, Any]:
 def _read_xlsx(path: str) -> list[dict[str, Any]]:
     with zipfile.ZipFile(path) as archive:
         sheets = list(read_xlsx(archive))
-    counted = count_rows(path, sheets)
+    return _counted(path, sheets)
+
+
+def _read_xls(path: str) -> list[dict[str, Any]]:
+    return _counted(path, read_xls(path), is_old=True)
+
+
+def _counted(path: str, sheets: list[Sheet], *, is_old: bool = False) -> list[dict[str, Any]]:
+    counted = count_rows(path, sheets, is_old=is_old)
     return [
         sheet.payload() | {"filled": sheet.count_filled(UNSEEN), "counted": count}
         for sheet, count in zip(sheets, counted, strict=True)
     ]
 
 
-def _read_values(kind: str, path: str) -> list[dict[str, Any]]:
+def _read_ods(path: str) -> list[dict[str, Any]]:
     book = python_calamine.CalamineWorkbook.from_path(path)
     sheets = []
     for position, meta in enumerate(book.sheets_metadata):
         sheet = Sheet(name=meta.name)
-        sheet.note(f"{kind}_limited")
+        sheet.note("ods_limited")
         if meta.visible != python_calamine.SheetVisibleEnum.Visible:
             sheet.note("hidden_sheet")
         for i, row in enumerate(book.get_sheet_by_index(position).to_python(skip_empty_area=False)):
@@ -119,8 +128,8 @@ def _read_page(read: Callable[[bytes], list[Sheet]], path: str) -> list[dict[str
 
 _READERS: dict[str, Callable[[str], list[dict[str, Any]]]] = {
     "xlsx": _read_xlsx,
-    "xls": functools.partial(_read_values, "xls"),
-    "ods": functools.partial(_read_values, "ods"),
+    "xls": _read_xls,
+    "ods": _read_ods,
     "html": functools.partial(_read_page, read_html),
     "mht": functools.partial(_read_page, read_mht),
     "xml": functools.partial(_read_page, read_xml_2003),

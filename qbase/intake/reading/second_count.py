@@ -17,7 +17,7 @@ UNSEEN = frozenset({"error_cell", "formula_without_value"})  # other programs gi
 Counted = list[tuple[str, int]]
 
 
-def count_rows(path: str, sheets: Sequence[Sheet]) -> list[int]:
+def count_rows(path: str, sheets: Sequence[Sheet], *, is_old: bool = False) -> list[int]:
     """Return the rows of each worksheet that hold something, as another program counts them.
 
     The first program that finds the same sheets and as many rows decides; where none does, its count is returned.
@@ -28,6 +28,8 @@ def count_rows(path: str, sheets: Sequence[Sheet]) -> list[int]:
         A workbook.
     sheets : sequence of Sheet
         As read here: the other program must name the same, in order.
+    is_old : bool
+        It is an .xls, which only one other program reads.
 
     Returns
     -------
@@ -40,8 +42,9 @@ def count_rows(path: str, sheets: Sequence[Sheet]) -> list[int]:
     """
     names, rows = [sheet.name for sheet in sheets], [sheet.count_filled(UNSEEN) for sheet in sheets]
     is_sparse = any(_area(sheet) > DENSE and sheet.count < MIN_FILL * _area(sheet) for sheet in sheets)
+    engines = ENGINES[:1] if is_old else ENGINES[1:] if is_sparse else ENGINES
     seen = []
-    for count in ENGINES[1:] if is_sparse else ENGINES:
+    for count in engines:
         counted = count(path)
         if counted == list(zip(names, rows, strict=True)):
             return rows

@@ -22,7 +22,8 @@ from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
-from qbase.intake.shaping.continued_rows import find_continued
+from qbase.intake.recipes.year_of_name import ask_year, find_years
+from qbase.intake.shaping.continued_rows import SHEET, find_continued, find_foreign
 from qbase.intake.shaping.ditto_marks import fill_ditto
 from qbase.intake.shaping.division_levels import list_levels, list_named_totals
 from qbase.intake.shaping.item_rows import Items, build_items
@@ -32,10 +33,9 @@ from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
-from qbase.intake.shaping.year_of_name import ask_year
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.shaping.zone_midnight import settle_midnights
-from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
+from qbase.intake.values.cell_values import FATAL, ColumnReading, Reader, narrow, read_column
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
@@ -137,7 +137,9 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     work = Work(contract=contract, data=data, codes=codes, flags=found.flags, warnings=stated)
     settle_shares(work, recipe, found.settled)
     settle_parents(work, recipe)
-    work.set_aside("continuation", find_continued(work, _places(parts)))
+    places = _places(parts)
+    work.set_aside("continuation", find_continued(work, places))
+    work.set_aside("other_header", find_foreign(work, places))
     apply_recipe(work, recipe)
     list_named_totals(work)
     list_levels(work)
@@ -186,8 +188,12 @@ def _summed(part: Part, work: Work) -> Layout:
 
 
 def _places(parts: Sequence[Part]) -> list[int]:
-    """Return where the data rows stand; between two sheets is a gap."""
-    return [int(position) + i * 2**40 for i, part in enumerate(parts) for position in part.layout.data]
+    """Return where the data rows stand, blank rows apart; between two sheets is a gap."""
+    places: list[int] = []
+    for i, part in enumerate(parts):
+        above = np.searchsorted(np.array(part.layout.of_reason("blank_row"), np.int64), part.layout.data)
+        places += (part.layout.data - above + i * SHEET).tolist()
+    return places
 
 
 def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
@@ -232,7 +238,9 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
             marked = mark_rechecks(raw)
         values = reading.values
         if "year_from_name" in reading.codes:
-            ask_year(grid.sheet, file, recipe, contract.name)
+            doubtful = _settle_year(part, reading, recipe, file)
+            if len(doubtful):
+                found.codes.setdefault(f"{name}:{contract.column(name).type}", []).append(doubtful + part.offset)
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
         # a column that reading did not change is not kept twice
@@ -252,6 +260,17 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
     _add_faults(part, found.codes, found.counts)
     _add_periods(part, arrays, found.counts)
     return pa.table(arrays)
+
+
+def _settle_year(part: Part, reading: ColumnReading, recipe: Recipe, file: str) -> npt.NDArray[np.int64]:
+    """Ask which year a name means; return the rows that lean on a title although others state another year."""
+    leaning = reading.codes["year_from_name"]
+    values = reading.values.to_pylist()
+    stated = frozenset(value[:4] for value in np.delete(values, leaning) if value)
+    ask_year(part.grid.sheet, file, recipe, part.columns.contract.name, beside=stated)
+    is_named = bool(find_years(part.grid.sheet, file, recipe))
+    is_doubtful = not is_named and stated - {values[row][:4] for row in leaning}
+    return leaning if is_doubtful else leaning[:0]
 
 
 def _flags_filled(part: Part, column: str, rows: list[int], values: pa.Array) -> list[Flag]:

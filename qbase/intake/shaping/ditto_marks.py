@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from qbase.intake.finding.data_rows import Layout
-from qbase.intake.values.nothing_words import is_ditto
+from qbase.intake.values.nothing_words import is_ditto, refers_elsewhere
 from qbase.tables import ColumnRule
 
 _EDGES = frozenset({"header", "repeated_header", "title_row"})
@@ -19,8 +19,8 @@ def fill_ditto(
 ) -> tuple[pa.ChunkedArray, list[int], list[int]]:
     """Return a column with ditto marks filled from the row above.
 
-    A mark below a header has nothing above it, an amount is not repeated by a mark, and neither is the number that
-    names a row: such rows are to be set aside.
+    A mark below a header has nothing above it, an amount is not repeated by a mark, and 同左 points elsewhere: such
+    rows are to be set aside. Where a mark stands for the number that names a row, so is the row it goes on with.
 
     Parameters
     ----------
@@ -38,21 +38,27 @@ def fill_ditto(
     tuple of (pyarrow.ChunkedArray, list of int, list of int)
         The column, the rows that were filled, and those that could not be.
     """
-    marks = {text for text in raw.unique().to_pylist() if is_ditto(text)}
-    if not marks:
+    texts = raw.unique().to_pylist()
+    marks = {text for text in texts if is_ditto(text)}
+    elsewhere = {text for text in texts if refers_elsewhere(text)}
+    if not marks and not elsewhere:
         return raw, [], []
     is_amount = rule.type in ("int", "number") and rule.name not in key
-    can_repeat = not is_amount and tuple(key) != (rule.name,)
+    is_own_number = tuple(key) == (rule.name,)
     cells, filled, unclear = raw.to_pylist(), [], []
     edges = {position for position, reason in layout.listed.items() if reason in _EDGES}
     for row in np.flatnonzero(np.asarray([cell in marks for cell in cells])).tolist():
         above = cells[row - 1] if row and not edges & _between(layout, row) else ""
-        if can_repeat and above.strip() and above not in marks:
+        is_usable = above.strip() and above not in marks | elsewhere
+        if is_own_number and is_usable:
+            unclear.append(row - 1)
+        if not is_amount and not is_own_number and is_usable:
             cells[row] = above
             filled.append(row)
         else:
             unclear.append(row)
-    return pa.chunked_array([pa.array(cells, pa.string())]), filled, unclear
+    unclear += [row for row, cell in enumerate(cells) if cell in elsewhere]
+    return pa.chunked_array([pa.array(cells, pa.string())]), filled, sorted(set(unclear))
 
 
 def _between(layout: Layout, row: int) -> set[int]:

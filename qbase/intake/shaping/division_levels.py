@@ -23,7 +23,8 @@ def list_levels(work: Work) -> None:
     """List the rows of higher levels whose towns stand in the same table; the work is changed in place.
 
     A code of nine digits and more that ends in zeros is no town even without its towns: such a row is set aside. One
-    of six digits may be a zone that counts as a town, and stays when no town of it is there.
+    of six digits may be a zone that counts as a town, and stays when no town of it is there. Among codes of divisions,
+    a code of another length is none.
 
     Parameters
     ----------
@@ -33,6 +34,7 @@ def list_levels(work: Work) -> None:
     key = work.contract.key
     if TOWN not in key or TOWN not in work.data.column_names:
         return
+    work.set_aside(f"{TOWN}:no_division", _odd_codes(work))
     others = work.rows([name for name in key if name != TOWN])
     prefixes = [_significant(code or "") for code in work.cells(TOWN)]
     towns: dict[tuple[tuple[str | None, ...], str], list[int]] = collections.defaultdict(list)
@@ -52,6 +54,13 @@ def list_levels(work: Work) -> None:
         elif len(work.cells(TOWN)[row] or "") > COUNTY_DIGITS:
             alone.append(row)
     work.set_aside(f"{TOWN}:higher_level", alone)
+
+
+def _odd_codes(work: Work) -> list[int]:
+    """Return rows whose code has a length that no division has, where most have one."""
+    codes = work.cells(TOWN)
+    odd = [row for row, code in enumerate(codes) if code and row not in work.listed and not _CODE.fullmatch(code)]
+    return odd if 2 * len(odd) < sum(map(bool, codes)) else []
 
 
 def list_named_totals(work: Work) -> None:

@@ -23,8 +23,8 @@ from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
+from qbase.intake.recipes.year_of_name import find_years, year_of_titles
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
-from qbase.intake.shaping.year_of_name import find_years, year_of_titles
 from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name
 from qbase.tables import Contract, match_headers, read_contract

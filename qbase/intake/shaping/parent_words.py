@@ -1,8 +1,9 @@
-"""A parent number that is no number of a sample and stands on many rows: a person says what it means."""
+"""A parent number that is no number of a sample, a word or one on many rows: a person says what it means."""
 
 from __future__ import annotations
 
 import collections
+import re
 
 from qbase.core.numbers import count
 from qbase.core.text import Text
@@ -12,6 +13,7 @@ from qbase.intake.shaping.recipe_steps import Work
 
 SAMPLE, PARENT = "sample_no", "parent_no"
 MANY = 5  # nobody inspects one batch again as often
+_WORD = re.compile(r"\D+|-\d+")  # 首检, 不涉及, -1: one row of it is too many
 
 
 def settle_parents(work: Work, recipe: Recipe) -> None:
@@ -33,10 +35,10 @@ def settle_parents(work: Work, recipe: Recipe) -> None:
         return
     parents = work.cells(PARENT)
     named = collections.Counter(cell for cell in parents if cell)
-    frequent = [(word, times) for word, times in named.items() if times >= MANY]
-    known = set(work.cells(SAMPLE)) if frequent else set()
+    doubtful = [(word, times) for word, times in named.items() if times >= MANY or _WORD.fullmatch(word)]
+    known = set(work.cells(SAMPLE)) if doubtful else set()
     questions = []
-    for word, times in sorted(frequent):
+    for word, times in sorted(doubtful):
         key = f"nothing:{PARENT}={word}"
         if word in known or key in recipe.reject:
             continue

@@ -21,6 +21,7 @@ _TOKEN = re.compile(
     r"(?P<general>(?i:G/通用格式|通用格式|General))|(?P<digits>[0#?.,]+)|(?P<other>.)"
 )
 _SCALE = re.compile("[十百千万亿]|%|‰|thousand|million|billion", re.IGNORECASE)
+_SAYING = ("-", "‰")  # without quotes, too
 _SILENT = frozenset(" ()+-¥￥")  # what a number may be dressed in without another meaning
 
 
@@ -88,8 +89,17 @@ def _dressed(section: str) -> Style:
             inside, after, digits = inside + after, "", digits + (match["digits"] or "#")
             is_general |= match["general"] is not None
             continue
-        word = match["quoted"] or match["escaped"] or match["currency"] or ("-" if match["other"] == "-" else "")
-        word = "".join(char for char in word if char not in _SILENT) if not digits or word.strip("-") else word
+        word = (
+            match["quoted"]
+            or match["escaped"]
+            or match["currency"]
+            or (match["other"] if match["other"] in _SAYING else "")
+            or ""
+        )
+        if not digits or word.strip("-"):
+            # the dash of "S-" is part of a number's name; that of a negative number is not
+            silent = _SILENT - {"-"} if word.strip("".join(_SILENT)) else _SILENT
+            word = "".join(char for char in word if char not in silent)
         before, after = (before, after + word) if digits else (before + word, after)
     if digits.endswith(",") or inside:
         return Style(kind="altered")

@@ -10,6 +10,7 @@ from qbase.tables.credit_code import LENGTH as USCC_LENGTH
 # numbers of batches are typed with and without spaces; standards and notices have theirs
 _NUMBERS = frozenset({"sample_no", "parent_no", "record_no", "firm_code", "certificate_no"})
 _QUOTED = re.compile(r'=?\s*"\s*([^"]*?)\s*"')
+_PAIR = re.compile("[‘“]([^‘’“”]+)[’”]")
 _MARK = re.compile(r"^[='‘’`´](?=[\w\"'‘’])")
 _BLANKS = re.compile(r"\s+")
 _GROUPS = re.compile(r"[\s\-\u2010-\u2015]")
@@ -46,6 +47,7 @@ def undress_code(text: str, column: ColumnRule) -> str:
     ('S1-01', 'GB/T 8960-2015')
     """
     match = _QUOTED.fullmatch(text)
+    match = match or _PAIR.fullmatch(text.strip())
     bare = match[1] if match and match[1] else text
     bare = _BLANKS.sub(" ", _MARK.sub("", bare)).strip()
     if column.check == "uscc":

@@ -34,6 +34,11 @@ _DITTO = frozenset(
         "same as above", "as above",
     }
 )  # fmt: skip
+_ELSEWHERE = re.compile(
+    r"同[左右上下前][(（].*|同[左右下]|以上同|[见如][上前左]|同(?:第|序号|编号|行)?[A-Za-z]{0,4}[-_]?\d[\w-]*(?:行|号|项)?|"
+    r"same as .*\d",
+    re.IGNORECASE,
+)
 _DITTO_EDGE = " \t-—–―~()（）[]."
 
 
@@ -89,3 +94,15 @@ def is_ditto(text: str) -> bool:
         return False
     bare = plain.strip(_DITTO_EDGE).casefold()
     return plain.casefold() in _DITTO or bare in _DITTO or "".join(bare.split()) in _DITTO
+
+
+def refers_elsewhere(text: str) -> bool:
+    """Say whether a cell points to another that is not simply the one above: nobody is called so either.
+
+    Examples
+    --------
+    >>> [refers_elsewhere(text) for text in ("同左", "同上（乙车间）", "同第1行", "同S-1", "同仁堂", "同济大学")]
+    [True, True, True, True, False, False]
+    """
+    plain = text.strip()
+    return plain[:1] in ("同", "以", "见", "如", "s", "S") and _ELSEWHERE.fullmatch(plain) is not None

@@ -16,7 +16,9 @@ from qbase.lake.storage.locks import unwritable_error
 CHUNK = 1024 * 1024
 
 
-def store_file(raw: pathlib.Path, path: pathlib.Path) -> tuple[str, pathlib.Path]:
+def store_file(
+    raw: pathlib.Path, path: pathlib.Path, *, identity: str = "", name: str = ""
+) -> tuple[str, pathlib.Path]:
     """Copy a file to ``raw/<first two>/<sha256>/<name>``; the same bytes are stored once.
 
     The hash is taken from the bytes that are copied, so it holds even when the file changes meanwhile.
@@ -27,11 +29,15 @@ def store_file(raw: pathlib.Path, path: pathlib.Path) -> tuple[str, pathlib.Path
         Folder of the deliveries.
     path : pathlib.Path
         File to store.
+    identity : str
+        64 hexadecimal digits to store it under instead of its sha256, where another delivery has the same bytes.
+    name : str
+        Its name as received; that of the path when empty.
 
     Returns
     -------
     tuple of (str, pathlib.Path)
-        sha256 and where the file stands.
+        sha256, or the identity given, and where the file stands.
 
     Raises
     ------
@@ -54,7 +60,8 @@ def store_file(raw: pathlib.Path, path: pathlib.Path) -> tuple[str, pathlib.Path
         with source:
             sha256, copy = _copy(source, raw)
         fault("raw_copied")
-        stored = _place(copy, raw / sha256[:2] / sha256, path.name)
+        sha256 = identity or sha256
+        stored = _place(copy, raw / sha256[:2] / sha256, name or path.name)
     except OSError as error:
         raise unwritable_error("data/raw", str(error)) from error
     fault("raw_stored")

@@ -72,7 +72,8 @@ class Delivery:
     Parameters
     ----------
     sha256 : str
-        Of the bytes received: the identity of the delivery.
+        Identity of the delivery: of the bytes received, and of what its name decides where the same bytes were loaded
+        under a name that decides otherwise.
     file_name : str
         As received, without folders.
     table : str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from qbase.core.errors import RunError
@@ -151,3 +151,27 @@ def _wrong(path: str, found: str, expected: str, cell: int) -> NoReturn:
         expected=expected,
         fix="show what the plot_ and tabulate_ functions return, unchanged",
     )
+
+
+def check_accounts(entries: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse results and scorecards of a record that do not say how many of the records on record they stand on.
+
+    A full count stands on all there is, and how much is needed of what is not there yet stands on none.
+
+    Raises
+    ------
+    RunError
+        One of them has estimates and no account (QB856).
+    """
+    for entry in entries:
+        estimates = entry["estimates"] if "estimates" in entry else [c["estimate"] for c in entry["criteria"]]
+        is_counted = all(e["uncertainty"] == "none_full_count" for e in estimates)
+        if entry.get("estimand") == "need" or is_counted or entry.get("account"):
+            continue
+        raise RunError(
+            "QB856",
+            name=entry["name"],
+            found=f"{entry['name']}, {len(estimates)} estimates, no account",
+            expected="the account that record(…) writes for every Result and Scorecard",
+            fix="run the letter again; a Result of your own: Result(…, coverage=panel.coverage_of(outcome))",
+        )

@@ -31,6 +31,7 @@ from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
 from qbase.release.verifying.shown_bundles import table_csv
 from qbase.reports.asking.asked_words import Asked, read_asked, written
+from qbase.reports.rendering.bundle_payloads import check_accounts
 from qbase.reports.rendering.cell_outputs import as_inert
 from qbase.reports.rendering.page_parts import NUMERALS, Letter, read_letter
 
@@ -90,7 +91,8 @@ def render_report(
     ------
     RunError
         A bundle is ill-formed (QB850, QB851) or a drawing unclean (QB760, QB761), a section lacks a language (QB853),
-        ids collide (QB854), there are two conclusions (QB855), the font lacks a character (QB852).
+        ids collide (QB854), there are two conclusions (QB855), the font lacks a character (QB852), or a result does not
+        say what it stands on (QB856).
 
     Examples
     --------
@@ -106,6 +108,7 @@ def render_report(
     '<title>How the batch pass rate is changing | 批次合格率的变化'
     """
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
+    check_accounts(entries)
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
     asked = read_asked(notebook, run.params, names)

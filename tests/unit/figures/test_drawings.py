@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ import pytest
 
 from qbase.core import (
     CheckResult,
+    Coverage,
     Criterion,
     DataError,
     Estimate,
@@ -311,6 +313,9 @@ def test_numbers_shown_are_numbers_of_the_result(drawn: dict[str, Figure]) -> No
             assert value in shown, (key, value)
     assert [row[3] for row in figure.table.rows] == ["90.0", "92.5", "88.3", "93.7"]
     assert figure.table.data["rate_pct"] == [90.0, 92.5, 88.3, 93.7]
+    stands_on = Coverage(fates={"counted": 9, "no_firm": 1})
+    beside = plot_trend(dataclasses.replace(rate(), coverage=stands_on)).table.data
+    assert (beside["records_counted"], beside["records_lost"]) == ([9] * 4, [1] * 4)
     assert figure.title == Text(
         "2021Q4 批次合格率为 93.7%，比 2020Q4 提高 2.3 个百分点",
         "Batch pass rate 93.7%; up 2.3 percentage points on 2020 Q4",

@@ -10,6 +10,7 @@ import pytest
 
 from qbase.core import (
     CheckResult,
+    Coverage,
     Criterion,
     DataError,
     Estimate,
@@ -92,6 +93,16 @@ def test_a_replication_line_prints_what_the_paper_prints() -> None:
     assert table.data["value"] == [-0.252, -0.252]
     assert table.data["std_error"] == [0.151, 0.1425]
     assert table.note is None
+
+
+def test_raw_values_come_with_what_they_stand_on() -> None:
+    """A row of a result that was handed over stays empty; a table of those alone has no such columns."""
+    counted = dataclasses.replace(change(), coverage=Coverage(fates={"counted": 15, "no_firm": 5, "recheck": 4}))
+    data = tabulate_estimates(counted, change()).data
+    assert [data[name] for name in ("records_seen", "records_counted", "records_lost", "files_refused")] == [
+        [24, None], [15, None], [5, None], [0, None],
+    ]  # fmt: skip
+    assert "records_seen" not in tabulate_estimates(change()).data
 
 
 def test_never_a_star_never_p_zero() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.resources
 import pathlib
 
@@ -12,13 +13,15 @@ import pytest
 
 from qbase.indicators import build_panel
 from qbase.indicators.cells import kept_counts as kept
-from qbase.lake import Workspace
+from qbase.indicators.cells import record_fates
+from qbase.lake import Delivery, Workspace
 from tests.unit.indicators.test_cells import FIRMS, commit, inspections
 
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch) -> Workspace:
     monkeypatch.setattr(kept, "WORTH_SECONDS", 0.0)
+    monkeypatch.setattr(record_fates, "WORTH_SECONDS", 60.0)
     made = Workspace.create(tmp_path)
     commit(made, "firms", {"firms": pa.table(FIRMS)})
     commit(made, "part 0", {"inspections": inspections(0, 400)})
@@ -43,6 +46,26 @@ def test_the_panel_is_the_same_counted_and_kept(workspace, monkeypatch, sampling
     for counting in ("batch_counts", "strata"):
         monkeypatch.delattr(f"qbase.indicators.cells.{counting}.open_files")
     same(counted, build_panel(workspace, ["D1.batch", "D1.firm"], **window))
+
+
+@pytest.mark.parametrize("sampling", ["naive", "random_draw"])
+def test_the_account_is_the_same_counted_and_kept(workspace, monkeypatch, sampling):
+    """A window, and firms that are missing: what is outside, what is lost and what is set aside are all kept."""
+    monkeypatch.setattr(record_fates, "WORTH_SECONDS", 0.0)
+    sha = hashlib.sha256(b"set aside").hexdigest()
+    aside = Delivery(
+        sha256=sha, file_name="b.csv", table="inspections", verdict="WARN", rows_seen=407, accepted=400, quarantined=7
+    )
+    rows = inspections(1, 400)
+    workspace.commit(aside, {"inspections": rows.append_column("delivery_sha256", pa.array([sha] * 400))})
+    window = {"first": "2023Q3", "sampling": sampling}
+    counted = build_panel(workspace, "D1.batch", **window).coverage
+    assert counted is not None
+    assert {"counted", "outside", "no_firm", "quarantined"} <= set(counted.fates)
+    monkeypatch.delattr("qbase.indicators.cells.record_fates.open_files")
+    assert build_panel(workspace, "D1.batch", **window).coverage == counted
+    with pytest.raises(NameError):
+        build_panel(workspace, "D1.batch", **window | {"first": "2023Q4"})
 
 
 def test_what_changes_the_count_has_a_file_of_its_own(workspace):

@@ -168,6 +168,43 @@ def test_rows_set_aside_are_lost_too(home: Workspace) -> None:
     assert coverage.is_lossy
 
 
+def refuse(home: Workspace, name: str, content: str) -> None:
+    sha256 = hashlib.sha256(content.encode()).hexdigest()
+    home.commit(Delivery(sha256=sha256, file_name=name, table="", verdict="REJECTED", reasons={"QB310": 1}), {})
+
+
+def test_files_refused_or_waiting_are_told_until_they_are_taken(home: Workspace, capsys) -> None:
+    refuse(home, "乡镇2023.xlsx", "before anything else")
+    put(home, *["U1"] * 20)
+    refuse(home, "乡镇2023.xlsx", "and again, corrected in vain")
+    refuse(home, "乡镇2024.xlsx", "asks")
+    coverage = build_panel(home, "D1.batch").coverage
+    assert coverage is not None
+    assert (coverage.refused, coverage.lost, (coverage + coverage).refused) == (3, 0, 3)
+    end = "Besides, 3 files were refused or waiting for an answer: rows unknown."
+    assert coverage.say().en.endswith(f"Of what was taken, nothing that should count is lost. {end}")
+    assert "另有 3 个文件被拒收或等待回答" in coverage.say().zh
+    rate = estimate_rate(build_panel(home, "D1.batch"), "D1.batch")
+    assert conclude(rate).limits[0].en.endswith(end)
+    assert run(["panel", "D1.batch", "--home", str(home.root), "--lang", "en", "--out", "p.csv"]) == 0
+    assert end in " ".join(capsys.readouterr().out.split())
+    assert set(pd.read_csv("p.csv")["files_refused"]) == {3}
+    before = home.snapshot().id
+    taken = [{**INSPECTION, "sample_no": "N", "sample_date": QUARTERS[0], "uscc": "U1"}]
+    schema = pa.schema([(name, TYPES.get(name, pa.string())) for name in INSPECTION])
+    delivery = Delivery(
+        sha256=hashlib.sha256(b"asks").hexdigest(), file_name="renamed.xlsx", table="inspections", verdict="OK",
+        rows_seen=1, accepted=1,
+    )  # fmt: skip
+    home.commit(delivery, {"inspections": pa.Table.from_pylist(taken, schema=schema)})
+    assert read_coverage(home).refused == 2
+    assert read_coverage(home, snapshot=before).refused == 3
+    named = dataclasses.replace(delivery, sha256="5c" * 32, file_name="乡镇2023.xlsx")
+    home.commit(named, {"inspections": pa.Table.from_pylist([{**taken[0], "sample_no": "M"}], schema=schema)})
+    assert read_coverage(home).refused == 0
+    assert read_coverage(home).say().en.endswith("Nothing that should count is lost.")
+
+
 def test_random_draws_leave_the_others_out_by_definition(home: Workspace) -> None:
     put(home, "U1", "U1", "U9")
     panel = build_panel(home, "D1.batch", sampling="random_draw")

@@ -169,7 +169,7 @@ def test_ditto_marks_take_the_value_above_within_a_table(home: Workspace) -> Non
     rows += [ZH, row(8, 企业名称="同上"), row(9, 抽样编号="同上")]
     report = load(home, rows)
     assert report.reasons == {
-        "header": 1, "repeated_header": 1, "firm_name:ditto_unclear": 1, "sample_no:ditto_unclear": 1,
+        "header": 1, "repeated_header": 1, "firm_name:ditto_unclear": 1, "sample_no:ditto_unclear": 2,
     }  # fmt: skip
     assert report.warnings == (f"firm_name:ditto {len(marks)}",)
     assert inspections(home)["firm_name"].tolist() == ["乙厂"] * (len(marks) + 1)
@@ -253,3 +253,67 @@ def test_the_rate_of_ten_batches_with_a_word_for_no_parent(home: Workspace) -> N
     assert load(home, [head, *rows]).accepted == 10
     panel = build_panel(home, "D1.batch", entity="firm_id")
     assert (panel.data["D1.batch__n"].sum(), panel.data["D1.batch__k"].sum()) == (10, 8)
+
+
+# --- neighbours of the above
+
+
+@pytest.mark.parametrize("word", ["首检", "不涉及", "否", "本批", "-1"])
+def test_one_row_with_a_word_for_no_parent_is_asked_about(home: Workspace, word: str) -> None:
+    rows = [[*ZH, "原抽样编号"], [*row(1), word], [*row(2), ""], [*row(3), "S2"]]
+    report = load(home, rows)
+    assert report.error is not None
+    assert report.error["code"] == "QB360"
+    assert load(home, rows, accept=[f"nothing:parent_no={word}"]).accepted == 3
+    assert inspections(home)["parent_no"].fillna("").tolist() == ["", "", "S2"]
+
+
+@pytest.mark.parametrize("mark", ["同左", "同右", "同第1行", "同S1", "以上同", "见上", "同上（乙车间）"])
+def test_what_points_elsewhere_becomes_no_firm(home: Workspace, mark: str) -> None:
+    report = load(home, [ZH, row(1), row(2, 企业名称=mark), row(3, 企业名称="同上"), row(4, 企业名称="同仁堂")])
+    assert (report.accepted, report.reasons["firm_name:ditto_unclear"]) == (2, 2)
+    assert inspections(home)["firm_name"].tolist() == ["甲厂", "同仁堂"]
+
+
+def test_a_number_that_only_repeats_the_one_above_takes_its_row_along(home: Workspace) -> None:
+    report = load(home, [ZH, row(1), row(2, 抽样编号="同上", 检验结果="不合格"), row(3)])
+    assert (report.accepted, report.reasons["sample_no:ditto_unclear"]) == (1, 2)
+
+
+def test_a_row_goes_on_beyond_blank_rows(home: Workspace) -> None:
+    blank = [""] * len(ZH)
+    report = load(home, [ZH, row(1), blank, [*blank[:-1], "不合格"], row(3)])
+    assert (report.accepted, report.reasons["continuation"]) == (1, 2)
+
+
+def test_rows_below_a_header_in_other_words_are_set_aside(home: Workspace) -> None:
+    other = ["编码", "等级", "时间", "场所", "方式", "品名", "厂家", "判别"]
+    swapped = row(2, 企业名称="涤纶长丝", 产品名称="乙厂")
+    report = load(home, [ZH, row(1), other, swapped, row(3)])
+    assert (report.accepted, report.reasons["other_header"]) == (1, 3)
+    assert inspections(home)["firm_name"].tolist() == ["甲厂"]
+
+
+def test_few_columns_are_enough_where_cells_are_called_like_columns(home: Workspace) -> None:
+    rows = [["抽样编号", "抽样日期", "企业名称", "产品名称", "检验结果"]]
+    rows += [["S1", "2022-08-10", "甲厂", "涤纶长丝", "合格"], ["编码", "时间", "品名", "厂家", "判别"]]
+    report = load(home, [*rows, ["S2", "2022-08-10", "涤纶长丝", "乙厂", "合格"]])
+    assert (report.accepted, report.reasons["other_header"]) == (1, 2)
+
+
+def test_a_dirty_row_is_no_header(home: Workspace) -> None:
+    dirty = row("x", 抽样编号="待补", 抽样日期="不详", 抽查级别="其他", 检验结果="待检")
+    report = load(home, [ZH, row(1), dirty, row(3)])
+    assert (report.accepted, report.quarantined) == (2, 1)
+    assert "other_header" not in report.reasons
+
+
+def test_a_code_of_another_length_is_no_town(home: Workspace) -> None:
+    codes = ["339101001", "339101002", "339101003", "339101004", "33910100", "3391010010", "0"]
+    report = load(home, [YEAR, *map(town, codes)])
+    assert (report.accepted, report.reasons["town_code:no_division"]) == (4, 3)
+
+
+@pytest.mark.parametrize("dress", ["‘S1’", "“S1”", " ‘S1’ "])
+def test_a_pair_of_quotes_is_no_part_of_a_number(home: Workspace, dress: str) -> None:
+    assert load(home, [ZH, row(1), row(1, 抽样编号=dress)]).accepted == 1

@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from qbase.intake.linking.recheck_numbers import split_number
-from qbase.intake.shaping.year_of_name import year_of_titles
+from qbase.intake.recipes.year_of_name import year_of_titles
 from qbase.lake import Workspace
 
 from .written_rows import load
@@ -92,3 +92,9 @@ def test_a_day_without_a_year_is_set_aside_where_no_title_has_one(home: Workspac
     report = load(home, [*([title] for title in titles), HEAD, ["A1", "3月5日", "甲厂", "丝", "合格"]])
     assert (report.accepted, report.reasons["sample_date:date"]) == (0, 1)
     assert year_of_titles(titles) == ""
+
+
+def test_a_title_gives_no_year_beside_days_of_another(home: Workspace) -> None:
+    rows = [["A1", "2023-01-05", "甲厂", "丝", "合格"], ["A2", "3月5日", "甲厂", "丝", "合格"]]
+    report = load(home, [["某县2022年监督抽查明细"], HEAD, *rows])
+    assert (report.accepted, report.reasons["sample_date:date"]) == (1, 1)

@@ -68,3 +68,31 @@ def test_private_and_unassigned_characters_are_refused_with_the_line(char: str) 
 def test_truncated_utf16_is_refused() -> None:
     with pytest.raises(DataError, match="QB312"):
         decode_text("名称".encode("utf-16") + b"\x00")
+
+
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        ("Müller Köln", "cp1252"),
+        ("MÜLLER", "cp1252"),
+        ("São João Ltda", "cp1252"),
+        ("naïve", "cp1252"),
+        ("Müller", "cp437"),
+        ("Müller Köln", "mac_roman"),
+        ("株式会社東京", "shift_jis"),
+        ("株式会社東京", "euc_jp"),
+        ("한국섬유", "euc_kr"),
+    ],
+)
+def test_other_legacy_encodings_that_are_valid_gb18030_are_refused(word: str, encoding: str) -> None:
+    data = f"sample no,firm\nS1,plain\nS2,{word}\n".encode(encoding)
+    with pytest.raises(DataError, match="QB337") as caught:
+        decode_text(data)
+    assert caught.value.found.startswith("line 3: ")
+    assert decode_text(data, "gb18030")[1] == "gb18030"  # who says so in a recipe is believed
+
+
+@pytest.mark.parametrize("firm", ["鑫淼喆纺织厂", "3M中国有限公司", "A堃公司", "邨里𠮷厂", "TCL镕创电器"])
+def test_rare_signs_of_names_stay_where_the_text_is_chinese(firm: str) -> None:
+    text = f"企业名称,产品\n{firm},涤纶长丝 5mm×3mm\n"
+    assert decode_text(text.encode("gb18030")) == (text.encode(), "gb18030")

@@ -18,8 +18,8 @@ import pytest
 from qbase.core.errors import DataError
 from qbase.intake.loading.prefetch import prepare_ahead
 from qbase.intake.reading import sheet_cells
+from qbase.intake.reading import workbook_child as parsers
 from qbase.intake.reading import workbook_child as workbook
-from qbase.intake.reading import worker_pool as parsers
 from qbase.intake.reading.child_worker import read_book
 from qbase.intake.reading.file_safety import check_archive, find_kind, unpack_gzip
 from qbase.intake.reading.workbook_child import read_workbook
@@ -296,14 +296,14 @@ def test_truncated_archives_are_refused(tmp_path: pathlib.Path) -> None:
         unpack_gzip(gzip.compress(b"a,b\n" * 1000)[:-9], "a.csv.gz")
 
 
-def test_old_workbooks_are_read_through_calamine_with_what_it_cannot_see_noted(tmp_path: pathlib.Path) -> None:
+def test_open_documents_are_read_through_calamine_with_what_it_cannot_see_noted(tmp_path: pathlib.Path) -> None:
     rows = [["a", "b", "c"], ["007", 7, datetime.date(2022, 8, 10)], [True, 0.5, 911000006000373412], [None] * 3]
-    (sheet,) = read_book(str(save(tmp_path / "a.xlsx", rows)), "xls")["sheets"]
+    (sheet,) = read_book(str(save(tmp_path / "a.xlsx", rows)), "ods")["sheets"]
     assert sheet["rows"][:2] == [["a", "b", "c"], ["007", "7", "2022-08-10"]]
     assert sheet["rows"][2][:2] == ["TRUE", "0.5"]
     assert len(sheet["rows"]) == 3
     assert sheet["faults"] == [(2, 2, "long_number", True)]
-    assert sheet["notes"] == {"xls_limited": 1}
+    assert sheet["notes"] == {"ods_limited": 1}
     assert sheet["numbers"] == {1: 2}
 
 

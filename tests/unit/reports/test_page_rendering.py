@@ -335,6 +335,36 @@ def test_what_is_not_sound_stops_before_there_is_a_page(fault: str) -> None:
     assert "{" not in caught.value.what_zh + caught.value.what_en
 
 
+def of_record(case: Any, name: str, **changes: Any) -> dict[str, Any]:
+    results = [{**r, **(changes if r["name"] == name else {})} for r in case.record["results"]]
+    return {**case.record, "results": results}
+
+
+def test_a_result_that_hides_what_it_stands_on_makes_no_page() -> None:
+    case = CASE.make_case()
+    first = case.record["results"][0]
+    assert first["account"]["en"].startswith("Stands on 46,752 of 48,271 batches on record")
+    old = of_record(case, first["name"])
+    del old["results"][0]["account"]
+    for record in (of_record(case, first["name"], account=None), old):
+        with pytest.raises(RunError, match="QB856") as caught:
+            render(case, results=record)
+        assert first["name"] in caught.value.found
+    counted = [{**e, "uncertainty": "none_full_count"} for e in first["estimates"]]
+    for harmless in ({"estimates": counted}, {"estimates": []}, {"estimand": "need"}):
+        assert render(case, results=of_record(case, first["name"], account=None, **harmless))
+
+
+def test_a_scorecard_that_hides_what_it_stands_on_makes_no_page() -> None:
+    case = CASE.make_case()
+    estimate = case.record["results"][0]["estimates"][0]
+    card = {"name": "card", "criteria": [{"estimate": estimate}], "sentences": [], "account": None}
+    with pytest.raises(RunError, match="QB856"):
+        render(case, results={**case.record, "scorecards": [card]})
+    account = case.record["results"][0]["account"]
+    assert render(case, results={**case.record, "scorecards": [{**card, "account": account}]})
+
+
 def test_a_missing_glyph_is_named_with_its_place() -> None:
     case = CASE.make_case(title=Text("质量 😀 走势", "Trends"))
     with pytest.raises(RunError, match=r"U\+1F600") as caught:
@@ -384,6 +414,6 @@ def test_the_key_quantity_is_bold_and_the_text_unchanged(sentence: str, bold: st
 
 
 def test_every_code_of_the_room_is_in_the_catalogue_and_explained() -> None:
-    codes = {f"QB85{i}" for i in range(6)} | {"QB750", "QB751", "QB752", "QB760", "QB761", "QB770", "QB771"}
+    codes = {f"QB85{i}" for i in range(7)} | {"QB750", "QB751", "QB752", "QB760", "QB761", "QB770", "QB771"}
     for code in codes:
         assert set(read_codes()[code]) == {"what_zh", "what_en", "meaning_zh", "meaning_en"}

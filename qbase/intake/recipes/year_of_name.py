@@ -48,16 +48,17 @@ def year_of_titles(titles: Iterable[str]) -> str:
     return years.pop() if len(years) == 1 else ""
 
 
-def ask_year(sheet: str, file: str, recipe: Recipe, table: str) -> None:
-    """Ask which year is meant.
+def ask_year(sheet: str, file: str, recipe: Recipe, table: str, *, beside: frozenset[str] = frozenset()) -> None:
+    """Ask which year is meant; ``beside`` are years that other rows of the column state themselves.
 
     Raises
     ------
     DataError
-        The name has several, and rows lean on it (QB360).
+        The name has several years, or another than rows beside those that lean on it (QB360).
     """
     years = find_years(sheet, file, recipe)
-    if len(years) > 1:
+    is_answered = any(f"year:{file}={year}" in recipe.accept for year in years)
+    if not is_answered and (len(years) > 1 or (years and beside - set(years))):
         # the latest is most often the year of sending: the answer that the error offers is the other one
         year = min(years)
         text = Text(f"“{file}”的季度是 {year} 年的", f"the quarters of {file} are those of {year}")
