@@ -94,7 +94,11 @@ def _titles(sheets: Sheets, file: str) -> list[str]:
 def _unknown(work: Work, places: Places, county: str) -> tuple[str, set[str]]:
     """Return the county of the file, and the names of towns in it that nobody knows a code of."""
     named = {name for row, name in enumerate(work.cells("town_name")) if name and row not in work.listed}
-    unknown = _without_short({squeeze(name) for name in named if not places.find(name, county)})
+    above = {where for where, town in map(split_address, named) if town}
+    county = county or (above.pop() if len(above) == 1 else "")
+    # 甲县石桥镇 is 石桥镇 of the next file: the county is no part of the name
+    bare = {_bare(name, county) for name in named if not places.find(name, county)}
+    unknown = _without_short({name for name in bare if not places.find(name, county)})
     addresses = {text for text in work.cells("address") if text}
     written = {text: split_address(text) for text in addresses if not places.find_in(text, county)}
     most = collections.Counter(where for where, town in map(split_address, filter(None, work.cells("address"))) if town)
@@ -104,6 +108,13 @@ def _unknown(work: Work, places: Places, county: str) -> tuple[str, set[str]]:
             county = county or home
             unknown |= {town for where, town in written.values() if where == home and not places.find(town, county)}
     return county, unknown
+
+
+def _bare(printed: str, county: str) -> str:
+    """Return the name of a town without the county of the file, and what stands above it."""
+    name = squeeze(printed)
+    _, joint, town = name.rpartition(county) if county else ("", "", "")
+    return town if joint and town else name
 
 
 def _without_short(names: set[str]) -> set[str]:

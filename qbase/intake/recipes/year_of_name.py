@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from qbase.core.text import Text
 from qbase.intake.recipes.questions import Question, ask
@@ -33,6 +34,18 @@ def find_years(sheet: str, file: str, recipe: Recipe) -> tuple[str, ...]:
     years = years_in(sheet) or years_in(file)
     said = [year for year in years if f"year:{file}={year}" in recipe.accept]
     return tuple(said) or tuple(year for year in years if f"year:{file}={year}" not in recipe.reject)
+
+
+def year_of_titles(titles: Iterable[str]) -> str:
+    """Return the one year that the lines above a table name before 年; nothing where they name several.
+
+    Examples
+    --------
+    >>> year_of_titles(["某县2022年监督抽查明细"]), year_of_titles(["2022年明细", "2023年1月印发"])
+    ('2022', '')
+    """
+    years = {year for title in titles for year in years_in(title)}
+    return years.pop() if len(years) == 1 else ""
 
 
 def ask_year(sheet: str, file: str, recipe: Recipe, table: str, *, beside: frozenset[str] = frozenset()) -> None:

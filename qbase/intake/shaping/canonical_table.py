@@ -22,7 +22,7 @@ from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.recipes import notice_lists
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_model import Recipe
-from qbase.intake.recipes.year_of_name import ask_year
+from qbase.intake.recipes.year_of_name import ask_year, find_years
 from qbase.intake.shaping.continued_rows import SHEET, find_continued, find_foreign
 from qbase.intake.shaping.ditto_marks import fill_ditto
 from qbase.intake.shaping.division_levels import list_levels, list_named_totals
@@ -35,7 +35,7 @@ from qbase.intake.shaping.stated_counts import check_headlines
 from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.shaping.zone_midnight import settle_midnights
-from qbase.intake.values.cell_values import FATAL, Reader, narrow, read_column
+from qbase.intake.values.cell_values import FATAL, ColumnReading, Reader, narrow, read_column
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
@@ -238,9 +238,9 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
             marked = mark_rechecks(raw)
         values = reading.values
         if "year_from_name" in reading.codes:
-            leaning = reading.codes["year_from_name"]
-            stated = frozenset(value[:4] for value in np.delete(reading.values.to_pylist(), leaning) if value)
-            ask_year(grid.sheet, file, recipe, contract.name, beside=stated)
+            doubtful = _settle_year(part, reading, recipe, file)
+            if len(doubtful):
+                found.codes.setdefault(f"{name}:{contract.column(name).type}", []).append(doubtful + part.offset)
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
         # a column that reading did not change is not kept twice
@@ -260,6 +260,17 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
     _add_faults(part, found.codes, found.counts)
     _add_periods(part, arrays, found.counts)
     return pa.table(arrays)
+
+
+def _settle_year(part: Part, reading: ColumnReading, recipe: Recipe, file: str) -> npt.NDArray[np.int64]:
+    """Ask which year a name means; return the rows that lean on a title although others state another year."""
+    leaning = reading.codes["year_from_name"]
+    values = reading.values.to_pylist()
+    stated = frozenset(value[:4] for value in np.delete(values, leaning) if value)
+    ask_year(part.grid.sheet, file, recipe, part.columns.contract.name, beside=stated)
+    is_named = bool(find_years(part.grid.sheet, file, recipe))
+    is_doubtful = not is_named and stated - {values[row][:4] for row in leaning}
+    return leaning if is_doubtful else leaning[:0]
 
 
 def _flags_filled(part: Part, column: str, rows: list[int], values: pa.Array) -> list[Flag]:

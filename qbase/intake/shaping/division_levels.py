@@ -80,9 +80,9 @@ def list_named_totals(work: Work) -> None:
     for row in totals:
         same = [town for town in towns if others[town] == others[row]]
         before = max((total for total in totals if total < row and others[total] == others[row]), default=-1)
-        scopes = [same, [town for town in same if before < town < row]]  # one of several counties sums up its own
+        scopes = [[town for town in same if before < town < row], same]  # one of several counties sums up its own
         is_sum = TOWN in work.contract.key and same and not _NO_SUM.search(labels[row])
-        found = [_differing(work, row, scope, labels[row]) for scope in scopes] if is_sum else [[]]
+        found = [_differing(work, row, scope, labels[row]) for scope in scopes if scope] if is_sum else [[]]
         wrong = [] if [] in found else found[0]
         work.listed[row] = "total_row_wrong" if wrong else "total_row"
         work.warnings += wrong

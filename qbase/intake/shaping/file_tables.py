@@ -23,7 +23,7 @@ from qbase.intake.recipes.question_ids import UndecidedError
 from qbase.intake.recipes.questions import Question, ask
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
-from qbase.intake.recipes.year_of_name import find_years
+from qbase.intake.recipes.year_of_name import find_years, year_of_titles
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
 from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name
@@ -146,7 +146,8 @@ def _add_part(
     _ask_about_units(layout, contract, recipe)
     before = parts.setdefault(contract.name, [])
     offset = before[-1].offset + len(before[-1].layout.data) if before else 0
-    readers = _build_readers(columns, recipe, file, grid.sheet, find_styles(grid, layout, columns))
+    titles = ["".join(grid.row(row)) for row in layout.of_reason("title_row")]
+    readers = _build_readers(columns, recipe, file, grid.sheet, find_styles(grid, layout, columns), titles)
     part = Part(grid=grid, layout=layout, columns=columns, offset=offset, readers=readers, is_beside=is_beside)
     before.append(part)
     return contract
@@ -219,9 +220,9 @@ def _ask_about_units(layout: Layout, contract: Contract, recipe: Recipe) -> None
 
 
 def _build_readers(
-    columns: ColumnMap, recipe: Recipe, file: str, sheet: str, styles: Mapping[str, str]
+    columns: ColumnMap, recipe: Recipe, file: str, sheet: str, styles: Mapping[str, str], titles: Sequence[str]
 ) -> dict[str, Reader]:
-    year = next(iter(find_years(sheet, file, recipe)), "")
+    year = next(iter(find_years(sheet, file, recipe)), "") or year_of_titles(titles)
     readers = {}
     for column in columns.contract.columns:
         marks = [

@@ -49,6 +49,7 @@ MISSING = frozenset({"", "/", "—"})
 FATAL = "!"
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
+_NO_YEAR = re.compile(r"\d{1,2} ?月 ?\d{1,2} ?日")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0x2212: 0x2D}
 _WIDE_CHARS = re.compile("[\uff01-\uff5e\u3000\u2212]")
@@ -239,6 +240,9 @@ def _read_number(text: str, clean: str, code: str, context: Context) -> Reading:
 
 def _read_date(text: str, clean: str, code: str, context: Context) -> Reading:
     day, remark = read_day(clean, context.dates)
+    if not day and context.year and context.column.name == "sample_date" and _NO_YEAR.fullmatch(clean):
+        day, remark = read_day(f"{context.year}年{clean}")[0], "year_from_name"
+        code = ""
     return (day, code or remark) if day else (text, "")
 
 
