@@ -58,8 +58,8 @@ def find_continued(work: Work, positions: Sequence[int]) -> list[int]:
 
 
 def _is_said(column: ColumnRule, cell: str) -> bool:
-    """Say whether a cell holds a value of its column that names something."""
-    return column.type in _NAMED and (not column.values or cell in column.values)
+    """Say whether a cell holds a value of its column that names something, and that somebody wrote."""
+    return cell != column.unstated and column.type in _NAMED and (not column.values or cell in column.values)
 
 
 def find_foreign(work: Work, positions: Sequence[int]) -> list[int]:
