@@ -32,10 +32,9 @@ PASSED: Mapping[bool | None, Text] = {
     True: Text("通过", "Passed"), False: Text("未通过", "Failed"), None: Text("供参考", "Information"),
 }  # fmt: skip
 MET: Mapping[str, Text] = {
-    "met": Text("◆\u00a0达到", "◆\u00a0Met"),
-    "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
+    "met": Text("◆\u00a0达到", "◆\u00a0Met"), "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
     "not_met": Text("▼\u00a0未达到", "▼\u00a0Not met"),
-}
+}  # fmt: skip
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
     "estimable": Text("能否估计效果", "Whether an effect can be estimated"),

@@ -266,7 +266,8 @@ def _settle_year(part: Part, reading: ColumnReading, recipe: Recipe, file: str) 
     """Ask which year a name means; return the rows that lean on a title although others state another year."""
     leaning = reading.codes["year_from_name"]
     values = reading.values.to_pylist()
-    stated = frozenset(value[:4] for value in np.delete(values, leaning) if value)
+    others = (value or "" for value in np.delete(values, leaning))
+    stated = frozenset(value[:4] for value in others if value[:4].isdecimal())
     ask_year(part.grid.sheet, file, recipe, part.columns.contract.name, beside=stated)
     is_named = bool(find_years(part.grid.sheet, file, recipe))
     is_doubtful = not is_named and stated - {values[row][:4] for row in leaning}
