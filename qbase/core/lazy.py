@@ -35,7 +35,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     --------
     >>> load, names = lazy_room("qbase.trends")
     >>> names()
-    ['estimate_change', 'estimate_rate']
+    ['compare_entities', 'estimate_change', 'estimate_matched_change', 'estimate_rate']
     >>> load("estimate_rate").__module__
     'qbase.trends.rate_level'
     """

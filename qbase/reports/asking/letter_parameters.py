@@ -140,8 +140,8 @@ def read_parameters(notebook: pathlib.Path, *, shown: str | None = None) -> tupl
     >>> from qbase.lake import open_workspace
     >>> from qbase.reports import read_parameters
     >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
-    >>> [(p.name, p.base, p.default) for p in parameters]
-    [('indicator', 'str', 'D1.batch'), ('level', 'float', 0.95)]
+    >>> [(p.name, p.base, p.default) for p in parameters if p.default is not None][:3]
+    [('indicator', 'str', 'D1.batch'), ('entity', 'str', 'cluster_id'), ('level', 'float', 0.95)]
     """
     shown = shown or notebook.name
     return parse_cells(read_notebook(notebook, shown=shown)["cells"], shown=shown)

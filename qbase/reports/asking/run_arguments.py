@@ -45,8 +45,9 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
     >>> from qbase.lake import open_workspace
     >>> from qbase.reports import check_params, read_parameters
     >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
-    >>> check_params(parameters, {"level": 0.9}, report_id="trends")
-    {'indicator': 'D1.batch', 'level': 0.9}
+    >>> values = check_params(parameters, {"level": 0.9}, report_id="trends")
+    >>> values["indicator"], values["level"], values["subject"]
+    ('D1.batch', 0.9, None)
     >>> check_params(parameters, {"entity": "firm"}, report_id="trends")
     Traceback (most recent call last):
         ...
