@@ -7,14 +7,15 @@ import numbers
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import PanelError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.numbers import UNITS
 from qbase.core.text import Text, same
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SAID_UNITS = {"percent": "pct", "percentage": "pct", "share of 1": "share", "rmb": "cny", "yuan": "cny"}
 _SAID_UNITS |= {word.casefold(): unit for unit, text in reversed(UNITS.items()) for word in (text.zh, text.en) if word}
@@ -249,6 +250,8 @@ def settle_spellings(ids: pd.Series, periods: pd.PeriodIndex) -> tuple[dict[str,
     PanelError
         Two spellings stand in one period, or ids differ by leading zeros only (QB139).
     """
+    import pandas as pd  # values are built where nothing heavy is wanted
+
     frame = pd.DataFrame({"id": ids.to_numpy(), "period": list(periods)})
     frame["key"] = frame["id"].map(spelling_key)
     _refuse_padding(frame)
