@@ -37,7 +37,7 @@ LETTER = {
         {
             "cell_type": "code",
             "metadata": {},
-            "source": "from qbase.core import record\nrecord()",
+            "source": "from qbase.core import record\nyear\nrecord()",
             "execution_count": None,
             "outputs": [],
         },
