@@ -115,6 +115,8 @@ class Contract:
         The table lists failures without the tests behind them: no rate can be made of it.
     is_by_recipe_only : bool
         Headers alone never name this table: it looks like a fuller one with columns left out.
+    is_without_rhythm : bool
+        Rows come when something happens, not once or about equally often in every period.
 
     Examples
     --------
@@ -133,6 +135,7 @@ class Contract:
     repeats: tuple[str, ...] = ()
     is_numerator_only: bool = False
     is_by_recipe_only: bool = False
+    is_without_rhythm: bool = False
 
     @property
     def is_findable(self) -> bool:

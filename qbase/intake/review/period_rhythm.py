@@ -20,24 +20,6 @@ if TYPE_CHECKING:
 
     from qbase.tables import Contract
 
-WITHOUT_RHYTHM = frozenset(
-    {
-        "brand_licences",
-        "brands",
-        "certifications",
-        "credit_events",
-        "designations",
-        "firm_events",
-        "organisations",
-        "platforms",
-        "projects",
-        "spells",
-        "standards",
-        "strategies",
-    }
-)
-"""Tables whose rows come when something happens, not once or about equally often in every period."""
-
 
 def finished_periods(periods: pd.DataFrame, day: datetime.date) -> pd.DataFrame:
     """Return the periods that are over on a day.
@@ -83,13 +65,13 @@ def check_age(
         return CheckResult(name="freshness", passed=False, text=text)
     age = max((day - _ends(code)).days, 0)
     when = Text("（数据系列截止日）", ", the day the series was closed") if is_closed else Text("", "")
-    if contract.name in WITHOUT_RHYTHM:
+    if contract.is_without_rhythm:
         limit = Text("该表的记录随事而来，不判断新旧", "rows come when something happens, so it is not judged")
     else:
         limit = Text(f"上限 {warn_days} 天", f"limit {warn_days} days")
     return CheckResult(
         name="freshness",
-        passed=None if contract.name in WITHOUT_RHYTHM else age <= warn_days,
+        passed=None if contract.is_without_rhythm else age <= warn_days,
         text=Text(
             f"最近一期为 {code}，期末距 {day.isoformat()}{when.zh} {age} 天（{limit.zh}）。",
             f"The last period is {code}; it ended {age} days before {day.isoformat()}{when.en} ({limit.en}).",
@@ -122,7 +104,7 @@ def check_row_count(contract: Contract, periods: pd.DataFrame, finished: pd.Data
         f"{new} 有 {count(int(now))} 行，上期 {old} 有 {count(int(before))} 行。",
         f"{new} has {count(int(now))} rows, the period before ({old}) had {count(int(before))}.",
     )
-    if contract.name in WITHOUT_RHYTHM:
+    if contract.is_without_rhythm:
         return CheckResult(name="row_count", passed=None, text=text)
     return CheckResult(name="row_count", passed=bool(before / 2 <= now <= before * 2), text=text)
 
