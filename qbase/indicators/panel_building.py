@@ -28,16 +28,11 @@ from qbase.indicators.measures.measure_scope import (
 )
 from qbase.indicators.measures.yardstick import check_base_year, name_base_year
 from qbase.indicators.sampling.design_rates import check_treatment, weigh_rows
+from qbase.lake.entity_names import NAMED
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
     from qbase.lake import Workspace
-
-LABELS = {
-    "cluster_id": ("clusters", "SELECT cluster_id AS entity, cluster_name AS zh, cluster_name_en AS en FROM clusters"),
-    "town_code": ("towns", "SELECT town_code AS entity, town_name AS zh, NULL::VARCHAR AS en FROM towns"),
-    "firm_id": ("firms", "SELECT firm_id AS entity, firm_name AS zh, NULL::VARCHAR AS en FROM firms"),
-}
 
 
 def build_panel(
@@ -239,20 +234,20 @@ def _cells(rows: Rows) -> pd.DataFrame:
 
 
 def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
-    table, sql = LABELS[rows.entity]
-    if not rows.workspace.has_table(table, rows.at):
+    named = NAMED[rows.entity]
+    if not rows.workspace.has_table(named.table, rows.at):
         return {}
-    names = rows.workspace.query(sql, snapshot=rows.at)
-    names = names[names["entity"].isin(set(entities)) & names["zh"].notna()]
+    names = rows.workspace.query(named.sql, snapshot=rows.at)
+    names = names[names["code"].isin(set(entities)) & names["zh"].notna()]
     english = names["en"].fillna(names["zh"])
-    return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["entity"], names["zh"], english, strict=True)}
+    return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["code"], names["zh"], english, strict=True)}
 
 
 def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
     read = sorted(set().union(*(needed_tables(m, entity=rows.entity) for m in measured)))
     # who an inspection belongs to rests on the links as well, those that rules made and those a person decided
     first = [t for t in ("inspections", "firms", "identity_links") if t in read or "inspections" in read]
-    tables = dict.fromkeys([*first, LABELS[rows.entity][0], *read])
+    tables = dict.fromkeys([*first, NAMED[rows.entity].table, *read])
     return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 
 

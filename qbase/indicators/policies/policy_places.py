@@ -11,16 +11,18 @@ from qbase.core.nearest_name import suggest_names
 from qbase.core.policy import Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
+from qbase.lake.entity_names import NAMED, NameColumns
 
 if TYPE_CHECKING:
     from qbase.indicators.cells.window_sql import Entity
     from qbase.lake import Snapshot, Workspace
 
-TABLES: Mapping[str, tuple[str, str, str, Text]] = {
-    "cluster": ("clusters", "cluster_id", "cluster_name", Text("产业集群", "cluster")),
-    "town": ("towns", "town_code", "town_name", Text("乡镇", "town")),
-    "firm": ("firms", "firm_id", "firm_name", Text("企业", "firm")),
+KINDS: Mapping[str, tuple[str, Text]] = {
+    "cluster": ("cluster_id", Text("产业集群", "cluster")),
+    "town": ("town_code", Text("乡镇", "town")),
+    "firm": ("firm_id", Text("企业", "firm")),
 }
+"""Word of a policy file -> kind of entity, and what it is called."""
 SHOWN = 5
 _INTO: Mapping[tuple[str, str], tuple[str, str]] = {
     ("cluster", "town_code"): ("clusters", "SELECT DISTINCT town_code FROM clusters WHERE cluster_id = ?"),
@@ -38,10 +40,15 @@ def read_names(workspace: Workspace, kind: str, at: Snapshot) -> dict[str, str]:
     DataError
         Their table was not loaded (QB403).
     """
-    table, key, name, _ = TABLES[kind]
-    require_table(workspace, table, at)
-    known = workspace.query(f"SELECT DISTINCT {key} AS id, {name} AS name FROM {table} ORDER BY id", snapshot=at)  # noqa: S608
-    return {str(i): str(n) for i, n in zip(known["id"], known["name"], strict=True)}
+    named = names_of(kind)
+    require_table(workspace, named.table, at)
+    known = workspace.query(f"{named.sql} ORDER BY code", snapshot=at)
+    return {str(code): str(name) for code, name in zip(known["code"], known["zh"], strict=True)}
+
+
+def names_of(kind: str) -> NameColumns:
+    """Return where the names of clusters, towns or firms stand."""
+    return NAMED[KINDS[kind][0]]
 
 
 def settle_places(workspace: Workspace, entries: Sequence[dict[str, Any]], faults: list[QbaseError]) -> dict[str, str]:
@@ -51,7 +58,7 @@ def settle_places(workspace: Workspace, entries: Sequence[dict[str, Any]], fault
     """
     at, known, named = workspace.snapshot(), dict[str, dict[str, str]](), dict[str, str]()
     for entry in entries:
-        for kind in (kind for kind in TABLES if kind in entry):
+        for kind in (kind for kind in KINDS if kind in entry):
             try:
                 names = known.setdefault(kind, {}) or read_names(workspace, kind, at)
                 known[kind] = names
@@ -77,7 +84,7 @@ def find_place(word: str, kind: str, names: Mapping[str, str]) -> str:
         return called[0]
     shown = [f"{i} {names[i]}" for i in (called or names)][:SHOWN]
     more = f" · … ({len(names)})" if not called and len(names) > SHOWN else ""
-    what = TABLES[kind][3]
+    what = KINDS[kind][1]
     near = suggest_names(word, [*names, *names.values()])
     raise DataError(
         "QB449", cluster=word, kind_zh=what.zh, kind_en=what.en, found=repr(word), expected=" · ".join(shown) + more,
@@ -124,23 +131,23 @@ def carry_spells(
 
 
 def _kind_of(workspace: Workspace, name: str, at: Snapshot) -> str:
-    for kind, (table, key, _, _) in TABLES.items():
-        if workspace.has_table(table, at):
-            sql = f"SELECT 1 FROM {table} WHERE {key} = ? LIMIT 1"  # noqa: S608
+    for kind, named in ((kind, names_of(kind)) for kind in KINDS):
+        if workspace.has_table(named.table, at):
+            sql = f"{named.sql} WHERE {named.key} = ? LIMIT 1"
             if len(workspace.query(sql, params=(name,), snapshot=at)):
                 return kind
     return ""
 
 
 def _carry(workspace: Workspace, policy_id: str, name: str, kind: str, entity: Entity, at: Snapshot) -> list[str]:
-    if not kind or TABLES[kind][1] == entity:
+    if not kind or KINDS[kind][0] == entity:
         return [name]
     way = _INTO.get((kind, entity))
     if way is not None and workspace.has_table(way[0], at):
         found = workspace.query(way[1], params=(name,), snapshot=at).iloc[:, 0].dropna().astype(str).tolist()
         if found:
             return sorted(found)
-    wanted = next(k for k, (_, key, _, _) in TABLES.items() if key == entity)
+    wanted = next(k for k, (key, _) in KINDS.items() if key == entity)
     raise _not_carried(policy_id, f"{kind} {name}", wanted, f"no {wanted} is known for {kind} {name}")
 
 
@@ -160,7 +167,7 @@ def _refuse_part(workspace: Workspace, policy_id: str, spells: Sequence[Spell], 
 
 def _not_carried(policy_id: str, what: str, wanted: str, found: str) -> PolicyError:
     return PolicyError(
-        "QB451", policy=policy_id, what=what, wanted_zh=TABLES[wanted][3].zh, wanted_en=wanted, found=found,
+        "QB451", policy=policy_id, what=what, wanted_zh=KINDS[wanted][1].zh, wanted_en=wanted, found=found,
         expected=f"{wanted}s that are treated as a whole",
         fix=f'[[spell]] {wanted} = "…", or a panel of what the policy names (entity="cluster_id" | "town_code")',
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from qbase.core.errors import UsageError
 from qbase.core.whole_files import write_atomic
-from qbase.indicators.policies.policy_places import SHOWN, TABLES, read_names
+from qbase.indicators.policies.policy_places import KINDS, SHOWN, names_of, read_names
 from qbase.indicators.policies.policy_rules import check_id
 
 if TYPE_CHECKING:
@@ -122,10 +122,10 @@ def _shown(workspace: Workspace, path: pathlib.Path) -> str:
 def _list_choices(workspace: Workspace) -> str:
     lines = []
     for kind in ("town", "cluster"):
-        if workspace.has_table(TABLES[kind][0]):
+        if workspace.has_table(names_of(kind).table):
             names = read_names(workspace, kind, workspace.snapshot())
             shown = [f"{i} {name}" for i, name in names.items()][: 4 * SHOWN]
             lines.append(
-                f"# {TABLES[kind][3].zh} | {kind}: {' · '.join(shown)}" + (" …" if len(names) > len(shown) else "")
+                f"# {KINDS[kind][1].zh} | {kind}: {' · '.join(shown)}" + (" …" if len(names) > len(shown) else "")
             )
     return "\n".join(lines) or "# （载入乡镇、集群后可写名称 | once towns and clusters are loaded, names will do）"

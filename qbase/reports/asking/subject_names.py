@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
 from qbase.core.text import Text, same
+from qbase.lake.entity_names import NAMED
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 SUBJECT = "subject"
 ENTITY = "entity"
-# entity -> table of names, columns of code, name and English name
-NAMED = {
-    "cluster_id": ("clusters", "cluster_id", "cluster_name", "cluster_name_en"),
-    "town_code": ("towns", "town_code", "town_name", "NULL"),
-    "firm_id": ("firms", "firm_id", "firm_name", "NULL"),
-}
 SHOWN = 8
 
 
@@ -56,12 +51,11 @@ class Subject:
 
 def list_subjects(workspace: Workspace, entity: str, *, code: str | None = None) -> list[Subject]:
     """Return the entities that the tables name, sorted by code; only those of a code when one is given."""
-    if entity not in NAMED or not workspace.has_table(NAMED[entity][0]):
+    named = NAMED.get(entity)
+    if named is None or not workspace.has_table(named.table):
         return []
-    table, key, zh, en = NAMED[entity]
-    where = "" if code is None else f"WHERE {key} = ?"
-    # names of tables and columns are those above, the code is bound
-    sql = f"SELECT DISTINCT {key} AS code, {zh} AS zh, {en} AS en FROM {table} {where} ORDER BY ALL"  # noqa: S608
+    where = "" if code is None else f"WHERE {named.key} = ?"
+    sql = f"{named.sql} {where} ORDER BY ALL"
     found = workspace.arrow(sql, params=() if code is None else (code,)).to_pylist()
     rows = [(str(row["code"]), row["zh"] or str(row["code"]), row["en"]) for row in found if row["code"] is not None]
     return [Subject(code=c, name=Text(str(zh), str(en or zh))) for c, zh, en in rows]
@@ -167,7 +161,7 @@ def _is_held(workspace: Workspace, entity: str, code: str) -> bool:
     """Whether firms belong to such an entity although no table names it."""
     if entity == "firm_id" or not workspace.has_table("firms"):
         return False
-    sql = f"SELECT 1 FROM firms WHERE {NAMED[entity][1]} = ? LIMIT 1"  # noqa: S608
+    sql = f"SELECT 1 FROM firms WHERE {NAMED[entity].key} = ? LIMIT 1"  # noqa: S608
     return bool(workspace.arrow(sql, params=(code,)).num_rows)
 
 
