@@ -40,9 +40,9 @@ def find_layouts(grid: Grid, recipe: Recipe = TIDY) -> list[Layout]:
     whole = find_layout(grid, recipe)
     if whole is None:
         return []
-    starts = _starts(grid, whole, recipe)
+    starts, repeated = _starts(grid, whole, recipe)
     if not starts:
-        return [whole]
+        return [_without(whole, repeated)]
     edges = [0, *starts, len(grid)]
     found = []
     for begin, end in itertools.pairwise(edges):
@@ -52,8 +52,8 @@ def find_layouts(grid: Grid, recipe: Recipe = TIDY) -> list[Layout]:
     return found
 
 
-def _starts(grid: Grid, whole: Layout, recipe: Recipe) -> list[int]:
-    """Return where further tables begin, title lines and all; headers that only repeat the last are listed."""
+def _starts(grid: Grid, whole: Layout, recipe: Recipe) -> tuple[list[int], list[int]]:
+    """Return where further tables begin, title lines and all, and the headers that only repeat the last."""
     height = len(whole.of_reason("header"))
     last = _plain(whole.headers)
     starts: list[int] = []
@@ -68,10 +68,13 @@ def _starts(grid: Grid, whole: Layout, recipe: Recipe) -> list[int]:
             continue
         last = names
         starts.append(_top(grid, whole, position - max(height - 1, 0), starts[-1] if starts else whole.header))
-    if repeated:
-        whole.listed.update(dict.fromkeys(repeated, "repeated_header"))
-        object.__setattr__(whole, "data", np.setdiff1d(whole.data, repeated))
-    return starts
+    return starts, repeated
+
+
+def _without(layout: Layout, repeated: Sequence[int]) -> Layout:
+    """Return a layout in which repeated headers are no data."""
+    listed = layout.listed | dict.fromkeys(repeated, "repeated_header")
+    return dataclasses.replace(layout, listed=listed, data=np.setdiff1d(layout.data, repeated))
 
 
 def _candidates(grid: Grid, whole: Layout) -> list[int]:
