@@ -6,8 +6,6 @@ import dataclasses
 import re
 from collections.abc import Callable, Sequence
 
-import pyarrow as pa
-
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
@@ -108,7 +106,7 @@ def _offer(rule: ColumnRule, headers: Sequence[str], position: int) -> Question:
 
 
 def _raw(grid: Grid, layout: Layout, position: int) -> list[str]:
-    cells: list[str] = grid.cells.column(position).take(pa.array(layout.data, pa.int64())).to_pylist()
+    cells: list[str] = grid.cells_of(position, layout.data).to_pylist()
     return cells
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pyarrow as pa
-
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.reading.raw_grid import Grid
@@ -36,5 +33,5 @@ def find_styles(grid: Grid, layout: Layout, columns: ColumnMap) -> dict[str, str
 
 def find_column_style(grid: Grid, layout: Layout, position: int) -> str:
     """Say which sign parts whole from fraction in a column, by its own data cells alone."""
-    cells = grid.cells.column(position).take(pa.array(np.asarray(layout.data, np.int64)))
+    cells = grid.cells_of(position, layout.data)
     return find_style(narrow(text).strip() for text in cells.unique().to_pylist())

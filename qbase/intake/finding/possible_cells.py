@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pyarrow as pa
-
 from qbase.core.errors import DataError
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.reading.raw_grid import Grid
@@ -26,7 +24,7 @@ _HELD = {"code": "A12 / 123456", "int": "12", "number": "12.5", "date": "2022-08
 
 def sample_cells(grid: Grid, layout: Layout, position: int) -> list[str]:
     """Return the first cells of a column that hold something."""
-    cells = grid.cells.column(position).take(pa.array(layout.data[:LOOKED_AT])).to_pylist()
+    cells = grid.cells_of(position, layout.data[:LOOKED_AT]).to_pylist()
     return [cell.strip() for cell in cells if cell and cell.strip()]
 
 

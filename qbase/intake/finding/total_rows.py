@@ -6,8 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-import pyarrow as pa
-
 from qbase.intake.finding.column_meaning import ColumnMap
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.finding.number_columns import find_column_style
@@ -112,7 +110,7 @@ def _adds_up(j: int, names: dict[int, str], layout: Layout, columns: ColumnMap) 
 def _sum(grid: Grid, column: int, rows: Sequence[int], style: str) -> Decimal | None:
     """Return the exact sum of a column over rows; None where it holds something that is no number, or nothing."""
     total, count = Decimal(0), 0
-    for text in grid.cells.column(column).take(pa.array(rows, pa.int64())).to_pylist():
+    for text in grid.cells_of(column, rows).to_pylist():
         clean = narrow(text).strip()
         if clean in ("", "/", "—", "-"):
             continue
@@ -153,5 +151,5 @@ def _count(sheet: tuple[Grid, Layout, ColumnMap], rows: Sequence[int], word: str
         return -1
     wanted = {"合格": "pass", "不合格": "fail"}[word]
     spellings = {wanted, *columns.contract.column("result").values.get(wanted, ())}
-    texts = grid.cells.column(position).take(pa.array(rows, pa.int64())).to_pylist()
+    texts = grid.cells_of(position, rows).to_pylist()
     return sum(text.strip() in spellings for text in texts)

@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from qbase.intake.finding.data_rows import Layout
 from qbase.intake.reading.raw_grid import Grid
@@ -228,7 +227,7 @@ def _is_unit(text: str) -> bool:
 
 
 def _holds_numbers(grid: Grid, data: npt.NDArray[np.int64], position: int) -> bool:
-    cells = grid.cells.column(position).take(pa.array(data[:SAMPLE], pa.int64())).to_pylist()
+    cells = grid.cells_of(position, data[:SAMPLE]).to_pylist()
     stated = [text for text in (narrow(cell).strip() for cell in cells) if text not in _NOT_TESTED]
     return bool(stated) and sum(map(_is_number, stated)) >= ENOUGH * len(stated)
 

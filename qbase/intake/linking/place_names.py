@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from qbase.intake.values.cell_values import narrow
+from qbase.intake.values.code_dress import CHINESE_DIVISION
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -18,7 +19,6 @@ OWN_PREFIX = "970000"
 """Codes made by rule start like those of no province (GB/T 2260), so that they are never taken for real ones."""
 NO_COUNTY = "未注明"
 
-_CODE = re.compile(r"\d{6}(?:\d{3}){0,2}", re.ASCII)
 _ENDING = re.compile(r"(?:街道办事处|街道办|办事处|街道|民族乡|镇|乡|苏木)$")
 _ABOVE = re.compile(r"^(?:.{1,8}?(?:省|自治区))?(?:.{1,8}?(?:市|自治州|盟|地区))?(?:.{1,8}?(?:县|市|区|旗))?")
 _COUNTY = re.compile(r"(?:[\u4e00-\u9fff]{2,8}?(?:省|自治区))?([\u4e00-\u9fff]{1,7}?(?:县|市|旗|区))")
@@ -93,7 +93,7 @@ class Places:
         str
         """
         text = squeeze(printed)
-        if _CODE.fullmatch(text):
+        if CHINESE_DIVISION.fullmatch(text):
             return text
         bare = _ABOVE.sub("", text)
         for name in (text, bare):

@@ -46,10 +46,9 @@ def read_html(data: bytes) -> list[Sheet]:
     sheets = [table.sheet for table in reader.found if table.sheet.rows]
     if not sheets:
         raise Refused("no_table", "0 <table>")
-    for i, sheet in enumerate(sheets, 1):
-        sheet.name = "" if len(sheets) == 1 else f"表{i}"
+    for sheet in sheets:
         sheet.note("counted_once")
-    return sheets
+    return _numbered(sheets)
 
 
 def read_mht(data: bytes) -> list[Sheet]:
@@ -71,6 +70,11 @@ def read_mht(data: bytes) -> list[Sheet]:
         sheets += found
     if not sheets:
         raise Refused("no_table", "0 <table>")
+    return _numbered(sheets)
+
+
+def _numbered(sheets: list[Sheet]) -> list[Sheet]:
+    """Name sheets by their place, where there are several."""
     for i, sheet in enumerate(sheets, 1):
         sheet.name = "" if len(sheets) == 1 else f"表{i}"
     return sheets

@@ -83,6 +83,10 @@ class Grid:
         """Number of columns."""
         return int(self.cells.num_columns)
 
+    def cells_of(self, column: int, rows: npt.ArrayLike) -> pa.ChunkedArray:
+        """Return the cells of a column in some rows."""
+        return self.cells.column(column).take(pa.array(np.asarray(rows, np.int64)))
+
     def row_nos(self, positions: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Return the numbers that rows have in the file, from 1."""
         places = np.asarray(positions, np.int64)

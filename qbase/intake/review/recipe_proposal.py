@@ -10,8 +10,6 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
-import pyarrow as pa
-
 from qbase.core.errors import DataError, UsageError
 from qbase.core.whole_files import write_atomic
 from qbase.intake.finding.column_meaning import map_columns
@@ -305,7 +303,7 @@ class _Writer:
                 continue
             known = self.plan.values.get(column, {})
             reader = build_reader(rule, missing=self.plan.missing, values=known)
-            cells = self.grid.cells.column(position).take(pa.array(self.layout.data)).to_pylist()
+            cells = self.grid.cells_of(position, self.layout.data).to_pylist()
             counts = collections.Counter(cell.strip() for cell in cells if cell and cell.strip())
             read = {word: reader(word)[0] for word in counts}
             odd = [word for word, value in read.items() if value is not None and value not in rule.values]

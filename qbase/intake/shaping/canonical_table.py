@@ -326,11 +326,7 @@ def _raw_columns(parts: Sequence[Part], recipe: Recipe) -> dict[str, list[str]]:
                     expected=header,
                     fix=f"+ {header}",
                 )
-            cells += (
-                part.grid.cells.column(names.index(normalise_header(header)))
-                .take(pa.array(part.layout.data))
-                .to_pylist()
-            )
+            cells += part.grid.cells_of(names.index(normalise_header(header)), part.layout.data).to_pylist()
     return found
 
 
@@ -354,7 +350,7 @@ def _has_more(part: Part, expected: int) -> npt.NDArray[np.bool_]:
     grid, data = part.grid, part.layout.data
     found = np.zeros(len(data), np.bool_)
     for column in range(expected, grid.width):
-        texts = pc.utf8_trim_whitespace(grid.cells.column(column).take(pa.array(data)))
+        texts = pc.utf8_trim_whitespace(grid.cells_of(column, data))
         found |= np.asarray(pc.not_equal(texts, ""), dtype=np.bool_)
     long = [i for i, row in grid.long_rows.items() if any(cell.strip() for cell in row[max(expected, grid.width) :])]
     return found | np.isin(data, long)

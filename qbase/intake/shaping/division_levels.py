@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from qbase.intake.finding.total_rows import adds_up
 from qbase.intake.shaping.recipe_steps import Work
+from qbase.intake.values.code_dress import CHINESE_DIVISION
 from qbase.intake.values.written_numbers import EXACT, plain_number
 
 TOWN = "town_code"
@@ -16,7 +17,6 @@ COUNTY_DIGITS = 6
 
 _NO_SUM = re.compile("平均$|^其中")
 _TOTAL = re.compile(r"(?:合计|小计|总计|共计|累计|平均)$|^(?:全|各)(?:省|市|县|区|镇)$|^其中")
-_CODE = re.compile(r"\d{6}(?:\d{3}){0,2}", re.ASCII)
 
 
 def list_levels(work: Work) -> None:
@@ -59,7 +59,11 @@ def list_levels(work: Work) -> None:
 def _odd_codes(work: Work) -> list[int]:
     """Return rows whose code has a length that no division has, where most have one."""
     codes = work.cells(TOWN)
-    odd = [row for row, code in enumerate(codes) if code and row not in work.listed and not _CODE.fullmatch(code)]
+    odd = [
+        row
+        for row, code in enumerate(codes)
+        if code and row not in work.listed and not CHINESE_DIVISION.fullmatch(code)
+    ]
     return odd if 2 * len(odd) < sum(map(bool, codes)) else []
 
 
@@ -90,7 +94,7 @@ def list_named_totals(work: Work) -> None:
 
 def _significant(code: str) -> str:
     """Return the digits of a code up to its level: two name a province, four a city, six a county, nine a town."""
-    if not _CODE.fullmatch(code):
+    if not CHINESE_DIVISION.fullmatch(code):
         return ""
     for length, zeros in ((12, "000"), (9, "000"), (6, "00"), (4, "00")):
         if len(code) == length and code.endswith(zeros):

@@ -18,6 +18,8 @@ _DASHES = re.compile("[\u2010-\u2015\u2043\ufe58\ufe63]")
 _INDUSTRY = re.compile(r"([A-Ta-t]) ?(\d{4})", re.ASCII)
 # as programs write a number that is too long for its cell: one digit before the point, or a signed exponent
 _SCIENTIFIC = re.compile(r"[+-]?(?:\d(?:\.\d+)?[eE]\d{1,2}|\d+\.\d+[eE]\d{1,3}|\d+(?:\.\d+)?[eE][+-]\d+)", re.ASCII)
+CHINESE_DIVISION = re.compile(r"\d{6}(?:\d{3}){0,2}", re.ASCII)
+"""Code of a county or of what lies above it, of a town, or of a village."""
 _DIVISION = re.compile(r"[A-Z]{0,3}\d[0-9A-Z.-]*", re.ASCII | re.IGNORECASE)
 
 
