@@ -1,10 +1,12 @@
-"""What a published page is called: the report, the code of its subject, then its name as people read it.
+"""What a published page is called, and what stands beside it: the report, the code of its subject, then its name.
 
 ``quality_trends~K003-棹湾镇化纤产业集群``: up to the hyphen it is the key of the page, which stays when a name changes.
 """
 
 from __future__ import annotations
 
+import json
+import pathlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -20,6 +22,8 @@ MOST_BYTES = 200
 MOST_CHARACTERS = 40
 MOST_BYTES_OF_A_CODE = 60
 MARK = 6
+REDIRECT = "redirect"
+"""Beside a page that only points to another: the stem of that one."""
 # what Windows, a URL or a shell would stumble over; ~ and - part the pieces
 _UNSAFE = re.compile(r"[^\w.]+")
 
@@ -49,6 +53,15 @@ def name_page(report_id: str, subject: Subject | None, other: Mapping[str, Any])
     room = MOST_BYTES - len(key.encode()) - 1
     name = _cut(_safe(subject.name.zh)[:MOST_CHARACTERS], room)
     return f"{begin}-{name}{key.removeprefix(begin)}" if name else key
+
+
+def read_meta(page: pathlib.Path) -> dict[str, Any]:
+    """Return what was written beside a page; empty where nothing there can be read."""
+    try:
+        meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return meta if isinstance(meta, dict) else {}
 
 
 def _safe(text: str) -> str:

@@ -13,6 +13,7 @@ from qbase.core.results.run_values import RunRecord
 from qbase.core.text import Text, same
 from qbase.core.whole_files import write_atomic
 from qbase.release import check_svg
+from qbase.reports.asking.page_names import REDIRECT, read_meta
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
 from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with_font
 
@@ -116,7 +117,7 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     """Return the cards, youngest run first."""
     found = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
     # a page that got another name points to it and is no report of its own
-    published = {name: meta for name, meta in found.items() if meta is None or "redirect" not in meta}
+    published = {name: meta for name, meta in found.items() if meta is None or REDIRECT not in meta}
     done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
     last = {run.report_id: run for run in done}
     cards = [
@@ -154,13 +155,10 @@ def _failed(runs: Iterable[RunRecord]) -> RunRecord | None:
 
 def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:
     """Return the meta of a page; None, which its card shows, when the file is missing or damaged."""
-    try:
-        meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    meta = read_meta(page)
+    if meta.get("schema") != META_SCHEMA:
         return None
-    if not isinstance(meta, dict) or meta.get("schema") != META_SCHEMA:
-        return None
-    return meta if "redirect" in meta or _text(meta.get("title")) is not None else None
+    return meta if REDIRECT in meta or _text(meta.get("title")) is not None else None
 
 
 def _text(value: Any) -> Text | None:

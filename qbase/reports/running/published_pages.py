@@ -9,17 +9,17 @@ import dataclasses
 import json
 import pathlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.text import Text
+from qbase.reports.asking.page_names import MARK, REDIRECT, read_meta
 from qbase.reports.asking.subject_names import SUBJECT, Subject, match_subjects
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
 
-REDIRECT = "redirect"
 NOT_PAGES = frozenset({"index", "feed"})
 RESULTS = "results.json"
 PAGE = "report.html"
@@ -49,16 +49,13 @@ class Recorded:
     moved_to: str = ""
 
 
-def read_metas(site: pathlib.Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (stem, meta) of everything published, pointers too; what cannot be read has an empty meta."""
+def read_metas(
+    site: pathlib.Path, is_meant: Callable[[str], object] = lambda stem: True
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield (stem, meta) of what is published under the names meant, pointers too; an unreadable meta is empty."""
     for page in sorted(site.glob("*.html")):
-        if page.stem in NOT_PAGES or page.name.startswith("."):
-            continue
-        try:
-            meta = json.loads(page.with_suffix(".json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            meta = {}
-        yield page.stem, meta if isinstance(meta, dict) else {}
+        if page.stem not in NOT_PAGES and not page.name.startswith(".") and is_meant(page.stem):
+            yield page.stem, read_meta(page)
 
 
 def find_pages(workspace: Workspace, report_id: str, subject: str | None = None) -> list[pathlib.Path]:
@@ -144,7 +141,7 @@ def read_recorded(workspace: Workspace | None, path: pathlib.Path) -> Recorded:
         return Recorded(path=path)
     if path.resolve().parent == workspace.site.resolve():
         # the run that was published here, so that a page of another run in its place does not pass for it
-        run_id = str(dict(read_metas(workspace.site)).get(path.stem, {}).get("run_id") or run_id)
+        run_id = str(read_meta(path).get("run_id") or run_id)
     folders = list(workspace.runs.glob(f"*/{run_id}")) if re.fullmatch(r"[\w-]+", run_id) else []
     for folder in folders:
         try:
@@ -169,11 +166,11 @@ def find_old_names(site: pathlib.Path, meta: Mapping[str, Any], stem: str) -> li
     stem : str
         Its name of today.
     """
-    return [
-        name
-        for name, other in read_metas(site)
-        if name != stem and other.get("report_id") == meta["report_id"] and _is_same(name, other, meta)
-    ]
+    # a key begins with report and subject; before there were keys a mark of the choices stood in their place
+    begin = "~".join(meta["key"].split("~")[:2])
+    marked = re.compile(rf"{re.escape(meta['report_id'])}~[0-9a-f]{{{MARK}}}")
+    near = read_metas(site, lambda name: name != stem and (name.startswith(begin) or marked.fullmatch(name)))
+    return [n for n, other in near if other.get("report_id") == meta["report_id"] and _is_same(n, other, meta)]
 
 
 def _is_same(name: str, other: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
@@ -197,7 +194,7 @@ def build_redirects(site: pathlib.Path, meta: Mapping[str, Any], stem: str, lang
 
 def is_redirect(site: pathlib.Path, path: pathlib.Path, stem: str) -> bool:
     """Whether a file is, byte by byte, the pointer that is written for a published page."""
-    title = dict(read_metas(site)).get(stem, {}).get("title")
+    title = read_meta(site / f"{stem}.html").get("title")
     if not isinstance(title, dict) or not (site / f"{stem}.html").is_file():
         return False
     found, words = path.read_bytes(), Text(str(title["zh"]), str(title["en"]))
