@@ -252,22 +252,24 @@ def settle_spellings(ids: pd.Series, periods: pd.PeriodIndex) -> tuple[dict[str,
     """
     import pandas as pd  # values are built where nothing heavy is wanted
 
-    frame = pd.DataFrame({"id": ids.to_numpy(), "period": list(periods)})
-    frame["key"] = frame["id"].map(spelling_key)
-    _refuse_padding(frame)
-    spelling: dict[str, str] = {}
+    distinct = pd.Series(ids.unique(), dtype=object)
+    keys = distinct.map(spelling_key)
+    _refuse_padding(keys)
+    spelling = {str(one): str(one) for one in distinct}
     notes = []
-    for _, rows in frame.groupby("key", sort=True):
-        spellings = list(rows["id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
-        if len(spellings) > 1:
-            _refuse_together(rows)
-            others = ", ".join(f'"{s}"' for s in spellings[1:])
-            notes.append(
-                Text(
-                    f"主体“{spellings[0]}”另有写法 {others}，按同一主体处理。",
-                    f'Entity "{spellings[0]}" was also written {others}; they are taken as one.',
-                )
+    several = distinct[keys.duplicated(keep=False)]
+    is_several = ids.isin(several).to_numpy()
+    rows = pd.DataFrame({"id": ids[is_several].to_numpy(), "period": list(periods[is_several])})
+    for _, own in rows.groupby(rows["id"].map(spelling_key), sort=True):
+        spellings = list(own["id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
+        _refuse_together(own)
+        others = ", ".join(f'"{s}"' for s in spellings[1:])
+        notes.append(
+            Text(
+                f"主体“{spellings[0]}”另有写法 {others}，按同一主体处理。",
+                f'Entity "{spellings[0]}" was also written {others}; they are taken as one.',
             )
+        )
         spelling |= dict.fromkeys(spellings, str(spellings[0]))
     return spelling, tuple(notes)
 
@@ -283,15 +285,18 @@ def _refuse_together(rows: pd.DataFrame) -> None:
         )
 
 
-def _refuse_padding(frame: pd.DataFrame) -> None:
-    for _, keys in frame.groupby(frame["key"].map(unpadded))["key"]:
-        if keys.nunique() > 1:
-            shown = " and ".join(repr(k) for k in sorted(keys.unique())[:3])
-            raise _refused(
-                f"{shown}, which differ by leading zeros only",
-                "codes of one length",
-                "read the column as text from the start, or pad it: frame[…].astype(str).str.zfill(6)",
-            )
+def _refuse_padding(keys: pd.Series) -> None:
+    kinds = keys.drop_duplicates()
+    bare = kinds.map(unpadded)
+    alike = kinds[bare.duplicated(keep=False)]
+    if len(alike):
+        first = alike[bare[alike.index] == bare[alike.index].min()]
+        shown = " and ".join(repr(key) for key in sorted(first)[:3])
+        raise _refused(
+            f"{shown}, which differ by leading zeros only",
+            "codes of one length",
+            "read the column as text from the start, or pad it: frame[…].astype(str).str.zfill(6)",
+        )
 
 
 def _refuse_cut_off(ids: pd.Series, name: str) -> None:
