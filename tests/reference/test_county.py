@@ -14,7 +14,7 @@ import pytest
 from qbase.indicators import build_panel, read_coverage, read_history
 from qbase.intake import LoadReport, load_files
 from qbase.lake import Workspace
-from tests.reference.county_files import MAKERS, TOWNS, truth
+from tests.reference.county_files import MAKERS, TOWNS, total_of, truth
 
 NEW_TOWNS = "towns:" + "+".join(sorted(TOWNS))
 
@@ -92,6 +92,13 @@ def test_yearly_totals_are_history_and_enter_no_estimate(county: Workspace) -> N
     panel = build_panel(county, "D1.batch", entity="cluster_id")
     history = read_history(county, panel)
     assert history.of(None).values.tolist() == [[2020, 60, 45], [2021, 120, 105]]
+    for place in panel.entities:
+        town = panel.label(place).zh.removesuffix("化纤产业集群")
+        own = [[year, total_of(n)[town], total_of(n)[town] - 5] for year, n in ((2020, 20), (2021, 40))]
+        assert history.of(place).values.tolist() == own
+        drawn = estimate_rate(panel, "D1.batch", entity=place, history=history).tables["history"]
+        assert drawn[["year", "n", "k"]].values.tolist() == own
+        assert drawn["rate_pct"].tolist() == [100 * k / n for _, n, k in own]
     with_totals, without = (estimate_rate(panel, "D1.batch", history=h) for h in (history, None))
     assert [e.value for e in with_totals.estimates] == [e.value for e in without.estimates]
     assert [c.name for c in with_totals.checks if c.name == "history"] == ["history"]
