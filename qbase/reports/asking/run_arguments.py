@@ -48,12 +48,12 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
     >>> values = check_params(parameters, {"level": 0.9}, report_id="trends")
     >>> values["indicator"], values["level"], values["subject"]
     ('D1.batch', 0.9, None)
-    >>> check_params(parameters, {"entity": "firm"}, report_id="trends")
+    >>> check_params(parameters[:2], {"county": "firm"}, report_id="trends")
     Traceback (most recent call last):
         ...
-    qbase.core.errors.UsageError: error[QB803] report "trends" has no parameter "entity"
-      found     -p entity=firm
-      expected  indicator · level
+    qbase.core.errors.UsageError: error[QB803] report "trends" has no parameter "county"
+      found     -p county=firm
+      expected  indicator · entity
       to fix    qbase inspect trends
     """
     declared = {p.name: p for p in parameters}
