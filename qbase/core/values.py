@@ -12,7 +12,8 @@ from qbase.core.given import check_unit, check_word, read_bounds, read_text
 from qbase.core.text import Text
 
 Key = str | int | float
-Uncertainty = Literal["design", "model", "randomisation", "none_full_count"]
+Uncertainty = Literal["design", "model", "randomisation", "none_full_count", "none_too_few"]
+WITHOUT_INTERVAL = frozenset({"none_full_count", "none_too_few"})
 Better = Literal["up", "down", "none"]
 Role = Literal["outcome", "instrument", "context"]
 Grade = Literal["strong", "moderate", "limited"]
@@ -174,8 +175,17 @@ class Estimate:
         Two-sided, against 0.
     n_obs, n_clusters : int or None
         Observations behind it; groups of the clustered covariance.
-    uncertainty : {"design", "model", "randomisation", "none_full_count"}
-        Kind of doubt. ``none_full_count`` says that everything was counted.
+    n_treated : int or None
+        Treated entities behind an effect.
+    n_cells : int or None
+        Treated cells (entity × period) behind it.
+    n_effective : float or None
+        Effective number of treated entities: 1 / Σ share², by their weights.
+    p_floor : float or None
+        Smallest p value the permutations could have given.
+    uncertainty : {"design", "model", "randomisation", "none_full_count", "none_too_few"}
+        Kind of doubt. ``none_full_count`` says that everything was counted, ``none_too_few`` that too few treated
+        entities stand behind the number for any interval: it is described, and has no verdict.
 
     Raises
     ------
@@ -212,6 +222,10 @@ class Estimate:
     p_value: float | None = None
     n_obs: int | None = None
     n_clusters: int | None = None
+    n_treated: int | None = None
+    n_cells: int | None = None
+    n_effective: float | None = None
+    p_floor: float | None = None
     uncertainty: Uncertainty = "model"
 
     def __post_init__(self) -> None:
@@ -229,9 +243,9 @@ class Estimate:
 
     @property
     def covers_zero(self) -> bool:
-        """Whether the interval covers 0 (False for a full count that is not 0)."""
+        """Whether the interval covers 0 (False for a full count that is not 0, True where no interval can be given)."""
         if self.ci_low is None or self.ci_high is None:
-            return self.value == 0
+            return self.value == 0 or self.uncertainty == "none_too_few"
         return self.ci_low <= 0 <= self.ci_high
 
     def payload(self) -> dict[str, Any]:
@@ -253,7 +267,7 @@ def _fault(e: Estimate) -> str:
     if (e.ci_low is None) != (e.ci_high is None):
         return "half an interval"
     if e.ci_low is None or e.ci_high is None:
-        return "" if e.uncertainty == "none_full_count" else "no interval"
+        return "" if e.uncertainty in WITHOUT_INTERVAL else "no interval"
     slack = 1e-9 * max(1.0, abs(e.value))
     if not e.ci_low - slack <= e.value <= e.ci_high + slack:
         return f"value {e.value:g} outside {e.ci_low:g} to {e.ci_high:g}"

@@ -115,6 +115,9 @@ def _digits(e: Estimate, unit: str, marks: tuple[float, ...]) -> int:
 def doubt(result: SayableResult, estimate: Estimate, *, flip: bool = False) -> Text:
     """Return the bracket after a number: interval (and n), or that everything was counted."""
     digits = digits_of(result, estimate)
+    if estimate.uncertainty == "none_too_few":
+        n = count(estimate.n_treated or 0)
+        return Text(f"采用者仅 {n} 个，不给区间", f"only {n} treated: no interval can be given")
     if estimate.ci_low is None or estimate.ci_high is None:
         return Text("全数统计，无抽样误差", "full count, no sampling error")
     low, high = (-estimate.ci_high, -estimate.ci_low) if flip else (estimate.ci_low, estimate.ci_high)
@@ -254,7 +257,7 @@ def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
         label=label_of(result, estimate), subject=_the(_subject_of(result, estimate)), outcome=result.outcome.label
     )
-    tail = _n(estimate, Text("", ""))
+    tail = _n(estimate, result.labels.get("n", Text("", "")))
     if direction == "cannot_tell":
         return _capital(
             Text(

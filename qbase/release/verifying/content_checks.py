@@ -16,7 +16,7 @@ from qbase.core.results.sentences import digits_among
 from qbase.core.shown.display import sha256_of
 from qbase.core.shown.palette import contrast
 from qbase.core.text import Text
-from qbase.core.values import CheckResult, Estimate
+from qbase.core.values import WITHOUT_INTERVAL, CheckResult, Estimate
 from qbase.release.disclosing.private_words import scan_private
 from qbase.release.verifying import shown_bundles
 from qbase.release.verifying.form_checks import result
@@ -45,7 +45,7 @@ def check_intervals(page: Page, record: Mapping[str, Any] | None) -> CheckResult
     estimates += [(c["name"], k["estimate"]) for c in record["scorecards"] for k in c["criteria"]]
     for name, e in estimates:
         interval = e.get("ci_low") is not None and e.get("ci_high") is not None
-        if not interval and e.get("uncertainty") != "none_full_count":
+        if not interval and e.get("uncertainty") not in WITHOUT_INTERVAL:
             found.append(f"{name} {e.get('term')} without interval")
     n = len(estimates)
     return result("intervals", found, Text(f"区间 {n}/{n}，运行 {run_id}", f"intervals {n}/{n}, run {run_id}"))
