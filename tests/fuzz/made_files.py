@@ -10,12 +10,15 @@ import datetime
 import html
 import io
 import math
+import re
 import zipfile
 from collections.abc import Callable
 from typing import Any
 
 import openpyxl
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+
+NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no writer of workbooks takes."""
 
 Cell = str | float | bool | datetime.date | None
 Cells = list[list[Cell]]
@@ -45,7 +48,7 @@ def _draw_cell(source: Any) -> Cell:
     if kind <= 1:
         return WORDS[source.ConsumeIntInRange(0, len(WORDS) - 1)]
     if kind == 2:
-        return ILLEGAL_CHARACTERS_RE.sub("", source.ConsumeUnicodeNoSurrogates(12)).replace("\0", "")
+        return NO_XML.sub("", source.ConsumeUnicodeNoSurrogates(12))
     if kind == 3:
         return NUMBERS[source.ConsumeIntInRange(0, len(NUMBERS) - 1)]
     if kind == 4:
@@ -61,6 +64,8 @@ def make_csv(source: Any) -> tuple[bytes, Cells]:
     cells = [[_plain(cell) for cell in row] for row in draw_cells(source)]
     out = io.StringIO(newline="")
     separator, end = ",;\t|"[source.ConsumeIntInRange(0, 3)], ("\n", "\r\n")[source.ConsumeIntInRange(0, 1)]
+    # a separator that never occurs cannot be known: ``a,b`` is then one cell to its writer and two to everybody else
+    separator = separator if len(cells[0]) > 1 else ","
     quoting = csv.QUOTE_ALL if source.ConsumeBool() else csv.QUOTE_MINIMAL
     csv.writer(out, delimiter=separator, lineterminator=end, quoting=quoting).writerows(cells)
     encoding = ENCODINGS[source.ConsumeIntInRange(0, len(ENCODINGS) - 1)]
