@@ -16,7 +16,7 @@ from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
 
-Sampling = Literal["naive", "random_draw", "post_stratified"]
+Sampling = Literal["naive", "random_draw", "post_stratified", "prediction_powered"]
 COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi", "num", "den")
 FREQ_NAMES = {"Q": "quarterly", "A": "annual"}
 
@@ -36,7 +36,7 @@ class Panel:
         Name of the first level: ``cluster_id``, ``firm_id`` or ``town_code``.
     freq : {"Q", "A"}
         One frequency.
-    sampling : {"naive", "random_draw", "post_stratified"}
+    sampling : {"naive", "random_draw", "post_stratified", "prediction_powered"}
         How draws were treated.
     indicators : mapping
         id -> Indicator, one for each main column.

@@ -69,7 +69,7 @@ def build_panel(
         Snapshot of the lake; None is the latest.
     first, last : str, pandas.Period or None
         Window, both inside.
-    sampling : {"naive", "random_draw", "post_stratified"}
+    sampling : {"naive", "random_draw", "post_stratified", "prediction_powered"}
         All first inspections as drawn; random draws weighted by the fraction of their class; all of them
         post-stratified to the frame (`qbase.indicators.sampling.design_rates`).
     design : Design or None
@@ -153,7 +153,8 @@ def build_panel(
 
 
 def _drawn(cells: pd.DataFrame, sampling: Sampling) -> int:
-    kept = cells["sampling"] == "random" if sampling == "random_draw" else cells["n"] > 0
+    is_random = sampling in {"random_draw", "prediction_powered"}
+    kept = cells["sampling"] == "random" if is_random else cells["n"] > 0
     return int(cells.loc[kept, "n"].sum())
 
 

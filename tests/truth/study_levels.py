@@ -26,6 +26,7 @@ from qbase.demo.world.quarters import World, build_world
 from qbase.demo.world.scenario import N_QUARTERS, Streams, quarter_code, read_dimensions
 from qbase.indicators.cells.product_families import Families, family_correlation, same_family_share
 from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
+from qbase.indicators.sampling.predicted_rates import predicted_rates
 from qbase.stats.design_intervals import design_interval
 from qbase.stats.design_tests import compare_draws, compare_fractions
 from qbase.stats.shrinkage import shrink_rates
@@ -53,6 +54,7 @@ BIASED = {
     "random, unweighted": {"class fractions"},
     "random, weighted": set(),
     "post-stratified": {"hidden risk"},
+    "prediction-powered": set(),
 }
 """Where a treatment is known to be biased; a stale frame breaks weights in principle and hardly in this province."""
 
@@ -149,7 +151,9 @@ def _known_families(draws: Draws, by: list[str], *, is_random: bool) -> Families
 def treated(draws: Draws, by: list[str], *, steps: int) -> dict[str, pd.DataFrame]:
     """Return rates by treatment: naive, random draws as they are and weighted, post-stratified."""
     sums = ["n", "k", "n_firms", "n_clean", "sum_nn", "sum_kk"]
-    random = draws.strata.assign(**{c: draws.strata[f"random_{c}"] for c in sums})
+    random = draws.strata.assign(
+        all_n=draws.strata["n"], all_k=draws.strata["k"], **{c: draws.strata[f"random_{c}"] for c in sums}
+    )
     random = random[random["n"] > 0]
     out = {}
     for name, strata, sampling in (
@@ -157,6 +161,7 @@ def treated(draws: Draws, by: list[str], *, steps: int) -> dict[str, pd.DataFram
         ("random, unweighted", random, None),
         ("random, weighted", random, "random_draw"),
         ("post-stratified", draws.strata, "post_stratified"),
+        ("prediction-powered", random, "prediction_powered"),
     ):
         if sampling is None:
             whole = strata.assign(weight=1.0, firm_weight=1.0)
@@ -167,9 +172,21 @@ def treated(draws: Draws, by: list[str], *, steps: int) -> dict[str, pd.DataFram
             whole = whole.fillna({"weight": mean, "firm_weight": mean})
         rates = weighted_rates(whole, by)
         if sampling is not None:
-            rates["n_eff"] = _known_families(draws, by, is_random=sampling == "random_draw").widen(rates)
+            rates["n_eff"] = _known_families(draws, by, is_random=sampling != "post_stratified").widen(rates)
+        if sampling == "prediction_powered":
+            rates = _corrected(rates, whole, draws, by)
         out[name] = rates
     return out
+
+
+def _corrected(rates: pd.DataFrame, whole: pd.DataFrame, draws: Draws, by: list[str]) -> pd.DataFrame:
+    """Correct weighted random draws by directed ones as `predicted_rates` does, by cluster or for all of them."""
+    is_whole = "cluster_id" not in by
+    keyed = whole.assign(entity="all" if is_whole else whole["cluster_id"], all_n=whole["all_n"], all_k=whole["all_k"])
+    frame = draws.frame.assign(cluster_id="all") if is_whole else draws.frame
+    index = pd.MultiIndex.from_arrays([["all"] * len(rates), rates.index]) if is_whole else rates.index
+    named = rates.set_axis(index.set_names(["entity", "period"]))
+    return predicted_rates(named, keyed, frame).set_axis(rates.index)
 
 
 def levels(world: World) -> pd.DataFrame:
@@ -179,7 +196,7 @@ def levels(world: World) -> pd.DataFrame:
     truth = pd.Series(world.p1[f, t]).groupby(2016 + t // 4).mean()
     parts = []
     for name, rates in treated(draws, ["period"], steps=4).items():
-        low, high = design_interval(rates["rate"], rates["n_eff"])
+        low, high = design_interval(rates["rate"].clip(0, 1), rates["n_eff"])
         years = [p.year for p in rates.index]
         parts.append(
             pd.DataFrame(
@@ -195,9 +212,9 @@ def cells(world: World) -> pd.DataFrame:
     draws = read_world(world, "Q")
     found = treated(draws, KEYS[:2], steps=1)
     parts = []
-    for name in ("random, weighted", "post-stratified"):
+    for name in ("random, weighted", "post-stratified", "prediction-powered"):
         rates = found[name]
-        p, n_eff = rates["rate"].to_numpy(), rates["n_eff"].to_numpy()
+        p, n_eff = rates["rate"].clip(0, 1).to_numpy(), rates["n_eff"].to_numpy()
         truth = draws.truth.loc[rates.index].to_numpy()
         for method in ("jeffreys", "wilson", "korn_graubard"):
             parts.append(_inside(name, method, rates["n"], p, truth, design_interval(p, n_eff, method=method)))
@@ -210,7 +227,7 @@ def cells(world: World) -> pd.DataFrame:
 def _shrunk(name: str, rates: pd.DataFrame, truth: pd.Series, quarter: int) -> pd.DataFrame:
     period = to_periods(pd.Index([quarter_code(quarter)]), "Q")[0]
     now = rates[rates.index.get_level_values("period") == period]
-    shrunk = shrink_rates(now["rate"] * now["n_eff"], now["n_eff"])
+    shrunk = shrink_rates(now["rate"].clip(0, 1) * now["n_eff"], now["n_eff"])
     limits = (shrunk["low"].to_numpy(), shrunk["high"].to_numpy())
     return _inside(name, "shrunk", now["n"], now["rate"].to_numpy(), truth.loc[now.index].to_numpy(), limits)
 

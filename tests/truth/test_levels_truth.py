@@ -39,7 +39,7 @@ def bias(scenario: str, treatment: str, n: int = SEEDS) -> pd.Series:
     return (level["rate"] - level["truth"]).groupby(level["seed"].to_numpy()).mean()
 
 
-@pytest.mark.parametrize("treatment", ["random, weighted", "post-stratified"])
+@pytest.mark.parametrize("treatment", ["random, weighted", "post-stratified", "prediction-powered"])
 def test_weighted_levels_are_right_where_the_naive_one_is_not(treatment):
     assert bias("default", "naive").mean() < -1.0
     found = bias("default", treatment)
@@ -49,6 +49,7 @@ def test_weighted_levels_are_right_where_the_naive_one_is_not(treatment):
 def test_a_risk_the_frame_does_not_show_biases_post_stratification_and_is_found_out():
     assert bias("hidden risk", "post-stratified", 2).max() < -1.0
     assert abs(bias("hidden risk", "random, weighted", 2).mean()) < 1.0
+    assert abs(bias("hidden risk", "prediction-powered", 2).mean()) < 1.0
     fired = drawn("hidden risk", 2)[2]
     assert fired["random against directed"].all()
     assert not fired["class fractions"].any()

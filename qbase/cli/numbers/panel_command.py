@@ -47,7 +47,7 @@ def panel(
     first: Annotated[str | None, typer.Option("--first", metavar="PERIOD", help="起始 | first period")] = None,
     last: Annotated[str | None, typer.Option("--last", metavar="PERIOD", help="截止 | last period")] = None,
     sampling: Annotated[
-        Literal["naive", "random_draw", "post_stratified"],
+        Literal["naive", "random_draw", "post_stratified", "prediction_powered"],
         typer.Option("--sampling", help="抽样处理 | treatment of the draws"),
     ] = "naive",
     weight: Weight = "firms",

@@ -29,7 +29,7 @@ DUE = "due"
 PLAIN = ("no_date", "outside", "other_role", "recheck", "complaint", "followup", "other_sampling", DUE)
 """What ``statements/fates.sql`` counts, by place."""
 
-_OTHER_SAMPLING = {"random_draw": "coalesce(sample_type, '') <> 'random'"}
+_OTHER_SAMPLING = dict.fromkeys(("random_draw", "prediction_powered"), "coalesce(sample_type, '') <> 'random'")
 _OUTSIDE = """
 SELECT delivery_sha256 AS sha256 FROM inspections GROUP BY delivery_sha256
 HAVING count(*) FILTER (sample_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)) = 0
@@ -52,7 +52,7 @@ def count_fates(
         Records that were counted, by whatever counted them.
     measured : mapping
         Indicator -> records its values were made of.
-    sampling : {"naive", "random_draw", "post_stratified"}
+    sampling : {"naive", "random_draw", "post_stratified", "prediction_powered"}
         With random draws all others are left out by definition.
 
     Returns

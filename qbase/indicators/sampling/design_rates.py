@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +21,7 @@ from qbase.indicators.cells.strata import SUMS, UNKNOWN, build_cells, read_firms
 from qbase.indicators.cells.stratum_weights import Fractions, add_weights, count_firms_once, weighted_rates
 from qbase.indicators.sampling.inclusion_chances import check_probabilities, describe_fractions, recorded_share
 from qbase.indicators.sampling.output_rates import Outputs, output_rates, read_outputs
+from qbase.indicators.sampling.predicted_rates import predicted_rates
 from qbase.stats.design_intervals import design_interval
 from qbase.stats.design_tests import UNTESTABLE, compare_draws
 
@@ -56,7 +59,7 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling,
         No such treatment (QB402), or it does not fit the indicator or the entity (QB433); output weights for draws
         as they are, or for single firms (QB436).
     """
-    known = ("naive", "random_draw", "post_stratified")
+    known = get_args(Sampling)
     if sampling not in known:
         raise UsageError(
             "QB402",
@@ -73,7 +76,14 @@ def check_treatment(rows: Rows, measures: Mapping[str, str], sampling: Sampling,
         raise refuse_output('entity="firm_id"', 'entity="cluster_id"')
     if sampling == "naive":
         return
-    wrong = [i for i, measure in measures.items() if measure not in NUMERATORS]
+    is_predicted = sampling == "prediction_powered"
+    wrong = [i for i, m in measures.items() if m not in NUMERATORS or (is_predicted and m != "batch")]
+    if is_predicted and (wrong or rows.entity != "cluster_id" or is_by_output):
+        raise UsageError(
+            "QB433", indicator=wrong[0] if wrong else next(iter(measures)), sampling=sampling,
+            found=", ".join(wrong) if wrong else f'entity="{rows.entity}", weight="{design.weight}"',
+            expected='D1.batch, by cluster, weight="firms"', fix='sampling="random_draw"',
+        )  # fmt: skip
     if wrong or (sampling == "post_stratified" and rows.entity == "firm_id"):
         raise UsageError(
             "QB433",
@@ -105,7 +115,7 @@ def weigh_rows(
         The window.
     indicators, measures : mapping
         Id -> Indicator, id -> ``batch`` or ``firm``.
-    sampling : {"random_draw", "post_stratified"}
+    sampling : {"random_draw", "post_stratified", "prediction_powered"}
         Treatment.
     design : Design
         What the rates describe.
@@ -125,8 +135,8 @@ def weigh_rows(
     if found.empty:
         return None
     check_probabilities(found)
-    frame = read_frame(rows, design, found, is_needed=sampling == "post_stratified")
-    is_random = sampling == "random_draw"
+    frame = read_frame(rows, design, found, is_needed=sampling != "random_draw")
+    is_random = sampling != "post_stratified"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
     strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
     strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
@@ -139,7 +149,10 @@ def weigh_rows(
     families = read_families(rows, found.groupby("period")["n"].sum(), is_random=is_random)
     outputs = read_outputs(rows, design, is_random=is_random) if design.weight == "output" else None
     firms = read_firms(rows, drawn, is_random=is_random)
-    data = pd.concat([_columns(i, drawn, measures[i], listed, families, outputs, firms) for i in indicators], axis=1)
+    labelled = (strata, frame) if sampling == "prediction_powered" else None
+    data = pd.concat(
+        [_columns(i, drawn, measures[i], listed, families, outputs, firms, labelled) for i in indicators], axis=1
+    )
     cells = build_cells(strata)
     is_untestable = sampling == "post_stratified" and _draws_differ(cells)
     how = _treatment(sampling, design, outputs, is_untestable=is_untestable)
@@ -151,7 +164,10 @@ def weigh_rows(
     return Weighted(
         data=data.sort_index(),
         cells=cells,
-        indicators={i: describe(x, measures[i], weight, how, brief, families) for i, x in indicators.items()},
+        indicators={
+            i: describe(x if labelled is None else _unbounded(x), measures[i], weight, how, brief, families)
+            for i, x in indicators.items()
+        },
         tables=(*(("frame",) if frame is not None else ()), *(("firm_year",) if outputs else ())),
     )
 
@@ -164,6 +180,7 @@ def _columns(
     families: Families,
     outputs: Outputs | None,
     firms: pd.DataFrame | None,
+    labelled: tuple[pd.DataFrame, pd.DataFrame | None] | None,
 ) -> pd.DataFrame:
     if outputs is None:
         rates = weighted_rates(strata, ["entity", "period"], numerator=numerator)
@@ -171,14 +188,19 @@ def _columns(
         rates = output_rates(strata, outputs, numerator=numerator)
     if firms is not None:
         rates = count_firms_once(rates, firms, numerator=numerator)
-    n_eff = families.widen(rates)
+    rates = rates.assign(n_eff=families.widen(rates))
+    if labelled is not None and labelled[1] is not None:
+        rates = predicted_rates(rates, labelled[0], labelled[1])
+    n_eff = rates["n_eff"]
     if listed is not None:
         clusters = strata[["entity", "period", "cluster_id"]].drop_duplicates()
         on_list = clusters.merge(listed.reset_index(), on=["cluster_id", "period"], how="left")
         size = on_list.groupby(["entity", "period"])["firms"].sum().reindex(rates.index).to_numpy(dtype=float)
         left = np.maximum(1 - rates["n_firms"].to_numpy() / np.maximum(size, 1), 1 / np.maximum(size, 1))
         n_eff = n_eff / left
-    low, high = design_interval(rates["rate"].to_numpy(), n_eff)
+    low, high = design_interval(rates["rate"].clip(0, 1).to_numpy(), n_eff)
+    # a predicted rate may pass 1 by a little; its interval then ends there
+    low, high = np.minimum(low, rates["rate"].to_numpy()), np.maximum(high, rates["rate"].to_numpy())
     values = {
         "": 100 * rates["rate"].to_numpy(),
         "__n": rates["n"].to_numpy(dtype=np.int64),
@@ -196,6 +218,11 @@ AXES = "; numerator × weight: "
 _NUMERATOR = {"batch": Text("批次", "batches"), "firm": Text("企业", "firms")}
 
 
+def _unbounded(indicator: Indicator) -> Indicator:
+    """Return an indicator whose value may pass 100 % by a little: cutting it there would bias every mean of cells."""
+    return dataclasses.replace(indicator, bounds=(-math.inf, math.inf))
+
+
 def _draws_differ(cells: pd.DataFrame) -> bool:
     found = compare_draws(cells[cells["stratum"] != UNKNOWN])
     return found is not None and found.differs
@@ -204,6 +231,8 @@ def _draws_differ(cells: pd.DataFrame) -> bool:
 def _treatment(sampling: Sampling, design: Design, outputs: Outputs | None, *, is_untestable: bool) -> Text:
     """Return how draws were treated; of random draws what comes after their weights."""
     how = Text("", "")
+    if sampling == "prediction_powered":
+        how = Text("，按定向批次的预测校正到全部企业", ", corrected by what directed draws predict for all firms")
     if sampling == "post_stratified":
         how = Text("按风险等级和规模事后分层", "post-stratified by risk class and size")
         if design.adjust == "rake":
@@ -222,6 +251,8 @@ def _treatment(sampling: Sampling, design: Design, outputs: Outputs | None, *, i
 def _brief(sampling: Sampling, design: Design, fractions: Fractions, *, is_untestable: bool) -> Text:
     """Return the treatment in a word or two, for headlines and axes."""
     how = Text("事后分层", "post-stratified") if design.adjust == "post_stratify" else Text("边际加权", "raked")
+    if sampling == "prediction_powered":
+        how = Text("双随机加权，定向预测", "weighted random draws, predictions from directed ones")
     if sampling == "random_draw":
         how = Text("双随机加权", "weighted random draws")
         if fractions == "unrecorded":

@@ -17,6 +17,7 @@ VALUES: Mapping[str, Text] = {
     "naive": Text("未加权", "unweighted"),
     "random_draw": Text("双随机加权", "weighted random draws"),
     "post_stratified": Text("事后分层", "post-stratified"),
+    "prediction_powered": Text("定向预测、双随机校正", "directed draws corrected by random ones"),
     "cluster_id": Text("产业集群", "industrial clusters"),
     "firm_id": Text("企业", "firms"),
     "town_code": Text("乡镇", "towns"),
