@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.code_dress import CHINESE_DIVISION
+from qbase.lake.entity_names import OWN_PREFIX
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
 
-OWN_PREFIX = "970000"
-"""Codes made by rule start like those of no province (GB/T 2260), so that they are never taken for real ones."""
 NO_COUNTY = "未注明"
 
 _ENDING = re.compile(r"(?:街道办事处|街道办|办事处|街道|民族乡|镇|乡|苏木)$")

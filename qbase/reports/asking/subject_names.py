@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
 from qbase.core.text import Text, same
-from qbase.lake.entity_names import NAMED
+from qbase.lake.entity_names import NAMED, OWN_PREFIX
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -38,8 +38,8 @@ class Subject:
 
     @property
     def said(self) -> Text:
-        """Name and code: 棹湾镇化纤产业集群 (K003)."""
-        if self.name == same(self.code):
+        """Name and code: 棹湾镇化纤产业集群 (K003); a code made by rule tells a reader nothing."""
+        if self.name == same(self.code) or OWN_PREFIX in self.code:
             return self.name
         return Text(f"{self.name.zh} ({self.code})", f"{self.name.en} ({self.code})")
 

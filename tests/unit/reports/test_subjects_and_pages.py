@@ -317,3 +317,9 @@ def test_the_next_step_after_list_is_one_that_can_be_taken(home: Workspace, caps
     (home.specs / "trends.toml").unlink()
     assert run(["list"]) == 0
     assert capsys.readouterr().err == "Next    qbase load FILE…\n"
+
+
+def test_a_code_made_by_rule_does_not_stand_in_a_title():
+    name = Text("棹湾镇化纤产业集群", "Zhaowan chemical fibre cluster")
+    assert Subject(code="K003", name=name).said.en.endswith("(K003)")
+    assert Subject(code="C970000474355.28", name=name).said == name
