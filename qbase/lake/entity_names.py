@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-
 OWN_PREFIX = "970000"
 """Codes made by rule start like those of no province (GB/T 2260), so that they are never taken for real ones."""
 
