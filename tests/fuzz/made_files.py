@@ -64,8 +64,9 @@ def make_csv(source: Any) -> tuple[bytes, Cells]:
     cells = [[_plain(cell) for cell in row] for row in draw_cells(source)]
     out = io.StringIO(newline="")
     separator, end = ",;\t|"[source.ConsumeIntInRange(0, 3)], ("\n", "\r\n")[source.ConsumeIntInRange(0, 1)]
-    # a separator that never occurs cannot be known: ``a,b`` is then one cell to its writer and two to everybody else
-    separator = separator if len(cells[0]) > 1 else ","
+    if len(cells[0]) == 1:
+        # a separator that never occurs cannot be known: ``a,b`` is then one cell to its writer and two to others
+        cells = [[*row, "甲"] for row in cells]
     # Python's writer leaves a lone carriage return bare, where it ends a line for everybody else
     is_bare = any("\r" in str(cell) for row in cells for cell in row)
     quoting = csv.QUOTE_ALL if source.ConsumeBool() or is_bare else csv.QUOTE_MINIMAL
