@@ -35,8 +35,12 @@ ENCODINGS = ("utf-8", "utf-8-sig", "gb18030", "utf-16")
 
 
 def draw_cells(source: Any) -> Cells:
-    """Return a header and some rows of mixed cells."""
-    width = source.ConsumeIntInRange(1, len(HEADS))
+    """Return a header and some rows of mixed cells.
+
+    Two columns at least: in a text of one the separator never occurs and cannot be known, so that ``a,b`` is one cell
+    to its writer and two to everybody else.
+    """
+    width = source.ConsumeIntInRange(2, len(HEADS))
     rows: Cells = [list(HEADS[:width])]
     for _ in range(source.ConsumeIntInRange(1, 12)):
         rows.append([_draw_cell(source) for _ in range(width)])
@@ -64,9 +68,6 @@ def make_csv(source: Any) -> tuple[bytes, Cells]:
     cells = [[_plain(cell) for cell in row] for row in draw_cells(source)]
     out = io.StringIO(newline="")
     separator, end = ",;\t|"[source.ConsumeIntInRange(0, 3)], ("\n", "\r\n")[source.ConsumeIntInRange(0, 1)]
-    if len(cells[0]) == 1:
-        # a separator that never occurs cannot be known: ``a,b`` is then one cell to its writer and two to others
-        cells = [[*row, "甲"] for row in cells]
     # Python's writer leaves a lone carriage return bare, where it ends a line for everybody else
     is_bare = any("\r" in str(cell) for row in cells for cell in row)
     quoting = csv.QUOTE_ALL if source.ConsumeBool() or is_bare else csv.QUOTE_MINIMAL
