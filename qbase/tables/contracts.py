@@ -61,9 +61,13 @@ def list_contracts() -> list[str]:
     return list(_names())
 
 
+OF_THE_HOUSE = {"identity_links": Text("企业对应关系", "Links of printed names to firms")}
+"""Tables that nobody delivers."""
+
+
 def table_title(name: str) -> Text | None:
-    """Return the name of a table for readers, or None where no contract names it."""
-    return read_contract(name).name_text if name in list_contracts() else None
+    """Return the name of a table for readers, or None where neither a contract nor the house names it."""
+    return read_contract(name).name_text if name in list_contracts() else OF_THE_HOUSE.get(name)
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 import pytest
 
-from qbase.core import DataError, UsageError
+from qbase.core import DataError, Text, UsageError
 from qbase.tables import (
     check_rows_sql,
     contract_sql,
@@ -15,6 +15,7 @@ from qbase.tables import (
     read_industries,
     typed_select_sql,
 )
+from qbase.tables.contracts import table_title
 
 SOUND = """
 name = "toys"
@@ -150,3 +151,9 @@ def test_industries_of_division_28():
     industries = read_industries()
     assert set(industries) == {"2811", "2812", *(f"282{i}" for i in "1234569"), "2831", "2832"}
     assert industries["2822"].zh == "涤纶纤维制造"
+
+
+def test_what_a_reader_meets_as_a_source_has_a_name_for_readers():
+    assert table_title("identity_links") == Text("企业对应关系", "Links of printed names to firms")
+    assert table_title("inspections") is not None
+    assert table_title("no_such_table") is None
