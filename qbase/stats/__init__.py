@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.stats.control_limits import ControlChart as ControlChart
-    from qbase.stats.control_limits import cusum_paths as cusum_paths
-    from qbase.stats.control_limits import ewma_chart as ewma_chart
-    from qbase.stats.control_limits import laney_chart as laney_chart
-    from qbase.stats.control_limits import p_chart as p_chart
-    from qbase.stats.control_limits import xmr_chart as xmr_chart
-    from qbase.stats.control_rules import cusum_run_length as cusum_run_length
-    from qbase.stats.control_rules import ewma_run_length as ewma_run_length
-    from qbase.stats.control_rules import find_signals as find_signals
+    from qbase.stats.control.control_limits import ControlChart as ControlChart
+    from qbase.stats.control.control_limits import cusum_paths as cusum_paths
+    from qbase.stats.control.control_limits import ewma_chart as ewma_chart
+    from qbase.stats.control.control_limits import laney_chart as laney_chart
+    from qbase.stats.control.control_limits import p_chart as p_chart
+    from qbase.stats.control.control_limits import xmr_chart as xmr_chart
+    from qbase.stats.control.control_rules import cusum_run_length as cusum_run_length
+    from qbase.stats.control.control_rules import ewma_run_length as ewma_run_length
+    from qbase.stats.control.control_rules import find_signals as find_signals
     from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design_intervals import design_interval as design_interval
     from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from qbase.stats.control_limits import Floats, Ints, read_phases
+from qbase.stats.control.control_limits import Floats, Ints, read_phases
 
 Bools = NDArray[np.bool_]
 
@@ -34,7 +34,7 @@ def find_signals(
     value : numpy.ndarray, shape (S, T)
         What is drawn: of it a trend is read.
     phases : numpy.ndarray of int or None
-        See `qbase.stats.control_limits.read_phases`.
+        See `qbase.stats.control.control_limits.read_phases`.
     shift, trend : int
         Length of a run on one side, and of one in one direction (points, the first included).
 
