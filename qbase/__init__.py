@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from qbase.core.results.conclusion import conclude as conclude
     from qbase.core.results.records import record as record
     from qbase.core.results.sentences import say_each as say_each
-    from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
-    from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
+    from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.explore.everyday import describe as describe
     from qbase.explore.everyday import plot as plot
     from qbase.indicators.availability import list_indicators as list_indicators

@@ -37,7 +37,7 @@ def template() -> str:
         "indicators/catalogue/catalogue.toml",
         "tables/declared/firms.toml",
         "stats/wilson.py",
-        "effects/estimators/twfe.py",
+        "effects/extra/twfe.py",
     ],
 )
 def test_a_change_of_code_changes_the_fingerprint(copied: pathlib.Path, place: str) -> None:

@@ -1,0 +1,1 @@
+"""Panel and policy in; a `Result` out: the classical comparisons, beside the estimators that replace them."""
