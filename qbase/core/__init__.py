@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from qbase.core.values import CheckResult as CheckResult
     from qbase.core.values import Estimate as Estimate
     from qbase.core.values import Indicator as Indicator
+    from qbase.core.values import Margin as Margin
     from qbase.core.values import Source as Source
 
 __getattr__, __dir__ = lazy_room(__name__)

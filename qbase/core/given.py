@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import math
 import numbers
 import re
@@ -78,6 +79,27 @@ def check_margin(margin: object) -> float | None:
             fix="margin=0.5, or margin=None where none was declared",
         )
     return number
+
+
+def check_day(option: str, day: object) -> None:
+    """Raise when a day is not written as an ISO date.
+
+    Raises
+    ------
+    UsageError
+        It is no day such as ``2022-08-10`` (QB148).
+    """
+    try:
+        datetime.date.fromisoformat(str(day))
+    except ValueError as error:
+        raise UsageError(
+            "QB148",
+            option=option,
+            day=day,
+            found=f"{option}={day!r}",
+            expected="a day as year-month-day",
+            fix=f'{option}="2022-08-10"',
+        ) from error
 
 
 def read_whole(value: object) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from qbase.core.errors import DataError
-from qbase.core.given import check_unit, check_word, read_bounds, read_text
+from qbase.core.given import check_day, check_margin, check_unit, check_word, read_bounds, read_text
 from qbase.core.text import Text
 
 Key = str | int | float
@@ -154,6 +154,46 @@ class Indicator:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Margin:
+    """The largest difference that does not matter, with the day it was declared and who declared it.
+
+    Parameters
+    ----------
+    value : float
+        Above 0, in the unit of the result.
+    source : Text
+        Who said so, and where.
+    declared_on : str
+        ISO date: a margin is declared before looking.
+
+    Raises
+    ------
+    UsageError
+        The value is no finite number above 0 (QB507), the source is no text (QB144), or the day is none (QB148).
+
+    Examples
+    --------
+    >>> from qbase.core import Margin, Text
+    >>> margin = Margin(value=2.0, source=Text("评价方案第 4 条", "evaluation plan, item 4"), declared_on="2022-05-01")
+    >>> margin.value, margin.declared_on
+    (2.0, '2022-05-01')
+    """
+
+    value: float
+    source: Text
+    declared_on: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", check_margin(self.value))
+        object.__setattr__(self, "source", read_text("source", self.source))
+        check_day("declared_on", self.declared_on)
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a result says of it in its settings."""
+        return {"margin": self.value, "margin_source": self.source.payload(), "margin_declared_on": self.declared_on}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Estimate:
     """A number with its doubt.
 
@@ -169,6 +209,8 @@ class Estimate:
         Same unit; absent only for a full count.
     joint_low, joint_high : float or None
         Simultaneous interval over the terms of one family.
+    tost_low, tost_high : float or None
+        90 % interval of two one-sided tests: what a dated margin is compared with.
     ci_level : float
         0.95 unless said otherwise.
     p_value : float or None
@@ -218,6 +260,8 @@ class Estimate:
     ci_high: float | None = None
     joint_low: float | None = None
     joint_high: float | None = None
+    tost_low: float | None = None
+    tost_high: float | None = None
     ci_level: float = 0.95
     p_value: float | None = None
     n_obs: int | None = None
@@ -257,7 +301,7 @@ class Estimate:
 
 
 def _fault(e: Estimate) -> str:
-    numbers = [e.value, e.std_error, e.ci_low, e.ci_high, e.joint_low, e.joint_high, e.p_value]
+    numbers = [e.value, e.std_error, e.ci_low, e.ci_high, e.joint_low, e.joint_high, e.tost_low, e.tost_high, e.p_value]
     if any(x is not None and not math.isfinite(x) for x in numbers):
         return "a number that is not finite"
     if e.std_error is not None and e.std_error <= 0:

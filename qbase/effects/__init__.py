@@ -9,6 +9,10 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.judging.headroom import Headroom as Headroom
+    from qbase.effects.judging.headroom import add_margin as add_margin
+    from qbase.effects.judging.headroom import check_headroom as check_headroom
+    from qbase.effects.judging.headroom import estimate_headroom as estimate_headroom
     from qbase.effects.judging.published_numbers import check_published as check_published
 
 __getattr__, __dir__ = lazy_room(__name__)

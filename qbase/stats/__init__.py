@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from qbase.stats.design_weights import rake_weights as rake_weights
     from qbase.stats.design_weights import raking_factor as raking_factor
     from qbase.stats.design_weights import relative_rates as relative_rates
+    from qbase.stats.detectable_effect import detecting_error as detecting_error
+    from qbase.stats.detectable_effect import minimum_detectable_effect as minimum_detectable_effect
     from qbase.stats.difference_intervals import newcombe_interval as newcombe_interval
+    from qbase.stats.equivalence import equivalence_interval as equivalence_interval
+    from qbase.stats.equivalence import equivalence_p as equivalence_p
+    from qbase.stats.equivalence import equivalence_power as equivalence_power
+    from qbase.stats.equivalence import equivalence_size as equivalence_size
     from qbase.stats.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
     from qbase.stats.shrinkage import shrink_rates as shrink_rates

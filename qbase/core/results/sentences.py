@@ -43,6 +43,11 @@ VERBS: dict[tuple[str, bool], Text] = {
     ("up", False): Text("可能提高，估计为", "probably rose, by an estimated"),
     ("down", False): Text("可能降低，估计为", "probably fell, by an estimated"),
 }
+WITHHELD: dict[str, Text] = {
+    "headroom": Text("现有数据不足以判断", "the data cannot decide"),
+    "decision_date": Text("监测，不作结论", "monitoring, no conclusion"),
+}
+"""Checks whose failure takes the verdict and the grade away, and what is said instead."""
 _PERIOD = re.compile(r"\d{4}(Q[1-4])?")
 CANNOT_TELL = Text("尚无法判断", "cannot be told yet")
 
@@ -55,9 +60,13 @@ def direction_of(estimate: Estimate, margin: float | None = None) -> Direction:
     estimate : Estimate
         A difference or an effect.
     margin : float or None
-        Declared before looking; an interval wholly inside ± margin is a little effect.
+        Declared before looking; an interval wholly inside ± margin is a little effect. Where the margin is dated the
+        estimate carries the 90 % interval of two one-sided tests, and that one is compared; else its own interval,
+        whose size at the margin is far below 5 %.
     """
     low, high = estimate.ci_low, estimate.ci_high
+    if estimate.tost_low is not None and estimate.tost_high is not None:
+        low, high = estimate.tost_low, estimate.tost_high
     if margin is not None and low is not None and high is not None and -margin < low and high < margin:
         return "little"
     if estimate.covers_zero:
@@ -65,12 +74,20 @@ def direction_of(estimate: Estimate, margin: float | None = None) -> Direction:
     return "up" if estimate.value > 0 else "down"
 
 
-def grade_of(result: SayableResult, estimate: Estimate) -> Grade:
+def withheld(result: SayableResult) -> Text | None:
+    """Return what is said in place of a verdict, where a check forbids one; None where a verdict may be given."""
+    return next((WITHHELD[c.name] for c in result.checks if c.passed is False and c.name in WITHHELD), None)
+
+
+def grade_of(result: SayableResult, estimate: Estimate) -> Grade | None:
     """Return the evidence grade: strong only when the interval excludes 0 and no check failed.
 
     One failed check gives moderate, two or more or an interval that covers 0 give limited;
     the method's own cap (`Result.grade`) can only lower it, and what stands on too few of the records is limited.
+    None where the data cannot decide at all, or it is not the day to (`withheld`).
     """
+    if withheld(result) is not None:
+        return None
     if result.coverage is not None and result.coverage.is_lossy:
         return "limited"
     failed = sum(check.passed is False for check in result.checks)
@@ -109,7 +126,8 @@ def target_text(criterion: SayableCriterion) -> Text:
 
 def _digits(e: Estimate, unit: str, marks: tuple[float, ...]) -> int:
     own = digits_for(unit, e.std_error, e.ci_low, e.ci_high, marks=marks, value=e.value)
-    return max(own, digits_for(unit, e.std_error, e.joint_low, e.joint_high, marks=marks))
+    joint = digits_for(unit, e.std_error, e.joint_low, e.joint_high, marks=marks)
+    return max(own, joint, digits_for(unit, e.std_error, e.tost_low, e.tost_high, marks=marks))
 
 
 def doubt(result: SayableResult, estimate: Estimate, *, flip: bool = False) -> Text:
@@ -252,45 +270,67 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
-    direction = direction_of(estimate, result.settings.get("margin"))
     digits = digits_of(result, estimate)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
         label=label_of(result, estimate), subject=_the(_subject_of(result, estimate)), outcome=result.outcome.label
     )
     tail = _n(estimate, result.labels.get("n", Text("", "")))
-    if direction == "cannot_tell":
-        return _capital(
-            Text(
-                "{about}如何变化尚无法判断：估计 {value}（{bracket}），可能降低，也可能提高。",
-                "{about}: cannot tell. The estimate is {value} ({bracket}): it could be lower or higher.",
-            ).format(
-                about=about,
-                value=quantity(estimate.value, result.unit, digits, sign=True),
-                bracket=doubt(result, estimate) + tail,
-            )
+    direction = direction_of(estimate, result.settings.get("margin"))
+    held = withheld(result)
+    if held is None and direction in {"up", "down"}:
+        return _say_moved(result, estimate, about, tail, down=direction == "down")
+    value = quantity(estimate.value, result.unit, digits, sign=True)
+    bracket = doubt(result, estimate) + tail
+    if held is not None:
+        said = Text(
+            "{about}：{held}。估计 {value}（{bracket}）。", "{about}: {held}. The estimate is {value} ({bracket})."
         )
-    if direction == "little":
-        declared = float(result.settings["margin"])
-        margin = quantity(declared, result.unit, declared_digits(declared, result.unit))
-        return _capital(
-            Text(
-                "{about}变化很小，估计 {value}（{bracket}），不超过 ±{margin}。",
-                "{about} changed little, by an estimated {value} ({bracket}), no more than ±{margin}.",
-            ).format(
-                about=about,
-                value=quantity(estimate.value, result.unit, digits, sign=True),
-                bracket=doubt(result, estimate) + tail,
-                margin=margin,
-            )
+    elif direction == "little":
+        return _say_little(result, estimate, about, value, bracket)
+    else:
+        said = Text(
+            "{about}如何变化尚无法判断：估计 {value}（{bracket}），可能降低，也可能提高。",
+            "{about}: cannot tell. The estimate is {value} ({bracket}): it could be lower or higher.",
         )
-    grade = grade_of(result, estimate)
-    down = direction == "down"
+    return _capital(said.format(about=about, held=held or "", value=value, bracket=bracket))
+
+
+def _say_little(result: SayableResult, estimate: Estimate, about: Text, value: Text, bracket: Text) -> Text:
+    declared = float(result.settings["margin"])
+    margin = quantity(declared, result.unit, declared_digits(declared, result.unit))
+    said = Text(
+        "{about}变化很小，估计 {value}（{bracket}），不超过 ±{margin}。",
+        "{about} changed little, by an estimated {value} ({bracket}), no more than ±{margin}.",
+    )
+    if estimate.tost_low is None or estimate.tost_high is None:
+        return _capital(said.format(about=about, value=value, bracket=bracket, margin=margin))
+    tested = interval(estimate.tost_low, estimate.tost_high, digits_of(result, estimate))
+    effect = result.estimand == "effect"
+    said = Text(
+        ("{about}没有要紧的效果" if effect else "{about}没有要紧的变化")
+        + "：估计 {value}（{bracket}）；等效检验的 90% 区间 {tested} 在 ±{margin} 之内"
+        "（界值 {day} 声明，来源：{source}）。",
+        ("{about}: no effect that matters" if effect else "{about}: no change that matters")
+        + ". The estimate is {value} ({bracket}); the 90% interval of the equivalence test, {tested}, lies inside "
+        "±{margin} (margin declared on {day}; source: {source}).",
+    )
+    day, source = result.settings.get("margin_declared_on", ""), result.settings.get("margin_source", {})
+    return _capital(
+        said.format(
+            about=about, value=value, bracket=bracket, margin=margin, tested=tested, day=day,
+            source=Text(source.get("zh", ""), source.get("en", "")),
+        )
+    )  # fmt: skip
+
+
+def _say_moved(result: SayableResult, estimate: Estimate, about: Text, tail: Text, *, down: bool) -> Text:
+    grade: Grade = grade_of(result, estimate) or "limited"
     bracket = join([doubt(result, estimate, flip=down) + tail, GRADES[grade]], zh="；", en="; ")
     return _capital(
         Text("{about}{verb} {value}（{bracket}）。", "{about} {verb} {value} ({bracket}).").format(
             about=about,
-            verb=VERBS[(direction, grade == "strong")],
-            value=quantity(abs(estimate.value), result.unit, digits),
+            verb=VERBS[("down" if down else "up", grade == "strong")],
+            value=quantity(abs(estimate.value), result.unit, digits_of(result, estimate)),
             bracket=bracket,
         )
     )

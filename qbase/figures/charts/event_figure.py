@@ -8,7 +8,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, count, difference_unit, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import digits_of, direction_of, quantity
+from qbase.core.results.sentences import digits_of, direction_of, quantity, withheld
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -151,6 +151,9 @@ def _title(study: Study) -> Text:
         )  # fmt: skip
     if study.att is None:
         return _title_by_period(study)
+    held = withheld(result)
+    if held is not None:
+        return Text(f"政策效果：{held.zh}", f"The effect of the policy: {held.en}")
     direction = direction_of(study.att, result.settings.get("margin"))
     if direction == "cannot_tell":
         return first_fit(

@@ -12,7 +12,7 @@ import numpy as np
 from qbase.core.coverage import Coverage
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, declared_digits, interval, level_text, number
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import GRADES, digits_of, direction_of, grade_of, quantity
+from qbase.core.results.sentences import GRADES, digits_of, direction_of, grade_of, quantity, withheld
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate, Indicator
 from qbase.figures.surface.period_axis import period_text
@@ -116,6 +116,9 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
         return Text(f"需要 {value.zh}", f"{value.en} needed")
     if result.estimand == "level":
         return Text("水平值，不判断升降", "A level: no direction to judge")
+    held = withheld(result)
+    if held is not None:
+        return capital(held)
     direction = direction_of(estimate, result.settings.get("margin"))
     if direction == "cannot_tell":
         return Text("尚无法判断：可能降低，也可能提高", "Cannot tell: could be lower or higher")
@@ -124,7 +127,7 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
         declared = float(result.settings["margin"])
         margin = _size(declared, result.unit, declared_digits(declared, result.unit), short)
         return Text(f"影响很小（不超过 ±{margin.zh}）", f"Little change (no more than ±{margin.en})")
-    grade = grade_of(result, estimate)
+    grade = grade_of(result, estimate) or "limited"
     zh = (UP if direction == "up" else DOWN)[grade == "strong"]
     en = ("" if grade == "strong" else "probably ") + direction
     text = capital(Text(f"{zh} {size.zh}", f"{en} {size.en}"))
