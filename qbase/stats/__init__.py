@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
     from qbase.stats.control.control_limits import ewma_chart as ewma_chart
