@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from qbase.stats.control.control_rules import cusum_run_length as cusum_run_length
     from qbase.stats.control.control_rules import ewma_run_length as ewma_run_length
     from qbase.stats.control.control_rules import find_signals as find_signals
+    from qbase.stats.control.mean_breaks import MeanBreaks as MeanBreaks
+    from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
+    from qbase.stats.control.mean_breaks import break_statistics as break_statistics
+    from qbase.stats.control.mean_breaks import find_breaks as find_breaks
     from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design_intervals import design_interval as design_interval
     from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval

@@ -82,9 +82,7 @@ def list_assignments(labels: ArrayLike, *, draws: int = 999, limit: int = LIMIT,
     n_possible = math.factorial(len(observed)) // math.prod(math.factorial(int(s)) for s in sizes)
     if n_possible <= limit:
         every = _every(observed)
-        return Assignments(
-            rows=every[(every != observed).any(axis=1)], n_possible=n_possible, is_complete=True
-        )
+        return Assignments(rows=every[(every != observed).any(axis=1)], n_possible=n_possible, is_complete=True)
     rows = _drawn(observed, min(draws, n_possible - 1), np.random.default_rng(seed))
     return Assignments(rows=rows, n_possible=n_possible, is_complete=False)
 
