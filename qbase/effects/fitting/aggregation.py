@@ -6,12 +6,10 @@ import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.fitting.group_time import Bools, GroupTime
-from qbase.effects.fitting.path_fit import PathFit, Term
+from qbase.effects.fitting.path_fit import Ints, PathFit, Term
 
 
-def aggregate_effects(
-    grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False
-) -> PathFit:
+def aggregate_effects(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False) -> PathFit:
     """Average group-time effects by the weight of the cohorts.
 
     Parameters
@@ -31,7 +29,8 @@ def aggregate_effects(
     PathFit
         Shares of cohorts are estimated too: their part of the error is in ``influence``, as in R's ``did``.
     """
-    mass = np.array([grid.weight[grid.start == g].sum() for g in found.cohorts])
+    rows = [np.flatnonzero(grid.start == g) for g in found.cohorts]
+    mass = np.array([grid.weight[r].sum() for r in rows])
     starts, columns = np.array(found.cohorts, dtype=int), np.arange(grid.n_periods)
     event = columns[None, :] - starts[:, None]
     late = (event >= 0) & np.isfinite(found.att)
@@ -47,8 +46,9 @@ def aggregate_effects(
     for t in range(min(found.cohorts, default=0), grid.n_periods):
         terms.append(("period", t))
         masks.append(late & (columns == t)[None, :])
-    beta, influence = _averages(grid, found, masks, mass)
-    counts = [_behind(grid, found, mask, mass) for mask in masks]
+    beta, influence = _averages(grid, found, masks, rows, mass)
+    seen = [np.isfinite(grid.y[r]) for r in rows]
+    counts = [_behind(found, mask, [grid.weight[r] for r in rows], seen) for mask in masks]
     return PathFit(
         terms=tuple(terms),
         beta=beta,
@@ -66,15 +66,15 @@ def _whole(found: GroupTime, event: np.ndarray, lags: int) -> Bools:
     )
 
 
-def _averages(grid: OutcomeGrid, found: GroupTime, masks: list[Bools], mass: Floats) -> tuple[Floats, Floats]:
+def _averages(
+    grid: OutcomeGrid, found: GroupTime, masks: list[Bools], rows: list[Ints], mass: Floats
+) -> tuple[Floats, Floats]:
     shares = np.array([_shares(mask, mass) for mask in masks])
     att = np.where(np.isfinite(found.att), found.att, 0.0)
     is_there = np.array([mask.any() for mask in masks])
     beta = np.where(is_there, np.einsum("kgt,gt->k", shares, att), np.nan)
-    influence = np.zeros((len(grid.entities), len(masks)))
-    for i, g in enumerate(found.cohorts):
-        influence += found.influence[i] @ shares[:, i, :].T
-        own = grid.start == g
+    influence = found.spread(shares)
+    for i, own in enumerate(rows):
         # a heavier cohort pulls the average its way: what its size adds to the error
         pull = (shares[:, i, :] * (att[i] - np.where(is_there, beta, 0.0)[:, None])).sum(axis=1) / mass[i]
         influence[own] += grid.weight[own, None] * pull[None, :]
@@ -87,19 +87,11 @@ def _shares(mask: Bools, mass: Floats) -> Floats:
     return np.asarray(weights / total if total > 0 else weights, dtype=float)
 
 
-def _behind(grid: OutcomeGrid, found: GroupTime, mask: Bools, mass: Floats) -> tuple[int, int, float]:
+def _behind(found: GroupTime, mask: Bools, weights: list[Floats], seen: list[Bools]) -> tuple[int, int, float]:
     """Return treated entities and cells behind an average, and its effective number of entities."""
-    cohorts = np.flatnonzero(mask.any(axis=1))
-    cells = int(found.n_treated[mask].sum())
-    if not len(cohorts):
-        return 0, 0, 0.0
-    own = np.isin(grid.start, [found.cohorts[i] for i in cohorts])
-    seen = np.zeros(len(own), dtype=bool)
-    share = np.zeros(len(own))
-    for i in cohorts:
-        rows = grid.start == found.cohorts[i]
-        periods = np.isfinite(grid.y[rows][:, mask[i]])
-        seen[rows] = periods.any(axis=1)
-        share[rows] = grid.weight[rows] * periods.sum(axis=1)
-    share = np.where(seen & own, share, 0.0)
-    return int(seen.sum()), cells, float(share.sum() ** 2 / (share**2).sum()) if share.any() else 0.0
+    n, total, squares = 0, 0.0, 0.0
+    for i in np.flatnonzero(mask.any(axis=1)):
+        periods = seen[i][:, mask[i]].sum(axis=1)
+        share = weights[i] * periods
+        n, total, squares = n + int((periods > 0).sum()), total + share.sum(), squares + (share**2).sum()
+    return n, int(found.n_treated[mask].sum()), float(total**2 / squares) if squares else 0.0

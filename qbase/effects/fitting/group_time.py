@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.covariate_adjustment import compare_adjusted
 
 Control = Literal["not_yet", "never"]
 Base = Literal["universal", "varying"]
 Bools = NDArray[np.bool_]
+
+
+Shares = NDArray[np.float64]
+"""Of each cohort and period in each of K averages, shape (K, G, T)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,17 +32,17 @@ class GroupTime:
     att : numpy.ndarray, shape (G, T)
         Effect, or lead before the start, in the outcome's unit; NaN where a cohort is not observed, its base is
         not, or nobody is left to compare with; 0 at the base.
-    influence : tuple of numpy.ndarray, length G
-        What each entity adds to the error of a cohort's effects, shape (N, T); 0 where there is none.
     n_treated, n_control : numpy.ndarray of int, shape (G, T)
         Entities observed at both dates.
+    spread : callable
+        Shares -> what each entity adds to the errors of the averages, shape (N, K).
     """
 
     cohorts: tuple[int, ...]
     att: Floats
-    influence: tuple[Floats, ...]
     n_treated: NDArray[np.int64]
     n_control: NDArray[np.int64]
+    spread: Callable[[Shares], Floats]
 
 
 def fit_group_time(
@@ -72,22 +78,68 @@ def fit_group_time(
     Econometrics 225.
     """
     cohorts = tuple(g for g in grid.cohorts if g - 1 - skip >= 0)
-    found = [_cohort(grid, g, control, base, skip, covariates, adjust) for g in cohorts]
+    sides = [_sides(grid, g, control, base, skip) for g in cohorts]
+    if covariates is None and np.isfinite(grid.y).all():
+        return fit_complete(grid, cohorts, sides)
+    found = [_cohort(grid, side, covariates, adjust) for side in sides]
+    shape = (len(cohorts), grid.n_periods)
+    influence = tuple(f[1] for f in found)
+
+    def spread(shares: Shares) -> Floats:
+        parts = (part @ shares[:, i, :].T for i, part in enumerate(influence))
+        return sum(parts, np.zeros((len(grid.y), len(shares))))
+
     return GroupTime(
         cohorts=cohorts,
-        att=np.array([f[0] for f in found]).reshape(len(cohorts), grid.n_periods),
-        influence=tuple(f[1] for f in found),
-        n_treated=np.array([f[2] for f in found], dtype=np.int64).reshape(len(cohorts), grid.n_periods),
-        n_control=np.array([f[3] for f in found], dtype=np.int64).reshape(len(cohorts), grid.n_periods),
+        att=np.array([f[0] for f in found]).reshape(shape),
+        n_treated=np.array([f[2] for f in found], dtype=np.int64).reshape(shape),
+        n_control=np.array([f[3] for f in found], dtype=np.int64).reshape(shape),
+        spread=spread,
     )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Sides:
+    """Who is compared with whom for one cohort.
+
+    Parameters
+    ----------
+    cohort : int
+        Column of its start.
+    types : numpy.ndarray, shape (S,)
+        Distinct starts; NaN last for those never treated.
+    is_control : numpy.ndarray of bool, shape (S, T)
+        Whether those of a start are compared in a period.
+    base : numpy.ndarray of int, shape (T,)
+        The column each period is compared with.
+    """
+
+    cohort: int
+    types: Floats
+    is_control: Bools
+    base: NDArray[np.int64]
+
+
+def _sides(grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int) -> Sides:
+    columns = np.arange(grid.n_periods)
+    at = np.full(grid.n_periods, g - 1 - skip)
+    if base == "varying":
+        early = columns < g - skip
+        at[early] = np.maximum(columns[early] - 1, 0)
+    types = np.unique(grid.start)
+    last = np.maximum(columns, at) + skip
+    if control == "never":
+        last = np.full(grid.n_periods, grid.n_periods - 1 + skip)
+    return Sides(cohort=g, types=types, is_control=~(types[:, None] <= last) & (types != g)[:, None], base=at)
+
+
 def _cohort(
-    grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int, covariates: Floats | None, adjust: str
+    grid: OutcomeGrid, sides: Sides, covariates: Floats | None, adjust: str
 ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
-    own, other, at = _sides(grid, g, control, base, skip)
+    kind = np.searchsorted(sides.types, grid.start)
+    own, other = grid.start == sides.cohort, sides.is_control[kind]
     rows = np.flatnonzero(own | other.any(axis=1))
-    change = grid.y[rows] - grid.y[rows][:, at]
+    change = grid.y[rows] - grid.y[rows][:, sides.base]
     seen = np.isfinite(change)
     treated, compared = seen & own[rows, None], seen & other[rows]
     n_treated, n_control = treated.sum(axis=0), compared.sum(axis=0)
@@ -98,32 +150,12 @@ def _cohort(
         down, down_part = _mean(change, weight * compared)
         att, influence[rows] = up - down, up_part - down_part
     else:
-        from qbase.effects.fitting.covariate_adjustment import compare_adjusted
-
         att, influence[rows] = compare_adjusted(
             change, treated, compared, covariates[rows], grid.weight[rows], adjust=adjust
         )
     empty = (n_treated == 0) | (n_control == 0)
     influence[:, empty] = 0.0
     return np.where(empty, np.nan, att), influence, n_treated, n_control
-
-
-def _sides(
-    grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int
-) -> tuple[Bools, Bools, NDArray[np.int64]]:
-    """Return the cohort, who is compared in each period, and the column each period is compared with."""
-    columns = np.arange(grid.n_periods)
-    at = np.full(grid.n_periods, g - 1 - skip)
-    if base == "varying":
-        early = columns < g - skip
-        at[early] = np.maximum(columns[early] - 1, 0)
-    own = grid.start == g
-    if control == "never":
-        free = ~grid.is_treated & ~(grid.start - skip < grid.n_periods)
-        return own, np.repeat(free[:, None], grid.n_periods, axis=1), at
-    last = np.maximum(columns, at) + skip
-    other = ~(grid.start[:, None] <= last)
-    return own, other & ~own[:, None], at
 
 
 def _mean(change: Floats, weight: Floats) -> tuple[Floats, Floats]:
@@ -133,3 +165,50 @@ def _mean(change: Floats, weight: Floats) -> tuple[Floats, Floats]:
     filled = np.where(weight > 0, change, 0.0)
     mean = np.einsum("ij,ij->j", weight, filled) / safe
     return mean, np.where(weight > 0, weight * (filled - mean), 0.0) / safe
+
+
+def fit_complete(grid: OutcomeGrid, cohorts: tuple[int, ...], sides: list[Sides]) -> GroupTime:
+    """Return the same where every cell is observed: from one mean of each distinct start, at any number of entities."""
+    types = np.unique(grid.start)
+    kind = np.searchsorted(types, grid.start)
+    rows = [np.flatnonzero(kind == s) for s in range(len(types))]
+    mass = np.array([grid.weight[r].sum() for r in rows])
+    means = np.array([np.average(grid.y[r], axis=0, weights=grid.weight[r]) for r in rows])
+    sizes = np.array([len(r) for r in rows])
+    columns = np.arange(grid.n_periods)
+    up, down, of_control, n_control = [], [], [], []
+    for side in sides:
+        change = means - means[:, side.base]
+        total = (mass[:, None] * side.is_control).sum(axis=0)
+        of_control.append(total)
+        n_control.append((sizes[:, None] * side.is_control).sum(axis=0))
+        up.append(change[np.searchsorted(types, side.cohort)])
+        down.append((mass[:, None] * side.is_control * change).sum(axis=0) / np.where(total > 0, total, 1.0))
+
+    def spread(shares: Shares) -> Floats:
+        influence = np.empty((len(grid.y), len(shares)))
+        for s, r in enumerate(rows):
+            pull, middle = np.zeros((len(shares), grid.n_periods)), np.zeros(len(shares))
+            for i, side in enumerate(sides):
+                part = -shares[:, i, :] * side.is_control[s] / np.where(of_control[i] > 0, of_control[i], 1.0)
+                mean = down[i]
+                if types[s] == side.cohort:
+                    part, mean = shares[:, i, :] / mass[s], up[i]
+                pull += part
+                for t in columns:
+                    pull[:, side.base[t]] -= part[:, t]
+                middle += part @ mean
+            influence[r] = grid.weight[r, None] * (grid.y[r] @ pull.T - middle)
+        return influence
+
+    empty = [total == 0 for total in of_control]
+    shape = (len(cohorts), grid.n_periods)
+    att = [np.where(none, np.nan, u - d) for none, u, d in zip(empty, up, down, strict=True)]
+    n_own = [np.full(grid.n_periods, sizes[np.searchsorted(types, side.cohort)]) for side in sides]
+    return GroupTime(
+        cohorts=cohorts,
+        att=np.array(att).reshape(shape),
+        n_treated=np.array(n_own, dtype=np.int64).reshape(shape),
+        n_control=np.array(n_control, dtype=np.int64).reshape(shape),
+        spread=spread,
+    )
