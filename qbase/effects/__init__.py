@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.effects.comparison.carried_spells import carry_spells as carry_spells
+    from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
+    from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.headroom import Headroom as Headroom

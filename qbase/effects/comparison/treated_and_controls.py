@@ -80,7 +80,7 @@ def build_design(panel: Panel, policy: Policy, outcome: str, *, weights: Weights
     """
     panel.refuse_shrunk(outcome)
     policy.require_absorbing()
-    first = _match_entities(panel, policy)
+    first = match_entities(panel, policy)
     rows, n_missing = _rows(panel, outcome, first, weights)
     sides = rows.groupby("entity")["event_time"].agg(["min", "max"])
     after, before = sides["max"] >= 0, sides["min"] < 0
@@ -101,7 +101,14 @@ def build_design(panel: Panel, policy: Policy, outcome: str, *, weights: Weights
     return design
 
 
-def _match_entities(panel: Panel, policy: Policy) -> dict[str, pd.Period]:
+def match_entities(panel: Panel, policy: Policy) -> dict[str, pd.Period]:
+    """Return the first treated period by entity, all of which the panel holds, by its frequency.
+
+    Raises
+    ------
+    PolicyError
+        Other frequency (QB511), treated entity not in the panel (QB510).
+    """
     first = policy.first_treated
     frequency = panel.periods.freqstr
     other = [p for p in first.values() if p.freqstr != frequency]

@@ -19,6 +19,8 @@ Predictor = str | tuple[str, str, str]
 """An indicator of the panel, as its mean before the start, or with the first and last period of that mean."""
 LEAST_BEFORE = 2
 LEAST_DONORS = 2
+MOST_DONORS = 400
+"""Every donor takes the place of the treated against all others, which among thousands of firms has no end."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -110,7 +112,8 @@ def build_pool(
     PolicyError
         The treated began at several dates (QB580).
     DataError
-        No more donors than treated, or fewer than two (QB581); too few periods before, or none after (QB582).
+        No more donors than treated, or fewer than two (QB581), or hundreds of them (QB585); too few
+        periods before, or none after (QB582).
     UsageError
         A donor that is none (QB583), a predictor without values (QB584).
     """
@@ -242,6 +245,14 @@ def _refuse_few(grid: OutcomeGrid, n_donors: int, n_treated: int, n_wanted: int)
             found=f"{n_donors} donors for {n_treated} treated" + (f"; {lost} more lack cells" if lost else ""),
             expected=f"at least {max(LEAST_DONORS, n_treated + 1)} donors with an outcome in every period",
             fix="a panel with more entities or a shorter window, or estimate_before_after(panel, policy, outcome)",
+        )
+
+    if n_donors > MOST_DONORS:
+        raise DataError(
+            "QB585",
+            found=f"{n_donors} donors",
+            expected=f"at most {MOST_DONORS} donors, each of which takes the place of the treated",
+            fix='donors=[…] of the same product, or a panel of clusters or towns (entity="town_code")',
         )
 
 

@@ -12,6 +12,7 @@ from qbase.effects.donors.simplex_weights import fit_simplex
 
 EVALUATIONS = 120
 """Of each start, per predictor."""
+TIE_BREAK = 1e-6
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +39,8 @@ def fit_predictors(
     """Search the importance of predictors from several starts, and keep the best.
 
     The outer problem is not convex: one start of a simplex search often ends in a local optimum, so the loss of
-    every start is reported. The first start counts all predictors alike, the second by how well each of them goes
+    every start is reported. Where predictors can be matched exactly, or nearly, many weights do so, and of these the
+    ones whose path fits best are taken: the lower problem carries a millionth of the upper one. The first start counts all predictors alike, the second by how well each of them goes
     with the path, the others are drawn.
 
     Parameters
@@ -59,14 +61,19 @@ def fit_predictors(
     ----------
     Abadie, A., Diamond, A. and Hainmueller, J. (2010). Synthetic control methods for comparative case studies.
     J. American Statistical Association 105.
+    Malo, P., Eskelinen, J., Zhou, X. and Kuosmanen, T. (2024). Computing synthetic controls using bilevel
+    optimization. Computational Economics 64.
     """
     spread = np.vstack([predictors, aim]).std(axis=0, ddof=1)
     scale = np.where(spread > 0, spread, 1.0)
     donors, treated = (predictors / scale).T, aim / scale
 
+    along = np.sqrt(TIE_BREAK / len(path)) / (float(np.vstack([paths, path]).std()) or 1.0)
+
     def weigh(raw: Floats) -> Floats:
         root = np.sqrt(np.abs(raw) / np.abs(raw).sum())
-        return fit_simplex(root[:, None] * donors, root * treated)
+        features = np.vstack([root[:, None] * donors, along * paths.T])
+        return fit_simplex(features, np.concatenate([root * treated, along * path]))
 
     def loss(raw: Floats) -> float:
         if not np.abs(raw).sum() > 0:
