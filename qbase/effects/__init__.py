@@ -9,6 +9,9 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
+    from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
+    from qbase.effects.judging.evidence_grade import judge_evidence as judge_evidence
     from qbase.effects.judging.headroom import Headroom as Headroom
     from qbase.effects.judging.headroom import add_margin as add_margin
     from qbase.effects.judging.headroom import check_headroom as check_headroom
