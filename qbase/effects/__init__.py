@@ -17,5 +17,6 @@ if TYPE_CHECKING:
     from qbase.effects.judging.headroom import check_headroom as check_headroom
     from qbase.effects.judging.headroom import estimate_headroom as estimate_headroom
     from qbase.effects.judging.published_numbers import check_published as check_published
+    from qbase.effects.judging.reconciled import reconcile as reconcile
 
 __getattr__, __dir__ = lazy_room(__name__)
