@@ -7,8 +7,13 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.effects.comparison.default_controls import Controls as Controls
+    from qbase.effects.comparison.default_controls import choose_controls as choose_controls
     from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.judging.advice import Advice as Advice
+    from qbase.effects.judging.advice import advise as advise
+    from qbase.effects.judging.design_options import DesignOption as DesignOption
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
     from qbase.effects.judging.evidence_grade import judge_evidence as judge_evidence
