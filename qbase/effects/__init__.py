@@ -8,14 +8,23 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.effects.comparison.carried_spells import carry_spells as carry_spells
+    from qbase.effects.comparison.default_controls import Controls as Controls
+    from qbase.effects.comparison.default_controls import choose_controls as choose_controls
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
+    from qbase.effects.judging.advice import Advice as Advice
+    from qbase.effects.judging.advice import advise as advise
+    from qbase.effects.judging.design_options import DesignOption as DesignOption
+    from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
+    from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
+    from qbase.effects.judging.evidence_grade import judge_evidence as judge_evidence
     from qbase.effects.judging.headroom import Headroom as Headroom
     from qbase.effects.judging.headroom import add_margin as add_margin
     from qbase.effects.judging.headroom import check_headroom as check_headroom
     from qbase.effects.judging.headroom import estimate_headroom as estimate_headroom
     from qbase.effects.judging.published_numbers import check_published as check_published
+    from qbase.effects.judging.reconciled import reconcile as reconcile
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -1,0 +1,197 @@
+"""Two estimates of one policy in words: what differs between them, and which one leads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from qbase.core.errors import UsageError
+from qbase.core.numbers import count, number
+from qbase.core.results.result import Result
+from qbase.core.results.sentences import digits_of, direction_of, doubt, quantity
+from qbase.core.text import Text, join, same, spaced
+from qbase.core.values import Estimate
+
+ATT = "att"
+UNKNOWN = Text("未说明", "not stated")
+PRE_MEAN = Text("政策前各期的平均", "the average of all periods before")
+LAST_BEFORE = Text("政策前一期", "the single period before")
+PARALLEL = Text("无政策时平行变化", "without the policy all would have moved alike")
+
+METHODS: Mapping[str, tuple[Text, Text, Text]] = {
+    "twfe": (
+        Text("双向固定效应", "two-way fixed effects"),
+        Text("其余各期与未采用者的平均", "the average of all other periods and of those not treated"),
+        Text("平行变化，且效果不随时间和先后而变", "parallel paths, and an effect alike at all times and dates"),
+    ),
+    "event_study": (
+        Text("事件研究回归", "the event-study regression"),
+        LAST_BEFORE,
+        Text("平行变化，且先后采用者效果相同", "parallel paths, and the same effect for early and late adopters"),
+    ),
+    "staggered": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
+    "imputation": (Text("插补估计", "the imputation estimate"), PRE_MEAN, PARALLEL),
+    "synthetic": (
+        Text("合成控制", "synthetic control"),
+        Text("政策前的整段路径", "the whole path before"),
+        Text(
+            "政策前与供体的加权组合一致，之后也会一致",
+            "what followed a weighted mean of donors before would have followed it after",
+        ),
+    ),
+    "before_after": (
+        Text("前后比较", "before against after"),
+        PRE_MEAN,
+        Text("无政策时不会变化（弱）", "without the policy nothing would have changed (weak)"),
+    ),
+    "sun_abraham": (Text("交互加权事件研究", "the interaction-weighted event study"), LAST_BEFORE, PARALLEL),
+}
+SAMPLINGS = {
+    "naive": Text("未加权的全部批次", "all batches as drawn"),
+    "random_draw": Text("双随机批次", "random draws only"),
+    "post_stratified": Text("事后分层", "post-stratified draws"),
+}
+WEIGHTS = {
+    "None": Text("各主体相等", "every entity alike"),
+    "equal": Text("各主体相等", "every entity alike"),
+    "n": Text("抽查批次（受抽查量影响）", "batches tested (which moves with testing)"),
+}
+
+
+def reconcile(leading: Result, other: Result, *, because: Text | None = None) -> Text:
+    """Reconcile two effects of one policy on one outcome: what differs, and which leads.
+
+    Parameters
+    ----------
+    leading, other : Result
+        With an average effect each; the first one leads.
+    because : Text or None
+        Why it leads, such as that the locked plan names it; None says what the numbers show: the smaller standard
+        error, or the draws it stands on.
+
+    Returns
+    -------
+    Text
+        Values, whether they say the same, then base, weights, sample and assumption where they differ.
+
+    Raises
+    ------
+    DataError
+        One of them has no average effect (QB141).
+    UsageError
+        They are effects of two policies, or in two units (QB560).
+
+    Examples
+    --------
+    >>> from qbase.effects import estimate_event_study, estimate_twfe, reconcile
+    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> said = reconcile(estimate_twfe(panel, policy, "D1.batch"), estimate_event_study(panel, policy, "D1.batch"))
+    >>> print(said.en.split(". ")[-1])
+    Two-way fixed effects lead: their standard error is 0.2 times that of the other.
+    """
+    _check_pair(leading, other)
+    ours, theirs = leading.find(ATT), other.find(ATT)
+    gap = quantity(abs(ours.value - theirs.value), leading.unit, digits_of(leading, ours))
+    pair = [_say_one(leading, ours), _say_one(other, theirs)]
+    opening = Text(
+        f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。两者相差 {gap.zh}，{_agree(leading, other).zh}。",
+        f"Of one policy there are two estimates: {pair[0].en}; {pair[1].en}. They differ by {gap.en} and "
+        f"{_agree(leading, other).en}.",
+    )
+    differences = list(_differences(leading, other))
+    what = join(differences, zh="；", en="; ") if differences else Text("说明的各项都相同", "nothing that they state")
+    reason = because or _reason(leading, other)
+    lead = _name(leading)
+    return spaced(
+        Text(
+            f"{opening.zh}不同之处：{what.zh}。以{lead.zh}为准：{reason.zh}。",
+            f"{opening.en} What differs: {what.en}. {lead.en[:1].upper()}{lead.en[1:]} {_verb(lead)}: {reason.en}.",
+        )
+    )
+
+
+def _check_pair(leading: Result, other: Result) -> None:
+    policies = [r.settings.get("policy") for r in (leading, other)]
+    if policies[0] == policies[1] and leading.unit == other.unit:
+        return
+    raise UsageError(
+        "QB560",
+        found=f"{policies[0]} in {leading.unit}, {policies[1]} in {other.unit}",
+        expected="two effects of one policy in one unit",
+        fix="reconcile(estimate_imputation(panel, policy, …), estimate_staggered(panel, policy, …))",
+    )
+
+
+def _differences(leading: Result, other: Result) -> Iterator[Text]:
+    pairs = [
+        (Text("基期", "base"), _base(leading), _base(other)),
+        (Text("权重", "weights"), _weights(leading), _weights(other)),
+        (Text("样本", "sample"), _sample(leading), _sample(other)),
+        (Text("前提", "assumption"), _assumption(leading), _assumption(other)),
+    ]
+    for what, ours, theirs in pairs:
+        if ours != theirs:
+            yield Text(f"{what.zh}：前者为{ours.zh}，后者为{theirs.zh}", f"{what.en}: {ours.en}, against {theirs.en}")
+
+
+def _name(result: Result) -> Text:
+    known = METHODS.get(result.method)
+    return same(result.method) if known is None else known[0]
+
+
+def _verb(name: Text) -> str:
+    return "lead" if name.en.endswith("effects") else "leads"
+
+
+def _base(result: Result) -> Text:
+    stated = result.settings.get("base")
+    if isinstance(stated, str):
+        return same(stated)
+    known = METHODS.get(result.method)
+    return UNKNOWN if known is None else known[1]
+
+
+def _assumption(result: Result) -> Text:
+    known = METHODS.get(result.method)
+    return UNKNOWN if known is None else known[2]
+
+
+def _weights(result: Result) -> Text:
+    given = result.settings.get("weight", result.settings.get("weights"))
+    return WEIGHTS.get(str(given), same(str(given)))
+
+
+def _sample(result: Result) -> Text:
+    att = result.find(ATT)
+    parts = [SAMPLINGS.get(str(result.settings.get("sampling")), UNKNOWN)]
+    if att.n_obs is not None:
+        parts.append(Text(f"{count(att.n_obs)} 个主体·时期", f"{count(att.n_obs)} entity-periods"))
+    if att.n_treated is not None:
+        parts.append(Text(f"采用者 {count(att.n_treated)} 个", f"{count(att.n_treated)} treated"))
+    return join(parts, zh="，", en=", ")
+
+
+def _say_one(result: Result, estimate: Estimate) -> Text:
+    name, value = _name(result), quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
+    bracket = doubt(result, estimate)
+    return Text(f"{name.zh} {value.zh}（{bracket.zh}）", f"{name.en} {value.en} ({bracket.en})")
+
+
+def _agree(leading: Result, other: Result) -> Text:
+    said = [direction_of(r.find(ATT), r.settings.get("margin")) for r in (leading, other)]
+    if said[0] == said[1]:
+        return Text("结论一致", "lead to the same words")
+    return Text("结论不同", "do not lead to the same words")
+
+
+def _reason(leading: Result, other: Result) -> Text:
+    drawn = [r.settings.get("sampling") for r in (leading, other)]
+    if drawn[0] == "random_draw" != drawn[1]:
+        return Text("它只用双随机批次，不随抽样方式而变", "it rests on random draws, whatever else was drawn")
+    errors = [r.find(ATT).std_error for r in (leading, other)]
+    if errors[0] is not None and errors[1] is not None and errors[0] < errors[1]:
+        times = number(errors[0] / errors[1], 1)
+        whose = "their" if _verb(_name(leading)) == "lead" else "its"
+        return Text(f"其标准误是另一个的 {times} 倍", f"{whose} standard error is {times} times that of the other")
+    return Text("事先指定由它领先", "it was named to lead")
