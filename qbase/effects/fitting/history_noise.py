@@ -142,9 +142,7 @@ def _shares(
     return best[1:]
 
 
-def _differences(
-    grid: OutcomeGrid, untreated: np.ndarray, size: Floats
-) -> tuple[Floats, Floats, Floats, Floats]:
+def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return lag, mean half squared difference, mean 1/n and number of pairs, by lag and by thirds of 1/n."""
     assert grid.n is not None
     residual = two_way_residuals(grid.y, np.where(untreated, 1.0, 0.0))
