@@ -177,6 +177,30 @@ def permutation_p(observed: float, drawn: ArrayLike) -> float:
     return (1 + hits) / (1 + len(others))
 
 
+def attainable_p(observed: float, drawn: ArrayLike) -> float:
+    """Return the smallest p value these statistics could have given: that of the most extreme assignment of all.
+
+    With one date of adoption for half of the entities an assignment and its mirror image always tie, so the floor is
+    twice that of a single assignment.
+
+    Parameters
+    ----------
+    observed : float
+        Statistic of the observed assignment.
+    drawn : array-like, shape (A,)
+        Statistics of the others.
+
+    Examples
+    --------
+    >>> from qbase.stats import attainable_p
+    >>> attainable_p(1.0, [3.0, 3.0, 2.0])
+    0.5
+    """
+    every = np.append(np.asarray(drawn, dtype=float), observed)
+    largest = float(np.nanmax(every))
+    return int((~(every < largest - TIE * abs(largest))).sum()) / len(every)
+
+
 def sequential_p(exceeds: Iterable[bool], *, hits: int = HITS, draws: int = 199) -> float:
     """Return a p value from as few draws as needed: stop after ``hits`` draws at least as extreme.
 
@@ -213,13 +237,13 @@ def inverted_limits(shift: ArrayLike, lever: ArrayLike, *, level: float) -> tupl
     """Return how far a hypothesis may lie from an estimate before draws of that hypothesis reject it.
 
     At a hypothesis x below the estimate a draw has the statistic ``|shift + lever · x|`` against ``|x|`` of the estimate
-    itself, so each draw is at least as extreme exactly between two values of x, one on each side of 0, and the p value
-    falls away from 0. No search is needed.
+    itself. Where the lever lies between −1 and 1 the draw is at least as extreme exactly between two values of x, one on
+    each side of 0; with a lever of ±1, on one side of one value. So the p value falls away from 0 and needs no search.
 
     Parameters
     ----------
     shift, lever : array-like, shape (A,)
-        Of each draw other than the observed one. A lever of 1 or more cannot be told from the observed draw.
+        Of each draw other than the observed one. A lever beyond ±1 counts as at least as extreme everywhere.
     level : float
         Confidence level.
 
@@ -237,8 +261,12 @@ def inverted_limits(shift: ArrayLike, lever: ArrayLike, *, level: float) -> tupl
     """
     a, b = np.asarray(shift, dtype=float), np.asarray(lever, dtype=float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        ends = np.stack([np.where(b < 1, a / (1 - b), np.inf), np.where(b > -1, -a / (1 + b), np.inf)])
-    ends = np.where(np.abs(b) < 1, ends, np.array([[np.inf], [-np.inf]]))
+        right = np.where(b < 1 - TIE, a / (1 - b), np.where(a < 0, -np.inf, np.inf))
+        left = np.where(b > TIE - 1, -a / (1 + b), np.where(a < 0, np.inf, -np.inf))
+    size = np.abs(b)
+    # all signs turned round give the estimate again: shift 0 up to rounding
+    is_same = (size >= 1 - TIE) & (np.abs(a) <= TIE * np.abs(a).max(initial=0.0))
+    ends = np.where((size > 1 + TIE) | is_same, np.array([[np.inf], [-np.inf]]), np.stack([right, left]))
     highs, lows = np.sort(ends.max(axis=0))[::-1], np.sort(ends.min(axis=0))
     # x is kept while (1 + hits) / (1 + draws) > 1 − level: the hits still needed beside the observed draw
     needed = math.floor((1 - level) * (1 + len(a)) + TIE)
