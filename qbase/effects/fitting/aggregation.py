@@ -2,55 +2,122 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.group_time import Bools, GroupTime
+from qbase.effects.fitting.group_time import Adjust, Base, Bools, Control, GroupTime, fit_group_time
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class GroupTimePath:
+    """The estimator of a path of event times from effects by cohort and period.
+
+    Parameters
+    ----------
+    leads, lags : int
+        Event times from −leads to lags. The overall effect covers all treated cells, whatever the window; periods
+        before the start are never part of it.
+    control, base, skip, covariates, adjust
+        See `qbase.effects.fitting.group_time.fit_group_time`.
+    balanced : bool
+        Only cohorts observed in every event time from 0 to lags stand behind the event times from 0 on.
+    """
+
+    leads: int
+    lags: int
+    control: Control = "not_yet"
+    base: Base = "universal"
+    skip: int = 0
+    covariates: Floats | None = None
+    adjust: Adjust = "dr"
+    balanced: bool = False
+
+    def fit(self, grid: OutcomeGrid) -> GroupTime:
+        """Return the effects by cohort and period."""
+        return fit_group_time(
+            grid, control=self.control, base=self.base, skip=self.skip, covariates=self.covariates, adjust=self.adjust
+        )
+
+    def __call__(self, grid: OutcomeGrid) -> PathFit:
+        """Fit the outcomes of a grid."""
+        found = self.fit(grid)
+        return aggregate_effects(grid, found, leads=self.leads, lags=self.lags, balanced=self.balanced)
+
+    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> tuple[Floats, Floats]:
+        """Fit outcomes of shape (A, N, T), observed where those of the grid are.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Coefficients (A, K) and influence (A, N, K), in the order of the terms of the grid itself.
+        """
+        plan = plan_averages(grid, self.fit(grid), leads=self.leads, lags=self.lags, balanced=self.balanced)
+        fits = [plan.average(self.fit(dataclasses.replace(grid, y=y))) for y in outcomes]
+        return np.array([f[0] for f in fits]), np.array([f[1] for f in fits])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Averages:
+    """Which cells each average is made of, and by which shares, shape (K, G, T)."""
+
+    grid: OutcomeGrid
+    terms: tuple[Term, ...]
+    shares: Floats
+    rows: tuple[Ints, ...]
+    mass: Floats
+
+    def average(self, found: GroupTime) -> tuple[Floats, Floats]:
+        """Return the averages (K,) and what each entity adds to their errors (N, K), shares estimated as well."""
+        att = np.where(np.isfinite(found.att), found.att, 0.0)
+        is_there = self.shares.any(axis=(1, 2))
+        beta = np.where(is_there, np.einsum("kgt,gt->k", self.shares, att), np.nan)
+        influence = found.spread(self.shares)
+        for i, own in enumerate(self.rows):
+            # a heavier cohort pulls the average its way: what its size adds to the error
+            apart = att[i] - np.where(is_there, beta, 0.0)[:, None]
+            pull = (self.shares[:, i, :] * apart).sum(axis=1) / self.mass[i]
+            influence[own] += self.grid.weight[own, None] * pull[None, :]
+        return beta, influence
+
+
+def plan_averages(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False) -> Averages:
+    """Return the averages over the cells that can be estimated, weighed by the cohorts; see `GroupTimePath`."""
+    rows = tuple(np.flatnonzero(grid.start == g) for g in found.cohorts)
+    mass = np.array([grid.weight[r].sum() for r in rows])
+    starts, columns = np.array(found.cohorts, dtype=int), np.arange(grid.n_periods)
+    event = columns[None, :] - starts[:, None]
+    there = np.isfinite(found.att)
+    late = (event >= 0) & there
+    whole = _whole(found, event, lags) if balanced else np.ones(len(starts), dtype=bool)
+    terms: list[Term] = [("att", None), *(("event", e) for e in range(-leads, lags + 1))]
+    masks = [late, *((event == e) & there & (whole[:, None] | (e < 0)) for e in range(-leads, lags + 1))]
+    terms += [("cohort", g) for g in found.cohorts]
+    masks += [late & (np.arange(len(starts)) == i)[:, None] for i in range(len(starts))]
+    first = min(found.cohorts, default=grid.n_periods)
+    terms += [("period", t) for t in range(first, grid.n_periods)]
+    masks += [late & (columns == t)[None, :] for t in range(first, grid.n_periods)]
+    weights = np.array(masks) * mass[:, None]
+    total = weights.sum(axis=(1, 2), keepdims=True)
+    return Averages(
+        grid=grid, terms=tuple(terms), shares=weights / np.where(total > 0, total, 1.0), rows=rows, mass=mass
+    )
 
 
 def aggregate_effects(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False) -> PathFit:
     """Average group-time effects by the weight of the cohorts.
 
-    Parameters
-    ----------
-    grid : OutcomeGrid
-        Its weights are those of the average.
-    found : GroupTime
-        From `qbase.effects.fitting.group_time.fit_group_time`.
-    leads, lags : int
-        Event times from −leads to lags. The overall effect covers all treated cells, whatever the window; periods
-        before the start are never part of it.
-    balanced : bool
-        Only cohorts observed in every event time from 0 to lags stand behind the event times from 0 on.
-
-    Returns
-    -------
-    PathFit
-        Shares of cohorts are estimated too: their part of the error is in ``influence``, as in R's ``did``.
+    Shares of cohorts are estimated too: their part of the error is in ``influence``, as in R's ``did``.
     """
-    rows = [np.flatnonzero(grid.start == g) for g in found.cohorts]
-    mass = np.array([grid.weight[r].sum() for r in rows])
-    starts, columns = np.array(found.cohorts, dtype=int), np.arange(grid.n_periods)
-    event = columns[None, :] - starts[:, None]
-    late = (event >= 0) & np.isfinite(found.att)
-    terms: list[Term] = [("att", None)]
-    masks: list[Bools] = [late]
-    whole = _whole(found, event, lags) if balanced else np.ones(len(starts), dtype=bool)
-    for e in range(-leads, lags + 1):
-        terms.append(("event", e))
-        masks.append((event == e) & np.isfinite(found.att) & (whole[:, None] | (e < 0)))
-    for i, g in enumerate(found.cohorts):
-        terms.append(("cohort", g))
-        masks.append(late & (np.arange(len(starts)) == i)[:, None])
-    for t in range(min(found.cohorts, default=0), grid.n_periods):
-        terms.append(("period", t))
-        masks.append(late & (columns == t)[None, :])
-    beta, influence = _averages(grid, found, masks, rows, mass)
-    seen = [np.isfinite(grid.y[r]) for r in rows]
-    counts = [_behind(found, mask, [grid.weight[r] for r in rows], seen) for mask in masks]
+    plan = plan_averages(grid, found, leads=leads, lags=lags, balanced=balanced)
+    beta, influence = plan.average(found)
+    seen = [np.isfinite(grid.y[r]) for r in plan.rows]
+    weights = [grid.weight[r] for r in plan.rows]
+    counts = [_behind(found, share > 0, weights, seen) for share in plan.shares]
     return PathFit(
-        terms=tuple(terms),
+        terms=plan.terms,
         beta=beta,
         influence=influence,
         n_treated=np.array([c[0] for c in counts], dtype=np.int64),
@@ -64,27 +131,6 @@ def _whole(found: GroupTime, event: np.ndarray, lags: int) -> Bools:
         [set(range(lags + 1)) <= set(event[i][np.isfinite(found.att[i])].tolist()) for i in range(len(found.cohorts))],
         dtype=bool,
     )
-
-
-def _averages(
-    grid: OutcomeGrid, found: GroupTime, masks: list[Bools], rows: list[Ints], mass: Floats
-) -> tuple[Floats, Floats]:
-    shares = np.array([_shares(mask, mass) for mask in masks])
-    att = np.where(np.isfinite(found.att), found.att, 0.0)
-    is_there = np.array([mask.any() for mask in masks])
-    beta = np.where(is_there, np.einsum("kgt,gt->k", shares, att), np.nan)
-    influence = found.spread(shares)
-    for i, own in enumerate(rows):
-        # a heavier cohort pulls the average its way: what its size adds to the error
-        pull = (shares[:, i, :] * (att[i] - np.where(is_there, beta, 0.0)[:, None])).sum(axis=1) / mass[i]
-        influence[own] += grid.weight[own, None] * pull[None, :]
-    return beta, influence
-
-
-def _shares(mask: Bools, mass: Floats) -> Floats:
-    weights = mask * mass[:, None]
-    total = weights.sum()
-    return np.asarray(weights / total if total > 0 else weights, dtype=float)
 
 
 def _behind(found: GroupTime, mask: Bools, weights: list[Floats], seen: list[Bools]) -> tuple[int, int, float]:

@@ -14,6 +14,7 @@ from qbase.effects.fitting.covariate_adjustment import compare_adjusted
 
 Control = Literal["not_yet", "never"]
 Base = Literal["universal", "varying"]
+Adjust = Literal["dr", "reg", "ipw"]
 Bools = NDArray[np.bool_]
 
 
@@ -52,7 +53,7 @@ def fit_group_time(
     base: Base = "universal",
     skip: int = 0,
     covariates: Floats | None = None,
-    adjust: Literal["dr", "reg", "ipw"] = "dr",
+    adjust: Adjust = "dr",
 ) -> GroupTime:
     """Estimate ATT(g, t): the change of a cohort since its base period less that of entities not treated.
 
