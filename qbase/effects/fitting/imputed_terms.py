@@ -1,0 +1,266 @@
+"""What is imputed: which cells are untreated, which terms average which cells, and which periods hang together."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.path_fit import Ints, PathFit, Term
+
+Bools = NDArray[np.bool_]
+
+LARGEST = 1e9
+"""An inverse this many times larger than its matrix allows comes from periods that do not hang together."""
+
+LINKED = 1e-12
+"""Share of the largest entry from which two periods share an entity; below it is rounding."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Window:
+    """Event times of a path.
+
+    Parameters
+    ----------
+    leads, lags : int
+        From ``−leads`` to ``lags``.
+    donut : int
+        Quarters of selection before the start: in no base, no effect.
+    anticipation : int
+        Quarters before the start in which those to be treated may have reacted already; treated alike.
+    """
+
+    leads: int
+    lags: int
+    donut: int = 0
+    anticipation: int = 0
+
+    @property
+    def gap(self) -> int:
+        """Periods before the start that are no base."""
+        return self.donut + self.anticipation
+
+
+def list_path_terms(grid: OutcomeGrid, window: Window) -> tuple[Term, ...]:
+    """Return the terms of a path: overall, event times in order without those of the gap, cohorts, periods."""
+    events = [*range(-window.leads, -window.gap), *range(window.lags + 1)]
+    cohorts = grid.cohorts
+    periods = range(min(cohorts), grid.n_periods) if cohorts else range(0)
+    return (
+        ("att", None),
+        *(("event", e) for e in events),
+        *(("cohort", c) for c in cohorts),
+        *(("period", t) for t in periods),
+    )
+
+
+def memberships(terms: tuple[Term, ...], starts: Ints, n_periods: int) -> Floats:
+    """Return which cells each term averages, as 0 and 1 of shape (G, T, K), by the start of G cohorts.
+
+    Only event times below 0 hold cells before the start.
+    """
+    kind = np.array([name for name, _ in terms])
+    at = np.array([np.nan if where is None else where for _, where in terms], dtype=float)
+    period = np.arange(n_periods, dtype=float)[None, :, None]
+    start = starts.astype(float)[:, None, None]
+    since = period - start
+    member = (kind == "att") | (kind == "cohort") & (start == at) | (kind == "period") & (period == at)
+    return np.asarray(np.where(kind == "event", since == at, member & (since >= 0)), dtype=float)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """Cells of a grid by what is known of them.
+
+    Parameters
+    ----------
+    is_base : numpy.ndarray of bool, shape (N, T)
+        Seen, untreated, and not in the gap before a start: what effects of entities and periods are fitted on.
+    is_treated : numpy.ndarray of bool, shape (N, T)
+        Seen from the start on, in entities with a base.
+    cohorts : tuple of (int, numpy.ndarray of int)
+        Start and rows of the entities with both, in order of start.
+    """
+
+    is_base: Bools
+    is_treated: Bools
+    cohorts: tuple[tuple[int, Ints], ...]
+
+
+def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
+    """Sort the cells seen into base, treated, and neither.
+
+    Parameters
+    ----------
+    grid : OutcomeGrid
+    window : Window
+    is_seen : numpy.ndarray of bool, shape (N, T)
+    """
+    since = grid.event_time
+    is_base = is_seen & ~(since >= -window.gap)
+    is_treated = is_seen & (since >= 0) & is_base.any(axis=1)[:, None]
+    owns = is_treated.any(axis=1)
+    cohorts = tuple((c, np.flatnonzero(owns & (grid.start == c))) for c in grid.cohorts)
+    return Cells(is_base=is_base, is_treated=is_treated, cohorts=tuple((c, r) for c, r in cohorts if len(r)))
+
+
+def invert_periods(information: Floats) -> tuple[Floats, Ints]:
+    """Return the inverse of period effects' information, entity effects taken out, and which periods hang together.
+
+    Parameters
+    ----------
+    information : numpy.ndarray, shape (T, T)
+        diag(V'1) − V' diag(1 / V1) V for weights V of entities by periods: a graph whose edges are entities seen in
+        two periods.
+
+    Returns
+    -------
+    numpy.ndarray, shape (T, T)
+        Inverse on differences between periods that hang together.
+    numpy.ndarray of int, shape (T,)
+        A label of each period; periods of different labels cannot be compared.
+    """
+    n_periods = len(information)
+    scale = float(np.trace(information)) / n_periods or 1.0
+    try:
+        inverse = np.linalg.inv(information + scale / n_periods)
+    except np.linalg.LinAlgError:
+        inverse = np.full_like(information, np.inf)
+    if np.abs(inverse).max() * scale < LARGEST:
+        return inverse, np.zeros(n_periods, dtype=np.int64)
+    labels = _label_parts(np.abs(information) > LINKED * max(float(np.abs(information).max()), 1e-300))
+    together = labels[:, None] == labels
+    return np.linalg.inv(information + scale * together / together.sum(axis=1)), labels
+
+
+def _label_parts(is_linked: Bools) -> Ints:
+    reach = is_linked | np.eye(len(is_linked), dtype=bool)
+    while True:
+        further = reach.astype(float) @ reach.astype(float) > 0
+        if np.array_equal(further, reach):
+            return np.argmax(reach, axis=1).astype(np.int64)
+        reach = further
+
+
+def known_cells(is_base: Bools, labels: Ints) -> Bools:
+    """Return the cells whose period hangs together with the base of their entity, shape (N, T)."""
+    return np.asarray((labels == labels[np.argmax(is_base, axis=1)][:, None]) & is_base.any(axis=1)[:, None])
+
+
+def group_means(values: list[Floats], weights: list[Floats], starts: list[int], *, is_lead: bool) -> list[Floats]:
+    """Return the mean each effect is measured against where its error is asked for.
+
+    The mean of the cohort at that event time, weighted by squared shares (Borusyak, Jaravel and Spiess 2024, equation
+    8). A cohort of one entity would be measured against itself and show no error: it takes the mean of the other
+    cohorts at that event time; where there is none, leads take 0 and lags the mean over all lags of the others, or of
+    its own when it is the only one treated.
+
+    Parameters
+    ----------
+    values : list of numpy.ndarray, shape (A, N_g, T)
+        Effects of one cohort each, in A outcomes.
+    weights : list of numpy.ndarray, shape (N_g, T)
+        Share of each cell; 0 where it has none.
+    starts : list of int
+        Of each cohort.
+    is_lead : bool
+        Whether the cells lie before the start.
+
+    Returns
+    -------
+    list of numpy.ndarray, shape (A, T)
+    """
+    squares = [w * w for w in weights]
+    sums = [np.einsum("int,nt->it", v, q) for v, q in zip(values, squares, strict=True)]
+    masses = [q.sum(axis=0) for q in squares]
+    n_draws, n_periods = sums[0].shape
+    by_event, event_mass = np.zeros((n_draws, 2 * n_periods)), np.zeros(2 * n_periods)
+    for start, total, mass in zip(starts, sums, masses, strict=True):
+        span = slice(n_periods - start, 2 * n_periods - start)
+        by_event[:, span] += total
+        event_mass[span] += mass
+    whole, whole_mass = by_event.sum(axis=1, keepdims=True), event_mass.sum()
+    means = []
+    for start, total, mass, square in zip(starts, sums, masses, squares, strict=True):
+        span = slice(n_periods - start, 2 * n_periods - start)
+        own = total / np.where(mass > 0, mass, 1)
+        if len(square) > 1 and not (((square > 0).sum(axis=0) == 1) & (mass > 0)).any():
+            means.append(own)
+            continue
+        rest_mass = event_mass[span] - mass
+        others = (by_event[:, span] - total) / np.where(rest_mass > 0, rest_mass, 1)
+        last = _last_resort(total, mass, whole, whole_mass, is_lead=is_lead)
+        fallback = np.where(rest_mass > LINKED * whole_mass, others, last)
+        means.append(np.where((square > 0).sum(axis=0) > 1, own, fallback))
+    return means
+
+
+def _last_resort(total: Floats, mass: Floats, whole: Floats, whole_mass: float, *, is_lead: bool) -> Floats:
+    if is_lead:
+        return np.zeros((len(total), 1))
+    own, own_mass = total.sum(axis=1, keepdims=True), mass.sum()
+    rest = whole_mass - own_mass
+    return (whole - own) / rest if rest > LINKED * whole_mass else own / (own_mass or 1.0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Shares:
+    """Weight of entities and number of cells behind each term.
+
+    Parameters
+    ----------
+    mass : numpy.ndarray, shape (K,)
+        Sum of weights over the cells; 0 where there is none.
+    n_treated, n_cells : numpy.ndarray of int, shape (K,)
+    n_effective : numpy.ndarray, shape (K,)
+    """
+
+    mass: Floats
+    n_treated: Ints
+    n_cells: Ints
+    n_effective: Floats
+
+    @property
+    def divisor(self) -> Floats:
+        """The mass, or 1 where there is none."""
+        return np.where(self.mass > 0, self.mass, 1.0)
+
+    def fit(self, terms: tuple[Term, ...], beta: Floats, influence: Floats) -> PathFit:
+        """Return coefficients with who is behind them; those with nobody are NaN."""
+        return PathFit(
+            terms=terms,
+            beta=np.where(self.mass > 0, beta, np.nan),
+            influence=influence,
+            n_treated=self.n_treated,
+            n_cells=self.n_cells,
+            n_effective=self.n_effective,
+        )
+
+
+def add_shares(weights: list[Floats], members: list[Floats]) -> Shares:
+    """Add up who is behind each term.
+
+    Parameters
+    ----------
+    weights : list of numpy.ndarray, shape (N_g, T)
+        Weight of each cell of some entities; 0 where it does not count.
+    members : list of numpy.ndarray, shape (T, K)
+        Which cells of theirs each term averages.
+    """
+    n_terms = members[0].shape[1] if members else 0
+    mass, squares, cells, treated = (np.zeros(n_terms) for _ in range(4))
+    for weight, member in zip(weights, members, strict=True):
+        by_entity = weight @ member
+        mass += by_entity.sum(axis=0)
+        squares += (by_entity**2).sum(axis=0)
+        cells += (weight > 0).sum(axis=0) @ member
+        treated += (by_entity > 0).sum(axis=0)
+    return Shares(
+        mass=mass,
+        n_treated=treated.astype(np.int64),
+        n_cells=np.rint(cells).astype(np.int64),
+        n_effective=mass**2 / np.where(squares > 0, squares, 1.0),
+    )
