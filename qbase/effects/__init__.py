@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from qbase.effects.comparison.default_controls import Controls as Controls
     from qbase.effects.comparison.default_controls import choose_controls as choose_controls
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
+    from qbase.effects.estimators.staggered import estimate_staggered as estimate_staggered
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe

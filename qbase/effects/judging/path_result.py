@@ -29,7 +29,10 @@ WEIGHTED = {
         "按政策前抽查批次加权：受抽查量影响。",
         "Weighted by batches tested before treatment: depends on how much is tested.",
     ),
+    "firms": Text("平均效果按 {when} 的企业数加权。", "The average weighs entities by their firms in {when}."),
+    "output": Text("平均效果按 {when} 的产值加权。", "The average weighs entities by their output in {when}."),
 }
+OTHER_WEIGHT = Text("平均效果按给定的权重“{name}”加权。", "The average weighs entities by the weights given, {name}.")
 FOLLOWED = {
     "cluster_id": Text("集群", "cluster"),
     "town_code": Text("乡镇", "town"),
@@ -77,13 +80,11 @@ def assemble_path(
     margin, subject
         As every estimator of effects takes them.
     """
-    kept = [i for i, value in enumerate(fit.beta) if np.isfinite(value)]
+    # the base of a path is 0 by definition and has no doubt
+    kept = [i for i, value in enumerate(fit.beta) if np.isfinite(value) and fit.influence[:, i].any()]
     estimates = tuple(_estimate(grid, fit, inference, i, level) for i in kept)
     names = [name_of(grid, fit.terms[i]) for i in kept]
     shown = {"n": n_unit(panel), **_labels(grid, [fit.terms[i] for i in kept]), **labels}
-    weighed = WEIGHTED.get(
-        grid.weighted_by, Text(f"平均效果按{grid.weighted_by}加权。", f"Weighted by {grid.weighted_by}.")
-    )
     return Result(
         estimand="effect",
         outcome=grid.indicator,
@@ -94,7 +95,7 @@ def assemble_path(
         vcov=pd.DataFrame(inference.vcov[np.ix_(kept, kept)], index=names, columns=names),
         tables={"paths": build_path_means(grid), **tables},
         checks=tuple(checks),
-        notes=(*notes, weighed, *inference.notes, *panel.notes),
+        notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *panel.notes),
         settings={**_settings(panel, policy, grid, inference, level, margin), **settings},
         sources=(*panel.sources, *policy.sources),
         labels=shown,
@@ -108,6 +109,12 @@ def name_of(grid: OutcomeGrid, term: Term) -> str:
     if at is None:
         return kind
     return f"{kind}[{at if kind == 'event' else grid.code_of(at)}]"
+
+
+def weight_note(name: str) -> Text:
+    """Return by what entities weigh in the average, in words."""
+    kind, _, when = name.partition(" ")
+    return WEIGHTED.get(kind, OTHER_WEIGHT).format(name=name, when=when)
 
 
 def n_unit(panel: Panel) -> Text:
