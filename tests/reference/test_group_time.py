@@ -62,7 +62,7 @@ def test_mpdta_without_covariates(mpdta):
 
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 def test_mpdta_doubly_robust_whatever_the_unit_of_the_covariate(mpdta, scale: float):
-    """csdid 0.4.3, differences 0.3.0, moderndid 0.2.0 with lpop: −0.0417518 (0.0115028), dynamic −0.080354 (0.018958)."""
+    """csdid 0.4.3, differences 0.3.0, moderndid 0.2.0: −0.0417518 (0.0115028), dynamic −0.080354 (0.018958)."""
     grid, population = mpdta
     found = fit_group_time(grid, control="never", base="varying", covariates=scale * population)
     fit = aggregate_effects(grid, found, leads=3, lags=3)
@@ -117,7 +117,7 @@ def test_the_influence_is_what_leaving_out_an_entity_changes(control: str):
     for i in (0, 11, 33):
         moved = whole.beta - path(grid.keep(np.arange(1000) != i)).beta
         far = np.abs(moved - whole.influence[i])
-        assert (far < 0.02 * np.abs(moved) + 0.01 * errors(whole.influence))[np.isfinite(moved)].all()
+        assert (far <= 0.02 * np.abs(moved) + 0.01 * errors(whole.influence))[np.isfinite(moved)].all()
 
 
 def test_one_route_for_gaps_and_one_for_complete_panels_are_the_same():
