@@ -5,13 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats
-
-Bools = NDArray[np.bool_]
 
 MOST_PROPENSITY = 0.995
 """Untreated entities with a higher chance of treatment are left out, as in R's ``DRDID``."""
@@ -19,132 +16,126 @@ MOST_PROPENSITY = 0.995
 STEPS, CLOSE = 50, 1e-10
 
 
-def compare_adjusted(
-    change: Floats, treated: Bools, compared: Bools, covariates: Floats, weight: Floats, *, adjust: str = "dr"
-) -> tuple[Floats, Floats]:
-    """Return the effect in each period, adjusted for covariates, and what each entity adds to its error.
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Side:
+    """The treated, or those they are compared with.
 
     Parameters
     ----------
-    change : numpy.ndarray, shape (N, T)
-        Outcome less that of the base period; NaN where either is missing.
-    treated, compared : numpy.ndarray of bool, shape (N, T)
-        Entities of either side observed at both dates.
-    covariates : numpy.ndarray, shape (N, p)
-        Fixed over time, in any unit: they are standardised here.
-    weight : numpy.ndarray, shape (N,)
-        Weights of the entities.
-    adjust : {"dr", "reg", "ipw"}
-        Doubly robust (Hájek weights), outcome regression, or inverse propensity weights (Hájek).
+    change : numpy.ndarray, shape (n, T)
+        Outcome less that of the base period.
+    x : numpy.ndarray, shape (n, 1 + p)
+        A constant and covariates, see `scale_covariates`.
+    weight : numpy.ndarray, shape (n,)
+    """
 
-    Returns
-    -------
-    att : numpy.ndarray, shape (T,)
-    influence : numpy.ndarray, shape (N, T)
+    change: Floats
+    x: Floats
+    weight: Floats
+
+
+def scale_covariates(covariates: Floats) -> Floats:
+    """Return a constant and standardised covariates: yuan or million yuan give the same answer.
 
     Raises
     ------
     DataError
-        Covariates that are constant or collinear, or tell the treated from the others completely (QB530).
-
-    References
-    ----------
-    Sant'Anna, P. H. C. and Zhao, J. (2020). Doubly robust difference-in-differences estimators. J. Econometrics 219;
-    the traditional estimator of R's ``DRDID``.
+        One is missing for somebody, or the same for everybody (QB530).
     """
-    scaled = _standardised(covariates)
-    att, influence = np.full(change.shape[1], np.nan), np.zeros(change.shape)
-    # periods with the same entities share their propensity
-    keys = np.ascontiguousarray(np.vstack([treated, compared]).T)
-    patterns, group = np.unique(keys, axis=0, return_inverse=True)
-    for j, pattern in enumerate(patterns):
-        columns = np.flatnonzero(group.ravel() == j)
-        own, other = np.split(pattern, 2)
-        if not own.any() or not other.any():
-            continue
-        rows = np.flatnonzero(own | other)
-        found = _one_pattern(change[np.ix_(rows, columns)], own[rows], scaled[rows], weight[rows], adjust)
-        att[columns] = found[0]
-        influence[np.ix_(rows, columns)] = found[1]
-    return att, influence
-
-
-def _standardised(covariates: Floats) -> Floats:
     spread = covariates.std(axis=0)
     if not np.isfinite(covariates).all() or (spread <= 1e-12 * np.maximum(np.abs(covariates).max(axis=0), 1)).any():
         raise _not_comparable("a covariate that is missing, or the same for everybody")
     return np.column_stack([np.ones(len(covariates)), (covariates - covariates.mean(axis=0)) / spread])
 
 
-def _one_pattern(d: Floats, own: Bools, x: Floats, weight: Floats, adjust: str) -> tuple[Floats, Floats]:
-    """Return effects and influence of periods in which the same entities are seen."""
-    n = len(own)
-    w = weight / weight.mean()
-    w1 = np.where(own, w, 0.0)
-    s1 = w1.mean()
-    outcome = None if adjust == "ipw" else _outcome(d, own, x, w)
-    rest = d if outcome is None else outcome.residual
-    up = (w1[:, None] * rest).mean(axis=0) / s1
-    influence = w1[:, None] * (rest - up) / s1
-    pull = (w1[:, None] * x).mean(axis=0) / s1
-    if adjust == "reg":
-        return up, (influence - outcome.part(pull)) / n if outcome is not None else influence
-    p = _propensity(x, own, w)
-    w0 = w * np.where(~own & (p < MOST_PROPENSITY), p / np.maximum(1 - p, 1e-12), 0.0)
-    s0 = w0.mean()
-    if not s0 > 0:
+def compare_adjusted(treated: Side, other: Side, *, adjust: str = "dr") -> tuple[Floats, Floats, Floats]:
+    """Return the effect in each period, adjusted for covariates, and what each entity adds to its error.
+
+    Parameters
+    ----------
+    treated, other : Side
+        Of the same periods.
+    adjust : {"dr", "reg", "ipw"}
+        Doubly robust (Hájek weights), outcome regression, or inverse propensity weights (Hájek).
+
+    Returns
+    -------
+    att : numpy.ndarray, shape (T,)
+    of_treated, of_other : numpy.ndarray, shape (n, T)
+
+    Raises
+    ------
+    DataError
+        Covariates are collinear, or tell the treated from the others completely (QB530).
+
+    References
+    ----------
+    Sant'Anna, P. H. C. and Zhao, J. (2020). Doubly robust difference-in-differences estimators. J. Econometrics 219;
+    the traditional estimator of R's ``DRDID``.
+    """
+    mass = treated.weight.sum()
+    up_rest, down_rest, leverage = treated.change, other.change, None
+    if adjust != "ipw":
+        up_rest, down_rest, leverage = _outcome(treated, other)
+    up = treated.weight @ up_rest / mass
+    of_treated = (up_rest - up) * (treated.weight / mass)[:, None]
+    pull = treated.weight @ treated.x / mass
+    if adjust == "reg" and leverage is not None:
+        return up, of_treated, down_rest * -(leverage @ pull)[:, None]
+    p_treated, p_other, inverse = _propensity(treated, other)
+    odds = other.weight * np.where(p_other < MOST_PROPENSITY, p_other / np.maximum(1 - p_other, 1e-12), 0.0)
+    total = odds.sum()
+    if not total > 0:
         raise _not_comparable("nobody untreated who resembles the treated")
-    down = (w0[:, None] * rest).mean(axis=0) / s0
-    apart = w0[:, None] * (rest - down) / s0
-    hessian = np.linalg.inv((x * (w * p * (1 - p))[:, None]).T @ x)
-    influence = influence - apart - ((w * (own - p))[:, None] * x) @ (hessian @ (x.T @ apart))
-    if outcome is not None:
-        influence = influence - outcome.part(pull - (w0[:, None] * x).mean(axis=0) / s0)
-    return up - down, influence / n
+    down = odds @ down_rest / total
+    apart = (down_rest - down) * (odds / total)[:, None]
+    lean = inverse @ (other.x.T @ apart)
+    of_treated -= ((treated.weight * (1 - p_treated))[:, None] * treated.x) @ lean
+    np.negative(apart, out=apart)
+    apart += ((other.weight * p_other)[:, None] * other.x) @ lean
+    if leverage is not None:
+        apart -= down_rest * (leverage @ (pull - odds @ other.x / total))[:, None]
+    return up - down, of_treated, apart
 
 
-def _propensity(x: Floats, own: Bools, w: Floats) -> Floats:
-    """Return the chance of being treated, by weighted logistic regression."""
-    beta = np.zeros(x.shape[1])
+def _outcome(treated: Side, other: Side) -> tuple[Floats, Floats, Floats]:
+    """Return changes of both less what those not treated predict, and the leverage of each of the latter."""
+    weighted = other.x * other.weight[:, None]
+    moment = weighted.T @ other.x
+    if np.linalg.cond(moment) > 1e12:
+        raise _not_comparable("covariates that are collinear among those not treated")
+    inverse = np.linalg.inv(moment)
+    beta = inverse @ (weighted.T @ other.change)
+    return treated.change - treated.x @ beta, other.change - other.x @ beta, weighted @ inverse
+
+
+def _propensity(treated: Side, other: Side) -> tuple[Floats, Floats, Floats]:
+    """Return the chances of being treated by weighted logistic regression, and the inverse of its information."""
+    beta = np.zeros(treated.x.shape[1])
+    gain = treated.weight @ treated.x
     for _ in range(STEPS):
-        p = expit(x @ beta)
-        curve = (x * (w * p * (1 - p))[:, None]).T @ x
+        chances = [expit(side.x @ beta) for side in (treated, other)]
+        curve, slope = np.zeros((len(beta),) * 2), gain.copy()
+        for side, p in zip((treated, other), chances, strict=True):
+            curve += (side.x * (side.weight * p * (1 - p))[:, None]).T @ side.x
+            slope -= (side.weight * p) @ side.x
         try:
-            step = np.linalg.solve(curve, x.T @ (w * (own - p)))
+            inverse = np.linalg.inv(curve)
         except np.linalg.LinAlgError as problem:
             raise _not_comparable("covariates that are collinear, or tell the treated from all others") from problem
-        beta = beta + step
+        step = inverse @ slope
         if np.abs(step).max() < CLOSE:
-            return np.asarray(expit(x @ beta), dtype=float)
+            return chances[0], chances[1], inverse
+        beta = beta + step
         if np.abs(beta).max() > 1e3:
             break
     raise _not_comparable("covariates that tell the treated from all others")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
-    """The change regressed on covariates among those not treated: residuals of all, and leverage of each row."""
-
-    residual: Floats
-    leverage: Floats
-
-    def part(self, pull: Floats) -> Floats:
-        """Return what each row adds to the error of fitted changes at a point of the covariates."""
-        return np.asarray((self.leverage @ pull)[:, None] * self.residual, dtype=float)
-
-
-def _outcome(d: Floats, own: Bools, x: Floats, w: Floats) -> Outcome:
-    w0 = np.where(own, 0.0, w)
-    moment = (x * w0[:, None]).T @ x / len(x)
-    if np.linalg.cond(moment) > 1e12:
-        raise _not_comparable("covariates that are collinear among those not treated")
-    inverse = np.linalg.inv(moment)
-    beta = inverse @ ((x * w0[:, None]).T @ d / len(x))
-    return Outcome(residual=d - x @ beta, leverage=(w0[:, None] * x) @ inverse)
-
-
 def _not_comparable(found: str) -> DataError:
     return DataError(
-        "QB530", found=found, expected="covariates in which treated and untreated overlap",
+        "QB530",
+        found=found,
+        expected="covariates in which treated and untreated overlap",
         fix="fewer covariates, or those that both sides share",
-    )  # fmt: skip
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.covariate_adjustment import compare_adjusted
+from qbase.effects.fitting.covariate_adjustment import Side, compare_adjusted, scale_covariates
 
 Control = Literal["not_yet", "never"]
 Base = Literal["universal", "varying"]
@@ -82,7 +82,8 @@ def fit_group_time(
     sides = [_sides(grid, g, control, base, skip) for g in cohorts]
     if covariates is None and np.isfinite(grid.y).all():
         return fit_complete(grid, cohorts, sides)
-    found = [_cohort(grid, side, covariates, adjust) for side in sides]
+    x = None if covariates is None else scale_covariates(covariates)
+    found = [_cohort(grid, side, x, adjust) for side in sides]
     shape = (len(cohorts), grid.n_periods)
     influence = tuple(f[1] for f in found)
 
@@ -135,28 +136,48 @@ def _sides(grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int) -
 
 
 def _cohort(
-    grid: OutcomeGrid, sides: Sides, covariates: Floats | None, adjust: str
+    grid: OutcomeGrid, sides: Sides, x: Floats | None, adjust: Adjust
 ) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
     kind = np.searchsorted(sides.types, grid.start)
     own, other = grid.start == sides.cohort, sides.is_control[kind]
-    rows = np.flatnonzero(own | other.any(axis=1))
-    change = grid.y[rows] - grid.y[rows][:, sides.base]
-    seen = np.isfinite(change)
-    treated, compared = seen & own[rows, None], seen & other[rows]
+    seen = np.isfinite(grid.y) & np.isfinite(grid.y[:, sides.base])
+    treated, compared = seen & own[:, None], seen & other
     n_treated, n_control = treated.sum(axis=0), compared.sum(axis=0)
-    influence = np.zeros(grid.y.shape)
-    if covariates is None:
-        weight = grid.weight[rows, None]
+    att, influence = np.full(grid.n_periods, np.nan), np.zeros(grid.y.shape)
+    if x is None:
+        change, weight = grid.y - grid.y[:, sides.base], grid.weight[:, None]
         up, up_part = _mean(change, weight * treated)
         down, down_part = _mean(change, weight * compared)
-        att, influence[rows] = up - down, up_part - down_part
+        att, influence = up - down, up_part - down_part
     else:
-        att, influence[rows] = compare_adjusted(
-            change, treated, compared, covariates[rows], grid.weight[rows], adjust=adjust
-        )
+        for columns in _alike(treated, compared):
+            first = columns[0]
+            if not n_treated[first] or not n_control[first]:
+                continue
+            rows = [np.flatnonzero(side[:, first]) for side in (treated, compared)]
+            sides_of = [_side(grid, r, columns, sides.base, x) for r in rows]
+            att[columns], *parts = compare_adjusted(*sides_of, adjust=adjust)
+            for r, part in zip(rows, parts, strict=True):
+                influence[r[:, None], columns] = part
     empty = (n_treated == 0) | (n_control == 0)
     influence[:, empty] = 0.0
     return np.where(empty, np.nan, att), influence, n_treated, n_control
+
+
+def _alike(treated: Bools, compared: Bools) -> list[NDArray[np.int64]]:
+    """Return periods in which the same entities are seen, together: they share their propensity."""
+    found: dict[bytes, list[int]] = {}
+    for t in range(treated.shape[1]):
+        key = np.packbits(treated[:, t]).tobytes() + np.packbits(compared[:, t]).tobytes()
+        found.setdefault(key, []).append(t)
+    return [np.array(columns, dtype=np.int64) for columns in found.values()]
+
+
+def _side(
+    grid: OutcomeGrid, rows: NDArray[np.int64], columns: NDArray[np.int64], base: NDArray[np.int64], x: Floats
+) -> Side:
+    y = grid.y[rows]
+    return Side(change=y[:, columns] - y[:, base[columns]], x=x[rows], weight=grid.weight[rows])
 
 
 def _mean(change: Floats, weight: Floats) -> tuple[Floats, Floats]:
