@@ -50,7 +50,7 @@ def invert_periods(information: Floats) -> tuple[Floats, Ints]:
     n_periods = len(information)
     scale = float(np.trace(information)) / n_periods or 1.0
     try:
-        inverse = np.linalg.inv(information + scale / n_periods)
+        inverse = np.asarray(np.linalg.inv(information + scale / n_periods), dtype=np.float64)
     except np.linalg.LinAlgError:
         inverse = np.full_like(information, np.inf)
     if np.abs(inverse).max() * scale < LARGEST:

@@ -95,8 +95,8 @@ def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
     is_seen : numpy.ndarray of bool, shape (N, T)
     """
     since = grid.event_time
-    is_base = is_seen & ~(since >= -window.gap)
-    is_treated = is_seen & (since >= 0) & is_base.any(axis=1)[:, None]
+    is_base = np.asarray(is_seen & ~(since >= -window.gap))
+    is_treated = np.asarray(is_seen & (since >= 0) & is_base.any(axis=1)[:, None])
     owns = is_treated.any(axis=1)
     cohorts = tuple((c, np.flatnonzero(owns & (grid.start == c))) for c in grid.cohorts)
     return Cells(is_base=is_base, is_treated=is_treated, cohorts=tuple((c, r) for c, r in cohorts if len(r)))
@@ -105,7 +105,7 @@ def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
 def known_cells(is_base: Bools, labels: Ints) -> Bools:
     """Return the cells whose period hangs together with the base of their entity, shape (N, T)."""
     own = labels[np.argmax(is_base, axis=1)]
-    return np.asarray(own[:, None] == labels) & is_base.any(axis=1)[:, None]
+    return np.asarray((own[:, None] == labels) & is_base.any(axis=1)[:, None], dtype=bool)
 
 
 def group_means(values: list[Floats], weights: list[Floats], starts: list[int], *, is_lead: bool) -> list[Floats]:
