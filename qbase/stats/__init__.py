@@ -45,6 +45,10 @@ if TYPE_CHECKING:
     from qbase.stats.equivalence import equivalence_p as equivalence_p
     from qbase.stats.equivalence import equivalence_power as equivalence_power
     from qbase.stats.equivalence import equivalence_size as equivalence_size
+    from qbase.stats.firth_logit import FirthLogit as FirthLogit
+    from qbase.stats.firth_logit import TwoWayLogit as TwoWayLogit
+    from qbase.stats.firth_logit import fit_firth_logit as fit_firth_logit
+    from qbase.stats.firth_logit import fit_two_way_logit as fit_two_way_logit
     from qbase.stats.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
     from qbase.stats.shrinkage import shrink_rates as shrink_rates

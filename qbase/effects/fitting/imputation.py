@@ -13,13 +13,13 @@ from qbase.effects.fitting.imputed_terms import (
     Window,
     add_shares,
     group_means,
-    invert_periods,
     known_cells,
     list_path_terms,
     memberships,
     sort_cells,
 )
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
+from qbase.stats.linked_periods import invert_periods, period_information
 
 
 def fit_imputation(
@@ -175,7 +175,7 @@ def factor_grid(grid: OutcomeGrid, window: Window, terms: tuple[Term, ...]) -> S
     cells = sort_cells(grid, window, np.isfinite(grid.y))
     base = cells.is_base.astype(float)
     size = np.maximum(base.sum(axis=1), 1.0)
-    information = information_of(base, size)
+    information = period_information(base, size)
     inverse, labels = invert_periods(information)
     known = known_cells(cells.is_base, labels) & cells.is_treated
     starts = np.array([start for start, _ in cells.cohorts], dtype=np.int64)
@@ -185,7 +185,9 @@ def factor_grid(grid: OutcomeGrid, window: Window, terms: tuple[Term, ...]) -> S
         own, weight = base[rows], grid.weight[rows, None]
         lag_weight = weight * known[rows]
         contrast += contrast_of(lag_weight, own / size[rows, None], member)
-        lead_inverse, lead_known = _other_periods(information - information_of(own, size[rows]), cells.is_base[rows])
+        lead_inverse, lead_known = _other_periods(
+            information - period_information(own, size[rows]), cells.is_base[rows]
+        )
         lead_weight = weight * lead_known
         level = lead_known / np.maximum(lead_known.sum(axis=1, keepdims=True), 1)
         lead_reply = lead_inverse @ contrast_of(lead_weight, level, member)
@@ -204,11 +206,6 @@ def factor_grid(grid: OutcomeGrid, window: Window, terms: tuple[Term, ...]) -> S
     return System(
         base=base, size=size, inverse=inverse, reply=inverse @ contrast, cohorts=tuple(cohorts), shares=shares
     )
-
-
-def information_of(weights: Floats, totals: Floats) -> Floats:
-    """Return the information on period effects once those of entities are taken out, shape (T, T)."""
-    return np.asarray(np.diag(weights.sum(axis=0)) - weights.T @ (weights / totals[:, None]))
 
 
 def contrast_of(weight: Floats, level: Floats, member: Floats) -> Floats:

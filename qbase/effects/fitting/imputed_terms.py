@@ -1,4 +1,4 @@
-"""What is imputed: which cells are untreated, which terms average which cells, and which periods hang together."""
+"""What is imputed: which cells are untreated, which terms average which cells, and where effects are measured from."""
 
 from __future__ import annotations
 
@@ -9,14 +9,9 @@ from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
+from qbase.stats.linked_periods import LINKED
 
 Bools = NDArray[np.bool_]
-
-LARGEST = 1e9
-"""An inverse this many times larger than its matrix allows comes from periods that do not hang together."""
-
-LINKED = 1e-12
-"""Share of the largest entry from which two periods share an entity; below it is rounding."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,54 +95,17 @@ def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
     is_seen : numpy.ndarray of bool, shape (N, T)
     """
     since = grid.event_time
-    is_base = is_seen & ~(since >= -window.gap)
-    is_treated = is_seen & (since >= 0) & is_base.any(axis=1)[:, None]
+    is_base = np.asarray(is_seen & ~(since >= -window.gap))
+    is_treated = np.asarray(is_seen & (since >= 0) & is_base.any(axis=1)[:, None])
     owns = is_treated.any(axis=1)
     cohorts = tuple((c, np.flatnonzero(owns & (grid.start == c))) for c in grid.cohorts)
     return Cells(is_base=is_base, is_treated=is_treated, cohorts=tuple((c, r) for c, r in cohorts if len(r)))
 
 
-def invert_periods(information: Floats) -> tuple[Floats, Ints]:
-    """Return the inverse of period effects' information, entity effects taken out, and which periods hang together.
-
-    Parameters
-    ----------
-    information : numpy.ndarray, shape (T, T)
-        diag(V'1) − V' diag(1 / V1) V for weights V of entities by periods: a graph whose edges are entities seen in
-        two periods.
-
-    Returns
-    -------
-    numpy.ndarray, shape (T, T)
-        Inverse on differences between periods that hang together.
-    numpy.ndarray of int, shape (T,)
-        A label of each period; periods of different labels cannot be compared.
-    """
-    n_periods = len(information)
-    scale = float(np.trace(information)) / n_periods or 1.0
-    try:
-        inverse = np.linalg.inv(information + scale / n_periods)
-    except np.linalg.LinAlgError:
-        inverse = np.full_like(information, np.inf)
-    if np.abs(inverse).max() * scale < LARGEST:
-        return inverse, np.zeros(n_periods, dtype=np.int64)
-    labels = _label_parts(np.abs(information) > LINKED * max(float(np.abs(information).max()), 1e-300))
-    together = labels[:, None] == labels
-    return np.linalg.inv(information + scale * together / together.sum(axis=1)), labels
-
-
-def _label_parts(is_linked: Bools) -> Ints:
-    reach = is_linked | np.eye(len(is_linked), dtype=bool)
-    while True:
-        further = reach.astype(float) @ reach.astype(float) > 0
-        if np.array_equal(further, reach):
-            return np.argmax(reach, axis=1).astype(np.int64)
-        reach = further
-
-
 def known_cells(is_base: Bools, labels: Ints) -> Bools:
     """Return the cells whose period hangs together with the base of their entity, shape (N, T)."""
-    return np.asarray((labels == labels[np.argmax(is_base, axis=1)][:, None]) & is_base.any(axis=1)[:, None])
+    own = labels[np.argmax(is_base, axis=1)]
+    return np.asarray((own[:, None] == labels) & is_base.any(axis=1)[:, None], dtype=bool)
 
 
 def group_means(values: list[Floats], weights: list[Floats], starts: list[int], *, is_lead: bool) -> list[Floats]:
@@ -203,7 +161,8 @@ def _last_resort(total: Floats, mass: Floats, whole: Floats, whole_mass: float, 
         return np.zeros((len(total), 1))
     own, own_mass = total.sum(axis=1, keepdims=True), mass.sum()
     rest = whole_mass - own_mass
-    return (whole - own) / rest if rest > LINKED * whole_mass else own / (own_mass or 1.0)
+    has_rest = rest > LINKED * whole_mass
+    return np.asarray((whole - own) / rest if has_rest else own / (own_mass or 1.0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
