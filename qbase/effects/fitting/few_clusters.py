@@ -153,7 +153,7 @@ def infer(
     if exchange is None and method == "permutation" and vcov is None:
         method = "CRV3"
     point = _pointwise(method, grid, replay, fit, exchange, level=level, seed=seed, draws=draws)
-    around = calibrate_path(grid, replay, fit, exchange, level=level, has_few=_few_side(grid) <= FEW)
+    around = calibrate_path(grid, replay, fit, exchange, level=level)
     return _inference(method, grid, fit, point, around, exchange)
 
 
@@ -242,8 +242,8 @@ def _inference(
     has_few = (fit.n_treated < LEAST) | ~np.isfinite(fit.beta)
     is_bounded = np.isfinite(point.low) & np.isfinite(point.high) & ~has_few
     # what permutations say of the overall effect of one or two treated is a p value with its floor, and nothing else
-    tells_p = is_bounded | (np.isfinite(point.p) & (point.p_floor is not None) & (np.arange(len(fit.beta)) == 0))
-    tells_p |= np.isfinite(point.p) & ~has_few
+    is_told = (np.arange(len(fit.beta)) == 0) & (method in ("permutation", "conley_taber"))
+    tells_p = np.isfinite(point.p) & (~has_few | is_told)
     is_joint = is_bounded & np.isfinite(around.half)
     return Inference(
         method=method,
