@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.stats.adoption_permutations import Assignments as Assignments
+    from qbase.stats.adoption_permutations import attainable_p as attainable_p
+    from qbase.stats.adoption_permutations import exchanged_places as exchanged_places
+    from qbase.stats.adoption_permutations import inverted_limits as inverted_limits
+    from qbase.stats.adoption_permutations import list_assignments as list_assignments
+    from qbase.stats.adoption_permutations import permutation_p as permutation_p
+    from qbase.stats.adoption_permutations import sequential_p as sequential_p
+    from qbase.stats.clustered_covariance import ClusteredFit as ClusteredFit
+    from qbase.stats.clustered_covariance import fit_clustered as fit_clustered
     from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design_intervals import design_interval as design_interval
     from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval
@@ -25,6 +34,7 @@ if TYPE_CHECKING:
     from qbase.stats.design_weights import raking_factor as raking_factor
     from qbase.stats.design_weights import relative_rates as relative_rates
     from qbase.stats.difference_intervals import newcombe_interval as newcombe_interval
+    from qbase.stats.romano_wolf import romano_wolf_p as romano_wolf_p
     from qbase.stats.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
     from qbase.stats.shrinkage import shrink_rates as shrink_rates

@@ -23,7 +23,7 @@ class AverageBase:
         return tuple(range(-self.leads, self.lags + 1))
 
     def __call__(self, grid: OutcomeGrid) -> PathFit:
-        beta, influence = self.fit_many(grid, grid.y[None])
+        beta, influence = self._fit(grid, grid.y[None])
         n = grid.n_periods
         start = grid.start[grid.is_treated]
         behind = [int(((start + e >= 0) & (start + e < n)).sum()) for e in self.times]
@@ -37,7 +37,10 @@ class AverageBase:
             n_effective=n_treated.astype(float),
         )
 
-    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> tuple[Floats, Floats]:
+    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
+        return self._fit(grid, outcomes)[0]
+
+    def _fit(self, grid: OutcomeGrid, outcomes: Floats) -> tuple[Floats, Floats]:
         starts = tuple(int(s) if s < grid.n_periods else -1 for s in np.nan_to_num(grid.start, nan=np.inf))
         rows = np.array(starts)
         dates = sorted(set(starts) - {-1})

@@ -1,15 +1,13 @@
-"""Size, coverage and power with few treated clusters, k passes of n batches a cell; results in docs/studies/few_clusters.md.
+"""Size, coverage and power with few treated clusters, k of n batches a cell; results in docs/studies/few_clusters.md.
 
-Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred draws
-at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after 2,000 draws of
-each or the seconds given as its argument. test_few_clusters.py runs a part of it.
+Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
+draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
+2,000 draws of each or the seconds given as its argument. test_few_clusters.py runs a part of it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import importlib.metadata
 import itertools
 import json
 import sys
@@ -25,11 +23,11 @@ from scipy import stats
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.cluster_jackknife import two_group_df
-from qbase.effects.fitting.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.fitting.doubt.cluster_jackknife import two_group_df
+from qbase.effects.fitting.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f
+from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.effects.fitting.path_statistics import joint_f, largest_t, quadratic_f
-from qbase.effects.fitting.placebo_paths import find_exchange, ready_replay
 from qbase.stats.adoption_permutations import permutation_p
 
 OUT = Path("docs/studies/few_clusters.md")
@@ -119,7 +117,7 @@ def analyse(grid: OutcomeGrid, *, seed: int) -> dict[str, float]:
             break
         made = dataclasses.replace(exchange, places=part)
         bare = np.vstack([bare, placebo_paths(grid, replay, fit, made)])
-        own = np.vstack([own, np.concatenate([b for b, _ in replay.of_histories(grid.y, part)])])
+        own = np.vstack([own, np.concatenate(list(replay.of_histories(grid.y, part)))])
         p = placebo_tests(fit, bare, own, leads, family, event)
     return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0]), "event": float(fit.beta[event])}
 

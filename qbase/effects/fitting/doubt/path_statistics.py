@@ -8,7 +8,7 @@ from qbase.effects.comparison.outcome_grid import Floats
 from qbase.effects.fitting.path_fit import Ints
 
 FLAT = 1e-8
-"""Directions whose variance is below this share of the largest are without noise: few clusters cannot span all leads."""
+"""Directions with less than this share of the largest variance are without noise: few clusters cannot span all."""
 
 
 def sum_by_cluster(influence: Floats, cluster: Ints) -> Floats:

@@ -10,10 +10,10 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
+from qbase.effects.fitting.doubt.placebo_paths import ENOUGH, Exchange, Replay, without_effects
 from qbase.effects.fitting.joint_bands import sup_t_value
 from qbase.effects.fitting.path_fit import Ints, PathFit, clustered_vcov
-from qbase.effects.fitting.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
-from qbase.effects.fitting.placebo_paths import ENOUGH, Exchange, Replay, without_effects
 from qbase.stats.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p
 
 TEST_LEVEL = 0.05
@@ -39,7 +39,7 @@ class LeadTest:
     n_draws : int
         Assignments other than the observed one.
     is_testable : bool
-        Whether the smallest attainable p value is at most .05.
+        Whether the smallest attainable p value is below .05.
     """
 
     statistic: float
@@ -108,7 +108,7 @@ def calibrate_path(
 
 
 def permutation_leads(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange) -> LeadTest | None:
-    """Return the joint F of the leads with its p value by exchange: the part of `calibrate_path` that takes its time."""
+    """Return the joint F of the leads with its p value by exchange, as `calibrate_path` does, for timing."""
     return calibrate_path(grid, replay, fit, exchange, level=0.95).lead_f
 
 
@@ -116,15 +116,15 @@ def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exc
     """Return the coefficients of placebos of outcomes less the estimated effects, shape (A, K)."""
     bare = without_effects(grid, fit)
     if exchange.kind == "dates":
-        return np.concatenate([beta for beta, _ in replay.of_dates(bare, exchange.places)])
-    return np.concatenate([beta for beta, _ in replay.of_histories(bare.y, exchange.places)])
+        return np.concatenate(list(replay.of_dates(bare, exchange.places)))
+    return np.concatenate(list(replay.of_histories(bare.y, exchange.places)))
 
 
 def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange, *, level: float) -> Inverted:
     """Return for each term its p value against no effect at all, and the constant effects that placebos do not reject.
 
-    The placebos of an effect τ are those of the outcome less τ times those of the treatment itself, for the estimator is
-    linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval.
+    The placebos of an effect τ are those of the outcome less τ times those of the treatment itself, for the estimator
+    is linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval.
 
     Parameters
     ----------
@@ -136,24 +136,19 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
     n_terms = len(fit.terms)
     p, low, high = np.full(n_terms, np.nan), np.full(n_terms, -np.inf), np.full(n_terms, np.inf)
     if exchange.kind == "dates":
-        beta = np.concatenate([b for b, _ in replay.of_dates(grid, exchange.places)])
+        beta = np.concatenate(list(replay.of_dates(grid, exchange.places)))
         lever = None
     else:
         treated = np.where(np.isfinite(grid.y), (grid.event_time >= 0).astype(float), np.nan)
-        beta = np.concatenate([b for b, _ in replay.of_histories(grid.y, exchange.places)])
-        lever = np.concatenate([b for b, _ in replay.of_histories(treated, exchange.places)])
+        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places)))
+        lever = np.concatenate(list(replay.of_histories(treated, exchange.places)))
     for k in np.flatnonzero(np.isfinite(fit.beta)):
         p[k] = permutation_p(abs(fit.beta[k]), np.abs(beta[:, k]))
         if lever is not None:
-            nearest, farthest = inverted_limits(_without(beta, lever, fit, k), lever[:, k], level=level)
+            nearest, farthest = inverted_limits(beta[:, k] - fit.beta[k] * lever[:, k], lever[:, k], level=level)
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
     spread = np.nanstd(beta if lever is None else beta - fit.beta[0] * lever, axis=0)
     return Inverted(spread=spread, low=low, high=high, p=p)
-
-
-def _without(beta: Floats, lever: Floats, fit: PathFit, k: int) -> Floats:
-    """Return the placebos of a term with a constant effect of its own size taken out of the outcomes."""
-    return np.asarray(beta[:, k] - fit.beta[k] * lever[:, k], dtype=float)
 
 
 def find_leads(fit: PathFit) -> Ints:
@@ -181,7 +176,7 @@ def _tested(kind: Literal["F", "max_t"], beta: Floats, drawn: Floats) -> LeadTes
         kind=kind,
         n_leads=len(beta),
         n_draws=len(drawn),
-        is_testable=floor <= TEST_LEVEL + TIE,
+        is_testable=floor < TEST_LEVEL - TIE,
     )
 
 
