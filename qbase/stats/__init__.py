@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.stats.adoption_permutations import Assignments as Assignments
+    from qbase.stats.adoption_permutations import attainable_p as attainable_p
+    from qbase.stats.adoption_permutations import exchanged_places as exchanged_places
+    from qbase.stats.adoption_permutations import inverted_limits as inverted_limits
+    from qbase.stats.adoption_permutations import list_assignments as list_assignments
+    from qbase.stats.adoption_permutations import permutation_p as permutation_p
+    from qbase.stats.adoption_permutations import sequential_p as sequential_p
+    from qbase.stats.clustered_covariance import ClusteredFit as ClusteredFit
+    from qbase.stats.clustered_covariance import fit_clustered as fit_clustered
     from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
@@ -49,6 +58,7 @@ if TYPE_CHECKING:
     from qbase.stats.firth_logit import TwoWayLogit as TwoWayLogit
     from qbase.stats.firth_logit import fit_firth_logit as fit_firth_logit
     from qbase.stats.firth_logit import fit_two_way_logit as fit_two_way_logit
+    from qbase.stats.romano_wolf import romano_wolf_p as romano_wolf_p
     from qbase.stats.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
     from qbase.stats.shrinkage import shrink_rates as shrink_rates

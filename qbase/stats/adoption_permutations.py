@@ -152,7 +152,8 @@ def exchanged_places(observed: ArrayLike, rows: ArrayLike) -> Ints:
 def permutation_p(observed: float, drawn: ArrayLike) -> float:
     """Return the share of assignments, the observed one included, with a statistic at least as large.
 
-    With all assignments listed this is the exact p value; with draws it is (1 + hits) / (1 + draws). Ties count as hits.
+    With all assignments listed this is the exact p value; with draws it is (1 + hits) / (1 + draws). Ties count as
+    hits.
 
     Parameters
     ----------
@@ -236,9 +237,10 @@ def sequential_p(exceeds: Iterable[bool], *, hits: int = HITS, draws: int = 199)
 def inverted_limits(shift: ArrayLike, lever: ArrayLike, *, level: float) -> tuple[float, float]:
     """Return how far a hypothesis may lie from an estimate before draws of that hypothesis reject it.
 
-    At a hypothesis x below the estimate a draw has the statistic ``|shift + lever · x|`` against ``|x|`` of the estimate
-    itself. Where the lever lies between −1 and 1 the draw is at least as extreme exactly between two values of x, one on
-    each side of 0; with a lever of ±1, on one side of one value. So the p value falls away from 0 and needs no search.
+    At a hypothesis x below the estimate a draw has the statistic ``|shift + lever · x|`` against ``|x|`` of the
+    estimate itself. Where the lever lies between −1 and 1 the draw is at least as extreme exactly between two values
+    of x, one on each side of 0; with a lever of ±1, on one side of one value. So the p value falls away from 0 and
+    needs no search.
 
     Parameters
     ----------

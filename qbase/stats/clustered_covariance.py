@@ -79,7 +79,7 @@ def fit_clustered(y: Floats, x: Floats, cluster: Ints, *, kind: Kind = "CR2") ->
     >>> print(fit.beta.round(3), fit.std_errors.round(3), fit.df.round(2))
     [3.333 2.667] [0.369 0.809] [1.32 2.52]
     """
-    bread = np.linalg.inv(x.T @ x)
+    bread = np.asarray(np.linalg.inv(x.T @ x), dtype=float)
     beta = bread @ x.T @ y
     residuals = y - x @ beta
     groups = [np.flatnonzero(cluster == g) for g in np.unique(cluster)]
@@ -93,9 +93,9 @@ def fit_clustered(y: Floats, x: Floats, cluster: Ints, *, kind: Kind = "CR2") ->
 def _adjusted(x: Floats, bread: Floats, kind: Kind, n_clusters: int) -> Floats:
     """Return bread · X' · A of one cluster, shape (K, rows)."""
     if kind == "CR0":
-        return bread @ x.T
+        return np.asarray(bread @ x.T, dtype=float)
     if kind == "CR1":
-        return bread @ x.T * np.sqrt(n_clusters / (n_clusters - 1))
+        return np.asarray(bread @ x.T * np.sqrt(n_clusters / (n_clusters - 1)), dtype=float)
     values, vectors = np.linalg.eigh(np.eye(len(x)) - x @ bread @ x.T)
     power = np.zeros_like(values)
     solid = values > SINGULAR

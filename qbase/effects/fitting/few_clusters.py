@@ -1,9 +1,9 @@
-"""Inference for any estimator of effects, by the number of treated clusters: permutation, jackknife or wild bootstrap."""
+"""Inference for any estimator of effects by the number of treated clusters: permutation, jackknife, wild bootstrap."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import numpy as np
 from scipy import stats
@@ -11,13 +11,13 @@ from scipy import stats
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.cluster_jackknife import fit_jackknife
-from qbase.effects.fitting.conley_taber import infer_conley_taber
-from qbase.effects.fitting.inference_notes import note_of
-from qbase.effects.fitting.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
+from qbase.effects.fitting.doubt.cluster_jackknife import fit_jackknife
+from qbase.effects.fitting.doubt.conley_taber import infer_conley_taber
+from qbase.effects.fitting.doubt.inference_notes import note_of
+from qbase.effects.fitting.doubt.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
+from qbase.effects.fitting.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
+from qbase.effects.fitting.doubt.wild_enumeration import bootstrap_wild
 from qbase.effects.fitting.path_fit import Estimator, PathFit, clustered_vcov
-from qbase.effects.fitting.placebo_paths import Exchange, Replay, find_exchange, ready_replay
-from qbase.effects.fitting.wild_enumeration import bootstrap_wild
 
 Method = Literal["permutation", "conley_taber", "CRV3", "wild", "analytic"]
 
@@ -29,7 +29,7 @@ LEAST = 3
 """Below three treated entities a term has no interval and no verdict."""
 
 MANY = 40
-"""From so many clusters on each side the asymptotics hold (10 of 20 clusters: 11 % for the F of six leads; 50 of 150: 6 %)."""
+"""From so many clusters on each side asymptotics serve, leads being tested with Hotelling's factor."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -41,8 +41,8 @@ class Inference:
     method : {"permutation", "conley_taber", "CRV3", "wild", "analytic"}
         Where intervals and p values come from.
     std_error, ci_low, ci_high : numpy.ndarray, shape (K,)
-        In the unit of the coefficients; NaN where none can be given. Under permutation the standard error is the standard
-        deviation of the placebos.
+        In the unit of the coefficients; NaN where none can be given. Under permutation the standard error is the
+        standard deviation of the placebos.
     joint_low, joint_high : numpy.ndarray, shape (K,)
         Band that covers all event terms with an interval at once; NaN for the others.
     p_value : numpy.ndarray, shape (K,)
@@ -108,10 +108,11 @@ def infer(
     """Give every term of a path its doubt, by as many clusters as are treated.
 
     Up to three treated (or untreated) clusters: residual histories, rescaled to the noise of their new place, change
-    places with the dates of adoption, and the interval holds every constant effect they do not reject. From four on: the
-    jackknife over clusters (CRV3) with t and Satterthwaite's degrees of freedom, at most G − 1. From forty treated and
-    forty untreated clusters on: influence functions with t(G − 1). Lead tests and the joint band always come from the
-    exchange of histories below forty clusters on each side. A term of fewer than three treated has no interval.
+    places with the dates of adoption, and the interval holds every constant effect they do not reject. From four on:
+    the jackknife over clusters (CRV3) with t and Satterthwaite's degrees of freedom, at most G − 1. From forty
+    treated and forty untreated clusters on: influence functions with t(G − 1). Lead tests and the joint band always
+    come from the exchange of histories below forty clusters on each side. A term of fewer than three treated has no
+    interval.
 
     Parameters
     ----------
@@ -137,13 +138,13 @@ def infer(
     UsageError
         Another ``vcov`` (QB550).
     DataError
-        A method that needs exchangeable clusters, or an estimator linear in the outcome, without them (QB551), as many
-        treated as untreated for Conley and Taber's (QB552).
+        A method that needs exchangeable clusters, or an estimator linear in the outcome, without them (QB551), more
+        than three treated, or as many as untreated, for Conley and Taber's (QB552).
 
     References
     ----------
-    Conley, T. G. and Taber, C. R. (2011). Review of Economics and Statistics 93. Ferman, B. and Pinto, C. (2019). Review of
-    Economics and Statistics 101. MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for
+    Conley, T. G. and Taber, C. R. (2011). Review of Economics and Statistics 93. Ferman, B. and Pinto, C. (2019).
+    Review of Economics and Statistics 101. MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for
     difference-in-differences with few treated clusters. J. Econometrics 218.
     """
     method = _read_method(vcov, grid)
@@ -153,7 +154,7 @@ def infer(
     if exchange is None and method == "permutation" and vcov is None:
         method = "CRV3"
     point = _pointwise(method, grid, replay, fit, exchange, level=level, seed=seed, draws=draws)
-    around = calibrate_path(grid, replay, fit, exchange, level=level, has_few=_few_side(grid) <= FEW)
+    around = calibrate_path(grid, replay, fit, exchange, level=level)
     return _inference(method, grid, fit, point, around, exchange)
 
 
@@ -164,7 +165,7 @@ def _read_method(vcov: str | None, grid: OutcomeGrid) -> Method:
         return "analytic" if _few_side(grid) >= MANY else "CRV3"
     for method in get_args(Method):
         if vcov == method:
-            return method
+            return cast(Method, method)
     raise UsageError(
         "QB550", value=vcov, found=f"vcov={vcov!r}", expected=" | ".join(get_args(Method)) + " | None", fix="vcov=None"
     )
@@ -242,8 +243,8 @@ def _inference(
     has_few = (fit.n_treated < LEAST) | ~np.isfinite(fit.beta)
     is_bounded = np.isfinite(point.low) & np.isfinite(point.high) & ~has_few
     # what permutations say of the overall effect of one or two treated is a p value with its floor, and nothing else
-    tells_p = is_bounded | (np.isfinite(point.p) & (point.p_floor is not None) & (np.arange(len(fit.beta)) == 0))
-    tells_p |= np.isfinite(point.p) & ~has_few
+    is_told = (np.arange(len(fit.beta)) == 0) & (method in ("permutation", "conley_taber"))
+    tells_p = np.isfinite(point.p) & (~has_few | is_told)
     is_joint = is_bounded & np.isfinite(around.half)
     return Inference(
         method=method,

@@ -10,9 +10,13 @@ import numpy as np
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
-from qbase.effects.fitting.placebo_paths import LISTED, Replay
 from qbase.stats.adoption_permutations import inverted_limits, permutation_p
+
+
+MOST = 3
+"""With more treated their placebos repeat the few untreated histories, and chance looks smaller than it is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,7 +66,7 @@ def infer_conley_taber(
     Raises
     ------
     DataError
-        As many treated as untreated, or more (QB552).
+        More than three treated, or as many treated as untreated (QB552).
 
     References
     ----------
@@ -73,11 +77,11 @@ def infer_conley_taber(
     """
     n_treated = int(grid.is_treated.sum())
     n_untreated = len(grid.y) - n_treated
-    if n_untreated <= n_treated:
+    if n_treated > MOST or n_untreated <= n_treated:
         raise DataError(
             "QB552",
             found=f"{n_treated} treated, {n_untreated} untreated",
-            expected="more untreated entities than treated ones",
+            expected=f"at most {MOST} treated, and more untreated than treated",
             fix='vcov=None, or vcov="CRV3" from four treated on',
         )
     # the treated leave the period means: their history, with the effect in it, is nobody's placebo
@@ -85,8 +89,9 @@ def infer_conley_taber(
     controls = dataclasses.replace(replay.noise, weight=weight, shrinkage=np.ones(len(weight)))
     apart = dataclasses.replace(replay, noise=controls)
     places = control_places(grid, draws=draws, seed=seed)
-    beta = np.concatenate([block for block, _ in apart.of_histories(grid.y, places)])
-    beta = beta * math.sqrt(n_untreated / (n_untreated - 1))
+    beta = np.concatenate(list(apart.of_histories(grid.y, places)))
+    # a placebo is part of the average it is held against; a treated one is not
+    beta = beta * math.sqrt((n_untreated + n_treated) / (n_untreated - n_treated))
     n_terms = len(fit.terms)
     p, low, high = np.full(n_terms, np.nan), np.full(n_terms, np.nan), np.full(n_terms, np.nan)
     for k in np.flatnonzero(np.isfinite(fit.beta)):

@@ -8,7 +8,7 @@ from qbase.effects.comparison.outcome_grid import Floats
 from qbase.effects.fitting.path_fit import Ints
 
 FLAT = 1e-8
-"""Directions whose variance is below this share of the largest are without noise: few clusters cannot span all leads."""
+"""Directions with less than this share of the largest variance are without noise: few clusters cannot span all."""
 
 
 def sum_by_cluster(influence: Floats, cluster: Ints) -> Floats:
@@ -49,15 +49,38 @@ def joint_f(beta: Floats, scores: Floats) -> Floats:
     return np.where(np.isfinite(beta).all(axis=1) & (values[:, -1] > 0), total, np.nan)
 
 
-def largest_t(beta: Floats, scale: Floats) -> Floats:
-    """Return the largest absolute ratio of coefficients to their scale, shape (A,); NaN where there is none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        t = np.where(scale > 0, np.abs(beta) / scale, np.nan)
-    empty = np.isnan(t).all(axis=1)
-    return np.where(empty, np.nan, np.nanmax(np.where(empty[:, None], 0.0, t), axis=1))
+def quadratic_f(every: Floats) -> Floats:
+    """Return the joint F of observed and placebo coefficients against how all of them vary together.
+
+    The covariance is that of all rows around 0, the observed one among them, so that exchangeable rows stay so.
+
+    Parameters
+    ----------
+    every : numpy.ndarray, shape (A, q)
+
+    Returns
+    -------
+    numpy.ndarray, shape (A,)
+        NaN where a coefficient is missing.
+    """
+    whole = every[np.isfinite(every).all(axis=1)]
+    scale = np.sqrt((whole**2).mean(axis=0))
+    scale = np.where(scale > 0, scale, 1.0)
+    values, vectors = np.linalg.eigh((whole / scale).T @ (whole / scale) / len(whole))
+    solid = values > FLAT * values[-1]
+    along = (every / scale) @ vectors[:, solid]
+    return np.asarray((along**2 / values[solid]).mean(axis=1), dtype=float)
 
 
-def errors_of(scores: Floats) -> Floats:
-    """Return clustered standard errors, shape (A, q), from influence summed by cluster."""
-    n_clusters = scores.shape[1]
-    return np.asarray(np.sqrt((scores**2).sum(axis=1) * n_clusters / (n_clusters - 1)), dtype=float)
+def largest_t(every: Floats, *, scaled: bool = False) -> Floats:
+    """Return the largest absolute coefficient of each row against how all rows vary, shape (A,).
+
+    Parameters
+    ----------
+    every : numpy.ndarray, shape (A, q)
+        Observed and placebo coefficients.
+    scaled : bool
+        Whether they are of one scale already.
+    """
+    scale = np.ones(every.shape[1]) if scaled else np.sqrt(np.nanmean(every**2, axis=0))
+    return np.asarray(np.abs(every / np.where(scale > 0, scale, 1.0)).max(axis=1), dtype=float)

@@ -8,8 +8,8 @@ import numpy as np
 
 from qbase.core.errors import QbaseError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.doubt.path_statistics import sum_by_cluster
 from qbase.effects.fitting.path_fit import Estimator, PathFit
-from qbase.effects.fitting.path_statistics import sum_by_cluster
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,8 +21,8 @@ class Jackknife:
     deleted : numpy.ndarray, shape (G, K)
         NaN where a term cannot be estimated without that cluster.
     vcov : numpy.ndarray, shape (K, K)
-        (G − 1)/G times the cross product of their differences from the estimate; NaN for a term that hangs on one cluster,
-        which has no jackknife error.
+        (G − 1)/G times the cross product of their differences from the estimate; NaN for a term that hangs on one
+        cluster, which has no jackknife error.
     df : numpy.ndarray, shape (K,)
         Satterthwaite's, see `two_group_df`; never above G − 1.
     """
@@ -75,9 +75,9 @@ def _left_out(grid: OutcomeGrid, g: int) -> OutcomeGrid:
 def two_group_df(grid: OutcomeGrid, fit: PathFit) -> Floats:
     """Return Satterthwaite's degrees of freedom of each term, its variance split between treated and comparison.
 
-    V² / (V₁²/(G₁ − 1) + V₀²/(G₀ − 1)) with the parts of the variance from the treated clusters behind a term and from the
-    others: Welch's formula. With four treated of few batches almost all variance is theirs, and there are three degrees
-    of freedom, whatever the number of clusters.
+    V² / (V₁²/(G₁ − 1) + V₀²/(G₀ − 1)) with the parts of the variance from the treated clusters behind a term and from
+    the others: Welch's formula. With four treated of few batches almost all variance is theirs, and there are three
+    degrees of freedom, whatever the number of clusters.
 
     Returns
     -------

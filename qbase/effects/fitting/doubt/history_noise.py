@@ -2,8 +2,8 @@
 
 A cell of three batches is noisier than one of thirty. To ask what a treated cluster of few batches would have shown had
 the policy done nothing, the history of another cluster is freed of its own noise's size and given that of the treated:
-Ferman and Pinto's rescaling, for whole histories instead of one average, since shocks to a cluster last and do not shrink
-with the number of batches while the noise of sampling does.
+Ferman and Pinto's rescaling, for whole histories instead of one average, since shocks to a cluster last and do not
+shrink with the number of batches while the noise of sampling does.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SAME = 1e-6
 """An outcome within this share of 100 k / n is a plain pass rate, whose sampling noise is known."""
 
 SWEEPS = 30
-"""Rounds of taking out entity and period means; with few holes in the grid each round ends all but a tenth of the rest."""
+"""Rounds of taking out entity and period means: with few holes each round ends all but a tenth of what is left."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,8 +42,8 @@ class Noise:
     weight : numpy.ndarray, shape (N,)
         Precision of each entity in the period means.
     white, lasting, persistence : float
-        Shares of the binomial variance of one batch: shocks of one cell, shocks that last, and their correlation from one
-        period to the next.
+        Shares of the binomial variance of one batch: shocks of one cell, shocks that last, and their correlation from
+        one period to the next.
     """
 
     root: Floats | None
@@ -57,9 +57,9 @@ class Noise:
 def fit_noise(grid: OutcomeGrid) -> Noise:
     """Estimate the noise of each history: sampling by the batches, single shocks, and shocks that last.
 
-    The variance of a cell is v · (white + lasting + own/n) with v = p(1 − p) of its entity; the first two, and how shocks
-    last, come from half the squared differences of untreated cells of one entity, by lag, which are free of the entity's
-    level. For a plain pass rate own = 1 is known; else it is estimated too and v = 1.
+    The variance of a cell is v · (white + lasting + own/n) with v = p(1 − p) of its entity; the first two, and how
+    shocks last, come from half the squared differences of untreated cells of one entity, by lag, which are free of
+    the entity's level. For a plain pass rate own = 1 is known; else it is estimated too and v = 1.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     weight = 1 / (size * (lasting + own_cells.mean(axis=1)))
     leverage = weight / weight.sum()
     return Noise(
-        root=np.linalg.cholesky(covariance),
+        root=np.asarray(np.linalg.cholesky(covariance), dtype=float),
         shrinkage=np.sqrt((1 - leverage) / (1 - 1 / n_entities)),
         weight=weight / weight.mean(),
         white=white,
@@ -108,7 +108,7 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
 
 def _sizes(grid: OutcomeGrid, untreated: np.ndarray) -> tuple[Floats, bool]:
     """Return p(1 − p) of each entity in the outcome's unit squared, and whether the outcome is the plain rate."""
-    n, k = np.where(untreated, grid.n, 0.0), np.where(untreated, grid.k, 0.0)
+    n, k = np.where(untreated, np.asarray(grid.n), 0.0), np.where(untreated, np.asarray(grid.k), 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = 100 * k / n
     is_rate = bool(np.allclose(grid.y[untreated], rate[untreated], rtol=SAME, atol=SAME))
@@ -144,7 +144,7 @@ def _shares(
 
 def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return lag, mean half squared difference, mean 1/n and number of pairs, by lag and by thirds of 1/n."""
-    assert grid.n is not None
+    batches = np.asarray(grid.n, dtype=float)
     residual = two_way_residuals(grid.y, np.where(untreated, 1.0, 0.0))
     inflation = len(grid.y) / (len(grid.y) - 1)
     found = []
@@ -154,7 +154,7 @@ def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tupl
             continue
         half = 0.5 * (residual[:, lag:] - residual[:, :-lag]) ** 2 / size[:, None] * inflation
         with np.errstate(divide="ignore"):
-            inverse = 0.5 * (1 / grid.n[:, lag:] + 1 / grid.n[:, :-lag])
+            inverse = 0.5 * (1 / batches[:, lag:] + 1 / batches[:, :-lag])
         cuts = np.quantile(inverse[both], [1 / 3, 2 / 3])
         third = np.digitize(inverse, cuts)
         for part in range(3):
@@ -206,6 +206,8 @@ def exchange_histories(residuals: Floats, places: np.ndarray, noise: Noise) -> F
     numpy.ndarray, shape (A, N, T)
     """
     if noise.root is None:
-        return residuals[places]
+        return np.asarray(residuals[places], dtype=float)
     standard = np.linalg.solve(noise.root, (residuals / noise.shrinkage[:, None])[:, :, None])[:, :, 0]
-    return np.asarray(np.einsum("nts,ans->ant", noise.root, standard[places], optimize=True), dtype=float)
+    # one product of matrices an entity: (N, A, T) @ (N, T, T)
+    taken = standard[places.T] @ np.swapaxes(noise.root, 1, 2)
+    return np.asarray(np.swapaxes(taken, 0, 1), dtype=float)

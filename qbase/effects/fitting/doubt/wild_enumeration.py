@@ -9,9 +9,9 @@ from typing import Literal
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.doubt.path_statistics import sum_by_cluster
+from qbase.effects.fitting.doubt.placebo_paths import is_linear
 from qbase.effects.fitting.path_fit import Estimator, PathFit
-from qbase.effects.fitting.path_statistics import sum_by_cluster
-from qbase.effects.fitting.placebo_paths import is_linear
 from qbase.stats.adoption_permutations import inverted_limits, permutation_p
 
 ENUMERATED = 12
@@ -28,8 +28,8 @@ Signs = Literal["rademacher", "webb"]
 class Wild:
     """P values and intervals of the wild cluster bootstrap, each of shape (K,).
 
-    ``p_floor`` is the smallest p value the signs can give: 2/2^G when enumerated, since all signs turned around give the
-    same statistic.
+    ``p_floor`` is the smallest p value the signs can give: 2/2^G when enumerated, since all signs turned around give
+    the same statistic.
     """
 
     p_value: Floats
@@ -90,10 +90,10 @@ def bootstrap_wild(
     """Turn the signs of the clusters' influence around and see how often chance does as much.
 
     Under a hypothesis a cluster's influence is its influence on the estimate plus its share times what the estimate is
-    off: the null is imposed wherever the estimator is linear. The statistic is the coefficient itself; with signs ±1 its
-    clustered error does not depend on them. Intervals hold every hypothesis the same signs do not reject, found without
-    search (`qbase.stats.inverted_limits`). Leads have no share of an effect: their null is that of no difference, and
-    their interval is that of the unrestricted bootstrap.
+    off: the null is imposed wherever the estimator is linear. The statistic is the coefficient itself; with signs ±1
+    its clustered error does not depend on them. Intervals hold every hypothesis the same signs do not reject, found
+    without search (`qbase.stats.inverted_limits`). Leads have no share of an effect: their null is that of no
+    difference, and their interval is that of the unrestricted bootstrap.
 
     Parameters
     ----------

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qbase.core.numbers import count, p_value
 from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
+from qbase.effects.fitting.doubt.placebo_paths import Exchange
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.effects.fitting.placebo_paths import Exchange
 
 METHODS = {
     "permutation": Text(
@@ -19,8 +19,8 @@ METHODS = {
     ),
     "CRV3": Text(
         "标准误由逐一剔除集群得出（CRV3），自由度按采用者与未采用者各自的方差计算",
-        "Standard errors come from leaving out one cluster at a time (CRV3), degrees of freedom from the variance among "
-        "treated and among untreated clusters",
+        "Standard errors come from leaving out one cluster at a time (CRV3), degrees of freedom from the variance "
+        "among treated and among untreated clusters",
     ),
     "wild": Text(
         "区间和 p 值由按集群翻转符号的自助法得出",

@@ -1,0 +1,204 @@
+"""Size, coverage and power with few treated clusters, k of n batches a cell; results in docs/studies/few_clusters.md.
+
+Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
+draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
+2,000 draws of each or the seconds given as its argument. test_few_clusters.py runs a part of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from average_base import AverageBase
+from scipy import stats
+
+from qbase.core.text import Text
+from qbase.core.values import Indicator
+from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.doubt.cluster_jackknife import two_group_df
+from qbase.effects.fitting.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f
+from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
+from qbase.effects.fitting.path_fit import PathFit
+from qbase.stats.adoption_permutations import permutation_p
+
+OUT = Path("docs/studies/few_clusters.md")
+KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.json"
+T, ROUND, ENOUGH, PERMUTATIONS, FIRST = 40, 100, 2_000, 199, 39
+SEED = 7_000
+RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+STARTS = {1: [20], 2: [18, 24], 3: [18, 20, 24], 4: [16, 18, 20, 24], 8: [16, 16, 18, 18, 20, 20, 24, 24]}
+NOISE = {"binomial": (0.0, 0.0), "over-dispersed .1": (0.1, 0.0), "AR(.8) shocks": (0.0, 0.3)}
+EVENT = 3
+ALPHA = 0.05
+ESTIMATOR = AverageBase(leads=4, lags=8)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One design: treated of clusters, treated/control batch ratio, noise, change of the treated in points."""
+
+    treated: int
+    clusters: int
+    ratio: float
+    noise: str
+    change: float = 0.0
+
+    @property
+    def key(self) -> str:
+        return f"{self.treated}|{self.clusters}|{self.ratio:g}|{self.noise}|{self.change:g}"
+
+
+def cells() -> list[Cell]:
+    grid = itertools.product(STARTS, (12, 36), (0.2, 1.0, 5.0), NOISE, (0.0, -5.0, -10.0))
+    return [
+        Cell(treated=m, clusters=n, ratio=r, noise=noise, change=change)
+        for m, n, r, noise, change in grid
+        if change == 0 or noise == "binomial"
+    ]
+
+
+def draw_grid(
+    rng: np.random.Generator, starts: list[int], clusters: int, *, ratio: float = 1.0, noise: str = "binomial",
+    change: float = 0.0,
+) -> OutcomeGrid:  # fmt: skip
+    """Return k-of-n cells of clusters of which the first are treated."""
+    dispersion, shock = NOISE[noise]
+    start = np.full(clusters, np.nan)
+    start[: len(starts)] = starts
+    n = 4 + rng.poisson(13, (clusters, T))
+    n[: len(starts)] = np.maximum(1, np.round(n[: len(starts)] * ratio))
+    logit = np.repeat(rng.normal(2.1, 0.45, (clusters, 1)), T, axis=1)
+    state = rng.normal(0, 1, clusters)
+    for t in range(T):
+        logit[:, t] += shock * state
+        state = 0.8 * state + np.sqrt(1 - 0.64) * rng.normal(0, 1, clusters)
+    p = 1 / (1 + np.exp(-logit))
+    p = np.clip(p + change / 100 * (np.arange(T) >= start[:, None]), 0.001, 0.999)
+    if dispersion:
+        p = rng.beta(p * (1 / dispersion - 1), (1 - p) * (1 / dispersion - 1))
+    k = rng.binomial(n, p)
+    return OutcomeGrid(
+        indicator=RATE,
+        freq="Q",
+        entities=tuple(f"K{i:03d}" for i in range(clusters)),
+        first=0,
+        y=100 * k / n,
+        n=n.astype(float),
+        k=k.astype(float),
+        start=start,
+        weight=np.ones(clusters),
+        cluster=np.arange(clusters),
+    )
+
+
+def analyse(grid: OutcomeGrid, *, seed: int) -> dict[str, float]:
+    """Return p values of one draw by every method, and the estimate."""
+    fit = ESTIMATOR(grid)
+    event = fit.terms.index(("event", EVENT))
+    leads, family = find_leads(fit), find_family(fit)
+    exchange = find_exchange(grid, ESTIMATOR, fit, draws=PERMUTATIONS, seed=seed)
+    assert exchange is not None
+    replay = ready_replay(grid, ESTIMATOR, fit)
+    places = exchange.places[np.random.default_rng(seed).permutation(len(exchange.places))[:PERMUTATIONS]]
+    bare, own = np.empty((0, len(fit.beta))), np.empty((0, len(fit.beta)))
+    p: dict[str, float] = {}
+    # Besag and Clifford: a second part is drawn only while a p value may still be small
+    for part in (places[:FIRST], places[FIRST:]):
+        if not len(part) or (p and all(v * (1 + len(own)) > 10 for v in p.values())):
+            break
+        made = dataclasses.replace(exchange, places=part)
+        bare = np.vstack([bare, placebo_paths(grid, replay, fit, made)])
+        own = np.vstack([own, np.concatenate(list(replay.of_histories(grid.y, part)))])
+        p = placebo_tests(fit, bare, own, leads, family, event)
+    return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0]), "event": float(fit.beta[event])}
+
+
+def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event: int) -> dict[str, float]:
+    """Return p values by exchange: leads and band from outcomes less the effect, effects from outcomes as they are."""
+    every = np.vstack([fit.beta, bare])[:, leads]
+    f, t = quadratic_f(every), largest_t(every)
+    p = {
+        "lead_f": permutation_p(float(f[0]), f[1:]),
+        "lead_t": permutation_p(float(t[0]), t[1:]),
+        "perm_att": permutation_p(abs(fit.beta[0]), np.abs(own[:, 0])),
+        "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
+    }
+    if len(family):
+        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95)[1]
+    return p
+
+
+def t_tests(grid: OutcomeGrid, fit: PathFit, leads: np.ndarray, event: int) -> dict[str, float]:
+    """Return p values without placebos; the jackknife of this estimator has a closed form (see test_few_clusters)."""
+    g = len(grid.y)
+    apart = closed_jackknife(grid, fit)
+    crv3 = np.sqrt((apart**2).sum(axis=0) * (g - 1) / g)
+    plain = np.sqrt((fit.influence**2).sum(axis=0) * g / (g - 1))
+    df = two_group_df(grid, fit)
+    f = float(joint_f(fit.beta[None, leads], fit.influence[None][:, :, leads])[0])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = {"nominal_f": float(stats.f.sf(f, len(leads), g - 1))}
+        for name, k in (("att", 0), ("event", event)):
+            t = abs(fit.beta[k])
+            found[f"crv1_{name}"] = float(2 * stats.t.sf(t / plain[k], g - 1))
+            found[f"crv3_{name}"] = float(2 * stats.t.sf(t / crv3[k], g - 1))
+            found[f"crv3df_{name}"] = float(2 * stats.t.sf(t / crv3[k], df[k]))
+    return found
+
+
+def closed_jackknife(grid: OutcomeGrid, fit: PathFit) -> Floats:
+    """Return estimates without each cluster less the estimate: an average loses one of its members."""
+    there = fit.n_treated.astype(float)
+    controls = float((~grid.is_treated).sum())
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(grid.is_treated[:, None], there / (there - 1), controls / (controls - 1))
+        return -fit.influence * factor
+
+
+def draw_cell(cell: Cell, first: int, draws: int) -> Iterator[dict[str, float]]:
+    for number in range(first, first + draws):
+        seed = [SEED, cell.treated, cell.clusters, int(10 * cell.ratio), list(NOISE).index(cell.noise), number]
+        rng = np.random.default_rng([*seed, int(-cell.change)])
+        grid = draw_grid(
+            rng, STARTS[cell.treated], cell.clusters, ratio=cell.ratio, noise=cell.noise, change=cell.change
+        )
+        yield analyse(grid, seed=number)
+
+
+def bounds(hit: int, of: int) -> tuple[float, float]:
+    """Return Clopper and Pearson's 99 % bounds of a share."""
+    low = 0.0 if hit == 0 else float(stats.beta.ppf(0.005, hit, of - hit + 1))
+    return low, 1.0 if hit == of else float(stats.beta.ppf(0.995, hit + 1, of - hit))
+
+
+def add_round(kept: dict[str, dict[str, list[float]]], cell: Cell, draws: int) -> None:
+    store = kept.setdefault(cell.key, {})
+    first = len(store.get("estimate", []))
+    for found in draw_cell(cell, first, draws):
+        for name, value in found.items():
+            store.setdefault(name, []).append(round(value, 5))
+
+
+def main(seconds: float) -> None:
+    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    begun = time.monotonic()
+    while time.monotonic() - begun < seconds:
+        # null cells get three rounds for each round of power, cells with the fewest draws first
+        due = sorted(cells(), key=lambda c: len(kept.get(c.key, {}).get("estimate", [])) * (1 if c.change == 0 else 3))
+        if len(kept.get(due[0].key, {}).get("estimate", [])) >= ENOUGH:
+            break
+        add_round(kept, due[0], ROUND)
+        KEPT.write_text(json.dumps(kept))
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e9)
