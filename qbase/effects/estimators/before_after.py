@@ -142,7 +142,7 @@ def _changes(rows: TreatedRows, window: int | None) -> pd.DataFrame:
     means = [
         seen[rows_of].groupby(["entity", "season"])["y"].agg(["mean", "size"]) for rows_of in (is_before, ~is_before)
     ]
-    paired = means[0].join(means[1], how="inner", lsuffix="_before", rsuffix="_after").groupby("entity")
+    paired = means[0].join(means[1], how="inner", suffixes=("_before", "_after")).groupby("entity")
     level, cells = paired[["mean_before", "mean_after"]].mean(), paired[["size_before", "size_after"]].sum()
     names = [str(e) for e in level.index]
     table = pd.DataFrame(
