@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,9 +11,12 @@ from scipy.optimize import minimize
 from qbase.effects.comparison.outcome_grid import Floats
 from qbase.effects.donors.simplex_weights import fit_simplex
 
-EVALUATIONS = 120
-"""Of each start, per predictor."""
-TIE_BREAK = 1e-6
+FIRST_LOOK = 25
+"""Evaluations of each start, per predictor; the best start goes on for the rest."""
+REST = 100
+TIE_BREAK = 1e-8
+LEAST_IMPORTANCE = 1e-3
+"""Of every predictor: at 0 the search would drop them all and match the path alone."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,9 +43,9 @@ def fit_predictors(
     """Search the importance of predictors from several starts, and keep the best.
 
     The outer problem is not convex: one start of a simplex search often ends in a local optimum, so the loss of
-    every start is reported. Where predictors can be matched exactly, or nearly, many weights do so, and of these the
-    ones whose path fits best are taken: the lower problem carries a millionth of the upper one. The first start counts all predictors alike, the second by how well each of them goes
-    with the path, the others are drawn.
+    every start is reported. The first start counts all predictors alike, the second by how well each of them goes
+    with the path, the others are drawn. Where many weights match the predictors exactly, or nearly, those whose path
+    fits best are taken: the lower problem carries a trace of the upper one.
 
     Parameters
     ----------
@@ -70,28 +74,32 @@ def fit_predictors(
 
     along = np.sqrt(TIE_BREAK / len(path)) / (float(np.vstack([paths, path]).std()) or 1.0)
 
+    def share(raw: Floats) -> Floats:
+        size = np.abs(raw)
+        even = np.full(len(size), 1 / len(size))
+        part = size / size.sum() if size.sum() > 0 else even
+        return np.asarray(LEAST_IMPORTANCE + (1 - LEAST_IMPORTANCE * len(size)) * part)
+
     def weigh(raw: Floats) -> Floats:
-        root = np.sqrt(np.abs(raw) / np.abs(raw).sum())
+        root = np.sqrt(share(raw))
         features = np.vstack([root[:, None] * donors, along * paths.T])
         return fit_simplex(features, np.concatenate([root * treated, along * path]))
 
     def loss(raw: Floats) -> float:
-        if not np.abs(raw).sum() > 0:
-            return np.inf
         return float(((path - weigh(raw) @ paths) ** 2).mean())
 
-    tried = [_search(loss, start) for start in _starts(donors, treated, paths, path, starts, seed)]
+    tried = [_search(loss, start, FIRST_LOOK) for start in _starts(donors, treated, paths, path, starts, seed)]
     best = min(range(len(tried)), key=lambda i: tried[i][1])
-    importance = np.abs(tried[best][0]) / np.abs(tried[best][0]).sum()
+    tried[best] = min(tried[best], _search(loss, tried[best][0], REST), key=lambda found: found[1])
     return PredictorFit(
-        weights=weigh(importance), importance=importance, losses=np.array([found for _, found in tried])
+        weights=weigh(tried[best][0]), importance=share(tried[best][0]), losses=np.array([least for _, least in tried])
     )
 
 
-def _search(loss, start: Floats) -> tuple[Floats, float]:  # type: ignore[no-untyped-def]
+def _search(loss: Callable[[Floats], float], start: Floats, evaluations: int) -> tuple[Floats, float]:
     if len(start) == 1:
         return start, loss(start)
-    most = EVALUATIONS * len(start)
+    most = evaluations * len(start)
     found = minimize(loss, start, method="Nelder-Mead", options={"maxfev": most, "xatol": 1e-6, "fatol": 1e-10})
     return np.asarray(found.x), float(found.fun)
 

@@ -139,10 +139,12 @@ def _changes(rows: TreatedRows, window: int | None) -> pd.DataFrame:
     if window is not None:
         seen = seen[(seen["event_time"] >= -window) & (seen["event_time"] < window)]
     is_before = seen["event_time"] < 0
-    means = [
-        seen[rows_of].groupby(["entity", "season"])["y"].agg(["mean", "size"]) for rows_of in (is_before, ~is_before)
-    ]
-    paired = means[0].join(means[1], how="inner", lsuffix="_before", rsuffix="_after").groupby("entity")
+    grouped = {
+        side: seen[rows_of].groupby(["entity", "season"])["y"]
+        for side, rows_of in (("before", is_before), ("after", ~is_before))
+    }
+    sides = [pd.DataFrame({f"mean_{side}": g.mean(), f"size_{side}": g.size()}) for side, g in grouped.items()]
+    paired = sides[0].join(sides[1], how="inner").groupby("entity")
     level, cells = paired[["mean_before", "mean_after"]].mean(), paired[["size_before", "size_after"]].sum()
     names = [str(e) for e in level.index]
     table = pd.DataFrame(

@@ -144,7 +144,7 @@ def estimate_synthetic(
     >>> import pandas as pd
     >>> from qbase.core import Indicator, Panel, Policy, Spell, Text
     >>> from qbase.effects import estimate_synthetic
-    >>> rows = [(f"K{k}", 2010 + t, 80 + k * t + (6 if k == 2 and t > 5 else 0)) for k in range(1, 6) for t in range(9)]
+    >>> rows = [(f"K{k}", 2010 + t, 80 + k + t + (6 if k == 2 and t > 5 else 0)) for k in range(1, 6) for t in range(9)]
     >>> rate = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="index", better="up")
     >>> frame = pd.DataFrame(rows, columns=["cluster_id", "year", "rate"])
     >>> panel = Panel.from_frame(frame, entity="cluster_id", period="year", freq="A", indicators={"rate": rate})
@@ -152,10 +152,10 @@ def estimate_synthetic(
     >>> policy = Policy(policy_id="one", title=Text("一地试点", "One pilot"), spells=(spell,))
     >>> effect = estimate_synthetic(panel, policy, "rate", method="sc")
     >>> round(effect["att"].value, 6), effect["att"].p_value, effect["att"].p_floor
-    (6.0, 0.6, 0.2)
+    (6.0, 0.2, 0.2)
     >>> print(effect.checks[0].text.en)
-    Among the treated and 4 placebos the effect ranks 3 of 5 by size: p = 0.600; the smallest p there can be is
-    0.200. This cannot be tested at the 95% level.
+    Among the treated and 4 placebos the effect ranks 1 of 5 by size: p = 0.20; the smallest p there can be is
+    0.20. This cannot be tested at the 95% level.
     """
     spec = _read_spec(method, solver, ridge, starts, seed, predictors)
     check_level(level)

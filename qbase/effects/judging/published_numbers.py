@@ -11,7 +11,7 @@ from qbase.core.numbers import count, number
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.effects.judging.result_parts import EVENT
+from qbase.effects.judging.result_parts import ATT, EVENT
 from qbase.intake import PublishedNumber, read_case
 
 TIE = 1e-9
@@ -21,14 +21,14 @@ TIE = 1e-9
 def check_published(
     result: Result, published: str | Sequence[PublishedNumber], *, n_obs: int | None = None
 ) -> CheckResult:
-    """Check that effects by event time round to the digits printed elsewhere.
+    """Check that effects, by event time or on average, round to the digits printed elsewhere.
 
     Parameters
     ----------
     result : Result
-        With terms ``event``, as `qbase.effects.estimate_twfe` gives them for ``event_times``.
+        With terms ``event``, as `qbase.effects.estimate_twfe` gives them for ``event_times``, or ``att``.
     published : str or sequence of PublishedNumber
-        Name of a case, or the printed numbers themselves.
+        Name of a case, or the printed numbers themselves; of those for several methods, the result's own count.
     n_obs : int or None
         Observations printed beside them; taken from the case when it is named.
 
@@ -67,6 +67,8 @@ def check_published(
         n_obs = case.n_obs if n_obs is None else n_obs
     else:
         numbers = published
+    own = {"", result.method, str(result.settings.get("method", ""))}
+    numbers = [printed for printed in numbers if printed.method in own]
     if not numbers:
         raise DataError("QB523", found="0 numbers", expected="at least one", fix="name a case, such as us_scrap_grants")
     rows = [row for printed in numbers for row in _compare(result, printed)]
@@ -80,9 +82,10 @@ def check_published(
 
 
 def _compare(result: Result, printed: PublishedNumber) -> list[tuple[str, str, str, bool]]:
-    estimate = result.find(EVENT, event_time=printed.event_time)
+    at = printed.event_time
+    estimate = result.find(ATT) if at is None else result.find(EVENT, event_time=at)
     rows = [(printed.term, *_digits(printed.value, estimate.value, printed.digits))]
-    if estimate.std_error is not None:
+    if estimate.std_error is not None and printed.std_error is not None:
         rows.append((f"{printed.term} (se)", *_digits(printed.std_error, estimate.std_error, printed.digits)))
     return rows
 

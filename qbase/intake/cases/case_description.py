@@ -21,14 +21,20 @@ class PublishedNumber:
     ----------
     term : str
         Name of the regressor in the publication.
-    event_time : int
-        Years since the start of the treatment.
-    value, std_error : float
+    value : float
         As printed.
     digits : int
         Decimals printed.
     source : str
         Author, work, table or example.
+    event_time : int or None
+        Years since the start of the treatment; None for an average effect.
+    std_error : float or None
+        As printed; None where none was, or where it rests on random draws.
+    method : str
+        The estimator, as `Result.settings` or `Result.method` names it; empty where there is one only.
+    share : float or None
+        Its weight, of a part of a decomposition.
 
     Examples
     --------
@@ -39,11 +45,13 @@ class PublishedNumber:
     """
 
     term: str
-    event_time: int
     value: float
-    std_error: float
     digits: int
     source: str
+    event_time: int | None = None
+    std_error: float | None = None
+    method: str = ""
+    share: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,7 +123,7 @@ def list_cases() -> list[str]:
     --------
     >>> from qbase.intake import list_cases
     >>> list_cases()
-    ['us_scrap_grants']
+    ['us_castle_doctrine', 'us_prop99', 'us_scrap_grants']
     """
     folder = resources.files("qbase.intake.cases")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))

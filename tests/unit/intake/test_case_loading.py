@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
 import pytest
 
 from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.intake import load_case, read_case
+from qbase.intake import list_cases, load_case, read_case
 from qbase.intake.cases import case_loading as case_data
+from qbase.intake.cases.case_description import read_case_file
+from qbase.intake.cases.case_tables import BUILDERS, build_castle_doctrine, build_prop99
 from qbase.lake import Workspace
 
 
@@ -81,3 +84,49 @@ def test_a_missing_package_is_named(home: Workspace, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(case_data.importlib.util, "find_spec", lambda _: None)
     with pytest.raises(SetupError, match="QB304"):
         load_case(home, "us_scrap_grants")
+
+
+@pytest.mark.parametrize("name", ["us_prop99", "us_castle_doctrine"])
+def test_a_case_of_the_extra_names_the_extra(home: Workspace, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr(case_data.importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(SetupError, match="QB304") as caught:
+        load_case(home, name)
+    assert caught.value.fix == "pip install qbase[cases]"
+    assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("name", list_cases())
+def test_every_case_has_its_parts(name: str) -> None:
+    case = read_case(name)
+    assert case.name == name
+    assert name in BUILDERS
+    assert len(case.labels) == len(case.event_times)
+    assert case.published
+    for number in case.published:
+        assert round(number.value, number.digits) == number.value
+        assert (number.event_time is None) == (number.event_time not in case.event_times)
+
+
+def test_the_start_is_the_first_treated_year_or_the_year_before_the_first_whole_one() -> None:
+    prop, castle = read_case("us_prop99"), read_case("us_castle_doctrine")
+    rows = [
+        {"State": s, "Year": str(y), "PacksPerCapita": "90.5", "treated": str(int(s == "CA" and y >= 1989))}
+        for s in ("CA", "UT")
+        for y in range(1987, 1991)
+    ]
+    data = {**read_case_file("us_prop99")["data"], "rows": 8, "treated": 1}
+    table = build_prop99(rows, prop, data).to_pandas()
+    assert table.groupby("state")["first_treated_year"].first().to_dict()["CA"] == 1989
+    assert table.query("state == 'UT'")["first_treated_year"].isna().all()
+    rows = [
+        {"sid": s, "year": str(y), "homicide": "5.0", "l_homicide": repr(math.log(5)), "post": str(int(y >= 2006))}
+        for s in ("1", "2")
+        for y in range(2004, 2008)
+    ]
+    data = {**read_case_file("us_castle_doctrine")["data"], "rows": 8, "treated": 2}
+    assert set(build_castle_doctrine(rows, castle, data).to_pandas()["first_law_year"]) == {2005}
+    with pytest.raises(DataError, match=r"QB305.*castle"):
+        build_castle_doctrine(rows[:-1], castle, data)
+    rows[3]["l_homicide"] = "1.0"
+    with pytest.raises(DataError, match="QB305"):
+        build_castle_doctrine(rows, castle, data)
