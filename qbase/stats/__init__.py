@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.stats.alpha_spending import decision_bounds as decision_bounds
+    from qbase.stats.alpha_spending import decision_levels as decision_levels
+    from qbase.stats.alpha_spending import spent_alpha as spent_alpha
     from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design_intervals import design_interval as design_interval
     from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval
