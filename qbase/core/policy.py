@@ -90,6 +90,9 @@ class Spell:
 class Plan:
     """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定).
 
+    On ``decision_dates`` (ISO days, in order) the data are judged; between them they are monitored, without conclusion.
+    Without any, every look is a decision.
+
     Examples
     --------
     >>> from qbase.core import Plan
@@ -110,6 +113,7 @@ class Plan:
     locked_on: str = ""
     sha256: str = ""
     post_hoc: bool = True
+    decision_dates: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

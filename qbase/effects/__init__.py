@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.advice import Advice as Advice
     from qbase.effects.judging.advice import advise as advise
+    from qbase.effects.judging.credibility.planned_looks import check_as_planned as check_as_planned
+    from qbase.effects.judging.credibility.planned_looks import check_decision_date as check_decision_date
     from qbase.effects.judging.design_options import DesignOption as DesignOption
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
     from qbase.indicators.policies.estimable import check_estimable as check_estimable
+    from qbase.indicators.policies.locked_plan import read_plan as read_plan
+    from qbase.indicators.policies.plan_locking import lock_plan as lock_plan
     from qbase.indicators.policies.policy_file import PolicyFile as PolicyFile
     from qbase.indicators.policies.policy_file import add_policy as add_policy
     from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file

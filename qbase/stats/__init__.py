@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from qbase.stats.adoption_permutations import list_assignments as list_assignments
     from qbase.stats.adoption_permutations import permutation_p as permutation_p
     from qbase.stats.adoption_permutations import sequential_p as sequential_p
+    from qbase.stats.alpha_spending import decision_bounds as decision_bounds
+    from qbase.stats.alpha_spending import decision_levels as decision_levels
+    from qbase.stats.alpha_spending import spent_alpha as spent_alpha
     from qbase.stats.clustered_covariance import ClusteredFit as ClusteredFit
     from qbase.stats.clustered_covariance import fit_clustered as fit_clustered
     from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval

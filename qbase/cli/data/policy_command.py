@@ -18,26 +18,35 @@ if TYPE_CHECKING:
 def policy(
     ctx: typer.Context,
     action: Annotated[
-        Literal["check", "add", "new"],
+        Literal["check", "add", "new", "lock"],
         typer.Argument(
-            help="new 写一份带说明的空白文件；check 只检查；add 检查后载入 | new writes an empty one with remarks; check only, or check and load"
+            help="new 写一份带说明的空白文件；check 只检查；add 检查后载入；lock 锁定评价方案 | "
+            "new writes an empty one with remarks; check only, or check and load; lock its plan"
         ),
     ],
     file: Annotated[
-        pathlib.Path, typer.Argument(metavar="FILE.toml|ID", help="政策文件；new 时写编号 | the policy; its id for new")
+        pathlib.Path,
+        typer.Argument(
+            metavar="FILE.toml|ID", help="政策文件；new、lock 时写编号 | the policy; its id for new and lock"
+        ),
     ],
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Check a policy file word by word; with add, load it as a delivery; with new, write an empty one to fill in."""
+    """Check a policy file word by word.
+
+    With add load it as a delivery, with new write an empty one to fill in, with lock lock its plan.
+    """
     from qbase.indicators import add_policy, read_policy_file
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
     if action == "new":
         return _write_new(shell, workspace, file)
+    if action == "lock":
+        return _lock(shell, workspace, file)
     if action == "check":
         found, snapshot = read_policy_file(workspace, file), ""
     else:
@@ -57,8 +66,23 @@ def _write_new(shell: Shell, workspace: Workspace, file: pathlib.Path) -> int:
     shell.out(f"{shell.text('新建', 'Made')}  {shown}")
     shell.document({"policy": {"id": written.stem, "action": "new", "file": str(written)}})
     shell.note(
-        shell.text(f"下一步  填好空白处，再 qbase policy check {shown}", f"Next    fill it in, then qbase policy check {shown}")
+        shell.text(
+            f"下一步  填好空白处，再 qbase policy check {shown}", f"Next    fill it in, then qbase policy check {shown}"
+        )
     )
+    return 0
+
+
+def _lock(shell: Shell, workspace: Workspace, file: pathlib.Path) -> int:
+    from qbase.indicators import lock_plan
+
+    is_path = file.suffix == ".toml" or len(file.parts) > 1
+    plan = lock_plan(workspace, file.stem if is_path else str(file), file if is_path else None)
+    days = " ".join(plan.decision_dates)
+    shell.out(
+        f"{shell.text('锁定', 'Locked')}  {plan.outcome}  {plan.locked_on}  sha256 {plan.sha256[:12]}  {days}".rstrip()
+    )
+    shell.document({"policy": {"id": file.stem, "action": "lock", "sha256": plan.sha256, "locked_on": plan.locked_on}})
     return 0
 
 

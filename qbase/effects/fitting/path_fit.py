@@ -71,6 +71,8 @@ def clustered_vcov(fit: PathFit, cluster: Ints) -> Floats:
     numpy.ndarray, shape (K, K)
     """
     n_clusters = int(cluster.max()) + 1
-    sums = np.zeros((n_clusters, fit.influence.shape[1]))
-    np.add.at(sums, cluster, fit.influence)
+    sums = fit.influence
+    if n_clusters < len(cluster):
+        sums = np.zeros((n_clusters, fit.influence.shape[1]))
+        np.add.at(sums, cluster, fit.influence)
     return np.asarray(sums.T @ sums * n_clusters / (n_clusters - 1), dtype=float)

@@ -22,6 +22,7 @@ from qbase.indicators.policies.policy_places import settle_places
 from qbase.indicators.policies.policy_rules import check_new, check_sense, find_rarities, misfit
 from qbase.indicators.policies.policy_spells import DATES
 from qbase.indicators.policies.policy_words import (
+    LOCKED_ALONE,
     MANY,
     ONCE,
     WHO,
@@ -225,7 +226,7 @@ def _rows(raw: Mapping[str, Any]) -> dict[str, list[dict[str, str]]]:
     head: dict[str, str] = {}
     for section, words in ONCE.items():
         stated = {**DEFAULTS.get(section, {}), **raw.get(section, {})}
-        head |= {words[w]: _text(place_of(section, w), v) for w, v in stated.items()}
+        head |= {words[w]: _text(place_of(section, w), v) for w, v in stated.items() if words[w] != LOCKED_ALONE}
     tables: dict[str, list[dict[str, str]]] = {"policies": [head]}
     for section, (table, words) in MANY.items():
         rows = tables.setdefault(table, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,13 @@ from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.cells.window_sql import STEPS, Entity
+from qbase.indicators.policies.locked_plan import PLAN, read_plan
 from qbase.indicators.policies.policy_places import carry_spells
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 DATES: tuple[DateName, ...] = ("drafted", "announced", "effective", "funded", "accepted")
-PLAN = ("outcome", "population", "weight", "window", "comparator", "inference")
 
 _POLICIES = "SELECT DISTINCT * FROM policies ORDER BY policy_id"
 _SPELLS = "SELECT DISTINCT * FROM spells WHERE policy_id = ? ORDER BY entity_id, start_quarter"
@@ -48,7 +49,7 @@ def build_policy(
     Returns
     -------
     Policy
-        ``plan`` is None where the table states none, and post hoc where it was locked after the policy took effect.
+        ``plan`` is that of `read_plan`: locked in the ledger, else as the table states it, else None.
 
     Raises
     ------
@@ -89,7 +90,7 @@ def build_policy(
     row = {str(k): v for k, v in policies.iloc[ids.index(policy_id)].items()}
     spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=at)
     treated = tuple(_spell(s, freq) for s in spells.to_dict("records"))
-    return Policy(
+    policy = Policy(
         policy_id=policy_id,
         title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
         spells=treated if entity is None else carry_spells(workspace, policy_id, treated, entity, at),
@@ -99,6 +100,7 @@ def build_policy(
         plan=_plan(row),
         sources=tuple(workspace.source(t, at) for t in ("policies", "spells")),
     )
+    return dataclasses.replace(policy, plan=read_plan(workspace, policy, snapshot=at))
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:
@@ -146,4 +148,4 @@ def _plan(row: Mapping[str, Any]) -> Plan | None:
     if not parts["outcome"]:
         return None
     locked, effective = _day(row, "plan_locked_date"), _day(row, "effective_date")
-    return Plan(**parts, locked_on=locked, post_hoc=not (locked and locked <= effective))
+    return Plan(**parts, locked_on=locked, post_hoc=not (locked and locked <= effective), decision_dates=())

@@ -52,6 +52,12 @@ end = ""          # 截止季度；仍有效则留空 | last quarter; blank whil
 [plan]
 outcome = ""      # 主要指标，如 D1.batch | main indicator
 population = ""   # 对象范围，如 全部批次 | population
+weight = ""       # 权重，如 基线名录企业数 | weights, such as firms of the baseline frame
+window = ""       # 窗口，如 前 12 季、后 8 季 | window
+comparator = ""   # 对照，如 同产品、不相邻的集群 | comparator
+inference = ""    # 推断方法，如 采用时间置换 | inference
+decision_dates = []  # 作结论的日期，如 ["2025-03-31"]；其余时间只监测 | days of decision; between them no conclusion
+# 锁定 / lock: qbase policy lock ID （锁定后不可改 | it cannot be changed then）
 locked = ""       # 写定的日期 | the day it was fixed
 
 # 目标，可重复；不用时整节留空 | targets, any number; leave it blank where there is none

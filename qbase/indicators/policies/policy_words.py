@@ -18,6 +18,9 @@ from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.written_dates import read_day, read_quarter_text
 from qbase.tables import read_contract
 
+LOCKED_ALONE = ""
+"""Column of a word that no table has: it counts once the plan is locked."""
+
 ONCE: dict[str, dict[str, str]] = {
     "policy": {
         "id": "policy_id", "name": "policy_name", "name_en": "policy_name_en", "kind": "kind", "issuer": "issuer_name",
@@ -27,6 +30,7 @@ ONCE: dict[str, dict[str, str]] = {
     "plan": {
         "outcome": "plan_outcome", "population": "plan_population", "weight": "plan_weight", "window": "plan_window",
         "comparator": "plan_comparator", "inference": "plan_inference", "locked": "plan_locked_date",
+        "decision_dates": LOCKED_ALONE,
     },
 }  # fmt: skip
 MANY: dict[str, tuple[str, dict[str, str]]] = {
