@@ -94,7 +94,7 @@ def read_baseline_weights(
     UsageError
         ``by`` or ``entity`` is neither (QB144).
     DataError
-        The table is missing (QB403), or nothing stands in it for that time (QB453).
+        The table is missing (QB403), or nothing stands in it for that time (QB455).
 
     Examples
     --------
@@ -124,7 +124,7 @@ def read_baseline_weights(
     found = found[found["weight"] > 0].sort_values("entity")
     if found.empty:
         raise DataError(
-            "QB453", when=str(values["quarter"]), found=f"no {by} of any {entity} in {values['quarter']}",
+            "QB455", when=str(values["quarter"]), found=f"no {by} of any {entity} in {values['quarter']}",
             expected="firms listed before the first adoption", fix='weight="equal", or load the list of that time',
         )  # fmt: skip
     return BaselineWeights(

@@ -45,7 +45,7 @@ def test_output_is_that_of_the_last_full_year(lake: Workspace):
 def test_before_the_list_begins_there_is_nothing_to_weigh_by(lake: Workspace):
     with pytest.raises(DataError) as caught:
         read_baseline_weights(lake, starting("2001Q1"))
-    assert caught.value.code == "QB453"
+    assert caught.value.code == "QB455"
 
 
 def test_words_that_are_none_are_refused(lake: Workspace):
