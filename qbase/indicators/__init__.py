@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from qbase.indicators.sampling.shrunk_rates import add_shrinkage as add_shrinkage
     from qbase.indicators.yearly_totals import History as History
     from qbase.indicators.yearly_totals import read_history as read_history
-    from qbase.stats.design_intervals import clopper_pearson_interval as clopper_pearson_interval
-    from qbase.stats.design_intervals import design_interval as design_interval
-    from qbase.stats.design_intervals import jeffreys_interval as jeffreys_interval
-    from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
-    from qbase.stats.shrinkage import shrink_rates as shrink_rates
-    from qbase.stats.small_areas import estimate_small_areas as estimate_small_areas
+    from qbase.stats.design.design_intervals import clopper_pearson_interval as clopper_pearson_interval
+    from qbase.stats.design.design_intervals import design_interval as design_interval
+    from qbase.stats.design.design_intervals import jeffreys_interval as jeffreys_interval
+    from qbase.stats.rates.shrinkage import fit_beta_binomial as fit_beta_binomial
+    from qbase.stats.rates.shrinkage import shrink_rates as shrink_rates
+    from qbase.stats.rates.small_areas import estimate_small_areas as estimate_small_areas
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -15,7 +15,7 @@ from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator
 from qbase.indicators import find_indicator
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 DEFAULT_OUTCOME = "D1.batch"
 WIDEST_PP = 25.0

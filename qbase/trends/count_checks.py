@@ -10,8 +10,8 @@ from qbase.core.numbers import count, number, percent
 from qbase.core.panel import Panel
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Indicator
-from qbase.stats.difference_intervals import newcombe_interval
-from qbase.stats.wilson import wilson_interval
+from qbase.stats.rates.difference_intervals import newcombe_interval
+from qbase.stats.rates.wilson import wilson_interval
 
 SMALL_N = 30
 """Below this one batch moves the rate by more than 3 points; the interval is honest but wide."""

@@ -18,7 +18,7 @@ from qbase.core.panel import Panel
 from qbase.core.results.sentences import direction_of
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
-from qbase.stats.difference_intervals import newcombe_interval
+from qbase.stats.rates.difference_intervals import newcombe_interval
 from qbase.trends.period_counts import Counts
 
 if TYPE_CHECKING:

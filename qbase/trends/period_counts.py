@@ -13,8 +13,8 @@ from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import Indicator
-from qbase.stats.difference_intervals import check_level
-from qbase.stats.wilson import wilson_interval
+from qbase.stats.rates.difference_intervals import check_level
+from qbase.stats.rates.wilson import wilson_interval
 
 PANEL_LEVEL = 0.95
 """Level of the intervals a panel carries."""

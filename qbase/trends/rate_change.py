@@ -15,7 +15,7 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
-from qbase.stats.wilson import square_and_add
+from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.count_checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.matched_entities import Twin, compare_entities, match_change
 from qbase.trends.period_counts import Counts, read_counts

@@ -3,9 +3,9 @@
 ``--json`` prints one JSON document. Every part runs in a process of its own, so that its peak of memory is its own. The
 peers are those of the extra ``bench``; one that is not installed is told as null.
 
-- ``staggered_100k``: 100,000 entities × 20 periods, one covariate, doubly robust, simultaneous bands. The peers draw 999
-  multiplier bootstraps for theirs. ``max_abs_difference``: of the event times from diff-diff's, by regression (its doubly
-  robust form is another estimator: not normalised).
+- ``staggered_100k``: 100,000 entities × 20 periods, one covariate, doubly robust, simultaneous bands. The peers draw
+  999 multiplier bootstraps for theirs. ``max_abs_difference``: of the event times from diff-diff's, by regression (its
+  doubly robust form is another estimator: not normalised).
 - ``staggered_1m``: 1,000,000 × 10 without covariate, with bands; ``ratio_moderndid`` at 2,000,000 observations.
 - ``cells_10m``: 10 million inspections of 1,000 clusters × 40 quarters, counted to cells.
 - ``permutation_leads``: the lead test of 12 clusters × 40 quarters, 999 placebos.

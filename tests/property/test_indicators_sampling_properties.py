@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from qbase.core.periods import parse_period
 from qbase.indicators import clopper_pearson_interval, design_interval, jeffreys_interval, shrink_rates
 from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
-from qbase.stats.design_weights import (
+from qbase.stats.design.design_weights import (
     LEAST_FIRMS,
     firm_correlation,
     merge_strata,

@@ -10,8 +10,8 @@ from scipy import stats
 
 from qbase.effects.fitting.doubt.wild_enumeration import sign_vectors
 from qbase.effects.fitting.pyfixest_guard import run_feols
-from qbase.stats.adoption_permutations import permutation_p
-from qbase.stats.clustered_covariance import fit_clustered
+from qbase.stats.regression.clustered_covariance import fit_clustered
+from qbase.stats.testing.adoption_permutations import permutation_p
 
 PRINTED = 5e-8
 """clubSandwich prints seven decimals, degrees of freedom five."""

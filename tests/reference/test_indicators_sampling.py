@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
-from qbase.stats.design_weights import poststratified_mean, rake_weights
+from qbase.stats.design.design_weights import poststratified_mean, rake_weights
 
 PER_YEAR = {"A": 2.0, "B": 1.0, "C": 2 / 3, "D": 1 / 2, "E": 1 / 3}
 

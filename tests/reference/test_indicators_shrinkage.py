@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from qbase.indicators import clopper_pearson_interval, estimate_small_areas, fit_beta_binomial, jeffreys_interval
-from qbase.stats.shrinkage import Prior, shrink_rates, stein_factor
+from qbase.stats.rates.shrinkage import Prior, shrink_rates, stein_factor
 
 FOUR_DECIMALS = 0.00005
 

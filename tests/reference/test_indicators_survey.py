@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.stats.design_weights import poststratified_mean
+from qbase.stats.design.design_weights import poststratified_mean
 
 PLACES = ("/usr/lib/R/site-library/survey/data", "/usr/lib/R/library/survey/data")
 SCHOOLS = {"E": 4421, "H": 755, "M": 1018}

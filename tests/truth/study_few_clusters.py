@@ -28,7 +28,7 @@ from qbase.effects.fitting.doubt.path_calibration import find_family, find_leads
 from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f
 from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.stats.adoption_permutations import permutation_p
+from qbase.stats.testing.adoption_permutations import permutation_p
 
 OUT = Path("docs/studies/few_clusters.md")
 KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.json"

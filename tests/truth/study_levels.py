@@ -27,9 +27,9 @@ from qbase.demo.world.scenario import N_QUARTERS, Streams, quarter_code, read_di
 from qbase.indicators.cells.product_families import Families, family_correlation, same_family_share
 from qbase.indicators.cells.stratum_weights import stratum_weights, weighted_rates
 from qbase.indicators.sampling.predicted_rates import predicted_rates
-from qbase.stats.design_intervals import design_interval
-from qbase.stats.design_tests import compare_draws, compare_fractions
-from qbase.stats.shrinkage import shrink_rates
+from qbase.stats.design.design_intervals import design_interval
+from qbase.stats.design.design_tests import compare_draws, compare_fractions
+from qbase.stats.rates.shrinkage import shrink_rates
 
 FIRST_SEED = 5000
 N_SEEDS, N_CELL_SEEDS = 200, 60

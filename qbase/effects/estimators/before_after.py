@@ -20,7 +20,7 @@ from qbase.effects.comparison.effect_words import NAIVE, treated_text
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
 from qbase.effects.fitting.effect_options import read_count
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 LEAST_TREATED = 3
 AGAINST = Text("与政策开始前相比（没有比较对象），", "compared with before the policy began (no comparison group), ")

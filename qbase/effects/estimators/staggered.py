@@ -22,7 +22,7 @@ from qbase.effects.fitting.effect_options import read_count
 from qbase.effects.fitting.few_clusters import SEED, infer
 from qbase.effects.fitting.group_time import Adjust, Base, Control, GroupTime
 from qbase.effects.judging.path_result import assemble_path
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 LEADS = {"Q": 4, "A": 3}
 LAGS = {"Q": 6, "A": 3}

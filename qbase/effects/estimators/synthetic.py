@@ -39,7 +39,7 @@ from qbase.effects.judging.synthetic_checks import (
     check_rmspe_ratio,
     rank_of,
 )
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 SEED = 20220810
 LEAST_TREATED = 3

@@ -125,7 +125,7 @@ def _propensity(treated: Side, other: Side) -> tuple[Floats, Floats, Floats]:
             raise _not_comparable("covariates that are collinear, or tell the treated from all others") from problem
         step = inverse @ slope
         if np.abs(step).max() < CLOSE:
-            return chances[0], chances[1], inverse
+            return chances[0], chances[1], np.asarray(inverse, dtype=float)
         beta = beta + step
         if np.abs(beta).max() > 1e3:
             break

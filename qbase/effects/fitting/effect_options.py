@@ -13,7 +13,7 @@ from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import treated_text
 from qbase.effects.comparison.treated_and_controls import Design, Weights
 from qbase.effects.fitting.two_way_fit import Errors, Fit, Floats, SmallSample, fit_two_way
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 Vcov = Literal["iid"] | Mapping[str, str]
 

@@ -19,7 +19,7 @@ from qbase.effects.fitting.imputed_terms import (
     sort_cells,
 )
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
-from qbase.stats.linked_periods import invert_periods, period_information
+from qbase.stats.regression.linked_periods import invert_periods, period_information
 
 
 def fit_imputation(

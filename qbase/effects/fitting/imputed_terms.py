@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
-from qbase.stats.linked_periods import LINKED
+from qbase.stats.regression.linked_periods import LINKED
 
 Bools = NDArray[np.bool_]
 

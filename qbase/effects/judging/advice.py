@@ -14,7 +14,7 @@ from qbase.core.text import Text, spaced
 from qbase.effects.comparison.untreated_facts import UntreatedFacts, read_facts
 from qbase.effects.judging.design_options import DesignOption, Name, judge_designs
 from qbase.effects.judging.headroom import Headroom, largest_gain
-from qbase.stats.detectable_effect import minimum_detectable_effect
+from qbase.stats.testing.detectable_effect import minimum_detectable_effect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)

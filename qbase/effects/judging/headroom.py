@@ -15,8 +15,8 @@ from qbase.core.results.sentences import quantity
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator, Margin
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.stats.detectable_effect import POWER, minimum_detectable_effect
-from qbase.stats.equivalence import equivalence_interval
+from qbase.stats.testing.detectable_effect import POWER, minimum_detectable_effect
+from qbase.stats.testing.equivalence import equivalence_interval
 
 ATT = "att"
 PERCENT = (0.0, 100.0)

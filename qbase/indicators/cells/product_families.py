@@ -17,7 +17,7 @@ from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import read_sql
 from qbase.indicators.cells.inspection_window import Rows
 from qbase.indicators.cells.kept_counts import count_once
-from qbase.stats.design_weights import Floats
+from qbase.stats.design.design_weights import Floats
 
 LEAST_PAIRS = 400
 """With fewer pairs of batches of one family the correlation is not estimated."""

@@ -24,7 +24,7 @@ from qbase.indicators.cells.inspection_window import Rows, require_table
 from qbase.indicators.cells.kept_counts import count_once
 from qbase.indicators.cells.snapshot_files import REGISTER
 from qbase.indicators.cells.sorted_runs import KK_SCALE, Column, add_rows, count_strata
-from qbase.stats.design_weights import Ints
+from qbase.stats.design.design_weights import Ints
 
 if TYPE_CHECKING:
     from qbase.indicators.cells.sampling_design import Design

@@ -12,7 +12,7 @@ from qbase.core.errors import DataError
 from qbase.core.panel import Sampling
 from qbase.indicators.cells.sampling_design import Adjust
 from qbase.indicators.cells.strata import KEYS
-from qbase.stats.design_weights import (
+from qbase.stats.design.design_weights import (
     Floats,
     Ints,
     effective_parts,

@@ -13,7 +13,7 @@ from qbase.core.periods import to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
 from qbase.indicators.measures.derived_measures import DERIVED, Function, frame_of_values
 from qbase.indicators.measures.measure_scope import Scope, needed_tables, open_scope
-from qbase.stats.wilson import wilson_interval
+from qbase.stats.rates.wilson import wilson_interval
 
 if TYPE_CHECKING:
     pass

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import beta
 
-from qbase.stats.wilson import square_and_add, wilson_interval
+from qbase.stats.rates.wilson import square_and_add, wilson_interval
 
 Floats = NDArray[np.float64]
 

@@ -22,8 +22,8 @@ from qbase.indicators.cells.stratum_weights import Fractions, add_weights, count
 from qbase.indicators.sampling.inclusion_chances import check_probabilities, describe_fractions, recorded_share
 from qbase.indicators.sampling.output_rates import Outputs, output_rates, read_outputs
 from qbase.indicators.sampling.predicted_rates import predicted_rates
-from qbase.stats.design_intervals import design_interval
-from qbase.stats.design_tests import UNTESTABLE, compare_draws
+from qbase.stats.design.design_intervals import design_interval
+from qbase.stats.design.design_tests import UNTESTABLE, compare_draws
 
 NUMERATORS = ("batch", "firm")
 
@@ -105,7 +105,7 @@ def weigh_rows(
     Random draws: one over ``inclusion_probability`` where the inspection states it (Hájek's ratio), else one over the
     fraction drawn of their risk class, which the frame and the draws of the year give; the name of the indicator says
     which, and that draws are unweighted where neither is on record. Post-stratified: all first inspections, to the
-    firms of the frame by risk class and size; see `qbase.stats.design_weights` for how strata are merged and
+    firms of the frame by risk class and size; see `qbase.stats.design.design_weights` for how strata are merged and
     pooled. Where directed draws of a stratum pass less (or more) often than random ones, the name of the indicator
     says 依赖不可检验假设.
 

@@ -15,7 +15,7 @@ from qbase.core.text import Text
 from qbase.indicators.catalogue.sql_parts import distinct_rows
 from qbase.indicators.cells.inspection_window import Rows, require_table
 from qbase.indicators.cells.strata import KEYS, by_firm_parts
-from qbase.stats.design_weights import firm_correlation
+from qbase.stats.design.design_weights import firm_correlation
 
 if TYPE_CHECKING:
     from qbase.indicators.cells.sampling_design import Design

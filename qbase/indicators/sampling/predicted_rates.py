@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.indicators.cells.strata import KEYS
-from qbase.stats.design_weights import Floats
+from qbase.stats.design.design_weights import Floats
 
 CLASSES = ["year", "risk_class", "size_class"]
 PRIOR_DRAWS = 20.0

@@ -19,7 +19,7 @@ from qbase.core.values import CheckResult
 from qbase.indicators.cells.inspection_window import open_rows
 from qbase.indicators.cells.sampling_design import Design
 from qbase.indicators.cells.strata import read_frame, read_strata
-from qbase.stats.design_tests import (
+from qbase.stats.design.design_tests import (
     FEW_ENTITIES,
     UNTESTABLE,
     ClassFractions,

@@ -8,7 +8,7 @@ import pandas as pd
 
 from qbase.core.panel import Panel
 from qbase.core.text import Text
-from qbase.stats.shrinkage import LEAST_ENTITIES, refuse_counts, shrink_rates
+from qbase.stats.rates.shrinkage import LEAST_ENTITIES, refuse_counts, shrink_rates
 
 
 def add_shrinkage(panel: Panel, outcome: str, *, level: float = 0.95) -> Panel:

@@ -13,7 +13,7 @@ from qbase.core.errors import DataError, PanelError, UsageError
 from qbase.core.periods import parse_period
 from qbase.indicators import Design, add_shrinkage, build_panel
 from qbase.lake import Workspace
-from qbase.stats import design_weights
+from qbase.stats.design import design_weights
 from tests.unit.indicators.sampled_lake import ID, QUARTERS, directed_sample, draw, fill, firms, frame, put
 
 

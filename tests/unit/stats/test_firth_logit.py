@@ -8,8 +8,8 @@ from scipy.special import expit
 
 from qbase.core.errors import DataError, UsageError
 from qbase.stats import fit_firth_logit, fit_two_way_logit
-from qbase.stats.firth_logit import find_shift, fit_level_logit
-from qbase.stats.linked_periods import invert_periods, period_information
+from qbase.stats.regression.firth_logit import find_shift, fit_level_logit
+from qbase.stats.regression.linked_periods import invert_periods, period_information
 
 # brglm2 0.9, glm(cbind(k, n - k) ~ x + z, binomial, method = "brglmFit"); with x * z the fit is (k + .5) / (n + 1)
 PASSES, TESTED = np.array([40, 58, 20, 77.0]), np.array([40, 60, 20, 80.0])
@@ -94,7 +94,7 @@ def test_faults_are_told() -> None:
 
 
 def test_a_fit_that_does_not_settle_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("qbase.stats.firth_logit.STEPS", 1)
+    monkeypatch.setattr("qbase.stats.regression.firth_logit.STEPS", 1)
     for fit in (
         lambda: fit_firth_logit(PASSES, TESTED, ADDITIVE),
         lambda: fit_two_way_logit(*made_counts()),

@@ -8,7 +8,7 @@ import pytest
 
 from qbase.core.errors import DataError
 from qbase.indicators import estimate_small_areas, fit_beta_binomial, shrink_rates
-from qbase.stats.shrinkage import stein_factor
+from qbase.stats.rates.shrinkage import stein_factor
 
 AREAS = 30
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from qbase.core import DataError, Indicator, Panel, Text
-from qbase.stats.difference_intervals import newcombe_interval
-from qbase.stats.wilson import square_and_add
+from qbase.stats.rates.difference_intervals import newcombe_interval
+from qbase.stats.rates.wilson import square_and_add
 from qbase.trends import estimate_change, estimate_rate
 
 ID = "D1.batch"

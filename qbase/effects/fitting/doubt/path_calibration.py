@@ -14,7 +14,7 @@ from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quad
 from qbase.effects.fitting.doubt.placebo_paths import ENOUGH, Exchange, Replay, without_effects
 from qbase.effects.fitting.joint_bands import sup_t_value
 from qbase.effects.fitting.path_fit import Ints, PathFit, clustered_vcov
-from qbase.stats.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p
+from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p
 
 TEST_LEVEL = 0.05
 """A test that cannot reach this p value is none."""

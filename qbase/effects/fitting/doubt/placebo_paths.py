@@ -11,7 +11,7 @@ import numpy as np
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.fitting.doubt.history_noise import Noise, exchange_histories, fit_noise, two_way_residuals
 from qbase.effects.fitting.path_fit import Estimator, Ints, PathFit
-from qbase.stats.adoption_permutations import exchanged_places, list_assignments
+from qbase.stats.testing.adoption_permutations import exchanged_places, list_assignments
 
 LISTED = 2
 """All assignments are listed while there are at most so many times the draws; a list is exact, draws are not."""

@@ -12,7 +12,7 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.fitting.doubt.path_statistics import sum_by_cluster
 from qbase.effects.fitting.doubt.placebo_paths import is_linear
 from qbase.effects.fitting.path_fit import Estimator, PathFit
-from qbase.stats.adoption_permutations import inverted_limits, permutation_p
+from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
 
 ENUMERATED = 12
 """Up to so many clusters all 2^G sign vectors are run through."""

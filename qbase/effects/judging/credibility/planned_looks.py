@@ -11,7 +11,7 @@ from qbase.core.policy import Plan
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
-from qbase.stats.alpha_spending import decision_levels
+from qbase.stats.testing.alpha_spending import decision_levels
 
 ATT = "att"
 STATED = {

@@ -10,7 +10,7 @@ import pandas as pd
 from scipy.stats import chi2, norm, t
 
 from qbase.core.text import Text
-from qbase.stats.design_weights import Floats, Ints, relative_rates
+from qbase.stats.design.design_weights import Floats, Ints, relative_rates
 
 UNTESTABLE = Text("依赖不可检验假设", "rests on an assumption the data cannot test")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbase.stats.adoption_permutations import permutation_p
+from qbase.stats.testing.adoption_permutations import permutation_p
 
 Floats = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""Small dense designs in; coefficients of penalised logits and covariances by cluster out."""
