@@ -27,8 +27,8 @@ import pandas as pd
 
 from qbase.core import Indicator, Text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
+from qbase.effects.doubt.few_clusters import infer
 from qbase.effects.fitting.aggregation import GroupTimePath
-from qbase.effects.fitting.few_clusters import infer
 from qbase.effects.fitting.imputation import ImputationEstimator
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.fitting.joint_bands import sup_t_value

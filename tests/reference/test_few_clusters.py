@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from scipy import stats
 
-from qbase.effects.fitting.doubt.wild_enumeration import sign_vectors
+from qbase.effects.doubt.wild_enumeration import sign_vectors
 from qbase.effects.fitting.pyfixest_guard import run_feols
 from qbase.stats.regression.clustered_covariance import fit_clustered
 from qbase.stats.testing.adoption_permutations import permutation_p

@@ -23,10 +23,10 @@ from scipy import stats
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.cluster_jackknife import two_group_df
-from qbase.effects.fitting.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
-from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f
-from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
+from qbase.effects.doubt.cluster_jackknife import two_group_df
+from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f
+from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.stats.testing.adoption_permutations import permutation_p
 

@@ -17,9 +17,9 @@ from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.effect_words import NAIVE, PARALLEL
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
+from qbase.effects.doubt.few_clusters import SEED, infer
 from qbase.effects.fitting.aggregation import GroupTimePath, aggregate_effects
 from qbase.effects.fitting.effect_options import read_count
-from qbase.effects.fitting.few_clusters import SEED, infer
 from qbase.effects.fitting.group_time import Adjust, Base, Control, GroupTime
 from qbase.effects.judging.path_result import assemble_path
 from qbase.stats.rates.difference_intervals import check_level
@@ -85,7 +85,7 @@ def estimate_staggered(
     clusters : mapping or None
         Entity -> what it belongs to, where entities of one may move together; None takes the entity.
     vcov : {"permutation", "conley_taber", "CRV3", "wild", "analytic"} or None
-        See `qbase.effects.fitting.few_clusters.infer`; None chooses by the number of treated clusters.
+        See `qbase.effects.doubt.few_clusters.infer`; None chooses by the number of treated clusters.
     level : float
         Confidence level.
     margin : float or None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from qbase.core.numbers import count, number, p_value
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.effects.fitting.doubt.path_calibration import TEST_LEVEL, LeadTest
-from qbase.effects.fitting.few_clusters import Inference
+from qbase.effects.doubt.few_clusters import Inference
+from qbase.effects.doubt.path_calibration import TEST_LEVEL, LeadTest
 
 NAME = "parallel_leads"
 
@@ -37,8 +37,8 @@ def check_leads(inference: Inference) -> CheckResult:
     Examples
     --------
     >>> import dataclasses, numpy as np
-    >>> from qbase.effects.fitting.few_clusters import Inference
-    >>> from qbase.effects.fitting.doubt.path_calibration import LeadTest
+    >>> from qbase.effects.doubt.few_clusters import Inference
+    >>> from qbase.effects.doubt.path_calibration import LeadTest
     >>> from qbase.effects.judging.lead_tests import check_leads
     >>> test = LeadTest(
     ...     statistic=2.9, p_value=0.25, p_floor=1 / 12, kind="F", n_leads=4, n_draws=11, is_testable=False

@@ -16,7 +16,7 @@ from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult, Estimate, Key
 from qbase.effects.comparison.effect_words import STEP, event_text, moment_label, treated_text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.few_clusters import LEAST, Inference
+from qbase.effects.doubt.few_clusters import LEAST, Inference
 from qbase.effects.fitting.path_fit import PathFit, Term
 
 SINCE = Text(

@@ -8,7 +8,7 @@ import numpy as np
 
 from qbase.core.errors import QbaseError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.path_statistics import sum_by_cluster
+from qbase.effects.doubt.path_statistics import sum_by_cluster
 from qbase.effects.fitting.path_fit import Estimator, PathFit
 
 

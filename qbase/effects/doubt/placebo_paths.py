@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.history_noise import Noise, exchange_histories, fit_noise, two_way_residuals
+from qbase.effects.doubt.history_noise import Noise, exchange_histories, fit_noise, two_way_residuals
 from qbase.effects.fitting.path_fit import Estimator, Ints, PathFit
 from qbase.stats.testing.adoption_permutations import exchanged_places, list_assignments
 

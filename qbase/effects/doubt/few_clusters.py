@@ -11,12 +11,12 @@ from scipy import stats
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.cluster_jackknife import fit_jackknife
-from qbase.effects.fitting.doubt.conley_taber import infer_conley_taber
-from qbase.effects.fitting.doubt.inference_notes import note_of
-from qbase.effects.fitting.doubt.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
-from qbase.effects.fitting.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
-from qbase.effects.fitting.doubt.wild_enumeration import bootstrap_wild
+from qbase.effects.doubt.cluster_jackknife import fit_jackknife
+from qbase.effects.doubt.conley_taber import infer_conley_taber
+from qbase.effects.doubt.inference_notes import note_of
+from qbase.effects.doubt.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
+from qbase.effects.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
+from qbase.effects.doubt.wild_enumeration import bootstrap_wild
 from qbase.effects.fitting.path_fit import Estimator, PathFit, clustered_vcov
 
 Method = Literal["permutation", "conley_taber", "CRV3", "wild", "analytic"]

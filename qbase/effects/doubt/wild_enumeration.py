@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.path_statistics import sum_by_cluster
-from qbase.effects.fitting.doubt.placebo_paths import is_linear
+from qbase.effects.doubt.path_statistics import sum_by_cluster
+from qbase.effects.doubt.placebo_paths import is_linear
 from qbase.effects.fitting.path_fit import Estimator, PathFit
 from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qbase.core.numbers import count, p_value
 from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.doubt.placebo_paths import Exchange
+from qbase.effects.doubt.placebo_paths import Exchange
 from qbase.effects.fitting.path_fit import PathFit
 
 METHODS = {

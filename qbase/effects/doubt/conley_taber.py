@@ -10,7 +10,7 @@ import numpy as np
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.placebo_paths import LISTED, Replay
+from qbase.effects.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
 from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
 
@@ -60,7 +60,7 @@ def infer_conley_taber(
     fit : PathFit
         Of that estimator.
     level, draws, seed
-        See `qbase.effects.fitting.few_clusters.infer`.
+        See `qbase.effects.doubt.few_clusters.infer`.
 
     Raises
     ------
