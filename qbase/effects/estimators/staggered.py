@@ -21,7 +21,7 @@ from qbase.effects.doubt.few_clusters import SEED, infer
 from qbase.effects.fitting.aggregation import GroupTimePath, aggregate_effects
 from qbase.effects.fitting.effect_options import read_count
 from qbase.effects.fitting.group_time import Adjust, Base, Control, GroupTime
-from qbase.effects.judging.path_result import assemble_path
+from qbase.effects.judging.path_result import assemble_path, path_checks
 from qbase.stats.rates.difference_intervals import check_level
 
 LEADS = {"Q": 4, "A": 3}
@@ -153,7 +153,7 @@ def estimate_staggered(
             "covariates": list(covariates), "adjust": adjust if covariates else None, "leads": window[0],
             "lags": window[1], "seed": seed,
         },
-        checks=(check_cells_used(grid, found),),
+        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_used(grid, found)),
         notes=_notes(panel, control, skip),
         tables={"group_time": _table(grid, found)},
         margin=check_margin(margin),

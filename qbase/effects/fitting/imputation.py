@@ -107,14 +107,29 @@ class ImputationEstimator:
     def __call__(self, grid: OutcomeGrid) -> PathFit:
         """Fit the grid's own outcome."""
         system = factor_grid(grid, self.window, self.terms)
-        beta, influence = solve_outcomes(system, grid.y[None])
-        return system.shares.fit(self.terms, beta[0], influence[0])
+        solved = solve_outcomes(system, grid.y[None])
+        return system.shares.fit(self.terms, average_effects(system, solved)[0], influence_of(system, solved))
 
-    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> tuple[Floats, Floats]:
-        """Fit outcomes of shape (A, N, T) with the gaps of the grid: coefficients (A, K) and influence (A, N, K)."""
+    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
+        """Fit outcomes of shape (A, N, T) with the gaps of the grid; return coefficients of shape (A, K)."""
         system = factor_grid(grid, self.window, self.terms)
-        beta, influence = solve_outcomes(system, outcomes)
-        return np.where(system.shares.mass > 0, beta, np.nan), influence
+        return np.where(system.shares.mass > 0, average_effects(system, solve_outcomes(system, outcomes)), np.nan)
+
+
+def impute_outcomes(grid: OutcomeGrid, window: Window) -> Floats:
+    """Return what effects of entities and periods impute for every cell, shape (N, T).
+
+    NaN where the period does not hang together with the untreated cells of the entity.
+    """
+    cells = sort_cells(grid, window, np.isfinite(grid.y))
+    base = cells.is_base.astype(float)
+    size = np.maximum(base.sum(axis=1), 1.0)
+    inverse, labels = invert_periods(period_information(base, size))
+    y = np.nan_to_num(grid.y)
+    mean = (y * base).sum(axis=1) / size
+    period = ((y - mean[:, None]) * base).sum(axis=0) @ inverse
+    level = mean - base @ period / size
+    return np.where(known_cells(cells.is_base, labels), level[:, None] + period, np.nan)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -235,69 +250,107 @@ def _other_periods(information: Floats, is_base: Bools) -> tuple[Floats, Bools]:
     return inverse, known & (known.sum(axis=1) > 1)[:, None]
 
 
-def solve_outcomes(system: System, outcomes: Floats) -> tuple[Floats, Floats]:
-    """Return coefficients (A, K) and influence (A, N, K) of outcomes (A, N, T) on one factored grid."""
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Solved:
+    """Effects in A outcomes.
+
+    Parameters
+    ----------
+    y : numpy.ndarray, shape (A, N, T)
+        Outcomes, 0 where there is none.
+    level, period : numpy.ndarray, shapes (A, N) and (A, T)
+        Effects of entities and periods in the untreated cells.
+    other_level, other_period : tuple of numpy.ndarray
+        The same without each cohort.
+    lags, leads : tuple of numpy.ndarray, shape (A, N_g, T)
+        Outcomes less imputed ones, of each cohort.
+    """
+
+    y: Floats
+    level: Floats
+    period: Floats
+    other_level: tuple[Floats, ...]
+    other_period: tuple[Floats, ...]
+    lags: tuple[Floats, ...]
+    leads: tuple[Floats, ...]
+
+
+def solve_outcomes(system: System, outcomes: Floats) -> Solved:
+    """Impute outcomes of shape (A, N, T) on one factored grid."""
     y = np.nan_to_num(outcomes)
     mean = (y * system.base).sum(axis=2) / system.size
     centred = (y - mean[:, :, None]) * system.base
     total = centred.sum(axis=1)
     level, period = _two_ways(system, mean, total @ system.inverse)
-    influence = (system.base * (y - level[:, :, None] - period[:, None])) @ system.reply
-    lags = [(y[:, c.rows] - level[:, c.rows, None] - period[:, None]) for c in system.cohorts]
-    leads = []
-    for c in system.cohorts:
-        own_level, own_period = _two_ways(system, mean, (total - centred[:, c.rows].sum(axis=1)) @ c.lead_inverse)
+    others = [
+        _two_ways(system, mean, (total - centred[:, c.rows].sum(axis=1)) @ c.lead_inverse) for c in system.cohorts
+    ]
+    return Solved(
+        y=y,
+        level=level,
+        period=period,
+        other_level=tuple(own for own, _ in others),
+        other_period=tuple(when for _, when in others),
+        lags=tuple(y[:, c.rows] - level[:, c.rows, None] - period[:, None] for c in system.cohorts),
+        leads=tuple(
+            _from_own_level(y[:, c.rows] - when[:, None], c.lead_weight > 0)
+            for c, (_, when) in zip(system.cohorts, others, strict=True)
+        ),
+    )
+
+
+def average_effects(system: System, solved: Solved) -> Floats:
+    """Return the mean of each term's effects, shape (A, K)."""
+    beta = np.zeros((len(solved.y), len(system.shares.mass)))
+    for c, lag, lead in zip(system.cohorts, solved.lags, solved.leads, strict=True):
+        beta += np.einsum("int,nt->it", lag, c.lag_weight) @ c.member
+        beta += np.einsum("int,nt->it", lead, c.lead_weight) @ c.member
+    return beta / system.shares.divisor
+
+
+def influence_of(system: System, solved: Solved) -> Floats:
+    """Return what each entity adds to the error of each term in the first outcome, shape (N, K)."""
+    y = solved.y[0]
+    influence = (system.base * (y - solved.level[0][:, None] - solved.period[0])) @ system.reply
+    for c, level, period in zip(system.cohorts, solved.other_level, solved.other_period, strict=True):
         columns = np.flatnonzero(c.lead_reply.any(axis=0))
         if len(columns):
-            others = system.base * (y - own_level[:, :, None] - own_period[:, None])
-            others[:, c.rows] = 0
-            influence[:, :, columns] += others @ c.lead_reply[:, columns]
-        leads.append(_from_own_level(y[:, c.rows] - own_period[:, None], c.lead_weight > 0))
-    beta = np.zeros((len(y), len(system.shares.mass)))
-    for kind, values in (("lag", lags), ("lead", leads)):
-        weights = [c.lag_weight if kind == "lag" else c.lead_weight for c in system.cohorts]
-        add_effects(
-            values,
-            weights,
-            [c.start for c in system.cohorts],
-            [c.member for c in system.cohorts],
-            [c.rows for c in system.cohorts],
-            beta,
-            influence,
-            is_lead=kind == "lead",
-        )
-    return beta / system.shares.divisor, influence / system.shares.divisor
+            others = system.base * (y - level[0][:, None] - period[0])
+            others[c.rows] = 0
+            influence[:, columns] += others @ c.lead_reply[:, columns]
+    starts, members = [c.start for c in system.cohorts], [c.member for c in system.cohorts]
+    rows = [c.rows for c in system.cohorts]
+    lags, leads = [v[0] for v in solved.lags], [v[0] for v in solved.leads]
+    add_own_errors(influence, lags, [c.lag_weight for c in system.cohorts], starts, members, rows, is_lead=False)
+    add_own_errors(influence, leads, [c.lead_weight for c in system.cohorts], starts, members, rows, is_lead=True)
+    return np.asarray(influence / system.shares.divisor)
 
 
-def add_effects(
+def add_own_errors(
+    influence: Floats,
     values: list[Floats],
     weights: list[Floats],
     starts: list[int],
     members: list[Floats],
     rows: list[Ints],
-    beta: Floats,
-    influence: Floats,
     *,
     is_lead: bool,
 ) -> None:
-    """Add effects of treated entities, and their own errors, to the sums behind each term, in place.
+    """Add, in place, what treated entities add to the errors of the sums behind each term by their own cells.
 
     Parameters
     ----------
+    influence : numpy.ndarray, shape (N, K)
     values, weights, starts, is_lead
         See `qbase.effects.fitting.imputed_terms.group_means`.
     members : list of numpy.ndarray, shape (T, K)
+        Which cells each term averages.
     rows : list of numpy.ndarray of int
         Of the entities of each cohort.
-    beta : numpy.ndarray, shape (A, K)
-    influence : numpy.ndarray, shape (A, N, K)
     """
-    if not values:
-        return
     means = group_means(values, weights, starts, is_lead=is_lead)
     for value, weight, member, mean, at in zip(values, weights, members, means, rows, strict=True):
-        beta += np.einsum("int,nt->it", value, weight) @ member
-        influence[:, at] += ((value - mean[:, None]) * weight) @ member
+        influence[at] += ((value - mean) * weight) @ member
 
 
 def _two_ways(system: System, mean: Floats, period: Floats) -> tuple[Floats, Floats]:

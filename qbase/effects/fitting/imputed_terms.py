@@ -95,8 +95,8 @@ def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
     is_seen : numpy.ndarray of bool, shape (N, T)
     """
     since = grid.event_time
-    is_base = np.asarray(is_seen & ~(since >= -window.gap))
-    is_treated = np.asarray(is_seen & (since >= 0) & is_base.any(axis=1)[:, None])
+    is_base: Bools = is_seen & np.asarray(~(since >= -window.gap))
+    is_treated: Bools = is_seen & np.asarray(since >= 0) & np.any(is_base, axis=1, keepdims=True)
     owns = is_treated.any(axis=1)
     cohorts = tuple((c, np.flatnonzero(owns & (grid.start == c))) for c in grid.cohorts)
     return Cells(is_base=is_base, is_treated=is_treated, cohorts=tuple((c, r) for c, r in cohorts if len(r)))
@@ -105,7 +105,8 @@ def sort_cells(grid: OutcomeGrid, window: Window, is_seen: Bools) -> Cells:
 def known_cells(is_base: Bools, labels: Ints) -> Bools:
     """Return the cells whose period hangs together with the base of their entity, shape (N, T)."""
     own = labels[np.argmax(is_base, axis=1)]
-    return np.asarray((own[:, None] == labels) & is_base.any(axis=1)[:, None], dtype=bool)
+    is_linked: Bools = np.asarray(own[:, None] == labels)
+    return np.asarray(is_linked & np.any(is_base, axis=1, keepdims=True), dtype=np.bool_)
 
 
 def group_means(values: list[Floats], weights: list[Floats], starts: list[int], *, is_lead: bool) -> list[Floats]:
@@ -118,8 +119,8 @@ def group_means(values: list[Floats], weights: list[Floats], starts: list[int], 
 
     Parameters
     ----------
-    values : list of numpy.ndarray, shape (A, N_g, T)
-        Effects of one cohort each, in A outcomes.
+    values : list of numpy.ndarray, shape (N_g, T)
+        Effects of one cohort each.
     weights : list of numpy.ndarray, shape (N_g, T)
         Share of each cell; 0 where it has none.
     starts : list of int
@@ -129,40 +130,40 @@ def group_means(values: list[Floats], weights: list[Floats], starts: list[int], 
 
     Returns
     -------
-    list of numpy.ndarray, shape (A, T)
+    list of numpy.ndarray, shape (T,)
     """
     squares = [w * w for w in weights]
-    sums = [np.einsum("int,nt->it", v, q) for v, q in zip(values, squares, strict=True)]
+    sums = [(v * q).sum(axis=0) for v, q in zip(values, squares, strict=True)]
     masses = [q.sum(axis=0) for q in squares]
-    n_draws, n_periods = sums[0].shape
-    by_event, event_mass = np.zeros((n_draws, 2 * n_periods)), np.zeros(2 * n_periods)
-    for start, total, mass in zip(starts, sums, masses, strict=True):
-        span = slice(n_periods - start, 2 * n_periods - start)
-        by_event[:, span] += total
+    n_periods = values[0].shape[1] if values else 0
+    by_event, event_mass = np.zeros(2 * n_periods), np.zeros(2 * n_periods)
+    spans = [slice(n_periods - start, 2 * n_periods - start) for start in starts]
+    for span, total, mass in zip(spans, sums, masses, strict=True):
+        by_event[span] += total
         event_mass[span] += mass
-    whole, whole_mass = by_event.sum(axis=1, keepdims=True), event_mass.sum()
     means = []
-    for start, total, mass, square in zip(starts, sums, masses, squares, strict=True):
-        span = slice(n_periods - start, 2 * n_periods - start)
-        own = total / np.where(mass > 0, mass, 1)
-        if len(square) > 1 and not (((square > 0).sum(axis=0) == 1) & (mass > 0)).any():
-            means.append(own)
-            continue
-        rest_mass = event_mass[span] - mass
-        others = (by_event[:, span] - total) / np.where(rest_mass > 0, rest_mass, 1)
-        last = _last_resort(total, mass, whole, whole_mass, is_lead=is_lead)
-        fallback = np.where(rest_mass > LINKED * whole_mass, others, last)
-        means.append(np.where((square > 0).sum(axis=0) > 1, own, fallback))
+    for span, total, mass, square in zip(spans, sums, masses, squares, strict=True):
+        n_alike = (square > 0).sum(axis=0)
+        own = _mean(total, mass)
+        if (n_alike == 1).any():
+            rest = event_mass[span] - mass
+            others = (by_event[span] - total) / np.where(rest > 0, rest, 1.0)
+            last = 0.0 if is_lead else _mean_of_lags(total, mass, by_event, event_mass)
+            own = np.where(n_alike > 1, own, np.where(rest > LINKED * event_mass.sum(), others, last))
+        means.append(own)
     return means
 
 
-def _last_resort(total: Floats, mass: Floats, whole: Floats, whole_mass: float, *, is_lead: bool) -> Floats:
-    if is_lead:
-        return np.zeros((len(total), 1))
-    own, own_mass = total.sum(axis=1, keepdims=True), mass.sum()
-    rest = whole_mass - own_mass
-    has_rest = rest > LINKED * whole_mass
-    return np.asarray((whole - own) / rest if has_rest else own / (own_mass or 1.0))
+def _mean(total: Floats, mass: Floats) -> Floats:
+    return np.asarray(total / np.where(mass > 0, mass, 1.0), dtype=float)
+
+
+def _mean_of_lags(total: Floats, mass: Floats, by_event: Floats, event_mass: Floats) -> float:
+    """Return the mean over all lags of the other cohorts, or of the own where there is no other."""
+    rest = float(event_mass.sum() - mass.sum())
+    if rest > LINKED * event_mass.sum():
+        return float(by_event.sum() - total.sum()) / rest
+    return float(total.sum()) / (float(mass.sum()) or 1.0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

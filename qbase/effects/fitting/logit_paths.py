@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from qbase.core.errors import UsageError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.imputation import add_effects, contrast_of
+from qbase.effects.fitting.imputation import add_own_errors, contrast_of
 from qbase.effects.fitting.imputed_terms import (
     Bools,
     Cells,
@@ -21,7 +21,7 @@ from qbase.effects.fitting.imputed_terms import (
     sort_cells,
 )
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
-from qbase.stats.regression.firth_logit import TwoWayLogit, find_shift, fit_level_logit, fit_two_way_logit
+from qbase.stats.firth_logit import TwoWayLogit, find_shift, fit_level_logit, fit_two_way_logit, unbend_odds
 
 WHOLE = 100.0
 """A rate in percent is this many times k / n."""
@@ -42,10 +42,11 @@ def fit_logit_imputation(
     """Fit effects as pass rates less those imputed from effects of entities and periods on the log-odds.
 
     Log-odds of untreated cells are fitted by grouped maximum likelihood with Firth's penalty, k of n as they were
-    tested; empirical logits would be off by points where many cells pass throughout. Rates so fitted lean towards one
-    half: one shift of all log-odds makes the passes fitted in untreated cells those seen (FLIC). Effects are percentage
-    points, seen less imputed, averaged as in `qbase.effects.fitting.imputation.fit_imputation`; leads take their period
-    effects from the other cohorts and their level from the entity's own periods before the start, as there.
+    tested; empirical logits are off where many cells pass throughout. Rates so fitted lean towards one half: log-odds
+    of each cell are freed of that by their own variance, and one shift of all of them makes the passes fitted in
+    untreated cells those seen (FLIC). Effects are percentage points, seen less imputed, averaged as in
+    `qbase.effects.fitting.imputation.fit_imputation`; leads take their period effects from the other cohorts and their
+    level from the entity's own periods before the start, as there.
 
     Parameters
     ----------
@@ -84,7 +85,7 @@ def fit_logit_imputation(
     ... )
     >>> fit = fit_logit_imputation(grid, leads=1, lags=0)
     >>> {term: round(float(b), 2) for term, b in zip(fit.terms, fit.beta)}  # doctest: +NORMALIZE_WHITESPACE
-    {('att', None): 15.09, ('event', -1): 0.4, ('event', 0): 15.09, ('cohort', 3): 15.09, ('period', 3): 15.09}
+    {('att', None): 14.57, ('event', -1): 0.47, ('event', 0): 14.57, ('cohort', 3): 14.57, ('period', 3): 14.57}
     """
     window = Window(leads=leads, lags=lags, donut=donut, anticipation=anticipation)
     return LogitEstimator(window=window, terms=terms or list_path_terms(grid, window))(grid)
@@ -114,21 +115,13 @@ class LogitEstimator:
         lags = impute_lags(grid, counts, cells, members)
         leads = [impute_leads(grid, counts, cells, lags, i, member) for i, member in enumerate(members)]
         shares = add_shares([a.weight + b.weight for a, b in zip(lags.cohorts, leads, strict=True)], members)
-        beta, influence = np.zeros((1, len(self.terms))), lags.others[None].copy()
-        for lead in leads:
-            influence[0] += lead.others
+        beta, influence = np.zeros(len(self.terms)), lags.others + sum(lead.others for lead in leads)
         for parts, is_lead in ((lags.cohorts, False), (leads, True)):
-            add_effects(
-                [part.effect[None] for part in parts],
-                [part.weight for part in parts],
-                starts,
-                members,
-                rows,
-                beta,
-                influence,
-                is_lead=is_lead,
-            )
-        return shares.fit(self.terms, WHOLE * beta[0] / shares.divisor, WHOLE * influence[0] / shares.divisor)
+            effects, weights = [part.effect for part in parts], [part.weight for part in parts]
+            add_own_errors(influence, effects, weights, starts, members, rows, is_lead=is_lead)
+            for effect, weight, member in zip(effects, weights, members, strict=True):
+                beta += (effect * weight).sum(axis=0) @ member
+        return shares.fit(self.terms, WHOLE * beta / shares.divisor, WHOLE * influence / shares.divisor)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -201,12 +194,20 @@ def _no_rate(grid: OutcomeGrid, found: str) -> UsageError:
     )
 
 
+def impute_rates(grid: OutcomeGrid, window: Window) -> Floats:
+    """Return the rate in percent imputed for every cell, shape (N, T); NaN where it cannot be."""
+    counts = read_counts(grid)
+    cells = sort_cells(grid, window, counts.n > 0)
+    lags = impute_lags(grid, counts, cells, [np.zeros((grid.n_periods, 0)) for _ in cells.cohorts])
+    return np.where(known_cells(cells.is_base, lags.fit.labels), WHOLE * lags.probability, np.nan)
+
+
 def impute_lags(grid: OutcomeGrid, counts: Counts, cells: Cells, members: list[Floats]) -> Lags:
     """Impute the treated cells of all cohorts from one fit of all untreated cells."""
     k, n = np.where(cells.is_base, counts.k, 0.0), np.where(cells.is_base, counts.n, 0.0)
     fit = fit_two_way_logit(k, n)
-    eta = fit.entity[:, None] + fit.period
-    p = expit(eta + find_shift(k, n, eta[:, :]))
+    eta = fit.log_odds
+    p = expit(eta + find_shift(k, n, eta))
     total = np.maximum(fit.information.sum(axis=1, keepdims=True), 1e-300)
     known = known_cells(cells.is_base, fit.labels) & cells.is_treated
     cohorts, contrast = [], np.zeros((grid.n_periods, members[0].shape[1] if members else 0))
@@ -235,9 +236,8 @@ def impute_leads(grid: OutcomeGrid, counts: Counts, cells: Cells, lags: Lags, wh
     known = _comparable(fit.labels, cells.is_base[rows])
     own_k, own_n = np.where(known, counts.k[rows], 0.0), np.where(known, counts.n[rows], 0.0)
     level, information = fit_level_logit(own_k, own_n, fit.period)
-    eta = fit.entity[:, None] + fit.period
-    own_eta = level[:, None] + fit.period
-    shift = find_shift(np.vstack([k, own_k]), np.vstack([n, own_n]), np.vstack([eta, own_eta]))
+    own_eta = unbend_odds(level[:, None] + fit.period, information, fit.inverse)
+    shift = find_shift(np.vstack([k, own_k]), np.vstack([n, own_n]), np.vstack([fit.log_odds, own_eta]))
     p = expit(own_eta + shift)
     weight = grid.weight[rows, None] * known
     total = np.maximum(information.sum(axis=1, keepdims=True), 1e-300)

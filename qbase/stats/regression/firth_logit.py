@@ -161,6 +161,11 @@ class TwoWayLogit:
     inverse: Floats
     labels: Ints
 
+    @property
+    def log_odds(self) -> Floats:
+        """Of every cell, shape (N, T), freed of what the curve of the logit does to their rates."""
+        return unbend_odds(self.entity[:, None] + self.period, self.information, self.inverse)
+
 
 def fit_two_way_logit(k: Floats, n: Floats, *, start: tuple[Floats, Floats] | None = None) -> TwoWayLogit:
     """Fit log-odds of passing as entity and period effects with Firth's penalty.
@@ -208,11 +213,10 @@ def fit_two_way_logit(k: Floats, n: Floats, *, start: tuple[Floats, Floats] | No
     for _ in range(STEPS):
         p = expit(entity[:, None] + period)
         w = n * p * (1 - p)
-        total = w.sum(axis=1)
-        total[total == 0] = 1.0
+        total = _row_totals(w)
         inverse, labels = invert_periods(period_information(w, total))
         share = w / total[:, None]
-        score = k - n * p + _leverage(w, total, share, inverse) * (0.5 - p)
+        score = k - n * p + w * _variance(total, share, inverse) * (0.5 - p)
         own = score.sum(axis=1)
         by_period = inverse @ (score.sum(axis=0) - own @ share)
         by_entity = own / total - share @ by_period
@@ -224,11 +228,44 @@ def fit_two_way_logit(k: Floats, n: Floats, *, start: tuple[Floats, Floats] | No
     raise _unsettled(reach)
 
 
-def _leverage(w: Floats, total: Floats, share: Floats, inverse: Floats) -> Floats:
-    """Return the leverage of each cell: its weight times the variance of its log-odds."""
+def unbend_odds(log_odds: Floats, information: Floats, inverse: Floats) -> Floats:
+    """Return log-odds whose rates are right on average, not only the log-odds themselves.
+
+    Rates of estimated log-odds lean to one half by p (1 − p) (1 − 2 p) / 2 times the variance of the log-odds; adding
+    (p − 1/2) times that variance takes it back. Over the cells fitted this is what a shift of the intercept does
+    (FLIC); a cell imputed from few others needs more of it than the average cell.
+
+    Parameters
+    ----------
+    log_odds : numpy.ndarray, shape (m, T)
+        Sum of effects of an entity and a period.
+    information : numpy.ndarray, shape (m, T)
+        n p (1 − p) of the cells behind the level of each row.
+    inverse : numpy.ndarray, shape (T, T)
+        Of the information on period effects.
+
+    References
+    ----------
+    Firth, D. (1993). Bias reduction of maximum likelihood estimates. Biometrika 80. Puhr, R. et al. (2017). Statistics
+    in Medicine 36.
+    """
+    total = _row_totals(information)
+    variance = _variance(total, information / total[:, None], inverse)
+    return np.asarray(log_odds + (expit(log_odds) - 0.5) * variance)
+
+
+def _row_totals(information: Floats) -> Floats:
+    total = np.asarray(information.sum(axis=1))
+    total[total == 0] = 1.0
+    return total
+
+
+def _variance(total: Floats, share: Floats, inverse: Floats) -> Floats:
+    """Return the variance of each cell's log-odds."""
     pulled = share @ inverse
-    variance = 1 / total[:, None] + np.diag(inverse) - 2 * pulled + (pulled * share).sum(axis=1, keepdims=True)
-    return np.asarray(w * variance, dtype=float)
+    return np.asarray(
+        1 / total[:, None] + np.diag(inverse) - 2 * pulled + (pulled * share).sum(axis=1, keepdims=True), dtype=float
+    )
 
 
 def fit_level_logit(k: Floats, n: Floats, offset: Floats) -> tuple[Floats, Floats]:
@@ -252,8 +289,7 @@ def fit_level_logit(k: Floats, n: Floats, offset: Floats) -> tuple[Floats, Float
     for _ in range(STEPS):
         p = expit(level[:, None] + offset)
         w = n * p * (1 - p)
-        total = w.sum(axis=1)
-        total[total == 0] = 1.0
+        total = _row_totals(w)
         step = (k - n * p + w / total[:, None] * (0.5 - p)).sum(axis=1) / total
         level = level + np.clip(step, -LONGEST, LONGEST)
         if not len(step) or np.abs(step).max() < CLOSE:
