@@ -63,6 +63,12 @@ def test_synthetic_control_is_the_exact_optimum(prop99: tuple[Panel, Policy]) ->
     assert largest == ["Utah", "Montana", "Nevada"]
 
 
+def test_augmented_is_that_of_pysyncon_at_the_same_ridge(prop99: tuple[Panel, Policy]) -> None:
+    """pysyncon 1.7.0, AugSynth(lambda_=291.6643392117957) without covariates: −15.53604."""
+    result = estimate_synthetic(*prop99, "X2.packs", method="augmented", ridge=291.6643392117957)
+    assert result["att"].value == pytest.approx(-15.53604, abs=2 * SOLVER)
+
+
 def test_difference_in_differences(prop99: tuple[Panel, Policy]) -> None:
     """Arkhangelsky et al. (2021), Table 1: −27.3."""
     result = estimate_twfe(*prop99, "X2.packs", vcov="iid")
