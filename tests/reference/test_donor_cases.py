@@ -36,7 +36,7 @@ def castle(tmp_path_factory: pytest.TempPathFactory) -> tuple[Panel, Policy]:
 
 def test_sdid_is_that_of_the_published_code_with_all_placebos(prop99: tuple[Panel, Policy]) -> None:
     """Arkhangelsky et al. (2021), Table 1: −15.6; R −15.604; placebo spread over all 38 states 9.369, rank 2 of 39."""
-    result = estimate_synthetic(*prop99, "X2.packs")
+    result = estimate_synthetic(*prop99, "X2.packs", solver="published")
     att = result["att"]
     assert att.value == pytest.approx(-15.603827872734, abs=PUBLISHED_DIGITS)
     assert att.std_error == pytest.approx(9.369, abs=5e-4)
@@ -49,7 +49,10 @@ def test_sdid_is_that_of_the_published_code_with_all_placebos(prop99: tuple[Pane
 
 def test_the_optimum_of_sdid_lies_beside_the_published_steps(prop99: tuple[Panel, Policy]) -> None:
     """The published code stops at 10,000 steps: the optimum, as mlsynth 1.0.0 finds it, is −15.6054."""
-    assert estimate_synthetic(*prop99, "X2.packs", solver="exact")["att"].value == pytest.approx(-15.6054, abs=SOLVER)
+    result = estimate_synthetic(*prop99, "X2.packs")
+    assert result["att"].value == pytest.approx(-15.6054, abs=SOLVER)
+    assert result["att"].p_value == pytest.approx(2 / 39)
+    assert check_published(result, "us_prop99").passed
 
 
 def test_synthetic_control_is_the_exact_optimum(prop99: tuple[Panel, Policy]) -> None:
@@ -58,6 +61,12 @@ def test_synthetic_control_is_the_exact_optimum(prop99: tuple[Panel, Policy]) ->
     assert result["att"].value == pytest.approx(-19.5136, abs=SOLVER)
     largest = result.tables["donors"].sort_values("weight", ascending=False)["entity"].head(3).tolist()
     assert largest == ["Utah", "Montana", "Nevada"]
+
+
+def test_augmented_is_that_of_pysyncon_at_the_same_ridge(prop99: tuple[Panel, Policy]) -> None:
+    """pysyncon 1.7.0, AugSynth(lambda_=291.6643392117957) without covariates: −15.53604."""
+    result = estimate_synthetic(*prop99, "X2.packs", method="augmented", ridge=291.6643392117957)
+    assert result["att"].value == pytest.approx(-15.53604, abs=2 * SOLVER)
 
 
 def test_difference_in_differences(prop99: tuple[Panel, Policy]) -> None:

@@ -50,8 +50,8 @@ class DonorPool:
     predictor_names : tuple of str, length P
     without_cells : tuple of str
         Donors left out because cells are missing.
-    without_treated : tuple of str
-        Codes of periods left out because a treated entity has no outcome there.
+    without_periods : tuple of str
+        Codes of periods left out because a treated entity, or too many donors, have no outcome there.
     """
 
     grid: OutcomeGrid
@@ -66,7 +66,7 @@ class DonorPool:
     predictors: Floats
     predictor_names: tuple[str, ...]
     without_cells: tuple[str, ...]
-    without_treated: tuple[str, ...]
+    without_periods: tuple[str, ...]
 
     @property
     def periods(self) -> list[str]:
@@ -97,8 +97,8 @@ def build_pool(
 ) -> DonorPool:
     """Bring treated and donors together, or say why there is no comparison to be built.
 
-    A period in which a treated entity has no outcome is left out for all; a donor that lacks a cell of the others is
-    left out. Nothing is interpolated.
+    A period in which a treated entity has no outcome is left out for all. Of what is left, the donor or the period
+    with the largest share of missing cells is left out until none is missing. Nothing is interpolated.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def build_pool(
     held = known[treated].all(axis=0)
     _refuse_spans(grid, held & before, held & ~before, LEAST_BEFORE)
     wanted = ~treated if donors is None else ~treated & np.isin(grid.entities, list(donors))
-    usable = wanted & known[:, held].all(axis=1)
+    usable, held = _whole_block(known, wanted, np.asarray(held), start)
     chosen = _predictors(panel, grid, predictors, held & before)
     usable &= np.isfinite(chosen).all(axis=1)
     _refuse_few(grid, int(usable.sum()), int(treated.sum()), int(wanted.sum()))
@@ -155,8 +155,26 @@ def build_pool(
         predictors=stacked(chosen),
         predictor_names=tuple(_said(p) for p in predictors),
         without_cells=_named(grid, wanted & ~usable),
-        without_treated=tuple(grid.code_of(int(c)) for c in np.flatnonzero(~held)),
+        without_periods=tuple(grid.code_of(int(c)) for c in np.flatnonzero(~held)),
     )
+
+
+def _whole_block(known: np.ndarray, wanted: np.ndarray, held: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the donors and periods of a block without missing cells; whoever lacks the largest share goes first."""
+    rows, columns = wanted.copy(), held.copy()
+    early = np.arange(len(held)) < start
+    while rows.any():
+        missing = ~known & rows[:, None] & columns
+        if not missing.any():
+            break
+        by_row, by_column = missing.sum(axis=1) / columns.sum(), missing.sum(axis=0) / rows.sum()
+        scarce = (early & ((columns & early).sum() <= LEAST_BEFORE)) | (~early & ((columns & ~early).sum() <= 1))
+        by_column = np.where(scarce, 0.0, by_column)
+        if by_column.max() >= by_row.max():
+            columns[by_column.argmax()] = False
+        else:
+            rows[by_row.argmax()] = False
+    return rows, columns
 
 
 def _named(grid: OutcomeGrid, rows: np.ndarray) -> tuple[str, ...]:

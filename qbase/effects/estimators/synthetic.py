@@ -63,7 +63,7 @@ def estimate_synthetic(
     predictors: Sequence[Predictor] = (),
     donors: Sequence[str] | None = None,
     weight: Weight = "equal",
-    solver: Solver = "published",
+    solver: Solver = "exact",
     ridge: float | None = None,
     starts: int = 4,
     level: float = 0.95,
@@ -97,8 +97,9 @@ def estimate_synthetic(
         Entities to compare with; None takes all that are not treated and have an outcome in every period.
     weight : {"equal", "n"} or mapping
         Share of each of several treated entities in their average.
-    solver : {"published", "exact"}
-        Of sdid: the steps of the published code, which may end just before the optimum, or the optimum itself.
+    solver : {"exact", "published"}
+        Of sdid: the optimum itself, or the steps of the published code, which end before it where donors are few or
+        periods many (then the check ``near_optimum`` fails) and take a hundred times as long.
     ridge : float or None
         Of the augmentation; None chooses it by leaving out one period at a time.
     starts : int

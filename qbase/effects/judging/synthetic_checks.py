@@ -157,12 +157,12 @@ def check_cells_used(pool: DonorPool) -> CheckResult:
                 f"{count(len(pool.without_cells))} donors with missing cells ({names})",
             )
         )
-    if pool.without_treated:
-        names = ", ".join(pool.without_treated[:3]) + (" …" if len(pool.without_treated) > 3 else "")
+    if pool.without_periods:
+        names = ", ".join(pool.without_periods[:3]) + (" …" if len(pool.without_periods) > 3 else "")
         lost.append(
             Text(
-                f"采用者无结果的 {count(len(pool.without_treated))} 期（{names}）",
-                f"{count(len(pool.without_treated))} periods without an outcome of the treated ({names})",
+                f"有缺格的 {count(len(pool.without_periods))} 期（{names}）",
+                f"{count(len(pool.without_periods))} periods with missing cells ({names})",
             )
         )
     if not lost:
@@ -180,8 +180,8 @@ def check_optimum(placebos: Placebos, optimum: float, digits: int) -> CheckResul
     effect = float(placebos.fits.effects[0])
     passed = abs(effect - optimum) <= SMALL_STEP * placebos.spread
     ends = Text(
-        "可以忽略。" if passed else '应改用 solver="exact"。',
-        "of no consequence." if passed else 'take solver="exact".',
+        "可以忽略。" if passed else '较大，应改用 solver="exact"。',
+        "of no consequence." if passed else 'that counts; take solver="exact".',
     )
     shown, exact = number(effect, digits + 2), number(optimum, digits + 2)
     text = Text(

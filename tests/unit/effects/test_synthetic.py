@@ -44,7 +44,7 @@ def check(result: Result, name: str):
 
 @pytest.mark.parametrize("method", ["sdid", "sc", "augmented"])
 def test_one_treated_has_a_rank_and_no_interval(method: str) -> None:
-    result = estimate_synthetic(panel_of(frame_of(effect=6.0)), policy_of(), "rate", method=method)
+    result = estimate_synthetic(panel_of(frame_of(effect=6.0)), policy_of(), "rate", method=method, solver="published")
     att = result["att"]
     assert att.value == pytest.approx(6.0, abs=1.5)
     assert (att.ci_low, att.uncertainty, att.n_treated, att.n_cells) == (None, "none_too_few", 1, 4)
@@ -75,9 +75,9 @@ def test_tables_hold_the_paths_every_placebo_and_every_donor() -> None:
 
 def test_a_placebo_is_what_the_same_call_says_of_that_donor() -> None:
     frame = frame_of()
-    result = estimate_synthetic(panel_of(frame), policy_of(), "rate", solver="exact")
+    result = estimate_synthetic(panel_of(frame), policy_of(), "rate")
     alone = frame[frame["cluster_id"] != "K00"]
-    of_donor = estimate_synthetic(panel_of(alone), policy_of("K04"), "rate", solver="exact")
+    of_donor = estimate_synthetic(panel_of(alone), policy_of("K04"), "rate")
     gaps = result.tables["placebos"].query("entity == 'K04'")["gap"].to_numpy()
     assert of_donor.tables["synthetic"]["gap"].to_numpy() == pytest.approx(gaps, abs=1e-9)
 
@@ -112,9 +112,9 @@ def test_several_outcomes_share_their_weights_whichever_leads() -> None:
 
 def test_common_weights_do_not_depend_on_the_unit_of_an_outcome() -> None:
     frame = frame_of()
-    plain = estimate_synthetic(panel_of(frame), policy_of(), "rate", outcomes=["margin"], solver="exact")
+    plain = estimate_synthetic(panel_of(frame), policy_of(), "rate", outcomes=["margin"])
     frame["margin"] *= 3
-    scaled = estimate_synthetic(panel_of(frame), policy_of(), "rate", outcomes=["margin"], solver="exact")
+    scaled = estimate_synthetic(panel_of(frame), policy_of(), "rate", outcomes=["margin"])
     assert scaled["att"].value == pytest.approx(plain["att"].value, abs=1e-8)
 
 
@@ -134,7 +134,7 @@ def test_predictors_are_told_with_their_importance_and_the_losses_of_the_search(
 
 def test_several_treated_of_one_date_are_averaged_and_may_have_an_interval() -> None:
     panel = panel_of(frame_of(12, effect=5.0, treated=3))
-    result = estimate_synthetic(panel, policy_of("K00", "K01", "K02"), "rate", solver="exact")
+    result = estimate_synthetic(panel, policy_of("K00", "K01", "K02"), "rate")
     att = result["att"]
     assert result.settings["placebos"] == 84
     assert att.p_floor == pytest.approx(1 / 85)
@@ -167,15 +167,27 @@ def test_missing_cells_are_told_and_never_filled() -> None:
     frame = frame_of()
     gap = (frame["cluster_id"] == "K03") & (frame["period"] == "2018Q2")
     late = (frame["cluster_id"] == "K00") & (frame["period"] == "2020Q3")
-    result = estimate_synthetic(panel_of(frame[~gap & ~late]), policy_of(), "rate", method="sc")
-    assert "K03" not in result.settings["donors"]
+    sparse = (frame["cluster_id"] == "K06") & (frame["period"] > "2019Q1")
+    result = estimate_synthetic(panel_of(frame[~gap & ~late & ~sparse]), policy_of(), "rate", method="sc")
+    # one quarter costs less than one donor; a donor without seven quarters costs more than these
+    assert result.settings["donors"] == ["K01", "K02", "K03", "K04", "K05", "K07", "K08", "K09"]
+    assert "2018Q2" not in result.tables["synthetic"]["period"].tolist()
     assert [e.key["event_time"] for e in result.estimates[1:]] == [0, 1, 3]
     said = check(result, "rows_used")
     assert said.passed is None
-    assert "K03" in said.text.en
+    assert "1 donors with missing cells (K06); 2 periods with missing cells (2018Q2, 2020Q3)" in said.text.en
     assert "2020Q3" in said.text.zh
     frame.loc[gap, "rate"] = np.nan
-    assert estimate_synthetic(panel_of(frame[~late]), policy_of(), "rate", method="sc")["att"] == result["att"]
+    again = estimate_synthetic(panel_of(frame[~late & ~sparse]), policy_of(), "rate", method="sc")
+    assert again["att"] == result["att"]
+
+
+def test_no_period_is_left_out_that_the_comparison_cannot_do_without() -> None:
+    frame = frame_of(8, 9)
+    lost = (frame["period"] == "2020Q1") & (frame["cluster_id"] > "K03")
+    result = estimate_synthetic(panel_of(frame[~lost]), policy_of(), "rate", method="sc")
+    assert result.settings["donors"] == ["K01", "K02", "K03"]
+    assert result["att"].n_cells == 1
 
 
 def test_one_donor_that_is_the_comparison_fails_the_check() -> None:
