@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qbase.effects.judging.advice import advise as advise
     from qbase.effects.judging.credibility.planned_looks import check_as_planned as check_as_planned
     from qbase.effects.judging.credibility.planned_looks import check_decision_date as check_decision_date
+    from qbase.effects.judging.deciding import decide as decide
     from qbase.effects.judging.design_options import DesignOption as DesignOption
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
