@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.advice import Advice as Advice
     from qbase.effects.judging.advice import advise as advise
-    from qbase.effects.judging.credibility.planned_looks import check_as_planned as check_as_planned
-    from qbase.effects.judging.credibility.planned_looks import check_decision_date as check_decision_date
+    from qbase.effects.credibility.planned_looks import check_as_planned as check_as_planned
+    from qbase.effects.credibility.planned_looks import check_decision_date as check_decision_date
     from qbase.effects.judging.deciding import decide as decide
     from qbase.effects.judging.design_options import DesignOption as DesignOption
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade

@@ -9,20 +9,20 @@ import pytest
 
 from qbase.core import UsageError
 from qbase.effects.comparison.bad_controls import refuse_bad_controls
-from qbase.effects.judging.credibility.grid_tests import measure_att
-from qbase.effects.judging.credibility.placebo_checks import (
+from qbase.effects.credibility.grid_tests import measure_att
+from qbase.effects.credibility.placebo_checks import (
     check_anticipation,
     check_placebo_in_time,
     check_placebo_outcome,
     check_spillover,
 )
-from qbase.effects.judging.credibility.stability_checks import (
+from qbase.effects.credibility.stability_checks import (
     check_attrition,
     check_leave_one_out,
     check_same_entities,
     check_same_yardstick,
 )
-from qbase.effects.judging.credibility.timing_checks import (
+from qbase.effects.credibility.timing_checks import (
     check_regression_to_mean,
     check_rush,
     check_serial_correlation,

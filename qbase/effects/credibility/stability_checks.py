@@ -12,7 +12,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.fitting.path_fit import Estimator, clustered_vcov
-from qbase.effects.judging.credibility.grid_tests import Tested, measure_att, with_outcome
+from qbase.effects.credibility.grid_tests import Tested, measure_att, with_outcome
 
 MATTERS_PP = 1.0
 """Points by which two readings of one outcome have to differ before it matters."""

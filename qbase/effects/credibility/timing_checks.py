@@ -8,7 +8,7 @@ from qbase.core.numbers import number
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.judging.credibility.grid_tests import measure_difference, measure_mean, row_means
+from qbase.effects.credibility.grid_tests import measure_difference, measure_mean, row_means
 
 SELECTION = 4
 AROUND = 2
