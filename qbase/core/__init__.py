@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qbase.core.policy import Spell as Spell
     from qbase.core.results.conclusion import Conclusion as Conclusion
     from qbase.core.results.conclusion import conclude as conclude
+    from qbase.core.results.decision import Decision as Decision
     from qbase.core.results.records import record as record
     from qbase.core.results.result import Criterion as Criterion
     from qbase.core.results.result import Result as Result

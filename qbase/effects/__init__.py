@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from qbase.effects.comparison.carried_spells import carry_spells as carry_spells
     from qbase.effects.comparison.default_controls import Controls as Controls
     from qbase.effects.comparison.default_controls import choose_controls as choose_controls
+    from qbase.effects.credibility.planned_looks import check_as_planned as check_as_planned
+    from qbase.effects.credibility.planned_looks import check_decision_date as check_decision_date
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
     from qbase.effects.estimators.staggered import estimate_staggered as estimate_staggered
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.advice import Advice as Advice
     from qbase.effects.judging.advice import advise as advise
-    from qbase.effects.judging.credibility.planned_looks import check_as_planned as check_as_planned
-    from qbase.effects.judging.credibility.planned_looks import check_decision_date as check_decision_date
+    from qbase.effects.judging.deciding import decide as decide
     from qbase.effects.judging.design_options import DesignOption as DesignOption
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence

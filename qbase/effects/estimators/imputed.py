@@ -19,14 +19,14 @@ from qbase.effects.comparison.effect_words import NAIVE
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.estimators.staggered import read_window
 from qbase.effects.fitting.effect_options import read_count
-from qbase.effects.fitting.few_clusters import SEED, infer
+from qbase.effects.doubt.few_clusters import SEED, infer
 from qbase.effects.fitting.imputation import ImputationEstimator, impute_outcomes
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.fitting.logit_paths import LogitEstimator, impute_rates
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.judging.lead_tests import check_leads
 from qbase.effects.judging.path_result import assemble_path
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 Scale = Literal["probability", "logit"]
 
@@ -102,7 +102,7 @@ def estimate_imputation(
     clusters : mapping or None
         Entity -> what it belongs to, where entities of one may move together; None takes the entity.
     vcov : {"permutation", "conley_taber", "CRV3", "wild", "analytic"} or None
-        See `qbase.effects.fitting.few_clusters.infer`; None chooses by the number of treated clusters.
+        See `qbase.effects.doubt.few_clusters.infer`; None chooses by the number of treated clusters.
     level : float
         Confidence level.
     margin : float or None

@@ -9,7 +9,7 @@ import pytest
 
 from qbase.core import Estimate, Indicator, Panel, Plan, Result, Text, add_checks
 from qbase.effects import check_as_planned, check_decision_date, grade_evidence
-from qbase.effects.judging.credibility.planned_looks import level_of_look
+from qbase.effects.credibility.planned_looks import level_of_look
 from qbase.stats import decision_levels
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")

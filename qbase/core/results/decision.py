@@ -1,0 +1,133 @@
+"""The decision of a letter: what can be said, what cannot, and what would settle it; made by stated rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import html
+from typing import Any, Literal
+
+from qbase.core.given import check_word
+from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.text import Text
+from qbase.core.values import Grade
+
+DecisionVerdict = Literal[
+    "improved", "worsened", "no_effect", "hint", "cannot_tell", "data_cannot_decide", "monitoring"
+]
+
+VERDICTS: dict[DecisionVerdict, Text] = {
+    "improved": Text("有改善的效果", "an improving effect"),
+    "worsened": Text("有变差的效果", "a worsening effect"),
+    "no_effect": Text("没有要紧的效果", "no effect that matters"),
+    "hint": Text("有迹象，证据有限，不足以据此决定", "a hint of limited evidence, too little to decide on"),
+    "cannot_tell": Text("尚无法判断", "cannot tell yet"),
+    "data_cannot_decide": Text("现有数据不足以判断", "the data cannot decide"),
+    "monitoring": Text("监测，不作结论", "monitoring, no conclusion"),
+}
+HEADS = {
+    "can_say": Text("可以说", "What can be said"),
+    "cannot_say": Text("不能说", "What cannot"),
+    "would_settle": Text("怎样才能判断", "What would settle it"),
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
+class Decision(Bundle):
+    """What the results of a letter allow to decide.
+
+    A report shows it as prose, one paragraph a statement; it is recorded like anything shown.
+
+    Parameters
+    ----------
+    verdict : str
+        ``improved worsened no_effect hint cannot_tell data_cannot_decide monitoring``: the head of the box.
+    subject : Text
+        What it is about: the outcome of whom.
+    can_say : tuple of (Text, grade or None)
+        Statements the data carry.
+    cannot_say : tuple of Text
+        Statements they do not, each with the reason.
+    would_settle : tuple of Text
+        The route, with the number of draws or clusters it takes.
+
+    Raises
+    ------
+    UsageError
+        A verdict that is none (QB144).
+
+    Examples
+    --------
+    >>> from qbase.core import Decision, Text
+    >>> Decision(
+    ...     name="decision", verdict="cannot_tell", subject=Text("合格率", "pass rate"),
+    ...     can_say=((Text("提高超过 9 个百分点可以排除。", "A rise of more than 9 points is ruled out."), "limited"),),
+    ...     cannot_say=(Text("没有效果。", "That there is no effect."),),
+    ...     would_settle=(Text("每季每个集群抽查 40 批。", "40 batches a cluster and quarter."),),
+    ... )
+    合格率：尚无法判断。
+    可以说：提高超过 9 个百分点可以排除。
+    不能说：没有效果。
+    怎样才能判断：每季每个集群抽查 40 批。
+    Pass rate: cannot tell yet.
+    What can be said: A rise of more than 9 points is ruled out.
+    What cannot: That there is no effect.
+    What would settle it: 40 batches a cluster and quarter.
+    """
+
+    verdict: DecisionVerdict
+    subject: Text
+    can_say: tuple[tuple[Text, Grade | None], ...] = ()
+    cannot_say: tuple[Text, ...] = ()
+    would_settle: tuple[Text, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_word("verdict", self.verdict, VERDICTS)
+
+    @property
+    def kind(self) -> str:
+        """Prose: every page that can show sentences can show a decision."""
+        return "prose"
+
+    @property
+    def lead(self) -> Text:
+        """The subject and the verdict, as one sentence."""
+        said, subject = VERDICTS[self.verdict], self.subject
+        return Text(f"{subject.zh}：{said.zh}。", f"{subject.en[:1].upper()}{subject.en[1:]}: {said.en}.")
+
+    def items(self) -> tuple[tuple[Text, Grade | None], ...]:
+        """Return every paragraph with its grade: the lead, then each statement under its head."""
+        parts: list[tuple[Text, Grade | None]] = [(self.lead, None)]
+        parts += [(_headed("can_say", text), grade) for text, grade in self.can_say]
+        parts += [(_headed("cannot_say", text), None) for text in self.cannot_say]
+        parts += [(_headed("would_settle", text), None) for text in self.would_settle]
+        return tuple(parts)
+
+    def body(self) -> dict[str, Any]:
+        """Return the paragraphs as prose."""
+        return {"role": "text", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
+
+    def document(self) -> dict[str, Any]:
+        """Return verdict and statements as plain values for JSON."""
+        return {
+            "name": self.name,
+            "verdict": self.verdict,
+            "subject": self.subject.payload(),
+            "can_say": [{**text.payload(), "grade": grade} for text, grade in self.can_say],
+            "cannot_say": [text.payload() for text in self.cannot_say],
+            "would_settle": [text.payload() for text in self.would_settle],
+        }
+
+    def plain(self) -> str:
+        """Return all paragraphs, Chinese then English."""
+        items = [text for text, _ in self.items()]
+        return "\n".join([t.zh for t in items] + [t.en for t in items])
+
+    def lab(self) -> dict[str, str]:
+        """Return the box for JupyterLab, in its language."""
+        lang = shown_language()
+        first, *rest = (html.escape(text[lang]) for text, _ in self.items())
+        return {"text/html": f"<p><b>{first}</b></p>" + "".join(f"<p>{text}</p>" for text in rest)}
+
+
+def _headed(part: str, text: Text) -> Text:
+    return Text(f"{HEADS[part].zh}：{text.zh}", f"{HEADS[part].en}: {text.en}")
