@@ -179,16 +179,8 @@ def test_the_public_names_are_completed_in_ipython(tmp_path: pathlib.Path) -> No
     )
     env = {**os.environ, "IPYTHONDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, env=env, capture_output=True, text=True)
-<<<<<<< HEAD
-    import qbase.effects
-
-    names = " ".join(sorted(qbase.effects.__all__))
-    assert done.stdout.splitlines() == [names, "open_workspace"], done.stderr
-    assert "estimate_synthetic" in names
-=======
     names = " ".join(sorted(importlib.import_module("qbase.effects").__all__))
     assert done.stdout.splitlines() == [names, "open_workspace"], done.stderr
->>>>>>> wt-judging
 
 
 def _example_of(front: str, name: str) -> str:
