@@ -10,8 +10,8 @@ import pandas as pd
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.path_fit import Estimator
 from qbase.effects.credibility.grid_tests import LEVEL, Tested, measure_att, with_outcome
+from qbase.effects.fitting.path_fit import Estimator
 
 SHIFT = 4
 

@@ -11,8 +11,8 @@ from qbase.core.numbers import interval, number
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.path_fit import Estimator, clustered_vcov
 from qbase.effects.credibility.grid_tests import Tested, measure_att, with_outcome
+from qbase.effects.fitting.path_fit import Estimator, clustered_vcov
 
 MATTERS_PP = 1.0
 """Points by which two readings of one outcome have to differ before it matters."""

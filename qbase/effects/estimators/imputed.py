@@ -17,9 +17,9 @@ from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.effect_words import NAIVE
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
+from qbase.effects.doubt.few_clusters import SEED, infer
 from qbase.effects.estimators.staggered import read_window
 from qbase.effects.fitting.effect_options import read_count
-from qbase.effects.doubt.few_clusters import SEED, infer
 from qbase.effects.fitting.imputation import ImputationEstimator, impute_outcomes
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.fitting.logit_paths import LogitEstimator, impute_rates

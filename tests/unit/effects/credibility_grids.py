@@ -6,8 +6,8 @@ import numpy as np
 
 from qbase.core import Indicator, Text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.credibility.grid_tests import row_means
+from qbase.effects.fitting.path_fit import PathFit
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 
