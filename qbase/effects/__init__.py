@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from qbase.effects.comparison.default_controls import choose_controls as choose_controls
     from qbase.effects.credibility.planned_looks import check_as_planned as check_as_planned
     from qbase.effects.credibility.planned_looks import check_decision_date as check_decision_date
+    from qbase.effects.estimators.advised import describe_path as describe_path
+    from qbase.effects.estimators.advised import estimate_advised as estimate_advised
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
+    from qbase.effects.estimators.imputed import estimate_imputation as estimate_imputation
     from qbase.effects.estimators.staggered import estimate_staggered as estimate_staggered
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
     from qbase.effects.judging.evidence_grade import judge_evidence as judge_evidence
+    from qbase.effects.judging.functional_form import check_functional_form as check_functional_form
     from qbase.effects.judging.headroom import Headroom as Headroom
     from qbase.effects.judging.headroom import add_margin as add_margin
     from qbase.effects.judging.headroom import check_headroom as check_headroom

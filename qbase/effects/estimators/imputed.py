@@ -217,7 +217,7 @@ def _table(grid: OutcomeGrid, imputed: Floats) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "entity": [grid.entities[i] for i in row],
-            "period": [grid.code_of(t) for t in column],
+            "period": [grid.code_of(int(t)) for t in column],
             "event_time": grid.event_time[row, column].astype(int),
             "observed": grid.y[row, column],
             "imputed": imputed[row, column],

@@ -146,7 +146,7 @@ def estimate_staggered(
         grid,
         fit,
         inference,
-        method="group_time",
+        method="staggered",
         level=level,
         settings={
             "control": control, "anticipation": anticipation, "donut": donut, "base": base, "balanced": balanced,

@@ -46,17 +46,10 @@ class GroupTimePath:
         found = self.fit(grid)
         return aggregate_effects(grid, found, leads=self.leads, lags=self.lags, balanced=self.balanced)
 
-    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> tuple[Floats, Floats]:
-        """Fit outcomes of shape (A, N, T), observed where those of the grid are.
-
-        Returns
-        -------
-        tuple of numpy.ndarray
-            Coefficients (A, K) and influence (A, N, K), in the order of the terms of the grid itself.
-        """
+    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
+        """Fit outcomes of shape (A, N, T), observed where those of the grid are: coefficients of shape (A, K)."""
         plan = plan_averages(grid, self.fit(grid), leads=self.leads, lags=self.lags, balanced=self.balanced)
-        fits = [plan.average(self.fit(dataclasses.replace(grid, y=y))) for y in outcomes]
-        return np.array([f[0] for f in fits]), np.array([f[1] for f in fits])
+        return np.array([plan.weigh(self.fit(dataclasses.replace(grid, y=y))) for y in outcomes])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -69,11 +62,17 @@ class Averages:
     rows: tuple[Ints, ...]
     mass: Floats
 
+    def weigh(self, found: GroupTime) -> Floats:
+        """Return the averages, shape (K,)."""
+        att = np.where(np.isfinite(found.att), found.att, 0.0)
+        flat = self.shares.reshape(len(self.shares), -1) @ att.ravel()
+        return np.where(self.shares.any(axis=(1, 2)), flat, np.nan)
+
     def average(self, found: GroupTime) -> tuple[Floats, Floats]:
         """Return the averages (K,) and what each entity adds to their errors (N, K), shares estimated as well."""
         att = np.where(np.isfinite(found.att), found.att, 0.0)
-        is_there = self.shares.any(axis=(1, 2))
-        beta = np.where(is_there, np.einsum("kgt,gt->k", self.shares, att), np.nan)
+        beta = self.weigh(found)
+        is_there = np.isfinite(beta)
         influence = found.spread(self.shares)
         for i, own in enumerate(self.rows):
             # a heavier cohort pulls the average its way: what its size adds to the error

@@ -17,6 +17,18 @@ PRE_MEAN = Text("政策前各期的平均", "the average of all periods before")
 LAST_BEFORE = Text("政策前一期", "the single period before")
 PARALLEL = Text("无政策时平行变化", "without the policy all would have moved alike")
 
+WHOLE_PATH = Text("政策前的整段路径", "the whole path before")
+FOLLOWS = Text(
+    "政策前与供体的加权组合一致，之后也会一致",
+    "what followed a weighted mean of donors before would have followed it after",
+)
+SYNTHETIC = {
+    "synthetic": Text("合成控制", "synthetic control"),
+    "synthetic_sc": Text("合成控制", "synthetic control"),
+    "synthetic_augmented": Text("增广合成控制", "augmented synthetic control"),
+    "sdid": Text("合成双重差分", "synthetic difference-in-differences"),
+}
+
 METHODS: Mapping[str, tuple[Text, Text, Text]] = {
     "twfe": (
         Text("双向固定效应", "two-way fixed effects"),
@@ -30,13 +42,11 @@ METHODS: Mapping[str, tuple[Text, Text, Text]] = {
     ),
     "staggered": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
     "imputation": (Text("插补估计", "the imputation estimate"), PRE_MEAN, PARALLEL),
-    "synthetic": (
-        Text("合成控制", "synthetic control"),
-        Text("政策前的整段路径", "the whole path before"),
-        Text(
-            "政策前与供体的加权组合一致，之后也会一致",
-            "what followed a weighted mean of donors before would have followed it after",
-        ),
+    **{name: (title, WHOLE_PATH, FOLLOWS) for name, title in SYNTHETIC.items()},
+    "imputation_logit": (
+        Text("对数几率插补估计", "the imputation estimate on the log-odds"),
+        PRE_MEAN,
+        Text("无政策时对数几率平行变化", "without the policy the log-odds would have moved alike"),
     ),
     "before_after": (
         Text("前后比较", "before against after"),
