@@ -160,7 +160,9 @@ def find_leads(fit: PathFit) -> Ints:
 def find_family(fit: PathFit) -> Ints:
     """Return the positions of the event times a joint band covers: those with three treated or more behind them."""
     at = fit.pick("event")
-    return at[np.isfinite(fit.beta[at]) & (fit.n_treated[at] >= ENOUGH)] if len(at) else at
+    if not len(at):
+        return at
+    return at[np.isfinite(fit.beta[at]) & (fit.n_treated[at] >= ENOUGH) & fit.influence[:, at].any(axis=0)]
 
 
 def _tested(kind: Literal["F", "max_t"], beta: Floats, drawn: Floats) -> LeadTest | None:

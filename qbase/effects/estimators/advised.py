@@ -169,9 +169,7 @@ def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subj
     columns: dict[str, Any] = {"period": [periods.code(p) for p in pd.PeriodIndex(values.columns)]}
     for name, side in (("treated", values[treated]), ("comparison", values[~treated])):
         columns |= {f"{name}_mean": side.mean().to_numpy(), f"n_{name}": side.notna().sum().to_numpy(dtype=np.int64)}
-    reason = NOT_ESTIMATED.format(
-        subject=Text("{subject}", "{subject}"), outcome=Text("{outcome}", "{outcome}"), why=why
-    )
+    open_words = {word: Text(f"{{{word}}}", f"{{{word}}}") for word in ("subject", "outcome")}
     return Result(
         estimand="effect",
         outcome=indicator,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
@@ -101,6 +102,8 @@ class LogitEstimator:
         Event times, and periods before the start that are no base.
     terms : tuple of Term
     """
+
+    reads_counts: ClassVar[bool] = True
 
     window: Window
     terms: tuple[Term, ...]
