@@ -149,7 +149,8 @@ def estimate_staggered(
         method="staggered",
         level=level,
         settings={
-            "control": control, "anticipation": anticipation, "donut": donut, "base": base, "balanced": balanced,
+            "control": control, "anticipation": anticipation, "donut": donut, "base": -1 - skip, "base_kind": base,
+            "balanced": balanced,
             "covariates": list(covariates), "adjust": adjust if covariates else None, "leads": window[0],
             "lags": window[1], "seed": seed,
         },

@@ -155,11 +155,11 @@ def _verb(name: Text) -> str:
 
 
 def _base(result: Result) -> Text:
-    stated = result.settings.get("base")
-    if isinstance(stated, str):
-        return same(stated)
     known = METHODS.get(result.method)
-    return UNKNOWN if known is None else known[1]
+    if known is not None:
+        return known[1]
+    stated = result.settings.get("base")
+    return same(stated) if isinstance(stated, str) else UNKNOWN
 
 
 def _assumption(result: Result) -> Text:

@@ -42,8 +42,15 @@ class Study:
     @property
     def base(self) -> int | None:
         """The event time that is 0 by definition, or None when it was estimated."""
-        base = int(self.result.settings.get("base", BASE))
-        return None if base in self.times else base
+        stated = self.result.settings.get("base", BASE)
+        if isinstance(stated, str):
+            return None
+        return None if int(stated) in self.times else int(stated)
+
+    @property
+    def has_treated(self) -> bool:
+        """Whether every event says how many treated stand behind it."""
+        return all(e.n_treated is not None for e in self.events)
 
     def shown(self, time: int) -> str:
         """Return an event time as it is written; a binned end stands for all beyond it."""
@@ -57,8 +64,9 @@ class Study:
 
     @property
     def has_joint(self) -> bool:
-        """Whether every event carries a joint interval."""
-        return all(e.joint_low is not None and e.joint_high is not None for e in self.events)
+        """Whether every event with an interval carries a joint one."""
+        told = [e for e in self.events if e.ci_low is not None]
+        return bool(told) and all(e.joint_low is not None and e.joint_high is not None for e in told)
 
 
 def _limits(study: Study) -> tuple[float, float, list[float]]:
@@ -81,7 +89,7 @@ def draw_study(study: Study, sheet: Sheet) -> None:
     right = sheet.width - (4 if sheet.narrow else room)
     row = sheet.size * LINE
     top, bottom = 30.0 + (row if sheet.narrow and side else 0), sheet.height - 30.0 - row
-    head, foot = row + 10, row + 8
+    head, foot = row + 10, row + 8 + (sheet.small * LINE if study.has_treated else 0)
     scale = (high - low) / (bottom - top - head - foot)
     times = [*study.times, *([study.base] if study.base is not None else [])]
     x = (min(times) - 0.6, max(times) + 0.6)
@@ -97,6 +105,8 @@ def draw_study(study: Study, sheet: Sheet) -> None:
     _x_axis(study, sheet, times, right - left)
     _draw_ground(study, sheet, left, top, right, bottom)
     _draw_events(study, sheet)
+    if study.has_treated:
+        _draw_treated(study, sheet, bottom)
     _draw_words(study, sheet, left, top, right, bottom)
     if side:
         _draw_side(study, sheet, side, right, top, bottom)
@@ -137,7 +147,13 @@ def _draw_events(study: Study, sheet: Sheet) -> None:
         ("grey", [e for e in study.events if int(e.key["event_time"]) < 0]),
         ("blue", [e for e in study.events if int(e.key["event_time"]) >= 0]),
     ):
-        frame = pd.DataFrame([{"x": e.key["event_time"], **e.payload()} for e in part])
+        bare = [e for e in part if e.ci_low is None]
+        # too few treated stand behind these: described by a hollow dot, never joined to the others
+        ax.scatter(
+            [int(e.key["event_time"]) for e in bare], [e.value for e in bare], s=dot**2, facecolor=LIGHT["bg"],
+            edgecolor=LIGHT[role], lw=1.2, zorder=3.9, clip_on=False,
+        )  # fmt: skip
+        frame = pd.DataFrame([{"x": e.key["event_time"], **e.payload()} for e in part if e.ci_low is not None])
         if frame.empty:
             continue
         colour = LIGHT[role]
@@ -160,6 +176,17 @@ def _draw_events(study: Study, sheet: Sheet) -> None:
         sheet.text(x, y, word, role="mut", size=sheet.small, ha="center")
 
 
+def _draw_treated(study: Study, sheet: Sheet, bottom: float) -> None:
+    """Write under each dot how many treated entities stand behind it, as far as they fit."""
+    slot = sheet.px(1) - sheet.px(0)
+    wide = max(sheet.wide(str(e.n_treated), size=sheet.small) for e in study.events) + 4
+    step = next(s for s in (1, 2, 4, 5, 10, 20, 50, 1000) if s * slot >= wide)
+    for e in study.events:
+        at = int(e.key["event_time"])
+        if at % step == 0:
+            sheet.text(sheet.px(at), bottom - 6, str(e.n_treated), role="mut", size=sheet.small, ha="center")
+
+
 def _draw_words(study: Study, sheet: Sheet, left: float, top: float, right: float, bottom: float) -> None:
     start = sheet.px(-0.5)
     y = top + sheet.size * 0.8
@@ -170,7 +197,7 @@ def _draw_words(study: Study, sheet: Sheet, left: float, top: float, right: floa
     when = "" if study.start is None else shown(study.start, sheet.lang)
     labels = [Text(f"{when} 政策实施".strip(), f"Policy starts {when}".strip()), Text("实施", "Start")]
     fits = next((t for t in labels if sheet.wide(sheet.t(t), bold=True) <= start - left - 8), None)
-    y = bottom - sheet.size * 0.8
+    y = bottom - sheet.size * 0.8 - (sheet.small * LINE if study.has_treated else 0)
     if fits is not None:
         sheet.text(start - 7, y, sheet.t(fits), role="plum", bold=True, ha="right")
     else:

@@ -41,6 +41,12 @@ HOW = Text(
 )
 
 
+TREATED_ROW = Text(
+    "采用者为该时点估计所依据的采用政策的主体数；不足 3 个时只描述，不给区间。",
+    "Treated: entities behind the estimate of that time; below three it is described without an interval.",
+)
+
+
 def plot_event_study(result: Result, *, policy: Policy | None = None) -> Figure:
     """Draw the effect by time since adoption: pointwise intervals thick, joint ones thin.
 
@@ -109,7 +115,8 @@ def _read(result: Result, policy: Policy | None) -> Study:
         )  # fmt: skip
     att = next((e for e in result.estimates if e.term == "att"), None)
     for estimate in (*events, *([att] if att else [])):
-        refuse_bare(estimate)
+        if estimate.uncertainty != "none_too_few":
+            refuse_bare(estimate)
     dates = sorted(set(policy.first_treated.values())) if policy else []
     freq = str(result.settings.get("freq") or (dates[0].freqstr[:1].replace("Y", "A") if dates else ""))
     return Study(
@@ -143,10 +150,10 @@ def _title(study: Study) -> Text:
         return first_fit(
             [
                 Text(
-                    f"实施前走势已不一致，{outcome.zh}的效果不可信",
-                    f"Groups differed before adoption: effect on {outcome.en} not credible",
+                    f"实施前走势已不一致，{outcome.zh}的变化不能归于政策",
+                    f"Groups moved apart before adoption: {outcome.en} cannot tell the effect",
                 ),
-                Text("实施前走势已不一致，效果不可信", "Groups differed before adoption: the effect is not credible"),
+                Text("实施前走势已不一致，不能归于政策", "Groups moved apart before adoption: no effect can be told"),
             ]
         )  # fmt: skip
     if study.att is None:
@@ -200,14 +207,20 @@ def _subtitle(study: Study) -> Text:
         who = by or Text("聚类组", "group")
         n.append(Text(f"{count(first.n_clusters)} 个{who.zh}", f"{count(first.n_clusters)} {who.en}s"))
     tail = Text("；" + "，".join(t.zh for t in n), "; " + ", ".join(t.en for t in n)) if n else same("")
-    base = study.base if study.base is not None else BASE
+    if isinstance(result.settings.get("base"), str):
+        base_words = Text("，以实施前各期的平均为基期", "; base: the average of all periods before adoption")
+    else:
+        base = study.base if study.base is not None else BASE
+        base_words = Text(
+            f"，以实施前 {abs(base)} {MEASURE.get(study.step.zh, '')}{study.step.zh}为基期",
+            f"; base: event time {number(base, 0)}",
+        )
     text = Text(
-        f"{result.subject.zh}与比较组{result.outcome.label.zh}之差的变化" + (f"（{unit.zh}）" if unit.zh else "")
-        + f"，以实施前 {abs(base)} {MEASURE.get(study.step.zh, '')}{study.step.zh}为基期",
+        f"{result.subject.zh}与比较组{result.outcome.label.zh}之差的变化" + (f"（{unit.zh}）" if unit.zh else ""),
         f"Change in the difference in {result.outcome.label.en}" + (f" ({unit.en})" if unit.en else "")
-        + f" between {result.subject.en} and the comparison group; base: event time {number(base, 0)}",
+        + f" between {result.subject.en} and the comparison group",
     )  # fmt: skip
-    return text + tail
+    return text + base_words + tail
 
 
 def _note(study: Study, policy: Policy | None) -> Text:
@@ -220,6 +233,8 @@ def _note(study: Study, policy: Policy | None) -> Text:
                 f"Thick lines: pointwise {level} intervals; thin lines: joint {level} band over all times.",
             )
         )
+    if study.has_treated:
+        parts.append(Text("底部数字为各时点的采用者数。", "Numbers at the bottom: treated entities behind each time."))
     parts += [sentence(c.text) for c in study.result.checks if c.name == "parallel_leads"]
     if policy is not None:
         dates = sorted(set(policy.first_treated.values()))
@@ -270,6 +285,8 @@ def _table(study: Study, name: str) -> Table:
         Column(label=Text("标准误", "Std. error"), numeric=True),
         Column(label=same(f"{level} CI"), numeric=True),
     ]
+    if study.has_treated:
+        columns.insert(1, Column(label=Text("采用者", "Treated"), numeric=True))
     if study.has_joint:
         columns.append(Column(label=Text(f"联合 {level} 区间", f"Joint {level} band"), numeric=True))
     rows = []
@@ -280,14 +297,28 @@ def _table(study: Study, name: str) -> Table:
             "–" if e.std_error is None else number(e.std_error, digits),
             bracket(e, digits, level=False),
         ]
-        if study.has_joint and e.joint_low is not None and e.joint_high is not None:
-            row.append(interval(e.joint_low, e.joint_high, digits))
+        if study.has_treated:
+            row.insert(1, count(e.n_treated or 0))
+        if study.has_joint:
+            has_band = e.joint_low is not None and e.joint_high is not None
+            row.append(interval(e.joint_low or 0.0, e.joint_high or 0.0, digits) if has_band else "–")
         rows.append(tuple(row))
-    fields = ("value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high", "p_value", "n_obs", "n_clusters")
+    fields: tuple[str, ...] = (
+        "value",
+        "std_error",
+        "ci_low",
+        "ci_high",
+        "joint_low",
+        "joint_high",
+        "p_value",
+        "n_obs",
+        "n_clusters",
+    )
+    fields = (*fields, "n_treated", "n_cells", "n_effective") if study.has_treated else fields
     data: dict[str, list[object]] = {"event_time": list(study.times)}
     data |= {field: [getattr(e, field) for e in study.events] for field in fields}
     data |= account_data([study.result.coverage] * len(study.events))
-    note = None
+    note = TREATED_ROW if study.has_treated else None
     if study.base is not None:
         note = Text(
             f"基期（事件时间 {number(study.base, 0)}）按定义为 0，没有区间。",

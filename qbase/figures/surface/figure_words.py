@@ -19,6 +19,7 @@ from qbase.figures.surface.period_axis import period_text
 
 MAX_ZH, MAX_EN = 28, 14
 FULL_COUNT = Text("全数统计，无抽样误差", "full count, no sampling error")
+TOO_FEW = Text("采用者过少，不给区间", "too few treated: no interval")
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
@@ -91,7 +92,7 @@ def counts(values: Iterable[int], unit: Text) -> Text:
 def bracket(estimate: Estimate, digits: int, *, level: bool = True) -> Text:
     """Return the interval of an estimate, ``95% CI 0.8～3.9``, or that everything was counted."""
     if estimate.ci_low is None or estimate.ci_high is None:
-        return FULL_COUNT
+        return TOO_FEW if estimate.uncertainty == "none_too_few" else FULL_COUNT
     shown = interval(estimate.ci_low, estimate.ci_high, digits)
     return same(level_text(estimate.ci_level) + " CI ") + shown if level else shown
 

@@ -382,8 +382,8 @@ def test_event_study_shows_base_and_both_intervals(drawn: dict[str, Figure]) -> 
 
 def test_failed_leads_change_the_title(drawn: dict[str, Figure]) -> None:
     figure = drawn["events_failed"]
-    assert "不可信" in figure.title.zh
-    assert "not credible" in figure.title.en
+    assert "不能归于政策" in figure.title.zh
+    assert "moved apart before" in figure.title.en
     assert not any("政策效果" in t for t in texts_of(figure.drawings["zh_wide"]))
 
 
