@@ -8,9 +8,7 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.effects.estimators.event_study import estimate_event_study as estimate_event_study
-    from qbase.effects.estimators.imputed import estimate_imputation as estimate_imputation
     from qbase.effects.estimators.twfe import estimate_twfe as estimate_twfe
-    from qbase.effects.judging.functional_form import check_functional_form as check_functional_form
     from qbase.effects.judging.published_numbers import check_published as check_published
 
 __getattr__, __dir__ = lazy_room(__name__)
