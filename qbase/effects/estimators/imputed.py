@@ -22,7 +22,7 @@ from qbase.effects.estimators.staggered import read_window
 from qbase.effects.fitting.effect_options import read_count
 from qbase.effects.fitting.imputation import ImputationEstimator, impute_outcomes
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
-from qbase.effects.fitting.logit_paths import LogitEstimator, impute_rates
+from qbase.effects.fitting.logit_paths import LogitEstimator, impute_rates, refuse_no_rate
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.judging.lead_tests import check_leads
 from qbase.effects.judging.path_result import assemble_path
@@ -155,6 +155,8 @@ def estimate_imputation(
         donut=read_count("donut", donut, example="0"),
         anticipation=read_count("anticipation", anticipation, example="0"),
     )
+    if scale == "logit":
+        refuse_no_rate(grid)
     build = LogitEstimator if scale == "logit" else ImputationEstimator
     estimator = build(window=window, terms=list_path_terms(grid, window))
     fit = estimator(grid)

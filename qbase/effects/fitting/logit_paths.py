@@ -14,6 +14,7 @@ from qbase.effects.fitting.imputation import add_own_errors, contrast_of
 from qbase.effects.fitting.imputed_terms import (
     Bools,
     Cells,
+    Shares,
     Window,
     add_shares,
     known_cells,
@@ -22,7 +23,7 @@ from qbase.effects.fitting.imputed_terms import (
     sort_cells,
 )
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
-from qbase.stats.regression.firth_logit import TwoWayLogit, find_shift, fit_level_logit, fit_two_way_logit, unbend_odds
+from qbase.stats.firth_logit import TwoWayLogit, find_shift, fit_level_logit, fit_two_way_logit, row_totals, unbend_odds
 
 WHOLE = 100.0
 """A rate in percent is this many times k / n."""
@@ -88,6 +89,7 @@ def fit_logit_imputation(
     >>> {term: round(float(b), 2) for term, b in zip(fit.terms, fit.beta)}  # doctest: +NORMALIZE_WHITESPACE
     {('att', None): 14.57, ('event', -1): 0.47, ('event', 0): 14.57, ('cohort', 3): 14.57, ('period', 3): 14.57}
     """
+    refuse_no_rate(grid)
     window = Window(leads=leads, lags=lags, donut=donut, anticipation=anticipation)
     return LogitEstimator(window=window, terms=terms or list_path_terms(grid, window))(grid)
 
@@ -109,22 +111,44 @@ class LogitEstimator:
     terms: tuple[Term, ...]
 
     def __call__(self, grid: OutcomeGrid) -> PathFit:
-        """Fit the grid's passes and batches."""
-        counts = read_counts(grid)
-        cells = sort_cells(grid, self.window, counts.n > 0)
-        starts = [start for start, _ in cells.cohorts]
-        rows = [at for _, at in cells.cohorts]
-        members = list(memberships(self.terms, np.array(starts, dtype=np.int64), grid.n_periods))
-        lags = impute_lags(grid, counts, cells, members)
-        leads = [impute_leads(grid, counts, cells, lags, i, member) for i, member in enumerate(members)]
-        shares = add_shares([a.weight + b.weight for a, b in zip(lags.cohorts, leads, strict=True)], members)
-        beta, influence = np.zeros(len(self.terms)), lags.others + sum(lead.others for lead in leads)
-        for parts, is_lead in ((lags.cohorts, False), (leads, True)):
+        """Fit the grid's rates as passes of its batches."""
+        found = self._impute(grid)
+        starts = [start for start, _ in found.cells.cohorts]
+        rows = [at for _, at in found.cells.cohorts]
+        beta, influence = np.zeros(len(self.terms)), sum_others(found, len(grid.y), len(self.terms))
+        for parts, is_lead in ((found.lags, False), (found.leads, True)):
             effects, weights = [part.effect for part in parts], [part.weight for part in parts]
-            add_own_errors(influence, effects, weights, starts, members, rows, is_lead=is_lead)
-            for effect, weight, member in zip(effects, weights, members, strict=True):
+            add_own_errors(influence, effects, weights, starts, found.members, rows, is_lead=is_lead)
+            for effect, weight, member in zip(effects, weights, found.members, strict=True):
                 beta += (effect * weight).sum(axis=0) @ member
-        return shares.fit(self.terms, WHOLE * beta / shares.divisor, WHOLE * influence / shares.divisor)
+        divisor = found.shares.divisor
+        return found.shares.fit(self.terms, WHOLE * beta / divisor, WHOLE * influence / divisor)
+
+    def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
+        """Return coefficients (A, K) of outcomes (A, N, T) to first order about the fit of the grid.
+
+        For deviations in points, such as histories exchanged between entities: each moves the log-odds by one step of
+        the scoring algorithm, from the rates the grid's own outcome has given.
+        """
+        found = self._impute(grid)
+        y = np.nan_to_num(outcomes)
+        score = y * found.counts.n * found.cells.is_base
+        beta = np.zeros((len(y), len(self.terms)))
+        for parts in (found.lags, found.leads):
+            for part, (_, rows), member in zip(parts, found.cells.cohorts, found.members, strict=True):
+                moved = part.slope * step_log_odds(score, part, rows)
+                beta += (y[:, rows] * part.weight - moved).sum(axis=1) @ member
+        return np.where(found.shares.mass > 0, beta / found.shares.divisor, np.nan)
+
+    def _impute(self, grid: OutcomeGrid) -> Found:
+        counts = count_passes(grid)
+        cells = sort_cells(grid, self.window, counts.n > 0)
+        starts = np.array([start for start, _ in cells.cohorts], dtype=np.int64)
+        members = list(memberships(self.terms, starts, grid.n_periods))
+        lags = impute_lags(grid, counts, cells)
+        leads = [impute_leads(grid, counts, cells, lags[1], i, member) for i, member in enumerate(members)]
+        shares = add_shares([a.weight + b.weight for a, b in zip(lags[0], leads, strict=True)], members)
+        return Found(counts=counts, cells=cells, members=members, lags=lags[0], leads=leads, shares=shares)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,29 +172,71 @@ class Imputed:
     ----------
     effect : numpy.ndarray, shape (N_g, T)
         Rate less imputed probability.
-    weight : numpy.ndarray, shape (N_g, T)
-        Of each cell; 0 where it cannot be imputed or does not count.
-    others : numpy.ndarray, shape (N, K)
-        What other entities add to the errors of the sums behind the terms.
+    weight, slope : numpy.ndarray, shape (N_g, T)
+        Weight of each cell, 0 where it cannot be imputed or does not count; and that times p (1 − p).
+    own : numpy.ndarray, shape (N_g, T)
+        Information of the cells behind the level of each entity.
+    fit : TwoWayLogit
+        Behind the period effects.
     """
 
     effect: Floats
     weight: Floats
-    others: Floats
+    slope: Floats
+    own: Floats
+    fit: TwoWayLogit
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Lags:
-    """All cohorts from the start on, the fit behind them, and what untreated cells add to their errors."""
+class Found:
+    """All cohorts, from the start on and before it."""
 
-    fit: TwoWayLogit
-    probability: Floats
-    cohorts: tuple[Imputed, ...]
-    others: Floats
+    counts: Counts
+    cells: Cells
+    members: list[Floats]
+    lags: list[Imputed]
+    leads: list[Imputed]
+    shares: Shares
 
 
-def read_counts(grid: OutcomeGrid) -> Counts:
-    """Return the counts behind an outcome that is their plain rate in percent.
+def sum_others(found: Found, n_entities: int, n_terms: int) -> Floats:
+    """Return what untreated cells add to the errors of the sums behind each term, by the period effects, (N, K)."""
+    total = np.zeros((n_entities, n_terms))
+    for parts in (found.lags, found.leads):
+        for part, member in zip(parts, found.members, strict=True):
+            if part.weight.any():
+                contrast = contrast_of(part.slope, part.own / row_totals(part.own)[:, None], member)
+                total += part.fit.score @ (part.fit.inverse @ contrast)
+    return total
+
+
+def step_log_odds(score: Floats, part: Imputed, rows: Ints) -> Floats:
+    """Return by how much scores (A, N, T) move the log-odds of some entities, (A, N_g, T), to first order."""
+    information = part.fit.information
+    total, is_fitted = row_totals(information), information > 0
+    by_cell = score * is_fitted
+    by_period = (by_cell.sum(axis=1) - by_cell.sum(axis=2) @ (information / total[:, None])) @ part.fit.inverse
+    own = score[:, rows] * (part.own > 0)
+    level = (own.sum(axis=2) - by_period @ part.own.T) / row_totals(part.own)
+    return np.asarray(level[:, :, None] + by_period[:, None])
+
+
+def count_passes(grid: OutcomeGrid) -> Counts:
+    """Return batches, and the passes that make the outcome of them: placebos and jackknives change the outcome only.
+
+    Raises
+    ------
+    UsageError
+        The outcome counts nothing (QB543).
+    """
+    if grid.n is None:
+        raise _no_rate(grid, "an outcome without batches")
+    n = np.where(np.isfinite(grid.y), grid.n, 0.0)
+    return Counts(k=n * np.clip(np.where(n > 0, grid.y, 0.0) / WHOLE, 0.0, 1.0), n=n)
+
+
+def refuse_no_rate(grid: OutcomeGrid) -> None:
+    """Raise where the outcome is no plain rate of passes.
 
     Raises
     ------
@@ -180,11 +246,9 @@ def read_counts(grid: OutcomeGrid) -> Counts:
     seen = np.isfinite(grid.y)
     if grid.n is None or grid.k is None:
         raise _no_rate(grid, "an outcome without batches")
-    counts = Counts(k=np.where(seen, grid.k, 0.0), n=np.where(seen, grid.n, 0.0))
-    off = np.abs(WHOLE * counts.rate - np.where(seen, grid.y, 0.0)).max()
+    off = np.abs(np.where(seen, WHOLE * grid.k / np.where(grid.n > 0, grid.n, 1.0) - grid.y, 0.0)).max()
     if off > SAME or (seen & (grid.n <= 0)).any():
         raise _no_rate(grid, f"an outcome up to {off:.3g} away from 100 k / n")
-    return counts
 
 
 def _no_rate(grid: OutcomeGrid, found: str) -> UsageError:
@@ -199,53 +263,56 @@ def _no_rate(grid: OutcomeGrid, found: str) -> UsageError:
 
 def impute_rates(grid: OutcomeGrid, window: Window) -> Floats:
     """Return the rate in percent imputed for every cell, shape (N, T); NaN where it cannot be."""
-    counts = read_counts(grid)
+    counts = count_passes(grid)
     cells = sort_cells(grid, window, counts.n > 0)
-    lags = impute_lags(grid, counts, cells, [np.zeros((grid.n_periods, 0)) for _ in cells.cohorts])
-    return np.where(known_cells(cells.is_base, lags.fit.labels), WHOLE * lags.probability, np.nan)
+    fit, probability = _fit_base(counts, cells.is_base)
+    return np.where(known_cells(cells.is_base, fit.labels), WHOLE * probability, np.nan)
 
 
-def impute_lags(grid: OutcomeGrid, counts: Counts, cells: Cells, members: list[Floats]) -> Lags:
-    """Impute the treated cells of all cohorts from one fit of all untreated cells."""
-    k, n = np.where(cells.is_base, counts.k, 0.0), np.where(cells.is_base, counts.n, 0.0)
+def _fit_base(counts: Counts, is_base: Bools) -> tuple[TwoWayLogit, Floats]:
+    k, n = np.where(is_base, counts.k, 0.0), np.where(is_base, counts.n, 0.0)
     fit = fit_two_way_logit(k, n)
-    eta = fit.log_odds
-    p = expit(eta + find_shift(k, n, eta))
-    total = np.maximum(fit.information.sum(axis=1, keepdims=True), 1e-300)
+    return fit, np.asarray(expit(fit.log_odds + find_shift(k, n, fit.log_odds)))
+
+
+def impute_lags(grid: OutcomeGrid, counts: Counts, cells: Cells) -> tuple[list[Imputed], TwoWayLogit]:
+    """Impute the treated cells of all cohorts from one fit of all untreated cells."""
+    fit, probability = _fit_base(counts, cells.is_base)
     known = known_cells(cells.is_base, fit.labels) & cells.is_treated
-    cohorts, contrast = [], np.zeros((grid.n_periods, members[0].shape[1] if members else 0))
-    for (_, rows), member in zip(cells.cohorts, members, strict=True):
-        weight = grid.weight[rows, None] * known[rows]
-        slope = weight * p[rows] * (1 - p[rows])
-        contrast += contrast_of(slope, fit.information[rows] / total[rows], member)
-        cohorts.append(Imputed(effect=counts.rate[rows] - p[rows], weight=weight, others=np.zeros(0)))
-    return Lags(fit=fit, probability=p, cohorts=tuple(cohorts), others=fit.score @ (fit.inverse @ contrast))
+    cohorts = []
+    for _, rows in cells.cohorts:
+        p, weight = probability[rows], grid.weight[rows, None] * known[rows]
+        cohorts.append(
+            Imputed(
+                effect=counts.rate[rows] - p,
+                weight=weight,
+                slope=weight * p * (1 - p),
+                own=fit.information[rows],
+                fit=fit,
+            )
+        )
+    return cohorts, fit
 
 
-def impute_leads(grid: OutcomeGrid, counts: Counts, cells: Cells, lags: Lags, which: int, member: Floats) -> Imputed:
+def impute_leads(
+    grid: OutcomeGrid, counts: Counts, cells: Cells, whole: TwoWayLogit, which: int, member: Floats
+) -> Imputed:
     """Impute the cells of one cohort before its start from period effects of all others and its own levels."""
-    rows = cells.cohorts[which][1]
-    none = Imputed(
-        effect=np.zeros((len(rows), grid.n_periods)),
-        weight=np.zeros((len(rows), grid.n_periods)),
-        others=np.zeros((len(grid.y), member.shape[1])),
-    )
+    start, rows = cells.cohorts[which]
     is_other = cells.is_base.copy()
     is_other[rows] = False
-    if not (member[: cells.cohorts[which][0]].any() and is_other.any()):
-        return none
+    if not (member[:start].any() and is_other.any()):
+        none = np.zeros((len(rows), grid.n_periods))
+        return Imputed(effect=none, weight=none, slope=none, own=none, fit=whole)
     k, n = np.where(is_other, counts.k, 0.0), np.where(is_other, counts.n, 0.0)
-    fit = fit_two_way_logit(k, n, start=(np.where(is_other.any(axis=1), lags.fit.entity, 0.0), lags.fit.period))
+    fit = fit_two_way_logit(k, n, start=(np.where(is_other.any(axis=1), whole.entity, 0.0), whole.period))
     known = _comparable(fit.labels, cells.is_base[rows])
     own_k, own_n = np.where(known, counts.k[rows], 0.0), np.where(known, counts.n[rows], 0.0)
     level, information = fit_level_logit(own_k, own_n, fit.period)
-    own_eta = unbend_odds(level[:, None] + fit.period, information, fit.inverse)
-    shift = find_shift(np.vstack([k, own_k]), np.vstack([n, own_n]), np.vstack([fit.log_odds, own_eta]))
-    p = expit(own_eta + shift)
-    weight = grid.weight[rows, None] * known
-    total = np.maximum(information.sum(axis=1, keepdims=True), 1e-300)
-    contrast = contrast_of(weight * p * (1 - p), information / total, member)
-    return Imputed(effect=counts.rate[rows] - p, weight=weight, others=fit.score @ (fit.inverse @ contrast))
+    own_odds = unbend_odds(level[:, None] + fit.period, information, fit.inverse)
+    shift = find_shift(np.vstack([k, own_k]), np.vstack([n, own_n]), np.vstack([fit.log_odds, own_odds]))
+    p, weight = expit(own_odds + shift), grid.weight[rows, None] * known
+    return Imputed(effect=counts.rate[rows] - p, weight=weight, slope=weight * p * (1 - p), own=information, fit=fit)
 
 
 def _comparable(labels: Ints, is_base: Bools) -> Bools:

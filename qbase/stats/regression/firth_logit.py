@@ -213,7 +213,7 @@ def fit_two_way_logit(k: Floats, n: Floats, *, start: tuple[Floats, Floats] | No
     for _ in range(STEPS):
         p = expit(entity[:, None] + period)
         w = n * p * (1 - p)
-        total = _row_totals(w)
+        total = row_totals(w)
         inverse, labels = invert_periods(period_information(w, total))
         share = w / total[:, None]
         score = k - n * p + w * _variance(total, share, inverse) * (0.5 - p)
@@ -249,12 +249,13 @@ def unbend_odds(log_odds: Floats, information: Floats, inverse: Floats) -> Float
     Firth, D. (1993). Bias reduction of maximum likelihood estimates. Biometrika 80. Puhr, R. et al. (2017). Statistics
     in Medicine 36.
     """
-    total = _row_totals(information)
+    total = row_totals(information)
     variance = _variance(total, information / total[:, None], inverse)
     return np.asarray(log_odds + (expit(log_odds) - 0.5) * variance)
 
 
-def _row_totals(information: Floats) -> Floats:
+def row_totals(information: Floats) -> Floats:
+    """Return the sum of each row, 1 where it is 0."""
     total = np.asarray(information.sum(axis=1))
     total[total == 0] = 1.0
     return total
@@ -289,7 +290,7 @@ def fit_level_logit(k: Floats, n: Floats, offset: Floats) -> tuple[Floats, Float
     for _ in range(STEPS):
         p = expit(level[:, None] + offset)
         w = n * p * (1 - p)
-        total = _row_totals(w)
+        total = row_totals(w)
         step = (k - n * p + w / total[:, None] * (0.5 - p)).sum(axis=1) / total
         level = level + np.clip(step, -LONGEST, LONGEST)
         if not len(step) or np.abs(step).max() < CLOSE:
