@@ -133,7 +133,7 @@ def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event:
         "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
     }
     if len(family):
-        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95)[1]
+        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=len(fit.influence))[1]
     return p
 
 

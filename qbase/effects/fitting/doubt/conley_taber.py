@@ -14,7 +14,6 @@ from qbase.effects.fitting.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
 from qbase.stats.adoption_permutations import inverted_limits, permutation_p
 
-
 MOST = 3
 """With more treated their placebos repeat the few untreated histories, and chance looks smaller than it is."""
 
