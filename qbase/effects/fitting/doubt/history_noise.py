@@ -60,9 +60,9 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     """Estimate the noise of each history: sampling by the batches, single shocks, and shocks that last.
 
     The variance of a cell is v · (white + own/n) + v² · lasting with v = p(1 − p) of its entity, for shocks that last
-    act on the logit scale; white and lasting, and how shocks last, come from half the squared differences of
-    untreated cells of one entity, by lag, which are free of the entity's level. For a plain pass rate own = 1 is
-    known; else it is estimated too and v = 1.
+    act on the logit scale. White and lasting, and how shocks last, come from half the squared differences of untreated
+    cells of one entity, by lag, which are free of the entity's level. For a plain pass rate own = 1 is known; else it
+    is estimated too, and v = 1.
 
     Parameters
     ----------
@@ -147,9 +147,7 @@ def _shares(
     return best[1:]
 
 
-def _differences(
-    grid: OutcomeGrid, untreated: np.ndarray, size: Floats
-) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tuple[Floats, ...]:
     """Return lag, means of half squared difference, 1/n and relative size, and pairs, by lag and by thirds of 1/n."""
     batches = np.asarray(grid.n, dtype=float)
     residual = two_way_residuals(grid.y, np.where(untreated, 1.0, 0.0))

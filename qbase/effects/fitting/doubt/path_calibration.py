@@ -81,8 +81,8 @@ def calibrate_path(
     """Test the leads jointly and find the band over event times, both from the same placebos.
 
     The overall effect is taken out of the outcomes first, so that it is not mistaken for noise in histories that others
-    take on. Coefficients are held against how placebos vary and move together, not against clustered errors: those of
-    a few treated clusters with few batches are now and then next to nothing, and t explodes (max t of 8 treated of 36
+    take on. Coefficients are held against how placebos vary and move together, not against clustered errors: those of a
+    few treated clusters with few batches are now and then next to nothing, and t explodes (max t of 8 treated of 36
     with three batches a cell: 28 % at 5 %).
 
     Parameters
