@@ -8,6 +8,8 @@ draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder 
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import importlib.metadata
 import itertools
 import json
 import sys
@@ -133,7 +135,7 @@ def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event:
         "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
     }
     if len(family):
-        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95)[1]
+        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=len(fit.influence))[1]
     return p
 
 
@@ -200,5 +202,114 @@ def main(seconds: float) -> None:
         KEPT.write_text(json.dumps(kept))
 
 
+def share(values: list[float], *, of: int | None = None) -> str:
+    """Return the share of p values at most 5 %, with its 99 % bounds, in percent."""
+    hit, total = sum(v <= ALPHA for v in values), of or len(values)
+    low, high = bounds(hit, total)
+    return f"{100 * hit / total:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def own_test(cell: Cell) -> str:
+    """Return the method that speaks by default."""
+    return "perm" if cell.treated <= 3 else "crv3df"
+
+
+def null_row(cell: Cell, found: dict[str, list[float]]) -> str:
+    names = [f"{own_test(cell)}_att", "lead_f", "lead_t", "nominal_f", "crv1_att", "crv3_att", "perm_att"]
+    event = share(found[f"{own_test(cell)}_event"]) if cell.treated >= 3 else "no answer"
+    band = share(found["band"]) if "band" in found else "no band"
+    first, *rest = (share(found[name]) for name in names)
+    cells = [
+        cell.treated,
+        cell.clusters,
+        f"{cell.ratio:g}",
+        cell.noise,
+        len(found["estimate"]),
+        first,
+        event,
+        band,
+        *rest,
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def power_row(cell: Cell, found: dict[str, list[float]], null: dict[str, list[float]]) -> str:
+    known = 1.96 * float(np.std(null["estimate"]))
+    by_known = np.abs(found["estimate"]) > known
+    mine = np.array(found[f"{own_test(cell)}_att"]) <= ALPHA
+    other = np.array(found["perm_att"]) <= ALPHA
+    kept = [f"{100 * m[by_known].mean():.0f}" if by_known.any() else "–" for m in (mine, other)]
+    numbers = [100 * v.mean() for v in (by_known, mine, other)]
+    cells = [cell.treated, cell.clusters, f"{cell.ratio:g}", f"{cell.change:g}", len(mine)]
+    return f"| {' | '.join(map(str, cells))} | {' | '.join(f'{n:.0f}' for n in numbers)} | {' | '.join(kept)} |"
+
+
+def pooled_row(treated: int, kept: dict[str, dict[str, list[float]]]) -> str:
+    """Return sizes over all ratios and noises of one number of treated."""
+    parts = []
+    for clusters in (12, 36):
+        found: dict[str, list[float]] = {}
+        for cell in cells():
+            if (cell.treated, cell.clusters, cell.change) == (treated, clusters, 0.0):
+                for name, values in kept.get(cell.key, {}).items():
+                    found.setdefault(name, []).extend(values)
+        if found:
+            parts.append(null_row(dataclasses.replace(ALL, treated=treated, clusters=clusters), found))
+    return "\n".join(parts)
+
+
+ALL = Cell(treated=1, clusters=12, ratio=1.0, noise="all")
+
+HEAD = (
+    "| treated | of | batch ratio | noise | draws | overall | event time 3 | joint band | leads F | leads max t | nominal "
+    "F | CRV1 | CRV3, t(G − 1) | permutation |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+)
+
+
+def write_report(kept: dict[str, dict[str, list[float]]], reading: str = "") -> str:
+    """Return the study as Markdown; what was written by hand under Reading stays."""
+    known = [cell for cell in cells() if kept.get(cell.key)]
+    total = sum(len(found["estimate"]) for found in kept.values())
+    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("numpy", "scipy"))
+    lines = [
+        "# Few treated clusters: size and power",
+        f"Made by `tests/truth/study_few_clusters.py` on {datetime.date.today()}, seed {SEED}, {total:,} draws, {versions}. "
+        f"{T} quarters, n = 4 + Poisson(13) batches a cell times the treated/control batch ratio (at least 1), cluster "
+        "effects N(2.1, .45) on the logit scale; noise binomial, over-dispersed by .1, or with shocks of standard deviation "
+        f".3 on the logit scale and autocorrelation .8. Treated from quarters 16 to 24. {PERMUTATIONS} permutations or all, "
+        "stopped early. Estimator: average base before four leads, controls never treated (`tests/truth/average_base.py`).",
+        "Rejections of a true null at 5 %, in percent, with 99 % bounds; 100 % less this is the coverage of 0, since "
+        "intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of histories up "
+        "to three treated, CRV3 with Satterthwaite's degrees of freedom from four. **Nominal F** is the clustered Wald test "
+        "of the leads with F(q, G − 1). One treated of twelve cannot reject (floor 1/12): no answer in all draws; below "
+        "three treated no term has an interval.",
+        *([reading] if reading else []),
+        "## All ratios and noises together",
+        HEAD,
+    ]
+    text = "\n\n".join(lines) + "\n" + "\n".join(pooled_row(m, kept) for m in STARTS)
+    text += "\n\n## Each design\n\n" + HEAD + "\n"
+    text += "\n".join(null_row(cell, kept[cell.key]) for cell in known if cell.change == 0)
+    text += (
+        "\n\n## Power, binomial noise\n\nShare of draws, in percent, in which a fall of the treated by 5 or 10 points is found:"
+        " by a test that knows the variance, by the method chosen, by permutation; and of the draws in which the first finds"
+        " it, the share in which each of the others does.\n\n| treated | of | batch ratio | change | draws | known variance |"
+        " chosen | permutation | chosen of known | permutation of known |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    )
+    rows = [
+        power_row(cell, kept[cell.key], kept[dataclasses.replace(cell, change=0.0).key])
+        for cell in known
+        if cell.change and dataclasses.replace(cell, change=0.0).key in kept
+    ]
+    return text + "\n".join(rows) + "\n"
+
+
+def kept_reading() -> str:
+    """Return what stands under Reading in the stored study."""
+    text = OUT.read_text(encoding="utf-8") if OUT.exists() else ""
+    return "## Reading" + text.split("## Reading")[1].split("\n## ")[0].rstrip() if "## Reading" in text else ""
+
+
 if __name__ == "__main__":
     main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e9)
+    OUT.write_text(write_report(json.loads(KEPT.read_text()), kept_reading()), encoding="utf-8")

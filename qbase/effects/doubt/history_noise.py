@@ -9,6 +9,7 @@ shrink with the number of batches while the noise of sampling does.
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from scipy.optimize import nnls
@@ -34,8 +35,9 @@ class Noise:
 
     Parameters
     ----------
-    root : numpy.ndarray, shape (N, T, T), or None
-        Lower Cholesky factor of its covariance; None where all entities are alike.
+    root : numpy.ndarray, shape (N, T − 1, T − 1), or None
+        Lower Cholesky factor of its covariance net of the entity's mean, in the coordinates of `contrast_basis`; None
+        where all entities are alike.
     shrinkage : numpy.ndarray, shape (N,)
         How much smaller than its noise an entity's residual is, its own part in the period means being taken out,
         relative to that of equal entities.
@@ -57,9 +59,10 @@ class Noise:
 def fit_noise(grid: OutcomeGrid) -> Noise:
     """Estimate the noise of each history: sampling by the batches, single shocks, and shocks that last.
 
-    The variance of a cell is v · (white + lasting + own/n) with v = p(1 − p) of its entity; the first two, and how
-    shocks last, come from half the squared differences of untreated cells of one entity, by lag, which are free of
-    the entity's level. For a plain pass rate own = 1 is known; else it is estimated too and v = 1.
+    The variance of a cell is v · (white + own/n) + v² · lasting with v = p(1 − p) of its entity, for shocks that last
+    act on the logit scale. White and lasting, and how shocks last, come from half the squared differences of untreated
+    cells of one entity, by lag, which are free of the entity's level. For a plain pass rate own = 1 is known; else it
+    is estimated too, and v = 1.
 
     Parameters
     ----------
@@ -91,13 +94,15 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     batches = np.where(grid.n > 0, grid.n, typical[:, None])
     lag = np.abs(np.subtract.outer(np.arange(grid.n_periods), np.arange(grid.n_periods)))
     together = lasting * persistence**lag if lasting else np.zeros(lag.shape)
+    relative = size / size.mean()
     own_cells = white + own / batches
-    covariance = together + own_cells[:, :, None] * np.eye(grid.n_periods)
+    covariance = relative[:, None, None] * together + own_cells[:, :, None] * np.eye(grid.n_periods)
     covariance *= size[:, None, None]
-    weight = 1 / (size * (lasting + own_cells.mean(axis=1)))
+    basis = contrast_basis(grid.n_periods)
+    weight = 1 / (size * (relative * lasting + own_cells.mean(axis=1)))
     leverage = weight / weight.sum()
     return Noise(
-        root=np.asarray(np.linalg.cholesky(covariance), dtype=float),
+        root=np.asarray(np.linalg.cholesky(basis.T @ covariance @ basis), dtype=float),
         shrinkage=np.sqrt((1 - leverage) / (1 - 1 / n_entities)),
         weight=weight / weight.mean(),
         white=white,
@@ -120,7 +125,7 @@ def _shares(
     grid: OutcomeGrid, untreated: np.ndarray, size: Floats, *, is_rate: bool
 ) -> tuple[float, float, float, float] | None:
     """Return own, white, lasting and persistence by least squares on half squared differences, none below 0."""
-    lags, squares, sampling, pairs = _differences(grid, untreated, size)
+    lags, squares, sampling, relative, pairs = _differences(grid, untreated, size)
     if len(lags) < 3:
         return None
     root = np.sqrt(pairs)
@@ -129,7 +134,7 @@ def _shares(
     for persistence in PERSISTENCE if lags.max() > 2 else (0.0,):
         columns = [np.ones(len(lags))]
         if persistence:
-            columns.append(1 - persistence**lags)
+            columns.append(relative * (1 - persistence**lags))
         if not is_rate:
             columns.append(sampling)
         found, rest = nnls(np.stack(columns, axis=1) * root[:, None], target * root)
@@ -142,10 +147,11 @@ def _shares(
     return best[1:]
 
 
-def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return lag, mean half squared difference, mean 1/n and number of pairs, by lag and by thirds of 1/n."""
+def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tuple[Floats, ...]:
+    """Return lag, means of half squared difference, 1/n and relative size, and pairs, by lag and by thirds of 1/n."""
     batches = np.asarray(grid.n, dtype=float)
     residual = two_way_residuals(grid.y, np.where(untreated, 1.0, 0.0))
+    relative = size / size.mean()
     inflation = len(grid.y) / (len(grid.y) - 1)
     found = []
     for lag in range(1, min(LAGS, grid.n_periods - 1) + 1):
@@ -156,13 +162,14 @@ def _differences(grid: OutcomeGrid, untreated: np.ndarray, size: Floats) -> tupl
         with np.errstate(divide="ignore"):
             inverse = 0.5 * (1 / batches[:, lag:] + 1 / batches[:, :-lag])
         cuts = np.quantile(inverse[both], [1 / 3, 2 / 3])
+        shared = np.broadcast_to(relative[:, None], half.shape)
         third = np.digitize(inverse, cuts)
         for part in range(3):
             cells = both & (third == part)
             if cells.any():
-                found.append((lag, half[cells].mean(), inverse[cells].mean(), cells.sum()))
-    table = np.array(found, dtype=float).reshape(-1, 4)
-    return table[:, 0], table[:, 1], table[:, 2], table[:, 3]
+                found.append((lag, half[cells].mean(), inverse[cells].mean(), shared[cells].mean(), cells.sum()))
+    table = np.array(found, dtype=float).reshape(-1, 5)
+    return table[:, 0], table[:, 1], table[:, 2], table[:, 3], table[:, 4]
 
 
 def two_way_residuals(y: Floats, weight: Floats) -> Floats:
@@ -189,6 +196,19 @@ def two_way_residuals(y: Floats, weight: Floats) -> Floats:
     return np.asarray(rest, dtype=float)
 
 
+@functools.lru_cache
+def contrast_basis(n_periods: int) -> Floats:
+    """Return coordinates of histories net of their mean, shape (T, T − 1): Helmert's contrasts.
+
+    An entity's mean is taken out of its residuals, and with it a part of shocks that last; noise of a history is
+    therefore measured where the mean has no part.
+    """
+    basis = np.zeros((n_periods, n_periods - 1))
+    for j in range(1, n_periods):
+        basis[:j, j - 1], basis[j, j - 1] = 1.0, -j
+    return np.asarray(basis / np.sqrt((basis**2).sum(axis=0)), dtype=float)
+
+
 def exchange_histories(residuals: Floats, places: np.ndarray, noise: Noise) -> Floats:
     """Return outcomes in which each entity carries another's residual history at its own size of noise.
 
@@ -207,7 +227,9 @@ def exchange_histories(residuals: Floats, places: np.ndarray, noise: Noise) -> F
     """
     if noise.root is None:
         return np.asarray(residuals[places], dtype=float)
-    standard = np.linalg.solve(noise.root, (residuals / noise.shrinkage[:, None])[:, :, None])[:, :, 0]
-    # one product of matrices an entity: (N, A, T) @ (N, T, T)
-    taken = standard[places.T] @ np.swapaxes(noise.root, 1, 2)
+    basis = contrast_basis(residuals.shape[1])
+    apart = (residuals / noise.shrinkage[:, None]) @ basis
+    standard = np.linalg.solve(noise.root, apart[:, :, None])[:, :, 0]
+    # one product of matrices an entity: (N, A, T − 1) @ (N, T − 1, T)
+    taken = standard[places.T] @ (np.swapaxes(noise.root, 1, 2) @ basis.T)
     return np.asarray(np.swapaxes(taken, 0, 1), dtype=float)

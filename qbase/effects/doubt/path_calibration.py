@@ -10,11 +10,14 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
-from qbase.effects.doubt.placebo_paths import ENOUGH, Exchange, Replay, without_effects
+from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
+from qbase.effects.fitting.doubt.placebo_paths import Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
 from qbase.effects.fitting.path_fit import Ints, PathFit, clustered_vcov
 from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p
+
+ENOUGH = 3
+"""A band covers event times behind which three treated stand."""
 
 TEST_LEVEL = 0.05
 """A test that cannot reach this p value is none."""
@@ -77,10 +80,10 @@ def calibrate_path(
 ) -> Calibration:
     """Test the leads jointly and find the band over event times, both from the same placebos.
 
-    Effects are taken out of the outcomes first, so that they are not mistaken for noise in histories that others take
-    on. Coefficients are held against how placebos vary and move together, not against clustered errors: those of a few
-    treated clusters with few batches are now and then next to nothing, and t explodes (max t of 8 treated of 36 with
-    three batches a cell: 28 % at 5 %).
+    The overall effect is taken out of the outcomes first, so that it is not mistaken for noise in histories that others
+    take on. Coefficients are held against how placebos vary and move together, not against clustered errors: those of a
+    few treated clusters with few batches are now and then next to nothing, and t explodes (max t of 8 treated of 36
+    with three batches a cell: 28 % at 5 %).
 
     Parameters
     ----------
@@ -95,7 +98,9 @@ def calibrate_path(
     if exchange is None:
         return _asymptotic(grid, fit, leads, family, level=level)
     drawn = placebo_paths(grid, replay, fit, exchange)
-    half, joint_p = placebo_band(fit.beta[family], drawn[:, family], level=level)
+    half, joint_p = placebo_band(
+        fit.beta[family], drawn[:, family], level=level, n_clusters=int(grid.cluster.max()) + 1
+    )
     whole = np.full(len(fit.terms), np.nan)
     whole[family] = half
     return Calibration(
@@ -114,7 +119,7 @@ def permutation_leads(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange:
 
 def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange) -> Floats:
     """Return the coefficients of placebos of outcomes less the estimated effects, shape (A, K)."""
-    bare = without_effects(grid, fit)
+    bare = without_effect(grid, fit)
     if exchange.kind == "dates":
         return np.concatenate(list(replay.of_dates(bare, exchange.places)))
     return np.concatenate(list(replay.of_histories(bare.y, exchange.places)))
@@ -182,7 +187,7 @@ def _tested(kind: Literal["F", "max_t"], beta: Floats, drawn: Floats) -> LeadTes
     )
 
 
-def placebo_band(beta: Floats, drawn: Floats, *, level: float) -> tuple[Floats, float]:
+def placebo_band(beta: Floats, drawn: Floats, *, level: float, n_clusters: int) -> tuple[Floats, float]:
     """Return half widths of a band from placebos, and p of the test it is: no difference at any event time.
 
     Parameters
@@ -193,6 +198,8 @@ def placebo_band(beta: Floats, drawn: Floats, *, level: float) -> tuple[Floats, 
         Their placebos.
     level : float
         Of the band.
+    n_clusters : int
+        The effect taken out of the histories took one of G − 1 degrees of freedom with it; placebos are widened for it.
 
     Returns
     -------
@@ -202,6 +209,7 @@ def placebo_band(beta: Floats, drawn: Floats, *, level: float) -> tuple[Floats, 
     """
     if not len(beta):
         return np.empty(0), math.nan
+    drawn = drawn * math.sqrt((n_clusters - 1) / max(n_clusters - 2, 1))
     spread = np.sqrt(np.nanmean(drawn**2, axis=0))
     largest = largest_t(drawn / spread, scaled=True)
     p = permutation_p(float(largest_t((beta / spread)[None], scaled=True)[0]), largest)

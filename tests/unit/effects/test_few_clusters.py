@@ -1,0 +1,226 @@
+"""Inference by the number of treated: which method speaks, what it refuses to say, and what it must agree with."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+
+from qbase.core.errors import DataError, UsageError
+from qbase.effects.comparison.outcome_grid import OutcomeGrid
+from qbase.effects.fitting.doubt.cluster_jackknife import fit_jackknife, two_group_df
+from qbase.effects.fitting.doubt.history_noise import fit_noise
+from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
+from qbase.effects.fitting.few_clusters import infer
+from qbase.effects.fitting.path_fit import PathFit
+from qbase.effects.judging.lead_tests import check_leads
+
+TRUTH = pathlib.Path(__file__).resolve().parents[2] / "truth"
+
+
+def load(name: str):
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, TRUTH / f"{name}.py")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+load("average_base")
+study = load("study_few_clusters")
+fit_path = study.ESTIMATOR
+
+
+def grid_of(starts: list[int], clusters: int = 12, *, seed: int = 0, **options: object) -> OutcomeGrid:
+    return study.draw_grid(np.random.default_rng(seed), starts, clusters, **options)
+
+
+def plain(grid: OutcomeGrid) -> PathFit:
+    """Return the same estimate without the batch form."""
+    return fit_path(grid)
+
+
+def by_counts(grid: OutcomeGrid) -> PathFit:
+    """Estimate from passes and batches, not from the outcome."""
+    return fit_path(dataclasses.replace(grid, y=100 * grid.k / grid.n))
+
+
+@pytest.mark.parametrize(("treated", "method"), [(1, "permutation"), (3, "permutation"), (4, "CRV3"), (8, "CRV3")])
+def test_the_number_of_treated_chooses(treated: int, method: str) -> None:
+    grid = grid_of(study.STARTS[treated])
+    assert infer(grid, fit_path, fit_path(grid), draws=99).method == method
+
+
+@pytest.mark.parametrize("treated", [1, 2])
+def test_below_three_treated_there_is_a_p_value_with_its_floor_and_no_interval(treated: int) -> None:
+    grid = grid_of(study.STARTS[treated])
+    found = infer(grid, fit_path, fit_path(grid), draws=199)
+    for values in (found.ci_low, found.ci_high, found.std_error, found.joint_low, found.p_value[1:]):
+        assert np.isnan(values).all()
+    # two treated at two dates: 12 · 11 ways
+    assert found.p_floor == pytest.approx({1: 1 / 12, 2: 1 / 132}[treated])
+    assert found.p_value[0] >= found.p_floor
+
+
+def test_an_event_time_of_one_early_adopter_has_no_interval_in_a_design_of_five() -> None:
+    grid = grid_of([30, 36, 36, 36, 37])
+    fit = fit_path(grid)
+    found = infer(grid, fit_path, fit, draws=99)
+    alone = fit.n_treated < 3
+    assert alone.any()
+    assert np.isnan(np.stack([found.ci_low, found.p_value, found.joint_low])[:, alone]).all()
+    assert np.isfinite(found.ci_low[~alone]).all()
+
+
+def test_one_treated_of_twelve_cannot_be_tested() -> None:
+    grid = grid_of([20])
+    found = infer(grid, fit_path, fit_path(grid))
+    assert found.lead_test is not None
+    assert not found.lead_test.is_testable
+    check = check_leads(found)
+    assert check.passed is None
+    assert "无法检验" in check.text.zh
+    assert "cannot be tested" in check.text.en
+
+
+def test_words_follow_the_permutation() -> None:
+    grid = grid_of(study.STARTS[4])
+    calm = check_leads(infer(grid, fit_path, fit_path(grid), draws=199))
+    assert calm.passed is None
+    assert "not seen to move apart" in calm.text.en
+    drifting = dataclasses.replace(grid, y=grid.y + 3.0 * np.where(grid.is_treated[:, None], np.arange(40), 0))
+    moved = check_leads(infer(drifting, fit_path, fit_path(drifting), draws=199))
+    assert moved.passed is False
+    assert "already moved apart" in moved.text.en
+    assert "已经不同" in moved.text.zh
+
+
+@pytest.mark.parametrize("treated", [2, 4, 8])
+def test_jackknife_is_that_of_averages(treated: int) -> None:
+    grid = grid_of(study.STARTS[treated])
+    fit = fit_path(grid)
+    apart = study.closed_jackknife(grid, fit)
+    assert np.allclose(fit_jackknife(grid, fit_path, fit).deleted - fit.beta, apart)
+
+
+def test_degrees_of_freedom_are_those_of_welch() -> None:
+    grid = grid_of([20, 20, 20, 20], ratio=0.2)
+    fit = fit_path(grid)
+    gap = grid.y[:, 20:].mean(axis=1) - grid.y[:, :16].mean(axis=1)
+    mine, others = gap[:4].var(ddof=0) / 4, gap[4:].var(ddof=0) / 8
+    assert two_group_df(grid, fit)[0] == pytest.approx((mine + others) ** 2 / (mine**2 / 3 + others**2 / 7))
+
+
+def test_the_batch_form_changes_nothing() -> None:
+    grid = grid_of(study.STARTS[3])
+    fit = fit_path(grid)
+    one, many = infer(grid, plain, fit, draws=19), infer(grid, fit_path, fit, draws=19)
+    for name in ("ci_low", "ci_high", "joint_low", "p_value", "vcov"):
+        assert np.allclose(getattr(one, name), getattr(many, name), equal_nan=True)
+    assert one.lead_test == many.lead_test
+
+
+def test_exchanging_histories_of_equal_noise_is_exchanging_dates() -> None:
+    counted = grid_of([18, 24])
+    grid = dataclasses.replace(counted, n=None, k=None)
+    fit = fit_path(grid)
+    exchange = find_exchange(grid, fit_path, fit, draws=19, seed=1)
+    assert exchange is not None
+    replay = ready_replay(grid, fit_path, fit)
+    assert replay.noise.root is None
+    histories = np.concatenate(list(replay.of_histories(grid.y, exchange.places)))
+    dates = np.concatenate(list(replay.of_dates(grid, exchange.places)))
+    assert np.allclose(histories, dates)
+
+
+def test_an_estimator_of_counts_exchanges_dates_and_gives_no_interval_by_inversion() -> None:
+    grid = grid_of(study.STARTS[3])
+    fit = by_counts(grid)
+    found = infer(grid, by_counts, fit, draws=49)
+    assert found.lead_test is not None
+    assert np.isfinite(found.p_value[0])
+    assert np.isnan(found.ci_low).all()
+    with pytest.raises(DataError, match="QB551"):
+        infer(grid, by_counts, fit, vcov="conley_taber", draws=49)
+
+
+def test_a_history_in_its_own_place_is_itself() -> None:
+    grid = grid_of(study.STARTS[3], ratio=5.0, noise="AR(.8) shocks")
+    fit = fit_path(grid)
+    replay = ready_replay(grid, fit_path, fit)
+    plain_noise = dataclasses.replace(replay.noise, shrinkage=np.ones(12))
+    again = dataclasses.replace(replay, noise=plain_noise)
+    (beta,) = again.of_histories(grid.y, np.arange(12)[None])
+    assert np.allclose(beta[0], fit.beta)
+
+
+def test_noise_is_found_again() -> None:
+    grid = grid_of([20], 200, noise="AR(.8) shocks")
+    noise = fit_noise(grid)
+    # variance .09 on the logit scale is .09 (p(1 − p))², in shares of p(1 − p) with p(1 − p) near .1
+    assert noise.lasting == pytest.approx(0.009, abs=0.003)
+    assert noise.persistence == pytest.approx(0.8, abs=0.11)
+    assert fit_noise(grid_of([20], 200, noise="over-dispersed .1")).white == pytest.approx(0.09, abs=0.02)
+
+
+def test_holes_keep_their_place() -> None:
+    grid = grid_of(study.STARTS[3])
+    y = grid.y.copy()
+    y[5, 7] = np.nan
+    holed = dataclasses.replace(grid, y=y, n=np.where(np.isnan(y), 0, grid.n), k=np.where(np.isnan(y), 0, grid.k))
+    replay = ready_replay(holed, lambda g: fit_path(dataclasses.replace(g, y=np.nan_to_num(g.y))), fit_path(grid))
+    (beta,) = replay.of_histories(y, np.arange(12)[None, ::-1])
+    assert np.isfinite(beta[0]).all()
+
+
+def test_clusters_whose_entities_differ_cannot_change_places() -> None:
+    grid = grid_of(study.STARTS[4])
+    mixed = dataclasses.replace(grid, cluster=np.array([0, 1, 2, 3, 0, 1, 4, 5, 6, 7, 8, 9]))
+    fit = fit_path(mixed)
+    assert find_exchange(mixed, fit_path, fit, draws=9, seed=0) is None
+    found = infer(mixed, fit_path, fit)
+    assert found.lead_test is None
+    assert np.isnan(found.joint_low).all()
+    with pytest.raises(DataError, match="QB551"):
+        infer(mixed, fit_path, fit, vcov="permutation")
+
+
+def test_many_clusters_need_no_placebos() -> None:
+    grid = grid_of([20] * 45, 100)
+    found = infer(grid, fit_path, fit_path(grid))
+    assert (found.method, found.n_draws) == ("analytic", 0)
+    assert found.lead_test is not None
+    assert found.lead_test.p_floor is None
+    assert np.isfinite(found.joint_low[1:]).all()
+
+
+@pytest.mark.parametrize("vcov", ["permutation", "conley_taber"])
+def test_the_interval_leaves_out_zero_where_p_rejects(vcov: str) -> None:
+    for seed in range(12):
+        grid = grid_of(study.STARTS[3], seed=seed, change=-4.0)
+        found = infer(grid, fit_path, fit_path(grid), vcov=vcov, draws=99)
+        leaves_out = found.ci_low[0] > 0 or found.ci_high[0] < 0
+        assert leaves_out == (found.p_value[0] <= 0.05)
+
+
+def test_wild_signs_give_an_interval_for_eight_treated_and_none_for_two() -> None:
+    grid = grid_of(study.STARTS[8], 14)
+    found = infer(grid, fit_path, fit_path(grid), vcov="wild", draws=19)
+    assert found.ci_low[0] < fit_path(grid).beta[0] < found.ci_high[0]
+    small = grid_of(study.STARTS[2])
+    assert np.isnan(infer(small, fit_path, fit_path(small), vcov="wild", draws=19).ci_low).all()
+
+
+def test_refusals() -> None:
+    grid = grid_of(study.STARTS[4])
+    fit = fit_path(grid)
+    with pytest.raises(UsageError, match="QB550"):
+        infer(grid, fit_path, fit, vcov="CRV9")
+    with pytest.raises(DataError, match="QB552"):
+        infer(grid, fit_path, fit, vcov="conley_taber")
