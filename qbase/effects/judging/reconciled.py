@@ -17,6 +17,16 @@ PRE_MEAN = Text("政策前各期的平均", "the average of all periods before")
 LAST_BEFORE = Text("政策前一期", "the single period before")
 PARALLEL = Text("无政策时平行变化", "without the policy all would have moved alike")
 
+WHOLE_PATH = Text("政策前的整段路径", "the whole path before")
+FOLLOWS = Text(
+    "政策前与供体的加权组合一致，之后也会一致",
+    "what followed a weighted mean of donors before would have followed it after",
+)
+BASES = {
+    "universal": LAST_BEFORE,
+    "varying": Text("各期的前一期", "the period before each"),
+}
+
 METHODS: Mapping[str, tuple[Text, Text, Text]] = {
     "twfe": (
         Text("双向固定效应", "two-way fixed effects"),
@@ -28,16 +38,10 @@ METHODS: Mapping[str, tuple[Text, Text, Text]] = {
         LAST_BEFORE,
         Text("平行变化，且先后采用者效果相同", "parallel paths, and the same effect for early and late adopters"),
     ),
-    "staggered": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
+    "group_time": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
     "imputation": (Text("插补估计", "the imputation estimate"), PRE_MEAN, PARALLEL),
-    "synthetic": (
-        Text("合成控制", "synthetic control"),
-        Text("政策前的整段路径", "the whole path before"),
-        Text(
-            "政策前与供体的加权组合一致，之后也会一致",
-            "what followed a weighted mean of donors before would have followed it after",
-        ),
-    ),
+    "synthetic": (Text("合成控制", "synthetic control"), WHOLE_PATH, FOLLOWS),
+    "sdid": (Text("合成双重差分", "synthetic difference-in-differences"), WHOLE_PATH, FOLLOWS),
     "before_after": (
         Text("前后比较", "before against after"),
         PRE_MEAN,
@@ -136,8 +140,13 @@ def _differences(leading: Result, other: Result) -> Iterator[Text]:
 
 
 def _name(result: Result) -> Text:
-    known = METHODS.get(result.method)
+    known = _known(result)
     return same(result.method) if known is None else known[0]
+
+
+def _known(result: Result) -> tuple[Text, Text, Text] | None:
+    """Return what is said of a method; the kinds of synthetic control share their words."""
+    return METHODS.get(result.method, METHODS.get(result.method.partition("_")[0]))
 
 
 def _verb(name: Text) -> str:
@@ -147,13 +156,13 @@ def _verb(name: Text) -> str:
 def _base(result: Result) -> Text:
     stated = result.settings.get("base")
     if isinstance(stated, str):
-        return same(stated)
-    known = METHODS.get(result.method)
+        return BASES.get(stated, same(stated))
+    known = _known(result)
     return UNKNOWN if known is None else known[1]
 
 
 def _assumption(result: Result) -> Text:
-    known = METHODS.get(result.method)
+    known = _known(result)
     return UNKNOWN if known is None else known[2]
 
 
