@@ -142,7 +142,7 @@ def _judged(name: str, found: Tested, what: Text) -> CheckResult:
         text = Text(f"{what.zh}：{shown.zh}。", f"{what.en}: {shown.en}.")
         return CheckResult(name=name, passed=None, text=text, table=table)
     if found.rejects:
-        text = Text(f"{what.zh}，已有“效果” {shown.zh}。", f"{what.en} there already is an “effect” of {shown.en}.")
+        text = Text(f"{what.zh}：已有“效果” {shown.zh}。", f"{what.en}: there is an “effect” of {shown.en}.")
         return CheckResult(name=name, passed=False, text=text, table=table)
-    text = Text(f"{what.zh}，未见变化：{shown.zh}。", f"{what.en} nothing is seen to move: {shown.en}.")
+    text = Text(f"{what.zh}：未见变化，{shown.zh}。", f"{what.en}: nothing is seen to move, {shown.en}.")
     return CheckResult(name=name, passed=True, text=text, table=table)

@@ -18,7 +18,7 @@ STATED = {
     "population": (Text("范围", "population"), ("population",)),
     "weight": (Text("权重", "weight"), ("weight", "weights")),
     "window": (Text("窗口", "window"), ("window",)),
-    "comparator": (Text("对照", "comparator"), ("comparator", "controls")),
+    "comparator": (Text("对照", "comparator"), ("comparator", "controls", "control")),
     "inference": (Text("推断方法", "inference"), ("inference", "vcov")),
 }
 """Word of the plan -> its name, and the settings of a result that say it."""

@@ -88,7 +88,7 @@ def check_attrition(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:
         else Text("未见随政策改变", "no change with it is seen")
     )
     text = Text(
-        f"有结果的期数占比随政策变化 {shown.zh} 个百分点：{tail.zh}。",
+        f"有结果的期数占比随政策变化 {shown.zh}个百分点：{tail.zh}。",
         f"The share of periods with an outcome moved by {shown.en} points with the policy: {tail.en}.",
     )
     return CheckResult(name="attrition", passed=None if not found.is_known else not moved, text=text)
@@ -121,9 +121,9 @@ def check_same_entities(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:
     passed = not abs(matched - full.value) > max(full.std_error, MATTERS_PP)
     a, b = number(full.value, 1, sign=True), number(matched, 1, sign=True)
     tail = (
-        Text("相近", "alike")
+        Text("相差不超过一个标准误", "apart by no more than a standard error")
         if passed
-        else Text("不同：效果中有构成变化", "not alike: part of the effect is composition")
+        else Text("不同，效果中有构成变化", "apart: part of the effect is composition")
     )
     text = Text(
         f"全部主体 {a}，各期都有结果的主体 {b}：{tail.zh}。", f"All entities {a}, those seen throughout {b}: {tail.en}."
@@ -166,7 +166,7 @@ def check_same_yardstick(grid: OutcomeGrid, constant: OutcomeGrid, estimator: Es
         else Text("未见标准改变", "no move of the yardstick is seen")
     )
     text = Text(
-        f"按当时标准与按同一标准的效果相差 {shown.zh} 个百分点：{tail.zh}。",
+        f"按当时标准与按同一标准的效果相差 {shown.zh}个百分点：{tail.zh}。",
         f"By the yardstick of the time and by a constant one the effects differ by {shown.en} points: {tail.en}.",
     )
     return CheckResult(name="same_yardstick", passed=not moved, text=text)

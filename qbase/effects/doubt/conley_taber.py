@@ -12,7 +12,7 @@ from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
-from qbase.stats.adoption_permutations import inverted_limits, permutation_p
+from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
 
 MOST = 3
 """With more treated their placebos repeat the few untreated histories, and chance looks smaller than it is."""

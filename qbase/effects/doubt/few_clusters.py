@@ -251,8 +251,9 @@ def _inference(
         std_error=np.where(is_bounded, point.std_error, np.nan),
         ci_low=np.where(is_bounded, point.low, np.nan),
         ci_high=np.where(is_bounded, point.high, np.nan),
-        joint_low=np.where(is_joint, fit.beta - around.half, np.nan),
-        joint_high=np.where(is_joint, fit.beta + around.half, np.nan),
+        # a band over all times is nowhere narrower than the interval of one
+        joint_low=np.where(is_joint, np.minimum(fit.beta - around.half, point.low), np.nan),
+        joint_high=np.where(is_joint, np.maximum(fit.beta + around.half, point.high), np.nan),
         p_value=np.where(tells_p, point.p, np.nan),
         p_floor=point.p_floor,
         vcov=point.vcov,

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
-from qbase.effects.fitting.doubt.placebo_paths import Exchange, Replay, without_effect
+from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
+from qbase.effects.doubt.placebo_paths import Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
 from qbase.effects.fitting.path_fit import Ints, PathFit, clustered_vcov
 from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p

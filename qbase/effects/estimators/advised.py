@@ -93,7 +93,7 @@ def estimate_advised(
     >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
     >>> results = estimate_advised(panel, policy, "D1.batch", leads=2, lags=2)
     >>> [result.method for result in results]
-    ['imputation', 'staggered', 'imputation_logit']
+    ['imputation', 'group_time', 'imputation_logit']
     """
     advice = advise(panel, policy, outcome) if advice is None else advice
     shared: dict[str, Any] = {"weight": weight, "level": level, "subject": subject}

@@ -146,7 +146,7 @@ def estimate_staggered(
         grid,
         fit,
         inference,
-        method="staggered",
+        method="group_time",
         level=level,
         settings={
             "control": control, "anticipation": anticipation, "donut": donut, "base": -1 - skip, "base_kind": base,

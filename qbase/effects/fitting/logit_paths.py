@@ -23,7 +23,14 @@ from qbase.effects.fitting.imputed_terms import (
     sort_cells,
 )
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
-from qbase.stats.firth_logit import TwoWayLogit, find_shift, fit_level_logit, fit_two_way_logit, row_totals, unbend_odds
+from qbase.stats.regression.firth_logit import (
+    TwoWayLogit,
+    find_shift,
+    fit_level_logit,
+    fit_two_way_logit,
+    row_totals,
+    unbend_odds,
+)
 
 WHOLE = 100.0
 """A rate in percent is this many times k / n."""

@@ -7,17 +7,20 @@ from collections.abc import Sequence
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import level_text
+from qbase.core.policy import Plan
 from qbase.core.results.decision import Decision, DecisionVerdict
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, grade_of, quantity, withheld
 from qbase.core.text import Text, spaced
 from qbase.core.values import CheckResult, Grade
 from qbase.effects.judging.advice import Advice
+from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import Headroom
 from qbase.effects.judging.settling import find_route, say_route
 
 ATT = "att"
 MOST_FAILED = 3
+MOVED = frozenset({"same_sampling", "same_yardstick"})
 HELD: dict[str, DecisionVerdict] = {"decision_date": "monitoring", "headroom": "data_cannot_decide"}
 
 
@@ -26,21 +29,27 @@ def decide(
     checks: Sequence[CheckResult] = (),
     headroom: Headroom | None = None,
     advice: Advice | None = None,
+    *,
+    plan: Plan | None = None,
 ) -> Decision:
     """Decide from effects of one policy on one outcome, by these rules, the first that holds.
 
     1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom: the data cannot decide.
     3. Two one-sided tests inside a dated margin: no effect that matters. 4. The interval covers 0: cannot tell.
-    5. Limited evidence: a hint. 6. Strong or moderate: improved or worsened, by the direction that is better.
+    5. Limited evidence by the rule of docs/evidence.md: a hint. 6. Strong or moderate: improved or worsened, by the
+    direction that is better.
 
     Parameters
     ----------
     results : sequence of Result
-        The first leads; another one whose words differ is named among what cannot be said.
+        The first leads, unless its way of drawing or its yardstick moved with the policy: then one on random draws
+        does, where there is one. Another one whose words differ is named among what cannot be said.
     checks : sequence of CheckResult
         Beyond those the results carry.
     headroom : Headroom or None
         Of the leading result; without it a route is looked for in the advice's own.
+    plan : Plan or None
+        Of the policy, for the evidence grade; None is one set afterwards.
     advice : Advice or None
         Its facts say how many draws or clusters would settle the question.
 
@@ -70,20 +79,22 @@ def decide(
             "QB564", found=f"{len(results)} results", expected="at least one effect with a term att",
             fix="decide([estimate_imputation(panel, policy, outcome)], …)",
         )  # fmt: skip
-    lead = dataclasses.replace(results[0], checks=(*results[0].checks, *checks))
+    first = _leading(results, checks)
+    lead = judge_evidence(first, *checks, plan=plan)
+    others = [r for r in results if r is not first]
     verdict = judge_verdict(lead)
     return Decision(
         name="decision",
         verdict=verdict,
         subject=spaced(Text("{who}的{what}", "{what} of {who}").format(who=lead.subject, what=lead.outcome.label)),
         can_say=tuple(_can_say(lead, verdict)),
-        cannot_say=tuple(_cannot_say(lead, results[1:], verdict)),
+        cannot_say=tuple(_cannot_say(lead, others, verdict)),
         would_settle=tuple(_would_settle(headroom, advice, verdict)),
     )
 
 
 def judge_verdict(result: Result) -> DecisionVerdict:
-    """Return the verdict of one effect by the rules of `decide`."""
+    """Return the verdict of one effect, whose evidence was judged, by the rules of `decide`."""
     if withheld(result) is not None:
         failed = {c.name for c in result.checks if c.passed is False}
         return next(verdict for name, verdict in HELD.items() if name in failed)
@@ -96,6 +107,13 @@ def judge_verdict(result: Result) -> DecisionVerdict:
     if grade_of(result, att) == "limited" or result.outcome.better == "none":
         return "hint"
     return "improved" if direction == result.outcome.better else "worsened"
+
+
+def _leading(results: Sequence[Result], checks: Sequence[CheckResult]) -> Result:
+    failed = {c.name for c in (*results[0].checks, *checks) if c.passed is False}
+    if not failed & MOVED:
+        return results[0]
+    return next((r for r in results if r.settings.get("sampling") == "random_draw"), results[0])
 
 
 def _can_say(result: Result, verdict: DecisionVerdict) -> list[tuple[Text, Grade | None]]:
@@ -124,7 +142,7 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
     if verdict == "hint":
         said.append(Text("迹象就是效果。", "That the hint is an effect."))
     for other in others:
-        if judge_verdict(other) != verdict:
+        if judge_verdict(judge_evidence(other)) != verdict:
             said.append(
                 Text(
                     f"各种估计一致：{other.method} 的结论不同。",

@@ -22,11 +22,10 @@ FOLLOWS = Text(
     "政策前与供体的加权组合一致，之后也会一致",
     "what followed a weighted mean of donors before would have followed it after",
 )
-SYNTHETIC = {
-    "synthetic": Text("合成控制", "synthetic control"),
-    "synthetic_sc": Text("合成控制", "synthetic control"),
-    "synthetic_augmented": Text("增广合成控制", "augmented synthetic control"),
-    "sdid": Text("合成双重差分", "synthetic difference-in-differences"),
+BASES = {
+    "average before": PRE_MEAN,
+    "universal": LAST_BEFORE,
+    "varying": Text("各期的前一期", "the period before each"),
 }
 
 METHODS: Mapping[str, tuple[Text, Text, Text]] = {
@@ -40,14 +39,15 @@ METHODS: Mapping[str, tuple[Text, Text, Text]] = {
         LAST_BEFORE,
         Text("平行变化，且先后采用者效果相同", "parallel paths, and the same effect for early and late adopters"),
     ),
-    "staggered": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
+    "group_time": (Text("分批采用的组别·时期估计", "group-time effects"), LAST_BEFORE, PARALLEL),
     "imputation": (Text("插补估计", "the imputation estimate"), PRE_MEAN, PARALLEL),
-    **{name: (title, WHOLE_PATH, FOLLOWS) for name, title in SYNTHETIC.items()},
     "imputation_logit": (
         Text("对数几率插补估计", "the imputation estimate on the log-odds"),
         PRE_MEAN,
         Text("无政策时对数几率平行变化", "without the policy the log-odds would have moved alike"),
     ),
+    "synthetic": (Text("合成控制", "synthetic control"), WHOLE_PATH, FOLLOWS),
+    "sdid": (Text("合成双重差分", "synthetic difference-in-differences"), WHOLE_PATH, FOLLOWS),
     "before_after": (
         Text("前后比较", "before against after"),
         PRE_MEAN,
@@ -146,8 +146,13 @@ def _differences(leading: Result, other: Result) -> Iterator[Text]:
 
 
 def _name(result: Result) -> Text:
-    known = METHODS.get(result.method)
+    known = _known(result)
     return same(result.method) if known is None else known[0]
+
+
+def _known(result: Result) -> tuple[Text, Text, Text] | None:
+    """Return what is said of a method; the kinds of synthetic control share their words."""
+    return METHODS.get(result.method, METHODS.get(result.method.partition("_")[0]))
 
 
 def _verb(name: Text) -> str:
@@ -155,15 +160,15 @@ def _verb(name: Text) -> str:
 
 
 def _base(result: Result) -> Text:
-    known = METHODS.get(result.method)
-    if known is not None:
-        return known[1]
     stated = result.settings.get("base")
-    return same(stated) if isinstance(stated, str) else UNKNOWN
+    if isinstance(stated, str):
+        return BASES.get(stated, same(stated))
+    known = _known(result)
+    return UNKNOWN if known is None else known[1]
 
 
 def _assumption(result: Result) -> Text:
-    known = METHODS.get(result.method)
+    known = _known(result)
     return UNKNOWN if known is None else known[2]
 
 

@@ -11,6 +11,9 @@ from qbase.effects.comparison.untreated_facts import UntreatedFacts
 from qbase.effects.judging.design_checks import FEW_TREATED
 from qbase.effects.judging.headroom import Headroom
 
+MOST_TIMES = 10
+"""More than tenfold draws are no route: the number then hangs on the last digit of the sampling share."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Route:
@@ -19,15 +22,15 @@ class Route:
     Parameters
     ----------
     batches_per_cell : int or None
-        Batches a cluster and period; None where no number of them is enough.
-    n_treated : int or None
-        Treated clusters, with batches as they are; None where draws alone do.
+        Batches a cluster and period; None where no number of them is enough, or more than tenfold would be needed.
+    n_treated : int
+        Treated clusters, with batches as they are.
     target : float
         Effect that should be found, in the unit of the headroom.
     """
 
     batches_per_cell: int | None
-    n_treated: int | None
+    n_treated: int
     target: float
 
 
@@ -64,7 +67,8 @@ def find_route(headroom: Headroom, facts: UntreatedFacts) -> Route | None:
     if facts.batches_per_cell is None or share <= 0 or wanted <= rest:
         return Route(batches_per_cell=None, n_treated=clusters, target=target)
     batches = math.ceil(facts.batches_per_cell * share / (wanted - rest))
-    return Route(batches_per_cell=batches, n_treated=None, target=target)
+    is_route = batches <= MOST_TIMES * facts.batches_per_cell
+    return Route(batches_per_cell=batches if is_route else None, n_treated=clusters, target=target)
 
 
 def sampling_share(facts: UntreatedFacts) -> float:
@@ -79,16 +83,18 @@ def sampling_share(facts: UntreatedFacts) -> float:
 
 def say_route(route: Route, facts: UntreatedFacts) -> Text:
     """Return a route in words, with the number of draws or clusters."""
+    n, effect = count(route.n_treated), f"{route.target:.1f}"
     if route.batches_per_cell is not None and facts.batches_per_cell is not None:
         now, then = f"{facts.batches_per_cell:g}", count(route.batches_per_cell)
         return Text(
-            f"以双随机把每个集群每期的抽查由 {now} 批增至 {then} 批，{route.target:.1f} 的效果就能发现。",
-            f"Random draws of {then} batches a cluster and period instead of {now} would find an effect of "
-            f"{route.target:.1f}.",
+            f"要发现 {effect} 的效果：以双随机把每个集群每期的抽查由 {now} 批增至 {then} 批；或约 {n} 个集群采用"
+            f"（现 {facts.n_treated} 个）。",
+            f"To find an effect of {effect}: random draws of {then} batches a cluster and period instead of {now}; or "
+            f"about {n} treated clusters (now {facts.n_treated}).",
         )
-    n = count(route.n_treated or 0)
     return Text(
-        f"增加抽查批次不够：须约 {n} 个集群采用（现 {facts.n_treated} 个），采用时间最好由抽签决定。",
-        f"More batches would not do: about {n} treated clusters are needed (now {facts.n_treated}), their dates "
-        "drawn by lot if possible.",
+        f"要发现 {effect} 的效果，增加抽查批次不够：须约 {n} 个集群采用（现 {facts.n_treated} 个），"
+        "采用时间最好由抽签决定。",
+        f"To find an effect of {effect}, more batches would not do: about {n} treated clusters are needed (now "
+        f"{facts.n_treated}), their dates drawn by lot if possible.",
     )

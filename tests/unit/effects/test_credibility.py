@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from qbase.core import UsageError
+from qbase.core import Policy, PolicyDate, Spell, Text, UsageError
 from qbase.effects.comparison.bad_controls import refuse_bad_controls
+from qbase.effects.credibility.all_checks import check_credibility, column_of, periods_announced
 from qbase.effects.credibility.grid_tests import measure_att
 from qbase.effects.credibility.placebo_checks import (
     check_anticipation,
@@ -50,7 +51,8 @@ def test_a_large_true_effect_is_no_effect_before_the_policy() -> None:
 def test_a_divergence_before_the_policy_is_a_placebo_effect() -> None:
     check = check_placebo_in_time(make_grid(moved(slice(0, 8), slice(8, None), 8), STARTS), mean_difference)
     assert check.passed is False
-    assert "There already is" in check.text.en or "there already is" in check.text.en
+    assert "there is an “effect”" in check.text.en
+    assert "已有“效果”" in check.text.zh
 
 
 @pytest.mark.parametrize("starts", [STARTS, MIXED])
@@ -210,3 +212,44 @@ def test_what_it_cannot_move_is_let_through_and_counts_of_the_baseline_too() -> 
     refuse_bad_controls(["D1.batch__n", "risk_class", "credit_grade"], is_baseline=True)
     with pytest.raises(UsageError, match="QB563"):
         refuse_bad_controls(["L7"], is_baseline=True)
+
+
+def policy_with(**days: str) -> Policy:
+    dates = {name: PolicyDate(on=day, source="通知", confidence="document") for name, day in days.items()}
+    return Policy(
+        policy_id="base", title=Text("基地", "Base"), spells=(Spell(entity="K00", start="2023Q1"),), dates=dates
+    )
+
+
+def test_all_checks_that_can_be_made_are_made_once() -> None:
+    grid, policy = make_grid(noise(), STARTS), policy_with(announced="2022-08-10", effective="2023-01-05")
+    names = [c.name for c in check_credibility(grid, mean_difference, policy)]
+    assert names == [
+        "placebo_in_time", "anticipation", "regression_to_mean", "leave_one_out", "attrition",
+        "same_entities_effect", "serial_correlation",
+    ]  # fmt: skip
+    accepted = policy_with(effective="2023-01-05", accepted="2023-11-01")
+    more = check_credibility(
+        grid, mean_difference, accepted, placebos={"price": grid}, neighbours={"K10": ("K00",)}, constant=grid
+    )
+    assert [c.name for c in more][7:] == ["rush", "placebo_outcome", "spillover", "same_yardstick"]
+    assert all(c.text.zh and c.text.en for c in more)
+
+
+def test_the_spillover_arm_is_no_control_of_the_main_checks() -> None:
+    y = moved(slice(0, 8), slice(12, None), 8)
+    y[8:12, 8:12] -= 60
+    arm = {f"K{i:02d}": ("K00",) for i in range(8, 12)}
+    policy = policy_with(effective="2023-01-05")
+    first = check_credibility(make_grid(y, STARTS), mean_difference, policy, neighbours=arm)[0]
+    assert first.passed is True
+    assert check_credibility(make_grid(y, STARTS), mean_difference, policy)[0].passed is not True
+
+
+def test_dates_of_the_policy_are_columns_of_the_grid() -> None:
+    grid = make_grid(noise(), STARTS)  # from 2020Q1
+    policy = policy_with(announced="2022-08-10", effective="2023-01-05", accepted="2030-01-01")
+    assert (column_of(policy, "effective", grid), column_of(policy, "accepted", grid)) == (12, None)
+    assert column_of(policy, "funded", grid) is None
+    assert periods_announced(policy, grid) == 2
+    assert periods_announced(policy_with(effective="2023-01-05"), grid) == 1

@@ -9,7 +9,19 @@ import math
 import numpy as np
 import pytest
 
-from qbase.core import CheckResult, DataError, Decision, Estimate, Indicator, Margin, Result, Text, UsageError, record
+from qbase.core import (
+    CheckResult,
+    DataError,
+    Decision,
+    Estimate,
+    Indicator,
+    Margin,
+    Plan,
+    Result,
+    Text,
+    UsageError,
+    record,
+)
 from qbase.core.results.records import build_record
 from qbase.effects import Headroom, add_margin, decide
 from qbase.effects.comparison.untreated_facts import UntreatedFacts
@@ -79,16 +91,19 @@ def test_cannot_tell_still_says_what_is_ruled_out_and_never_no_effect() -> None:
 
 def test_a_clear_effect_is_said_with_its_grade_and_settles() -> None:
     decision = decide([effect(6, 1)], advice=advice())
-    assert [grade for _, grade in decision.can_say] == ["strong"]
+    assert [grade for _, grade in decision.can_say] == ["moderate"]
+    words = dict.fromkeys(["population", "weight", "window", "comparator", "inference"], "")
+    locked = Plan(outcome="D1.batch", post_hoc=False, **words)
+    assert [grade for _, grade in decide([effect(6, 1)], plan=locked).can_say] == ["strong"]
     assert (decision.cannot_say, decision.would_settle) == ((), ())
 
 
 def test_failed_checks_and_other_estimates_are_named() -> None:
-    decision = decide([effect(6, 1), effect(1, 4, method="staggered")], [check("spillover")])
+    decision = decide([effect(6, 1), effect(1, 4, method="group_time")], [check("spillover")])
     said = " ".join(t.en for t in decision.cannot_say)
-    assert "staggered leads to other words" in said
+    assert "group_time leads to other words" in said
     assert "spillover failed" in said
-    assert "agree" not in " ".join(t.en for t in decide([effect(6, 1), effect(5, 1, method="staggered")]).cannot_say)
+    assert "agree" not in " ".join(t.en for t in decide([effect(6, 1), effect(5, 1, method="group_time")]).cannot_say)
 
 
 def room(detectable: float, smallest: float | None = 3.0, largest: float | None = 15.0) -> Headroom:
@@ -99,7 +114,7 @@ def test_draws_settle_where_sampling_makes_the_doubt() -> None:
     facts = dataclasses.replace(FACTS, block_error=math.sqrt(2 * 85 * 15 / 20 / 6 / 3), level=85.0)
     assert sampling_share(facts) == pytest.approx(1.0)
     route = find_route(room(6.0), facts)
-    assert (route.batches_per_cell, route.n_treated) == (80, None)
+    assert (route.batches_per_cell, route.n_treated) == (80, 24)
     assert "80 batches" in say_route(route, facts).en
     decision = decide([effect(1, 2)], headroom=room(6.0), advice=advice(facts))
     assert "80 批" in decision.would_settle[0].zh
@@ -128,7 +143,21 @@ def test_where_clusters_differ_over_time_no_number_of_draws_is_enough() -> None:
     facts = dataclasses.replace(FACTS, block_error=10.0)
     route = find_route(room(6.0), facts)
     assert (route.batches_per_cell, route.n_treated) == (None, 24)
-    assert "More batches would not do: about 24 treated clusters" in say_route(route, facts).en
+    assert "more batches would not do: about 24 treated clusters" in say_route(route, facts).en
+
+
+def test_a_route_of_more_than_tenfold_draws_is_none() -> None:
+    facts = dataclasses.replace(FACTS, block_error=math.sqrt(2 * 85 * 15 / 20 / 6 / 3))
+    assert find_route(room(9.0), facts).batches_per_cell == 180
+    assert find_route(room(12.0), facts).batches_per_cell is None
+
+
+def test_random_draws_lead_where_the_way_of_drawing_moved() -> None:
+    moved = effect(6, 1, checks=(check("same_sampling"),))
+    drawn = effect(1, 2, method="group_time", settings={"sampling": "random_draw"})
+    assert decide([moved, drawn]).verdict == "cannot_tell"
+    assert decide([effect(6, 1), drawn]).verdict == "improved"
+    assert decide([moved]).verdict == "hint"
 
 
 def test_without_counts_the_route_is_clusters() -> None:

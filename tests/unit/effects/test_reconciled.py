@@ -23,7 +23,7 @@ def effect(method: str, value: float, error: float, *, policy: str = "base", uni
     )  # fmt: skip
 
 
-LEAD, OTHER = effect("imputation", 2.9, 1.5), effect("staggered", -1.1, 6.3)
+LEAD, OTHER = effect("imputation", 2.9, 1.5), effect("group_time", -1.1, 6.3)
 
 
 def test_values_gap_base_and_leader_are_said() -> None:
@@ -71,7 +71,7 @@ def test_an_unknown_method_is_said_by_its_name() -> None:
     assert "ridge" in reconcile(effect("ridge", 1, 1), OTHER).en
 
 
-@pytest.mark.parametrize("other", [effect("staggered", 1, 1, policy="kiln"), effect("staggered", 1, 1, unit="index")])
+@pytest.mark.parametrize("other", [effect("group_time", 1, 1, policy="kiln"), effect("group_time", 1, 1, unit="index")])
 def test_two_policies_or_units_are_refused(other: Result) -> None:
     with pytest.raises(UsageError) as caught:
         reconcile(LEAD, other)
@@ -82,3 +82,9 @@ def test_no_interval_is_said_as_such() -> None:
     bare = Estimate(term="att", value=1.0, n_treated=2, uncertainty="none_too_few")
     said = reconcile(LEAD, dataclasses.replace(OTHER, estimates=(bare,)))
     assert "no interval can be given" in said.en
+
+
+def test_the_stated_base_comes_before_that_of_the_method() -> None:
+    varying = effect("group_time", -1.1, 6.3, base="varying")
+    assert "against the period before each" in reconcile(LEAD, varying).en
+    assert "base: the whole path before" in reconcile(effect("synthetic_sc", 1, 1), varying).en
