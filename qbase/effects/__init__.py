@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qbase.effects.estimators.advised import estimate_advised as estimate_advised
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
     from qbase.effects.estimators.imputed import estimate_imputation as estimate_imputation
+    from qbase.effects.estimators.published_effects import estimate_published as estimate_published
     from qbase.effects.estimators.staggered import estimate_staggered as estimate_staggered
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study

@@ -16,13 +16,17 @@ from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Margin
 from qbase.effects.comparison.effect_words import treated_text
-from qbase.effects.comparison.outcome_grid import Weight
+from qbase.effects.comparison.outcome_grid import Weight, build_grid
+from qbase.effects.credibility.all_checks import check_credibility
 from qbase.effects.credibility.planned_looks import check_as_planned, check_decision_date
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.estimators.before_after import estimate_before_after
 from qbase.effects.estimators.imputed import estimate_imputation
-from qbase.effects.estimators.staggered import estimate_staggered
+from qbase.effects.estimators.staggered import estimate_staggered, read_window
 from qbase.effects.estimators.synthetic import estimate_synthetic
+from qbase.effects.fitting.aggregation import GroupTimePath
+from qbase.effects.fitting.imputation import ImputationEstimator
+from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.judging.advice import Advice, advise
 from qbase.effects.judging.design_options import Name
 from qbase.effects.judging.evidence_grade import judge_evidence
@@ -115,11 +119,31 @@ def estimate_advised(
     others = [
         make(panel, policy, outcome, **paths) for name, make in makers.items() if name != lead and advice.find(name).can
     ]
-    checks: tuple[CheckResult, ...] = ()
+    checks = check_path(panel, policy, outcome, lead, **paths)
     if lead == "imputation" and has_counts(panel, outcome):
         odds = estimate_imputation(panel, policy, outcome, scale="logit", **paths)
-        others, checks = [*others, odds], (check_functional_form(found, odds),)
+        others, checks = [*others, odds], (*checks, check_functional_form(found, odds))
     return (_judged(panel, policy, found, margin, *checks), *others)
+
+
+def check_path(
+    panel: Panel,
+    policy: Policy,
+    outcome: str,
+    lead: Name,
+    *,
+    leads: int | None,
+    lags: int | None,
+    weight: Weight,
+    **options: Any,
+) -> tuple[CheckResult, ...]:
+    """Return the checks of credibility of the path that leads, by the estimator it was estimated with."""
+    grid = build_grid(panel, policy, outcome, weight=weight)
+    before, after = read_window(grid, leads, lags)
+    if lead == "staggered":
+        return check_credibility(grid, GroupTimePath(leads=before, lags=after), policy)
+    window = Window(leads=before, lags=after)
+    return check_credibility(grid, ImputationEstimator(window=window, terms=list_path_terms(grid, window)), policy)
 
 
 def has_counts(panel: Panel, outcome: str) -> bool:

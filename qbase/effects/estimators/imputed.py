@@ -24,8 +24,7 @@ from qbase.effects.fitting.imputation import ImputationEstimator, impute_outcome
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.fitting.logit_paths import LogitEstimator, impute_rates, refuse_no_rate
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.effects.judging.lead_tests import check_leads
-from qbase.effects.judging.path_result import assemble_path
+from qbase.effects.judging.path_result import assemble_path, path_checks
 from qbase.stats.rates.difference_intervals import check_level
 
 Scale = Literal["probability", "logit"]
@@ -175,7 +174,7 @@ def estimate_imputation(
             "scale": scale, "anticipation": window.anticipation, "donut": window.donut, "base": "average before",
             "leads": before, "lags": after, "seed": seed,
         },
-        checks=(check_cells_imputed(grid, fit), check_leads(inference)),
+        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_imputed(grid, fit)),
         notes=_notes(panel, scale, window),
         tables={"imputed": _table(grid, imputed)},
         margin=check_margin(margin),
