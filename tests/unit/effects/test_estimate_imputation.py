@@ -163,6 +163,7 @@ def test_gaps_in_the_panel_change_nothing_but_what_is_missing() -> None:
     frame = PANEL.data.reset_index()
     frame["quarter"] = frame["period"].astype(str)
     frame = frame.rename(columns={"entity": "cluster_id"}).drop(columns="period")
+    frame = frame[["cluster_id", "quarter", ID]]
     absent = frame.drop(index=[20, 100])
     missing = frame.copy()
     missing.loc[[20, 100], [ID]] = np.nan
