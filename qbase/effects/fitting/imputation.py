@@ -217,7 +217,7 @@ def factor_grid(grid: OutcomeGrid, window: Window, terms: tuple[Term, ...]) -> S
                 lead_reply=lead_reply,
             )
         )
-    shares = add_shares([c.lag_weight + c.lead_weight for c in cohorts], list(members))
+    shares = add_shares([c.lag_weight + c.lead_weight for c in cohorts], list(members), len(terms))
     return System(
         base=base, size=size, inverse=inverse, reply=inverse @ contrast, cohorts=tuple(cohorts), shares=shares
     )

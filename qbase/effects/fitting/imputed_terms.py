@@ -200,7 +200,7 @@ class Shares:
         )
 
 
-def add_shares(weights: list[Floats], members: list[Floats]) -> Shares:
+def add_shares(weights: list[Floats], members: list[Floats], n_terms: int) -> Shares:
     """Add up who is behind each term.
 
     Parameters
@@ -209,8 +209,9 @@ def add_shares(weights: list[Floats], members: list[Floats]) -> Shares:
         Weight of each cell of some entities; 0 where it does not count.
     members : list of numpy.ndarray, shape (T, K)
         Which cells of theirs each term averages.
+    n_terms : int
+        K, where there are no entities too.
     """
-    n_terms = members[0].shape[1] if members else 0
     mass, squares, cells, treated = (np.zeros(n_terms) for _ in range(4))
     for weight, member in zip(weights, members, strict=True):
         by_entity = weight @ member

@@ -154,7 +154,9 @@ class LogitEstimator:
         members = list(memberships(self.terms, starts, grid.n_periods))
         lags = impute_lags(grid, counts, cells)
         leads = [impute_leads(grid, counts, cells, lags[1], i, member) for i, member in enumerate(members)]
-        shares = add_shares([a.weight + b.weight for a, b in zip(lags[0], leads, strict=True)], members)
+        shares = add_shares(
+            [a.weight + b.weight for a, b in zip(lags[0], leads, strict=True)], members, len(self.terms)
+        )
         return Found(counts=counts, cells=cells, members=members, lags=lags[0], leads=leads, shares=shares)
 
 

@@ -74,6 +74,12 @@ def test_base_and_assumption_are_said(points: Result, odds: Result) -> None:
     assert {check.name for check in points.checks} >= {"cells_used", "parallel_leads"}
 
 
+def test_leads_on_the_log_odds_are_tested_by_exchanging_histories(odds: Result) -> None:
+    told = next(check for check in odds.checks if check.name == "parallel_leads")
+    assert "permutation over" in told.text.en
+    assert odds.settings["lead_p"] > 0.05
+
+
 def test_table_holds_what_was_seen_and_what_was_imputed(points: Result, odds: Result) -> None:
     for result in (points, odds):
         table = result.tables["imputed"]
@@ -157,6 +163,7 @@ def test_gaps_in_the_panel_change_nothing_but_what_is_missing() -> None:
     frame = PANEL.data.reset_index()
     frame["quarter"] = frame["period"].astype(str)
     frame = frame.rename(columns={"entity": "cluster_id"}).drop(columns="period")
+    frame = frame[["cluster_id", "quarter", ID]]
     absent = frame.drop(index=[20, 100])
     missing = frame.copy()
     missing.loc[[20, 100], [ID]] = np.nan

@@ -255,3 +255,11 @@ def test_a_cohort_of_one_has_an_error_of_its_own() -> None:
     assert np.abs(fit.influence[alone, fit.terms.index(("cohort", 9))]).min() > 1e-3
     single = fit_imputation(grid.keep((grid.start == 9) | np.isnan(grid.start)), leads=2, lags=1)
     assert np.isfinite(single.influence).all()
+
+
+def test_without_a_base_no_term_has_a_number() -> None:
+    grid = made_grid(gaps=0)
+    fit = fit_imputation(grid, leads=2, lags=1, anticipation=12)
+    assert np.isnan(fit.beta).all()
+    assert fit.influence.shape == (14, len(fit.terms))
+    assert not fit.n_treated.any()
