@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from qbase.stats.design_weights import raking_factor as raking_factor
     from qbase.stats.design_weights import relative_rates as relative_rates
     from qbase.stats.difference_intervals import newcombe_interval as newcombe_interval
+    from qbase.stats.firth_logit import FirthLogit as FirthLogit
+    from qbase.stats.firth_logit import TwoWayLogit as TwoWayLogit
+    from qbase.stats.firth_logit import fit_firth_logit as fit_firth_logit
+    from qbase.stats.firth_logit import fit_two_way_logit as fit_two_way_logit
     from qbase.stats.romano_wolf import romano_wolf_p as romano_wolf_p
     from qbase.stats.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.shrinkage import fit_beta_binomial as fit_beta_binomial
