@@ -260,48 +260,68 @@ def pooled_row(treated: int, kept: dict[str, dict[str, list[float]]]) -> str:
 
 ALL = Cell(treated=1, clusters=12, ratio=1.0, noise="all")
 
-HEAD = (
-    "| treated | of | batch ratio | noise | draws | overall | event time 3 | joint band | leads F | leads max t | nominal "
-    "F | CRV1 | CRV3, t(G − 1) | permutation |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
-)
+NULL_COLUMNS = [
+    "treated", "of", "batch ratio", "noise", "draws", "overall", "event time 3", "joint band", "leads F",
+    "leads max t", "nominal F", "CRV1", "CRV3, t(G − 1)", "permutation",
+]  # fmt: skip
+POWER_COLUMNS = [
+    "treated", "of", "batch ratio", "change", "draws", "known variance", "chosen", "permutation",
+    "chosen of known", "permutation of known",
+]  # fmt: skip
+
+INTRO = """
+Made by `tests/truth/study_few_clusters.py` on {day}, seed {seed}, {total:,} draws, {versions}. {quarters}
+quarters, n = 4 + Poisson(13) batches a cell times the treated/control batch ratio (at least 1), cluster effects
+N(2.1, .45) on the logit scale; noise binomial, over-dispersed by .1, or with shocks of standard deviation .3 on
+the logit scale and autocorrelation .8. Treated from quarters 16 to 24. {permutations} permutations or all,
+stopped early. Estimator: average base before four leads, controls never treated
+(`tests/truth/average_base.py`).
+
+Rejections of a true null at 5 %, in percent, with 99 % bounds; 100 % less this is the coverage of 0, for
+intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of histories
+up to three treated, CRV3 with Satterthwaite's degrees of freedom from four. **Nominal F** is the clustered Wald
+test of the leads with F(q, G − 1). One treated of twelve cannot reject (floor 1/12): no answer in all draws;
+below three treated no term has an interval.
+"""
+
+POWER = """
+Share of draws, in percent, in which a fall of the treated by 5 or 10 points is found: by a test that knows the
+variance, by the method chosen, by permutation; and of the draws in which the first finds it, the share in which
+each other does.
+"""
+
+
+def head(columns: list[str]) -> str:
+    return f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
 
 
 def write_report(kept: dict[str, dict[str, list[float]]], reading: str = "") -> str:
     """Return the study as Markdown; what was written by hand under Reading stays."""
     known = [cell for cell in cells() if kept.get(cell.key)]
-    total = sum(len(found["estimate"]) for found in kept.values())
-    versions = ", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("numpy", "scipy"))
-    lines = [
-        "# Few treated clusters: size and power",
-        f"Made by `tests/truth/study_few_clusters.py` on {datetime.date.today()}, seed {SEED}, {total:,} draws, {versions}. "
-        f"{T} quarters, n = 4 + Poisson(13) batches a cell times the treated/control batch ratio (at least 1), cluster "
-        "effects N(2.1, .45) on the logit scale; noise binomial, over-dispersed by .1, or with shocks of standard deviation "
-        f".3 on the logit scale and autocorrelation .8. Treated from quarters 16 to 24. {PERMUTATIONS} permutations or all, "
-        "stopped early. Estimator: average base before four leads, controls never treated (`tests/truth/average_base.py`).",
-        "Rejections of a true null at 5 %, in percent, with 99 % bounds; 100 % less this is the coverage of 0, since "
-        "intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of histories up "
-        "to three treated, CRV3 with Satterthwaite's degrees of freedom from four. **Nominal F** is the clustered Wald test "
-        "of the leads with F(q, G − 1). One treated of twelve cannot reject (floor 1/12): no answer in all draws; below "
-        "three treated no term has an interval.",
-        *([reading] if reading else []),
-        "## All ratios and noises together",
-        HEAD,
-    ]
-    text = "\n\n".join(lines) + "\n" + "\n".join(pooled_row(m, kept) for m in STARTS)
-    text += "\n\n## Each design\n\n" + HEAD + "\n"
-    text += "\n".join(null_row(cell, kept[cell.key]) for cell in known if cell.change == 0)
-    text += (
-        "\n\n## Power, binomial noise\n\nShare of draws, in percent, in which a fall of the treated by 5 or 10 points is found:"
-        " by a test that knows the variance, by the method chosen, by permutation; and of the draws in which the first finds"
-        " it, the share in which each of the others does.\n\n| treated | of | batch ratio | change | draws | known variance |"
-        " chosen | permutation | chosen of known | permutation of known |\n|---|---|---|---|---|---|---|---|---|---|\n"
+    intro = INTRO.format(
+        day=datetime.date.today(),
+        seed=SEED,
+        total=sum(len(found["estimate"]) for found in kept.values()),
+        versions=", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("numpy", "scipy")),
+        quarters=T,
+        permutations=PERMUTATIONS,
     )
-    rows = [
+    powers = [
         power_row(cell, kept[cell.key], kept[dataclasses.replace(cell, change=0.0).key])
         for cell in known
         if cell.change and dataclasses.replace(cell, change=0.0).key in kept
     ]
-    return text + "\n".join(rows) + "\n"
+    parts = [
+        "# Few treated clusters: size and power\n" + intro,
+        reading and reading + "\n",
+        "## All ratios and noises together\n",
+        head(NULL_COLUMNS) + "\n".join(filter(None, (pooled_row(m, kept) for m in STARTS))) + "\n",
+        "## Each design\n",
+        head(NULL_COLUMNS) + "\n".join(null_row(cell, kept[cell.key]) for cell in known if cell.change == 0) + "\n",
+        "## Power, binomial noise\n" + POWER,
+        head(POWER_COLUMNS) + "\n".join(powers) + "\n",
+    ]
+    return "\n".join(part for part in parts if part)
 
 
 def kept_reading() -> str:

@@ -158,6 +158,22 @@ def infer(
     return _inference(method, grid, fit, point, around, exchange)
 
 
+def permutation_leads(
+    grid: OutcomeGrid, estimator: Estimator, fit: PathFit, *, draws: int = 999, seed: int = SEED
+) -> LeadTest | None:
+    """Return the lead test alone, the part of `infer` a benchmark times; None where clusters cannot change places.
+
+    Parameters
+    ----------
+    grid, estimator, fit, draws, seed
+        See `infer`.
+    """
+    exchange = _exchange(grid, estimator, fit, draws, seed)
+    if exchange is None:
+        return None
+    return calibrate_path(grid, ready_replay(grid, estimator, fit), fit, exchange, level=0.95).lead_f
+
+
 def _read_method(vcov: str | None, grid: OutcomeGrid) -> Method:
     if vcov is None:
         if _few_side(grid) <= FEW:

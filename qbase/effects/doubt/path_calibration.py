@@ -112,11 +112,6 @@ def calibrate_path(
     )
 
 
-def permutation_leads(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange) -> LeadTest | None:
-    """Return the joint F of the leads with its p value by exchange, as `calibrate_path` does, for timing."""
-    return calibrate_path(grid, replay, fit, exchange, level=0.95).lead_f
-
-
 def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange) -> Floats:
     """Return the coefficients of placebos of outcomes less the estimated effects, shape (A, K)."""
     bare = without_effect(grid, fit)

@@ -28,6 +28,13 @@ class ClusteredFit:
         Their covariance.
     df : numpy.ndarray, shape (K,)
         Satterthwaite degrees of freedom of each.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import ClusteredFit
+    >>> ClusteredFit(beta=np.array([1.5]), vcov=np.array([[0.04]]), df=np.array([2.6])).std_errors
+    array([0.2])
     """
 
     beta: Floats
@@ -77,7 +84,7 @@ def fit_clustered(y: Floats, x: Floats, cluster: Ints, *, kind: Kind = "CR2") ->
     >>> x = np.array([[1.0, 0], [1, 0], [1, 1], [1, 1], [1, 0], [1, 1]])
     >>> fit = fit_clustered(np.array([3.0, 4, 6, 5, 3, 7]), x, np.array([0, 0, 1, 1, 2, 3]))
     >>> print(fit.beta.round(3), fit.std_errors.round(3), fit.df.round(2))
-    [3.333 2.667] [0.369 0.809] [1.32 2.52]
+    [3.333 2.667] [0.236 0.745] [1. 2.]
     """
     bread = np.asarray(np.linalg.inv(x.T @ x), dtype=float)
     beta = bread @ x.T @ y

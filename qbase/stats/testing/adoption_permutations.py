@@ -35,6 +35,13 @@ class Assignments:
         Distinct assignments there are, the observed one included.
     is_complete : bool
         Whether every one of them is listed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import Assignments
+    >>> Assignments(rows=np.array([[0, 1, 0], [0, 0, 1]]), n_possible=3, is_complete=True).smallest_p
+    0.3333333333333333
     """
 
     rows: Ints

@@ -12,10 +12,10 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.doubt.cluster_jackknife import fit_jackknife, two_group_df
-from qbase.effects.doubt.few_clusters import infer
-from qbase.effects.doubt.history_noise import fit_noise
-from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
+from qbase.effects.fitting.doubt.cluster_jackknife import fit_jackknife, two_group_df
+from qbase.effects.fitting.doubt.history_noise import fit_noise
+from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
+from qbase.effects.fitting.few_clusters import infer, permutation_leads
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.judging.lead_tests import check_leads
 
@@ -123,7 +123,7 @@ def test_the_batch_form_changes_nothing() -> None:
     one, many = infer(grid, plain, fit, draws=19), infer(grid, fit_path, fit, draws=19)
     for name in ("ci_low", "ci_high", "joint_low", "p_value", "vcov"):
         assert np.allclose(getattr(one, name), getattr(many, name), equal_nan=True)
-    assert one.lead_test == many.lead_test
+    assert one.lead_test == many.lead_test == permutation_leads(grid, fit_path, fit, draws=19)
 
 
 def test_exchanging_histories_of_equal_noise_is_exchanging_dates() -> None:
