@@ -213,7 +213,7 @@ def test_an_added_policy_is_a_delivery_like_any_other(tmp_path, capsys):
         ("K002", "2022Q4", None), ("K003", "2022Q4", "2024Q1"), ("K003", "2024Q3", None),
     ]  # fmt: skip
     assert policy.plan is not None
-    assert policy.plan.post_hoc is False, "locked before it took effect"
+    assert policy.plan.post_hoc is True, "the inspections of its time were there before it, whatever day it names"
     assert build_policy(workspace, "base").policy_id == "base"
     delivery = workspace.deliveries().iloc[-1]
     assert (delivery["recipe"], delivery["accepted"], delivery["producer"]) == ("policy_file", 6, "某镇人民政府")

@@ -12,10 +12,10 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.fitting.doubt.cluster_jackknife import fit_jackknife, two_group_df
-from qbase.effects.fitting.doubt.history_noise import fit_noise
-from qbase.effects.fitting.doubt.placebo_paths import find_exchange, ready_replay
-from qbase.effects.fitting.few_clusters import infer, permutation_leads
+from qbase.effects.doubt.cluster_jackknife import fit_jackknife, two_group_df
+from qbase.effects.doubt.few_clusters import infer, permutation_leads
+from qbase.effects.doubt.history_noise import fit_noise
+from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.judging.lead_tests import check_leads
 
