@@ -35,5 +35,6 @@ if TYPE_CHECKING:
     from qbase.effects.judging.headroom import estimate_headroom as estimate_headroom
     from qbase.effects.judging.published_numbers import check_published as check_published
     from qbase.effects.judging.reconciled import reconcile as reconcile
+    from qbase.effects.judging.reconciled import reconcile_all as reconcile_all
 
 __getattr__, __dir__ = lazy_room(__name__)

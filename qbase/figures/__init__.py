@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
+    from qbase.figures.charts.path_figure import plot_effect as plot_effect
+    from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.surface.theme import house_rc as house_rc
     from qbase.figures.surface.theme import use_theme as use_theme

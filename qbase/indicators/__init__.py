@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qbase.indicators.panel_coverage import read_coverage as read_coverage
     from qbase.indicators.policies.baseline_weights import BaselineWeights as BaselineWeights
     from qbase.indicators.policies.baseline_weights import read_baseline_weights as read_baseline_weights
+    from qbase.indicators.policies.baseline_weights import read_weights as read_weights
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
     from qbase.indicators.policies.estimable import check_estimable as check_estimable

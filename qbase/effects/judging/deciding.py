@@ -53,6 +53,8 @@ def decide(
     advice : Advice or None
         Its facts say how many draws or clusters would settle the question.
 
+    A described path, without an estimate, is what the data cannot decide.
+
     Returns
     -------
     Decision
@@ -74,6 +76,8 @@ def decide(
     >>> decision.verdict, decision.lead.en
     ('cannot_tell', 'Batch pass rate of treated clusters: cannot tell yet.')
     """
+    if results and not results[0].estimates:
+        return _undecided(results[0], headroom, advice)
     if not results or any(all(e.term != ATT for e in r.estimates) for r in results):
         raise DataError(
             "QB564", found=f"{len(results)} results", expected="at least one effect with a term att",
@@ -90,6 +94,17 @@ def decide(
         can_say=tuple(_can_say(lead, verdict)),
         cannot_say=tuple(_cannot_say(lead, others, verdict)),
         would_settle=tuple(_would_settle(headroom, advice, verdict)),
+    )
+
+
+def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None) -> Decision:
+    """Return the decision on a described path: what cannot be said and what would settle it."""
+    return Decision(
+        name="decision",
+        verdict="data_cannot_decide",
+        subject=spaced(Text("{who}的{what}", "{what} of {who}").format(who=result.subject, what=result.outcome.label)),
+        cannot_say=tuple(result.say().items),
+        would_settle=tuple(_would_settle(headroom, advice, "data_cannot_decide")),
     )
 
 

@@ -8,6 +8,7 @@ from qbase.core.errors import UsageError
 from qbase.core.numbers import count, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, doubt, quantity
+from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join, same, spaced
 from qbase.core.values import Estimate
 
@@ -119,6 +120,33 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
             f"{opening.en} What differs: {what.en}. {lead.en[:1].upper()}{lead.en[1:]} {_verb(lead)}: {reason.en}.",
         )
     )
+
+
+def reconcile_all(leading: Result, *others: Result) -> Prose:
+    """Reconcile the leading estimate with each of the others that has one, a paragraph each.
+
+    Parameters
+    ----------
+    leading, *others : Result
+        Of one policy; one in another unit or without an average effect is passed over.
+
+    Returns
+    -------
+    Prose
+        Where nothing stands beside the leading estimate it says so.
+
+    Examples
+    --------
+    >>> from qbase.effects import estimate_advised, reconcile_all
+    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> len(reconcile_all(*estimate_advised(panel, policy, "D1.batch", leads=2, lags=2)).items)
+    2
+    """
+    told = [r for r in others if r.unit == leading.unit and any(e.term == ATT for e in r.estimates)]
+    items = tuple(reconcile(leading, other) for other in told if leading.estimates)
+    return Prose(name="reconciled", items=items or (Text("只有一个估计。", "There is one estimate only."),))
 
 
 def _check_pair(leading: Result, other: Result) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 By = Literal["firms", "output"]
+Kind = Literal["firms", "output", "equal", "n"]
 
 _FRAME = "SELECT cluster_id AS entity, sum(n_firms) AS weight FROM frame WHERE quarter = $quarter GROUP BY 1"
 _ALIVE = """
@@ -137,3 +138,41 @@ def _baseline(policy: Policy) -> pd.Period:
     """Return the quarter before the first adoption."""
     first = min(policy.first_treated.values()) - 1
     return first if first.freqstr.startswith("Q") else first.asfreq("Q-DEC", how="end")
+
+
+def read_weights(
+    workspace: Workspace, policy: Policy, kind: Kind, *, entity: Entity = "cluster_id", snapshot: str | None = None
+) -> str | BaselineWeights:
+    """Return what an estimator of effects takes as ``weight``: a word, or weights read from before the policy.
+
+    Parameters
+    ----------
+    workspace, policy, entity, snapshot
+        See `read_baseline_weights`.
+    kind : {"firms", "output", "equal", "n"}
+        Firms or output of before, every entity the same, or batches tested.
+
+    Returns
+    -------
+    str or BaselineWeights
+
+    Raises
+    ------
+    UsageError
+        A kind that is none (QB144).
+    DataError
+        See `read_baseline_weights`.
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_policy, read_weights
+    >>> from qbase.lake import open_workspace
+    >>> policy = build_policy(open_workspace(), "base")
+    >>> read_weights(open_workspace(), policy, "equal"), read_weights(open_workspace(), policy, "firms").name
+    ('equal', 'firms 2019Q2')
+    """
+    check_word("kind", kind, ("firms", "output", "equal", "n"))
+    if kind in ("equal", "n"):
+        return kind
+    by: By = "firms" if kind == "firms" else "output"
+    return read_baseline_weights(workspace, policy, entity=entity, by=by, snapshot=snapshot)
