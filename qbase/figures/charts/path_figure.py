@@ -106,7 +106,8 @@ def plot_paths(result: Result, *, policy: Policy | None = None) -> Figure:
     frame = pd.DataFrame() if kind is None else result.tables[kind]
     if kind is None or frame.empty:
         raise DataError(
-            "QB710", name=result.name, found=", ".join(result.tables) or "no table", expected="a table paths or synthetic",
+            "QB710", name=result.name, found=", ".join(result.tables) or "no table",
+            expected="a table paths or synthetic",
             fix="plot_effect(estimate_advised(panel, policy, outcome)[0])",
         )  # fmt: skip
     columns, names = SIDES[kind]
