@@ -222,7 +222,7 @@ def null_row(cell: Cell, found: dict[str, list[float]]) -> str:
     cells = [
         cell.treated,
         cell.clusters,
-        f"{cell.ratio:g}",
+        "all" if cell.noise == "all" else f"{cell.ratio:g}",
         cell.noise,
         len(found["estimate"]),
         first,
