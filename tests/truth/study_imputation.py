@@ -21,7 +21,7 @@ from qbase.effects.fitting.imputed_terms import Window
 from qbase.effects.fitting.logit_paths import fit_logit_imputation
 
 SEED = 20261129
-N_BASE, N_SCALE = 400, 800
+N_BASE, N_SCALE = 300, 300
 ENTITIES, PERIODS, LEADS, LAGS = 36, 40, 4, 6
 OUT = Path("docs/studies/imputation.md")
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
