@@ -21,7 +21,7 @@ from qbase.effects.fitting.imputed_terms import Window
 from qbase.effects.fitting.logit_paths import fit_logit_imputation
 
 SEED = 20261129
-N_BASE, N_SCALE = 400, 800
+N_BASE, N_SCALE = 300, 300
 ENTITIES, PERIODS, LEADS, LAGS = 36, 40, 4, 6
 OUT = Path("docs/studies/imputation.md")
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
@@ -159,7 +159,7 @@ def main() -> None:
                 "",
                 f"## Root mean squared error in points, no effect being true, {N_BASE} draws",
                 "",
-                "Imputation measures from the average of all quarters before, group-time effects from the last one.",
+                "Imputation measures from all quarters before the start, group-time effects from the last one.",
                 "",
                 head + " |",
                 "|" + "---|" * 11,

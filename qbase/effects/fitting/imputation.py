@@ -41,7 +41,9 @@ def fit_imputation(
     the untreated cells of all other cohorts, the entity's level from its own periods before the start. Leads of one
     entity therefore sum to 0, and where one cohort drifts away in a straight line, its leads and lags lie on that one
     line. (Residuals of the fit would not: treated cells pull their own period effects, which bends the line at the
-    start.) Periods before ``−leads`` are left free: they belong to the base and are not shown.
+    start.) Where several cohorts drift, those not yet treated take a share of it away as controls, from leads and lags
+    alike, until they are treated themselves: the line bends there. Periods before ``−leads`` are left free: they belong
+    to the base and are not shown; one term for all of them would bend a straight drift as well.
 
     Effects of entities are taken out first, which leaves T equations for the period effects: exact, and the cost is
     linear in entities.

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from qbase.core.errors import DataError, UsageError
-from qbase.stats.regression.linked_periods import Floats, Ints, invert_periods, period_information
+from qbase.stats.linked_periods import Floats, Ints, invert_periods, period_information
 
 STEPS = 100
 """Iterations allowed; a design with 30 % all-pass cells takes about 8."""
@@ -34,6 +34,15 @@ class FirthLogit:
         Probabilities; their sum over the n lies nearer to one half than the passes seen.
     corrected : numpy.ndarray, shape (m,)
         Probabilities once one shift of all log-odds makes fitted passes those seen.
+
+    Examples
+    --------
+    One laboratory, 20 of 20: half a pass and half a failure are added, and taken back.
+
+    >>> from qbase.stats import fit_firth_logit
+    >>> fit = fit_firth_logit([20], [20], [[1]])
+    >>> fit.fitted.round(4).tolist(), fit.corrected.tolist()
+    ([0.9762], [1.0])
     """
 
     coefficients: Floats
@@ -121,6 +130,11 @@ def find_shift(k: Floats, n: Floats, eta: Floats) -> float:
     ----------
     k, n, eta : numpy.ndarray
         Passes, batches and log-odds, of one shape.
+
+    Raises
+    ------
+    DataError
+        A shift that does not settle (QB542).
     """
     passed, tested = float(k.sum()), float(n.sum())
     if passed <= 0 or passed >= tested:
@@ -151,7 +165,16 @@ class TwoWayLogit:
     inverse : numpy.ndarray, shape (T, T)
         Of the information on period effects.
     labels : numpy.ndarray of int, shape (T,)
-        Which periods hang together, see `qbase.stats.regression.linked_periods.invert_periods`.
+        Which periods hang together, see `qbase.stats.linked_periods.invert_periods`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from qbase.stats import fit_two_way_logit
+    >>> n = np.full((2, 3), 30.0)
+    >>> fit = fit_two_way_logit(n - np.array([[0, 1, 2], [3, 4, 5]]), n)
+    >>> fit.log_odds.round(2).tolist()
+    [[3.92, 3.36, 2.97], [2.42, 1.87, 1.48]]
     """
 
     entity: Floats
@@ -285,6 +308,11 @@ def fit_level_logit(k: Floats, n: Floats, offset: Floats) -> tuple[Floats, Float
         Levels.
     numpy.ndarray, shape (m, T)
         n p (1 − p) of each cell.
+
+    Raises
+    ------
+    DataError
+        Levels that do not settle (QB542).
     """
     level = np.zeros(len(k))
     for _ in range(STEPS):
