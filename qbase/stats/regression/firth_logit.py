@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import expit
 
 from qbase.core.errors import DataError, UsageError
-from qbase.stats.linked_periods import Floats, Ints, invert_periods, period_information
+from qbase.stats.regression.linked_periods import Floats, Ints, invert_periods, period_information
 
 STEPS = 100
 """Iterations allowed; a design with 30 % all-pass cells takes about 8."""
@@ -165,7 +165,7 @@ class TwoWayLogit:
     inverse : numpy.ndarray, shape (T, T)
         Of the information on period effects.
     labels : numpy.ndarray of int, shape (T,)
-        Which periods hang together, see `qbase.stats.linked_periods.invert_periods`.
+        Which periods hang together, see `qbase.stats.regression.linked_periods.invert_periods`.
 
     Examples
     --------
