@@ -28,6 +28,14 @@ METHODS: Mapping[str, Text] = {
     "twfe": Text("双向固定效应", "two-way fixed effects"),
     "count": Text("逐行计数", "row by row count"),
     "event_study": Text("事件研究", "event study"),
+    "imputation": Text("插补估计", "imputation"),
+    "imputation_logit": Text("对数几率上的插补估计", "imputation on the log-odds"),
+    "group_time": Text("组别·时期估计", "group-time effects"),
+    "sdid": Text("合成双重差分", "synthetic difference-in-differences"),
+    "synthetic_sc": Text("合成控制", "synthetic control"),
+    "synthetic_augmented": Text("增广合成控制", "augmented synthetic control"),
+    "before_after": Text("前后比较", "before against after"),
+    "path": Text("描述走势", "described path"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import UNITS_SHORT, count, level_text, number, p_value
+from qbase.core.numbers import UNITS_SHORT, count, level_text, number
 from qbase.core.results.result import Criterion, Result, Scorecard, distinct_checks
 from qbase.core.results.sentences import criterion_digits, digits_of, quantity, target_text
 from qbase.core.shown.display import Column, Table
@@ -27,6 +27,8 @@ from qbase.figures.surface.figure_words import (
     source_note,
     verdict,
 )
+from qbase.figures.tabulating.check_names import CHECKS
+from qbase.figures.tabulating.estimate_columns import groups_label, groups_of_estimate, n_label, p_of_estimate
 
 PASSED: Mapping[bool | None, Text] = {
     True: Text("通过", "Passed"), False: Text("未通过", "Failed"), None: Text("供参考", "Information"),
@@ -35,30 +37,6 @@ MET: Mapping[str, Text] = {
     "met": Text("◆\u00a0达到", "◆\u00a0Met"), "cannot_tell": Text("▽\u00a0尚无法判断", "▽\u00a0Cannot tell"),
     "not_met": Text("▼\u00a0未达到", "▼\u00a0Not met"),
 }  # fmt: skip
-CHECKS: Mapping[str, Text] = {
-    "parallel_leads": Text("实施前走势", "Periods before adoption"),
-    "estimable": Text("能否估计效果", "Whether an effect can be estimated"),
-    "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
-    "small_n": Text("样本量", "Sample size"),
-    "same_sampling": Text("抽样方式一致", "Same sampling"),
-    "same_entities": Text("对象一致", "Same entities"),
-    "all_entities": Text("对象齐全", "Entities tested"),
-    "rows_used": Text("使用的行", "Rows used"),
-    "errors_allow_correlation": Text("标准误允许前后相关", "Errors may be alike over time"),
-    "staggered_timing": Text("分批实施", "Staggered adoption"),
-    "published": Text("与已发表结果对照", "Against the published result"),
-    "coverage": Text("数据覆盖", "Coverage of the data"),
-    "history": Text("以往年份的合计数", "Totals of earlier years"),
-    "up_to_date": Text("最近一期", "Latest period"),
-    "maturity": Text("结果是否齐全", "Completeness of the results"),
-    "no_anticipation": Text("提前反应", "Anticipation"),
-    "accounting": Text("行数核对", "Accounting of rows"),
-    "contract": Text("表的契约", "Contract of the table"),
-    "freshness": Text("新旧程度", "Age of the data"),
-    "identity": Text("企业身份", "Identity of firms"),
-    "row_count": Text("行数变化", "Number of rows"),
-    "shift": Text("与上期相比", "Against the last period"),
-}
 COUNTS = ("rows_seen", "listed", "accepted", "quarantined")
 ACCOUNTING = ("file_name", "table", *COUNTS)
 NONE = "–"
@@ -122,8 +100,8 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
         Column(label=Text("标准误", "Std. error"), numeric=True),
         Column(label=same(f"{next(iter(levels))} CI") if single else Text("区间", "Interval"), numeric=True),
         Column(label=same("p"), numeric=True),
-        Column(label=same("n"), numeric=True),
-        Column(label=Text("聚类数", "Clusters"), numeric=True),
+        Column(label=n_label(results), numeric=True),
+        Column(label=groups_label(pairs), numeric=True),
         Column(label=Text("怎么理解", "In words")),
     )
     rows = [
@@ -166,9 +144,9 @@ def _estimate_row(
         Text(f"{value} {unit.zh}".rstrip(), f"{value} {unit.en}".rstrip()) if unit.en != "%" else same(value + "%"),
         NONE if e.std_error is None else number(e.std_error, digits),
         bracket(e, digits, level=level),
-        NONE if e.p_value is None or not is_difference else p_value(e.p_value),
+        p_of_estimate(e) if is_difference else NONE,
         NONE if e.n_obs is None else count(e.n_obs),
-        NONE if e.n_clusters is None else count(e.n_clusters),
+        groups_of_estimate(e),
         verdict(result, e),
     )
 
@@ -200,7 +178,9 @@ def _estimate_data(pairs: Sequence[tuple[Result, Estimate | None]]) -> dict[str,
         "term": [None if e is None else e.term for _, e in pairs],
         "key": [None if e is None else ", ".join(f"{k}={v}" for k, v in e.key.items()) for _, e in pairs],
     }
-    for field in ("value", "std_error", "ci_low", "ci_high", "ci_level", "p_value", "n_obs", "n_clusters"):
+    behind = ("n_treated", "n_cells", "n_effective", "p_floor")
+    told = tuple(f for f in behind if any(e is not None and getattr(e, f) is not None for _, e in pairs))
+    for field in ("value", "std_error", "ci_low", "ci_high", "ci_level", "p_value", "n_obs", "n_clusters", *told):
         data[field] = [getattr(e, field, None) for _, e in pairs]
     return data | account_data([r.coverage for r, _ in pairs])
 
