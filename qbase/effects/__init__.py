@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qbase.effects.comparison.carried_spells import carry_spells as carry_spells
     from qbase.effects.comparison.default_controls import Controls as Controls
     from qbase.effects.comparison.default_controls import choose_controls as choose_controls
+    from qbase.effects.credibility.functional_form import check_functional_form as check_functional_form
     from qbase.effects.credibility.planned_looks import check_as_planned as check_as_planned
     from qbase.effects.credibility.planned_looks import check_decision_date as check_decision_date
     from qbase.effects.estimators.advised import describe_path as describe_path
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from qbase.effects.judging.evidence_grade import explain_grade as explain_grade
     from qbase.effects.judging.evidence_grade import grade_evidence as grade_evidence
     from qbase.effects.judging.evidence_grade import judge_evidence as judge_evidence
-    from qbase.effects.judging.functional_form import check_functional_form as check_functional_form
     from qbase.effects.judging.headroom import Headroom as Headroom
     from qbase.effects.judging.headroom import add_margin as add_margin
     from qbase.effects.judging.headroom import check_headroom as check_headroom

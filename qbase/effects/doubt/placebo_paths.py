@@ -77,10 +77,7 @@ def labels_of(grid: OutcomeGrid) -> Ints | None:
 
 
 def find_exchange(grid: OutcomeGrid, estimator: Estimator, fit: PathFit, *, draws: int, seed: int) -> Exchange | None:
-    """Find who may take whose place, or None where nobody may.
-
-    Entities of one cluster that adopted at different times cannot change places with another cluster; of an estimator
-    that reads passes and batches, outcomes cannot be exchanged without them.
+    """Find who may take whose place, or None where entities of one cluster adopted at different times.
 
     Parameters
     ----------
@@ -94,7 +91,7 @@ def find_exchange(grid: OutcomeGrid, estimator: Estimator, fit: PathFit, *, draw
         Of the draws.
     """
     labels = labels_of(grid)
-    if labels is None or getattr(estimator, "reads_counts", False):
+    if labels is None:
         return None
     found = list_assignments(labels, draws=draws, limit=LISTED * (draws + 1), seed=seed)
     is_single = len(labels) == len(grid.y)

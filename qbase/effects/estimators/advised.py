@@ -18,6 +18,7 @@ from qbase.core.values import CheckResult, Margin
 from qbase.effects.comparison.effect_words import treated_text
 from qbase.effects.comparison.outcome_grid import Weight, build_grid
 from qbase.effects.credibility.all_checks import check_credibility
+from qbase.effects.credibility.functional_form import check_functional_form
 from qbase.effects.credibility.planned_looks import check_as_planned, check_decision_date
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.estimators.before_after import estimate_before_after
@@ -30,7 +31,6 @@ from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.judging.advice import Advice, advise
 from qbase.effects.judging.design_options import Name
 from qbase.effects.judging.evidence_grade import judge_evidence
-from qbase.effects.judging.functional_form import check_functional_form
 from qbase.effects.judging.headroom import add_margin, check_headroom
 
 NOT_ESTIMATED = Text(

@@ -123,8 +123,8 @@ def estimate_staggered(
     >>> workspace = open_workspace()
     >>> panel, policy = build_panel(workspace, "D1.batch"), build_policy(workspace, "base")
     >>> effect = estimate_staggered(panel, policy, "D1.batch", leads=2, lags=1)
-    >>> [(e.term, e.key.get("event_time"), e.n_treated) for e in effect.estimates[:5]]
-    [('att', None, 5), ('event', -2, 5), ('event', -1, 5), ('event', 0, 5), ('event', 1, 5)]
+    >>> [(e.term, e.key.get("event_time"), e.n_treated) for e in effect.estimates[:4]]
+    [('att', None, 5), ('event', -2, 5), ('event', 0, 5), ('event', 1, 4)]
     """
     check_level(level)
     for option, given, words in (("control", control, Control), ("base", base, Base), ("adjust", adjust, Adjust)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import ClassVar
 
 import numpy as np
 from scipy.special import expit
@@ -111,8 +110,6 @@ class LogitEstimator:
         Event times, and periods before the start that are no base.
     terms : tuple of Term
     """
-
-    reads_counts: ClassVar[bool] = True
 
     window: Window
     terms: tuple[Term, ...]
