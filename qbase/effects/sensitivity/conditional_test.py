@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import log_ndtr, ndtr, ndtri
 
@@ -81,10 +82,12 @@ def find_vertices(path: EventPath, step: Floats, *, limit: float, alpha: float) 
     after = np.diff(np.vstack([np.zeros(t), np.eye(t)]), axis=0)
     rises = np.hstack([np.zeros((t, p)), after])
     up, down = (_errors(sign * rises - limit * step, path.vcov) for sign in (1, -1))
+    floor = TINY * max(float(up.max()), float(down.max()))
+    up, down = np.maximum(up, floor), np.maximum(down, floor)
     first = float(later.clip(0) @ up + (-later).clip(0) @ down)
     second = float(later.clip(0) @ down + (-later).clip(0) @ up)
     reach = limit * float(np.abs(later).sum())
-    factors = 2 * limit / np.maximum(up + down, TINY * (up + down).max())
+    factors = 2 * limit / (up + down)
     rows = np.array([[1 / first, -reach / first], [-1 / second, -reach / second], [0, 0], [0, 0]])
     rows[2:, 1] = -factors.max(), -factors.min()
     both = np.vstack([path.row, step])
@@ -93,7 +96,7 @@ def find_vertices(path: EventPath, step: Floats, *, limit: float, alpha: float) 
     return Vertices(rows=rows, spread=rows @ joint @ rows.T, critical=critical, reach=reach)
 
 
-def accepts(vertices: Vertices, distance: Floats, step: float, alpha: float) -> NDArrayBool:
+def accepts(vertices: Vertices, distance: Floats, step: float, alpha: float) -> NDArray[np.bool_]:
     """Return for each θ whether the hybrid test keeps it.
 
     Parameters
@@ -133,10 +136,7 @@ def outer_reach(vertices: Vertices, step: float) -> tuple[float, float]:
     return float(below), float(above)
 
 
-NDArrayBool = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-
-
-def _conditioning(vertices: Vertices, values: Floats, best: NDArrayInt, value: Floats) -> tuple[Floats, Floats]:
+def _conditioning(vertices: Vertices, values: Floats, best: NDArray[np.intp], value: Floats) -> tuple[Floats, Floats]:
     """Return between which values the best vertex stays the best, given all that is independent of it."""
     spread = vertices.spread
     own = np.diag(spread)[best]
@@ -148,9 +148,6 @@ def _conditioning(vertices: Vertices, values: Floats, best: NDArrayInt, value: F
     low = np.where(gap > 1e-10, crossing, -np.inf).max(axis=1)
     high = np.where(gap < -1e-10, crossing, np.inf).min(axis=1)
     return np.minimum(low, value), np.maximum(high, value)
-
-
-NDArrayInt = np.ndarray[tuple[int, ...], np.dtype[np.intp]]
 
 
 def _tail_share(x: Floats, low: Floats, high: Floats) -> Floats:
