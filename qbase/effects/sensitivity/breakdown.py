@@ -72,7 +72,7 @@ def breakdown_value(
     >>> from qbase.effects import breakdown_value
     >>> beta, vcov = [0.3, -0.2, 4.0, 5.2], 0.25 * (np.eye(4) + 1)
     >>> round(breakdown_value(beta, vcov, n_pre=2, weights=[1, 0]), 2)
-    2.06
+    2.23
     >>> breakdown_value([0.3, -0.2, 0.1, 5.2], vcov, n_pre=2, weights=[1, 0], kind="smoothness")
     0.0
     """

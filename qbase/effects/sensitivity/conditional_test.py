@@ -96,7 +96,7 @@ def find_vertices(path: EventPath, step: Floats, *, limit: float, alpha: float) 
     return Vertices(rows=rows, spread=rows @ joint @ rows.T, critical=critical, reach=reach)
 
 
-def accepts(vertices: Vertices, distance: Floats, step: float, alpha: float) -> NDArray[np.bool_]:
+def accepts(vertices: Vertices, distance: Floats, step: float | Floats, alpha: float) -> NDArray[np.bool_]:
     """Return for each θ whether the hybrid test keeps it.
 
     Parameters
@@ -105,7 +105,7 @@ def accepts(vertices: Vertices, distance: Floats, step: float, alpha: float) -> 
         See `find_vertices`.
     distance : numpy.ndarray, shape (N,)
         a − θ.
-    step : float
+    step : float or numpy.ndarray, shape (N,)
         b, signed like the row of the vertices.
     alpha : float
         Size of the whole test.
@@ -115,7 +115,7 @@ def accepts(vertices: Vertices, distance: Floats, step: float, alpha: float) -> 
     numpy.ndarray, shape (N,)
         True where θ is kept.
     """
-    values = np.column_stack([distance, np.full(len(distance), step)]) @ vertices.rows.T
+    values = np.column_stack([distance, np.broadcast_to(step, len(distance))]) @ vertices.rows.T
     best = np.argmax(values, axis=1)
     value = values[np.arange(len(values)), best]
     low, high = _conditioning(vertices, values, best, value)

@@ -16,7 +16,7 @@ from qbase.core.given import read_number
 from qbase.effects.sensitivity.event_path import Floats, read_alpha, read_covariance
 
 SEED = 20221101
-PRECISION = 1e-7
+PRECISION = 1e-6
 """Of probabilities, asked of the quasi-Monte-Carlo integral over three or more leads."""
 
 SINGULAR = 1e-10
@@ -109,7 +109,7 @@ def roth_power(
     >>> vcov = 0.25 * (np.eye(3) + 1)
     >>> seen = roth_power([-3, -2, -1], vcov, power=0.8)  # a smaller slope is overlooked more often than in 1 of 5
     >>> round(seen.slope, 2), round(seen.bayes_factor, 2)
-    (0.76, 0.22)
+    (0.62, 0.23)
     """
     alpha = read_alpha(level)
     when = np.atleast_1d(np.asarray(times, dtype=float))
@@ -184,7 +184,7 @@ def _find_slope(when: Floats, vcov: Floats, z: float, power: object, parallel: f
     high = float((np.sqrt(np.diag(vcov)) / np.abs(when)).min())
     while lacking(high) < 0:
         high *= 2
-    return float(brentq(lacking, 0.0, high, xtol=1e-12 * high, rtol=1e-10))
+    return float(brentq(lacking, 0.0, high, xtol=1e-8 * high, rtol=1e-8))
 
 
 def _read_leads(when: Floats, vcov: ArrayLike) -> Floats:
@@ -226,6 +226,6 @@ def _refused_power(slope: object, power: object, parallel: float) -> UsageError:
     return UsageError(
         "QB578",
         found=f"slope={slope!r}, power={power!r}",
-        expected=f"a finite slope, or a power above {1 - parallel:.3f} (what the test rejects under parallel trends) and below 1",
+        expected=f"a finite slope, or a power between {1 - parallel:.3f} (rejected under parallel trends) and 1",
         fix="power=0.8",
     )

@@ -122,8 +122,8 @@ def relative_magnitude_bounds(
     ...     found = relative_magnitude_bounds(beta, vcov, n_pre=2, weights=[1, 0], limit_mbar=limit)
     ...     print(limit, round(found.low, 2), round(found.high, 2), found.covers_zero)
     0 2.61 5.39 False
-    1 1.65 6.16 False
-    2 0.09 7.47 False
+    1 1.76 6.17 False
+    2 0.36 7.64 False
     """
     limit = read_limit("limit_mbar", limit_mbar)
     alpha = read_alpha(level)
@@ -179,9 +179,7 @@ def _furthest(tests: list[tuple[int, Vertices, float]], alpha: float, grid: int,
     return float(furthest), found
 
 
-def _bracket(
-    vertices: Vertices, step: float, reaches: Floats, alpha: float, *, up: bool
-) -> tuple[float | None, float]:
+def _bracket(vertices: Vertices, step: float, reaches: Floats, alpha: float, *, up: bool) -> tuple[float | None, float]:
     """Return the furthest reach kept and the next one, which is not; None where none is kept."""
     kept = np.flatnonzero(accepts(vertices, -reaches if up else reaches, step, alpha))
     if len(kept) == 0:

@@ -107,7 +107,7 @@ def smoothness_bounds(
     >>> straight = smoothness_bounds(beta, vcov, n_pre=2, weights=[1, 0], limit_m=0)
     >>> bent = smoothness_bounds(beta, vcov, n_pre=2, weights=[1, 0], limit_m=0.5)
     >>> [round(x, 1) for x in (straight.low, straight.high, bent.low, bent.high)]
-    [1.4, 4.6, 1.0, 5.1]
+    [1.1, 4.7, 0.7, 5.2]
     """
     limit = read_limit("limit_m", limit_m)
     alpha = read_alpha(level)
