@@ -2,7 +2,7 @@
 # python-calamine 0.9.1 refuses an .ods whose XML is indented between the cells of a row, which is how Gnumeric 1.12 writes
 # every .ods and which OpenDocument allows: white space there means nothing. Indented between rows it is read. odfpy 1.4.1,
 # by way of pandas 2.3.3, reads both alike. Seen 2026-11-29 on CPython 3.11.
-# qbase reads .ods through calamine: such a file is refused, never read in part (docs/limits.md says what to send instead).
+# qbase reads .ods through calamine: such a file is given to it again without that white space.
 set -euo pipefail
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT

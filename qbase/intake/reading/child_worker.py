@@ -6,7 +6,6 @@ A hostile file can only hurt this process.
 
 from __future__ import annotations
 
-import datetime
 import functools
 import json
 import pathlib
@@ -18,12 +17,12 @@ from typing import Any
 import python_calamine
 
 from qbase.intake.reading.html_tables import read_html, read_mht
+from qbase.intake.reading.open_document import read_ods
 from qbase.intake.reading.second_count import UNSEEN, count_rows
 from qbase.intake.reading.sheet_cells import Refused, Sheet
 from qbase.intake.reading.xls_cells import read_xls
 from qbase.intake.reading.xlsx_stream import read_xlsx
 from qbase.intake.reading.xml_2003 import read_xml_2003
-from qbase.intake.values.cell_text import EXACT
 
 MEMORY_BYTES = 2_000_000_000
 CPU_SECONDS = 120
@@ -90,36 +89,7 @@ def _counted(path: str, sheets: list[Sheet], *, is_old: bool = False) -> list[di
 
 
 def _read_ods(path: str) -> list[dict[str, Any]]:
-    book = python_calamine.CalamineWorkbook.from_path(path)
-    sheets = []
-    for position, meta in enumerate(book.sheets_metadata):
-        sheet = Sheet(name=meta.name)
-        sheet.note("ods_limited")
-        if meta.visible != python_calamine.SheetVisibleEnum.Visible:
-            sheet.note("hidden_sheet")
-        for i, row in enumerate(book.get_sheet_by_index(position).to_python(skip_empty_area=False)):
-            for j, value in enumerate(row):
-                if value != "":
-                    text, code = _plain(value)
-                    is_number = isinstance(value, float) and not code
-                    sheet.store(i, j, text, "number" if is_number else code, is_fatal=bool(code))
-        sheets.append(sheet.payload())
-    return sheets
-
-
-def _plain(value: object) -> tuple[str, str]:
-    """Return a finished value of calamine as text, and what is wrong with it."""
-    if isinstance(value, bool):
-        return str(value).upper(), ""
-    if isinstance(value, float | int):
-        if abs(value) >= EXACT:
-            return repr(value), "long_number"
-        return str(int(value)) if float(value).is_integer() else repr(value), ""
-    if isinstance(value, datetime.datetime):
-        return value.isoformat().removesuffix("T00:00:00"), ""
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat(), ""
-    return str(value), ""
+    return [sheet.payload() for sheet in read_ods(path)]
 
 
 def _read_page(read: Callable[[bytes], list[Sheet]], path: str) -> list[dict[str, Any]]:

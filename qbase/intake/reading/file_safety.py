@@ -205,18 +205,24 @@ def parse_xml(
     Refused
         It is broken, or declares a document type.
     """
-    parser = expat.ParserCreate(namespace_separator="}")
+    parser = build_parser()
     parser.buffer_text = True
     parser.StartElementHandler = lambda tag, attributes: start(_local(tag), _plain(attributes))
     parser.EndElementHandler = (lambda tag: end(_local(tag))) if end else None
     parser.CharacterDataHandler = text
-    parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
         for block in blocks:
             parser.Parse(block, False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise Refused("broken", f"{name}: {error}") from None
+
+
+def build_parser() -> expat.XMLParserType:
+    """Return a parser of XML that refuses a document type; names of elements are ``namespace}name``."""
+    parser = expat.ParserCreate(namespace_separator="}")
+    parser.StartDoctypeDeclHandler = _refuse_doctype
+    return parser
 
 
 def _refuse_doctype(*_: object) -> None:

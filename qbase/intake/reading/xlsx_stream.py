@@ -11,8 +11,7 @@ import zipfile
 from collections.abc import Iterator
 
 from qbase.intake.reading.sheet_cells import Refused, Sheet
-from qbase.intake.reading.xlsx_package import Package
-from qbase.intake.reading.xlsx_parts import Runs, read_strings, read_styles
+from qbase.intake.reading.xlsx_package import Package, Runs, read_strings, read_styles
 from qbase.intake.values.cell_text import Cells, Style
 
 MAX_MERGES = 10_000
