@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.given import read_number, read_whole
-from qbase.stats.difference_intervals import check_level
+from qbase.stats.rates.difference_intervals import check_level
 
 Floats = NDArray[np.float64]
 
