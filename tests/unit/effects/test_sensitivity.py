@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
+from scipy.special import ndtr
 from scipy.stats import norm
 
 from qbase.core.errors import DataError, QbaseError, UsageError
@@ -173,9 +174,7 @@ def test_the_union_covers_the_truth_at_the_edge_of_what_is_allowed():
 def test_no_departure_relative_to_before_is_the_ordinary_interval(weights, level):
     path = drawn_path(5, 4, 3)
     weights = np.array(weights)
-    found = relative_magnitude_bounds(
-        path.beta, path.vcov, n_pre=4, weights=weights, limit_mbar=0, level=level
-    )
+    found = relative_magnitude_bounds(path.beta, path.vcov, n_pre=4, weights=weights, limit_mbar=0, level=level)
     half = norm.ppf(0.5 + level / 2) * np.sqrt(weights @ path.vcov[4:, 4:] @ weights)
     middle = weights @ path.beta[4:]
     assert (found.low, found.high) == pytest.approx((middle - half, middle + half), rel=1e-7)
@@ -205,7 +204,9 @@ def test_one_period_on_each_side_leaves_nothing_to_choose():
     assert norm.cdf((half - 1.5) / error) - norm.cdf((-half - 1.5) / error) == pytest.approx(0.95, abs=1e-9)
 
 
-@pytest.mark.parametrize(("n_pre", "n_post", "limit"), [(2, 1, 0.3), (3, 2, 0.05), (5, 3, 0.4), (9, 2, 0.02), (9, 2, 2)])
+@pytest.mark.parametrize(
+    ("n_pre", "n_post", "limit"), [(2, 1, 0.3), (3, 2, 0.05), (5, 3, 0.4), (7, 2, 0.02), (7, 2, 2)]
+)
 def test_no_affine_estimate_has_a_shorter_interval(n_pre, n_post, limit):
     """A general solver over the bends (their positive and negative parts) finds the same half length."""
     path = drawn_path(20 + n_pre, n_pre, n_post)
@@ -216,9 +217,9 @@ def test_no_affine_estimate_has_a_shorter_interval(n_pre, n_post, limit):
         whole = np.r_[v, path.weights]
         error, bias = np.sqrt(whole @ path.vcov @ whole), limit * (after + bends.sum())
         low, high = 0.0, bias + 9 * error
-        for _ in range(80):
+        for _ in range(50):
             c = (low + high) / 2
-            inside = norm.cdf((c - bias) / error) - norm.cdf((-c - bias) / error)
+            inside = ndtr((c - bias) / error) - ndtr((-c - bias) / error)
             low, high = (c, high) if inside < 0.95 else (low, c)
         return high
 
@@ -320,7 +321,9 @@ def test_up_to_the_breakdown_value_the_interval_excludes_zero(kind, sign):
     asked = {"beta": sign * np.r_[path.beta[:3] / 4, 6.0, 7.0], "vcov": path.vcov, "n_pre": 3, "weights": [0.5, 0.5]}
     found = breakdown_value(**asked, kind=kind)
     assert found > 0
-    limit, bounds = ("limit_m", smoothness_bounds) if kind == "smoothness" else ("limit_mbar", relative_magnitude_bounds)
+    limit, bounds = (
+        ("limit_m", smoothness_bounds) if kind == "smoothness" else ("limit_mbar", relative_magnitude_bounds)
+    )
     assert not bounds(**asked, **{limit: found * (1 - 1e-6)}).covers_zero
     assert bounds(**asked, **{limit: found * (1 + 1e-6)}).covers_zero
     assert breakdown_value(**asked | {"vcov": 50 * path.vcov}, kind=kind) == 0
