@@ -179,9 +179,9 @@ def test_the_public_names_are_completed_in_ipython(tmp_path: pathlib.Path) -> No
     )
     env = {**os.environ, "IPYTHONDIR": str(tmp_path), "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", words], cwd=tmp_path, env=env, capture_output=True, text=True)
-    assert done.stdout.splitlines() == ["check_published estimate_event_study estimate_twfe", "open_workspace"], (
-        done.stderr
-    )
+    names = sorted(name for front, name in PUBLIC if front == "qbase.effects")
+    assert {"estimate_event_study", "estimate_twfe"} <= set(names)
+    assert done.stdout.splitlines() == [" ".join(names), "open_workspace"], done.stderr
 
 
 def _example_of(front: str, name: str) -> str:
