@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog, minimize
+from scipy.special import ndtr
 from scipy.stats import norm
 
 from qbase.core.errors import DataError, QbaseError, UsageError
@@ -204,7 +205,7 @@ def test_one_period_on_each_side_leaves_nothing_to_choose():
 
 
 @pytest.mark.parametrize(
-    ("n_pre", "n_post", "limit"), [(2, 1, 0.3), (3, 2, 0.05), (5, 3, 0.4), (9, 2, 0.02), (9, 2, 2)]
+    ("n_pre", "n_post", "limit"), [(2, 1, 0.3), (3, 2, 0.05), (5, 3, 0.4), (7, 2, 0.02), (7, 2, 2)]
 )
 def test_no_affine_estimate_has_a_shorter_interval(n_pre, n_post, limit):
     """A general solver over the bends (their positive and negative parts) finds the same half length."""
@@ -216,9 +217,9 @@ def test_no_affine_estimate_has_a_shorter_interval(n_pre, n_post, limit):
         whole = np.r_[v, path.weights]
         error, bias = np.sqrt(whole @ path.vcov @ whole), limit * (after + bends.sum())
         low, high = 0.0, bias + 9 * error
-        for _ in range(80):
+        for _ in range(50):
             c = (low + high) / 2
-            inside = norm.cdf((c - bias) / error) - norm.cdf((-c - bias) / error)
+            inside = ndtr((c - bias) / error) - ndtr((-c - bias) / error)
             low, high = (c, high) if inside < 0.95 else (low, c)
         return high
 
