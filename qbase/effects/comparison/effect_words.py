@@ -20,6 +20,13 @@ NOW = {
     "A": Text("政策开始当年", "in the year treatment began"),
 }
 
+ROWS = {
+    "cluster_id": Text("集群", "cluster"),
+    "firm_id": Text("企业", "firm"),
+    "town_code": Text("乡镇", "town"),
+}
+SPANS = {"Q": Text("季度", "quarters"), "A": Text("年", "years")}
+
 COMPARED = Text("与同期未采用者相比，", "compared with those not treated at the time, ")
 OTHERWISE = Text("与其他时期和未采用者相比，", "relative to all other periods and to those not treated, ")
 
@@ -67,6 +74,12 @@ CAUSAL_BASE = Text(
 def treated_text(entity: str) -> Text:
     """Return the treated in words, by what a panel follows."""
     return TREATED.get(entity, Text("采用政策的主体", "treated entities"))
+
+
+def unit_of_rows(entity: str, freq: Freq) -> Text:
+    """Return what the n of an effect counts: ``集群·季度`` / ``cluster-quarters``."""
+    who, span = ROWS.get(entity, Text("主体", "entity")), SPANS[freq]
+    return Text(f"{who.zh}·{span.zh}", f"{who.en}-{span.en}")
 
 
 def event_text(event_time: int, freq: Freq, *, edge: bool = False) -> Text:

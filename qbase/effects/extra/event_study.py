@@ -39,9 +39,11 @@ from qbase.effects.judging.design_checks import (
     check_parallel_leads,
     check_rows_used,
     check_staggered_timing,
+    has_few_clusters,
 )
 from qbase.effects.judging.drawing_shift import check_same_sampling
 from qbase.effects.judging.result_parts import ATT, assemble, estimates_of, term_of
+from qbase.effects.judging.treated_behind import Behind, count_behind
 
 BASE = -1
 LEADS = {"Q": 4, "A": 3}
@@ -146,10 +148,13 @@ def estimate_event_study(
     design = build_design(panel, policy, outcome, weights=weights)
     refuse_single_treated(design, options.errors)
     window = _window(design, leads, lags)
-    fit = fit_design(design, _dummies(design, window), options)
-    critical = sup_t_value(fit.vcov, fit.df, level=level, seed=seed)
-    events = estimates_of(fit, window.times, options, joint=critical * fit.std_errors)
+    dummies = _dummies(design, window)
+    fit = fit_design(design, dummies, options)
+    behind = count_behind(design, fit.is_used, dummies)
+    critical = _critical_value(fit, behind, level=level, seed=seed)
+    events = estimates_of(fit, window.times, options, behind=behind, joint=critical * fit.std_errors)
     whole = _with_average(fit, window)
+    late = {ATT: np.sum([d for t, d in zip(window.times, dummies.values(), strict=True) if t >= 0], axis=0)}
     return assemble(
         panel,
         policy,
@@ -157,7 +162,7 @@ def estimate_event_study(
         options,
         fit=whole,
         method="event_study",
-        estimates=(*events, _average(whole, options)),
+        estimates=(*events, _average(whole, options, count_behind(design, fit.is_used, late))),
         checks=_checks(panel, design, fit, window, events, options),
         notes=_notes(panel, design, window, options),
         settings={
@@ -241,9 +246,15 @@ def _with_average(fit: Fit, window: Window) -> Fit:
     return dataclasses.replace(fit, terms=(*fit.terms, ATT), beta=rows @ fit.beta, vcov=rows @ fit.vcov @ rows.T)
 
 
-def _average(whole: Fit, options: Options) -> Estimate:
+def _critical_value(fit: Fit, behind: Behind, *, level: float, seed: int) -> float:
+    """Return the critical value of the terms that have an interval; that of one term where none has."""
+    held = behind.is_enough if behind.is_enough.any() else np.arange(len(fit.beta)) == 0
+    return sup_t_value(fit.vcov[np.ix_(held, held)], fit.df, level=level, seed=seed)
+
+
+def _average(whole: Fit, options: Options, behind: Behind) -> Estimate:
     last = dataclasses.replace(whole, terms=(ATT,), beta=whole.beta[-1:], vcov=whole.vcov[-1:, -1:])
-    return estimates_of(last, None, options)[0]
+    return estimates_of(last, None, options, behind=behind)[0]
 
 
 def _checks(
@@ -255,7 +266,7 @@ def _checks(
     when = event_text(BASE - 1, design.freq, edge=BASE - 1 in window.binned)
     mix = check_same_sampling(panel, design, level=options.level)
     return (
-        check_parallel_leads(fit.beta[early], fit.vcov[np.ix_(early, early)], fit.df),
+        check_parallel_leads(fit.beta[early], fit.vcov[np.ix_(early, early)], fit.df, is_few=has_few_clusters(design)),
         check_no_anticipation(low, high, when),
         check_enough_clusters(design),
         check_errors_allow_correlation(options.errors),

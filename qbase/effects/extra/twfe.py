@@ -40,6 +40,7 @@ from qbase.effects.judging.design_checks import (
 )
 from qbase.effects.judging.drawing_shift import check_same_sampling
 from qbase.effects.judging.result_parts import ATT, assemble, estimates_of, term_of
+from qbase.effects.judging.treated_behind import count_behind
 
 
 def estimate_twfe(
@@ -131,7 +132,8 @@ def estimate_twfe(
     refuse_single_treated(design, options.errors)
     times = None if event_times is None else _times(design, event_times)
     labels = _labels(design, times, policy.moments)
-    fit = fit_design(design, _dummies(design, times), options)
+    dummies = _dummies(design, times)
+    fit = fit_design(design, dummies, options)
     cells = treated_weights(design, fit) if times is None else None
     notes = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
     return assemble(
@@ -141,13 +143,13 @@ def estimate_twfe(
         options,
         fit=fit,
         method="twfe",
-        estimates=estimates_of(fit, times, options),
+        estimates=estimates_of(fit, times, options, behind=count_behind(design, fit.is_used, dummies)),
         tables={} if cells is None else {"weights": cells},
         checks=_checks(panel, design, fit, options, cells),
         notes=notes if times is None else (*notes, REFERENCE),
         settings={"event_times": times},
         labels=labels,
-        spoken=tuple(range(len(labels))),
+        spoken=tuple(range(len(fit.terms))),
     )
 
 

@@ -21,7 +21,7 @@ FEW_TREATED = 5
 """Below five treated entities the evidence is limited whatever else holds."""
 
 LEAD_LEVEL = 0.05
-"""Level of the joint test of the leads."""
+"""Level at which the joint test of the leads is remarked upon."""
 
 
 def cap_of(design: Design, checks: Sequence[CheckResult] = ()) -> Grade | None:
@@ -32,10 +32,15 @@ def cap_of(design: Design, checks: Sequence[CheckResult] = ()) -> Grade | None:
     return "moderate" if design.is_staggered else None
 
 
+def has_few_clusters(design: Design) -> bool:
+    """Return whether fewer than ten entities stand on either side of a comparison."""
+    return min(len(design.treated), len(design.comparison)) < ENOUGH
+
+
 def check_enough_clusters(design: Design) -> CheckResult:
     """Check for at least ten treated and ten comparison entities (``enough_clusters``)."""
     treated, comparison = len(design.treated), len(design.comparison)
-    passed = treated >= ENOUGH and comparison >= ENOUGH
+    passed = not has_few_clusters(design)
     facts = Text(
         f"采用政策的主体 {count(treated)} 个，未采用的 {count(comparison)} 个",
         f"{count(treated)} treated and {count(comparison)} comparison entities",
@@ -164,13 +169,27 @@ def wald_test(beta: Floats, vcov: Floats, df: float) -> tuple[float, float] | No
     return f, float(stats.f.sf(f, q, df))
 
 
-def check_parallel_leads(beta: Floats, vcov: Floats, df: float) -> CheckResult:
-    """Check jointly that nothing happened before adoption (``parallel_leads``).
+def check_parallel_leads(beta: Floats, vcov: Floats, df: float, *, is_few: bool) -> CheckResult:
+    """Report the usual joint F test of the periods before adoption (``parallel_leads``); it decides nothing.
+
+    Under parallel paths it rejects at nominal 5 % in 53 % of draws with 5 treated of 12 entities, in 11 % with 10 of
+    20 and in 17 % with 15 of 36, so a rejection is no finding, and the evidence grade does not depend on it.
+
+    Parameters
+    ----------
+    beta : numpy.ndarray, shape (q,)
+        Coefficients of the leads.
+    vcov : numpy.ndarray, shape (q, q)
+        Their clustered covariance.
+    df : float
+        Denominator degrees of freedom.
+    is_few : bool
+        Whether fewer than ten treated or ten comparison entities stand behind it.
 
     Returns
     -------
     CheckResult
-        False when the joint test rejects at 5 %; else None, for a test that does not reject shows little.
+        ``passed`` is None whatever the test says.
     """
     tested = wald_test(beta, vcov, df)
     if tested is None:
@@ -180,19 +199,26 @@ def check_parallel_leads(beta: Floats, vcov: Floats, df: float) -> CheckResult:
         return CheckResult(name="parallel_leads", passed=None, text=text)
     f, p = tested
     shown = p_value(p)
-    sign = shown if shown[0] in "<>" else f"= {shown}"
-    facts = f"F({len(beta)}, {df:g}) = {number(f, 2)}, p {sign}"
-    if p < LEAD_LEVEL:
+    sign = f"p {shown}" if shown[0] in "<>" else f"p = {shown}"
+    facts = f"F({len(beta)}, {df:g}) = {number(f, 2)}, {sign}"
+    if is_few:
         text = Text(
-            f"政策之前，采用者与未采用者的变化已经不同（{facts}）。",
-            f"Before treatment the two groups already moved apart ({facts}).",
+            f"政策之前各期的常用 F 检验（{sign}）在聚类这么少时过于频繁地拒绝，不能据此判断政策之前的走势。",
+            f"The usual F test of the periods before treatment ({sign}) rejects far too often with this few clusters; "
+            "it decides nothing about them.",
         )
-        return CheckResult(name="parallel_leads", passed=False, text=text)
-    text = Text(
-        f"未见政策之前已有差异的迹象（{facts}），但这一检验发现差异的能力有限，不能据此认定前提成立。",
-        f"No sign of a difference before treatment ({facts}); the test has limited power and does not prove the "
-        "assumption.",
-    )
+    elif p < LEAD_LEVEL:
+        text = Text(
+            f"政策之前各期的常用 F 检验提示可能已有差异（{facts}）；聚类较多时它也拒绝过多，单凭它不能认定走势不同。",
+            f"The usual F test hints at a difference before treatment ({facts}); it rejects too often even with more "
+            "clusters, and alone does not show that the two groups differed.",
+        )
+    else:
+        text = Text(
+            f"未见政策之前已有差异的迹象（{facts}），但这一检验发现差异的能力有限，不能据此认定前提成立。",
+            f"No sign of a difference before treatment ({facts}); the test has limited power and does not prove the "
+            "assumption.",
+        )
     return CheckResult(name="parallel_leads", passed=None, text=text)
 
 

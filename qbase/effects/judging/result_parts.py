@@ -12,11 +12,14 @@ from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
+from qbase.core.text import Text
 from qbase.core.values import EMPTY, Estimate
+from qbase.effects.comparison.effect_words import unit_of_rows
 from qbase.effects.comparison.treated_and_controls import Design
 from qbase.effects.fitting.effect_options import Options
 from qbase.effects.fitting.two_way_fit import Fit, Floats
 from qbase.effects.judging.design_checks import cap_of
+from qbase.effects.judging.treated_behind import Behind
 
 ATT = "att"
 EVENT = "event"
@@ -28,9 +31,9 @@ def term_of(event_time: int) -> str:
 
 
 def estimates_of(
-    fit: Fit, times: Sequence[int] | None, options: Options, *, joint: Floats | None = None
+    fit: Fit, times: Sequence[int] | None, options: Options, *, behind: Behind, joint: Floats | None = None
 ) -> tuple[Estimate, ...]:
-    """Return one estimate per coefficient.
+    """Return one estimate per coefficient; one behind which too few treated stand has no interval.
 
     Parameters
     ----------
@@ -40,27 +43,45 @@ def estimates_of(
         Event time of each coefficient; None when the only one is ``att``.
     options : Options
         Level and kind of standard errors.
+    behind : Behind
+        Treated entities behind each coefficient.
     joint : numpy.ndarray or None, shape (K,)
         Half widths of the simultaneous intervals.
     """
-    half, p_values, std_errors = fit.half_width(options.level), fit.p_values(), fit.std_errors
-    return tuple(
-        Estimate(
-            term=ATT if times is None else EVENT,
-            key={} if times is None else {"event_time": times[i]},
-            value=float(fit.beta[i]),
-            std_error=float(std_errors[i]),
-            ci_low=float(fit.beta[i] - half[i]),
-            ci_high=float(fit.beta[i] + half[i]),
-            joint_low=None if joint is None else float(fit.beta[i] - joint[i]),
-            joint_high=None if joint is None else float(fit.beta[i] + joint[i]),
-            ci_level=options.level,
-            p_value=float(p_values[i]),
-            n_obs=fit.n_obs,
-            n_clusters=fit.n_entities if options.errors == "CRV1" else None,
+    shared: dict[str, Any] = {"ci_level": options.level, "n_obs": fit.n_obs}
+    if options.errors == "CRV1":
+        shared["n_clusters"] = fit.n_entities
+    found = []
+    for i in range(len(fit.terms)):
+        doubt: dict[str, Any] = {"uncertainty": "none_too_few"}
+        if behind.is_enough[i]:
+            doubt = _doubt_of(fit, i, options.level, joint)
+        found.append(
+            Estimate(
+                term=ATT if times is None else EVENT,
+                key={} if times is None else {"event_time": times[i]},
+                value=float(fit.beta[i]),
+                n_treated=int(behind.n_treated[i]),
+                n_cells=int(behind.n_cells[i]),
+                n_effective=float(behind.n_effective[i]),
+                **shared,
+                **doubt,
+            )
         )
-        for i in range(len(fit.terms))
-    )
+    return tuple(found)
+
+
+def _doubt_of(fit: Fit, i: int, level: float, joint: Floats | None) -> dict[str, Any]:
+    value, half = float(fit.beta[i]), float(fit.half_width(level)[i])
+    doubt = {
+        "std_error": float(fit.std_errors[i]),
+        "ci_low": value - half,
+        "ci_high": value + half,
+        "p_value": float(fit.p_values()[i]),
+    }
+    if joint is None:
+        return doubt
+    return {**doubt, "joint_low": value - float(joint[i]), "joint_high": value + float(joint[i])}
 
 
 def build_paths(design: Design) -> pd.DataFrame:
@@ -97,6 +118,7 @@ def assemble(
     fit: Fit,
     method: str,
     settings: Mapping[str, Any],
+    labels: Mapping[str, Text],
     tables: Mapping[str, pd.DataFrame] = EMPTY,
     **parts: Any,
 ) -> Result:
@@ -110,10 +132,10 @@ def assemble(
         Its covariance becomes that of the result.
     method : str
         Name of the method.
-    settings, tables : mapping
+    settings, labels, tables : mapping
         In addition to what every effect states.
     **parts
-        Estimates, checks, notes, labels and spoken of the result.
+        Estimates, checks, notes and spoken of the result.
     """
     return Result(
         estimand="effect",
@@ -123,6 +145,7 @@ def assemble(
         subject=options.subject,
         vcov=pd.DataFrame(fit.vcov, index=list(fit.terms), columns=list(fit.terms)),
         tables={"paths": build_paths(design), **tables},
+        labels={"n": unit_of_rows(panel.entity, panel.freq), **labels},
         grade=cap_of(design, parts.get("checks", ())),
         settings={**_settings(panel, policy, options), **settings},
         sources=(*panel.sources, *policy.sources),

@@ -224,13 +224,50 @@ def test_a_window_that_fits_needs_no_bins():
     assert result.settings["binned"] == [6]
 
 
-def test_two_groups_that_drift_apart_fail_the_leads():
+def test_two_groups_that_drift_apart_are_told_but_not_judged_by_the_usual_f():
     values = noise(24, 12)
     values[:12] += 1.5 * np.arange(12)
     result = estimate_event_study(make_panel(values), ONE_DATE, ID, leads=4, lags=4)
-    assert checks_of(result)["parallel_leads"] is False
+    check = next(c for c in result.checks if c.name == "parallel_leads")
+    assert check.passed is None
+    assert "F(3, 23)" in check.text.en
+    assert "alone does not show" in check.text.en
+    assert "F(3, 23)" in check.text.zh
+    assert "不能认定" in check.text.zh
     assert checks_of(result)["no_anticipation"] is False
-    assert result.say().grades == ("limited",)
+
+
+@pytest.mark.parametrize("drift", [0.0, 3.0])
+def test_with_few_clusters_the_f_test_lowers_no_grade_whatever_it_says(drift):
+    values = noise(12, 12)
+    values[:5] += drift * np.arange(12)
+    result = estimate_event_study(make_panel(values), make_policy(dict.fromkeys(range(5), 6)), ID, leads=4, lags=4)
+    check = next(c for c in result.checks if c.name == "parallel_leads")
+    assert check.passed is None
+    assert "rejects far too often with this few clusters" in check.text.en
+    assert "过于频繁地拒绝" in check.text.zh
+
+
+def test_a_term_seen_in_fewer_than_three_treated_has_no_interval_and_no_verdict():
+    early = make_policy({0: 2, 1: 4, 2: 6, 3: 6, 4: 6})
+    result = estimate_twfe(PANEL, early, ID, event_times=[0, 6, 8])
+    behind = [(e.n_treated, e.n_cells, e.n_effective) for e in result.estimates]
+    assert behind == [(5, 5, 5.0), (2, 2, 2.0), (1, 1, 1.0)]
+    assert result.estimates[0].ci_low is not None
+    for e in result.estimates[1:]:
+        assert (e.uncertainty, e.ci_low, e.std_error, e.p_value) == ("none_too_few", None, None, None)
+    assert "only 1 treated: no interval can be given" in result.say().items[2].en
+    assert list(result.tidy()["n_treated"]) == [5, 2, 1]
+    study = estimate_event_study(PANEL, early, ID, leads=3, lags=6)
+    assert [e.joint_low is None for e in study.estimates] == [e.n_treated < 3 for e in study.estimates[:-1]] + [True]
+    assert study["att"].n_treated == 5
+    assert study["att"].n_cells == 10 + 8 + 3 * 6
+
+
+def test_an_n_is_said_with_what_it_counts():
+    said = estimate_twfe(PANEL, ONE_DATE, ID).say().items[0]
+    assert "n = 288 集群·季度" in said.zh
+    assert "n = 288 cluster-quarters" in said.en
 
 
 def test_no_sign_before_is_information_not_a_pass():
