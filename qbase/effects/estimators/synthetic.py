@@ -20,12 +20,7 @@ from qbase.core.values import CheckResult, Estimate
 from qbase.effects.comparison.effect_words import NAIVE, event_text, moment_label, span_text, treated_text
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_and_controls import build_design
-from qbase.effects.donors.donor_placebos import Placebos, fit_placebos
-from qbase.effects.donors.donor_pool import DonorPool, Predictor, build_pool
-from qbase.effects.donors.donor_weights import Method, Solver, WeightSpec, fit_donors
-from qbase.effects.fitting.effect_options import read_count
-from qbase.effects.judging.drawing_shift import check_same_sampling
-from qbase.effects.judging.synthetic_checks import (
+from qbase.effects.credibility.synthetic_checks import (
     ASSUMES,
     BY_RANK,
     GAPS_BEFORE,
@@ -39,6 +34,11 @@ from qbase.effects.judging.synthetic_checks import (
     check_rmspe_ratio,
     rank_of,
 )
+from qbase.effects.donors.donor_placebos import Placebos, fit_placebos
+from qbase.effects.donors.donor_pool import DonorPool, Predictor, build_pool
+from qbase.effects.donors.donor_weights import Method, Solver, WeightSpec, fit_donors
+from qbase.effects.fitting.effect_options import read_count
+from qbase.effects.judging.drawing_shift import check_same_sampling
 from qbase.stats.rates.difference_intervals import check_level
 
 SEED = 20220810
