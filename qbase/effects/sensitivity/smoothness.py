@@ -10,10 +10,21 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import ndtr, ndtri
 
-from qbase.effects.sensitivity.event_path import EventPath, Floats, read_alpha, read_event_path, read_limit
+from qbase.core.errors import DataError
+from qbase.effects.sensitivity.event_path import (
+    ROUNDING,
+    EventPath,
+    Floats,
+    read_alpha,
+    read_event_path,
+    read_limit,
+)
 
 SMALL = 1e-12
 """Share of the scale of a problem that is rounding."""
+
+ONE_SIDED = 10.0
+"""From a bias of this many standard errors on the other tail has probability below 1e-22."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -217,7 +228,13 @@ def _next_corner(
 
 
 def smooth_interval(path: EventPath, frontier: Frontier, *, limit: float, alpha: float) -> SmoothBounds:
-    """Return the shortest interval along the frontier for one M."""
+    """Return the shortest interval along the frontier for one M.
+
+    Raises
+    ------
+    DataError
+        The periods before treatment cancel all noise, because the covariance is singular (QB573).
+    """
     p = path.n_pre
     inner, cross = path.vcov[:p, :p], path.vcov[:p, p:] @ path.weights
     own = float(path.weights @ path.vcov[p:, p:] @ path.weights)
@@ -242,6 +259,13 @@ def smooth_interval(path: EventPath, frontier: Frontier, *, limit: float, alpha:
         if found.fun < _half_length(*at(place)[1:], alpha):
             place = float(found.x)
     before, bias, error = at(place)
+    if error**2 <= ROUNDING * own:
+        raise DataError(
+            "QB573",
+            found=f"{p} periods before treatment cancel all noise (standard error {error:.2g})",
+            expected="more clusters than coefficients",
+            fix="use fewer periods before treatment: a covariance from few clusters is singular",
+        )
     middle = float(path.weights @ path.beta[p:] + before @ path.beta[:p])
     half = _half_length(bias, error, alpha)
     return SmoothBounds(
@@ -258,8 +282,8 @@ def smooth_interval(path: EventPath, frontier: Frontier, *, limit: float, alpha:
 
 def _half_length(bias: float, error: float, alpha: float) -> float:
     """Return the 1 − alpha quantile of |N(bias, error²)|."""
-    if error <= SMALL * bias or error == 0:
-        return bias
+    if bias >= ONE_SIDED * error:
+        return bias - error * float(ndtri(alpha))
     t = bias / error
     low, high = t - ndtri(alpha), t - ndtri(alpha / 2)
     return error * float(brentq(lambda c: ndtr(t - c) + ndtr(-t - c) - alpha, low - 1e-9, high + 1e-9, xtol=1e-13))

@@ -433,3 +433,17 @@ def test_singular_covariances_of_the_steps_are_no_obstacle():
     path = read_event_path(**asked)
     bent = smooth_interval(path, estimate_frontier(path), limit=0.1, alpha=0.05)
     assert np.isfinite([bent.low, bent.high]).all()
+
+
+def test_a_covariance_from_fewer_clusters_than_coefficients_gives_no_smooth_interval():
+    """Four clusters and seven coefficients: leads can be combined until no noise is left, which is no precision."""
+    scores = np.random.default_rng(6).normal(size=(4, 7))
+    scores -= scores.mean(axis=0)
+    asked = {"beta": scores[0], "vcov": scores.T @ scores, "n_pre": 5, "weights": [1, 0]}
+    for limit in (0, 0.1):
+        with pytest.raises(DataError, match="QB573"):
+            smoothness_bounds(**asked, limit_m=limit)
+    with pytest.raises(DataError, match="QB573"):
+        breakdown_value(**asked, kind="smoothness")
+    found = relative_magnitude_bounds(**asked, limit_mbar=1)  # needs the effect and one step at a time
+    assert found.low < found.estimate < found.high
