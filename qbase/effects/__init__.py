@@ -8,6 +8,7 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
+    from qbase.effects.extra.goodman_bacon import decompose_twfe as decompose_twfe
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.published_numbers import check_published as check_published
 
