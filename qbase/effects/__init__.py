@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qbase.effects.estimators.staggered import estimate_staggered as estimate_staggered
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
+    from qbase.effects.extra.goodman_bacon import decompose_twfe as decompose_twfe
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.advice import Advice as Advice
     from qbase.effects.judging.advice import advise as advise

@@ -16,6 +16,13 @@ import pandas as pd
 DEMEAN_TOLERANCE = 1e-10
 """The library's own 1e-6 leaves the 7th digit of an unbalanced panel to chance; this costs nothing at our sizes."""
 
+LSMR_TOLERANCE = 1e-12
+"""Of a residual, not of a step: this gives the same ten digits as the tolerance above."""
+
+SPARSE = 100
+"""Rows per level, with three or more effects. Of 100,000 rows, at 65 in a narrow network alternating projections take
+26 s against 0.7 s, at 7 they end without converging; in a wide network the other way costs less than a second more."""
+
 _VARIABLE = "KMP_INIT_AT_FORK"
 
 
@@ -37,13 +44,33 @@ def _restored_process() -> Iterator[None]:
 
 
 @functools.cache
-def load_pyfixest() -> tuple[Any, Any, Any]:
-    """Return ``feols``, ``ssc`` and ``MapDemeaner`` of pyfixest, leaving the process as it was."""
+def load_pyfixest() -> tuple[Any, Any, Any, Any]:
+    """Return ``feols``, ``ssc``, ``MapDemeaner`` and ``LsmrDemeaner`` of pyfixest, leaving the process as it was."""
     with _restored_process():
-        from pyfixest.demeaners import MapDemeaner
+        from pyfixest.demeaners import LsmrDemeaner, MapDemeaner
         from pyfixest.estimation import feols
         from pyfixest.utils.utils import ssc
-    return feols, ssc, MapDemeaner
+    return feols, ssc, MapDemeaner, LsmrDemeaner
+
+
+def choose_demeaner(formula: str, data: pd.DataFrame) -> Any:
+    """Return how the fixed effects are taken out: alternating projections, or sparse least squares.
+
+    Alternating projections are quickest for two effects and for dense data. A sparse network of three effects, such as
+    firms, testers and quarters with few rows each, costs them thousands of rounds or never ends.
+
+    Parameters
+    ----------
+    formula : str
+        As pyfixest takes it; effects follow ``|``.
+    data : pandas.DataFrame
+        Holds the columns of the effects.
+    """
+    _, _, alternating, sparse = load_pyfixest()
+    effects = [e.strip() for e in formula.partition("|")[2].split("+")]
+    if len(effects) >= 3 and len(data) < SPARSE * sum(data[e].nunique() for e in effects):
+        return sparse(fixef_atol=LSMR_TOLERANCE, fixef_btol=LSMR_TOLERANCE)
+    return alternating(fixef_tol=DEMEAN_TOLERANCE)
 
 
 def run_feols(formula: str, data: pd.DataFrame, *, vcov: Any, weights: str | None, plain: bool) -> Any:
@@ -66,7 +93,7 @@ def run_feols(formula: str, data: pd.DataFrame, *, vcov: Any, weights: str | Non
     -------
     pyfixest.estimation.models.feols_.Feols
     """
-    feols, ssc, demeaner = load_pyfixest()
+    feols, ssc, _, _ = load_pyfixest()
     options = {"ssc": ssc(k_adj=False, G_adj=False)} if plain else {}
     # an outcome without variation makes the library divide by zero; the caller refuses it, with words
     with _restored_process(), warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
@@ -81,6 +108,6 @@ def run_feols(formula: str, data: pd.DataFrame, *, vcov: Any, weights: str | Non
             weights=weights,
             # lone rows are dropped by the caller: when nothing else is left, version 0.60 panics in Rust
             fixef_rm="none",
-            demeaner=demeaner(fixef_tol=DEMEAN_TOLERANCE),
+            demeaner=choose_demeaner(formula, data),
             **options,
         )
