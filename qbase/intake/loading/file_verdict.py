@@ -174,7 +174,7 @@ def _account_for_table(file: str, one: JudgedTable) -> dict[str, Any]:
     row_account.check_rows(file, one.rows_seen, parts)
     check_sums(file, one.sheets, one.split, one.aside)
     reasons = collections.Counter(reason for row in one.aside for reason in row.reasons)
-    sheets = [part.grid.sheet for part in one.sheets.parts]
+    sheets = [grid.sheet for grid in (*(part.grid for part in one.sheets.parts), *(g for g, _ in one.sheets.apart))]
     return {"rows_seen": one.rows_seen, **parts, "reasons": dict(sorted(reasons.items())), "sheets": sheets}
 
 

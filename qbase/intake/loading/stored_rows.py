@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.shaping.canonical_table import Part, Sheets
+from qbase.intake.shaping.canonical_table import Sheets
 from qbase.intake.shaping.recipe_steps import MERGED, Flag
 from qbase.intake.shaping.row_verdicts import Split
 from qbase.intake.values import row_account
@@ -55,7 +55,8 @@ class JudgedTable:
     @property
     def rows_seen(self) -> int:
         """All rows of its sheets."""
-        return sum(part.layout.rows for part in self.sheets.parts)
+        apart = sum(layout.rows for _, layout in self.sheets.apart)
+        return apart + sum(part.layout.rows for part in self.sheets.parts)
 
 
 def build_tables(judged: Sequence[JudgedTable], unused: Sequence[Aside], sha256: str) -> dict[str, pa.Table]:
@@ -111,25 +112,29 @@ def list_aside(sheets: Sheets, split: Split) -> list[Aside]:
     rows: list[Aside] = []
     for part in sheets.parts:
         span = range(part.offset, part.offset + len(part.layout.data))
-        found = _asides(part, "listed", {row: (reason,) for row, reason in part.layout.listed.items()})
+        found = _asides(part.grid, "listed", {row: (reason,) for row, reason in part.layout.listed.items()})
         for verdict, reasons in (("listed", duplicates), ("quarantined", split.quarantined)):
             own = {row: codes for row, codes in reasons.items() if row in span}
-            found += _asides(part, verdict, {int(part.layout.data[row - part.offset]): own[row] for row in own})
+            found += _asides(part.grid, verdict, {int(part.layout.data[row - part.offset]): own[row] for row in own})
+        rows += sorted(found, key=lambda row: row.row_no)
+    for grid, layout in sheets.apart:
+        found = _asides(grid, "listed", {row: (reason,) for row, reason in layout.listed.items()})
+        found += _asides(grid, "quarantined", {int(row): ("other_header",) for row in layout.data})
         rows += sorted(found, key=lambda row: row.row_no)
     return rows
 
 
-def _asides(part: Part, verdict: str, reasons: Mapping[int, tuple[str, ...]]) -> list[Aside]:
+def _asides(grid: Grid, verdict: str, reasons: Mapping[int, tuple[str, ...]]) -> list[Aside]:
     positions = sorted(reasons)
     return [
         Aside(
             verdict=verdict,
-            sheet=part.grid.sheet,
-            row_no=part.grid.row_no(position),
+            sheet=grid.sheet,
+            row_no=grid.row_no(position),
             reasons=reasons[position],
             raw=raw,
         )
-        for position, raw in zip(positions, part.grid.raw_json(positions), strict=True)
+        for position, raw in zip(positions, grid.raw_json(positions), strict=True)
     ]
 
 

@@ -88,6 +88,8 @@ class Sheets:
         Codes with counts.
     is_failures : bool
         The rows claim to be inspections, but somebody said that they are failures alone.
+    apart : tuple of (Grid, Layout)
+        Sheets that hold the table under headers nobody knows: their rows are set aside.
     """
 
     contract: Contract
@@ -97,6 +99,7 @@ class Sheets:
     items: Items | None
     warnings: tuple[str, ...]
     is_failures: bool = False
+    apart: tuple[tuple[Grid, Layout], ...] = ()
 
     @property
     def codes(self) -> Mapping[str, npt.NDArray[np.int64]]:

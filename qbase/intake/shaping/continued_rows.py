@@ -1,15 +1,25 @@
-"""Rows that are not what their column says: they go on with the row above, or stand below a header nobody knows."""
+"""Rows and sheets without a header of their own: they go on with what stands above, or below words nobody knows."""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from qbase.intake.finding.column_meaning import ColumnMap
+from qbase.intake.finding.data_rows import Layout, find_layout
+from qbase.intake.reading.raw_grid import Grid
+from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.shaping.recipe_steps import Work
+from qbase.intake.values.cell_values import FATAL, ColumnReading, Reader, read_column
+from qbase.intake.values.written_numbers import plain_number
 from qbase.tables import ColumnRule
 
 SHEET = 2**40  # rows of another sheet stand so much further
@@ -20,6 +30,10 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _MEASURED = ("date", "quarter", "int", "number")
+TELLING = 2  # columns whose cells only fit where they belong
+MOST = 0.8  # of the rows, or cells: some may be broken in any delivery
+SAMPLE = 200
+_WRITTEN = {"date": re.compile(r"\d{4}-\d{2}-\d{2}"), "quarter": re.compile(r"\d{4}Q[1-4]")}
 _NAMED = ("enum", "bool", "date", "quarter")
 
 
@@ -108,3 +122,132 @@ def _is_odd(column: ColumnRule, cell: str) -> bool:
     return column.type in _MEASURED or (
         column.type in ("enum", "bool") and bool(column.values) and cell not in column.values
     )
+
+
+def continue_layout(grid: Grid, above: Layout, recipe: Recipe) -> Layout | None:
+    """Return the parts of a sheet without a header, should it go on with another one; None where it has a header.
+
+    Parameters
+    ----------
+    grid : Grid
+        The sheet.
+    above : Layout
+        Of the sheet before: its headers hold, and the units stated above them.
+    recipe : Recipe
+        How the source writes.
+
+    Returns
+    -------
+    Layout or None
+    """
+    headers = above.headers[: grid.width]
+    if min(grid.width, len(headers)) < LEAST or sum(map(bool, map(str.strip, headers))) < LEAST:
+        return None
+    found = find_layout(grid, dataclasses.replace(recipe, headers=headers))
+    if found is None or found.header >= 0:
+        return None
+    titles = itertools.takewhile(lambda i: sum(bool(c.strip()) for c in grid.row(i)) == 1, found.data.tolist())
+    listed = found.listed | dict.fromkeys(titles, "title_row")
+    return dataclasses.replace(
+        found,
+        listed=listed,
+        data=np.setdiff1d(found.data, list(listed)),
+        units=tuple(dict.fromkeys((*above.units, *found.units))),
+        strange_units=tuple(dict.fromkeys((*above.strange_units, *found.strange_units))),
+    )
+
+
+def judge_sheet(
+    grid: Grid, layout: Layout, columns: ColumnMap, readers: Mapping[str, Reader]
+) -> Literal["goes_on", "may_go_on", "below_header", "other"]:
+    """Say whether the rows of a sheet are what the columns of another sheet want, place by place.
+
+    Parameters
+    ----------
+    grid, layout
+        The sheet, with all its rows as data.
+    columns, readers
+        Of the other sheet.
+
+    Returns
+    -------
+    str
+        ``goes_on`` where nothing else is likely, ``may_go_on`` where a person has to say, ``below_header`` where all
+        but the first row fit.
+    """
+    fits, says = [np.ones(len(layout.data), np.bool_)], []
+    for name, position in columns.positions.items():
+        rule = columns.contract.column(name)
+        if position >= grid.width:
+            fits.append(np.full(len(layout.data), not rule.required))
+            continue
+        reading = read_column(grid.cells_of(position, layout.data), readers[name])
+        fits.append(_fits(rule, reading))
+        if rule.name == "year" or rule.type not in ("text", "int", "number"):
+            says.append(_says(rule, reading) & fits[-1])
+    is_fit = np.logical_and.reduce(fits)
+    if not len(is_fit):
+        return "other"
+    skipped = 0 if is_fit[0] or len(is_fit) == 1 else 1
+    is_most = is_fit[skipped:].mean() >= MOST
+    is_told = sum(cells[skipped:].mean() >= MOST for cells in says) >= TELLING
+    if is_most and is_told and (skipped or grid.width <= len(layout.headers)):
+        return "below_header" if skipped else "goes_on"
+    return "may_go_on" if is_fit[0] or is_most else "other"
+
+
+def resembles(grid: Grid, layout: Layout, columns: ColumnMap, readers: Mapping[str, Reader]) -> bool:
+    """Say whether a sheet holds the table of another one in other words: its days and classes stand in some column.
+
+    Parameters
+    ----------
+    grid, layout
+        The sheet, with a header nobody knows.
+    columns, readers
+        Of the other sheet.
+
+    Returns
+    -------
+    bool
+    """
+    rows = layout.data[:SAMPLE]
+    if not len(rows):
+        return False
+    cells = [grid.cells_of(position, rows) for position in range(grid.width)]
+    alike = 0
+    for name in columns.positions:
+        rule = columns.contract.column(name)
+        if rule.type in _NAMED:
+            readings = (read_column(raw, readers[name]) for raw in cells)
+            alike += any((_says(rule, reading) & _fits(rule, reading)).mean() >= MOST for reading in readings)
+    return alike >= TELLING
+
+
+def _says(rule: ColumnRule, reading: ColumnReading) -> npt.NDArray[np.bool_]:
+    """Say which cells hold something; in a column of codes a word is nothing."""
+    filled = np.asarray(reading.values.is_valid())
+    if rule.type == "code":
+        filled &= np.asarray(pc.fill_null(pc.match_substring_regex(reading.values, "[0-9]"), False))
+    return filled
+
+
+def _fits(rule: ColumnRule, reading: ColumnReading) -> npt.NDArray[np.bool_]:
+    """Say which cells are what their column wants; an empty one is where the column may be empty."""
+    found = np.array([_is_of(rule, cell) for cell in reading.values.to_pylist()], np.bool_)
+    for code, rows in reading.codes.items():
+        if code.startswith(FATAL):
+            found[rows] = False
+    return found
+
+
+def _is_of(rule: ColumnRule, cell: str | None) -> bool:
+    if not cell:
+        return not rule.required
+    if rule.type in _WRITTEN:
+        return _WRITTEN[rule.type].match(cell) is not None
+    if rule.type in ("int", "number"):
+        plain = plain_number(cell)
+        return plain is not None and (rule.name != "year" or (len(plain) == 4 and plain[:2] in ("19", "20")))
+    if rule.type in ("enum", "bool"):
+        return cell in rule.values if rule.values else cell in ("true", "false")
+    return rule.type != "code" or not rule.pattern or re.fullmatch(rule.pattern, cell) is not None

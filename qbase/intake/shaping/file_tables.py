@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from qbase.core.errors import DataError
 from qbase.core.text import Text
 from qbase.intake.finding.column_meaning import ColumnMap, map_columns
-from qbase.intake.finding.data_rows import Layout
+from qbase.intake.finding.data_rows import Layout, find_layout
 from qbase.intake.finding.doubled_headers import map_once
 from qbase.intake.finding.item_grid import unpivot
 from qbase.intake.finding.number_columns import find_styles
@@ -25,6 +25,7 @@ from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.recipes.year_of_name import find_years, year_of_titles
 from qbase.intake.shaping.canonical_table import Part, Sheets, read_sheets
+from qbase.intake.shaping.continued_rows import continue_layout, judge_sheet, resembles
 from qbase.intake.values.cell_values import Context, Reader, build_reader
 from qbase.intake.values.units import measures, units_in_name
 from qbase.tables import Contract, match_headers, read_contract
@@ -75,7 +76,8 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
         No rows (QB323), no sheet with a known table or one with required columns missing (QB320, QB321, QB322), or
         something to ask (QB360).
     """
-    parts, unused = _find_parts(grids, recipe, file)
+    found = _find_parts(grids, recipe, file)
+    parts = found.parts
     if not any(len(part.layout.data) for own in parts.values() for part in own):
         raise DataError("QB323", file=file, found="0", expected=">= 1", fix=f"send {file} again, with its rows")
     if list(parts) == [notice_lists.TABLE] and recipe.name != notice_lists.RECIPE:
@@ -89,45 +91,115 @@ def read_tables(grids: Sequence[Grid], recipe: Recipe, file: str, root: pathlib.
         failures = dataclasses.replace(read_recipe(FAILURES, root), producer=recipe.producer)
         tables = [_as_failures(sheets, failures, file) if sheets.is_failures else sheets for sheets in tables]
         recipe = failures if len(tables) == 1 else recipe
-    return Book(tables=tuple(tables), unused=tuple(unused), recipe=recipe)
+    tables = [dataclasses.replace(one, apart=tuple(found.apart.get(one.contract.name, ()))) for one in tables]
+    return Book(tables=tuple(tables), unused=tuple(found.unused), recipe=recipe)
 
 
 def _as_failures(sheets: Sheets, failures: Recipe, file: str) -> Sheets:
-    parts, _ = _find_parts([part.grid for part in sheets.parts], failures, file)
-    (own,) = parts.values()
+    (own,) = _find_parts([part.grid for part in sheets.parts], failures, file).parts.values()
     return read_sheets(own, failures, file)
 
 
-def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> tuple[dict[str, list[Part]], list[Grid]]:
-    """Return table -> its sheets, and the sheets without a table."""
-    parts: dict[str, list[Part]] = {}
-    unused: list[Grid] = []
+@dataclasses.dataclass(kw_only=True)
+class _Found:
+    """Table -> its sheets; table -> sheets that hold it under headers nobody knows; the other sheets."""
+
+    parts: dict[str, list[Part]] = dataclasses.field(default_factory=dict)
+    apart: dict[str, list[tuple[Grid, Layout]]] = dataclasses.field(default_factory=dict)
+    unused: list[Grid] = dataclasses.field(default_factory=list)
+
+
+def _find_parts(grids: Sequence[Grid], recipe: Recipe, file: str) -> _Found:
+    """Find the table of each sheet; one without a header goes on with the sheet before, or is asked about."""
+    found = _Found()
     unknown: list[DataError] = []
+    first: list[Grid] = []
+    above: tuple[Grid, Layout] | None = None
     for grid in grids:
         layouts = find_layouts(grid, recipe)
-        contract: Contract | None = None
-        for found in layouts:
-            layout = _with_unit_of_name(found, file)
-            wide = find_wide(grid, layout, recipe)
-            if wide is not None:
-                layout = wide.layout
-                _add_part(parts, *unpivot(grid, wide), _for_items(recipe), file, is_beside=not wide.is_alone)
-                if wide.is_alone:
-                    contract = read_contract(TABLE)
-                    continue
-            try:
-                contract = _add_part(parts, grid, layout, recipe, file, above=contract)
-            except DataError as error:
-                # a sheet of remarks is no fault of the workbook; a table with a column missing is
-                if error.code != "QB320" or contract is not None:
-                    raise
-                unknown.append(error)
-                break
-        if contract is None:
-            unused.append(grid)
-    if not parts and unknown:
+        error = _add_layouts(found.parts, grid, layouts, recipe, file)
+        if layouts and error is None:
+            above = above if first and above else (grid, layouts[-1])
+        elif above is None:
+            first.append(grid)
+            unknown += [error] if error is not None else []
+        else:
+            _settle_later(found, grid, above, recipe, file)
+    if above is None and unknown:
         raise unknown[0]
-    return parts, unused
+    for grid in first:
+        if above is None:
+            found.unused.append(grid)
+        else:
+            _settle_later(found, grid, above, recipe, file, is_first=True)
+    return found
+
+
+def _add_layouts(
+    parts: dict[str, list[Part]], grid: Grid, layouts: Sequence[Layout], recipe: Recipe, file: str
+) -> DataError | None:
+    """Add the tables of a sheet; return why there is none."""
+    contract: Contract | None = None
+    for found in layouts:
+        layout = _with_unit_of_name(found, file)
+        wide = find_wide(grid, layout, recipe)
+        if wide is not None:
+            layout = wide.layout
+            _add_part(parts, *unpivot(grid, wide), _for_items(recipe), file, is_beside=not wide.is_alone)
+            if wide.is_alone:
+                contract = read_contract(TABLE)
+                continue
+        try:
+            contract = _add_part(parts, grid, layout, recipe, file, above=contract)
+        except DataError as error:
+            # a sheet of remarks is no fault of the workbook; a table with a column missing is
+            if error.code != "QB320" or contract is not None:
+                raise
+            return error
+    return None
+
+
+def _settle_later(
+    found: _Found, grid: Grid, above: tuple[Grid, Layout], recipe: Recipe, file: str, *, is_first: bool = False
+) -> None:
+    """Take a sheet nobody knows for more of the table above, set it aside as that, or leave it; ask where unclear."""
+    key = f"continues:{grid.sheet}"
+    own = find_layout(grid, recipe)
+    if own is None or key in recipe.reject:
+        found.unused.append(grid)
+        return
+    table = [part for parts in found.parts.values() for part in parts if part.grid is above[0] and not part.is_beside]
+    more = continue_layout(grid, above[1], recipe)
+    # items in columns beside one another say too little to be told by their cells
+    fit = "may_go_on" if more is not None else "other"
+    if more is not None and table:
+        fit = judge_sheet(grid, more, table[-1].columns, table[-1].readers)
+    if more is not None and fit in ("goes_on", "may_go_on"):
+        if key not in recipe.accept and (fit == "may_go_on" or is_first):
+            _ask_whether_it_goes_on(key, grid, above[0])
+        _add_layouts(found.parts, grid, [more], recipe, file)
+        for parts in found.parts.values():
+            parts[:] = [_tell_continued(part, grid) for part in parts]
+    elif table and (fit == "below_header" or resembles(grid, own, table[-1].columns, table[-1].readers)):
+        found.apart.setdefault(table[-1].columns.contract.name, []).append((grid, own))
+    else:
+        found.unused.append(grid)
+
+
+def _ask_whether_it_goes_on(key: str, grid: Grid, above: Grid) -> None:
+    said = Text(
+        f"工作表“{grid.sheet}”没有表头，各列与“{above.sheet}”相同，是同一张表",
+        f"sheet {grid.sheet} has no header, its columns are those of {above.sheet}: it is the same table",
+    )
+    ask([Question(key=key, text=said)], grid.sheet)
+
+
+def _tell_continued(part: Part, grid: Grid) -> Part:
+    if part.grid is not grid:
+        return part
+    told = f"{grid.sheet}:sheet_continued {len(part.layout.data)}"
+    columns = dataclasses.replace(part.columns, warnings=(*part.columns.warnings, told))
+    return dataclasses.replace(part, columns=columns)
 
 
 def _add_part(
