@@ -35,9 +35,9 @@ MAX_ROWS = 40
 MEASURE = {"季度": "个"}
 STEPS = {"Q": Text("季度", "quarters"), "A": Text("年", "years"), "": Text("期", "periods")}
 HOW = Text(
-    "左侧灰区的点应在 0 附近，否则比较不可信；右侧离 0 越远，变化越大。线段盖住 0 即尚无法判断。",
-    "Dots in the grey area should be near 0, or the comparison cannot be trusted. To the right, further from 0 "
-    "means a larger effect; a line that covers 0 cannot tell.",
+    "左侧灰区的点应在 0 附近，离 0 远则比较的前提存疑；右侧离 0 越远，变化越大。线段盖住 0 即尚无法判断。",
+    "Dots in the grey area should be near 0; far from it, what the comparison assumes is in doubt. To the right, "
+    "further from 0 means a larger effect; a line that covers 0 cannot tell.",
 )
 
 
