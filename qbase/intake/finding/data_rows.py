@@ -28,7 +28,8 @@ _NOTE = re.compile(
 _SUSPECT = (
     r"^(?i)(合|小|总|共|累|注|备|附|说|数|资|来|填|制|审|复|单|负|联|统|"
     r"[(（【\[]?续|第|共|接|承|过|转|上接|下|表|附|page|p\.?\s*\d|[-—–·]|\d{1,4}\s*[/页]|to be|continued|"
-    r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source|unit|\S{0,4}单 ?位|\S?单位|[*※①-⑳]|"
+    r"\S{1,8}(合计|小计|总计|累计)|total|sub|grand|note|source|unit|"
+    r"scale|magnitude|multipl|量级|倍|乘|换|以下|[(（]?[x×✕]|\S{0,4}单 ?位|\S?单位|[*※①-⑳]|"
     r"[(\[（【]?\d{1,2}[)\]）】.、．]|以上|本表|表中|上述)"
 )
 # how a remark begins that does not say that it is one

@@ -18,6 +18,8 @@ _ENGLISH = {"thousand": 10**3, "1000": 10**3, "10thousand": 10**4, "tenthousand"
 _ENGLISH |= {"million": 10**6, "10million": 10**7, "100million": 10**8, "hundredmillion": 10**8, "billion": 10**9}
 _ENGLISH |= {f"{word}s": size for word, size in _ENGLISH.items() if word.isalpha()}
 _ENGLISH |= {"mn": 10**6, "mln": 10**6, "bn": 10**9, "000": 10**3, "000s": 10**3, "k": 10**3}
+_ENGLISH |= {"0000": 10**4, "10k": 10**4, "100k": 10**5}
+_OF_MONEY = {"m": 10**6, "10m": 10**7, "100m": 10**8}  # of anything else these are metres
 
 
 def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
@@ -27,9 +29,9 @@ def _family(base: str, *names: str) -> dict[str, tuple[str, Decimal]]:
 
 def _english_money() -> dict[str, tuple[str, Decimal]]:
     names = ("yuan", "rmb", "cny", "rmbyuan", "yuanrmb", "renminbi", "¥")
-    plain = dict.fromkeys(names, 1)
-    after = {size + name: factor for name in names for size, factor in _ENGLISH.items()}
-    before = {name + size: factor for name in names for size, factor in _ENGLISH.items()}
+    plain, sizes = dict.fromkeys(names, 1), _ENGLISH | _OF_MONEY
+    after = {size + name: factor for name in names for size, factor in sizes.items()}
+    before = {name + size: factor for name in names for size, factor in sizes.items()}
     return {name: ("money", Decimal(factor)) for name, factor in (plain | after | before).items()}
 
 
@@ -60,11 +62,26 @@ _OF_WORDS = re.compile(r"['’‘`´]|(?<=s)of(?=[a-z¥])|^in(?=[a-z¥])")
 _POWER_OF_TEN = re.compile("10([⁰¹²³⁴-⁹])")
 _POWERS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _STATED = re.compile(
-    r"(?P<of>[\u4e00-\u9fff]{0,4})单 ?位(?: ?[:：] ?| ?均?[为是] ?| ?(?=[十百千万亿元吨]))(?P<zh>[^\s)\]】〕。]+)"
-    r"|\bunits? ?[:：] ?(?P<en>[^)\]】〕。]+)",
+    r"(?P<of>[\u4e00-\u9fff]{0,4})单 ?位(?: ?(?:[:：;|=→]|\.\.) ?| ?均?[为是] ?| ?(?=[十百千万亿元吨]))"
+    r"(?P<zh>[^\s)\]】〕。]+)"
+    r"|\bunits? ?[:：;|=] ?(?P<en>[^)\]】〕。]+)",
     re.IGNORECASE,
 )
 _COUNTED_IN = re.compile(r"[以按] ?(?P<unit>[^\s,，、以按]{1,8}?) ?(?:计算?|为(?:计量)?单位)(?![\u4e00-\u9fff])")
+# a line that gives the size of the numbers and not what they count: 数量级：亿, scale: 10^4, (×1000), 均为亿元
+_SCALED = re.compile(
+    r"(?:数?量级|倍[率数]|乘[数以]|换算(?:系数|倍数)?|\bscale|\bmagnitude|\bmultipl(?:ier|y by|ied by))"
+    r"(?: ?[:;|=→] ?| ?[为是] ?| ?)"
+    r"(?P<size>[^\s:;,，。()\[\]【】〔〕]+(?: (?:thousands?|millions?|billions?|yuan|rmb|cny))*)"
+    r"|^[(\[【〔]?[x×✕*] ?(?P<times>1[^()\[\]【】〔〕]*)[)\]】〕]?$"
+    r"|[均皆都][为是用按以](?P<all>[十百千万亿]+(?:元|吨|人)?)[。.)]?$",
+    re.IGNORECASE,
+)
+_POWER = re.compile(r"10(?:\^|的|e)?\d{0,2}(?:次方|次幂)?|1e\d+|10+|[一壹]?[十百千万亿]+|\d", re.IGNORECASE)
+_LABEL = re.compile(
+    r"[\u4e00-\u9fff]{0,4}单 ?位 ?:?|数?量级 ?:?|倍[率数] ?:?|units? ?:?|scale ?:?|magnitude ?:?", re.IGNORECASE
+)
+_WITH_MONEY = re.compile(r"(?<![a-z])(?:yuan|rmb|cny|renminbi)(?![a-z])|¥|[\d十百千万亿] ?元|元$", re.IGNORECASE)
 _OF_ALL = ("金额", "货币", "数量", "计量", "表中", "本表", "数据", "以上")
 _BRACKETS = re.compile(r"[(\[【〔]([^()\[\]【】〔〕]+)[)\]】〕]$")
 _AFTER = re.compile(r"[\s,:/_、\-]+(?P<unit>[^\s,:/_、\-]+)$")
@@ -77,11 +94,11 @@ _FOREIGN = re.compile(
 _LOOKS_LIKE = re.compile(r"^[十百千万亿]*(?:元|吨|人|家|批|件|[a-z%‰]{1,6})$", re.IGNORECASE)
 _OF_UNITS = re.compile("[0-9a-z¥$€£%‰十百千万亿元吨币]", re.IGNORECASE)
 # 单位：某某公司 names an office and no unit
-_OFFICE = re.compile(
-    r"公司|集团|厂|局|所|院|中心|委|政府|办|镇|乡|街道|县|市|区|省|州|站|队|部|处|科|会|行|社|校|店|某|国|"
-    "[a-z]{3,} [a-z]{3,}|.{9}",
+_OFFICE_WORD = re.compile(
+    r"公司|集团|厂|局|所|院|中心|委|政府|办|镇|乡|街道|县|市|区|省|州|站|队|部|处|科|会|行|社|校|店|某|国",
     re.IGNORECASE,
 )
+_OFFICE = re.compile(rf"{_OFFICE_WORD.pattern}|[a-z]{{3,}} [a-z]{{3,}}|.{{9}}", re.IGNORECASE)
 _IN = re.compile(r"^[(\[]?(?:all |figures |amounts |values )*in (?P<unit>[^()\[\]]{1,30}?)[)\]]?$", re.IGNORECASE)
 _NO_UNIT = frozenset(
     {"-", "/", "—", "年", "年度", "年份", "月", "日", "季", "季度", "单位", "计量单位", "unit", "units"}
@@ -193,8 +210,8 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
     """
     known: list[str] = []
     strange: list[str] = []
-    for cell in cells:
-        plain = _SPLIT.sub(lambda m: m[0].strip(), _GROUPED.sub("", plain_text(cell)))
+    for cell in _with_labels(cells):
+        plain = _SPLIT.sub(lambda m: m[0].strip(), _GROUPED.sub("", cell))
         for match in _STATED.finditer(plain):
             parts = [part.partition("(")[0].strip() for part in _SPLIT.split(match["zh"] or match["en"])]
             parts = [part for part in parts if part]
@@ -204,7 +221,7 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
             known += [part for part in parts if is_unit(part) and is_general]
             odd = [part for part in parts if not (is_unit(part) and is_general)]
             strange += [part for part in odd if looks_like_unit(part) or _says_unit(part)]
-        for said in () if _STATED.search(plain) else _said_without_word(plain):
+        for said in () if _STATED.search(plain) else (*_said_without_word(plain), *_sizes(plain)):
             (known if is_unit(said) else strange).append(said)
     if not known and not strange:
         return None
@@ -213,7 +230,30 @@ def read_unit_line(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
 
 def _says_unit(part: str) -> bool:
     """Say whether what stands behind 单位： is a unit nobody knows, and no office."""
-    return _OF_UNITS.search(part) is not None and _OFFICE.search(part) is None
+    office = _OFFICE.search(part)
+    is_long = office is not None and (len(office[0]) == 9 or office[0].isascii())
+    is_money = is_long and _OFFICE_WORD.search(part) is None and _WITH_MONEY.search(part) is not None
+    return _OF_UNITS.search(part) is not None and (office is None or is_money)
+
+
+def _with_labels(cells: Sequence[str]) -> list[str]:
+    """Return the cells of a row; 数量级： and 亿 beside it are one text."""
+    plain = [text for text in map(plain_text, cells) if text]
+    found: list[str] = []
+    for text in plain:
+        is_size = is_unit(text) or is_multiple(text) or _POWER.fullmatch(text) is not None
+        if found and is_size and _LABEL.fullmatch(found[-1]):
+            found[-1] = f"{found[-1].rstrip(': ')}:{text}"
+        else:
+            found.append(text)
+    return found
+
+
+def _sizes(plain: str) -> list[str]:
+    """Return the sizes of numbers that a line states without a unit's name: 数量级：亿."""
+    found = (match["size"] or match["times"] or match["all"] for match in _SCALED.finditer(plain))
+    sizes = [size.strip().lstrip("x×✕*") for size in found]
+    return [size for size in sizes if is_unit(size) or is_multiple(size) or _POWER.fullmatch(size)]
 
 
 def _said_without_word(plain: str) -> list[str]:

@@ -257,3 +257,45 @@ def test_sheets_named_after_quarters_with_counts_from_january_on(home: Workspace
     assert found.to_numpy().tolist() == [
         ["P1", "2022Q1", 3], ["P1", "2022Q2", 5], ["P1", "2022Q3", 1], ["P2", "2022Q1", 1], ["P2", "2022Q2", 1],
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("line", "factor"),
+    [
+        (["数量级：亿元"], 10_000), (["数量级：", "", "万元"], 1), (["计量单位", "千元"], 0.1),
+        (["（单位：万元）"], 1), (["单位为千元"], 0.1), (["数量单位：百万元"], 100),
+        (["金额单位|亿元"], 10_000),         (["Unit: 10k yuan"], 1), (["Units: RMB 10k"], 1),
+        (["unit: 100m yuan"], 10_000), (["RMB'0000"], 1),
+
+        (["表内数据均为亿元"], 10_000), (["x10^4元"], 1), (["单位︰亿元"], 10_000),
+    ],
+)  # fmt: skip
+def test_a_size_that_is_understood_multiplies(home: Workspace, line: list[str], factor: float) -> None:
+    report = load(home, [line, CHAIN, ["K001", "2022", "10", "5", "2", "1"]])
+    assert (report.error, report.accepted) == (None, 1)
+    found = home.query("SELECT input_wan_cny AS a, local_input_wan_cny AS b FROM supply_chain")
+    assert (found["a"][0], found["b"][0]) == (2 * factor, factor)
+
+
+@pytest.mark.parametrize(
+    ("line", "size"),
+    [
+        (["数量级：亿"], "亿"), (["数量级", "万"], "万"), (["量级为千"], "千"), (["数量级：10的8次方"], "10的8次方"),
+        (["单位：亿"], "亿"), (["数量单位：百万"], "百万"), (["Scale: 10^4"], "10^4"), (["magnitude = 1e8"], "1e8"),
+        (["倍率：10000"], "10000"), (["（×1000）"], "1000"), (["以下金额乘以10000"], "10000"),
+        (["本表金额均以亿计算"], "亿"), (["换算系数：10,000"], "10000"), (["Unit: ten kilo yuan"], "ten kilo yuan"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("is_below", [False, True])
+def test_a_size_that_is_not_understood_is_asked_about(
+    home: Workspace, line: list[str], size: str, *, is_below: bool
+) -> None:
+    table = [CHAIN, ["K001", "2022", "10", "5", "2", "1"]]
+    report = load(home, [*table, line] if is_below and len(line) == 1 else [line, *table])
+    assert report.error is not None
+    assert (report.error["code"], report.error["fix"]) == ("QB360", f'qbase load FILE --accept "unit_line:{size}"')
+
+
+@pytest.mark.parametrize("line", ["填报单位：某局", "数量级：一等", "规模：亿元企业", "产值过亿元企业名单", "换算说明"])
+def test_offices_and_titles_are_no_sizes(home: Workspace, line: str) -> None:
+    assert load(home, [[line], CHAIN, ["K001", "2022", "10", "5", "2", "1"]]).accepted == 1
