@@ -1,11 +1,15 @@
-"""Re-checks that only their number or their place in a file tells: LX001-复, LX001F1, LX001(复检), LX001′."""
+"""Re-checks that only their number or their place in a file tells: LX001-复, LX001F1, LX001(复检), LX001′, LX001-2."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
 
+from qbase.core.text import Text
+from qbase.intake.recipes.questions import Question, ask
+
 if TYPE_CHECKING:
+    from qbase.intake.recipes.recipe_model import Recipe
     from qbase.intake.shaping.recipe_steps import Work
     from qbase.lake import Workspace
 
@@ -13,9 +17,14 @@ NOT_STATED = "unknown"
 """Stands for the number of the first sample where a file has no column of it and nothing tells it."""
 
 _SUFFIX = re.compile(
-    r"(?P<stem>.*[0-9])\s*[-_/.·]?\s*[(\[]?\s*(?P<mark>复[检查验]?|F[JC]?|R|['’′‘´`]{1,2})\s*\d{0,2}\s*[)\]]?", re.I
+    r"(?P<stem>.*[0-9])\s*[-_/.·]?\s*[(\[]?\s*(?P<mark>复[检查验测试]?|[重再][检测]|第?[二三2-3]次|F[JC]?|R|['’′‘´`]{1,2})\s*\d{0,2}\s*[)\]]?",
+    re.I,
 )
-_PREFIX = re.compile(r"[(\[]?复[检查验]?\d?[)\]]?\s*[-_/.·]?\s*(?P<stem>[0-9A-Za-z].*[0-9])")
+_PREFIX = re.compile(r"[(\[]?(?:复[检查验测试]?|[重再][检测])\d?[)\]]?\s*[-_/.·]?\s*(?P<stem>[0-9A-Za-z].*[0-9])")
+
+# a further number may be a second sample of the same kind as well: LX001-2, LX001(2)
+_COUNTED = re.compile(r"(?P<stem>.*[0-9]) ?(?P<form>[-_/.·#](?=\d{1,2}$)|[(\[](?=\d{1,2}[)\]]$)).{1,3}")
+_PLAIN = re.compile("[复重再次]")
 
 
 def split_number(number: str) -> tuple[str, bool]:
@@ -32,16 +41,27 @@ def split_number(number: str) -> tuple[str, bool]:
     """
     match = _SUFFIX.fullmatch(number)
     if match:
-        return match["stem"], "复" in match["mark"]
+        return match["stem"], _PLAIN.search(match["mark"]) is not None
     match = _PREFIX.fullmatch(number)
     return (match["stem"], True) if match else ("", False)
 
 
-def mark_rechecks(workspace: Workspace, work: Work) -> None:
+def split_counted(number: str) -> tuple[str, str]:
+    """Return the number before a further number in brackets or behind a sign, and the sign; empty where there is none.
+
+    >>> split_counted("LX009-2"), split_counted("LX009(2)"), split_counted("LX-009")
+    (('LX009', '-'), ('LX009', '()'), ('', ''))
+    """
+    match = _COUNTED.fullmatch(number)
+    return (match["stem"], {"(": "()", "[": "[]"}.get(match["form"], match["form"])) if match else ("", "")
+
+
+def mark_rechecks(workspace: Workspace, work: Work, recipe: Recipe) -> None:
     """Mark the re-checks of a file and name the sample each repeats; the work is changed in place.
 
     A letter at the end of a number is a mark only where the row says that it is a re-check, or where the number before
-    it is a sample of the file or of the lake.
+    it is a sample of the file or of the lake. A further number is asked about where the number before it is a sample
+    that failed earlier; else it is part of the number.
 
     Parameters
     ----------
@@ -49,12 +69,20 @@ def mark_rechecks(workspace: Workspace, work: Work) -> None:
         Its lake knows samples of earlier files.
     work : Work
         Inspections as read.
+    recipe : Recipe
+        With the answers given.
+
+    Raises
+    ------
+    DataError
+        A further number may mark a re-check (QB360).
     """
     numbers, marks, parents = (work.cells(name) for name in ("sample_no", "is_recheck", "parent_no"))
     split = {row: split_number(number) for row, number in enumerate(numbers) if number}
     stems = {row: stem for row, (stem, _) in split.items() if stem and not parents[row]}
     known = {number for number in numbers if number} | _stored(workspace, set(stems.values()))
     found = {row: stem for row, stem in stems.items() if split[row][1] or marks[row] == "true" or stem in known}
+    found |= _find_counted(workspace, work, recipe, found)
     work.change("is_recheck", "by_number", {row: "true" for row in found if marks[row] != "true"})
     work.change("parent_no", "by_number", dict(found))
     if found:
@@ -67,6 +95,52 @@ def mark_rechecks(workspace: Workspace, work: Work) -> None:
         rest = [row for row in open_rows if row not in guessed]
         work.change("parent_no", "not_stated", dict.fromkeys(rest, NOT_STATED))
         work.warnings.append(f"parent_no:parent_not_stated {len(open_rows)}")
+
+
+def _find_counted(workspace: Workspace, work: Work, recipe: Recipe, found: dict[int, str]) -> dict[int, str]:
+    """Return the first sample of rows with a further number that are re-checks; ask by the form of the number."""
+    columns = ("sample_no", "sample_date", "result", "is_recheck", "parent_no")
+    facts = dict(enumerate(work.rows(columns)))
+    split = {row: split_counted(fact[0]) for row, fact in facts.items() if fact[0] and not fact[4] and row not in found}
+    split = {row: parts for row, parts in split.items() if parts[0]}
+    failed = _failed_on(workspace, {stem for stem, _ in split.values()})
+    for number, day, result, mark, _ in facts.values():
+        if number and day and result == "fail" and mark != "true":
+            failed[number] = min(day, failed.get(number, day))
+    later = {
+        row: parts for row, parts in split.items() if parts[0] in failed and failed[parts[0]] < (facts[row][1] or "")
+    }
+    asked: dict[str, list[int]] = {}
+    for row, (_, form) in later.items():
+        if facts[row][3] != "true" and not {f"recheck:{form}"} & (recipe.accept | recipe.reject):
+            asked.setdefault(form, []).append(row)
+    questions = []
+    for form, rows in asked.items():
+        first, shown = later[rows[0]][0], facts[rows[0]][0]
+        said = Text(
+            f"“{shown}”等 {len(rows)} 个编号是原编号不合格（如“{first}”）后的复查",
+            f"{shown} and the like ({len(rows)}) are re-checks of samples that failed, such as {first}",
+        )
+        questions.append(Question(key=f"recheck:{form}", text=said))
+    ask(questions, work.contract.name)
+    return {
+        row: stem
+        for row, (stem, form) in later.items()
+        if facts[row][3] == "true" or f"recheck:{form}" in recipe.accept
+    }
+
+
+def _failed_on(workspace: Workspace, numbers: set[str]) -> dict[str, str]:
+    """Return the day of each of these samples of the lake that failed."""
+    at = workspace.snapshot()
+    if not numbers or "inspections" not in at.versions:
+        return {}
+    sql = (
+        "SELECT sample_no, CAST(min(sample_date) AS VARCHAR) AS day FROM inspections "
+        "WHERE sample_no IN (SELECT unnest(?)) AND result = 'fail' AND is_recheck IS NOT TRUE GROUP BY sample_no"
+    )
+    rows = workspace.arrow(sql, params=(sorted(numbers),), snapshot=at)
+    return dict(zip(rows.column("sample_no").to_pylist(), rows.column("day").to_pylist(), strict=True))
 
 
 def _stored(workspace: Workspace, stems: set[str]) -> set[str]:

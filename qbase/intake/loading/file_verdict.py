@@ -56,11 +56,11 @@ def settle_words(
     Raises
     ------
     DataError
-        Towns or clusters that nobody knows (QB360).
+        Towns or clusters that nobody knows, or numbers that may mark re-checks (QB360).
     """
     before, new = list(sheets.work.warnings), {}
     if sheets.contract.name == "inspections":
-        mark_rechecks(workspace, sheets.work)
+        mark_rechecks(workspace, sheets.work, recipe)
     if has_places(sheets):
         rows = settle_places(workspace, sheets, recipe, source.name)
         new = {table: with_origin(some, source.sha256) for table, some in rows.items()}

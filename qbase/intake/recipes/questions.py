@@ -18,7 +18,7 @@ from qbase.tables import Contract, find_contract, find_contracts, list_contracts
 NEAR = 0.6
 KINDS = (
     "column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters", "nothing", "midnight",
-    "year", "continues",
+    "year", "continues", "recheck",
 )  # fmt: skip
 PAIRS = ("column", "sheet", "contract", "nothing", "year")
 
@@ -176,7 +176,7 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
                 "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | nothing:COLUMN=WORD | "
-                "midnight:COLUMN | year:FILE=YYYY | continues:SHEET | KIND:ID",
+                "midnight:COLUMN | year:FILE=YYYY | continues:SHEET | recheck:SIGN | KIND:ID",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
         if kind == "column" and "=" in rest:

@@ -47,6 +47,8 @@ def test_a_requirement_is_read_whole_or_not_at_all(text: str, limits: tuple[str 
     [
         ("LX001-复", "LX001", True), ("LX001(复检)", "LX001", True), ("LX001复2", "LX001", True),
         ("LX001-F", "LX001", False), ("LX001F1", "LX001", False), ("复-LX001", "LX001", True),
+        ("LX001复", "LX001", True), ("LX001-重检", "LX001", True), ("LX001(第二次)", "LX001", True),
+        ("再检LX001", "LX001", True), ("LX001-2", "", False), ("LX001(2)", "", False),
         ("LX001", "", False), ("YZ2024Q4G0012", "", False), ("FJ-2023-001", "", False),
     ],
 )  # fmt: skip
@@ -63,6 +65,42 @@ def test_a_letter_after_a_number_is_a_mark_only_beside_its_first_sample(home: Wo
     send(home, "b.csv", f"{HEAD}\nA1-F2,2023-04-05,甲厂,丝,合格\n")
     found = home.query("SELECT sample_no, parent_no FROM inspections WHERE is_recheck ORDER BY 1").values.tolist()
     assert found == [["A1-F2", "A1"], ["A1F", "A1"]]
+
+
+@pytest.mark.parametrize(
+    ("number", "form"),
+    [("A9-2", "-"), ("A9(2)", "()"), ("A9（2）", "()"), ("A9/02", "/"), ("A9_2", "_"), ("A9#2", "#")],
+)
+def test_a_further_number_is_asked_about_only_behind_a_sample_that_failed_earlier(
+    home: Workspace, number: str, form: str
+) -> None:
+    first, again = "A9,2023-01-05,甲厂,丝,不合格", f"{number},2023-03-05,甲厂,丝,合格"
+    asked = send(home, "a.csv", f"{HEAD}\n{first}\n{again}\n")
+    assert asked.error is not None
+    (question,) = asked.error["questions"]
+    assert question["answer"] == f"recheck:{form}"
+    assert "A9" in question["text_en"]
+    taken = send(home, "a.csv", f"{HEAD}\n{first}\n{again}\n", accept=[question["id"]])
+    assert (taken.accepted, taken.quarantined) == (2, 0)
+    assert home.query("SELECT parent_no FROM inspections WHERE is_recheck")["parent_no"].tolist() == ["A9"]
+    # the answer is given; a number behind one that passed, of the same day, or behind none is a number
+    plain = "B1,2023-01-05,甲厂,丝,合格\nB1-2,2023-03-05,甲厂,丝,合格\nB2,2023-03-05,甲厂,丝,不合格\n"
+    plain += "B2-2,2023-03-05,甲厂,丝,合格\nB3-2,2023-03-05,甲厂,丝,合格\n"
+    assert send(home, "b.csv", f"{HEAD}\n{plain}").accepted == 5
+    assert len(home.query("SELECT * FROM inspections WHERE is_recheck")) == 1
+
+
+def test_a_further_number_that_was_refused_stays_one_and_the_lake_is_asked_too(home: Workspace) -> None:
+    assert send(home, "a.csv", f"{HEAD}\nA9,2023-01-05,甲厂,丝,不合格\n").accepted == 1
+    later = f"{HEAD}\nA9-2,2023-03-05,甲厂,丝,合格\nA9-3,2023-04-05,甲厂,丝,合格\n"
+    asked = send(home, "b.csv", later)
+    assert asked.error is not None
+    assert [question["answer"] for question in asked.error["questions"]] == ["recheck:-"]
+    assert send(home, "b.csv", later, reject=["recheck:-"]).accepted == 2
+    assert home.query("SELECT * FROM inspections WHERE is_recheck").empty
+    marked = f"{HEAD},是否复检\nA9-4,2023-05-05,甲厂,丝,合格,是\n"
+    assert send(home, "c.csv", marked).accepted == 1
+    assert home.query("SELECT parent_no FROM inspections WHERE is_recheck")["parent_no"].tolist() == ["A9"]
 
 
 def test_a_column_alone_marks_a_recheck_and_its_first_sample_is_found_or_unknown(home: Workspace) -> None:
