@@ -36,7 +36,7 @@ def template() -> str:
         "indicators/statements/inspections.sql",
         "indicators/catalogue/catalogue.toml",
         "tables/declared/firms.toml",
-        "stats/wilson.py",
+        "stats/rates/wilson.py",
         "effects/extra/twfe.py",
     ],
 )
