@@ -156,15 +156,19 @@ def test_the_numbers_of_the_demo_reports_follow_from_the_files_sent(tmp_path: pa
     assert [e["value"] for e in finding["estimates"]] == pytest.approx((100 * visits["k"] / visits["n"]).tolist())
 
     _, record = read_page(workspace, "policy_effects")
-    effect = next(r for r in record["results"] if r["method"] == "twfe")  # type: ignore[union-attr,index]
+    effect = next(r for r in record["results"] if r["method"] == "imputation")  # type: ignore[union-attr,index]
     spells = next(read_text(file) for file in files if file.name == "政策时段.csv")
     base = spells[spells["政策编号"] == "base"].set_index("主体编号")["开始季度"]
     start = cells["entity"].map(base).fillna("9999Q4")
-    treated = (cells["quarter"].astype(str) >= start).astype(float)
+    treated = (cells["quarter"].astype(str) >= start).to_numpy()
     dummies = pd.get_dummies(cells[["entity", "quarter"]].astype(str), drop_first=True, dtype=float)
-    design = np.column_stack([treated, np.ones(len(cells)), dummies])
-    by_hand = np.linalg.lstsq(design, cells["rate"].to_numpy(), rcond=None)[0][0]
-    assert effect["estimates"][0]["value"] == pytest.approx(by_hand, abs=1e-6)
+    design = np.column_stack([np.ones(len(cells)), dummies])
+    rate = cells["rate"].to_numpy()
+    beta = np.linalg.lstsq(design[~treated], rate[~treated], rcond=None)[0]
+    # the first cluster to start is a cohort of its own, which no weight moves
+    own = treated & (start == base.min()).to_numpy()
+    [cohort] = [e for e in effect["estimates"] if e["key"].get("adopted") == base.min()]
+    assert cohort["value"] == pytest.approx((rate - design @ beta)[own].mean(), abs=1e-6)
 
 
 WEIGHTED_PP = 1e-6

@@ -71,9 +71,9 @@ def fit_firth_logit(k: Floats, n: Floats, x: Floats) -> FirthLogit:
     Raises
     ------
     UsageError
-        Passes that are no share of the batches, or shapes that do not fit (QB540).
+        Passes that are no share of the batches, or shapes that do not fit (QB548).
     DataError
-        Columns that depend on one another (QB541), a fit that does not settle (QB542).
+        Columns that depend on one another (QB549), a fit that does not settle (QB542).
 
     References
     ----------
@@ -98,7 +98,7 @@ def fit_firth_logit(k: Floats, n: Floats, x: Floats) -> FirthLogit:
     _check_counts(k, n, x)
     if np.linalg.matrix_rank(x) < x.shape[1]:
         raise DataError(
-            "QB541",
+            "QB549",
             found=f"{x.shape[1]} columns of rank {np.linalg.matrix_rank(x)}",
             expected="columns none of which follows from the others",
             fix="leave out the column that repeats the others, such as one of all categories beside the constant",
@@ -211,7 +211,7 @@ def fit_two_way_logit(k: Floats, n: Floats, *, start: tuple[Floats, Floats] | No
     Raises
     ------
     UsageError
-        Passes that are no share of the batches (QB540).
+        Passes that are no share of the batches (QB548).
     DataError
         A fit that does not settle (QB542).
 
@@ -330,7 +330,7 @@ def _check_counts(k: Floats, n: Floats, x: Floats) -> None:
     fits = k.shape == n.shape and len(x) == len(k)
     if not fits or not (np.isfinite(k) & np.isfinite(n)).all() or ((k < 0) | (k > n)).any() or not n.sum() > 0:
         raise UsageError(
-            "QB540",
+            "QB548",
             found=f"k of shape {k.shape}, n of shape {n.shape}" if not fits else "a k below 0, above its n, or missing",
             expected="passes k of n batches tested, 0 <= k <= n, one of each a row of the design",
             fix="k and n from one panel; 0 of 0 where nothing was tested",

@@ -83,13 +83,13 @@ def test_where_all_pass_the_shift_has_no_end() -> None:
 
 
 def test_faults_are_told() -> None:
-    with pytest.raises(UsageError, match="QB540"):
+    with pytest.raises(UsageError, match="QB548"):
         fit_firth_logit([3], [2], [[1]])
-    with pytest.raises(UsageError, match="QB540"):
+    with pytest.raises(UsageError, match="QB548"):
         fit_firth_logit([3], [4], [[1], [1]])
-    with pytest.raises(DataError, match="QB541"):
+    with pytest.raises(DataError, match="QB549"):
         fit_firth_logit([3, 2], [4, 4], [[1, 1], [1, 1]])
-    with pytest.raises(UsageError, match="QB540"):
+    with pytest.raises(UsageError, match="QB548"):
         fit_two_way_logit(np.array([[np.nan]]), np.array([[3.0]]))
 
 
