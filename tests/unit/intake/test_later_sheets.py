@@ -26,6 +26,7 @@ def home(tmp_path: pathlib.Path) -> Workspace:
 
 def send(home: Workspace, sheets: dict[str, list[list[Any]]], name: str = "a.xlsx", **options: Any) -> LoadReport:
     book = openpyxl.Workbook()
+    book.properties.title = name  # the same bytes within a second would be the same file
     book.remove(book.active)
     for title, rows in sheets.items():
         sheet = book.create_sheet(title)
