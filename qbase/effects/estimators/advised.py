@@ -11,11 +11,11 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Margin
-from qbase.effects.comparison.effect_words import treated_text
+from qbase.effects.comparison.effect_words import given_notes, treated_text
 from qbase.effects.comparison.outcome_grid import Weight, build_grid
 from qbase.effects.credibility.all_checks import check_credibility
 from qbase.effects.credibility.functional_form import check_functional_form
@@ -189,7 +189,7 @@ def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subj
     panel.refuse_shrunk(outcome)
     indicator = panel.indicator(outcome)
     values = panel.data[outcome].astype(float).unstack("period").sort_index(axis=1)
-    treated = values.index.astype(str).isin(list(policy.first_treated))
+    treated = values.index.astype(str).isin(list(match_policy(policy, panel.entities).first_treated))
     columns: dict[str, Any] = {"period": [periods.code(p) for p in pd.PeriodIndex(values.columns)]}
     for name, side in (("treated", values[treated]), ("comparison", values[~treated])):
         columns |= {f"{name}_mean": side.mean().to_numpy(), f"n_{name}": side.notna().sum().to_numpy(dtype=np.int64)}
@@ -203,6 +203,7 @@ def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subj
         subject=subject or policy.treated or treated_text(panel.entity),
         tables={"paths": pd.DataFrame(columns)},
         settings={"outcome": outcome, "policy": policy.policy_id, "entity_kind": panel.entity, "freq": panel.freq},
+        notes=given_notes(panel, policy),
         sources=(*panel.sources, *policy.sources),
         labels={"unanswered": Text("没有效果估计", "no effect estimated")},
         unanswered=NOT_ESTIMATED.format(**open_words, why=why),

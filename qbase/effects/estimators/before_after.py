@@ -16,7 +16,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, treated_text
+from qbase.effects.comparison.effect_words import NAIVE, given_notes, treated_text
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
 from qbase.effects.fitting.effect_options import read_count
@@ -125,7 +125,7 @@ def estimate_before_after(
         tables={"changes": changes},
         checks=(_check_kept(rows, changes),),
         grade="limited",
-        notes=(*notes, *panel.notes),
+        notes=(*notes, *given_notes(panel, policy)),
         settings=_settings(panel, policy, rows, most, level, margin),
         sources=(*panel.sources, *policy.sources),
         coverage=panel.coverage_of(outcome),

@@ -17,7 +17,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, event_text, moment_label, span_text, treated_text
+from qbase.effects.comparison.effect_words import NAIVE, event_text, given_notes, moment_label, span_text, treated_text
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.credibility.synthetic_checks import (
@@ -180,7 +180,11 @@ def estimate_synthetic(
         tables=_tables(pool, placebos, ranks, predictors),
         checks=(*checks, *(() if mix is None else (mix,))),
         grade="limited",
-        notes=(ASSUMES, BY_RANK, GAPS_BEFORE, *(() if panel.sampling != "naive" else _naive(panel)), *panel.notes),
+        notes=(
+            *(ASSUMES, BY_RANK, GAPS_BEFORE),
+            *(() if panel.sampling != "naive" else _naive(panel)),
+            *given_notes(panel, policy),
+        ),
         settings={
             **_settings(panel, policy, pool, placebos, spec),
             "level": level,

@@ -14,7 +14,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult, Estimate, Key
-from qbase.effects.comparison.effect_words import STEP, event_text, moment_label, treated_text
+from qbase.effects.comparison.effect_words import STEP, event_text, given_notes, moment_label, treated_text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.doubt.few_clusters import LEAST, Inference
@@ -98,7 +98,7 @@ def assemble_path(
         vcov=pd.DataFrame(inference.vcov[np.ix_(kept, kept)], index=names, columns=names),
         tables={"paths": build_path_means(grid), **tables},
         checks=tuple(checks),
-        notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *panel.notes),
+        notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *given_notes(panel, policy)),
         settings={**_settings(panel, policy, grid, inference, level, margin), **settings},
         sources=(*panel.sources, *policy.sources),
         labels=shown,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.values import EMPTY
 from qbase.figures.surface.period_axis import read_period
@@ -232,11 +232,11 @@ def starts_of(result: Result, policy: Policy | None) -> tuple[tuple[pd.Period, i
     """
     if policy is None:
         return ()
-    first = policy.first_treated
     entity = entity_of(result)
     if entity is not None:
+        first = match_policy(policy, [entity]).first_treated
         return ((first[entity], 1),) if entity in first else ()
-    dates = sorted(first.values())
+    dates = sorted(policy.first_treated.values())
     return tuple((date, dates.count(date)) for date in dict.fromkeys(dates))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 
@@ -36,7 +36,7 @@ def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
     (True, '5 treated and 7 others are observed')
     """
     entities = set(panel.data.index.get_level_values("entity"))
-    starts = policy.first_treated
+    starts = match_policy(policy, panel.entities).first_treated
     treated, others = [e for e in starts if e in entities], entities - set(starts)
     names = [panel.labels.get(e, Text(e, e)) for e in treated]
     last = panel.data.index.get_level_values("period").max()
