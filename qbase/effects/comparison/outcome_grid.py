@@ -143,7 +143,7 @@ def build_grid(
     counts = _counts(panel, outcome, entities, first, shape)
     start = np.array([starts.get(e, np.nan) for e in entities], dtype=float)
     share, named = _shares(weight, entities, counts, start)
-    owners = {e: e for e in entities} if clusters is None else dict(clusters)
+    owners = {e: e for e in entities} if clusters is None else _read_owners(clusters, entities)
     return OutcomeGrid(
         indicator=design.indicator,
         freq=panel.freq,
@@ -199,6 +199,16 @@ def _shares(
     if lost:
         raise _no_weight(f"weights of {len(weight)} entities", f"no weight above 0 for {', '.join(lost[:3])}")
     return np.array([float(weight[e]) for e in entities]), str(getattr(weight, "name", "given"))
+
+
+def _read_owners(clusters: Mapping[str, str], entities: tuple[str, ...]) -> dict[str, str]:
+    lost = [e for e in entities if e not in clusters]
+    if not lost:
+        return {e: str(clusters[e]) for e in entities}
+    raise UsageError(
+        "QB519", option="clusters", value=f"{len(clusters)} entities", found=f"nothing for {', '.join(lost[:3])}",
+        expected="what every entity of the panel belongs to, under its id there", fix="clusters=None",
+    )  # fmt: skip
 
 
 def _no_weight(given: str, found: str) -> UsageError:

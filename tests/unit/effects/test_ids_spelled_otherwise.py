@@ -12,8 +12,8 @@ import pytest
 
 import qbase.effects
 import qbase.trends
-from qbase.core import Indicator, Panel, Policy, PolicyError, Result, Spell, Text, match_policy
-from qbase.effects import carry_spells
+from qbase.core import Indicator, Panel, Policy, PolicyError, Result, Spell, Text, UsageError, match_policy
+from qbase.effects import carry_spells, estimate_imputation
 from qbase.indicators import check_estimable, check_sampling_mix
 from qbase.trends import compare_entities
 
@@ -119,6 +119,14 @@ def test_an_id_like_two_of_the_panel_or_like_none_stays_unmatched() -> None:
     spells = (Spell(entity="k-003", start="2020Q1"), Spell(entity="003", start="2020Q1"))
     given = Policy(policy_id="p", title=Text("试点", "Pilot"), spells=spells)
     assert match_policy(given, ["K-003", "Ｋ-003", "3"]) is given
+
+
+def test_weights_and_clusters_under_other_ids_are_refused() -> None:
+    lower = {e.lower(): 1.0 for e in panel().entities}
+    with pytest.raises(UsageError, match="QB519"):
+        estimate_imputation(panel(), policy(), "rate", weight=lower)
+    with pytest.raises(UsageError, match="QB519"):
+        estimate_imputation(panel(), policy(), "rate", clusters=dict.fromkeys(lower, "a"))
 
 
 def test_groups_and_doses_go_along() -> None:
