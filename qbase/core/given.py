@@ -199,7 +199,11 @@ def read_entity_id(value: object) -> str | None:
 
 def is_wider(written: object, entity: str) -> bool:
     """Say whether an id was written in full width: Ｋ００３ for K003."""
-    return isinstance(written, str) and written.strip() != entity and unicodedata.normalize("NFKC", written) == entity
+    return (
+        isinstance(written, str)
+        and written.strip() != entity
+        and unicodedata.normalize("NFKC", written).strip() == entity
+    )
 
 
 def spelling_key(entity: str) -> str:
@@ -219,14 +223,33 @@ def match_spellings(given: Iterable[str], known: Iterable[str]) -> dict[str, str
     Returns
     -------
     dict
-        Id as given -> id as known, without those that are known as they are and those that are like none or several.
+        Id as given -> id as known, without those that are known as they are and those that are like none.
+
+    Raises
+    ------
+    UsageError
+        An id is like several of those known, or like one but for its leading zeros (QB155).
     """
     names = set(known)
     by_key: dict[str, set[str]] = {}
     for name in names:
-        by_key.setdefault(spelling_key(name), set()).add(name)
-    alike = {id_: by_key.get(spelling_key(id_), set()) for id_ in dict.fromkeys(given) if id_ not in names}
-    return {id_: next(iter(found)) for id_, found in alike.items() if len(found) == 1}
+        by_key.setdefault(unpadded(spelling_key(name)), set()).add(name)
+    spelling = {}
+    for written in dict.fromkeys(given):
+        alike = set() if written in names else by_key.get(unpadded(spelling_key(written)), set())
+        if not alike:
+            continue
+        (first, *others) = sorted(alike)
+        if others or spelling_key(first) != spelling_key(written):
+            raise UsageError(
+                "QB155",
+                entity=written,
+                found=written,
+                expected=" | ".join([first, *others][:3]),
+                fix=f"write {first} where {first} is meant, or give the two ids that differ by more than this",
+            )
+        spelling[written] = first
+    return spelling
 
 
 def unpadded(entity: str) -> str:

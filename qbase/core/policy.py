@@ -261,6 +261,8 @@ def match_policy(policy: Policy, entities: Collection[str]) -> Policy:
     ------
     PolicyError
         Two spellings of one entity have spells that overlap (QB131).
+    UsageError
+        An id is like several of the panel, or like one but for its leading zeros (QB155).
 
     Examples
     --------

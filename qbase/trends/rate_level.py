@@ -14,7 +14,7 @@ from qbase.core.values import Estimate, Key
 from qbase.trends.count_checks import check_small_n, notes_of
 from qbase.trends.earlier_totals import check_history, read_totals
 from qbase.trends.matched_entities import check_all_entities
-from qbase.trends.period_counts import read_counts
+from qbase.trends.period_counts import find_entity, read_counts
 from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def estimate_rate(
     n = 16 batches).
     """
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    entity = None if entity is None else find_entity(panel, entity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)

@@ -133,6 +133,7 @@ def build_grid(
     UsageError
         Weights that are none, or not for every entity (QB519); no counts to weigh by (QB524).
     """
+    weight = read_weight(weight)
     design = build_design(panel, policy, outcome, weights="n" if weight == "n" else None)
     entities = tuple(sorted(design.rows["entity"].unique()))
     columns = design.rows["period"]
@@ -182,6 +183,22 @@ def _counts(
         grid[row[inside], column[inside]] = panel.data[name].fillna(0).to_numpy(dtype=float)[inside]
         placed.append(grid)
     return placed[0], placed[1]
+
+
+def read_weight(weight: Weight | pd.Series) -> Weight:
+    """Return weights by entity as a mapping, also where a Series holds them."""
+    if not isinstance(weight, pd.Series):
+        return weight
+    held = {str(e): float(w) for e, w in weight.items()}
+    return NamedWeights(held, name=str(weight.name or "given"))
+
+
+class NamedWeights(dict[str, float]):
+    """Weights with what they are called."""
+
+    def __init__(self, held: Mapping[str, float], *, name: str) -> None:
+        super().__init__(held)
+        self.name = name
 
 
 def _shares(

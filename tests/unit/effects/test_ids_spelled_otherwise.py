@@ -13,9 +13,9 @@ import pytest
 import qbase.effects
 import qbase.trends
 from qbase.core import Indicator, Panel, Policy, PolicyError, Result, Spell, Text, UsageError, match_policy
-from qbase.effects import carry_spells, estimate_imputation
+from qbase.effects import carry_spells, choose_controls, estimate_before_after, estimate_imputation
 from qbase.indicators import check_estimable, check_sampling_mix
-from qbase.trends import compare_entities
+from qbase.trends import compare_entities, estimate_rate
 
 RATE = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="pct", better="up")
 TREATED = {"K-003": "2020Q1", "K-005": "2020Q3", "K-007": "2020Q3", "k-009x": "2021Q1"}
@@ -115,10 +115,35 @@ def test_two_spellings_of_one_entity_that_overlap_are_refused() -> None:
         match_policy(given, ["K-003"])
 
 
-def test_an_id_like_two_of_the_panel_or_like_none_stays_unmatched() -> None:
-    spells = (Spell(entity="k-003", start="2020Q1"), Spell(entity="003", start="2020Q1"))
-    given = Policy(policy_id="p", title=Text("试点", "Pilot"), spells=spells)
-    assert match_policy(given, ["K-003", "Ｋ-003", "3"]) is given
+@pytest.mark.parametrize(("written", "known"), [("k 003", ["K003", "k003"]), ("7", ["007"]), ("007", ["7"])])
+def test_an_id_like_several_or_but_for_its_zeros_is_refused(written: str, known: list[str]) -> None:
+    given = Policy(policy_id="p", title=Text("试点", "Pilot"), spells=(Spell(entity=written, start="2020Q1"),))
+    with pytest.raises(UsageError, match="QB155"):
+        match_policy(given, known)
+
+
+def test_an_id_like_none_stays_for_the_estimator_to_refuse() -> None:
+    given = Policy(policy_id="p", title=Text("试点", "Pilot"), spells=(Spell(entity="T-003", start="2020Q1"),))
+    assert match_policy(given, ["K-003", "K-005"]) is given
+
+
+def test_controls_and_one_entity_are_found_under_another_spelling() -> None:
+    entities = pd.DataFrame({"entity": ["K001", "K002", "K004"], "product": ["2822"] * 3})
+    adjacent = pd.DataFrame({"entity": ["k001"], "neighbour": ["Ｋ００２"]})
+    chosen = choose_controls(entities, ["k001"], adjacent=adjacent)
+    assert (chosen.treated, chosen.controls, dict(chosen.spillover)) == (("K001",), ("K004",), {"K002": ("K001",)})
+    for written in ("k-003", "Ｋ－００３", "K-003"):
+        level = estimate_rate(panel(), "rate", entity=written)
+        assert level.settings["entity"] == "K-003"
+        assert {e.key["entity"] for e in level.estimates} == {"K-003"}
+
+
+def test_weights_may_be_a_series() -> None:
+    weights = {e: 1.0 + i for i, e in enumerate(panel().entities)}
+    series = pd.Series(weights, name="firms 2019Q4")
+    for estimate in (estimate_imputation, estimate_before_after):
+        given, held = (estimate(panel(), policy(), "rate", weight=w) for w in (weights, series))
+        assert given["att"].value == held["att"].value
 
 
 def test_weights_and_clusters_under_other_ids_are_refused() -> None:
