@@ -81,7 +81,8 @@ def settle_places(workspace: Workspace, sheets: Sheets, recipe: Recipe, file: st
     ask(
         [*_offer_towns(sorted(unknown - given - refused), county), *_offer_clusters(groups, recipe)], work.contract.name
     )
-    named = [*new, *_used_divisions(work, places)]
+    before = {place.code for place in places.all if place.is_town}
+    named = [*(place for place in new if place.code not in before), *_used_divisions(work, places)]
     rows = {"towns": _town_rows(named)} if named else {}
     return rows | _fill_clusters(work, groups, recipe)
 
