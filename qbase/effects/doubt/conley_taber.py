@@ -85,7 +85,7 @@ def infer_conley_taber(
         )
     # the treated leave the period means: their history, with the effect in it, is nobody's placebo
     weight = np.where(grid.is_treated, 0.0, replay.noise.weight)
-    controls = dataclasses.replace(replay.noise, weight=weight, shrinkage=np.ones(len(weight)))
+    controls = dataclasses.replace(replay.noise, weight=weight, shared=None)
     apart = dataclasses.replace(replay, noise=controls)
     places = control_places(grid, draws=draws, seed=seed)
     beta = np.concatenate(list(apart.of_histories(grid.y, places)))

@@ -117,7 +117,7 @@ def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exc
     bare = without_effect(grid, fit)
     if exchange.kind == "dates":
         return np.concatenate(list(replay.of_dates(bare, exchange.places)))
-    return np.concatenate(list(replay.of_histories(bare.y, exchange.places)))
+    return np.concatenate(list(replay.of_histories(bare.y, exchange.places, seed=exchange.seed)))
 
 
 def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange, *, level: float) -> Inverted:
@@ -140,7 +140,7 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
         lever = None
     else:
         treated = np.where(np.isfinite(grid.y), (grid.event_time >= 0).astype(float), np.nan)
-        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places)))
+        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places, seed=exchange.seed)))
         lever = np.concatenate(list(replay.of_histories(treated, exchange.places)))
     for k in np.flatnonzero(np.isfinite(fit.beta)):
         p[k] = permutation_p(abs(fit.beta[k]), np.abs(beta[:, k]))

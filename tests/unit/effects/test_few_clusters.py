@@ -154,7 +154,7 @@ def test_a_history_in_its_own_place_is_itself() -> None:
     grid = grid_of(study.STARTS[3], ratio=5.0, noise="AR(.8) shocks")
     fit = fit_path(grid)
     replay = ready_replay(grid, fit_path, fit)
-    plain_noise = dataclasses.replace(replay.noise, shrinkage=np.ones(12))
+    plain_noise = dataclasses.replace(replay.noise, shared=None)
     again = dataclasses.replace(replay, noise=plain_noise)
     (beta,) = again.of_histories(grid.y, np.arange(12)[None])
     assert np.allclose(beta[0], fit.beta)
