@@ -81,7 +81,7 @@ def place(grid: OutcomeGrid, estimator: AverageBase, noise: Noise, n_terms: int)
     basis = contrast_basis(grid.n_periods)
     treated = (grid.event_time >= 0).astype(float)
     both = two_way_residuals(np.stack([grid.y, treated]), np.broadcast_to(noise.weight[:, None], grid.y.shape))
-    standard = [standard_histories(one, noise.root, noise.shared) for one in both]
+    standard = standard_histories(both, noise.root, noise.shared)
     lever = (weights @ basis) @ noise.root
     n = len(grid.y)
     flat = lever.reshape(n * n_terms, -1)

@@ -321,25 +321,27 @@ def exchange_histories(residuals: Floats, places: np.ndarray, noise: Noise, miss
 
 
 def standard_histories(residuals: Floats, root: Floats, shared: Floats | None) -> Floats:
-    """Return histories freed of the size of their own noise, shape (N, T − 1), so that any may take any place.
+    """Return histories freed of the size of their own noise, shape (..., N, T − 1), so that any may take any place.
 
     Precise entities weigh more in the period means and lose more of their noise to them than others. Turned by the
     smallest rotation that spreads the loss evenly, histories are exchangeable again.
 
     Parameters
     ----------
-    residuals
-        See `exchange_histories`.
+    residuals : numpy.ndarray, shape (..., N, T)
+        From `two_way_residuals`.
     root, shared
         See `Noise`.
     """
-    apart = residuals @ contrast_basis(residuals.shape[1])
-    standard = np.linalg.solve(root, apart[:, :, None])[:, :, 0]
+    apart = residuals @ contrast_basis(residuals.shape[-1])
+    flat = np.moveaxis(apart.reshape(-1, *apart.shape[-2:]), 0, 2)
+    standard = np.moveaxis(np.linalg.solve(root, flat), 2, 0).reshape(apart.shape)
     if shared is None:
         return np.asarray(standard, dtype=float)
-    even = 1 / np.sqrt(len(standard))
+    even = 1 / np.sqrt(len(root))
     tilt = (shared + even) / (1 + even * shared.sum())
-    return np.asarray(standard - np.outer(tilt, even * standard.sum(axis=0)), dtype=float)
+    common = even * standard.sum(axis=-2, keepdims=True)
+    return np.asarray(standard - tilt[:, None] * common, dtype=float)
 
 
 def missing_noise(noise: Noise, draws: int, seed: int) -> Floats | None:
