@@ -20,21 +20,25 @@ from pathlib import Path
 
 import numpy as np
 from average_base import AverageBase
-from scipy import stats
+from linear_placebos import place
+from scipy import special, stats
 
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import two_group_df
-from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.doubt.conley_taber import MOST, control_places, control_widening, untreated_only
+from qbase.effects.doubt.history_noise import Noise, fit_noise
+from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band, widening
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f
-from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
-from qbase.effects.fitting.path_fit import PathFit
-from qbase.stats.testing.adoption_permutations import permutation_p
+from qbase.effects.doubt.placebo_paths import find_exchange
+from qbase.effects.fitting.path_fit import Ints, PathFit
+from qbase.stats.testing.adoption_permutations import TIE, permutation_p
 
 OUT = Path("docs/studies/few_clusters.md")
-KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.json"
-T, ROUND, ENOUGH, PERMUTATIONS, FIRST = 40, 100, 2_000, 199, 39
+KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.jsonl"
+T, ROUND, ENOUGH, PERMUTATIONS, SAME_DEAL = 40, 100, 2_000, 199, 50
+WORST: frozenset[str] = frozenset()
 SEED = 7_000
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 STARTS = {1: [20], 2: [18, 24], 3: [18, 20, 24], 4: [16, 18, 20, 24], 8: [16, 16, 18, 18, 20, 20, 24, 24]}
@@ -102,41 +106,51 @@ def draw_grid(
     )
 
 
-def analyse(grid: OutcomeGrid, *, seed: int) -> dict[str, float]:
+def deal(grid: OutcomeGrid, *, seed: int) -> tuple[Ints, Ints | None]:
+    """Return whose history each takes on, for some draws of one design; the second for Conley and Taber."""
+    exchange = find_exchange(grid, ESTIMATOR, ESTIMATOR(grid), draws=PERMUTATIONS, seed=seed)
+    assert exchange is not None
+    places = exchange.places[np.random.default_rng(seed).permutation(len(exchange.places))[:PERMUTATIONS]]
+    is_few = int(grid.is_treated.sum()) <= MOST
+    return places, control_places(grid, draws=PERMUTATIONS, seed=seed)[:PERMUTATIONS] if is_few else None
+
+
+def analyse(
+    grid: OutcomeGrid, places: Ints, controls: Ints | None, *, seed: int, effect: float = 0.0
+) -> dict[str, float]:
     """Return p values of one draw by every method, and the estimate."""
     fit = ESTIMATOR(grid)
-    event = fit.terms.index(("event", EVENT))
+    g, event = len(grid.y), fit.terms.index(("event", EVENT))
     leads, family = find_leads(fit), find_family(fit)
-    exchange = find_exchange(grid, ESTIMATOR, fit, draws=PERMUTATIONS, seed=seed)
-    assert exchange is not None
-    replay = ready_replay(grid, ESTIMATOR, fit)
-    places = exchange.places[np.random.default_rng(seed).permutation(len(exchange.places))[:PERMUTATIONS]]
-    bare, own = np.empty((0, len(fit.beta))), np.empty((0, len(fit.beta)))
-    p: dict[str, float] = {}
-    # Besag and Clifford: a second part is drawn only while a p value may still be small
-    for part in (places[:FIRST], places[FIRST:]):
-        if not len(part) or (p and all(v * (1 + len(own)) > 10 for v in p.values())):
-            break
-        made = dataclasses.replace(exchange, places=part)
-        bare = np.vstack([bare, placebo_paths(grid, replay, fit, made)])
-        own = np.vstack([own, np.concatenate(list(replay.of_histories(grid.y, part)))])
-        p = placebo_tests(fit, bare, own, leads, family, event)
-    return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0]), "event": float(fit.beta[event])}
-
-
-def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event: int) -> dict[str, float]:
-    """Return p values by exchange: leads and band from outcomes less the effect, effects from outcomes as they are."""
+    noise = fit_noise(grid)
+    placed = place(grid, ESTIMATOR, noise, len(fit.beta))
+    own = placed.sums(placed.outcome, places, seed=seed)
+    lever = placed.sums(placed.treatment, places)
+    bare = own - fit.beta[0] * lever
+    wide = np.abs(bare) * widening(g)
     every = np.vstack([fit.beta, bare])[:, leads]
     f, t = quadratic_f(every), largest_t(every)
     p = {
         "lead_f": permutation_p(float(f[0]), f[1:]),
         "lead_t": permutation_p(float(t[0]), t[1:]),
-        "perm_att": permutation_p(abs(fit.beta[0]), np.abs(own[:, 0])),
-        "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
+        "own_att": permutation_p(abs(fit.beta[0]), np.abs(own[:, 0])),
+        "own_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
+        "perm_att": permutation_p(abs(fit.beta[0]), wide[:, 0]),
+        "perm_event": permutation_p(abs(fit.beta[event]), wide[:, event]),
+        "missed": permutation_p(abs(fit.beta[0] - effect), wide[:, 0]),
     }
     if len(family):
-        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=len(fit.influence))[1]
-    return p
+        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=g)[1]
+    if controls is not None:
+        p["ct_att"] = conley_taber_p(grid, noise, fit, controls)
+    return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0])}
+
+
+def conley_taber_p(grid: OutcomeGrid, noise: Noise, fit: PathFit, controls: Ints) -> float:
+    """Return Conley and Taber's p of the overall effect, as `infer_conley_taber` does."""
+    placed = place(grid, ESTIMATOR, untreated_only(grid, noise), len(fit.beta))
+    beta = placed.sums(placed.outcome, controls)[:, 0] * control_widening(grid)
+    return permutation_p(abs(fit.beta[0]), np.abs(beta))
 
 
 def t_tests(grid: OutcomeGrid, fit: PathFit, leads: np.ndarray, event: int) -> dict[str, float]:
@@ -148,12 +162,12 @@ def t_tests(grid: OutcomeGrid, fit: PathFit, leads: np.ndarray, event: int) -> d
     df = two_group_df(grid, fit)
     f = float(joint_f(fit.beta[None, leads], fit.influence[None][:, :, leads])[0])
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {"nominal_f": float(stats.f.sf(f, len(leads), g - 1))}
+        found = {"nominal_f": float(special.fdtrc(len(leads), g - 1, f))}
         for name, k in (("att", 0), ("event", event)):
-            t = abs(fit.beta[k])
-            found[f"crv1_{name}"] = float(2 * stats.t.sf(t / plain[k], g - 1))
-            found[f"crv3_{name}"] = float(2 * stats.t.sf(t / crv3[k], g - 1))
-            found[f"crv3df_{name}"] = float(2 * stats.t.sf(t / crv3[k], df[k]))
+            t = -abs(fit.beta[k])
+            found[f"crv1_{name}"] = float(2 * special.stdtr(g - 1, t / plain[k]))
+            found[f"crv3_{name}"] = float(2 * special.stdtr(g - 1, t / crv3[k]))
+            found[f"crv3df_{name}"] = float(2 * special.stdtr(df[k], t / crv3[k]))
     return found
 
 
@@ -167,13 +181,16 @@ def closed_jackknife(grid: OutcomeGrid, fit: PathFit) -> Floats:
 
 
 def draw_cell(cell: Cell, first: int, draws: int) -> Iterator[dict[str, float]]:
+    dealt: tuple[Ints, Ints | None] | None = None
     for number in range(first, first + draws):
         seed = [SEED, cell.treated, cell.clusters, int(10 * cell.ratio), list(NOISE).index(cell.noise), number]
         rng = np.random.default_rng([*seed, int(-cell.change)])
         grid = draw_grid(
             rng, STARTS[cell.treated], cell.clusters, ratio=cell.ratio, noise=cell.noise, change=cell.change
         )
-        yield analyse(grid, seed=number)
+        if dealt is None or number % SAME_DEAL == 0:
+            dealt = deal(grid, seed=number)
+        yield analyse(grid, *dealt, seed=number, effect=cell.change)
 
 
 def bounds(hit: int, of: int) -> tuple[float, float]:
@@ -182,29 +199,60 @@ def bounds(hit: int, of: int) -> tuple[float, float]:
     return low, 1.0 if hit == of else float(stats.beta.ppf(0.995, hit + 1, of - hit))
 
 
-def add_round(kept: dict[str, dict[str, list[float]]], cell: Cell, draws: int) -> None:
-    store = kept.setdefault(cell.key, {})
-    first = len(store.get("estimate", []))
-    for found in draw_cell(cell, first, draws):
-        for name, value in found.items():
-            store.setdefault(name, []).append(round(value, 5))
+Store = dict[str, dict[str, list[float]]]
+
+
+def read_kept() -> Store:
+    """Return by cell what was kept: of each name one value a draw (1 for a rejection), and the estimates."""
+    kept: Store = {}
+    for line in KEPT.read_text().splitlines() if KEPT.exists() else ():
+        row = json.loads(line)
+        store = kept.setdefault(row.pop("key"), {})
+        for name, values in row.items():
+            found = values if name == "estimate" else [int(sign) for sign in values]
+            store.setdefault(name, []).extend(found)
+    return kept
+
+
+def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
+    """Return rejections and estimates of some draws, and append them to what is kept."""
+    found: dict[str, list[float]] = {}
+    for draw in draw_cell(cell, first, draws):
+        for name, value in draw.items():
+            found.setdefault(name, []).append(round(value, 4) if name == "estimate" else int(value <= ALPHA + TIE))
+    plain = {n: v if n == "estimate" else "".join(map(str, v)) for n, v in found.items()}
+    with KEPT.open("a") as file:
+        file.write(json.dumps({"key": cell.key, **plain}) + "\n")
+    return found
 
 
 def main(seconds: float) -> None:
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    made = {key: len(store["estimate"]) for key, store in read_kept().items()}
     begun = time.monotonic()
+
+    def share_done(cell: Cell) -> float:
+        return made.get(cell.key, 0) / wanted(cell)
+
     while time.monotonic() - begun < seconds:
-        # null cells get three rounds for each round of power, cells with the fewest draws first
-        due = sorted(cells(), key=lambda c: len(kept.get(c.key, {}).get("estimate", [])) * (1 if c.change == 0 else 3))
-        if len(kept.get(due[0].key, {}).get("estimate", [])) >= ENOUGH:
+        due = min(cells(), key=share_done)
+        if share_done(due) >= 1:
             break
-        add_round(kept, due[0], ROUND)
-        KEPT.write_text(json.dumps(kept))
+        add_round(due, made.get(due.key, 0), ROUND)
+        made[due.key] = made.get(due.key, 0) + ROUND
+
+
+def wanted(cell: Cell) -> int:
+    """Return the draws of a cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 where nothing can reject."""
+    if (cell.treated, cell.clusters) == (1, 12):
+        return 200
+    if cell.change:
+        return 400
+    return 5_000 if cell.key in WORST else ENOUGH
 
 
 def share(values: list[float], *, of: int | None = None) -> str:
-    """Return the share of p values at most 5 %, with its 99 % bounds, in percent."""
-    hit, total = sum(v <= ALPHA for v in values), of or len(values)
+    """Return the share of rejections with its 99 % bounds, in percent."""
+    hit, total = int(sum(values)), of or len(values)
     low, high = bounds(hit, total)
     return f"{100 * hit / total:.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
@@ -332,4 +380,4 @@ def kept_reading() -> str:
 
 if __name__ == "__main__":
     main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e9)
-    OUT.write_text(write_report(json.loads(KEPT.read_text()), kept_reading()), encoding="utf-8")
+    OUT.write_text(write_report(read_kept(), kept_reading()), encoding="utf-8")

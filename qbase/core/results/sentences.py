@@ -45,6 +45,7 @@ VERBS: dict[tuple[str, bool], Text] = {
 }
 WITHHELD: dict[str, Text] = {
     "headroom": Text("现有数据不足以判断", "the data cannot decide"),
+    "test_power": Text("现有数据不足以判断", "the data cannot decide"),
     "decision_date": Text("监测，不作结论", "monitoring, no conclusion"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""

@@ -108,7 +108,7 @@ def calibrate_path(
         lead_t=_tested("max_t", fit.beta[leads], drawn[:, leads]),
         half=whole,
         joint_p=joint_p,
-        is_scaled=replay.noise.root is not None and exchange.kind == "histories",
+        is_scaled=is_rescaled(replay, exchange),
     )
 
 
@@ -117,14 +117,17 @@ def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exc
     bare = without_effect(grid, fit)
     if exchange.kind == "dates":
         return np.concatenate(list(replay.of_dates(bare, exchange.places)))
-    return np.concatenate(list(replay.of_histories(bare.y, exchange.places)))
+    return np.concatenate(list(replay.of_histories(bare.y, exchange.places, seed=exchange.seed)))
 
 
 def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange, *, level: float) -> Inverted:
-    """Return for each term its p value against no effect at all, and the constant effects that placebos do not reject.
+    """Return for each term its p value against no effect, and the constant effects that placebos do not reject.
 
-    The placebos of an effect τ are those of the outcome less τ times those of the treatment itself, for the estimator
-    is linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval.
+    Rescaled histories are freed of the effect first: in noisier places it would blur the placebos, and power would go
+    (four of twelve treated with a fifth of the batches: 83 instead of 94 of 100 effects a known variance finds).
+    Histories as they are keep the effect in, which is exact where all are equally noisy: the placebos of an effect τ
+    are those of the outcome less τ times those of the treatment itself, for the estimator is linear, and two rounds of
+    placebos answer every τ. Where dates are exchanged instead there is no interval.
 
     Parameters
     ----------
@@ -133,6 +136,8 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
     level : float
         Of the intervals, infinite where the placebos are too few.
     """
+    if is_rescaled(replay, exchange):
+        return _around(fit, placebo_paths(grid, replay, fit, exchange) * widening(int(grid.cluster.max()) + 1), level)
     n_terms = len(fit.terms)
     p, low, high = np.full(n_terms, np.nan), np.full(n_terms, -np.inf), np.full(n_terms, np.inf)
     if exchange.kind == "dates":
@@ -140,7 +145,7 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
         lever = None
     else:
         treated = np.where(np.isfinite(grid.y), (grid.event_time >= 0).astype(float), np.nan)
-        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places)))
+        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places, seed=exchange.seed)))
         lever = np.concatenate(list(replay.of_histories(treated, exchange.places)))
     for k in np.flatnonzero(np.isfinite(fit.beta)):
         p[k] = permutation_p(abs(fit.beta[k]), np.abs(beta[:, k]))
@@ -149,6 +154,29 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
     spread = np.nanstd(beta if lever is None else beta - fit.beta[0] * lever, axis=0)
     return Inverted(spread=spread, low=low, high=high, p=p)
+
+
+def is_rescaled(replay: Replay, exchange: Exchange) -> bool:
+    """Return whether histories change places at the size of noise of their new place."""
+    return replay.noise.root is not None and exchange.kind == "histories"
+
+
+def _around(fit: PathFit, drawn: Floats, level: float) -> Inverted:
+    """Return p values and intervals of equal width to both sides from placebos without effect."""
+    p, half = np.full(len(fit.terms), np.nan), np.full(len(fit.terms), np.inf)
+    for k in np.flatnonzero(np.isfinite(fit.beta)):
+        p[k] = permutation_p(abs(fit.beta[k]), np.abs(drawn[:, k]))
+        low, high = inverted_limits(drawn[:, k], np.zeros(len(drawn)), level=level)
+        half[k] = max(high, -low)
+    return Inverted(spread=np.nanstd(drawn, axis=0), low=fit.beta - half, high=fit.beta + half, p=p)
+
+
+def widening(n_clusters: int) -> float:
+    """Return what placebos of histories less their own effect are multiplied by: √(G / (G − 2)).
+
+    The effect and the mean that were taken out of G histories took two degrees of freedom with them.
+    """
+    return math.sqrt(n_clusters / max(n_clusters - 2, 1))
 
 
 def find_leads(fit: PathFit) -> Ints:

@@ -20,7 +20,7 @@ from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.doubt.few_clusters import LEAST, Inference
 from qbase.effects.fitting.path_fit import PathFit, Term
 from qbase.effects.judging.drawing_shift import check_same_sampling
-from qbase.effects.judging.lead_tests import check_leads
+from qbase.effects.judging.lead_tests import check_leads, check_test_power
 
 SINCE = Text(
     "政策开始以来平均，与同期未采用者相比，", "on average since treatment began, compared with those not treated, "
@@ -111,7 +111,8 @@ def path_checks(
 ) -> tuple[CheckResult, ...]:
     """Return what every path is checked for: how both sides moved before, and whether the way of drawing moved."""
     mix = check_same_sampling(panel, build_design(panel, policy, grid.indicator.id), level=level)
-    return (check_leads(inference), *(() if mix is None else (mix,)))
+    power = check_test_power(inference)
+    return (check_leads(inference), *(c for c in (power, mix) if c is not None))
 
 
 def name_of(grid: OutcomeGrid, term: Term) -> str:
@@ -208,6 +209,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return what is needed to repeat a path, and what its doubt rests on."""
     lead = inference.lead_test
+    df = {} if inference.df is None else {"df": round(inference.df, 3)}
     settings: dict[str, Any] = {
         "outcome": grid.indicator.id,
         "policy": policy.policy_id,
@@ -219,6 +221,7 @@ def _settings(
         "inference": inference.method,
         "draws": inference.n_draws,
         "least_treated": LEAST,
+        **df,
     }
     if lead is not None:
         settings["lead_p"] = round(float(lead.p_value), 6) if np.isfinite(lead.p_value) else None
