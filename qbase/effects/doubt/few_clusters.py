@@ -13,6 +13,7 @@ from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife
 from qbase.effects.doubt.conley_taber import infer_conley_taber
+from qbase.effects.doubt.history_noise import refuse_no_noise
 from qbase.effects.doubt.inference_notes import note_of
 from qbase.effects.doubt.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
 from qbase.effects.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
@@ -139,7 +140,8 @@ def infer(
         Another ``vcov`` (QB550).
     DataError
         A method that needs exchangeable clusters, or an estimator linear in the outcome, without them (QB551), more
-        than three treated, or as many as untreated, for Conley and Taber's (QB552).
+        than three treated, or as many as untreated, for Conley and Taber's (QB552). Untreated cells without any noise
+        (QB515).
 
     References
     ----------
@@ -148,6 +150,7 @@ def infer(
     difference-in-differences with few treated clusters. J. Econometrics 218.
     """
     method = _read_method(vcov, grid)
+    refuse_no_noise(grid)
     is_large = _few_side(grid) >= MANY
     exchange = None if is_large and method in ("analytic", "CRV3") else _exchange(grid, estimator, fit, draws, seed)
     replay = ready_replay(grid, estimator, fit)
