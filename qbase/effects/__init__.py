@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from qbase.effects.estimators.synthetic import estimate_synthetic as estimate_synthetic
     from qbase.effects.extra.event_study import estimate_event_study as estimate_event_study
     from qbase.effects.extra.goodman_bacon import decompose_twfe as decompose_twfe
+    from qbase.effects.extra.interrupted_series import estimate_interrupted_series as estimate_interrupted_series
+    from qbase.effects.extra.sun_abraham import estimate_sun_abraham as estimate_sun_abraham
+    from qbase.effects.extra.triple_difference import estimate_triple_difference as estimate_triple_difference
     from qbase.effects.extra.twfe import estimate_twfe as estimate_twfe
     from qbase.effects.judging.advice import Advice as Advice
     from qbase.effects.judging.advice import advise as advise

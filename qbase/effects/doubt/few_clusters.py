@@ -13,6 +13,7 @@ from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife
 from qbase.effects.doubt.conley_taber import infer_conley_taber
+from qbase.effects.doubt.history_noise import refuse_no_noise
 from qbase.effects.doubt.inference_notes import note_of
 from qbase.effects.doubt.known_variance import attained_level, share_of_power
 from qbase.effects.doubt.path_calibration import (
@@ -152,7 +153,8 @@ def infer(
         Another ``vcov`` (QB550).
     DataError
         A method that needs exchangeable clusters, or an estimator linear in the outcome, without them (QB551), more
-        than three treated, or as many as untreated, for Conley and Taber's (QB552).
+        than three treated, or as many as untreated, for Conley and Taber's (QB552). Untreated cells without any noise
+        (QB515).
 
     References
     ----------
@@ -160,6 +162,7 @@ def infer(
     Review of Economics and Statistics 101. MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for
     difference-in-differences with few treated clusters. J. Econometrics 218.
     """
+    refuse_no_noise(grid)
     is_large = _few_side(grid) >= MANY
     replay = ready_replay(grid, estimator, fit)
     asked = None if vcov is None else _read_method(vcov)

@@ -14,6 +14,7 @@ import functools
 import numpy as np
 from scipy.optimize import nnls
 
+from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 
 LAGS = 12
@@ -33,6 +34,9 @@ CAUTION = 0.5
 
 ALIKE = 1e-4
 """Entities are drawn towards their mean by at most ten thousand batches."""
+
+NO_NOISE = 1e-8
+"""A residual below this share of the largest outcome is rounding."""
 
 SWEEPS = 30
 """Rounds of taking out entity and period means: with few holes each round ends all but a tenth of what is left."""
@@ -277,6 +281,28 @@ def two_way_residuals(y: Floats, weight: Floats) -> Floats:
         if np.abs(step).max() < 1e-12:
             break
     return np.asarray(rest, dtype=float)
+
+
+def refuse_no_noise(grid: OutcomeGrid) -> None:
+    """Raise when untreated cells hold no noise: a standard error would be rounding, and any effect beyond doubt.
+
+    Raises
+    ------
+    DataError
+        Every untreated cell is one number of its entity plus one of its period (QB515).
+    """
+    y = np.where(grid.event_time >= 0, np.nan, grid.y)
+    seen = np.isfinite(y)
+    left = int(seen.sum()) - int(seen.any(axis=1).sum()) - int(seen.any(axis=0).sum()) + 1
+    if left < 1 or np.abs(two_way_residuals(y, np.ones(y.shape))).max() > NO_NOISE * np.abs(y[seen]).max():
+        return
+    raise DataError(
+        "QB515",
+        outcome=grid.indicator.id,
+        found="untreated values that are the sum of one number per entity and one per period",
+        expected="values that vary within entities over time",
+        fix="check the measure and the window",
+    )
 
 
 @functools.lru_cache

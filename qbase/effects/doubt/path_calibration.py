@@ -152,7 +152,9 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
         if lever is not None:
             nearest, farthest = inverted_limits(beta[:, k] - fit.beta[k] * lever[:, k], lever[:, k], level=level)
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
-    spread = np.nanstd(beta if lever is None else beta - fit.beta[0] * lever, axis=0)
+    apart = beta if lever is None else beta - fit.beta[0] * lever
+    spread, is_drawn = np.full(n_terms, np.nan), np.isfinite(apart).any(axis=0)
+    spread[is_drawn] = np.nanstd(apart[:, is_drawn], axis=0)
     return Inverted(spread=spread, low=low, high=high, p=p)
 
 

@@ -19,11 +19,12 @@ from qbase.effects.comparison.effect_words import given_notes, treated_text
 from qbase.effects.comparison.outcome_grid import Weight, build_grid
 from qbase.effects.credibility.all_checks import check_credibility
 from qbase.effects.credibility.functional_form import check_functional_form
+from qbase.effects.credibility.group_time_cells import read_window
 from qbase.effects.credibility.planned_looks import check_as_planned, check_decision_date
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.estimators.before_after import estimate_before_after
 from qbase.effects.estimators.imputed import estimate_imputation
-from qbase.effects.estimators.staggered import estimate_staggered, read_window
+from qbase.effects.estimators.staggered import estimate_staggered
 from qbase.effects.estimators.synthetic import estimate_synthetic
 from qbase.effects.fitting.aggregation import GroupTimePath
 from qbase.effects.fitting.imputation import ImputationEstimator

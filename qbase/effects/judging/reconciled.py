@@ -54,6 +54,16 @@ METHODS: Mapping[str, tuple[Text, Text, Text]] = {
         PRE_MEAN,
         Text("无政策时不会变化（弱）", "without the policy nothing would have changed (weak)"),
     ),
+    "triple_difference": (
+        Text("三重差分", "the triple difference"),
+        PRE_MEAN,
+        Text("两组别之差平行变化", "parallel paths of the gap between the groups"),
+    ),
+    "interrupted_series": (
+        Text("中断时间序列", "the interrupted series"),
+        Text("政策前走势的延长线", "the trend before drawn on"),
+        Text("无政策时直线走势会继续（弱）", "without the policy the line before would have gone on (weak)"),
+    ),
     "sun_abraham": (Text("交互加权事件研究", "the interaction-weighted event study"), LAST_BEFORE, PARALLEL),
 }
 SAMPLINGS = {

@@ -35,6 +35,9 @@ METHODS: Mapping[str, Text] = {
     "synthetic_sc": Text("合成控制", "synthetic control"),
     "synthetic_augmented": Text("增广合成控制", "augmented synthetic control"),
     "before_after": Text("前后比较", "before against after"),
+    "sun_abraham": Text("交互加权事件研究", "interaction-weighted event study"),
+    "triple_difference": Text("三重差分", "triple difference"),
+    "interrupted_series": Text("中断时间序列", "interrupted series"),
     "path": Text("描述走势", "described path"),
 }
 ENTITIES: Mapping[str, Text] = {
