@@ -141,15 +141,20 @@ class _Diary:
                 rows.append(_row(place.code, only, ACCEPT))
         return [{**row, "decided_by": BY_RULE} for row in rows]
 
-    def open(self) -> list[TownLink]:
-        """Return the questions: pairs that may be one town, and nobody decided."""
+    def pairs(self) -> list[TownLink]:
+        """Return the pairs that may be one town, as if nobody had decided."""
         return [
             _link(place, _row(place.code, official, OPEN))
             for place in self.made
-            if not self.standing(place.code)
-            for code, official in self.candidates[place.code].items()
-            if self.last.get((place.code, code), {}).get("decided_by", BY_RULE) == BY_RULE
+            for official in self.candidates[place.code].values()
         ]
+
+    def open(self) -> list[TownLink]:
+        """Return the questions: pairs that nobody decided, of codes that are not replaced."""
+        is_left = [place.code for place in self.made if not self.standing(place.code)]
+        by_people = {pair for pair, row in self.last.items() if row["decided_by"] != BY_RULE}
+        left = [link for link in self.pairs() if link.made_code in is_left]
+        return [link for link in left if (link.made_code, link.official_code) not in by_people]
 
     def decided(self) -> list[TownLink]:
         """Return the pairs that were decided; what a rule took back is a question again, or nothing."""
@@ -314,7 +319,7 @@ def decide_town_links(
         return Decided(samples=0, snapshot=workspace.snapshot().id)
     with hold_diary(workspace) as at:
         found = _read(workspace, at)
-        known = {link.id: link for link in (*found.decided(), *found.open())}
+        known = {link.id: link for link in (*found.pairs(), *found.decided())}
         rows: dict[str, dict[str, Any]] = {}
         for word in given:
             if word not in known:
