@@ -153,9 +153,14 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
             nearest, farthest = inverted_limits(beta[:, k] - fit.beta[k] * lever[:, k], lever[:, k], level=level)
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
     apart = beta if lever is None else beta - fit.beta[0] * lever
-    spread, is_drawn = np.full(n_terms, np.nan), np.isfinite(apart).any(axis=0)
-    spread[is_drawn] = np.nanstd(apart[:, is_drawn], axis=0)
-    return Inverted(spread=spread, low=low, high=high, p=p)
+    return Inverted(spread=_spread(apart), low=low, high=high, p=p)
+
+
+def _spread(drawn: Floats) -> Floats:
+    """Return how far placebos vary by term; nan where a term was never drawn."""
+    spread, is_drawn = np.full(drawn.shape[1], np.nan), np.isfinite(drawn).any(axis=0)
+    spread[is_drawn] = np.nanstd(drawn[:, is_drawn], axis=0)
+    return spread
 
 
 def is_rescaled(replay: Replay, exchange: Exchange) -> bool:
@@ -170,7 +175,7 @@ def _around(fit: PathFit, drawn: Floats, level: float) -> Inverted:
         p[k] = permutation_p(abs(fit.beta[k]), np.abs(drawn[:, k]))
         low, high = inverted_limits(drawn[:, k], np.zeros(len(drawn)), level=level)
         half[k] = max(high, -low)
-    return Inverted(spread=np.nanstd(drawn, axis=0), low=fit.beta - half, high=fit.beta + half, p=p)
+    return Inverted(spread=_spread(drawn), low=fit.beta - half, high=fit.beta + half, p=p)
 
 
 def widening(n_clusters: int) -> float:

@@ -18,7 +18,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, SPANS, STEP, treated_text
+from qbase.effects.comparison.effect_words import NAIVE, SPANS, STEP, given_notes, treated_text
 from qbase.effects.comparison.outcome_grid import Floats, Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
 from qbase.effects.doubt.few_clusters import LEAST
@@ -148,7 +148,7 @@ def estimate_interrupted_series(
         tables={"series": _drawn(series, model, fit, start), "regression": _regression(model, fit)},
         checks=(_check_periods(rows, series),),
         grade="limited",
-        notes=(*notes, *panel.notes),
+        notes=(*notes, *given_notes(panel, policy)),
         settings={
             "outcome": rows.indicator.id, "policy": policy.policy_id, "entity_kind": panel.entity, "freq": panel.freq,
             "sampling": panel.sampling, "weight": rows.weighted_by, "inference": "Newey-West", "lags": fit.lags,

@@ -10,7 +10,7 @@ import numpy as np
 from qbase.core.errors import PolicyError
 from qbase.core.given import check_margin, read_text
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import NAIVE, SPANS
@@ -150,7 +150,7 @@ def estimate_triple_difference(
     """
     check_level(level)
     grid = build_grid(panel, policy, outcome, weight=weight)
-    gaps = build_gaps(grid, policy, clusters)
+    gaps = build_gaps(grid, match_policy(policy, panel.entities), clusters)
     before, after = read_window(gaps.grid, leads, lags)
     window = Window(leads=before, lags=after)
     estimator = ImputationEstimator(window=window, terms=list_path_terms(gaps.grid, window))

@@ -57,8 +57,19 @@ def estimators() -> list[str]:
     return names
 
 
+def pairs() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the place of each entity, two in one, and their groups: that of the treated and another."""
+    others = [e for e in panel().entities if e not in TREATED]
+    kilns = [*TREATED, *others[-2:]]
+    place = {e: f"P{i}" for group in (kilns, others[:6]) for i, e in enumerate(group)}
+    return place, {e: "kiln" if e in kilns else "other" for e in place}
+
+
 def options(name: str) -> dict[str, Any]:
-    return {"why": Text("不估计", "not estimated")} if name == "describe_path" else {}
+    """Return what an estimator wants beside a panel, a policy and an outcome."""
+    if name == "describe_path":
+        return {"why": Text("不估计", "not estimated")}
+    return {"clusters": pairs()[0]} if name == "estimate_triple_difference" else {}
 
 
 def numbers(found: Any) -> Any:
@@ -72,10 +83,12 @@ def numbers(found: Any) -> Any:
 
 @pytest.mark.parametrize("name", estimators())
 def test_every_estimator_takes_ids_in_another_spelling(name: str) -> None:
-    only = "K-003" if name == "estimate_synthetic" else ""
+    only = "K-003" if name in ("estimate_synthetic", "estimate_interrupted_series") else ""
     call: Callable[..., Any] = getattr(qbase.effects, name)
-    plain = call(panel(), policy(only=only), "rate", **options(name))
-    other = call(panel(), policy(SPELLED, only=only), "rate", **options(name))
+    group = pairs()[1] if name == "estimate_triple_difference" else {}
+    respelled = {SPELLED.get(e, e): g for e, g in group.items()}
+    plain = call(panel(), policy(only=only, group=group), "rate", **options(name))
+    other = call(panel(), policy(SPELLED, only=only, group=respelled), "rate", **options(name))
     assert repr(numbers(plain)) == repr(numbers(other))
     for found in other if isinstance(other, tuple) else (other,):
         if isinstance(found, Result):
