@@ -154,7 +154,7 @@ def estimate_staggered(
             "covariates": list(covariates), "adjust": adjust if covariates else None, "leads": window[0],
             "lags": window[1], "seed": seed,
         },
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_used(grid, found)),
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_used(grid, found)),
         notes=_notes(panel, control, skip),
         tables={"group_time": _table(grid, found)},
         margin=check_margin(margin),
