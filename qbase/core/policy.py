@@ -96,7 +96,8 @@ class Plan:
     """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定).
 
     On ``decision_dates`` (ISO days, in order) the data are judged; between them they are monitored, without conclusion.
-    Without any, every look is a decision.
+    Without any, every look is a decision. ``secondary`` outcomes are judged together, after the primary one;
+    ``placebo`` outcomes are those the policy cannot move.
 
     Examples
     --------
@@ -119,6 +120,8 @@ class Plan:
     sha256: str = ""
     post_hoc: bool = True
     decision_dates: tuple[str, ...] = ()
+    secondary: tuple[str, ...] = ()
+    placebo: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

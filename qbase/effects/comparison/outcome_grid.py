@@ -111,6 +111,18 @@ class OutcomeGrid:
             cluster=self.cluster[rows],
         )
 
+    def between(self, first: int, last: int) -> OutcomeGrid:
+        """Return the grid of the periods from one ordinal up to, and without, another."""
+        a, b = first - self.first, last - self.first
+        return dataclasses.replace(
+            self,
+            first=first,
+            y=self.y[:, a:b],
+            n=None if self.n is None else self.n[:, a:b],
+            k=None if self.k is None else self.k[:, a:b],
+            start=self.start - a,
+        )
+
 
 def build_grid(
     panel: Panel, policy: Policy, outcome: str, *, weight: Weight = "equal", clusters: Mapping[str, str] | None = None

@@ -173,7 +173,7 @@ def estimate_imputation(
             "scale": scale, "anticipation": window.anticipation, "donut": window.donut, "base": "average before",
             "leads": before, "lags": after, "seed": seed,
         },
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_imputed(grid, fit)),
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_imputed(grid, fit)),
         notes=_notes(panel, scale, window),
         tables={"imputed": _table(grid, imputed)},
         margin=check_margin(margin),

@@ -165,7 +165,7 @@ def estimate_staggered(
             "base": -1 - skip, "base_kind": base, "balanced": balanced, "covariates": list(covariates),
             "adjust": adjust if covariates else None, "leads": window[0], "lags": window[1], "seed": seed,
         },
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_used(grid, found)),
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_used(grid, found)),
         notes=_notes(panel, control, skip, partial),
         tables={"group_time": tabulate_cells(grid, found, _compared(grid, found, control, base, skip))},
         margin=check_margin(margin),

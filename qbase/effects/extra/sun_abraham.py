@@ -132,7 +132,7 @@ def estimate_sun_abraham(
         method="sun_abraham",
         level=level,
         settings={"control": "never" if is_never else "last", "base": -1, "leads": before, "lags": after, "seed": seed},
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_used(grid, found)),
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_used(grid, found)),
         notes=notes,
         tables={"group_time": tabulate_cells(grid, found, compared)},
         margin=check_margin(margin),

@@ -177,7 +177,7 @@ def estimate_triple_difference(
         method="triple_difference",
         level=level,
         settings={"group": gaps.acted, "base": "average before", "leads": before, "lags": after, "seed": seed},
-        checks=(*path_checks(panel, policy, gaps.grid, inference, level=level), used),
+        checks=(*path_checks(panel, gaps.grid, inference, level=level), used),
         notes=notes,
         labels={"n": Text(f"地方·{SPANS[panel.freq].zh}", f"place-{SPANS[panel.freq].en}")},
         margin=check_margin(margin),

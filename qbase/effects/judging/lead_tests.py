@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from qbase.core.numbers import count, number, p_value
+from qbase.core.results.sentences import quantity
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.doubt.few_clusters import Inference
 from qbase.effects.doubt.known_variance import ENOUGH_POWER
+from qbase.effects.doubt.lead_power import POWER
 from qbase.effects.doubt.path_calibration import TEST_LEVEL, LeadTest
 
 NAME = "parallel_leads"
@@ -20,13 +22,15 @@ NO_LEADS = Text(
 )
 
 
-def check_leads(inference: Inference) -> CheckResult:
+def check_leads(inference: Inference, *, unit: str = "pp") -> CheckResult:
     """Say what the exchange of adoption dates tells of the periods before treatment (``parallel_leads``).
 
     Parameters
     ----------
     inference : Inference
         Of a path with event times before the start.
+    unit : str
+        Of the effects.
 
     Returns
     -------
@@ -42,7 +46,8 @@ def check_leads(inference: Inference) -> CheckResult:
     --------
     >>> import dataclasses, numpy as np
     >>> from qbase.effects.doubt.few_clusters import Inference
-    >>> from qbase.effects.doubt.path_calibration import LeadTest
+    >>> from qbase.effects.doubt.lead_power import POWER
+    from qbase.effects.doubt.path_calibration import LeadTest
     >>> from qbase.effects.judging.lead_tests import check_leads
     >>> test = LeadTest(
     ...     statistic=2.9, p_value=0.25, p_floor=1 / 12, kind="F", n_leads=4, n_draws=11, is_testable=False
@@ -64,10 +69,11 @@ def check_leads(inference: Inference) -> CheckResult:
             f"Before treatment the two groups already moved apart ({facts.en}).",
         )
         return CheckResult(name=NAME, passed=False, text=text)
+    power = _power(test, unit)
     text = Text(
-        f"未见采用者与未采用者在政策之前的变化不同（{facts.zh}）；这一检验发现差异的能力有限，不能据此认定前提成立。",
-        f"Before treatment the two groups were not seen to move apart ({facts.en}); the test has limited power "
-        "and does not prove the assumption.",
+        f"未见采用者与未采用者在政策之前的变化不同（{facts.zh}）；{power.zh}，不能据此认定前提成立。",
+        f"Before treatment the two groups were not seen to move apart ({facts.en}); {power.en}, so it does not prove "
+        "the assumption.",
     )
     return CheckResult(name=NAME, passed=None, text=text)
 
@@ -121,6 +127,20 @@ def check_test_power(inference: Inference) -> CheckResult | None:
         "variance: this is no sign of no effect.",
     )
     return CheckResult(name=POWER_NAME, passed=False, text=text)
+
+
+def _power(test: LeadTest, unit: str) -> Text:
+    """Return what the test would have found, and what it may have overlooked."""
+    if test.slope is None or test.carried is None:
+        return Text("这一检验发现差异的能力有限", "the test has limited power")
+    digits = 1 if unit == "pp" else 3
+    slope, carried = quantity(test.slope, unit, digits), quantity(abs(test.carried), unit, digits)
+    share = f"{100 * POWER:g}%"
+    return Text(
+        f"以 {share} 的把握只能发现每期偏离 {slope.zh}以上的走势，而这样的走势自身就会使平均效果偏离 {carried.zh}",
+        f"with {share} power it finds drifts from {slope.en} a period, and such a drift by itself moves the average "
+        f"effect by {carried.en}",
+    )
 
 
 def _facts(test: LeadTest) -> Text:

@@ -16,10 +16,9 @@ from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult, Estimate, Key
 from qbase.effects.comparison.effect_words import STEP, event_text, given_notes, moment_label, treated_text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.doubt.few_clusters import LEAST, Inference
 from qbase.effects.fitting.path_fit import PathFit, Term
-from qbase.effects.judging.drawing_shift import check_same_sampling
+from qbase.effects.judging.drawing_shift import check_drawing
 from qbase.effects.judging.lead_tests import check_leads, check_test_power
 
 SINCE = Text(
@@ -106,13 +105,11 @@ def assemble_path(
     )
 
 
-def path_checks(
-    panel: Panel, policy: Policy, grid: OutcomeGrid, inference: Inference, *, level: float
-) -> tuple[CheckResult, ...]:
+def path_checks(panel: Panel, grid: OutcomeGrid, inference: Inference, *, level: float) -> tuple[CheckResult, ...]:
     """Return what every path is checked for: how both sides moved before, and whether the way of drawing moved."""
-    mix = check_same_sampling(panel, build_design(panel, policy, grid.indicator.id), level=level)
-    power = check_test_power(inference)
-    return (check_leads(inference), *(c for c in (power, mix) if c is not None))
+    leads = check_leads(inference, unit=difference_unit(grid.indicator.unit))
+    others = (check_test_power(inference), check_drawing(panel, grid, level=level))
+    return (leads, *(check for check in others if check is not None))
 
 
 def name_of(grid: OutcomeGrid, term: Term) -> str:

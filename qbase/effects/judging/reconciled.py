@@ -70,6 +70,7 @@ SAMPLINGS = {
     "naive": Text("未加权的全部批次", "all batches as drawn"),
     "random_draw": Text("双随机批次", "random draws only"),
     "post_stratified": Text("事后分层", "post-stratified draws"),
+    "prediction_powered": Text("以定向抽查为预测的双随机批次", "random draws corrected by directed ones"),
 }
 WEIGHTS = {
     "None": Text("各主体相等", "every entity alike"),
@@ -114,7 +115,8 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     _check_pair(leading, other)
     ours, theirs = leading.find(ATT), other.find(ATT)
     gap = quantity(abs(ours.value - theirs.value), leading.unit, digits_of(leading, ours))
-    pair = [_say_one(leading, ours), _say_one(other, theirs)]
+    is_alike = _name(leading) == _name(other)
+    pair = [_say_one(r, e, tell_sample=is_alike) for r, e in ((leading, ours), (other, theirs))]
     opening = Text(
         f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。两者相差 {gap.zh}，{_agree(leading, other).zh}。",
         f"Of one policy there are two estimates: {pair[0].en}; {pair[1].en}. They differ by {gap.en} and "
@@ -173,6 +175,7 @@ def _check_pair(leading: Result, other: Result) -> None:
 
 def _differences(leading: Result, other: Result) -> Iterator[Text]:
     pairs = [
+        (Text("指标", "outcome"), *_outcomes(leading, other)),
         (Text("基期", "base"), _base(leading), _base(other)),
         (Text("权重", "weights"), _weights(leading), _weights(other)),
         (Text("样本", "sample"), _sample(leading), _sample(other)),
@@ -181,6 +184,12 @@ def _differences(leading: Result, other: Result) -> Iterator[Text]:
     for what, ours, theirs in pairs:
         if ours != theirs:
             yield Text(f"{what.zh}：前者为{ours.zh}，后者为{theirs.zh}", f"{what.en}: {ours.en}, against {theirs.en}")
+
+
+def _outcomes(leading: Result, other: Result) -> tuple[Text, Text]:
+    """Return the names of the outcomes; one outcome of two ways of drawing is a difference of samples."""
+    names = leading.outcome.label, other.outcome.label
+    return names if leading.outcome.id != other.outcome.id else (names[0], names[0])
 
 
 def _name(result: Result) -> Text:
@@ -217,7 +226,7 @@ def _weights(result: Result) -> Text:
 
 def _sample(result: Result) -> Text:
     att = result.find(ATT)
-    parts = [SAMPLINGS.get(str(result.settings.get("sampling")), UNKNOWN)]
+    parts = [_draws(result)]
     if att.n_obs is not None:
         parts.append(Text(f"{count(att.n_obs)} 个主体·时期", f"{count(att.n_obs)} entity-periods"))
     if att.n_treated is not None:
@@ -225,8 +234,19 @@ def _sample(result: Result) -> Text:
     return join(parts, zh="，", en=", ")
 
 
-def _say_one(result: Result, estimate: Estimate) -> Text:
-    name, value = _name(result), quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
+def _draws(result: Result) -> Text:
+    parts = [SAMPLINGS.get(str(result.settings.get("sampling")), UNKNOWN)]
+    if result.settings.get("comparator") == "default controls":
+        parts.append(Text("只与产品相同的对照比较", "compared with controls of the same product alone"))
+    return join(parts, zh="，", en=", ")
+
+
+def _say_one(result: Result, estimate: Estimate, *, tell_sample: bool) -> Text:
+    name = _name(result)
+    if tell_sample:
+        sample = _draws(result)
+        name = Text(f"{name.zh}（{sample.zh}）", f"{name.en} ({sample.en})")
+    value = quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
     bracket = doubt(result, estimate)
     return Text(f"{name.zh} {value.zh}（{bracket.zh}）", f"{name.en} {value.en} ({bracket.en})")
 

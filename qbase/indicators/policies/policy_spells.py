@@ -147,7 +147,7 @@ def _groups(spells: pd.DataFrame) -> dict[str, str]:
 
 
 def _plan(row: Mapping[str, Any]) -> Plan | None:
-    parts = {name: _text(row, f"plan_{name}") for name in PLAN}
+    parts: dict[str, Any] = {name: _text(row, f"plan_{name}") for name in PLAN}
     if not parts["outcome"]:
         return None
     locked, effective = _day(row, "plan_locked_date"), _day(row, "effective_date")
