@@ -65,8 +65,8 @@ def test_treated_of_unequal_batches_are_not_called_changed(treated: int, ratio: 
 
 def test_permutation_finds_what_the_jackknife_of_four_noisy_treated_does_not() -> None:
     found = rejected(4, 12, 0.2, "binomial", -10.0)
-    assert found["perm_att"] > 0.75
-    assert found["crv3df_att"] < found["perm_att"] - 0.2
+    assert found["perm_att"] > 0.6
+    assert found["crv3df_att"] < found["perm_att"] - 0.1
     assert found["missed"] <= TOO_OFTEN
 
 

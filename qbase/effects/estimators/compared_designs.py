@@ -65,12 +65,15 @@ def estimate_compared(
     random = _estimated(lead, drawn, policy, outcome, options) if advice.can("random_draws") else None
     first, base, beside = plain, main, [] if random is None else [random]
     if random is not None and drawn is not None and has_failed(plain.checks, "same_sampling"):
+        # what it finds is in part the way of drawing, whatever its interval
+        plain = dataclasses.replace(plain, grade="limited")
         first, base, beside = say_random_leads(random, plain), drawn, [plain]
     others = [make(base, policy, outcome, **options) for name, make in _beside(advice)]
     others = [*others, *beside]
     checks: tuple[CheckResult, ...] = ()
     if lead == "imputation" and has_counts(main, outcome):
         odds = estimate_imputation(main, policy, outcome, scale="logit", **options)
+        odds = dataclasses.replace(odds, grade=plain.grade)
         others, checks = [*others, odds], (_on_all_batches(check_functional_form(plain, odds), is_lead=first is plain),)
     others += _against_default(base, policy, outcome, lead, advice, controls, options)
     asked: dict[str, Any] = {"lead": lead, "variants": variants, "arm": arm, "as_judged": main, **options}

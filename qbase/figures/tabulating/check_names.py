@@ -8,6 +8,7 @@ from qbase.core.text import Text
 
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
+    "test_power": Text("检验的把握", "Power of the test"),
     "estimable": Text("能否估计效果", "Whether an effect can be estimated"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
     "small_n": Text("样本量", "Sample size"),
