@@ -46,8 +46,7 @@ def check_leads(inference: Inference, *, unit: str = "pp") -> CheckResult:
     --------
     >>> import dataclasses, numpy as np
     >>> from qbase.effects.doubt.few_clusters import Inference
-    >>> from qbase.effects.doubt.lead_power import POWER
-    from qbase.effects.doubt.path_calibration import LeadTest
+    >>> from qbase.effects.doubt.path_calibration import LeadTest
     >>> from qbase.effects.judging.lead_tests import check_leads
     >>> test = LeadTest(
     ...     statistic=2.9, p_value=0.25, p_floor=1 / 12, kind="F", n_leads=4, n_draws=11, is_testable=False
