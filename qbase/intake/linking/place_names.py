@@ -199,10 +199,11 @@ def read_places(workspace: Workspace, snapshot: Snapshot | None = None) -> Place
         found += [Place(**row, is_town=False) for row in rows]
     if workspace.has_table("towns", at):
         sql = """
-        SELECT town_code AS code, town_name AS name, county_name AS county FROM towns
+        SELECT town_code AS code, town_name AS name, coalesce(county_name, ?) AS county FROM towns
+        WHERE town_name IS NOT NULL
         ORDER BY valid_to_date NULLS LAST, town_code
         """
-        rows = workspace.arrow(sql, snapshot=at).to_pylist()
+        rows = workspace.arrow(sql, params=(NO_COUNTY,), snapshot=at).to_pylist()
         replaced, apart = read_replaced(workspace, at), _read_apart(workspace, at)
         found += [Place(**row, official=replaced.get(row["code"], ""), is_apart=row["code"] in apart) for row in rows]
     return Places(found)
