@@ -177,7 +177,7 @@ def test_what_stands_in_the_log_alone_is_read_too(home: pathlib.Path, request: p
         assert (home / "data" / "ledger.sqlite-wal").stat().st_size > 0
         closed = request.getfixturevalue("closed")
         told = start([FILES, str(closed)], closed.parent)
-        assert told.stdout.strip() == "['towns.csv', 'renamed.csv']", told.stderr
+        assert told.stdout.strip() == "['云县.csv', 'towns.csv', 'renamed.csv']", told.stderr
     finally:
         for path in (ledger, ledger.with_name("ledger.sqlite-wal"), ledger.with_name("ledger.sqlite-shm")):
             path.chmod(0o644)
