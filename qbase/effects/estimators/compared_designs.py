@@ -70,7 +70,8 @@ def estimate_compared(
     checks: tuple[CheckResult, ...] = ()
     if lead == "imputation" and has_counts(main, outcome):
         odds = estimate_imputation(main, policy, outcome, scale="logit", **options)
-        others, checks = [*others, odds], (_on_all_batches(check_functional_form(plain, odds), is_lead=first is plain),)
+        form = check_functional_form(plain, odds)
+        others, checks = [*others, odds], (_on_all_batches(form, is_lead=first is plain),)
     others += _against_default(base, policy, outcome, lead, advice, controls, options)
     asked: dict[str, Any] = {"lead": lead, "variants": variants, "arm": arm, "as_judged": main, **options}
     made = check_design(variants["random"] if base is drawn else panel, policy, outcome, **asked)
@@ -89,8 +90,9 @@ def say_random_leads(random: Result, plain: Result) -> Result:
     """Return the estimate on random draws with what was found of the way of drawing, and that it leads for that."""
     moved = next(check for check in plain.checks if check.name == "same_sampling")
     text = Text(
-        f"{moved.text.zh}因此以只用双随机批次的估计为主，它不受影响。",
-        f"{moved.text.en} The estimate on random draws alone leads, which this does not touch.",
+        f"以全部批次计：{moved.text.zh}因此以只用双随机批次的估计为主，它不受影响。",
+        f"On all batches: {moved.text.en[:1].lower()}{moved.text.en[1:]} The estimate on random draws alone leads, "
+        "which this does not touch.",
     )
     said = dataclasses.replace(moved, passed=True, text=text)
     return dataclasses.replace(random, checks=tuple(said if c.name == said.name else c for c in random.checks))

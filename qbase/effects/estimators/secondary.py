@@ -19,7 +19,6 @@ from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, same
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.doubt.few_clusters import SEED
-from qbase.effects.doubt.path_calibration import placebo_paths
 from qbase.effects.doubt.placebo_paths import Exchange, find_exchange, ready_replay
 from qbase.effects.estimators.compared_designs import MAKERS
 from qbase.effects.fitting.aggregation import GroupTimePath
@@ -176,6 +175,8 @@ def adjust_together(
     """Return adjusted p values of the overall effects on several outcomes of the same entities, and the draws behind.
 
     Every draw lets whole histories change places, the same for all outcomes, so that it carries how they move together.
+    No effect is taken out of them first: that of an average of few treated takes their noise along, and a true null is
+    rejected too often (12 clusters, 5 treated, 3 outcomes: 18 % at 5 %).
 
     Parameters
     ----------
@@ -193,12 +194,14 @@ def adjust_together(
         exchange = exchange or find_exchange(grid, estimator, fit, draws=draws, seed=seed)
         if exchange is None or not len(exchange.places):
             return np.full(len(grids), np.nan), 0
-        placebos = placebo_paths(grid, ready_replay(grid, estimator, fit), fit, exchange)[:, 0]
-        # the effect taken out of the histories took a degree of freedom with it, as in the joint band of a path
-        n = int(grid.cluster.max()) + 1
-        spread = np.sqrt(np.nanmean(placebos**2)) * np.sqrt((n - 1) / max(n - 2, 1))
-        observed.append(abs(float(fit.beta[0])) / spread)
-        drawn.append(np.abs(np.nan_to_num(placebos, nan=np.inf)) * np.sqrt((n - 1) / max(n - 2, 1)) / spread)
+        replay = ready_replay(grid, estimator, fit)
+        is_dates = exchange.kind == "dates"
+        blocks = replay.of_dates(grid, exchange.places) if is_dates else replay.of_histories(grid.y, exchange.places)
+        every = np.append(np.concatenate(list(blocks))[:, 0], fit.beta[0])
+        # one scale for all rows, the observed one among them, so that exchangeable rows stay so
+        scaled = np.abs(np.nan_to_num(every / np.sqrt(np.nanmean(every**2)), nan=np.inf))
+        observed.append(float(scaled[-1]))
+        drawn.append(scaled[:-1])
     return romano_wolf_p(observed, np.column_stack(drawn)), 0 if exchange is None else len(exchange.places)
 
 

@@ -86,6 +86,7 @@ class Advice:
             caption=Text(f"{self.subject.zh}：数据能支持哪些设计", f"{self.subject.en}: designs the data can carry"),
             columns=columns,
             rows=tuple((o.title, yes if o.can else no, spaced(o.why), o.how) for o in self.options),
+            style="effects",
             note=Text("未看任何采用政策之后的结果。", "No outcome under the policy was looked at."),
         )
 

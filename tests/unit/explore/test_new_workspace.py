@@ -108,7 +108,6 @@ def test_one_treated_town_is_an_answer_and_says_what_it_rests_on(home: Workspace
     _, text = results_of(home, "effects")
     found = json.loads(text)["results"]
     assert {r["estimand"] for r in found} == {"change"}
-    print(text[:3000])
     assert "甲镇化纤产业集群 alone" in text
     _, by_town = results_of(home, "effects", entity="town_code")
     assert {r["estimand"] for r in json.loads(by_town)["results"]} == {"change"}
