@@ -63,7 +63,7 @@ def estimate_change(
     -------
     Result
         Estimand ``change`` in percentage points; term ``change`` with keys ``first`` and ``period``;
-        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods). Pooled over entities that were not
+        tables ``series`` (as `estimate_level`) and ``compared`` (the two periods). Pooled over entities that were not
         all tested in both periods it has a twin, term ``matched_change`` with key ``entities``: the change of those
         that were; table ``entities`` says who (`qbase.trends.compare_entities`). Where the two disagree, check
         ``same_entities`` fails and the evidence is limited. Where ``first`` is not given and

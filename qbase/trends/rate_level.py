@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qbase.indicators.yearly_totals import History
 
 
-def estimate_rate(
+def estimate_level(
     panel: Panel,
     outcome: str,
     *,
@@ -81,9 +81,9 @@ def estimate_rate(
     --------
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
-    >>> level = estimate_rate(panel, "D1.batch", entity="K001")
+    >>> level = estimate_level(panel, "D1.batch", entity="K001")
     >>> print(level.say().items[0].en)
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).

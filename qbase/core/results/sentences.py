@@ -176,9 +176,9 @@ def say_each(*results: SayableResult) -> Prose:
     >>> from qbase.core import say_each
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch")
-    >>> rates = [estimate_rate(panel, "D1.batch", entity=k, period="2024Q4") for k in ("K003", "K007", "K003")]
+    >>> rates = [estimate_level(panel, "D1.batch", entity=k, period="2024Q4") for k in ("K003", "K007", "K003")]
     >>> for text in say_each(*rates).items:
     ...     print(text.en)
     The batch pass rate of the Wangdai polyester fibre cluster in 2024 Q4 is estimated at 80.0% (95% CI

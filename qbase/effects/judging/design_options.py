@@ -193,4 +193,4 @@ def _before_after(f: UntreatedFacts) -> DesignOption:
 
 def _path(f: UntreatedFacts) -> DesignOption:
     carries = Text("只描述走势，不给出效果", "describes how the outcome moved, without an effect")
-    return _judged("path", Text("描述走势", "the described path"), "estimate_rate", [], carries)
+    return _judged("path", Text("描述走势", "the described path"), "estimate_level", [], carries)

@@ -131,7 +131,7 @@ def read_series(result: Result) -> Series:
     Parameters
     ----------
     result : Result
-        Of `estimate_rate`.
+        Of `estimate_level`.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def _read_young(rows: pd.DataFrame, at: npt.NDArray[np.int64]) -> tuple[Young, .
 def _refuse(result: Result, found: str) -> None:
     raise DataError(
         "QB703", name=result.name, found=found, expected="table series with " + ", ".join(COLUMNS),
-        fix="plot_trend(estimate_rate(panel, outcome))",
+        fix="plot_trend(estimate_level(panel, outcome))",
     )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def _check_intervals(series: Series) -> None:
         first = str(series.periods[int(np.flatnonzero(bare)[0])])
         raise DataError(
             "QB702", term=first, found=f"{int(bare.sum())} of {len(series.observed)} periods without interval",
-            expected="ci_low and ci_high in every period with a value", fix="estimate again with estimate_rate",
+            expected="ci_low and ci_high in every period with a value", fix="estimate again with estimate_level",
         )  # fmt: skip
 
 

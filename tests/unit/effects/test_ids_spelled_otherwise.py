@@ -15,7 +15,7 @@ import qbase.trends
 from qbase.core import Indicator, Panel, Policy, PolicyError, Result, Spell, Text, UsageError, match_policy
 from qbase.effects import carry_spells, choose_controls, estimate_before_after, estimate_imputation
 from qbase.indicators import check_estimable, check_sampling_mix
-from qbase.trends import compare_entities, estimate_rate
+from qbase.trends import compare_entities, estimate_level
 
 RATE = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="pct", better="up")
 TREATED = {"K-003": "2020Q1", "K-005": "2020Q3", "K-007": "2020Q3", "k-009x": "2021Q1"}
@@ -146,7 +146,7 @@ def test_controls_and_one_entity_are_found_under_another_spelling() -> None:
     chosen = choose_controls(entities, ["k001"], adjacent=adjacent)
     assert (chosen.treated, chosen.controls, dict(chosen.spillover)) == (("K001",), ("K004",), {"K002": ("K001",)})
     for written in ("k-003", "Ｋ－００３", "K-003"):
-        level = estimate_rate(panel(), "rate", entity=written)
+        level = estimate_level(panel(), "rate", entity=written)
         assert level.settings["entity"] == "K-003"
         assert {e.key["entity"] for e in level.estimates} == {"K-003"}
 
