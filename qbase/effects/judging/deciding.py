@@ -16,6 +16,7 @@ from qbase.core.values import CheckResult, Grade
 from qbase.effects.judging.advice import Advice
 from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import Headroom
+from qbase.effects.judging.reconciled import SAMPLINGS, method_text
 from qbase.effects.judging.settling import find_route, say_route
 
 ATT = "att"
@@ -163,10 +164,13 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
         said.append(Text("迹象就是效果。", "That the hint is an effect."))
     for other in others:
         if judge_verdict(judge_evidence(other)) != verdict:
+            name = method_text(other)
+            drawn = SAMPLINGS.get(str(other.settings.get("sampling")))
+            name += Text("", "") if drawn is None else Text(f"（{drawn.zh}）", f" ({drawn.en})")
             said.append(
                 Text(
-                    f"各种估计一致：{other.method} 的结论不同。",
-                    f"That all estimates agree: {other.method} leads to other words.",
+                    f"各种估计一致：{name.zh}的结论不同。",
+                    f"That all estimates agree: by {name.en} other words follow.",
                 )
             )
     failed = [c for c in result.checks if c.passed is False]

@@ -115,7 +115,7 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     _check_pair(leading, other)
     ours, theirs = leading.find(ATT), other.find(ATT)
     gap = quantity(abs(ours.value - theirs.value), leading.unit, digits_of(leading, ours))
-    is_alike = _name(leading) == _name(other)
+    is_alike = method_text(leading) == method_text(other)
     pair = [_say_one(r, e, tell_sample=is_alike) for r, e in ((leading, ours), (other, theirs))]
     opening = Text(
         f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。两者相差 {gap.zh}，{_agree(leading, other).zh}。",
@@ -125,7 +125,7 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     differences = list(_differences(leading, other))
     what = join(differences, zh="；", en="; ") if differences else Text("说明的各项都相同", "nothing that they state")
     reason = because or _reason(leading, other)
-    lead = _name(leading)
+    lead = method_text(leading)
     return spaced(
         Text(
             f"{opening.zh}不同之处：{what.zh}。以{lead.zh}为准：{reason.zh}。",
@@ -192,7 +192,7 @@ def _outcomes(leading: Result, other: Result) -> tuple[Text, Text]:
     return names if leading.outcome.id != other.outcome.id else (names[0], names[0])
 
 
-def _name(result: Result) -> Text:
+def method_text(result: Result) -> Text:
     known = _known(result)
     return same(result.method) if known is None else known[0]
 
@@ -242,7 +242,7 @@ def _draws(result: Result) -> Text:
 
 
 def _say_one(result: Result, estimate: Estimate, *, tell_sample: bool) -> Text:
-    name = _name(result)
+    name = method_text(result)
     if tell_sample:
         sample = _draws(result)
         name = Text(f"{name.zh}（{sample.zh}）", f"{name.en} ({sample.en})")
@@ -265,6 +265,6 @@ def _reason(leading: Result, other: Result) -> Text:
     errors = [r.find(ATT).std_error for r in (leading, other)]
     if errors[0] is not None and errors[1] is not None and errors[0] < errors[1]:
         times = number(errors[0] / errors[1], 1)
-        whose = "their" if _verb(_name(leading)) == "lead" else "its"
+        whose = "their" if _verb(method_text(leading)) == "lead" else "its"
         return Text(f"其标准误是另一个的 {times} 倍", f"{whose} standard error is {times} times that of the other")
     return Text("事先指定由它领先", "it was named to lead")
