@@ -249,7 +249,7 @@ def _found(score: Score, effect: float, power: float) -> dict[str, Any]:
         "size_low_pct": size.low,
         "size_high_pct": size.high,
         "unanswered_pct": score.unanswered[0].value,
-        "largest": float(score.truth[-1]),
+        "largest": float(score.gain[-1]),
         "detectable": value,
         "detectable_low": low,
         "detectable_high": high,

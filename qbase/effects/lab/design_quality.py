@@ -330,7 +330,7 @@ def _scores(tried: Mapping[DesignName, Tried], asked: Asked) -> pd.DataFrame:
     for name, t in tried.items():
         for shape, score in (("constant", t.constant), ("growing", t.growing)):
             for m, effect in enumerate(asked.effects):
-                row: dict[str, Any] = {"design": name, "shape": shape, "effect": effect, "truth": score.truth[m]}
+                row: dict[str, Any] = {"design": name, "shape": shape, "effect": effect, "gain": score.gain[m]}
                 row |= {"capped_pct": score.capped[m]}
                 for field in ("bias", "bias_error", "rmse", "rmse_error"):
                     row[field] = getattr(score, field)[m]
@@ -346,15 +346,11 @@ def _check(tried: Tried, unit: str, known: int) -> CheckResult:
     name, said = lab_words.name_of_score(score), lab_words.say_score(score, unit, known, tried.growing, tried.effect)
     if tried.faults:
         why = join([lab_words.FAULTS[f] for f in tried.faults], zh="；", en="; ")
-        head = Text(f"{name.zh}不能还原真值：{why.zh}", f"{name.en} does not recover the truth: {why.en}")
+        head = Text(f"{name.zh}：不能还原真值，{why.zh}", f"{name.en}: does not recover the truth, {why.en}")
     else:
-        head = Text(f"{name.zh}能还原真值", f"{name.en} recovers the truth")
-    head = Text(head.zh, head.en[:1].upper() + head.en[1:])
-    return CheckResult(
-        name="recovers_truth",
-        passed=not tried.faults,
-        text=Text(f"{head.zh}（{said.zh}）。", f"{head.en} ({said.en})."),
-    )
+        head = Text(f"{name.zh}：能还原真值", f"{name.en}: recovers the truth")
+    text = Text(f"{head.zh}（{said.zh}）。", f"{head.en[:1].upper()}{head.en[1:]} ({said.en}).")
+    return CheckResult(name="recovers_truth", passed=not tried.faults, text=text)
 
 
 def _notes(panel: Panel, played: Text, tried: Mapping[DesignName, Tried], level: float) -> tuple[Text, ...]:

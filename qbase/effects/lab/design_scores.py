@@ -73,8 +73,8 @@ class Score:
     n_treated, draws : int
     is_complete : bool
         Whether all placebo policies were played.
-    truth, capped : numpy.ndarray, shape (M,)
-        Mean effect there really was; share of treated cells the bound was reached in, in percent.
+    gain, capped : numpy.ndarray, shape (M,)
+        Mean improvement there really was, ascending from 0; percent of treated cells the bound was reached in.
     bias, bias_error, rmse, rmse_error : numpy.ndarray, shape (M,)
         In the unit of a difference, with Monte Carlo errors.
     covered, rejected, found, unanswered : tuple of Share, length M
@@ -88,7 +88,7 @@ class Score:
     n_treated: int
     draws: int
     is_complete: bool
-    truth: Floats
+    gain: Floats
     capped: Floats
     bias: Floats
     bias_error: Floats
@@ -199,7 +199,7 @@ def _score(
         n_treated=int(np.isfinite(placebos.start[0]).sum()),
         draws=draws,
         is_complete=complete,
-        truth=truth.mean(axis=0),
+        gain=sign * truth.mean(axis=0),
         capped=100 * capped.mean(axis=0),
         bias=bias,
         bias_error=none,
@@ -253,21 +253,22 @@ def detectable_effect(score: Score, *, power: float) -> tuple[float, float, floa
     Returns
     -------
     value, low, high : float
-        Average effects as they really were, interpolated between those played; infinite where none is large enough.
+        Average improvements as they really were, interpolated between those played; infinite where none is large
+        enough.
     """
     crossings = []
     for side in ("value", "high", "low"):
         chances = np.maximum.accumulate([getattr(share, side) for share in score.found])
-        crossings.append(_crossing(score.truth, chances, 100 * power))
+        crossings.append(_crossing(score.gain, chances, 100 * power))
     return crossings[0], crossings[1], crossings[2]
 
 
 def chance_of(score: Score, effect: float) -> Share:
-    """Return how often a true average effect is found, interpolated between those played; NaN beyond them."""
-    if not score.truth[0] <= effect <= score.truth[-1]:
+    """Return how often a true average improvement is found, interpolated between those played; NaN beyond them."""
+    if not score.gain[0] <= effect <= score.gain[-1]:
         return Share(value=math.nan, low=math.nan, high=math.nan)
     sides = ("value", "low", "high")
-    at = {side: float(np.interp(effect, score.truth, [getattr(s, side) for s in score.found])) for side in sides}
+    at = {side: float(np.interp(effect, score.gain, [getattr(s, side) for s in score.found])) for side in sides}
     return Share(**at)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from qbase.core.numbers import count, difference_unit, interval, level_text, number
-from qbase.core.results.sentences import quantity
+from qbase.core.numbers import UNITS_SHORT, count, difference_unit, interval, level_text, number
 from qbase.core.text import Text, join
 from qbase.core.values import Indicator
 from qbase.effects.comparison.effect_words import ROWS, SPANS
@@ -94,22 +93,26 @@ def plural(word: str) -> str:
 
 def say_score(score: Score, unit: str, known: int, grown: Score, effect: tuple[float, float, float]) -> Text:
     """Return what a design showed, in one sentence without its verdict."""
-    bias = quantity(float(score.bias[0]), unit, 1 if unit == "pp" else 3, sign=True)
-    later = quantity(float(grown.bias[known]), unit, 1 if unit == "pp" else 3, sign=True)
+    bias, later = _signed(float(score.bias[0]), unit), _signed(float(grown.bias[known]), unit)
     size = percent_of(score.rejected[0])
     parts = [
         Text(f"偏差 {bias.zh}", f"bias {bias.en}"),
-        Text(f"效果逐期增强时偏差 {later.zh}", f"{later.en} where the effect grows"),
+        Text(f"效果逐期增强时 {later.zh}", f"{later.en} where the effect grows"),
     ]
     if score.unanswered[0].value >= 100:
         parts.append(Text("任何安慰剂政策都给不出判断", "no placebo policy in which it could judge"))
     else:
-        parts.append(Text(f"没有效果时误报 {size.zh}", f"finds an effect where there is none in {size.en}"))
+        parts.append(Text(f"没有效果时误报 {size.zh}", f"a change found where there is none in {size.en}"))
     if score.has_interval:
         held = percent_of(score.covered[known])
         parts.append(Text(f"区间含真值 {held.zh}", f"intervals hold the truth in {held.en}"))
     parts.append(detectable_words(effect, unit, score.is_complete))
     return join(parts, zh="，", en=", ")
+
+
+def _signed(value: float, unit: str) -> Text:
+    shown, words = number(value, 1 if unit == "pp" else 3, sign=True), UNITS_SHORT[unit]
+    return Text(f"{shown} {words.zh}".rstrip(), f"{shown} {words.en}".rstrip())
 
 
 def percent_of(share: Share) -> Text:
@@ -127,13 +130,18 @@ def detectable_words(effect: tuple[float, float, float], unit: str, is_complete:
     """Return what size of effect is found, or that none is."""
     value, low, high = effect
     if not math.isfinite(value):
-        return Text("封顶之前的任何效果都不足以稳定发现", "no effect below the bound of the outcome is found reliably")
-    digits = 1 if unit == "pp" else 3
-    shown = quantity(value, unit, digits)
-    if is_complete or not math.isfinite(high):
-        return Text(f"可发现 {shown.zh}以上的效果", f"finds effects from {shown.en}")
-    ends = interval(low, high, digits)
-    return Text(f"可发现 {shown.zh}（{ends.zh}）以上的效果", f"finds effects from {shown.en} ({ends.en})")
+        return Text("封顶之前的任何效果都不足以稳定发现", "no effect below the bound found reliably")
+    digits, words = 1 if unit == "pp" else 3, UNITS_SHORT[unit]
+    shown = number(value, digits)
+    ends = Text("", "")
+    if not is_complete and math.isfinite(high):
+        span = interval(low, high, digits)
+        ends = Text(f"（{span.zh}）", f" ({span.en})")
+    elif not is_complete:
+        ends = Text(f"（至少 {number(low, digits)}）", f" ({number(low, digits)} or more)")
+    return Text(
+        f"可发现 {shown}{ends.zh} {words.zh}以上的效果", f"effects found from {shown}{ends.en} {words.en}".rstrip()
+    )
 
 
 FAULTS: Mapping[str, Text] = {

@@ -236,7 +236,7 @@ def test_shares_have_exact_bounds_and_the_detectable_effect_lies_where_power_cro
     assert np.isnan(share_of(0, 0, level=0.95).value)
     found = tuple(share_of(k, 100, level=0.95) for k in (5, 40, 90, 100))
     nothing = Score(**dict.fromkeys(field.name for field in dataclasses.fields(Score)))
-    score = dataclasses.replace(nothing, truth=np.array([0.0, 2.0, 6.0, 9.0]), found=found)
+    score = dataclasses.replace(nothing, gain=np.array([0.0, 2.0, 6.0, 9.0]), found=found)
     value, low, high = detectable_effect(score, power=0.8)
     assert value == pytest.approx(2 + 4 * 40 / 50)
     assert low < value < high
@@ -297,6 +297,15 @@ def test_power_grows_with_batches_and_is_told_for_every_point() -> None:
     assert found.spoken == ()
     keys = {(e.key["axis"], e.key["at"]) for e in found.estimates}
     assert ("batches", by_batches["at"].iloc[2]) in keys
+
+
+def test_where_less_is_better_a_fall_is_what_is_found() -> None:
+    found = estimate_design_power(
+        *made(better="down"), "D1.batch", effect=10, designs=["imputation"], treated=[4], batches=(), years=(), draws=60
+    )
+    row = found.tables["power"].iloc[0]
+    assert row["found_pct"] > row["size_pct"]
+    assert 0 < row["detectable_low"] <= row["detectable"] <= row["detectable_high"]
 
 
 def test_what_cannot_be_played_is_refused() -> None:
