@@ -277,7 +277,7 @@ def _result(
         estimates=estimates,
         subject=policy.title if subject is None else read_text("subject", subject),
         tables={"power": table},
-        notes=(lab_words.PLACEBO, lab_words.CAPPED, lab_words.MORE_BATCHES, *panel.notes),
+        notes=(lab_words.PLACEBO, lab_words.reliably(power), lab_words.CAPPED, lab_words.MORE_BATCHES, *panel.notes),
         settings={
             "outcome": indicator.id, "policy": policy.policy_id, "entity_kind": panel.entity, "freq": panel.freq,
             "sampling": panel.sampling, "weight": history.grid.weighted_by, "history": history.kind,

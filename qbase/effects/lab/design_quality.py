@@ -250,14 +250,15 @@ def _result(
         subject=lab_words.leading_words(words) if subject is None else read_text("subject", subject),
         tables={"designs": _designs(tried, known), "scores": _scores(tried, asked)},
         checks=tuple(_check(t, unit, known) for t in tried.values()),
-        notes=_notes(panel, played, tried, play.level),
+        notes=_notes(panel, played, tried, play.level, power),
         settings={
             **_settings(panel, policy, history, asked, play, power),
             "n_treated": n_treated, "spread": placebos.spread, "draws": draws, "lead": lead,
         },
         sources=(*panel.sources, *policy.sources),
         labels={
-            "played": played, **{f"design[{n}]": lab_words.name_of_score(t.constant) for n, t in tried.items()},
+            "played": played, **{f"fault[{f}]": text for f, text in lab_words.SHORT_FAULTS.items()},
+            **{f"design[{n}]": lab_words.name_of_score(t.constant) for n, t in tried.items()},
             **({} if spoken else {"unanswered": Text("没有可用的设计", "no design to rely on")}),
         },
         spoken=spoken,
@@ -353,13 +354,25 @@ def _check(tried: Tried, unit: str, known: int) -> CheckResult:
     return CheckResult(name="recovers_truth", passed=not tried.faults, text=text)
 
 
-def _notes(panel: Panel, played: Text, tried: Mapping[DesignName, Tried], level: float) -> tuple[Text, ...]:
+def _notes(
+    panel: Panel, played: Text, tried: Mapping[DesignName, Tried], level: float, power: float
+) -> tuple[Text, ...]:
     naive = [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
     warned = [lab_words.TWFE] if WARNING in tried else []
     complete = any(t.constant.is_complete for t in tried.values())
     said = Text(f"{played.zh}。", f"{played.en}.")
     bounds = lab_words.bounds_note(level, complete)
-    return (said, lab_words.PLACEBO, lab_words.CAPPED, lab_words.SAME_HISTORY, *warned, bounds, *naive, *panel.notes)
+    return (
+        said,
+        lab_words.PLACEBO,
+        lab_words.reliably(power),
+        lab_words.CAPPED,
+        lab_words.SAME_HISTORY,
+        *warned,
+        bounds,
+        *naive,
+        *panel.notes,
+    )
 
 
 def _settings(panel: Panel, policy: Policy, history: History, asked: Asked, play: Play, power: float) -> dict[str, Any]:

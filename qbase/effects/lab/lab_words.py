@@ -54,13 +54,19 @@ def detectable_indicator(outcome: Indicator, power: float) -> Indicator:
             f"{outcome.label.zh}的最小可发现效果（{share} 的安慰剂政策中能发现）",
             f"smallest effect on {outcome.label.en} that is found (in {share} of placebo policies)",
         ),
-        short=Text(
-            f"最小可发现效果（{share} 的安慰剂政策中能发现）",
-            f"smallest effect that is found (in {share} of placebo policies)",
-        ),
+        short=Text("最小可发现效果", "smallest effect found reliably"),
         unit=difference_unit(outcome.unit),
         better="down",
         role="context",
+    )
+
+
+def reliably(power: float) -> Text:
+    """Return what reliably means."""
+    share = f"{100 * power:g}%"
+    return Text(
+        f"可发现：{share} 的安慰剂政策中判断为有改善。",
+        f"Found reliably: an improvement is said in {share} of placebo policies.",
     )
 
 
@@ -150,6 +156,15 @@ FAULTS: Mapping[str, Text] = {
     "growing": Text("效果逐期增强时有偏差", "it is biased where the effect grows"),
     "size": Text("误报过多", "it finds too much where there is nothing"),
     "coverage": Text("区间过窄", "its intervals are too narrow"),
+}
+
+
+SHORT_FAULTS: Mapping[str, Text] = {
+    "answers": Text("多数无判断", "mostly silent"),
+    "bias": Text("有偏差", "biased"),
+    "growing": Text("效果递增时有偏差", "biased if growing"),
+    "size": Text("误报过多", "false finds"),
+    "coverage": Text("区间过窄", "narrow intervals"),
 }
 
 

@@ -12,7 +12,7 @@ from qbase.core.numbers import declared_digits, interval, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Column, Table
-from qbase.core.text import Text
+from qbase.core.text import Text, join, same
 from qbase.figures.surface.figure_words import account_data, axis_unit, data_row, sentences, source_note
 
 NOTE = Text(
@@ -47,7 +47,7 @@ def tabulate_designs(result: Result) -> Table:
     >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
     >>> table = tabulate_designs(estimate_design_quality(panel, policy, "D1.batch", designs=["imputation"], draws=60))
     >>> [column.label.en for column in table.columns][:4]
-    ['Design', 'Bias (pp)', 'Bias, growing effect (pp)', 'Error (RMSE)']
+    ['Design', 'Detectable (pp)', 'Recovers the truth?', 'Bias']
     """
     frame = result.tables.get("designs", pd.DataFrame())
     if frame.empty:
@@ -60,7 +60,9 @@ def tabulate_designs(result: Result) -> Table:
     known = quantity(effect, result.unit, declared_digits(effect, result.unit))
     of_unit = Text(f"（{unit.zh}）" if unit.zh else "", f" ({unit.en})" if unit.en else "")
     held = Text(
-        f"“覆盖”与“效果递增时偏差”按加入 {known.zh}的效果计。", f"Coverage and growing effects: {known.en} added."
+        f"偏差与误差的单位与效果相同；误报是没有效果时说有；区间覆盖与效果递增时的偏差按加入 {known.zh}的效果计。",
+        "Bias and error are in the unit of the effect; a false find is a change said where there is none; coverage, "
+        f"and bias where the effect grows, with {known.en} added.",
     )
     data: dict[str, list[Any]] = {str(c): [data_row(v) for v in frame[c]] for c in frame.columns}
     return Table(
@@ -68,13 +70,13 @@ def tabulate_designs(result: Result) -> Table:
         caption=Text("安慰剂政策下各设计的表现", "What each design shows under placebo policies"),
         columns=(
             Column(label=Text("设计", "Design")),
-            Column(label=Text("偏差", "Bias") + of_unit, numeric=True),
-            Column(label=Text("效果递增时偏差", "Bias, growing effect") + of_unit, numeric=True),
-            Column(label=Text("误差（RMSE）", "Error (RMSE)"), numeric=True),
-            Column(label=Text("无效果时误报", "Found where there is none"), numeric=True),
+            Column(label=Text("可发现", "Detectable") + of_unit, numeric=True),
+            Column(label=Text("能还原真值？", "Recovers the truth?")),
+            Column(label=Text("偏差", "Bias"), numeric=True),
+            Column(label=Text("效果递增时", "If growing"), numeric=True),
+            Column(label=Text("误差", "RMSE"), numeric=True),
+            Column(label=Text("误报", "False finds"), numeric=True),
             Column(label=Text("区间覆盖", "Coverage"), numeric=True),
-            Column(label=Text("无判断", "No answer"), numeric=True),
-            Column(label=Text("最小可发现", "Detectable") + of_unit, numeric=True),
         ),
         rows=tuple(_row(result, row) for row in frame.to_dict("records")),
         note=sentences(result.labels.get("played", Text("", "")) + Text("。", "."), held, NOTE, source_note(result)),
@@ -88,14 +90,28 @@ def _row(result: Result, row: Any) -> tuple[str | Text, ...]:
     name = result.labels.get(f"design[{row['design']}]", Text(str(row["design"]), str(row["design"])))
     return (
         Text(name.zh, name.en[:1].upper() + name.en[1:]),
+        detectable_text(row, result.unit),
+        _verdict(result, row),
         _with_error(row["bias"], row["bias_error"], digits, sign=True),
         _with_error(row["growing_bias"], row["growing_bias_error"], digits, sign=True),
         _with_error(row["rmse"], row["rmse_error"], digits),
         share_text(row, "size"),
         share_text(row, "coverage"),
-        share_text(row, "unanswered"),
-        detectable_text(row, result.unit),
     )
+
+
+def _verdict(result: Result, row: Any) -> Text:
+    """Return whether a design recovers the truth, why not, and how often it says nothing."""
+    faults = [f for f in str(row["faults"]).split(", ") if f]
+    text = Text("能", "Yes")
+    if faults:
+        why = join([result.labels.get(f"fault[{f}]", same(f)) for f in faults], zh="；", en="; ")
+        text = Text(f"不能：{why.zh}", f"No: {why.en}")
+    nothing = float(row["unanswered_pct"])
+    if not nothing:
+        return text
+    share = number(nothing, 1) + "%"
+    return text + Text(f"（无判断 {share}）", f" (no answer in {share})")
 
 
 def _with_error(value: float, error: float, digits: int, *, sign: bool = False) -> str:
@@ -110,8 +126,7 @@ def share_text(row: Any, name: str) -> Text:
         return Text("–", "–")
     if low == high:
         return Text(f"{number(value, 1)}%", f"{number(value, 1)}%")
-    ends = interval(low, high, 1)
-    return Text(f"{number(value, 1)}%（{ends.zh}）", f"{number(value, 1)}% ({ends.en})")
+    return same(f"{number(value, 1)}% ({interval(low, high, 1).en})")
 
 
 def detectable_text(row: Any, unit: str) -> Text:
@@ -124,6 +139,5 @@ def detectable_text(row: Any, unit: str) -> Text:
     if low == high:
         return Text(shown, shown)
     if not math.isfinite(high):
-        return Text(f"{shown}（{number(low, digits)} 以上）", f"{shown} ({number(low, digits)} or more)")
-    ends = interval(low, high, digits)
-    return Text(f"{shown}（{ends.zh}）", f"{shown} ({ends.en})")
+        return Text(f"{shown}（至少 {number(low, digits)}）", f"{shown} ({number(low, digits)} or more)")
+    return same(f"{shown} ({interval(low, high, digits).en})")

@@ -156,8 +156,8 @@ def test_power_is_drawn_as_it_is_in_the_table(drawn: dict[str, Figure]) -> None:
     assert [v for v in figure.table.data["found_pct"] if v is not None] == table["found_pct"].dropna().tolist()
     assert figure.table.data["found_pct"][1] is None
     assert figure.table.rows[0][-1] == Text("发现不了", "none")
-    assert figure.table.rows[4][-1] == Text("9.7（8.9～10.6）", "9.7 (8.9–10.6)")
-    assert figure.table.rows[2][-1] == Text("10.7（9.9 以上）", "10.7 (9.9 or more)")
+    assert figure.table.rows[4][-1] == Text("9.7 (8.9–10.6)", "9.7 (8.9–10.6)")
+    assert figure.table.rows[2][-1] == Text("10.7（至少 9.9）", "10.7 (9.9 or more)")
     shown = texts_of(figure.drawings["en_wide"])
     assert {"imputation", "group-time effects", "Treated", "Batches a cell", "Share found (%)", "72", "4.5"} <= set(
         shown
