@@ -124,7 +124,7 @@ def estimate_design_power(
     ...     panel, policy, "D1.batch", designs=["imputation"], treated=[4, 6], batches=[1, 4], years=(), draws=60
     ... )
     >>> found.tables["power"][["axis", "at", "n_treated", "batches"]].values.tolist()
-    [['treated', 4.0, 4, 17.0], ['treated', 6.0, 6, 17.0], ['batches', 17.0, 5, 17.0], ['batches', 68.0, 5, 68.0]]
+    [['treated', 4.0, 4, 18.0], ['treated', 6.0, 6, 18.0], ['batches', 18.0, 5, 18.0], ['batches', 72.0, 5, 72.0]]
     """
     check_level(level)
     past = take_history(panel, policy, outcome, kind=read_kind(history), weight=weight)

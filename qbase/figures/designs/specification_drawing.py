@@ -66,6 +66,7 @@ def draw_curve(curve: Curve, sheet: Sheet) -> None:
     unit = axis_unit(curve.items[0].result.unit)
     title = Text("估计值" + (f"（{unit.zh}）" if unit.zh else ""), "Estimate" + (f" ({unit.en})" if unit.en else ""))
     sheet.y_axis(ticks, [number(t, digits) for t in ticks], "")
+    sheet.x_labels([], [])
     sheet.text(left, TOP - 11, sheet.t(title), role="mut", va="baseline")
     zero = sheet.py(0)
     sheet.stroke([left, right], [zero, zero], "ink", width=1.3)

@@ -161,6 +161,8 @@ def assumptions_of(result: Result) -> dict[str, Text]:
         made["control"] = CONTROLS[str(settings["control"])]
     elif method in ("sdid", "synthetic_sc", "synthetic_augmented"):
         made["control"] = Text("加权的对照", "Weighted donors")
+    elif method in ("twfe", "event_study"):
+        made["control"] = Text("所有其他对象", "All others")
     elif method == "before_after":
         made["control"] = Text("没有对照", "Nobody")
     elif method.startswith("imputation"):

@@ -76,12 +76,16 @@ def draw_synthetic(drawn: Synthetic, sheet: Sheet) -> None:
         values = np.concatenate([v[np.isfinite(v)] for v in (gaps if panel else paths)])
         low, high = min(ticks[0], float(values.min())), max(ticks[-1], float(values.max()))
         x = (drawn.x[0] - PAD, drawn.x[-1] + PAD)
-        sheet.frame(left=left, top=top, right=right, bottom=bottom, x=x, y=(low, high))
+        # the start is named above the lines
+        head = 0.0 if panel else (sheet.size * LINE + 8) / (bottom - top) * (high - low)
+        sheet.frame(left=left, top=top, right=right, bottom=bottom, x=x, y=(low, high + head))
+        sheet.x_labels([], [])
         sheet.y_axis(ticks, labels, sheet.fit(sheet.t(heads[panel]), sheet.width - left))
         _draw_start(drawn, sheet, top, bottom, named=not panel)
         ends = _draw_gaps(drawn, sheet, left, right) if panel else _draw_paths(drawn, sheet)
         _name_ends(sheet, names[panel], ends, right, top, bottom)
-    slot = (right - left) / (len(drawn.periods) + 2 * PAD)
+    # periods may be missing: the axis is as long as from the first to the last
+    slot = (right - left) / (drawn.x[-1] - drawn.x[0] + 1 + 2 * PAD)
     axis = place_ticks(drawn.periods[0], drawn.periods[-1], slot, sheet.wide, sheet.lang)
     sheet.x_labels(axis.at, axis.labels)
 

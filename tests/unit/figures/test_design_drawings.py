@@ -128,6 +128,7 @@ CASES: dict[str, Callable[[], Figure]] = {
     "power_one": lambda: plot_design_power(lab_power(("imputation",), axes=("treated", "batches", "years"))),
     "specifications": lambda: plot_specifications(*SPECIFICATIONS),
     "synthetic": lambda: plot_synthetic(synthetic(), policy=policy("2021Q1")),
+    "synthetic_gaps": lambda: plot_synthetic(synthetic(3, [*QUARTERS[::3], *[f"{y}Q4" for y in range(2024, 2027)]])),
     "synthetic_many": lambda: plot_synthetic(synthetic(60, [str(y) for y in range(1970, 2001)])),
 }
 
