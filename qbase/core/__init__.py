@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from qbase.core.policy import Policy as Policy
     from qbase.core.policy import PolicyDate as PolicyDate
     from qbase.core.policy import Spell as Spell
+    from qbase.core.policy import match_policy as match_policy
     from qbase.core.results.conclusion import Conclusion as Conclusion
     from qbase.core.results.conclusion import conclude as conclude
     from qbase.core.results.decision import Decision as Decision

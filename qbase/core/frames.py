@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.errors import PanelError
-from qbase.core.given import read_ids, settle_spellings
+from qbase.core.given import read_ids, settle_spellings, tell_wider
 from qbase.core.numbers import SIGNED_UNITS, UNITS
 from qbase.core.periods import Freq, read_period, to_periods
 from qbase.core.text import Text
@@ -107,7 +107,7 @@ def read_index(
     periods = read_periods(frame[period], freq)
     spelling, notes = settle_spellings(ids, periods)
     index = pd.MultiIndex.from_arrays([ids.map(spelling).astype(str), periods], names=["entity", "period"])
-    return index, spelling, notes
+    return index, spelling, (*tell_wider(frame[entity]), *notes)
 
 
 def read_periods(values: pd.Series, freq: Freq) -> pd.PeriodIndex:

@@ -197,10 +197,59 @@ def read_entity_id(value: object) -> str | None:
     return str(int(number)) if math.isfinite(number) and number == int(number) and abs(number) <= limit else None
 
 
+def is_wider(written: object, entity: str) -> bool:
+    """Say whether an id was written in full width: Ｋ００３ for K003."""
+    return (
+        isinstance(written, str)
+        and written.strip() != entity
+        and unicodedata.normalize("NFKC", written).strip() == entity
+    )
+
+
 def spelling_key(entity: str) -> str:
     """Return what two spellings of one id have in common: width, case, blanks and dashes set aside."""
     folded = _DASHES.sub("-", unicodedata.normalize("NFKC", entity)).casefold()
     return "".join(folded.split())
+
+
+def match_spellings(given: Iterable[str], known: Iterable[str]) -> dict[str, str]:
+    """Return what ids that are not known are written like among those known; only where that is one of them.
+
+    Parameters
+    ----------
+    given, known : iterable of str
+        Ids; among those known each stands in one spelling.
+
+    Returns
+    -------
+    dict
+        Id as given -> id as known, without those that are known as they are and those that are like none.
+
+    Raises
+    ------
+    UsageError
+        An id is like several of those known, or like one but for its leading zeros (QB155).
+    """
+    names = set(known)
+    by_key: dict[str, set[str]] = {}
+    for name in names:
+        by_key.setdefault(unpadded(spelling_key(name)), set()).add(name)
+    spelling = {}
+    for written in dict.fromkeys(given):
+        alike = set() if written in names else by_key.get(unpadded(spelling_key(written)), set())
+        if not alike:
+            continue
+        (first, *others) = sorted(alike)
+        if others or spelling_key(first) != spelling_key(written):
+            raise UsageError(
+                "QB155",
+                entity=written,
+                found=written,
+                expected=" | ".join([first, *others][:3]),
+                fix=f"write {first} where {first} is meant, or give the two ids that differ by more than this",
+            )
+        spelling[written] = first
+    return spelling
 
 
 def unpadded(entity: str) -> str:
@@ -247,6 +296,22 @@ def read_ids(values: pd.Series) -> pd.Series:
     return ids.astype(str)
 
 
+def tell_wider(values: pd.Series) -> tuple[Text, ...]:
+    """Say which ids of a column stand in it both in full width and in half width."""
+    written = [v for v in values.unique() if isinstance(v, str)]
+    plain = {v.strip() for v in written}
+    wide = {v: id_ for v in written if is_wider(v, id_ := read_entity_id(v) or "") and id_ in plain}
+    return tuple(_also_written(id_, [v]) for v, id_ in sorted(wide.items()))
+
+
+def _also_written(entity: str, others: list[str]) -> Text:
+    quoted = ", ".join(f'"{other}"' for other in others)
+    return Text(
+        f"主体“{entity}”另有写法 {quoted}，按同一主体处理。",
+        f'Entity "{entity}" was also written {quoted}; they are taken as one.',
+    )
+
+
 def settle_spellings(ids: pd.Series, periods: pd.PeriodIndex) -> tuple[dict[str, str], tuple[Text, ...]]:
     """Give every entity one spelling, and say where there were several.
 
@@ -285,13 +350,7 @@ def settle_spellings(ids: pd.Series, periods: pd.PeriodIndex) -> tuple[dict[str,
     for _, own in rows.groupby(rows["id"].map(spelling_key), sort=True):
         spellings = list(own["id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index)
         _refuse_together(own)
-        others = ", ".join(f'"{s}"' for s in spellings[1:])
-        notes.append(
-            Text(
-                f"主体“{spellings[0]}”另有写法 {others}，按同一主体处理。",
-                f'Entity "{spellings[0]}" was also written {others}; they are taken as one.',
-            )
-        )
+        notes.append(_also_written(spellings[0], spellings[1:]))
         spelling |= dict.fromkeys(spellings, str(spellings[0]))
     return spelling, tuple(notes)
 

@@ -35,8 +35,8 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     --------
     >>> load, names = lazy_room("qbase.trends")
     >>> names()
-    ['compare_entities', 'estimate_change', 'estimate_matched_change', 'estimate_rate']
-    >>> load("estimate_rate").__module__
+    ['compare_entities', 'estimate_change', 'estimate_matched_change', 'estimate_level']
+    >>> load("estimate_level").__module__
     'qbase.trends.rate_level'
     """
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, get_args
 
 import pandas as pd
 
 from qbase.core.errors import PolicyError
-from qbase.core.given import check_word, read_entity_id, read_text
+from qbase.core.given import check_word, is_wider, match_spellings, read_entity_id, read_text
 from qbase.core.periods import read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze
@@ -49,6 +49,8 @@ class Spell:
         Its id; a whole number is written as text.
     start, end : pandas.Period
         A quarter or a year, or what is clearly one: ``"2022Q3"``, ``2022``.
+    written : str
+        How the id was written where that was in full width; filled in.
 
     Raises
     ------
@@ -68,11 +70,14 @@ class Spell:
     entity: str
     start: pd.Period
     end: pd.Period | None = None
+    written: str = dataclasses.field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         entity = read_entity_id(self.entity)
         if not entity:
             raise _no_spell("entity", self.entity, "the id of an entity, as text", 'entity="K003"')
+        if is_wider(self.entity, entity):
+            object.__setattr__(self, "written", self.entity)
         object.__setattr__(self, "entity", entity)
         for side in ("start", "end"):
             given = getattr(self, side)
@@ -91,7 +96,8 @@ class Plan:
     """How the policy is to be judged, locked before looking; ``post_hoc`` when it was set afterwards (事后设定).
 
     On ``decision_dates`` (ISO days, in order) the data are judged; between them they are monitored, without conclusion.
-    Without any, every look is a decision.
+    Without any, every look is a decision. ``secondary`` outcomes are judged together, after the primary one;
+    ``placebo`` outcomes are those the policy cannot move.
 
     Examples
     --------
@@ -114,6 +120,8 @@ class Plan:
     sha256: str = ""
     post_hoc: bool = True
     decision_dates: tuple[str, ...] = ()
+    secondary: tuple[str, ...] = ()
+    placebo: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -144,6 +152,8 @@ class Policy:
         The treated in words (获得补助的企业, granted firms); None words them by what the panel follows.
     moments : mapping
         Event time -> words for it (获补助当年, in the year of the grant), where the default words do not serve.
+    notes : tuple of Text
+        What was settled when it was brought together with a panel; estimates say it.
 
     Raises
     ------
@@ -176,6 +186,7 @@ class Policy:
     sources: tuple[Source, ...] = ()
     treated: Text | None = None
     moments: Mapping[int, Text] = dataclasses.field(default_factory=dict)
+    notes: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
         check_word("kind", self.kind, get_args(Kind))
@@ -230,6 +241,65 @@ class Policy:
 
     def __repr__(self) -> str:
         return f"<Policy {self.policy_id}: {len(self.first_treated)} treated, {self.kind}>"
+
+
+def match_policy(policy: Policy, entities: Collection[str]) -> Policy:
+    """Write the ids of a policy as a panel writes them, and say where that was otherwise.
+
+    Ids that differ by width, case, blanks or dashes are one entity, as they are within a panel.
+
+    Parameters
+    ----------
+    policy : Policy
+        Who was treated.
+    entities : collection of str
+        Ids of the panel.
+
+    Returns
+    -------
+    Policy
+        The same object where nothing is written otherwise. Ids that the panel does not hold stay as they are.
+
+    Raises
+    ------
+    PolicyError
+        Two spellings of one entity have spells that overlap (QB131).
+    UsageError
+        An id is like several of the panel, or like one but for its leading zeros (QB155).
+
+    Examples
+    --------
+    >>> from qbase.core import Policy, Spell, Text, match_policy
+    >>> spells = (Spell(entity="k003", start="2022Q3"), Spell(entity="K007", start="2022Q3"))
+    >>> policy = Policy(policy_id="pilot", title=Text("试点", "Pilot"), spells=spells)
+    >>> matched = match_policy(policy, ["K001", "K003", "K007"])
+    >>> list(matched.first_treated), matched.notes[0].en
+    (['K003', 'K007'], 'The policy writes "k003" for the entity "K003"; they are taken as one.')
+    """
+    named = [s.entity for s in policy.spells]
+    doses = policy.doses
+    dosed = [] if doses is None or "entity" not in doses else [str(e) for e in doses["entity"].unique()]
+    spelling = match_spellings([*named, *policy.group, *dosed], entities)
+    wider = {s.written: s.entity for s in policy.spells if s.written and s.entity in set(entities)}
+    if not spelling and not wider:
+        return policy
+    if doses is not None and dosed:
+        doses = doses.assign(entity=[spelling.get(str(e), e) for e in doses["entity"]])
+    told = tuple(
+        Text(
+            f"政策把主体“{known}”写作“{given}”，按同一主体处理。",
+            f'The policy writes "{given}" for the entity "{known}"; they are taken as one.',
+        )
+        for given, known in sorted((wider | {e: k for e, k in spelling.items() if e in named}).items())
+    )
+    spells = (dataclasses.replace(s, entity=spelling.get(s.entity, s.entity), written="") for s in policy.spells)
+    return dataclasses.replace(
+        policy,
+        spells=tuple(spells),
+        doses=doses,
+        group={spelling.get(e, e): g for e, g in policy.group.items()},
+        notes=(*policy.notes, *told),
+    )
 
 
 def _no_spell(option: str, given: object, expected: str, fix: str) -> PolicyError:

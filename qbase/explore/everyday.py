@@ -21,7 +21,7 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Parameters
     ----------
     *results : Result
-        One result: a level of `estimate_rate` becomes a trend, estimates by event time become an event study, anything
+        One result: a level of `estimate_level` becomes a trend, estimates by event time become an event study, anything
         else a line with its interval. A level followed by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend or an event study.
@@ -42,9 +42,9 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     >>> from qbase.explore import plot
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_change, estimate_rate
+    >>> from qbase.trends import estimate_change, estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
-    >>> level, change = (estimate(panel, "D1.batch", entity="K001") for estimate in (estimate_rate, estimate_change))
+    >>> level, change = (estimate(panel, "D1.batch", entity="K001") for estimate in (estimate_level, estimate_change))
     >>> plot(level, change)
     <Figure trend:D1.batch:K001>
     >>> plot(level, change).title.en
@@ -83,9 +83,9 @@ def describe(value: Panel | Result | Scorecard, policy: Policy | None = None) ->
     >>> from qbase.explore import describe
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
-    >>> print(describe(estimate_rate(panel, "D1.batch", entity="K001")).items[0].en)
+    >>> print(describe(estimate_level(panel, "D1.batch", entity="K001")).items[0].en)
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """

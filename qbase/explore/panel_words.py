@@ -9,7 +9,7 @@ import pandas as pd
 
 from qbase.core.numbers import WHOLE_UNITS, count, digits_for, percent
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text
@@ -135,6 +135,7 @@ def _indicator(panel: Panel, name: str) -> Text:
 
 def _adoption(panel: Panel, policy: Policy) -> Text:
     known = set(panel.entities)
+    policy = match_policy(policy, panel.entities)
     first = {entity: start for entity, start in policy.first_treated.items() if entity in known}
     waves = " · ".join(f"{start}: {n}" for start, n in sorted(Counter(first.values()).items()))
     outside = len(policy.first_treated) - len(first)

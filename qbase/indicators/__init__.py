@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from qbase.indicators.measures.agglomeration import estimate_structure as estimate_structure
     from qbase.indicators.panel_building import build_panel as build_panel
     from qbase.indicators.panel_coverage import read_coverage as read_coverage
+    from qbase.indicators.panel_variants import build_variants as build_variants
     from qbase.indicators.policies.baseline_weights import BaselineWeights as BaselineWeights
     from qbase.indicators.policies.baseline_weights import read_baseline_weights as read_baseline_weights
     from qbase.indicators.policies.baseline_weights import read_weights as read_weights
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
+    from qbase.indicators.policies.entity_products import read_products as read_products
     from qbase.indicators.policies.estimable import check_estimable as check_estimable
     from qbase.indicators.policies.locked_plan import read_plan as read_plan
     from qbase.indicators.policies.plan_locking import lock_plan as lock_plan

@@ -28,7 +28,7 @@ from qbase.indicators.measures.measure_scope import (
 )
 from qbase.indicators.measures.yardstick import check_base_year, name_base_year
 from qbase.indicators.sampling.design_rates import check_treatment, weigh_rows
-from qbase.lake.entity_names import NAMED
+from qbase.lake.entity_names import NAMED, TOWN_LINKS, names_sql
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -235,10 +235,10 @@ def _cells(rows: Rows) -> pd.DataFrame:
 
 
 def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
-    named = NAMED[rows.entity]
-    if not rows.workspace.has_table(named.table, rows.at):
+    if not rows.workspace.has_table(NAMED[rows.entity].table, rows.at):
         return {}
-    names = rows.workspace.query(named.sql, snapshot=rows.at)
+    source = names_sql(rows.workspace, rows.entity, rows.at)
+    names = rows.workspace.query(f"SELECT * FROM {source}", snapshot=rows.at)  # noqa: S608  (a statement of ours)
     names = names[names["code"].isin(set(entities)) & names["zh"].notna()]
     english = names["en"].fillna(names["zh"])
     return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["code"], names["zh"], english, strict=True)}
@@ -249,6 +249,8 @@ def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:
     # who an inspection belongs to rests on the links as well, those that rules made and those a person decided
     first = [t for t in ("inspections", "firms", "identity_links") if t in read or "inspections" in read]
     tables = dict.fromkeys([*first, NAMED[rows.entity].table, *read])
+    if "towns" in tables:
+        tables[TOWN_LINKS] = None  # it says which codes are one town
     return tuple(rows.workspace.source(t, rows.at) for t in tables if rows.workspace.has_table(t, rows.at))
 
 

@@ -12,6 +12,7 @@ from qbase.core.panel import Panel
 from qbase.core.periods import Freq
 from qbase.indicators.cells.window_sql import Entity
 from qbase.indicators.panel_building import build_panel
+from qbase.lake.entity_names import TOWN_LINKS
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -101,8 +102,9 @@ def _changed(workspace: Workspace, panel: Panel) -> list[str]:
     kept, before = [], None
     for number in range(1, at.number + 1):
         snapshot = workspace.snapshot(f"S{number:04d}")
-        versions = tuple(snapshot.versions.get(t) for t in panel.tables)
-        if None not in versions and versions != before:
+        versions = {t: snapshot.versions.get(t) for t in panel.tables}
+        # before the first link of towns there was nothing to read
+        if None not in {v for t, v in versions.items() if t != TOWN_LINKS} and versions != before:
             kept.append(snapshot.id)
             before = versions
     return kept

@@ -9,7 +9,7 @@ import pandas as pd
 
 from qbase.core.panel import Panel
 from qbase.core.values import Source
-from qbase.intake import read_towns
+from qbase.intake import TownCodes, read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -80,7 +80,8 @@ def read_history(workspace: Workspace, panel: Panel) -> History:
         return History(totals=pd.DataFrame(columns=COLUMNS))
     totals = workspace.query(_TOTALS, snapshot=at)
     towns = read_towns(workspace, at)
-    totals["town_code"] = [towns.resolve(code) or code for code in totals["town_code"].astype(str)]
+    totals = _once(totals.assign(town_code=totals["town_code"].astype(str)), towns)
+    totals["town_code"] = [towns.resolve(code) or code for code in totals["town_code"]]
     if panel.entity == "cluster_id":
         places = workspace.query(_CLUSTERS, snapshot=at)
         places["town_code"] = [towns.resolve(code) or code for code in places["town_code"].astype(str)]
@@ -92,3 +93,13 @@ def read_history(workspace: Workspace, panel: Panel) -> History:
     is_known = totals["entity"].isin(set(map(str, panel.entities)))
     rows = totals.loc[is_before & is_known, COLUMNS].reset_index(drop=True)
     return History(totals=rows, sources=(workspace.source(TABLE, at),) if len(rows) else ())
+
+
+def _once(totals: pd.DataFrame, towns: TownCodes) -> pd.DataFrame:
+    """Return each year of a town once: one stated under a made code as well as the official one is the same year."""
+    replaced = [towns.replaced.get(code, "") for code in totals["town_code"]]
+    totals = totals.assign(made=[bool(code) for code in replaced])
+    totals["official"] = [new or code for new, code in zip(replaced, totals["town_code"], strict=True)]
+    ordered = totals.sort_values(["made", "town_code"], kind="stable")
+    kept: pd.DataFrame = ordered.drop_duplicates(["official", "year"]).sort_index()
+    return kept.drop(columns=["made", "official"])

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from qbase.intake.linking.town_codes import TownCodes as TownCodes
     from qbase.intake.linking.town_codes import read_towns as read_towns
     from qbase.intake.linking.town_codes import resolve_town as resolve_town
+    from qbase.intake.linking.town_links import TownLink as TownLink
+    from qbase.intake.linking.town_links import decide_town_links as decide_town_links
+    from qbase.intake.linking.town_links import link_towns as link_towns
+    from qbase.intake.linking.town_links import list_town_links as list_town_links
+    from qbase.intake.linking.town_links import undo_town_links as undo_town_links
     from qbase.intake.loading.file_loading import load_files as load_files
     from qbase.intake.recipes.recipe_book import list_recipes as list_recipes
     from qbase.intake.recipes.recipe_book import read_recipe as read_recipe

@@ -74,7 +74,7 @@ def plan_batches(
     Parameters
     ----------
     rate_pct : float or Result
-        The rate to expect, in percent; or the result of `qbase.trends.estimate_rate`, whose spoken rate is taken
+        The rate to expect, in percent; or the result of `qbase.trends.estimate_level`, whose spoken rate is taken
         and whose interval is carried on to the number of batches.
     half_width_pp : float
         Target, in percentage points, 0.1 to 25.
@@ -153,7 +153,7 @@ def _expected(
             estimand=given.estimand,
             found=f"{given.name} in {given.unit}",
             expected="a level in pct",
-            fix="plan_batches(estimate_rate(panel, outcome), half_width_pp=3)",
+            fix="plan_batches(estimate_level(panel, outcome), half_width_pp=3)",
         )
     spoken = given.estimates[given.spoken[0]]
     return spoken.value, spoken.ci_low, spoken.ci_high, given.outcome

@@ -47,7 +47,7 @@ def score_targets(
     Parameters
     ----------
     results : Result or sequence of Result
-        Levels, as `qbase.trends.estimate_rate` gives them; the estimate each speaks of is judged.
+        Levels, as `qbase.trends.estimate_level` gives them; the estimate each speaks of is judged.
     preset : str or Preset
         Name of a preset, ``outline_2025``, or one of your own.
     entity : str or None
@@ -71,9 +71,9 @@ def score_targets(
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
     >>> from qbase.scorecards import score_targets
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
-    >>> card = score_targets([estimate_rate(panel, "D1.batch", entity="K001")], preset="outline_2025")
+    >>> card = score_targets([estimate_level(panel, "D1.batch", entity="K001")], preset="outline_2025")
     >>> card
     <Scorecard K001 under outline_2025: D1.batch not_met>
     >>> round(card.criteria[0].estimate.ci_high, 1), card.criteria[0].target
@@ -90,7 +90,7 @@ def score_targets(
             preset=chosen.preset_id,
             found=", ".join(f"{r.outcome.id} ({_entity(r)})" for r in results) or "no result",
             expected=" | ".join(t.indicator_id for t in chosen.targets) + (f" of {entity}" if entity else ""),
-            fix=f'estimate_rate(panel, "{chosen.targets[0].indicator_id}", entity={entity!r})',
+            fix=f'estimate_level(panel, "{chosen.targets[0].indicator_id}", entity={entity!r})',
         )
     judged = [r for r in ours if any(r.outcome.id == c.indicator.id for c in criteria)] or ours
     return Scorecard(
@@ -130,7 +130,7 @@ def _check_levels(results: Sequence[Result]) -> None:
                 estimand=result.estimand,
                 found=result.name,
                 expected="level:…",
-                fix=f'estimate_rate(panel, "{result.outcome.id}")',
+                fix=f'estimate_level(panel, "{result.outcome.id}")',
             )
 
 

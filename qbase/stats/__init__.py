@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     from qbase.stats.design.design_weights import raking_factor as raking_factor
     from qbase.stats.design.design_weights import relative_rates as relative_rates
     from qbase.stats.rates.difference_intervals import newcombe_interval as newcombe_interval
+    from qbase.stats.rates.firm_differences import FirmDifference as FirmDifference
+    from qbase.stats.rates.firm_differences import compare_firm_rates as compare_firm_rates
+    from qbase.stats.rates.firm_differences import shared_correlation as shared_correlation
+    from qbase.stats.rates.firm_likeness import FirmLikeness as FirmLikeness
+    from qbase.stats.rates.firm_likeness import firm_rate_interval as firm_rate_interval
+    from qbase.stats.rates.firm_likeness import fit_firm_likeness as fit_firm_likeness
     from qbase.stats.rates.shrinkage import BetaBinomial as BetaBinomial
     from qbase.stats.rates.shrinkage import fit_beta_binomial as fit_beta_binomial
     from qbase.stats.rates.shrinkage import shrink_rates as shrink_rates
@@ -53,6 +59,8 @@ if TYPE_CHECKING:
     from qbase.stats.regression.firth_logit import TwoWayLogit as TwoWayLogit
     from qbase.stats.regression.firth_logit import fit_firth_logit as fit_firth_logit
     from qbase.stats.regression.firth_logit import fit_two_way_logit as fit_two_way_logit
+    from qbase.stats.regression.hac_covariance import SeriesFit as SeriesFit
+    from qbase.stats.regression.hac_covariance import fit_series as fit_series
     from qbase.stats.testing.adoption_permutations import Assignments as Assignments
     from qbase.stats.testing.adoption_permutations import attainable_p as attainable_p
     from qbase.stats.testing.adoption_permutations import exchanged_places as exchanged_places

@@ -61,7 +61,10 @@ def list_contracts() -> list[str]:
     return list(_names())
 
 
-OF_THE_HOUSE = {"identity_links": Text("企业对应关系", "Links of printed names to firms")}
+OF_THE_HOUSE = {
+    "identity_links": Text("企业对应关系", "Links of printed names to firms"),
+    "town_links": Text("乡镇代码对应关系", "Links of town codes made by rule to official ones"),
+}
 """Tables that nobody delivers."""
 
 

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from qbase.trends.matched_entities import compare_entities as compare_entities
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
-    from qbase.trends.rate_level import estimate_rate as estimate_rate
+    from qbase.trends.rate_level import estimate_level as estimate_level
 
 __getattr__, __dir__ = lazy_room(__name__)

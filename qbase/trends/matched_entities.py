@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from qbase.core import periods
 from qbase.core.numbers import count, number
 from qbase.core.panel import Panel
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.sentences import direction_of
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_interval
 from qbase.trends.period_counts import Counts
-
-if TYPE_CHECKING:
-    from qbase.core.policy import Policy
 
 MOVED_PP = 1.0
 """A composition that moves a rate by a whole point moves it as much as most changes that are reported."""
@@ -90,7 +87,7 @@ def compare_entities(
     )
     before, after = (n[p].reindex(found.index).astype("int64") for p in (start, end))
     status = {(True, True): "both", (True, False): "stopped", (False, True): "started", (False, False): "neither"}
-    treated = set() if policy is None else {spell.entity for spell in policy.spells}
+    treated = set() if policy is None else set(match_policy(policy, panel.entities).first_treated)
     names = [panel.label(str(e)) for e in found.index]
     return pd.DataFrame(
         {

@@ -8,7 +8,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
-from qbase.core.given import read_entity_id
+from qbase.core.given import match_spellings, read_entity_id
 from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
 from qbase.core.text import Text
@@ -84,6 +84,12 @@ class Counts:
         return periods.parse_period(given, "Q" if self.index.freqstr.startswith("Q") else "A")
 
 
+def find_entity(panel: Panel, entity: str) -> str:
+    """Return an id as the panel writes it: width, case, blanks and dashes set aside; as it is where there is none."""
+    given = read_entity_id(entity) or str(entity)
+    return match_spellings([given], panel.entities).get(given, given)
+
+
 def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float) -> Counts:
     """Return the counts of one entity or, with None, summed over all entities.
 
@@ -104,7 +110,7 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
     indicator = panel.indicator(outcome)
     subject = EVERYBODY.get(panel.entity, Text("全部对象", "all entities"))
     if entity is not None:
-        entity = read_entity_id(entity) or str(entity)
+        entity = find_entity(panel, entity)
         if entity not in panel.entities:
             raise UsageError(
                 "QB501",

@@ -18,7 +18,7 @@ from qbase.core.values import Estimate, Key
 from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.count_checks import check_same_sampling, check_small_n, notes_of
 from qbase.trends.matched_entities import Twin, compare_entities, match_change
-from qbase.trends.period_counts import Counts, read_counts
+from qbase.trends.period_counts import Counts, find_entity, read_counts
 from qbase.trends.preliminary_periods import Parted, part_preliminary
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def estimate_change(
     -------
     Result
         Estimand ``change`` in percentage points; term ``change`` with keys ``first`` and ``period``;
-        tables ``series`` (as `estimate_rate`) and ``compared`` (the two periods). Pooled over entities that were not
+        tables ``series`` (as `estimate_level`) and ``compared`` (the two periods). Pooled over entities that were not
         all tested in both periods it has a twin, term ``matched_change`` with key ``entities``: the change of those
         that were; table ``entities`` says who (`qbase.trends.compare_entities`). Where the two disagree, check
         ``same_entities`` fails and the evidence is limited. Where ``first`` is not given and
@@ -101,6 +101,7 @@ def estimate_change(
     """
     margin = check_margin(margin)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    entity = None if entity is None else find_entity(panel, entity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     end = counts.period(last)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)

@@ -14,7 +14,7 @@ from qbase.core.values import Estimate, Key
 from qbase.trends.count_checks import check_small_n, notes_of
 from qbase.trends.earlier_totals import check_history, read_totals
 from qbase.trends.matched_entities import check_all_entities
-from qbase.trends.period_counts import read_counts
+from qbase.trends.period_counts import find_entity, read_counts
 from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qbase.indicators.yearly_totals import History
 
 
-def estimate_rate(
+def estimate_level(
     panel: Panel,
     outcome: str,
     *,
@@ -81,14 +81,15 @@ def estimate_rate(
     --------
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
-    >>> level = estimate_rate(panel, "D1.batch", entity="K001")
+    >>> level = estimate_level(panel, "D1.batch", entity="K001")
     >>> print(level.say().items[0].en)
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    entity = None if entity is None else find_entity(panel, entity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)

@@ -323,12 +323,12 @@ def make_case(title: Text | None = None, **params: Any) -> Case:
             'cluster: str = "C-LH-01"  # 集群 | cluster\nyear: int = 2024  # 年份 | year | 2016..2025',
             tags=["parameters"],
         ),
-        code("from qbase.indicators import build_panel\nfrom qbase.trends import estimate_rate"),
+        code("from qbase.indicators import build_panel\nfrom qbase.trends import estimate_level"),
         *pair(
             "## 走势\n\n合格率按季计算，只计首次抽查。",
             "## Trend\n\nThe pass rate is computed by quarter, first inspections only.",
         ),
-        code('rate = estimate_rate(panel, "D1.batch")  # 合格率\nrate.say()', one.say()),
+        code('rate = estimate_level(panel, "D1.batch")  # 合格率\nrate.say()', one.say()),
         code("figure = plot_trend(rate, policy=policy)\nfigure", figure),
         *pair(
             "## 政策效果\n\n比较试点与对照集群**前后**的变化。",

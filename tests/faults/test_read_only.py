@@ -55,6 +55,7 @@ READING = [
     ["quarantine", "list"],
     ["verify", "tiny"],
     ["explain", "QB207"],
+    ["places", "--json"],
 ]
 WRITING = [["load", "more.csv"], ["run", "tiny"], ["demo", "--no-run"]]
 # every call in one process: words in, exit code and what was printed out
@@ -104,8 +105,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     workspace = Workspace.create(folder / "home")
     (folder / "towns.csv").write_text("区划代码,乡镇名称,县名称\n990101001,织里镇,云县\n", encoding="utf-8")
     (folder / "a.csv").write_text("\n".join([HEAD, *ROWS, "S9,省级,?,生产,双随机,丙厂,,涤纶,合格"]), encoding="utf-8")
+    words = f"{HEAD.replace('区划代码', '乡镇')}\nW1,省级,2024-05-10,生产,双随机,丁厂,织里镇,涤纶,合格"
+    (folder / "云县.csv").write_text(words, encoding="utf-8")
     (folder / "more.csv").write_text("区划代码,乡镇名称,县名称\n990101002,太湖镇,云县\n", encoding="utf-8")
     at = ["--home", str(workspace.root), "--quiet"]
+    assert run(["load", str(folder / "云县.csv"), "--accept", "towns:织里镇", *at]) == 0
     assert run(["load", str(folder / "towns.csv"), str(folder / "a.csv"), *at]) == 0
     (workspace.notebooks / "tiny.ipynb").write_text(json.dumps(LETTER), encoding="utf-8")
     spec = 'notebook = "notebooks/tiny.ipynb"\ntitle_zh = "质量"\ntitle_en = "Quality"\n'
@@ -135,6 +139,7 @@ def test_every_question_is_answered_as_in_a_workspace_that_can_be_written(
 ) -> None:
     before = ask(READING, home)
     assert [code for code, _, _ in before] == [0] * 3 + [3] + [0] * (len(READING) - 4)
+    assert '"decision": "accept"' in before[-1][1], "a made code and the official one are one town"
     files = {path for path in home.rglob("*") if not path.name.endswith(("-wal", "-shm"))}
     for path in home.rglob("ledger.sqlite-*"):
         path.unlink()
@@ -172,7 +177,7 @@ def test_what_stands_in_the_log_alone_is_read_too(home: pathlib.Path, request: p
         assert (home / "data" / "ledger.sqlite-wal").stat().st_size > 0
         closed = request.getfixturevalue("closed")
         told = start([FILES, str(closed)], closed.parent)
-        assert told.stdout.strip() == "['towns.csv', 'renamed.csv']", told.stderr
+        assert told.stdout.strip() == "['云县.csv', 'towns.csv', 'renamed.csv']", told.stderr
     finally:
         for path in (ledger, ledger.with_name("ledger.sqlite-wal"), ledger.with_name("ledger.sqlite-shm")):
             path.chmod(0o644)

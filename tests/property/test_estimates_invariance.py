@@ -18,7 +18,7 @@ from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects import estimate_event_study, estimate_twfe
 from qbase.planning.needed_batches import smallest_n, wilson_half_width
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 ROUNDING = 1e-7
 """Demeaning stops at a change of 1e-10; sums taken in another order move the next digits."""
@@ -140,7 +140,7 @@ def test_a_rate_and_a_change_stay_where_they_can_be(tested):
     rows = [("K1", str(FIRST + t), n, round(share * n)) for t, (n, share) in enumerate(tested)]
     frame = pd.DataFrame(rows, columns=["cluster_id", "quarter", f"{ID}__n", f"{ID}__k"])
     panel = make_panel(frame.assign(**{ID: 100 * frame[f"{ID}__k"] / frame[f"{ID}__n"]}))
-    for e in estimate_rate(panel, ID).estimates:
+    for e in estimate_level(panel, ID).estimates:
         assert 0 <= e.ci_low <= e.value <= e.ci_high <= 100
         assert e.ci_low < e.ci_high
     change = estimate_change(panel, ID)["change"]

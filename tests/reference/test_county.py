@@ -87,7 +87,7 @@ def test_limits_are_read_as_printed(county: Workspace) -> None:
 
 def test_yearly_totals_are_history_and_enter_no_estimate(county: Workspace) -> None:
     from qbase.figures import plot_trend
-    from qbase.trends import estimate_rate
+    from qbase.trends import estimate_level
 
     panel = build_panel(county, "D1.batch", entity="cluster_id")
     history = read_history(county, panel)
@@ -96,10 +96,10 @@ def test_yearly_totals_are_history_and_enter_no_estimate(county: Workspace) -> N
         town = panel.label(place).zh.removesuffix("化纤产业集群")
         own = [[year, total_of(n)[town], total_of(n)[town] - 5] for year, n in ((2020, 20), (2021, 40))]
         assert history.of(place).values.tolist() == own
-        drawn = estimate_rate(panel, "D1.batch", entity=place, history=history).tables["history"]
+        drawn = estimate_level(panel, "D1.batch", entity=place, history=history).tables["history"]
         assert drawn[["year", "n", "k"]].values.tolist() == own
         assert drawn["rate_pct"].tolist() == [100 * k / n for _, n, k in own]
-    with_totals, without = (estimate_rate(panel, "D1.batch", history=h) for h in (history, None))
+    with_totals, without = (estimate_level(panel, "D1.batch", history=h) for h in (history, None))
     assert [e.value for e in with_totals.estimates] == [e.value for e in without.estimates]
     assert [c.name for c in with_totals.checks if c.name == "history"] == ["history"]
     figure = plot_trend(with_totals)

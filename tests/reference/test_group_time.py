@@ -155,3 +155,18 @@ def test_order_and_scale_change_nothing():
     path = GroupTimePath(leads=2, lags=3)
     mixed = make_grid(5 - 7 * grid.y[order], grid.start[order], grid.weight[order])
     assert path(mixed).beta == pytest.approx(-7 * path(grid).beta, nan_ok=True)
+
+
+def test_mpdta_pre_test_as_published(mpdta):
+    """R's did 2.x prints p 0.16812: all effects before the start, each from the period before, are jointly 0."""
+    from scipy import stats
+
+    grid, _ = mpdta
+    found = fit_group_time(grid, control="never", base="varying")
+    early = [(i, t) for i, g in enumerate(found.cohorts) for t in range(1, g)]
+    shares = np.zeros((len(early), *found.att.shape))
+    for row, cell in enumerate(early):
+        shares[row][cell] = 1.0
+    influence, att = found.spread(shares), np.array([found.att[cell] for cell in early])
+    wald = att @ np.linalg.solve(influence.T @ influence, att)
+    assert round(float(stats.chi2.sf(wald, len(early))), 5) == 0.16812

@@ -14,7 +14,7 @@ import pytest
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import Indicator
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 PRINTED = 0.00005
 """Both papers print four decimals."""
@@ -48,7 +48,7 @@ def make_panel(*tested: tuple[str, int, int]) -> Panel:
 
 @pytest.mark.parametrize(("k", "n", "low", "high"), WILSON)
 def test_wilson_prints_what_newcombe_prints(k, n, low, high):
-    rate = estimate_rate(make_panel(("2024Q4", k, n)), ID)["rate"]
+    rate = estimate_level(make_panel(("2024Q4", k, n)), ID)["rate"]
     assert rate.ci_low / 100 == pytest.approx(low, abs=PRINTED)
     assert rate.ci_high / 100 == pytest.approx(high, abs=PRINTED)
 

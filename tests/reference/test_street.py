@@ -156,7 +156,9 @@ def test_the_numbers_of_the_demo_reports_follow_from_the_files_sent(tmp_path: pa
     assert [e["value"] for e in finding["estimates"]] == pytest.approx((100 * visits["k"] / visits["n"]).tolist())
 
     _, record = read_page(workspace, "policy_effects")
-    effect = next(r for r in record["results"] if r["method"] == "imputation")  # type: ignore[union-attr,index]
+    paths = [r for r in record["results"] if r["method"] == "imputation"]  # type: ignore[union-attr,index]
+    assert [r["settings"]["sampling"] for r in paths] == ["random_draw", "naive"]
+    effect = paths[1]  # of all batches, which the files give by hand
     spells = next(read_text(file) for file in files if file.name == "政策时段.csv")
     base = spells[spells["政策编号"] == "base"].set_index("主体编号")["开始季度"]
     start = cells["entity"].map(base).fillna("9999Q4")

@@ -20,21 +20,26 @@ from pathlib import Path
 
 import numpy as np
 from average_base import AverageBase
-from scipy import stats
+from linear_placebos import place
+from scipy import special, stats
 
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import two_group_df
-from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band, placebo_paths
+from qbase.effects.doubt.conley_taber import MOST, control_places, control_widening, untreated_only
+from qbase.effects.doubt.history_noise import Noise, fit_noise
+from qbase.effects.doubt.known_variance import ENOUGH_POWER, attained_level, share_of_power
+from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f
-from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
-from qbase.effects.fitting.path_fit import PathFit
-from qbase.stats.testing.adoption_permutations import permutation_p
+from qbase.effects.doubt.placebo_paths import find_exchange
+from qbase.effects.fitting.path_fit import Ints, PathFit
+from qbase.stats.testing.adoption_permutations import TIE, permutation_p
 
 OUT = Path("docs/studies/few_clusters.md")
-KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.json"
-T, ROUND, ENOUGH, PERMUTATIONS, FIRST = 40, 100, 2_000, 199, 39
+KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.jsonl"
+T, ROUND, ENOUGH, PERMUTATIONS, SAME_DEAL = 40, 50, 2_000, 199, 50
+WORST: frozenset[str] = frozenset()
 SEED = 7_000
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 STARTS = {1: [20], 2: [18, 24], 3: [18, 20, 24], 4: [16, 18, 20, 24], 8: [16, 16, 18, 18, 20, 20, 24, 24]}
@@ -102,30 +107,27 @@ def draw_grid(
     )
 
 
-def analyse(grid: OutcomeGrid, *, seed: int) -> dict[str, float]:
+def deal(grid: OutcomeGrid, *, seed: int) -> tuple[Ints, Ints | None]:
+    """Return whose history each takes on, for some draws of one design; the second for Conley and Taber."""
+    exchange = find_exchange(grid, ESTIMATOR, ESTIMATOR(grid), draws=PERMUTATIONS, seed=seed)
+    assert exchange is not None
+    places = exchange.places[np.random.default_rng(seed).permutation(len(exchange.places))[:PERMUTATIONS]]
+    is_few = int(grid.is_treated.sum()) <= MOST
+    return places, control_places(grid, draws=PERMUTATIONS, seed=seed)[:PERMUTATIONS] if is_few else None
+
+
+def analyse(
+    grid: OutcomeGrid, places: Ints, controls: Ints | None, *, seed: int, effect: float = 0.0
+) -> dict[str, float]:
     """Return p values of one draw by every method, and the estimate."""
     fit = ESTIMATOR(grid)
-    event = fit.terms.index(("event", EVENT))
+    g, event = len(grid.y), fit.terms.index(("event", EVENT))
     leads, family = find_leads(fit), find_family(fit)
-    exchange = find_exchange(grid, ESTIMATOR, fit, draws=PERMUTATIONS, seed=seed)
-    assert exchange is not None
-    replay = ready_replay(grid, ESTIMATOR, fit)
-    places = exchange.places[np.random.default_rng(seed).permutation(len(exchange.places))[:PERMUTATIONS]]
-    bare, own = np.empty((0, len(fit.beta))), np.empty((0, len(fit.beta)))
-    p: dict[str, float] = {}
-    # Besag and Clifford: a second part is drawn only while a p value may still be small
-    for part in (places[:FIRST], places[FIRST:]):
-        if not len(part) or (p and all(v * (1 + len(own)) > 10 for v in p.values())):
-            break
-        made = dataclasses.replace(exchange, places=part)
-        bare = np.vstack([bare, placebo_paths(grid, replay, fit, made)])
-        own = np.vstack([own, np.concatenate(list(replay.of_histories(grid.y, part)))])
-        p = placebo_tests(fit, bare, own, leads, family, event)
-    return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0]), "event": float(fit.beta[event])}
-
-
-def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event: int) -> dict[str, float]:
-    """Return p values by exchange: leads and band from outcomes less the effect, effects from outcomes as they are."""
+    noise = fit_noise(grid)
+    placed = place(grid, ESTIMATOR, noise, len(fit.beta))
+    own = placed.sums(placed.outcome, places, seed=seed)
+    lever = placed.sums(placed.treatment, places)
+    bare = own - fit.beta[0] * lever
     every = np.vstack([fit.beta, bare])[:, leads]
     f, t = quadratic_f(every), largest_t(every)
     p = {
@@ -133,10 +135,20 @@ def placebo_tests(fit: PathFit, bare: Floats, own: Floats, leads, family, event:
         "lead_t": permutation_p(float(t[0]), t[1:]),
         "perm_att": permutation_p(abs(fit.beta[0]), np.abs(own[:, 0])),
         "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
+        "missed": permutation_p(abs(fit.beta[0] - effect), np.abs(own[:, 0] - effect * lever[:, 0])),
     }
     if len(family):
-        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=len(fit.influence))[1]
-    return p
+        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=g)[1]
+    if controls is not None:
+        p["ct_att"] = conley_taber_p(grid, noise, fit, controls)
+    return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0])}
+
+
+def conley_taber_p(grid: OutcomeGrid, noise: Noise, fit: PathFit, controls: Ints) -> float:
+    """Return Conley and Taber's p of the overall effect, as `infer_conley_taber` does."""
+    placed = place(grid, ESTIMATOR, untreated_only(grid, noise), len(fit.beta))
+    beta = placed.sums(placed.outcome, controls)[:, 0] * control_widening(grid)
+    return permutation_p(abs(fit.beta[0]), np.abs(beta))
 
 
 def t_tests(grid: OutcomeGrid, fit: PathFit, leads: np.ndarray, event: int) -> dict[str, float]:
@@ -148,12 +160,12 @@ def t_tests(grid: OutcomeGrid, fit: PathFit, leads: np.ndarray, event: int) -> d
     df = two_group_df(grid, fit)
     f = float(joint_f(fit.beta[None, leads], fit.influence[None][:, :, leads])[0])
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {"nominal_f": float(stats.f.sf(f, len(leads), g - 1))}
+        found = {"nominal_f": float(special.fdtrc(len(leads), g - 1, f))}
         for name, k in (("att", 0), ("event", event)):
-            t = abs(fit.beta[k])
-            found[f"crv1_{name}"] = float(2 * stats.t.sf(t / plain[k], g - 1))
-            found[f"crv3_{name}"] = float(2 * stats.t.sf(t / crv3[k], g - 1))
-            found[f"crv3df_{name}"] = float(2 * stats.t.sf(t / crv3[k], df[k]))
+            t = -abs(fit.beta[k])
+            found[f"crv1_{name}"] = float(2 * special.stdtr(g - 1, t / plain[k]))
+            found[f"crv3_{name}"] = float(2 * special.stdtr(g - 1, t / crv3[k]))
+            found[f"crv3df_{name}"] = float(2 * special.stdtr(df[k], t / crv3[k]))
     return found
 
 
@@ -167,13 +179,16 @@ def closed_jackknife(grid: OutcomeGrid, fit: PathFit) -> Floats:
 
 
 def draw_cell(cell: Cell, first: int, draws: int) -> Iterator[dict[str, float]]:
+    dealt: tuple[Ints, Ints | None] | None = None
     for number in range(first, first + draws):
         seed = [SEED, cell.treated, cell.clusters, int(10 * cell.ratio), list(NOISE).index(cell.noise), number]
         rng = np.random.default_rng([*seed, int(-cell.change)])
         grid = draw_grid(
             rng, STARTS[cell.treated], cell.clusters, ratio=cell.ratio, noise=cell.noise, change=cell.change
         )
-        yield analyse(grid, seed=number)
+        if dealt is None or number % SAME_DEAL == 0:
+            dealt = deal(grid, seed=number)
+        yield analyse(grid, *dealt, seed=number, effect=cell.change)
 
 
 def bounds(hit: int, of: int) -> tuple[float, float]:
@@ -182,77 +197,113 @@ def bounds(hit: int, of: int) -> tuple[float, float]:
     return low, 1.0 if hit == of else float(stats.beta.ppf(0.995, hit + 1, of - hit))
 
 
-def add_round(kept: dict[str, dict[str, list[float]]], cell: Cell, draws: int) -> None:
-    store = kept.setdefault(cell.key, {})
-    first = len(store.get("estimate", []))
-    for found in draw_cell(cell, first, draws):
-        for name, value in found.items():
-            store.setdefault(name, []).append(round(value, 5))
+Store = dict[str, dict[str, list[float]]]
+
+
+def read_kept() -> Store:
+    """Return by cell what was kept: of each name one value a draw (1 for a rejection), and the estimates."""
+    kept: Store = {}
+    for line in KEPT.read_text().splitlines() if KEPT.exists() else ():
+        row = json.loads(line)
+        store = kept.setdefault(row.pop("key"), {})
+        for name, values in row.items():
+            found = values if name == "estimate" else [int(sign) for sign in values]
+            store.setdefault(name, []).extend(found)
+    return kept
+
+
+def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
+    """Return rejections and estimates of some draws, and append them to what is kept."""
+    found: dict[str, list[float]] = {}
+    for draw in draw_cell(cell, first, draws):
+        for name, value in draw.items():
+            found.setdefault(name, []).append(round(value, 4) if name == "estimate" else int(value <= ALPHA + TIE))
+    plain = {n: v if n == "estimate" else "".join(map(str, v)) for n, v in found.items()}
+    with KEPT.open("a") as file:
+        file.write(json.dumps({"key": cell.key, **plain}) + "\n")
+    return found
 
 
 def main(seconds: float) -> None:
-    kept = json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    made = {key: len(store["estimate"]) for key, store in read_kept().items()}
     begun = time.monotonic()
+
+    def share_done(cell: Cell) -> float:
+        return made.get(cell.key, 0) / wanted(cell)
+
     while time.monotonic() - begun < seconds:
-        # null cells get three rounds for each round of power, cells with the fewest draws first
-        due = sorted(cells(), key=lambda c: len(kept.get(c.key, {}).get("estimate", [])) * (1 if c.change == 0 else 3))
-        if len(kept.get(due[0].key, {}).get("estimate", [])) >= ENOUGH:
+        due = min(cells(), key=lambda cell: (share_done(cell), cell.change != 0, -cell.treated))
+        if share_done(due) >= 1:
             break
-        add_round(kept, due[0], ROUND)
-        KEPT.write_text(json.dumps(kept))
+        add_round(due, made.get(due.key, 0), ROUND)
+        made[due.key] = made.get(due.key, 0) + ROUND
 
 
-def share(values: list[float], *, of: int | None = None) -> str:
-    """Return the share of p values at most 5 %, with its 99 % bounds, in percent."""
-    hit, total = sum(v <= ALPHA for v in values), of or len(values)
-    low, high = bounds(hit, total)
-    return f"{100 * hit / total:.1f} ({100 * low:.1f}–{100 * high:.1f})"
+def wanted(cell: Cell) -> int:
+    """Return the draws of a cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 where nothing can reject."""
+    if (cell.treated, cell.clusters) == (1, 12):
+        return 200
+    if cell.change:
+        return 400
+    return 5_000 if cell.key in WORST else ENOUGH
 
 
-def own_test(cell: Cell) -> str:
-    """Return the method that speaks by default."""
-    return "perm" if cell.treated <= 3 else "crv3df"
+def share(values: list[float]) -> str:
+    """Return the share of rejections with its 99 % bounds, in percent."""
+    low, high = bounds(int(sum(values)), len(values))
+    return f"{100 * sum(values) / len(values):.1f} ({100 * low:.1f}–{100 * high:.1f})"
+
+
+def is_weak(cell: Cell) -> bool:
+    """Return whether what is not rejected is called undecidable, as `check_test_power` does."""
+    draws = cell.clusters - 1 if cell.treated == 1 else PERMUTATIONS
+    return share_of_power(cell.clusters - 2, attained_level(min(draws, PERMUTATIONS))) < ENOUGH_POWER
+
+
+def no_answer(cell: Cell, found: dict[str, list[float]]) -> str:
+    return f"{100 * (1 - np.mean(found['perm_att'])):.0f}" if is_weak(cell) else "0"
 
 
 def null_row(cell: Cell, found: dict[str, list[float]]) -> str:
-    names = [f"{own_test(cell)}_att", "lead_f", "lead_t", "nominal_f", "crv1_att", "crv3_att", "perm_att"]
-    event = share(found[f"{own_test(cell)}_event"]) if cell.treated >= 3 else "no answer"
-    band = share(found["band"]) if "band" in found else "no band"
-    first, *rest = (share(found[name]) for name in names)
+    names = ["lead_f", "lead_t", "ct_att", "crv3df_att", "crv3df_event", "crv1_att", "nominal_f"]
+    event = share(found["perm_event"]) if cell.treated >= 3 else "no answer"
+    rest = (share(found[name]) if found.get(name) else "–" for name in names)
     cells = [
         cell.treated,
         cell.clusters,
         "all" if cell.noise == "all" else f"{cell.ratio:g}",
         cell.noise,
         len(found["estimate"]),
-        first,
+        no_answer(cell, found),
+        share(found["perm_att"]),
         event,
-        band,
+        share(found["band"]) if "band" in found else "no band",
         *rest,
     ]
     return f"| {' | '.join(map(str, cells))} |"
 
 
 def power_row(cell: Cell, found: dict[str, list[float]], null: dict[str, list[float]]) -> str:
-    known = 1.96 * float(np.std(null["estimate"]))
-    by_known = np.abs(found["estimate"]) > known
-    mine = np.array(found[f"{own_test(cell)}_att"]) <= ALPHA
-    other = np.array(found["perm_att"]) <= ALPHA
-    kept = [f"{100 * m[by_known].mean():.0f}" if by_known.any() else "–" for m in (mine, other)]
-    numbers = [100 * v.mean() for v in (by_known, mine, other)]
-    cells = [cell.treated, cell.clusters, f"{cell.ratio:g}", f"{cell.change:g}", len(mine)]
-    return f"| {' | '.join(map(str, cells))} | {' | '.join(f'{n:.0f}' for n in numbers)} | {' | '.join(kept)} |"
+    known = np.abs(found["estimate"]) > 1.96 * float(np.std(null["estimate"]))
+    rejected = [np.array(found[name], dtype=bool) for name in ("perm_att", "crv3df_att", "ct_att") if name in found]
+    kept = [f"{100 * m[known].mean():.0f}" if known.any() else "–" for m in rejected]
+    missed = bounds(int(sum(found["missed"])), len(known))
+    numbers = [f"{100 * known.mean():.0f}", *(f"{100 * m.mean():.0f}" for m in rejected[:1])]
+    covered = f"{100 * (1 - np.mean(found['missed'])):.1f} (≥ {100 * (1 - missed[1]):.1f})"
+    cells = [cell.treated, cell.clusters, f"{cell.ratio:g}", f"{cell.change:g}", len(known), no_answer(cell, found)]
+    return f"| {' | '.join(map(str, [*cells, *numbers, *kept, *['–'] * (3 - len(kept)), covered]))} |"
 
 
-def pooled_row(treated: int, kept: dict[str, dict[str, list[float]]]) -> str:
-    """Return sizes over all ratios and noises of one number of treated."""
+def pooled_row(treated: int, kept: Store) -> str:
+    """Return sizes over all ratios and noises of one number of treated, each design by as many draws."""
     parts = []
     for clusters in (12, 36):
+        alike = [c for c in cells() if (c.treated, c.clusters, c.change) == (treated, clusters, 0.0)]
+        fewest = min(len(kept.get(c.key, {}).get("estimate", [])) for c in alike)
         found: dict[str, list[float]] = {}
-        for cell in cells():
-            if (cell.treated, cell.clusters, cell.change) == (treated, clusters, 0.0):
-                for name, values in kept.get(cell.key, {}).items():
-                    found.setdefault(name, []).extend(values)
+        for cell in alike if fewest else ():
+            for name, values in kept[cell.key].items():
+                found.setdefault(name, []).extend(values[:fewest])
         if found:
             parts.append(null_row(dataclasses.replace(ALL, treated=treated, clusters=clusters), found))
     return "\n".join(parts)
@@ -261,33 +312,33 @@ def pooled_row(treated: int, kept: dict[str, dict[str, list[float]]]) -> str:
 ALL = Cell(treated=1, clusters=12, ratio=1.0, noise="all")
 
 NULL_COLUMNS = [
-    "treated", "of", "batch ratio", "noise", "draws", "overall", "event time 3", "joint band", "leads F",
-    "leads max t", "nominal F", "CRV1", "CRV3, t(G − 1)", "permutation",
+    "treated", "of", "batch ratio", "noise", "draws", "no answer", "overall", "event time 3", "joint band", "leads F",
+    "leads max t", "Conley–Taber", "CRV3 overall", "CRV3 event time 3", "CRV1", "nominal F",
 ]  # fmt: skip
 POWER_COLUMNS = [
-    "treated", "of", "batch ratio", "change", "draws", "known variance", "chosen", "permutation",
-    "chosen of known", "permutation of known",
+    "treated", "of", "batch ratio", "change", "draws", "no answer", "known variance", "permutation",
+    "permutation of known", "CRV3 of known", "Conley–Taber of known", "coverage of the change",
 ]  # fmt: skip
 
 INTRO = """
 Made by `tests/truth/study_few_clusters.py` on {day}, seed {seed}, {total:,} draws, {versions}. {quarters}
 quarters, n = 4 + Poisson(13) batches a cell times the treated/control batch ratio (at least 1), cluster effects
 N(2.1, .45) on the logit scale; noise binomial, over-dispersed by .1, or with shocks of standard deviation .3 on
-the logit scale and autocorrelation .8. Treated from quarters 16 to 24. {permutations} permutations or all,
-stopped early. Estimator: average base before four leads, controls never treated
-(`tests/truth/average_base.py`).
+the logit scale and autocorrelation .8. Treated from quarters 16 to 24. {permutations} permutations or all. Estimator:
+average base before four leads, controls never treated (`tests/truth/average_base.py`).
 
 Rejections of a true null at 5 %, in percent, with 99 % bounds; 100 % less this is the coverage of 0, for
-intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of histories
-up to three treated, CRV3 with Satterthwaite's degrees of freedom from four. **Nominal F** is the clustered Wald
-test of the leads with F(q, G − 1). One treated of twelve cannot reject (floor 1/12): no answer in all draws;
-below three treated no term has an interval.
+intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of rescaled
+histories. **CRV3** has Satterthwaite's degrees of freedom. **Nominal F** is the clustered Wald test of
+the leads with F(q, G − 1). **No answer** is the share of draws whose result is “the data cannot decide” because a test
+that rejects nothing has less than 80 % of the power of one with known variance (`check_test_power`). Below three
+treated no term has an interval.
 """
 
 POWER = """
-Share of draws, in percent, in which a fall of the treated by 5 or 10 points is found: by a test that knows the
-variance, by the method chosen, by permutation; and of the draws in which the first finds it, the share in which
-each other does.
+Share of draws, in percent, in which a fall of the treated by 5 or 10 points is found by a test that knows the
+variance, and by permutation; of the draws in which the first finds it, the share in which each method does; and how
+often the interval by permutation covers the true change, with its lower 99 % bound.
 """
 
 
@@ -295,7 +346,7 @@ def head(columns: list[str]) -> str:
     return f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
 
 
-def write_report(kept: dict[str, dict[str, list[float]]], reading: str = "") -> str:
+def write_report(kept: Store, reading: str = "") -> str:
     """Return the study as Markdown; what was written by hand under Reading stays."""
     known = [cell for cell in cells() if kept.get(cell.key)]
     intro = INTRO.format(
@@ -332,4 +383,4 @@ def kept_reading() -> str:
 
 if __name__ == "__main__":
     main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e9)
-    OUT.write_text(write_report(json.loads(KEPT.read_text()), kept_reading()), encoding="utf-8")
+    OUT.write_text(write_report(read_kept(), kept_reading()), encoding="utf-8")

@@ -106,7 +106,9 @@ def test_every_parameter_of_a_template_is_read_wherever_it_matters(template: str
     code = "\n".join("".join(cell["source"]) for cell in letter_cells if cell["cell_type"] == "code")
     assert code.index("check_given()") < code.index("open_workspace()")
     calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call)]
-    estimates = [c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"estimate_rate", "estimate_change"}]
+    estimates = [
+        c for c in calls if isinstance(c.func, ast.Name) and c.func.id in {"estimate_level", "estimate_change"}
+    ]
     if any(p.name == "level" for p in parse_cells(letter_cells, shown=template)):
         # one confidence level everywhere
         assert all(any(word.arg == "level" for word in call.keywords) for call in estimates)

@@ -17,11 +17,13 @@ from qbase.core.errors import SetupError, UsageError
 
 if TYPE_CHECKING:
     from qbase.intake import LoadReport
+    from qbase.intake.recipes.questions import Question
     from qbase.lake import Workspace
 
 DATA_FAILED = 3
 DELIVERIES = (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".ods", ".bz2", ".gz")
 SHOWN = 5
+TOWN_LINK = "town_link_open"
 COUNTED = (("读到", "seen"), ("列出", "listed"), ("接收", "accepted"), ("隔离", "quarantined"))
 
 Accept = Annotated[
@@ -131,7 +133,9 @@ def load(
 
         report = load_case(workspace, case)
         deliveries.append(tell(shell, report))
-    shell.document({"deliveries": deliveries})
+    asked = find_questions(workspace, deliveries)
+    tell_questions(shell, asked)
+    shell.document({"deliveries": deliveries, **({"questions": [q.payload() for q in asked]} if asked else {})})
     if any(d["error"] for d in deliveries):
         return DATA_FAILED
     step = next_step(deliveries)
@@ -177,10 +181,31 @@ def _root(shell: Shell) -> pathlib.Path | None:
         return None
 
 
+def find_questions(workspace: Workspace, deliveries: Sequence[Mapping[str, Any]]) -> list[Question]:
+    """Return the questions about towns that wait after a load; they hold up no file."""
+    from qbase.intake import list_town_links
+
+    if not any(TOWN_LINK in warning for d in deliveries for warning in d["warnings"]):
+        return []
+    return [link.question for link in list_town_links(workspace) if link.decision == "open"]
+
+
+def tell_questions(shell: Shell, asked: Sequence[Question]) -> None:
+    """Print questions about towns, and the command that answers the first."""
+    if not asked:
+        return
+    shell.out("", shell.text("待确认：是否同一乡镇", "To be decided: are they one town?"))
+    shell.out(*(f"  {question.id}  {question.text[shell.lang]}" for question in asked))
+    step = f"qbase places --accept {asked[0].id}"
+    shell.note(shell.text(f"下一步  {step}  或  --reject …", f"Next    {step}  or  --reject …"))
+
+
 def next_step(deliveries: Sequence[Mapping[str, Any]]) -> str:
     """Return the command that looks at what waits for a person, or at the reports where nothing does."""
     if any(d["quarantined"] for d in deliveries):
         return "qbase quarantine list"
+    if any(TOWN_LINK in warning for d in deliveries for warning in d["warnings"]):
+        return "qbase places"
     if any("firm_doubtful" in warning for d in deliveries for warning in d["warnings"]):
         return "qbase links list"
     return "qbase list"

@@ -94,9 +94,9 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
     >>> from qbase.core import conclude
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch")
-    >>> conclusion = conclude(estimate_rate(panel, "D1.batch", entity="K003", period="2024Q4"))
+    >>> conclusion = conclude(estimate_level(panel, "D1.batch", entity="K003", period="2024Q4"))
     >>> print(conclusion.lead.en)
     The batch pass rate of the Wangdai polyester fibre cluster in 2024 Q4 is estimated at 80.0% (95% CI
         58.4–91.9; n = 20 batches).

@@ -54,9 +54,9 @@ def record(*values: Recordable) -> Provenance:
     >>> from qbase.core import record
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch")
-    >>> provenance = record(panel, estimate_rate(panel, "D1.batch", entity="K003"))
+    >>> provenance = record(panel, estimate_level(panel, "D1.batch", entity="K003"))
     >>> provenance.facts[2][0].en, provenance.facts[2][1], provenance.facts[-1][1]
     ('Estimates', '40', '预览，未写入 / preview, nothing written')
     """

@@ -195,8 +195,8 @@ def add_checks(result: Result, *checks: CheckResult) -> Result:
     >>> from qbase.core import CheckResult, Text, add_checks
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
-    >>> result = estimate_rate(build_panel(open_workspace(), "D1.batch"), "D1.batch", entity="K003")
+    >>> from qbase.trends import estimate_level
+    >>> result = estimate_level(build_panel(open_workspace(), "D1.batch"), "D1.batch", entity="K003")
     >>> placed = CheckResult(name="placed", passed=True, text=Text("每批均已归入集群", "every batch has a cluster"))
     >>> [check.name for check in add_checks(result, placed).checks]
     ['small_n', 'placed']

@@ -45,6 +45,7 @@ VERBS: dict[tuple[str, bool], Text] = {
 }
 WITHHELD: dict[str, Text] = {
     "headroom": Text("现有数据不足以判断", "the data cannot decide"),
+    "test_power": Text("现有数据不足以判断", "the data cannot decide"),
     "decision_date": Text("监测，不作结论", "monitoring, no conclusion"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""
@@ -175,9 +176,9 @@ def say_each(*results: SayableResult) -> Prose:
     >>> from qbase.core import say_each
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch")
-    >>> rates = [estimate_rate(panel, "D1.batch", entity=k, period="2024Q4") for k in ("K003", "K007", "K003")]
+    >>> rates = [estimate_level(panel, "D1.batch", entity=k, period="2024Q4") for k in ("K003", "K007", "K003")]
     >>> for text in say_each(*rates).items:
     ...     print(text.en)
     The batch pass rate of the Wangdai polyester fibre cluster in 2024 Q4 is estimated at 80.0% (95% CI

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from qbase.core.errors import PolicyError
+from qbase.core.given import match_spellings
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy, Spell
+from qbase.core.policy import Policy, Spell, match_policy
 from qbase.core.text import Text
 
 Links = Mapping[str, str | Iterable[str]]
@@ -67,8 +68,10 @@ def carry_spells(panel: Panel, policy: Policy, links: Links) -> Policy:
     ({'T2': '2021'}, 'towns of the treated clusters')
     """
     known = set(panel.entities)
-    targets = {str(entity): _listed(linked) for entity, linked in links.items()}
+    policy = match_policy(policy, known)
     first = policy.first_treated
+    spelling = match_spellings(map(str, links), first)
+    targets = {spelling.get(str(entity), str(entity)): _listed(linked) for entity, linked in links.items()}
     carried: dict[tuple[str, pd.Period], Spell] = {}
     for spell in policy.spells:
         for target in _targets(spell.entity, targets, known, policy):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
+from qbase.core.given import match_spellings
 from qbase.core.text import Text
 from qbase.core.values import freeze
 
@@ -111,6 +112,7 @@ def choose_controls(
         ("firms", firms, ("entity", "firm")),
     ):
         _check_columns(name, frame, columns)
+    treated, adjacent, firms = _as_listed(entities, treated, adjacent, firms)
     product = _products(entities, treated)
     made = {product[e] for e in treated}
     neighbours, partners = _neighbours(adjacent, treated), _partners(firms, treated)
@@ -138,6 +140,24 @@ def _check_columns(name: str, frame: pd.DataFrame | None, columns: tuple[str, ..
         expected=", ".join(columns),
         fix=f"{name}={name}.rename(columns={{…: {lacking[0]!r}}})",
     )
+
+
+def _as_listed(
+    entities: pd.DataFrame, treated: Collection[str], adjacent: pd.DataFrame | None, firms: pd.DataFrame | None
+) -> tuple[list[str], pd.DataFrame | None, pd.DataFrame | None]:
+    """Return what names entities with their ids as the list of entities writes them."""
+    known = [str(e) for e in entities["entity"]]
+
+    def settle(ids: Iterable[object]) -> list[str]:
+        written = [str(e) for e in ids]
+        spelling = match_spellings(written, known)
+        return [spelling.get(e, e) for e in written]
+
+    if adjacent is not None:
+        adjacent = adjacent.assign(entity=settle(adjacent["entity"]), neighbour=settle(adjacent["neighbour"]))
+    if firms is not None:
+        firms = firms.assign(entity=settle(firms["entity"]))
+    return settle(treated), adjacent, firms
 
 
 def _products(entities: pd.DataFrame, treated: Collection[str]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qbase.core.numbers import count
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
+from qbase.core.policy import Policy, match_policy
 from qbase.core.text import Text
 from qbase.effects.comparison.treated_and_controls import Design
 
@@ -129,7 +130,14 @@ def span_text(lags: int, freq: Freq, *, edge: bool) -> Text:
     )
 
 
-def notes_of(panel: Panel, design: Design, *, weighted: bool, errors: str, staggered: Text) -> tuple[Text, ...]:
+def given_notes(panel: Panel, policy: Policy) -> tuple[Text, ...]:
+    """Return what was settled when a panel was built, and when a policy is brought together with it."""
+    return (*panel.notes, *match_policy(policy, panel.entities).notes)
+
+
+def notes_of(
+    panel: Panel, policy: Policy, design: Design, *, weighted: bool, errors: str, staggered: Text
+) -> tuple[Text, ...]:
     """Return the caveats that hold for this panel and design."""
     notes = [PARALLEL]
     if design.is_staggered:
@@ -139,4 +147,4 @@ def notes_of(panel: Panel, design: Design, *, weighted: bool, errors: str, stagg
         notes.append(NAIVE)
     if errors == "iid":
         notes.append(IID)
-    return (*notes, *panel.notes)
+    return (*notes, *given_notes(panel, policy))

@@ -13,7 +13,7 @@ from qbase.core import periods
 from qbase.core.errors import UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.values import Indicator
 from qbase.effects.comparison.treated_and_controls import FREQ, Design, build_design
 
@@ -111,6 +111,18 @@ class OutcomeGrid:
             cluster=self.cluster[rows],
         )
 
+    def between(self, first: int, last: int) -> OutcomeGrid:
+        """Return the grid of the periods from one ordinal up to, and without, another."""
+        a, b = first - self.first, last - self.first
+        return dataclasses.replace(
+            self,
+            first=first,
+            y=self.y[:, a:b],
+            n=None if self.n is None else self.n[:, a:b],
+            k=None if self.k is None else self.k[:, a:b],
+            start=self.start - a,
+        )
+
 
 def build_grid(
     panel: Panel, policy: Policy, outcome: str, *, weight: Weight = "equal", clusters: Mapping[str, str] | None = None
@@ -133,17 +145,18 @@ def build_grid(
     UsageError
         Weights that are none, or not for every entity (QB519); no counts to weigh by (QB524).
     """
+    weight = read_weight(weight)
     design = build_design(panel, policy, outcome, weights="n" if weight == "n" else None)
     entities = tuple(sorted(design.rows["entity"].unique()))
     columns = design.rows["period"]
     first, last = int(columns.min()), int(columns.max())
     shape = (len(entities), last - first + 1)
     at = (pd.Index(entities).get_indexer(design.rows["entity"]), columns.to_numpy() - first)
-    starts = {e: p.ordinal - first for e, p in policy.first_treated.items()}
+    starts = {e: p.ordinal - first for e, p in match_policy(policy, panel.entities).first_treated.items()}
     counts = _counts(panel, outcome, entities, first, shape)
     start = np.array([starts.get(e, np.nan) for e in entities], dtype=float)
     share, named = _shares(weight, entities, counts, start)
-    owners = {e: e for e in entities} if clusters is None else dict(clusters)
+    owners = {e: e for e in entities} if clusters is None else _read_owners(clusters, entities)
     return OutcomeGrid(
         indicator=design.indicator,
         freq=panel.freq,
@@ -184,6 +197,22 @@ def _counts(
     return placed[0], placed[1]
 
 
+def read_weight(weight: Weight | pd.Series) -> Weight:
+    """Return weights by entity as a mapping, also where a Series holds them."""
+    if not isinstance(weight, pd.Series):
+        return weight
+    held = {str(e): float(w) for e, w in weight.items()}
+    return NamedWeights(held, name=str(weight.name or "given"))
+
+
+class NamedWeights(dict[str, float]):
+    """Weights with what they are called."""
+
+    def __init__(self, held: Mapping[str, float], *, name: str) -> None:
+        super().__init__(held)
+        self.name = name
+
+
 def _shares(
     weight: Weight, entities: tuple[str, ...], counts: tuple[Floats, Floats] | None, start: Floats
 ) -> tuple[Floats, str]:
@@ -199,6 +228,16 @@ def _shares(
     if lost:
         raise _no_weight(f"weights of {len(weight)} entities", f"no weight above 0 for {', '.join(lost[:3])}")
     return np.array([float(weight[e]) for e in entities]), str(getattr(weight, "name", "given"))
+
+
+def _read_owners(clusters: Mapping[str, str], entities: tuple[str, ...]) -> dict[str, str]:
+    lost = [e for e in entities if e not in clusters]
+    if not lost:
+        return {e: str(clusters[e]) for e in entities}
+    raise UsageError(
+        "QB519", option="clusters", value=f"{len(clusters)} entities", found=f"nothing for {', '.join(lost[:3])}",
+        expected="what every entity of the panel belongs to, under its id there", fix="clusters=None",
+    )  # fmt: skip
 
 
 def _no_weight(given: str, found: str) -> UsageError:

@@ -13,7 +13,7 @@ from qbase.core.errors import DataError, PolicyError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.values import Indicator
 
 Weights = Literal["n"]
@@ -109,7 +109,7 @@ def match_entities(panel: Panel, policy: Policy) -> dict[str, pd.Period]:
     PolicyError
         Other frequency (QB511), treated entity not in the panel (QB510).
     """
-    first = policy.first_treated
+    first = match_policy(policy, panel.entities).first_treated
     frequency = panel.periods.freqstr
     other = [p for p in first.values() if p.freqstr != frequency]
     if other:

@@ -11,7 +11,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.values import Indicator
-from qbase.effects.comparison.outcome_grid import OWN_WEIGHTS, Weight
+from qbase.effects.comparison.outcome_grid import OWN_WEIGHTS, Weight, read_weight
 from qbase.effects.comparison.treated_and_controls import match_entities
 
 QUARTERS = 4
@@ -61,6 +61,7 @@ def read_treated(panel: Panel, policy: Policy, outcome: str, *, weight: Weight =
     UsageError
         Weights that are none, or not for every treated entity (QB519).
     """
+    weight = read_weight(weight)
     panel.refuse_shrunk(outcome)
     policy.require_absorbing()
     first = match_entities(panel, policy)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from qbase.core import periods
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.effects.comparison.outcome_grid import Floats
 
 Mask = NDArray[np.bool_]
@@ -95,7 +95,8 @@ def read_facts(panel: Panel, policy: Policy, outcome: str) -> UntreatedFacts:
     panel.indicator(outcome)
     values = panel.data[outcome].astype(float).unstack("period").sort_index()
     columns = pd.PeriodIndex(values.columns)
-    start = np.array([_column(policy, str(e), columns) for e in values.index])
+    first = match_policy(policy, panel.entities).first_treated
+    start = np.array([_column(first.get(str(e)), columns) for e in values.index])
     untreated = np.arange(len(columns))[None, :] < np.where(np.isnan(start), np.inf, start)[:, None]
     y = np.where(untreated, values.to_numpy(dtype=float), np.nan)
     within = start < len(columns)
@@ -122,8 +123,7 @@ def read_facts(panel: Panel, policy: Policy, outcome: str) -> UntreatedFacts:
     )
 
 
-def _column(policy: Policy, entity: str, columns: pd.PeriodIndex) -> float:
-    first = policy.first_treated.get(entity)
+def _column(first: pd.Period | None, columns: pd.PeriodIndex) -> float:
     if first is None:
         return float("nan")
     return float(np.searchsorted(np.array([p.ordinal for p in columns]), first.ordinal))

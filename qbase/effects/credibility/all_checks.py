@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from qbase.core.policy import Policy
+from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.comparison.treated_and_controls import FREQ
@@ -26,6 +29,27 @@ from qbase.effects.credibility.stability_checks import (
 from qbase.effects.credibility.timing_checks import check_regression_to_mean, check_rush, check_serial_correlation
 from qbase.effects.fitting.path_fit import Estimator
 
+LACKING = {
+    "rush": Text(
+        "验收前突击：政策没有验收日期，或在数据之外", "rush before acceptance: no date of acceptance within the data"
+    ),
+    "placebo_outcome": Text(
+        "政策不应改变的指标：评价方案没有指定",
+        "outcomes the policy cannot move: the plan names none that can be computed",
+    ),
+    "spillover": Text(
+        "对邻近者的影响：没有与采用者相邻、产品相同的对象", "spillover: no neighbour of the same product is known"
+    ),
+    "same_yardstick": Text(
+        "尺度一致：没有按同一限值重判的结果", "one yardstick: no outcome re-judged by constant limits"
+    ),
+}
+"""Check -> why it was not made, where it was not."""
+NO_PAIR = Text(
+    "按同一限值重判的结果太少，无法比较。",
+    "Too few outcomes re-judged by constant limits stand beside the others to compare.",
+)
+
 
 def check_credibility(
     grid: OutcomeGrid,
@@ -35,6 +59,7 @@ def check_credibility(
     placebos: Mapping[str, OutcomeGrid] | None = None,
     neighbours: Mapping[str, tuple[str, ...]] | None = None,
     constant: OutcomeGrid | None = None,
+    as_judged: OutcomeGrid | None = None,
     vcov: str | None = None,
     shift: int = SHIFT,
 ) -> tuple[CheckResult, ...]:
@@ -52,6 +77,8 @@ def check_credibility(
         Spillover arm -> treated neighbours; its entities are in the grid for this check alone.
     constant : OutcomeGrid or None
         The outcome by one yardstick.
+    as_judged : OutcomeGrid or None
+        The outcome as judged at the time, of the same draws as ``constant``; None is the grid itself.
     vcov : str or None
         Kind of standard error of the effect.
     shift : int
@@ -60,7 +87,25 @@ def check_credibility(
     Returns
     -------
     tuple of CheckResult
-        The main checks are made without the spillover arm.
+        The main checks are made without the spillover arm. The last, ``not_checked``, says which others could not be
+        made and why.
+
+    Examples
+    --------
+    >>> from qbase.effects import check_credibility
+    >>> from qbase.effects.comparison.outcome_grid import build_grid
+    >>> from qbase.effects.fitting.imputation import ImputationEstimator
+    >>> from qbase.effects.fitting.imputed_terms import Window
+    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> estimator = ImputationEstimator(window=Window(leads=0, lags=0), terms=(("att", None),))
+    >>> checks = check_credibility(build_grid(panel, policy, "D1.batch"), estimator, policy)
+    >>> [check.name for check in checks if check.passed]
+    ['placebo_in_time', 'anticipation', 'regression_to_mean', 'leave_one_out', 'attrition', 'same_entities_effect',
+    'rush']
+    >>> checks[-1].text.en.split(";")[0]
+    'outcomes the policy cannot move: the plan names none that can be computed'
     """
     arm = dict(neighbours or {})
     main = grid.keep(~pd.Index(grid.entities).isin(list(arm))) if arm else grid
@@ -81,10 +126,29 @@ def check_credibility(
     if arm:
         checks.append(check_spillover(grid, estimator, arm))
     if constant is not None:
-        checks.append(
-            check_same_yardstick(main, constant.keep(pd.Index(constant.entities).isin(main.entities)), estimator)
-        )
-    return tuple(checks)
+        checks.append(check_yardstick(main if as_judged is None else as_judged, constant, estimator))
+    made = {check.name for check in checks}
+    lacking = [reason for name, reason in LACKING.items() if name not in made]
+    return (*checks, say_not_checked(lacking)) if lacking else tuple(checks)
+
+
+def say_not_checked(reasons: Sequence[Text]) -> CheckResult:
+    """Return what could not be checked and why, said once (``not_checked``)."""
+    what = join(list(reasons), zh="；", en="; ")
+    return CheckResult(name="not_checked", passed=None, text=Text(f"{what.zh}。", f"{what.en}."))
+
+
+def check_yardstick(grid: OutcomeGrid, constant: OutcomeGrid, estimator: Estimator) -> CheckResult:
+    """Check whether the yardstick moved, on the cells that have the outcome by both (``same_yardstick``)."""
+    entities = sorted(set(grid.entities) & set(constant.entities))
+    ours, theirs = (g.keep(pd.Index(g.entities).isin(entities)) for g in (grid, constant))
+    first, last = max(ours.first, theirs.first), min(ours.first + ours.n_periods, theirs.first + theirs.n_periods)
+    pair = [g.between(first, last) for g in (ours, theirs)]
+    both = np.isfinite(pair[0].y) & np.isfinite(pair[1].y)
+    ours, theirs = (dataclasses.replace(g, y=np.where(both, g.y, np.nan)) for g in pair)
+    if not both.any() or not ours.is_treated.any() or ours.is_treated.all():
+        return CheckResult(name="same_yardstick", passed=None, text=NO_PAIR)
+    return check_same_yardstick(ours, theirs, estimator)
 
 
 def column_of(policy: Policy, name: str, grid: OutcomeGrid) -> int | None:

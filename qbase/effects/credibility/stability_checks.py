@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.numbers import interval, number
-from qbase.core.text import Text
+from qbase.core.text import Text, spaced
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.credibility.grid_tests import Tested, measure_att, with_outcome
@@ -16,6 +16,8 @@ from qbase.effects.fitting.path_fit import Estimator, clustered_vcov
 
 MATTERS_PP = 1.0
 """Points by which two readings of one outcome have to differ before it matters."""
+EXACT = 1e-9
+"""A standard error of points below this is rounding."""
 SHARE_PP = 5.0
 """Points by which the share of periods with an outcome has to move before composition is in doubt."""
 
@@ -52,8 +54,8 @@ def check_leave_one_out(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:
     turned = table.loc[np.sign(table["value"]) != np.sign(full), "left_out"].tolist()
     facts = Text(f"逐个剔除后，效果在 {span.zh} 之间", f"Without one cluster at a time the effect lies at {span.en}")
     if turned:
-        who = ", ".join(turned[:3])
-        text = Text(f"{facts.zh}；剔除 {who} 时变号。", f"{facts.en}; without {who} its sign turns.")
+        who = Text("、".join(turned[:3]), " or ".join(turned[:3]))
+        text = Text(f"{facts.zh}；剔除 {who.zh} 时变号。", f"{facts.en}; without {who.en} its sign turns.")
         return CheckResult(name="leave_one_out", passed=False, text=text, table=table)
     return CheckResult(
         name="leave_one_out", passed=True, text=Text(f"{facts.zh}，不变号。", f"{facts.en}, of one sign."), table=table
@@ -156,7 +158,8 @@ def check_same_yardstick(grid: OutcomeGrid, constant: OutcomeGrid, estimator: Es
     found = Tested(
         value=float(gap.beta[0]), std_error=error, df=float(max(1, groups)), n_treated=int(grid.is_treated.sum())
     )
-    moved = found.rejects and abs(found.value) > MATTERS_PP
+    # a shift by the same number in every treated entity has no error at all
+    moved = abs(found.value) > MATTERS_PP and (found.rejects or error < EXACT)
     shown = (
         found.say() if found.is_known else Text(number(found.value, 1, sign=True), number(found.value, 1, sign=True))
     )
@@ -169,4 +172,4 @@ def check_same_yardstick(grid: OutcomeGrid, constant: OutcomeGrid, estimator: Es
         f"按当时标准与按同一标准的效果相差 {shown.zh}个百分点：{tail.zh}。",
         f"By the yardstick of the time and by a constant one the effects differ by {shown.en} points: {tail.en}.",
     )
-    return CheckResult(name="same_yardstick", passed=not moved, text=text)
+    return CheckResult(name="same_yardstick", passed=not moved, text=spaced(text))

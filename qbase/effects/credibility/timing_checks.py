@@ -43,7 +43,10 @@ def check_regression_to_mean(grid: OutcomeGrid, *, periods: int = SELECTION) -> 
             "政策前历史太短，无法看选择时的低谷。", "The history before is too short to see a dip at selection."
         )
         return CheckResult(name="regression_to_mean", passed=None, text=text)
-    spread = np.nanmean(np.array(others), axis=0)
+    apart = np.array(others)
+    seen = np.isfinite(apart)
+    summed = np.where(seen, apart, 0.0).sum(axis=0)
+    spread = np.where(seen.any(axis=0), summed / np.maximum(seen.sum(axis=0), 1), np.nan)
     found = measure_difference(np.array(dips), spread)
     sign = {"up": -1.0, "down": 1.0}.get(grid.indicator.better, 0.0)
     failed = found.rejects and found.value * sign > 0

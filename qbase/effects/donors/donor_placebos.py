@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats
 from qbase.effects.donors.donor_pool import DonorPool
 from qbase.effects.donors.donor_weights import DonorFits, WeightSpec, fit_donors
@@ -17,6 +18,9 @@ MOST_PLACEBOS = 999
 MOST_LEFT_OUT = 50
 """Of the donors with weight, the heaviest that are left out in turn."""
 TIE = 1e-9
+
+NO_GAP = 1e-8
+"""A gap below this share of the largest outcome is rounding."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,6 +82,25 @@ def fit_placebos(pool: DonorPool, spec: WeightSpec) -> Placebos:
     left_out = tuple(sorted(heavy)) if n_donors > 2 else ()
     without = _effects_without(pool, spec, left_out)
     return Placebos(fits=fits, sets=sets, is_enumerated=whole, left_out=left_out, effects_without=without)
+
+
+def refuse_no_gaps(pool: DonorPool, placebos: Placebos) -> None:
+    """Raise when no placebo leaves a gap: the treated would be held against rounding.
+
+    Raises
+    ------
+    DataError
+        Every donor is reproduced exactly by the others (QB515).
+    """
+    if np.abs(placebos.fits.gaps[1:]).max(initial=0.0) > NO_GAP * np.nanmax(np.abs(pool.grid.y)):
+        return
+    raise DataError(
+        "QB515",
+        outcome=pool.grid.indicator.id,
+        found=f"{len(pool.donors)} donors, each exactly a mean of the others plus a constant",
+        expected="donors that vary by themselves over time",
+        fix="check the measure and the window",
+    )
 
 
 def _effects_without(pool: DonorPool, spec: WeightSpec, left_out: tuple[int, ...]) -> Floats:

@@ -10,6 +10,7 @@ import numpy as np
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.doubt.history_noise import Noise
 from qbase.effects.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
 from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
@@ -45,6 +46,18 @@ def control_places(grid: OutcomeGrid, *, draws: int, seed: int) -> Ints:
     places = np.tile(np.arange(len(grid.y)), (len(dealt), 1))
     places[:, treated] = dealt
     return places
+
+
+def untreated_only(grid: OutcomeGrid, noise: Noise) -> Noise:
+    """Return noise whose period means leave out the treated: their history, with its effect, is nobody's placebo."""
+    return dataclasses.replace(noise, weight=np.where(grid.is_treated, 0.0, noise.weight), shared=None)
+
+
+def control_widening(grid: OutcomeGrid) -> float:
+    """Return what placebos are multiplied by: a placebo is part of the average it is held against, a treated is not."""
+    n_treated = int(grid.is_treated.sum())
+    n_untreated = len(grid.y) - n_treated
+    return math.sqrt((n_untreated + n_treated) / (n_untreated - n_treated))
 
 
 def infer_conley_taber(
@@ -83,14 +96,10 @@ def infer_conley_taber(
             expected=f"at most {MOST} treated, and more untreated than treated",
             fix='vcov=None, or vcov="CRV3" from four treated on',
         )
-    # the treated leave the period means: their history, with the effect in it, is nobody's placebo
-    weight = np.where(grid.is_treated, 0.0, replay.noise.weight)
-    controls = dataclasses.replace(replay.noise, weight=weight, shrinkage=np.ones(len(weight)))
-    apart = dataclasses.replace(replay, noise=controls)
+    apart = dataclasses.replace(replay, noise=untreated_only(grid, replay.noise))
     places = control_places(grid, draws=draws, seed=seed)
     beta = np.concatenate(list(apart.of_histories(grid.y, places)))
-    # a placebo is part of the average it is held against; a treated one is not
-    beta = beta * math.sqrt((n_untreated + n_treated) / (n_untreated - n_treated))
+    beta = beta * control_widening(grid)
     n_terms = len(fit.terms)
     p, low, high = np.full(n_terms, np.nan), np.full(n_terms, np.nan), np.full(n_terms, np.nan)
     for k in np.flatnonzero(np.isfinite(fit.beta)):

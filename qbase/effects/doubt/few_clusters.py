@@ -13,8 +13,17 @@ from qbase.core.text import Text
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife
 from qbase.effects.doubt.conley_taber import infer_conley_taber
+from qbase.effects.doubt.history_noise import refuse_no_noise
 from qbase.effects.doubt.inference_notes import note_of
-from qbase.effects.doubt.path_calibration import Calibration, LeadTest, calibrate_path, invert_placebos
+from qbase.effects.doubt.known_variance import attained_level, share_of_power
+from qbase.effects.doubt.path_calibration import (
+    TEST_LEVEL,
+    Calibration,
+    LeadTest,
+    calibrate_path,
+    invert_placebos,
+    is_rescaled,
+)
 from qbase.effects.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
 from qbase.effects.doubt.wild_enumeration import bootstrap_wild
 from qbase.effects.fitting.path_fit import Estimator, PathFit, clustered_vcov
@@ -23,7 +32,8 @@ Method = Literal["permutation", "conley_taber", "CRV3", "wild", "analytic"]
 
 SEED = 20220810
 FEW = 3
-"""Up to three treated clusters the jackknife rejects a true null too often (2 of 12: 11 to 15 %)."""
+"""Up to three treated clusters the jackknife rejects a true null too often (2 of 12: 11 to 15 %); above, it speaks only
+where batches are not counted: with four treated of few batches it finds half of what permutation finds."""
 
 LEAST = 3
 """Below three treated entities a term has no interval and no verdict."""
@@ -63,6 +73,8 @@ class Inference:
         Placebos behind lead tests and band; 0 where they are asymptotic.
     notes : tuple of Text
         What a reader must know about the method.
+    power_share : float or None
+        Of the power of the same test with known variance, see `share_of_power`; None where nothing is known of it.
     """
 
     method: Method
@@ -80,6 +92,7 @@ class Inference:
     joint_p: float
     n_draws: int
     notes: tuple[Text, ...]
+    power_share: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -107,9 +120,10 @@ def infer(
 ) -> Inference:
     """Give every term of a path its doubt, by as many clusters as are treated.
 
-    Up to three treated (or untreated) clusters: residual histories, rescaled to the noise of their new place, change
-    places with the dates of adoption, and the interval holds every constant effect they do not reject. From four on:
-    the jackknife over clusters (CRV3) with t and Satterthwaite's degrees of freedom, at most G − 1. From forty
+    Below forty treated (or untreated) clusters residual histories, rescaled to the noise of their new place, change
+    places with the dates of adoption, and the interval holds every constant effect they do not reject. Where batches
+    are not counted noise cannot be rescaled: up to three treated clusters are exchanged as they are, from four on the
+    jackknife over clusters (CRV3) speaks, with t and Satterthwaite's degrees of freedom, at most G − 1. From forty
     treated and forty untreated clusters on: influence functions with t(G − 1). Lead tests and the joint band always
     come from the exchange of histories below forty clusters on each side. A term of fewer than three treated has no
     interval.
@@ -139,7 +153,8 @@ def infer(
         Another ``vcov`` (QB550).
     DataError
         A method that needs exchangeable clusters, or an estimator linear in the outcome, without them (QB551), more
-        than three treated, or as many as untreated, for Conley and Taber's (QB552).
+        than three treated, or as many as untreated, for Conley and Taber's (QB552). Untreated cells without any noise
+        (QB515).
 
     References
     ----------
@@ -147,12 +162,13 @@ def infer(
     Review of Economics and Statistics 101. MacKinnon, J. G. and Webb, M. D. (2020). Randomization inference for
     difference-in-differences with few treated clusters. J. Econometrics 218.
     """
-    method = _read_method(vcov, grid)
+    refuse_no_noise(grid)
     is_large = _few_side(grid) >= MANY
-    exchange = None if is_large and method in ("analytic", "CRV3") else _exchange(grid, estimator, fit, draws, seed)
     replay = ready_replay(grid, estimator, fit)
-    if exchange is None and method == "permutation" and vcov is None:
-        method = "CRV3"
+    asked = None if vcov is None else _read_method(vcov)
+    needs_none = is_large and asked in (None, "analytic", "CRV3")
+    exchange = None if needs_none else _exchange(grid, estimator, fit, draws, seed)
+    method = asked or _choose(grid, replay, exchange)
     point = _pointwise(method, grid, replay, fit, exchange, level=level, seed=seed, draws=draws)
     around = calibrate_path(grid, replay, fit, exchange, level=level)
     return _inference(method, grid, fit, point, around, exchange)
@@ -174,17 +190,21 @@ def permutation_leads(
     return calibrate_path(grid, ready_replay(grid, estimator, fit), fit, exchange, level=0.95).lead_f
 
 
-def _read_method(vcov: str | None, grid: OutcomeGrid) -> Method:
-    if vcov is None:
-        if _few_side(grid) <= FEW:
-            return "permutation"
-        return "analytic" if _few_side(grid) >= MANY else "CRV3"
+def _read_method(vcov: str) -> Method:
     for method in get_args(Method):
         if vcov == method:
             return cast(Method, method)
     raise UsageError(
         "QB550", value=vcov, found=f"vcov={vcov!r}", expected=" | ".join(get_args(Method)) + " | None", fix="vcov=None"
     )
+
+
+def _choose(grid: OutcomeGrid, replay: Replay, exchange: Exchange | None) -> Method:
+    if _few_side(grid) >= MANY:
+        return "analytic"
+    if exchange is None:
+        return "CRV3"
+    return "permutation" if _few_side(grid) <= FEW or is_rescaled(replay, exchange) else "CRV3"
 
 
 def _few_side(grid: OutcomeGrid) -> int:
@@ -218,8 +238,9 @@ def _pointwise(
             )
         found = invert_placebos(grid, replay, fit, exchange, level=level)
         return Pointwise(
-            std_error=found.spread, low=found.low, high=found.high, p=found.p, vcov=plain, p_floor=exchange.p_floor
-        )
+            std_error=found.spread, low=found.low, high=found.high, p=found.p, vcov=plain, p_floor=exchange.p_floor,
+            df=np.full(len(fit.beta), float(max(grid.cluster.max() - 1, 1))),
+        )  # fmt: skip
     if method == "conley_taber":
         if exchange is None or exchange.kind != "histories":
             raise _not_exchangeable(method, "clusters of several entities, or an estimator not linear in the outcome")
@@ -279,7 +300,15 @@ def _inference(
         joint_p=around.joint_p,
         n_draws=0 if exchange is None else len(exchange.places),
         notes=note_of(method, grid, fit, point.p_floor, exchange, is_scaled=around.is_scaled),
+        power_share=_power_share(method, point, exchange),
     )
+
+
+def _power_share(method: Method, point: Pointwise, exchange: Exchange | None) -> float | None:
+    if point.df is None:
+        return None
+    level = attained_level(len(exchange.places)) if method == "permutation" and exchange is not None else TEST_LEVEL
+    return share_of_power(float(point.df[0]), level)
 
 
 def _not_exchangeable(method: str, found: str) -> DataError:

@@ -10,8 +10,9 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.doubt.lead_power import normal_slope, placebo_slope
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
-from qbase.effects.doubt.placebo_paths import Exchange, Replay, without_effect
+from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
 from qbase.effects.fitting.path_fit import Ints, PathFit, clustered_vcov
 from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverted_limits, permutation_p
@@ -43,6 +44,10 @@ class LeadTest:
         Assignments other than the observed one.
     is_testable : bool
         Whether the smallest attainable p value is below .05.
+    slope : float or None
+        The straight drift of the treated, a period, that this test finds with power .8; None where that is not known.
+    carried : float or None
+        What that drift, going on after the start, would add to the overall effect.
     """
 
     statistic: float
@@ -52,6 +57,8 @@ class LeadTest:
     n_leads: int
     n_draws: int
     is_testable: bool
+    slope: float | None = None
+    carried: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,19 +103,20 @@ def calibrate_path(
     """
     leads, family = find_leads(fit), find_family(fit)
     if exchange is None:
-        return _asymptotic(grid, fit, leads, family, level=level)
+        return _asymptotic(grid, replay, fit, leads, family, level=level)
     drawn = placebo_paths(grid, replay, fit, exchange)
     half, joint_p = placebo_band(
         fit.beta[family], drawn[:, family], level=level, n_clusters=int(grid.cluster.max()) + 1
     )
     whole = np.full(len(fit.terms), np.nan)
     whole[family] = half
+    drift = read_drift(grid, replay, exchange)
     return Calibration(
-        lead_f=_tested("F", fit.beta[leads], drawn[:, leads]),
+        lead_f=_tested("F", fit.beta[leads], drawn[:, leads], drift=None if drift is None else drift[[0, *leads]]),
         lead_t=_tested("max_t", fit.beta[leads], drawn[:, leads]),
         half=whole,
         joint_p=joint_p,
-        is_scaled=replay.noise.root is not None and exchange.kind == "histories",
+        is_scaled=is_rescaled(replay, exchange),
     )
 
 
@@ -117,14 +125,15 @@ def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exc
     bare = without_effect(grid, fit)
     if exchange.kind == "dates":
         return np.concatenate(list(replay.of_dates(bare, exchange.places)))
-    return np.concatenate(list(replay.of_histories(bare.y, exchange.places)))
+    return np.concatenate(list(replay.of_histories(bare.y, exchange.places, seed=exchange.seed)))
 
 
 def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange, *, level: float) -> Inverted:
-    """Return for each term its p value against no effect at all, and the constant effects that placebos do not reject.
+    """Return for each term its p value against no effect, and the constant effects that placebos do not reject.
 
     The placebos of an effect τ are those of the outcome less τ times those of the treatment itself, for the estimator
-    is linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval.
+    is linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval. To take
+    the estimate out of the histories first would gain no power at the same size: residuals then need widening by t.
 
     Parameters
     ----------
@@ -140,15 +149,27 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
         lever = None
     else:
         treated = np.where(np.isfinite(grid.y), (grid.event_time >= 0).astype(float), np.nan)
-        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places)))
+        beta = np.concatenate(list(replay.of_histories(grid.y, exchange.places, seed=exchange.seed)))
         lever = np.concatenate(list(replay.of_histories(treated, exchange.places)))
     for k in np.flatnonzero(np.isfinite(fit.beta)):
         p[k] = permutation_p(abs(fit.beta[k]), np.abs(beta[:, k]))
         if lever is not None:
             nearest, farthest = inverted_limits(beta[:, k] - fit.beta[k] * lever[:, k], lever[:, k], level=level)
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
-    spread = np.nanstd(beta if lever is None else beta - fit.beta[0] * lever, axis=0)
-    return Inverted(spread=spread, low=low, high=high, p=p)
+    apart = beta if lever is None else beta - fit.beta[0] * lever
+    return Inverted(spread=_spread(apart), low=low, high=high, p=p)
+
+
+def _spread(drawn: Floats) -> Floats:
+    """Return how far placebos vary by term; nan where a term was never drawn."""
+    spread, is_drawn = np.full(drawn.shape[1], np.nan), np.isfinite(drawn).any(axis=0)
+    spread[is_drawn] = np.nanstd(drawn[:, is_drawn], axis=0)
+    return spread
+
+
+def is_rescaled(replay: Replay, exchange: Exchange) -> bool:
+    """Return whether histories change places at the size of noise of their new place."""
+    return replay.noise.root is not None and exchange.kind == "histories"
 
 
 def find_leads(fit: PathFit) -> Ints:
@@ -165,12 +186,27 @@ def find_family(fit: PathFit) -> Ints:
     return at[np.isfinite(fit.beta[at]) & (fit.n_treated[at] >= ENOUGH) & fit.influence[:, at].any(axis=0)]
 
 
-def _tested(kind: Literal["F", "max_t"], beta: Floats, drawn: Floats) -> LeadTest | None:
+def read_drift(grid: OutcomeGrid, replay: Replay, exchange: Exchange | None) -> Floats | None:
+    """Return what a straight drift of one unit a period in every treated entity does to each term, shape (K,).
+
+    None where the estimator is not linear in the outcome.
+    """
+    if not (isinstance(replay.estimator, BatchEstimator) or (exchange is not None and exchange.kind == "histories")):
+        return None
+    line = np.where(grid.is_treated[:, None], np.nan_to_num(grid.event_time), 0.0)
+    return replay.estimator(dataclasses.replace(grid, y=np.where(np.isfinite(grid.y), line, np.nan))).beta
+
+
+def _tested(
+    kind: Literal["F", "max_t"], beta: Floats, drawn: Floats, *, drift: Floats | None = None
+) -> LeadTest | None:
     if not len(beta):
         return None
     every = np.vstack([beta, drawn])
     found = quadratic_f(every) if kind == "F" else largest_t(every)
     floor = attainable_p(float(found[0]), found[1:])
+    is_testable = floor < TEST_LEVEL - TIE
+    slope = placebo_slope(drawn, drift[1:]) if drift is not None and is_testable else None
     return LeadTest(
         statistic=float(found[0]),
         p_value=permutation_p(float(found[0]), found[1:]),
@@ -178,7 +214,9 @@ def _tested(kind: Literal["F", "max_t"], beta: Floats, drawn: Floats) -> LeadTes
         kind=kind,
         n_leads=len(beta),
         n_draws=len(drawn),
-        is_testable=floor < TEST_LEVEL - TIE,
+        is_testable=is_testable,
+        slope=slope,
+        carried=None if slope is None or drift is None else slope * float(drift[0]),
     )
 
 
@@ -216,7 +254,9 @@ def placebo_band(beta: Floats, drawn: Floats, *, level: float, n_clusters: int) 
     return np.where(np.isfinite(critical), critical * spread, np.nan), p
 
 
-def _asymptotic(grid: OutcomeGrid, fit: PathFit, leads: Ints, family: Ints, *, level: float) -> Calibration:
+def _asymptotic(
+    grid: OutcomeGrid, replay: Replay, fit: PathFit, leads: Ints, family: Ints, *, level: float
+) -> Calibration:
     vcov = clustered_vcov(fit, grid.cluster)
     scores = sum_by_cluster(fit.influence, grid.cluster)
     treated = len(np.unique(grid.cluster[grid.is_treated]))
@@ -228,7 +268,12 @@ def _asymptotic(grid: OutcomeGrid, fit: PathFit, leads: Ints, family: Ints, *, l
         f = float(joint_f(fit.beta[None, leads], scores[None][:, :, leads])[0])
         # Hotelling: the covariance of few clusters is itself noisy
         p = float(stats.f.sf(f * (df - q + 1) / df, q, df - q + 1))
-        lead = LeadTest(statistic=f, p_value=p, p_floor=None, kind="F", n_leads=q, n_draws=0, is_testable=True)
+        drift = read_drift(grid, replay, None)
+        slope = None if drift is None else normal_slope(vcov[np.ix_(leads, leads)], drift[leads], df=df)
+        lead = LeadTest(
+            statistic=f, p_value=p, p_floor=None, kind="F", n_leads=q, n_draws=0, is_testable=True, slope=slope,
+            carried=None if slope is None or drift is None else slope * float(drift[0]),
+        )  # fmt: skip
     if len(family) and df > len(family):
         inside = vcov[np.ix_(family, family)]
         half[family] = sup_t_value(inside, df, level=level, seed=len(family)) * np.sqrt(np.diag(inside))

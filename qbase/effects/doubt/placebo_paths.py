@@ -9,7 +9,7 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import Noise, exchange_histories, fit_noise, two_way_residuals
+from qbase.effects.doubt.history_noise import Noise, exchange_histories, fit_noise, missing_noise, two_way_residuals
 from qbase.effects.fitting.path_fit import Estimator, Ints, PathFit
 from qbase.stats.testing.adoption_permutations import exchanged_places, list_assignments
 
@@ -51,12 +51,15 @@ class Exchange:
         Distinct assignments, the observed one included.
     is_complete : bool
         Whether all of them are there.
+    seed : int
+        Of what is drawn.
     """
 
     kind: Literal["histories", "dates"]
     places: Ints
     n_possible: int
     is_complete: bool
+    seed: int
 
     @property
     def p_floor(self) -> float:
@@ -101,7 +104,7 @@ def find_exchange(grid: OutcomeGrid, estimator: Estimator, fit: PathFit, *, draw
         # the labels go by cluster, the histories by entity
         row_of = np.argsort(grid.cluster)
         places = row_of[places[:, grid.cluster]]
-    return Exchange(kind=kind, places=places, n_possible=found.n_possible, is_complete=found.is_complete)
+    return Exchange(kind=kind, places=places, n_possible=found.n_possible, is_complete=found.is_complete, seed=seed)
 
 
 def is_linear(grid: OutcomeGrid, estimator: Estimator, fit: PathFit) -> bool:
@@ -132,7 +135,7 @@ class Replay:
     terms: tuple[tuple[str, int | None], ...]
     noise: Noise
 
-    def of_histories(self, y: Floats, places: Ints) -> Iterator[Floats]:
+    def of_histories(self, y: Floats, places: Ints, *, seed: int | None = None) -> Iterator[Floats]:
         """Yield coefficients, (a, K), block by block, of outcomes whose histories changed places.
 
         Parameters
@@ -141,13 +144,17 @@ class Replay:
             Outcomes as they would be without the policy.
         places : numpy.ndarray of int, shape (A, N)
             Whose history each entity takes on.
+        seed : int or None
+            Of the noise put back where period means took it out; None for a treatment, which has none.
         """
+        missing = None if seed is None else missing_noise(self.noise, len(places), seed)
         residuals = two_way_residuals(y, np.broadcast_to(self.noise.weight[:, None], y.shape))
         holes = np.where(np.isfinite(y), 0.0, np.nan)
         step = max(1, BLOCK // y.size)
         for first in range(0, len(places), step):
-            outcomes = exchange_histories(residuals, places[first : first + step], self.noise) + holes
-            yield self._fit(outcomes)
+            part = slice(first, first + step)
+            drawn = None if missing is None else missing[part]
+            yield self._fit(exchange_histories(residuals, places[part], self.noise, drawn) + holes)
 
     def of_dates(self, grid: OutcomeGrid, places: Ints) -> Iterator[Floats]:
         """Yield the same under dates of adoption that clusters exchanged; ``places`` has shape (A, G)."""

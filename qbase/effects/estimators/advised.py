@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from qbase.core import periods
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.core.values import CheckResult, Margin
-from qbase.effects.comparison.effect_words import treated_text
-from qbase.effects.comparison.outcome_grid import Weight, build_grid
-from qbase.effects.credibility.all_checks import check_credibility
-from qbase.effects.credibility.functional_form import check_functional_form
+from qbase.core.values import EMPTY, CheckResult, Margin
+from qbase.effects.comparison.default_controls import Controls
+from qbase.effects.comparison.effect_words import given_notes, treated_text
+from qbase.effects.comparison.mean_paths import build_mean_paths
+from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.credibility.planned_looks import check_as_planned, check_decision_date
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.estimators.before_after import estimate_before_after
-from qbase.effects.estimators.imputed import estimate_imputation
-from qbase.effects.estimators.staggered import estimate_staggered, read_window
+from qbase.effects.estimators.compared_designs import estimate_compared
 from qbase.effects.estimators.synthetic import estimate_synthetic
-from qbase.effects.fitting.aggregation import GroupTimePath
-from qbase.effects.fitting.imputation import ImputationEstimator
-from qbase.effects.fitting.imputed_terms import Window, list_path_terms
 from qbase.effects.judging.advice import Advice, advise
-from qbase.effects.judging.design_options import Name
 from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import add_margin, check_headroom
 
@@ -45,6 +36,8 @@ def estimate_advised(
     outcome: str,
     *,
     advice: Advice | None = None,
+    variants: Mapping[str, Panel] = EMPTY,
+    controls: Controls | None = None,
     leads: int | None = None,
     lags: int | None = None,
     weight: Weight = "equal",
@@ -55,9 +48,11 @@ def estimate_advised(
 ) -> tuple[Result, ...]:
     """Estimate an effect by the strongest design the data can carry, with the others that answer the same question.
 
-    Several treated: imputation leads, group-time effects and imputation on the log-odds stand beside it. One treated,
-    or controls that only a weighted mean can follow: synthetic control leads, before against after stands beside it.
-    Nobody to compare with: before against after, marked weak. Else a described path, without a number.
+    Several treated: imputation leads, group-time effects and imputation on the log-odds stand beside it, and so do the
+    same on random draws only and against default controls. Where the way of drawing moved with the policy, the
+    estimate on random draws leads; where the yardstick moved, the one by a constant yardstick. One treated, or controls
+    that only a weighted mean can follow: synthetic control leads, before against after stands beside it. Nobody to
+    compare with: before against after, marked weak. Else a described path, without a number.
 
     Parameters
     ----------
@@ -65,6 +60,11 @@ def estimate_advised(
         See `qbase.effects.estimate_imputation`.
     advice : Advice or None
         From `qbase.effects.advise`, which None asks.
+    variants : mapping
+        Panels of `qbase.indicators.build_variants`: ``random``, ``constant`` and ``placebo`` are used here.
+    controls : Controls or None
+        From `qbase.effects.choose_controls`: its spillover arm is compared with nobody, and those of the same product
+        make a further design where they are enough.
     leads, lags : int or None
         Event times shown.
     weight : {"equal", "n"} or mapping
@@ -82,7 +82,7 @@ def estimate_advised(
     Returns
     -------
     tuple of Result
-        The first leads; it carries the checks of headroom, plan and functional form, and the grade of docs/evidence.md.
+        The first leads; it carries the checks of credibility, headroom and plan, and the grade of docs/evidence.md.
 
     Raises
     ------
@@ -92,14 +92,20 @@ def estimate_advised(
     Examples
     --------
     >>> from qbase.effects import estimate_advised
-    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.indicators import build_panel, build_policy, build_variants
     >>> from qbase.lake import open_workspace
-    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> workspace = open_workspace()
+    >>> panel, policy = build_panel(workspace, "D1.batch"), build_policy(workspace, "base")
     >>> results = estimate_advised(panel, policy, "D1.batch", leads=2, lags=2)
     >>> [result.method for result in results]
     ['imputation', 'group_time', 'imputation_logit']
+    >>> drawn = {"random": build_variants(workspace, policy, "D1.batch")["random"]}
+    >>> results = estimate_advised(panel, policy, "D1.batch", variants=drawn, leads=2, lags=2)
+    >>> [(result.method, result.settings["sampling"]) for result in results]  # the way of drawing moved
+    [('imputation', 'random_draw'), ('group_time', 'random_draw'), ('imputation', 'naive'),
+    ('imputation_logit', 'naive')]
     """
-    advice = advise(panel, policy, outcome) if advice is None else advice
+    advice = advise(panel, policy, outcome, controls=controls) if advice is None else advice
     shared: dict[str, Any] = {"weight": weight, "level": level, "subject": subject}
     paths = {**shared, "leads": leads, "lags": lags, "seed": seed}
     lead = advice.lead.name
@@ -111,45 +117,8 @@ def estimate_advised(
         found = estimate_synthetic(panel, policy, outcome, seed=seed, **shared)
         beside = [estimate_before_after(panel, policy, outcome, **shared)] if advice.find("before_after").can else []
         return (_judged(panel, policy, found, margin), *beside)
-    makers: Mapping[Name, Callable[..., Result]] = {
-        "imputation": estimate_imputation,
-        "staggered": estimate_staggered,
-    }
-    found = makers[lead](panel, policy, outcome, **paths)
-    others = [
-        make(panel, policy, outcome, **paths) for name, make in makers.items() if name != lead and advice.find(name).can
-    ]
-    checks = check_path(panel, policy, outcome, lead, **paths)
-    if lead == "imputation" and has_counts(panel, outcome):
-        odds = estimate_imputation(panel, policy, outcome, scale="logit", **paths)
-        others, checks = [*others, odds], (*checks, check_functional_form(found, odds))
-    return (_judged(panel, policy, found, margin, *checks), *others)
-
-
-def check_path(
-    panel: Panel,
-    policy: Policy,
-    outcome: str,
-    lead: Name,
-    *,
-    leads: int | None,
-    lags: int | None,
-    weight: Weight,
-    **options: Any,
-) -> tuple[CheckResult, ...]:
-    """Return the checks of credibility of the path that leads, by the estimator it was estimated with."""
-    grid = build_grid(panel, policy, outcome, weight=weight)
-    before, after = read_window(grid, leads, lags)
-    if lead == "staggered":
-        return check_credibility(grid, GroupTimePath(leads=before, lags=after), policy)
-    window = Window(leads=before, lags=after)
-    return check_credibility(grid, ImputationEstimator(window=window, terms=list_path_terms(grid, window)), policy)
-
-
-def has_counts(panel: Panel, outcome: str) -> bool:
-    """Return whether an outcome is a rate of passes among batches, which log-odds need."""
-    is_counted = {f"{outcome}__n", f"{outcome}__k"} <= set(panel.data.columns)
-    return is_counted and panel.sampling == "naive" and panel.indicator(outcome).unit == "pct"
+    first, others, checks = estimate_compared(panel, policy, outcome, advice, variants, controls, paths)
+    return (_judged(panel, policy, first, margin, *checks), *others)
 
 
 def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subject: Text | None = None) -> Result:
@@ -188,11 +157,6 @@ def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subj
     """
     panel.refuse_shrunk(outcome)
     indicator = panel.indicator(outcome)
-    values = panel.data[outcome].astype(float).unstack("period").sort_index(axis=1)
-    treated = values.index.astype(str).isin(list(policy.first_treated))
-    columns: dict[str, Any] = {"period": [periods.code(p) for p in pd.PeriodIndex(values.columns)]}
-    for name, side in (("treated", values[treated]), ("comparison", values[~treated])):
-        columns |= {f"{name}_mean": side.mean().to_numpy(), f"n_{name}": side.notna().sum().to_numpy(dtype=np.int64)}
     open_words = {word: Text(f"{{{word}}}", f"{{{word}}}") for word in ("subject", "outcome")}
     return Result(
         estimand="effect",
@@ -201,8 +165,9 @@ def describe_path(panel: Panel, policy: Policy, outcome: str, *, why: Text, subj
         method="path",
         estimates=(),
         subject=subject or policy.treated or treated_text(panel.entity),
-        tables={"paths": pd.DataFrame(columns)},
+        tables={"paths": build_mean_paths(panel, policy, outcome)},
         settings={"outcome": outcome, "policy": policy.policy_id, "entity_kind": panel.entity, "freq": panel.freq},
+        notes=given_notes(panel, policy),
         sources=(*panel.sources, *policy.sources),
         labels={"unanswered": Text("没有效果估计", "no effect estimated")},
         unanswered=NOT_ESTIMATED.format(**open_words, why=why),

@@ -16,7 +16,8 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, treated_text
+from qbase.effects.comparison.effect_words import NAIVE, given_notes, treated_text
+from qbase.effects.comparison.mean_paths import build_mean_paths
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
 from qbase.effects.fitting.effect_options import read_count
@@ -122,10 +123,10 @@ def estimate_before_after(
         method="before_after",
         estimates=(_estimate(changes, level),),
         subject=_subject(panel, policy, changes, subject),
-        tables={"changes": changes},
+        tables={"changes": changes, "paths": build_mean_paths(panel, policy, outcome)},
         checks=(_check_kept(rows, changes),),
         grade="limited",
-        notes=(*notes, *panel.notes),
+        notes=(*notes, *given_notes(panel, policy)),
         settings=_settings(panel, policy, rows, most, level, margin),
         sources=(*panel.sources, *policy.sources),
         coverage=panel.coverage_of(outcome),

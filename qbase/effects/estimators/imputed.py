@@ -13,12 +13,11 @@ from qbase.core.given import check_margin, check_word, read_text
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
-from qbase.core.text import Text, join
-from qbase.core.values import CheckResult
+from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import NAIVE
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
+from qbase.effects.credibility.group_time_cells import check_cells_imputed, read_window
 from qbase.effects.doubt.few_clusters import SEED, infer
-from qbase.effects.estimators.staggered import read_window
 from qbase.effects.fitting.effect_options import read_count
 from qbase.effects.fitting.imputation import ImputationEstimator, impute_outcomes
 from qbase.effects.fitting.imputed_terms import Window, list_path_terms
@@ -174,30 +173,12 @@ def estimate_imputation(
             "scale": scale, "anticipation": window.anticipation, "donut": window.donut, "base": "average before",
             "leads": before, "lags": after, "seed": seed,
         },
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_imputed(grid, fit)),
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_imputed(grid, fit)),
         notes=_notes(panel, scale, window),
         tables={"imputed": _table(grid, imputed)},
         margin=check_margin(margin),
         subject=None if subject is None else read_text("subject", subject),
     )  # fmt: skip
-
-
-def check_cells_imputed(grid: OutcomeGrid, fit: PathFit) -> CheckResult:
-    """Report what is in no effect (``cells_used``): gaps, entities without a base, cells without comparison."""
-    seen = np.isfinite(grid.y) & (grid.event_time >= 0)
-    parts = [
-        (grid.n_missing, Text("无结果值 {n} 行", "{n} rows without an outcome")),
-        (len(grid.always_treated), Text("数据开始时已采用的 {n} 个", "{n} already treated when the data begin")),
-        (
-            int(seen.sum()) - int(fit.n_cells[0]),
-            Text("无法推算的已采用格 {n} 个", "{n} treated cells that cannot be imputed"),
-        ),
-    ]
-    told = [text.format(n=str(n)) for n, text in parts if n]
-    if not told:
-        return CheckResult(name="cells_used", passed=True, text=Text("没有舍去。", "Nothing was left out."))
-    listed = join(told, zh="；", en="; ")
-    return CheckResult(name="cells_used", passed=None, text=Text(f"舍去：{listed.zh}。", f"Left out: {listed.en}."))
 
 
 def _refuse_none(grid: OutcomeGrid, policy: Policy, fit: PathFit, window: Window) -> None:

@@ -6,26 +6,31 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
-import pandas as pd
 
-from qbase.core.errors import DataError, PolicyError, UsageError
+from qbase.core.errors import DataError, UsageError
 from qbase.core.given import check_margin, check_word, read_text
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
-from qbase.core.text import Text, join
-from qbase.core.values import CheckResult
+from qbase.core.text import Text
 from qbase.effects.comparison.effect_words import NAIVE, PARALLEL
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
+from qbase.effects.credibility.group_time_cells import (
+    check_cells_used,
+    read_window,
+    refuse_no_effect,
+    tabulate_cells,
+)
 from qbase.effects.doubt.few_clusters import SEED, infer
-from qbase.effects.fitting.aggregation import GroupTimePath, aggregate_effects
+from qbase.effects.fitting.aggregation import GroupTimePath, Rows
+from qbase.effects.fitting.batch_cells import weigh_by_batches
 from qbase.effects.fitting.effect_options import read_count
-from qbase.effects.fitting.group_time import Adjust, Base, Control, GroupTime
+from qbase.effects.fitting.group_time import Adjust, Base, Bools, Control, GroupTime, list_sides
 from qbase.effects.judging.path_result import assemble_path, path_checks
 from qbase.stats.rates.difference_intervals import check_level
 
-LEADS = {"Q": 4, "A": 3}
-LAGS = {"Q": 6, "A": 3}
+SAME_RATE = 1e-6
+"""Points by which a stored rate may differ from passes over batches."""
 
 
 def estimate_staggered(
@@ -36,6 +41,8 @@ def estimate_staggered(
     control: Control = "not_yet",
     anticipation: int = 0,
     donut: int = 0,
+    partial: int = 0,
+    rows: Rows = "entities",
     base: Base = "universal",
     covariates: Sequence[str] = (),
     adjust: Adjust = "dr",
@@ -70,6 +77,12 @@ def estimate_staggered(
         is compared.
     donut : int
         Periods before the start in which the treated were selected: the base moves back by as many.
+    partial : int
+        Periods from the start on in which the policy acted in part only, such as the quarter of adoption: shown as
+        event times, in no other average.
+    rows : {"entities", "batches"}
+        What an observation is. ``batches``: every batch tested is a row of a repeated cross-section, computed from
+        counts; entities then weigh by how much of them was tested, and need not be observed twice.
     base : {"universal", "varying"}
         Leads measured from the same period as effects, or each from the period before it, as R's ``did`` does.
     covariates : sequence of str
@@ -100,15 +113,15 @@ def estimate_staggered(
     Result
         Estimand ``effect``: terms ``att`` (all treated cells), ``event`` with key ``event_time``, ``cohort`` with key
         ``adopted``, ``period`` with key ``period``; each with ``n_treated``, ``n_cells``, ``n_effective``. Below three
-        treated entities a term has no interval. Tables ``paths`` and ``group_time`` (adopted, period, value, n_treated,
-        n_control).
+        treated entities a term has no interval. Tables ``paths`` and ``group_time`` (adopted, period, value,
+        std_error, n_treated, n_control, sample: the same number where the same entities are compared with the same).
 
     Raises
     ------
     PanelError, PolicyError, DataError, UsageError
         See `qbase.effects.comparison.outcome_grid.build_grid`; nobody never treated with ``control="never"``, or no
-        cohort with a base period (QB531); covariates that are none or do not overlap (QB530); options that are none
-        (QB144, QB503, QB507, QB519, QB550).
+        cohort with a base period (QB531); covariates that are none or do not overlap (QB530); batches as rows where the
+        outcome counts none (QB596); options that are none (QB144, QB503, QB507, QB519, QB550).
 
     References
     ----------
@@ -127,18 +140,17 @@ def estimate_staggered(
     [('att', None, 5), ('event', -2, 5), ('event', 0, 5), ('event', 1, 4)]
     """
     check_level(level)
-    for option, given, words in (("control", control, Control), ("base", base, Base), ("adjust", adjust, Adjust)):
-        check_word(option, given, get_args(words))
+    _check_words(control=control, base=base, adjust=adjust, rows=rows)
     skip = read_count("anticipation", anticipation, example="0") + read_count("donut", donut, example="0")
-    grid = build_grid(panel, policy, outcome, weight=weight, clusters=clusters)
+    grid = _read_rows(build_grid(panel, policy, outcome, weight=weight, clusters=clusters), rows, covariates)
     window = read_window(grid, leads, lags)
     estimator = GroupTimePath(
         leads=window[0], lags=window[1], control=control, base=base, skip=skip, balanced=balanced, adjust=adjust,
-        covariates=_covariates(panel, grid, covariates),
+        covariates=_covariates(panel, grid, covariates), partial=read_count("partial", partial, example="1"), rows=rows,
     )  # fmt: skip
     found = estimator.fit(grid)
-    _refuse_empty(grid, policy, found, control)
-    fit = aggregate_effects(grid, found, leads=window[0], lags=window[1], balanced=balanced)
+    refuse_no_effect(policy, grid, found, fix=_fix(grid, control), partial=partial)
+    fit = estimator.average(grid, found)
     inference = infer(grid, estimator, fit, vcov=vcov, level=level, seed=read_count("seed", seed, example=str(SEED)))
     return assemble_path(
         panel,
@@ -149,50 +161,22 @@ def estimate_staggered(
         method="group_time",
         level=level,
         settings={
-            "control": control, "anticipation": anticipation, "donut": donut, "base": -1 - skip, "base_kind": base,
-            "balanced": balanced,
-            "covariates": list(covariates), "adjust": adjust if covariates else None, "leads": window[0],
-            "lags": window[1], "seed": seed,
+            "control": control, "anticipation": anticipation, "donut": donut, "partial": partial, "rows": rows,
+            "base": -1 - skip, "base_kind": base, "balanced": balanced, "covariates": list(covariates),
+            "adjust": adjust if covariates else None, "leads": window[0], "lags": window[1], "seed": seed,
         },
-        checks=(*path_checks(panel, policy, grid, inference, level=level), check_cells_used(grid, found)),
-        notes=_notes(panel, control, skip),
-        tables={"group_time": _table(grid, found)},
+        checks=(*path_checks(panel, grid, inference, level=level), check_cells_used(grid, found)),
+        notes=_notes(panel, control, skip, partial),
+        tables={"group_time": tabulate_cells(grid, found, _compared(grid, found, control, base, skip))},
         margin=check_margin(margin),
         subject=None if subject is None else read_text("subject", subject),
     )  # fmt: skip
 
 
-def read_window(grid: OutcomeGrid, leads: int | None, lags: int | None) -> tuple[int, int]:
-    """Return event times before and after the start that are shown.
-
-    Raises
-    ------
-    UsageError
-        No whole numbers, or none (QB519).
-    """
-    event = grid.event_time[grid.is_treated][np.isfinite(grid.y[grid.is_treated])]
-    earliest, latest = int(-event.min(initial=0)), int(event.max(initial=0))
-    before = min(LEADS[grid.freq], earliest) if leads is None else read_count("leads", leads, least=1)
-    after = min(LAGS[grid.freq], latest) if lags is None else read_count("lags", lags)
-    return before, after
-
-
-def check_cells_used(grid: OutcomeGrid, found: GroupTime) -> CheckResult:
-    """Report what no effect could be read from (``cells_used``): gaps, entities and cohorts left out."""
-    after = np.arange(grid.n_periods)[None, :] >= np.array(found.cohorts)[:, None]
-    n_lost = int((after & ~np.isfinite(found.att)).sum())
-    lost = [g for g in grid.cohorts if g not in found.cohorts]
-    parts = [
-        (grid.n_missing, Text("无结果值 {n} 行", "{n} rows without an outcome")),
-        (len(grid.always_treated), Text("数据开始时已采用的 {n} 个", "{n} already treated when the data begin")),
-        (len(lost), Text("没有基期的采用批次 {n} 个", "{n} cohorts without a base period")),
-        (n_lost, Text("无人可比的采用批次·时期 {n} 个", "{n} cohort-periods with nobody to compare")),
-    ]
-    told = [text.format(n=str(n)) for n, text in parts if n]
-    if not told:
-        return CheckResult(name="cells_used", passed=True, text=Text("没有舍去。", "Nothing was left out."))
-    listed = join(told, zh="；", en="; ")
-    return CheckResult(name="cells_used", passed=None, text=Text(f"舍去：{listed.zh}。", f"Left out: {listed.en}."))
+def _check_words(**given: str) -> None:
+    words = {"control": Control, "base": Base, "adjust": Adjust, "rows": Rows}
+    for option, word in given.items():
+        check_word(option, word, get_args(words[option]))
 
 
 def _covariates(panel: Panel, grid: OutcomeGrid, names: Sequence[str]) -> Floats | None:
@@ -214,30 +198,53 @@ def _covariates(panel: Panel, grid: OutcomeGrid, names: Sequence[str]) -> Floats
     return means.to_numpy(dtype=float)
 
 
-def _refuse_empty(grid: OutcomeGrid, policy: Policy, found: GroupTime, control: Control) -> None:
-    event = np.arange(grid.n_periods)[None, :] - np.array(found.cohorts, dtype=int).reshape(-1, 1)
-    if (np.isfinite(found.att) & (event >= 0)).any():
-        return
-    never = int((~grid.is_treated).sum())
-    raise PolicyError(
-        "QB531", policy=policy.policy_id,
-        found=f"{never} never treated, {len(found.cohorts)} cohorts with a base period",
-        expected="a base period, and entities not treated to compare with",
-        fix='control="not_yet"' if control == "never" and not never else "a longer panel, or untreated entities in it",
-    )  # fmt: skip
+def _fix(grid: OutcomeGrid, control: Control) -> str:
+    if control == "never" and grid.is_treated.all():
+        return 'control="not_yet"'
+    return "a longer panel, or untreated entities in it"
 
 
-def _table(grid: OutcomeGrid, found: GroupTime) -> pd.DataFrame:
-    rows = [
-        (grid.code_of(g), grid.code_of(t), found.att[i, t], int(found.n_treated[i, t]), int(found.n_control[i, t]))
-        for i, g in enumerate(found.cohorts)
-        for t in range(grid.n_periods)
-        if np.isfinite(found.att[i, t])
-    ]
-    return pd.DataFrame(rows, columns=["adopted", "period", "value", "n_treated", "n_control"])
+def _compared(grid: OutcomeGrid, found: GroupTime, control: Control, base: Base, skip: int) -> Bools:
+    """Return who is compared with each cohort in each period and at its base, shape (G, N, T)."""
+    seen = np.isfinite(grid.y)
+    who = []
+    for g in found.cohorts:
+        side = list_sides(grid, g, control, base, skip)
+        who.append(side.is_control[np.searchsorted(side.types, grid.start)] & seen[:, side.base])
+    return np.array(who, dtype=bool).reshape(-1, *grid.y.shape)
 
 
-def _notes(panel: Panel, control: Control, skip: int) -> tuple[Text, ...]:
+def _read_rows(grid: OutcomeGrid, rows: Rows, covariates: Sequence[str]) -> OutcomeGrid:
+    """Return the grid weighted by batches where each of them is a row.
+
+    Raises
+    ------
+    DataError
+        The outcome is not the share of passes among batches, or there are covariates (QB596).
+    """
+    if rows == "entities":
+        return grid
+    found = None
+    if grid.n is None or grid.k is None:
+        found = "no batches behind the outcome"
+    elif covariates:
+        found = f"covariates={list(covariates)}"
+    else:
+        seen = np.isfinite(grid.y) & (grid.n > 0)
+        if not np.allclose(grid.y[seen], 100.0 * grid.k[seen] / grid.n[seen], atol=SAME_RATE):
+            found = "rates that are not passes over batches: weighted by how batches were drawn"
+    if found is not None:
+        raise DataError(
+            "QB596",
+            outcome=grid.indicator.id,
+            found=found,
+            expected="passes over batches, without covariates",
+            fix='rows="entities"',
+        )
+    return weigh_by_batches(grid)
+
+
+def _notes(panel: Panel, control: Control, skip: int, partial: int) -> tuple[Text, ...]:
     whom = {
         "not_yet": Text("对照为当时尚未采用者。", "Compared with those not treated yet."),
         "never": Text("对照为始终未采用者。", "Compared with those never treated."),
@@ -249,4 +256,12 @@ def _notes(panel: Panel, control: Control, skip: int) -> tuple[Text, ...]:
             f"The base is {skip + 1} periods before the start; the periods between count for no effect.",
         )
     notes = [PARALLEL, whom, since]
+    if partial:
+        notes.append(
+            Text(
+                f"政策开始后的前 {partial} 期只部分实施，不计入平均效果。",
+                f"The first {partial} period{'s' if partial > 1 else ''} of the policy, in which it acted in part, "
+                "count in no average.",
+            )
+        )
     return (*notes, NAIVE) if panel.cells is not None and panel.sampling == "naive" else tuple(notes)

@@ -17,7 +17,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, event_text, moment_label, span_text, treated_text
+from qbase.effects.comparison.effect_words import NAIVE, event_text, given_notes, moment_label, span_text, treated_text
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.credibility.synthetic_checks import (
@@ -34,7 +34,7 @@ from qbase.effects.credibility.synthetic_checks import (
     check_rmspe_ratio,
     rank_of,
 )
-from qbase.effects.donors.donor_placebos import Placebos, fit_placebos
+from qbase.effects.donors.donor_placebos import Placebos, fit_placebos, refuse_no_gaps
 from qbase.effects.donors.donor_pool import DonorPool, Predictor, build_pool
 from qbase.effects.donors.donor_weights import Method, Solver, WeightSpec, fit_donors
 from qbase.effects.fitting.effect_options import read_count
@@ -145,14 +145,15 @@ def estimate_synthetic(
     >>> import pandas as pd
     >>> from qbase.core import Indicator, Panel, Policy, Spell, Text
     >>> from qbase.effects import estimate_synthetic
-    >>> rows = [(f"K{k}", 2010 + t, 80 + k + t + (6 if k == 2 and t > 5 else 0)) for k in range(1, 6) for t in range(9)]
+    >>> cells = [(k, t) for k in range(1, 6) for t in range(9)]
+    >>> rows = [(f"K{k}", 2010 + t, 80 + k + t + k * t % 3 / 100 + (6 if k == 2 and t > 5 else 0)) for k, t in cells]
     >>> rate = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="index", better="up")
     >>> frame = pd.DataFrame(rows, columns=["cluster_id", "year", "rate"])
     >>> panel = Panel.from_frame(frame, entity="cluster_id", period="year", freq="A", indicators={"rate": rate})
     >>> spell = Spell(entity="K2", start=pd.Period("2016", "Y"))
     >>> policy = Policy(policy_id="one", title=Text("一地试点", "One pilot"), spells=(spell,))
     >>> effect = estimate_synthetic(panel, policy, "rate", method="sc")
-    >>> round(effect["att"].value, 6), effect["att"].p_value, effect["att"].p_floor
+    >>> round(effect["att"].value, 1), effect["att"].p_value, effect["att"].p_floor
     (6.0, 0.2, 0.2)
     >>> print(effect.checks[0].text.en)
     Among the treated and 4 placebos the effect ranks 1 of 5 by size: p = 0.20; the smallest p there can be is
@@ -165,6 +166,7 @@ def estimate_synthetic(
         panel, policy, outcome, outcomes=outcomes, predictors=predictors, donors=donors, weight=weight
     )  # fmt: skip
     placebos = fit_placebos(pool, spec)
+    refuse_no_gaps(pool, placebos)
     ranks = _ranks(pool, placebos, level)
     unit = difference_unit(pool.grid.indicator.unit)
     digits = digits_for(unit, placebos.spread or None, value=float(placebos.fits.effects[0]))
@@ -180,7 +182,11 @@ def estimate_synthetic(
         tables=_tables(pool, placebos, ranks, predictors),
         checks=(*checks, *(() if mix is None else (mix,))),
         grade="limited",
-        notes=(ASSUMES, BY_RANK, GAPS_BEFORE, *(() if panel.sampling != "naive" else _naive(panel)), *panel.notes),
+        notes=(
+            *(ASSUMES, BY_RANK, GAPS_BEFORE),
+            *(() if panel.sampling != "naive" else _naive(panel)),
+            *given_notes(panel, policy),
+        ),
         settings={
             **_settings(panel, policy, pool, placebos, spec),
             "level": level,

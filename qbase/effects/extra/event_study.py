@@ -164,7 +164,7 @@ def estimate_event_study(
         method="event_study",
         estimates=(*events, _average(whole, options, count_behind(design, fit.is_used, late))),
         checks=_checks(panel, design, fit, window, events, options),
-        notes=_notes(panel, design, window, options),
+        notes=_notes(panel, policy, design, window, options),
         settings={
             "leads": window.leads,
             "lags": window.lags,
@@ -276,8 +276,10 @@ def _checks(
     )
 
 
-def _notes(panel: Panel, design: Design, window: Window, options: Options) -> tuple[Text, ...]:
-    shared = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED_EVENTS)
+def _notes(panel: Panel, policy: Policy, design: Design, window: Window, options: Options) -> tuple[Text, ...]:
+    shared = notes_of(
+        panel, policy, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED_EVENTS
+    )
     return (*shared, CAUSAL_BASE, _binned_note(window, design))
 
 

@@ -135,7 +135,7 @@ def estimate_twfe(
     dummies = _dummies(design, times)
     fit = fit_design(design, dummies, options)
     cells = treated_weights(design, fit) if times is None else None
-    notes = notes_of(panel, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
+    notes = notes_of(panel, policy, design, weighted=options.is_weighted, errors=options.errors, staggered=STAGGERED)
     return assemble(
         panel,
         policy,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.fitting.batch_cells import fit_batch_cells
 from qbase.effects.fitting.group_time import Adjust, Base, Bools, Control, GroupTime, fit_group_time
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
+
+Rows = Literal["entities", "batches"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,6 +28,10 @@ class GroupTimePath:
         See `qbase.effects.fitting.group_time.fit_group_time`.
     balanced : bool
         Only cohorts observed in every event time from 0 to lags stand behind the event times from 0 on.
+    partial : int
+        Periods from the start on in which the policy acted in part: shown as event times, in no other average.
+    rows : {"entities", "batches"}
+        Whether an entity's mean is a row, or each of its batches; see `qbase.effects.fitting.batch_cells`.
     """
 
     leads: int
@@ -34,21 +42,32 @@ class GroupTimePath:
     covariates: Floats | None = None
     adjust: Adjust = "dr"
     balanced: bool = False
+    partial: int = 0
+    rows: Rows = "entities"
 
     def fit(self, grid: OutcomeGrid) -> GroupTime:
         """Return the effects by cohort and period."""
+        if self.rows == "batches":
+            return fit_batch_cells(grid, control=self.control, base=self.base, skip=self.skip)
         return fit_group_time(
             grid, control=self.control, base=self.base, skip=self.skip, covariates=self.covariates, adjust=self.adjust
         )
 
     def __call__(self, grid: OutcomeGrid) -> PathFit:
         """Fit the outcomes of a grid."""
-        found = self.fit(grid)
-        return aggregate_effects(grid, found, leads=self.leads, lags=self.lags, balanced=self.balanced)
+        return self.average(grid, self.fit(grid))
+
+    def average(self, grid: OutcomeGrid, found: GroupTime) -> PathFit:
+        """Average effects by cohort and period that were fitted already."""
+        return aggregate_effects(
+            grid, found, leads=self.leads, lags=self.lags, balanced=self.balanced, partial=self.partial
+        )
 
     def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
         """Fit outcomes of shape (A, N, T), observed where those of the grid are: coefficients of shape (A, K)."""
-        plan = plan_averages(grid, self.fit(grid), leads=self.leads, lags=self.lags, balanced=self.balanced)
+        plan = plan_averages(
+            grid, self.fit(grid), leads=self.leads, lags=self.lags, balanced=self.balanced, partial=self.partial
+        )
         return np.array([plan.weigh(self.fit(dataclasses.replace(grid, y=y))) for y in outcomes])
 
 
@@ -82,14 +101,16 @@ class Averages:
         return beta, influence
 
 
-def plan_averages(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False) -> Averages:
+def plan_averages(
+    grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False, partial: int = 0
+) -> Averages:
     """Return the averages over the cells that can be estimated, weighed by the cohorts; see `GroupTimePath`."""
     rows = tuple(np.flatnonzero(grid.start == g) for g in found.cohorts)
     mass = np.array([grid.weight[r].sum() for r in rows])
     starts, columns = np.array(found.cohorts, dtype=int), np.arange(grid.n_periods)
     event = columns[None, :] - starts[:, None]
     there = np.isfinite(found.att)
-    late = (event >= 0) & there
+    late = (event >= partial) & there
     whole = _whole(found, event, lags) if balanced else np.ones(len(starts), dtype=bool)
     terms: list[Term] = [("att", None), *(("event", e) for e in range(-leads, lags + 1))]
     masks = [late, *((event == e) & there & (whole[:, None] | (e < 0)) for e in range(-leads, lags + 1))]
@@ -105,12 +126,14 @@ def plan_averages(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int,
     )
 
 
-def aggregate_effects(grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False) -> PathFit:
+def aggregate_effects(
+    grid: OutcomeGrid, found: GroupTime, *, leads: int, lags: int, balanced: bool = False, partial: int = 0
+) -> PathFit:
     """Average group-time effects by the weight of the cohorts.
 
     Shares of cohorts are estimated too: their part of the error is in ``influence``, as in R's ``did``.
     """
-    plan = plan_averages(grid, found, leads=leads, lags=lags, balanced=balanced)
+    plan = plan_averages(grid, found, leads=leads, lags=lags, balanced=balanced, partial=partial)
     beta, influence = plan.average(found)
     seen = [np.isfinite(grid.y[r]) for r in plan.rows]
     weights = [grid.weight[r] for r in plan.rows]

@@ -79,7 +79,7 @@ def fit_group_time(
     Econometrics 225.
     """
     cohorts = tuple(g for g in grid.cohorts if g - 1 - skip >= 0)
-    sides = [_sides(grid, g, control, base, skip) for g in cohorts]
+    sides = [list_sides(grid, g, control, base, skip) for g in cohorts]
     if covariates is None and np.isfinite(grid.y).all():
         return fit_complete(grid, cohorts, sides)
     x = None if covariates is None else scale_covariates(covariates)
@@ -122,7 +122,8 @@ class Sides:
     base: NDArray[np.int64]
 
 
-def _sides(grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int) -> Sides:
+def list_sides(grid: OutcomeGrid, g: int, control: Control, base: Base, skip: int) -> Sides:
+    """Return who is compared with a cohort in each period, and which period its effect is measured from."""
     columns = np.arange(grid.n_periods)
     at = np.full(grid.n_periods, g - 1 - skip)
     if base == "varying":

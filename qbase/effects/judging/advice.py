@@ -11,6 +11,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Column, Prose, Table
 from qbase.core.text import Text, spaced
+from qbase.effects.comparison.default_controls import Controls
 from qbase.effects.comparison.untreated_facts import UntreatedFacts, read_facts
 from qbase.effects.judging.design_options import DesignOption, Name, judge_designs
 from qbase.effects.judging.headroom import Headroom, largest_gain
@@ -57,6 +58,10 @@ class Advice:
         """Return a design by its name."""
         return next(option for option in self.options if option.name == name)
 
+    def can(self, name: Name) -> bool:
+        """Return whether the data carry a design; False for one that was not asked about."""
+        return any(option.can for option in self.options if option.name == name)
+
     def say(self) -> Prose:
         """Return the facts, the design that leads with its reason, and what could be found, one sentence each."""
         items = [_say_facts(self), _say_lead(self)]
@@ -81,6 +86,7 @@ class Advice:
             caption=Text(f"{self.subject.zh}：数据能支持哪些设计", f"{self.subject.en}: designs the data can carry"),
             columns=columns,
             rows=tuple((o.title, yes if o.can else no, spaced(o.why), o.how) for o in self.options),
+            style="effects",
             note=Text("未看任何采用政策之后的结果。", "No outcome under the policy was looked at."),
         )
 
@@ -101,7 +107,7 @@ class Advice:
         return self.say().lab()["text/html"] + self.table().lab()["text/html"]
 
 
-def advise(panel: Panel, policy: Policy, outcome: str) -> Advice:
+def advise(panel: Panel, policy: Policy, outcome: str, *, controls: Controls | None = None) -> Advice:
     """Advise which designs panel and policy can carry, from untreated outcomes and dates alone.
 
     Parameters
@@ -112,6 +118,8 @@ def advise(panel: Panel, policy: Policy, outcome: str) -> Advice:
         Who was treated from when; its treated should be those of the panel's entities.
     outcome : str
         Id of an indicator of the panel.
+    controls : Controls or None
+        From `qbase.effects.choose_controls`, for the design that is compared with these alone.
 
     Returns
     -------
@@ -139,7 +147,7 @@ def advise(panel: Panel, policy: Policy, outcome: str) -> Advice:
     """
     facts = read_facts(panel, policy, outcome)
     indicator = panel.indicator(outcome)
-    options = judge_designs(facts, sampling=panel.sampling)
+    options = judge_designs(facts, sampling=panel.sampling, controls=controls)
     subject = Text(f"{policy.title.zh} · {indicator.label.zh}", f"{policy.title.en} · {indicator.label.en}")
     room = None
     if facts.block_error is not None:

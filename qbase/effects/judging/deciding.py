@@ -16,12 +16,17 @@ from qbase.core.values import CheckResult, Grade
 from qbase.effects.judging.advice import Advice
 from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import Headroom
+from qbase.effects.judging.reconciled import SAMPLINGS, method_text
 from qbase.effects.judging.settling import find_route, say_route
 
 ATT = "att"
 MOST_FAILED = 3
 MOVED = frozenset({"same_sampling", "same_yardstick"})
-HELD: dict[str, DecisionVerdict] = {"decision_date": "monitoring", "headroom": "data_cannot_decide"}
+HELD: dict[str, DecisionVerdict] = {
+    "decision_date": "monitoring",
+    "headroom": "data_cannot_decide",
+    "test_power": "data_cannot_decide",
+}
 
 
 def decide(
@@ -34,7 +39,8 @@ def decide(
 ) -> Decision:
     """Decide from effects of one policy on one outcome, by these rules, the first that holds.
 
-    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom: the data cannot decide.
+    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom, or nothing rejected by a
+    test with less than 80 % of the power of one with known variance: the data cannot decide.
     3. Two one-sided tests inside a dated margin: no effect that matters. 4. The interval covers 0: cannot tell.
     5. Limited evidence by the rule of docs/evidence.md: a hint. 6. Strong or moderate: improved or worsened, by the
     direction that is better.
@@ -158,10 +164,13 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
         said.append(Text("迹象就是效果。", "That the hint is an effect."))
     for other in others:
         if judge_verdict(judge_evidence(other)) != verdict:
+            name = method_text(other)
+            drawn = SAMPLINGS.get(str(other.settings.get("sampling")))
+            name += Text("", "") if drawn is None else Text(f"（{drawn.zh}）", f" ({drawn.en})")
             said.append(
                 Text(
-                    f"各种估计一致：{other.method} 的结论不同。",
-                    f"That all estimates agree: {other.method} leads to other words.",
+                    f"各种估计一致：{name.zh}的结论不同。",
+                    f"That all estimates agree: by {name.en} other words follow.",
                 )
             )
     failed = [c for c in result.checks if c.passed is False]

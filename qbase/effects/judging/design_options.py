@@ -6,9 +6,10 @@ import dataclasses
 from typing import Literal
 
 from qbase.core.text import Text
+from qbase.effects.comparison.default_controls import Controls
 from qbase.effects.comparison.untreated_facts import UntreatedFacts
 
-Name = Literal["imputation", "staggered", "random_draws", "synthetic", "before_after", "path"]
+Name = Literal["imputation", "staggered", "random_draws", "default_controls", "synthetic", "before_after", "path"]
 
 LEAST_TREATED = 3
 """Below three treated a term has no interval and no verdict."""
@@ -42,7 +43,9 @@ class DesignOption:
     how: str
 
 
-def judge_designs(facts: UntreatedFacts, *, sampling: str) -> tuple[DesignOption, ...]:
+def judge_designs(
+    facts: UntreatedFacts, *, sampling: str, controls: Controls | None = None
+) -> tuple[DesignOption, ...]:
     """Judge every design by facts of untreated cells, the strongest first.
 
     Parameters
@@ -50,10 +53,13 @@ def judge_designs(facts: UntreatedFacts, *, sampling: str) -> tuple[DesignOption
     facts : UntreatedFacts
     sampling : str
         Of the panel: ``naive``, ``random_draw`` or ``post_stratified``.
+    controls : Controls or None
+        By product and neighbourhood; None where nothing is known of either, which is an option less.
     """
     imputed, grouped = _imputation(facts), _staggered(facts)
     drawn = _random_draws(facts, imputed.can or grouped.can, sampling)
-    return imputed, grouped, drawn, _synthetic(facts), _before_after(facts), _path(facts)
+    near = () if controls is None else (_default_controls(controls, imputed.can or grouped.can),)
+    return imputed, grouped, drawn, *near, _synthetic(facts), _before_after(facts), _path(facts)
 
 
 def _lacking(f: UntreatedFacts) -> list[Text]:
@@ -133,6 +139,27 @@ def _random_draws(f: UntreatedFacts, is_compared: bool, sampling: str) -> Design
     return _judged("random_draws", title, how, lacks, carries)
 
 
+def _default_controls(controls: Controls, is_compared: bool) -> DesignOption:
+    n, arm = len(controls.controls), len(controls.spillover)
+    lacks = [] if is_compared else [Text("见组别·时期估计", "as for the group-time estimate")]
+    if n < LEAST_CONTROLS:
+        lacks.append(
+            Text(
+                f"与采用者产品相同、不相邻、没有共同企业的对照只有 {n} 个",
+                f"{n} controls of the same product, not adjacent, no firm in common; {LEAST_CONTROLS} are needed",
+            )
+        )
+    beside = (
+        Text(f"；相邻者 {arm} 个另看外溢", f"; {arm} next door are looked at for spillover") if arm else Text("", "")
+    )
+    carries = Text(
+        f"只与产品相同、不相邻、没有共同企业的 {n} 个比较{beside.zh}",
+        f"compared with the {n} of the same product, not adjacent, no firm in common{beside.en}",
+    )
+    title = Text("只与默认对照比较", "against default controls alone")
+    return _judged("default_controls", title, "choose_controls", lacks, carries)
+
+
 def _synthetic(f: UntreatedFacts) -> DesignOption:
     lacks = []
     if not f.n_treated:
@@ -166,4 +193,4 @@ def _before_after(f: UntreatedFacts) -> DesignOption:
 
 def _path(f: UntreatedFacts) -> DesignOption:
     carries = Text("只描述走势，不给出效果", "describes how the outcome moved, without an effect")
-    return _judged("path", Text("描述走势", "the described path"), "estimate_rate", [], carries)
+    return _judged("path", Text("描述走势", "the described path"), "estimate_level", [], carries)

@@ -1,14 +1,20 @@
-"""Whether treated and untreated moved apart before the policy, said no stronger than the data can carry."""
+"""Whether the two groups moved apart before, and whether a test that does not reject says anything at all."""
 
 from __future__ import annotations
 
+import numpy as np
+
 from qbase.core.numbers import count, number, p_value
+from qbase.core.results.sentences import quantity
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.doubt.few_clusters import Inference
+from qbase.effects.doubt.known_variance import ENOUGH_POWER
+from qbase.effects.doubt.lead_power import POWER
 from qbase.effects.doubt.path_calibration import TEST_LEVEL, LeadTest
 
 NAME = "parallel_leads"
+POWER_NAME = "test_power"
 
 NO_LEADS = Text(
     "政策之前没有可供检验的时期，前提无法检验。",
@@ -16,13 +22,15 @@ NO_LEADS = Text(
 )
 
 
-def check_leads(inference: Inference) -> CheckResult:
+def check_leads(inference: Inference, *, unit: str = "pp") -> CheckResult:
     """Say what the exchange of adoption dates tells of the periods before treatment (``parallel_leads``).
 
     Parameters
     ----------
     inference : Inference
         Of a path with event times before the start.
+    unit : str
+        Of the effects.
 
     Returns
     -------
@@ -60,12 +68,78 @@ def check_leads(inference: Inference) -> CheckResult:
             f"Before treatment the two groups already moved apart ({facts.en}).",
         )
         return CheckResult(name=NAME, passed=False, text=text)
+    power = _power(test, unit)
     text = Text(
-        f"未见采用者与未采用者在政策之前的变化不同（{facts.zh}）；这一检验发现差异的能力有限，不能据此认定前提成立。",
-        f"Before treatment the two groups were not seen to move apart ({facts.en}); the test has limited power "
-        "and does not prove the assumption.",
+        f"未见采用者与未采用者在政策之前的变化不同（{facts.zh}）；{power.zh}，不能据此认定前提成立。",
+        f"Before treatment the two groups were not seen to move apart ({facts.en}); {power.en}, so it does not prove "
+        "the assumption.",
     )
     return CheckResult(name=NAME, passed=None, text=text)
+
+
+def check_test_power(inference: Inference) -> CheckResult | None:
+    """Say where clusters are too few for a test that does not reject to mean anything (``test_power``).
+
+    Parameters
+    ----------
+    inference : Inference
+        Of a path; its first term is the overall effect.
+
+    Returns
+    -------
+    CheckResult or None
+        False, which takes verdict and grade away, where nothing was rejected and the test has less than 80 % of the
+        power it would have with known variance; None where it rejected all the same; no check where nothing is known.
+
+    Examples
+    --------
+    >>> import dataclasses, numpy as np
+    >>> from qbase.effects.doubt.few_clusters import Inference
+    >>> from qbase.effects.judging.lead_tests import check_test_power
+    >>> none = dict.fromkeys(f.name for f in dataclasses.fields(Inference))
+    >>> found = Inference(**none | {"power_share": 0.56, "p_value": np.array([0.4])})
+    >>> print(check_test_power(found).text.en)
+    Nothing was rejected, but with so few clusters the test finds at most 56% of what it would with known variance: this
+    is no sign of no effect.
+    """
+    share = inference.power_share
+    if share is None:
+        return None
+    shown = f"{100 * min(share, 1.0):.0f}%"
+    if share >= ENOUGH_POWER:
+        text = Text(
+            f"检验的把握约为方差已知时的 {shown}。",
+            f"The test finds about {shown} of what it would with known variance.",
+        )
+        return CheckResult(name=POWER_NAME, passed=True, text=text)
+    p = inference.p_value[0]
+    if np.isfinite(p) and p <= 0.05:
+        text = Text(
+            f"集群很少，检验的把握至多为方差已知时的 {shown}；差异仍然显著。",
+            f"With so few clusters the test finds at most {shown} of what it would with known variance; it rejected "
+            "all the same.",
+        )
+        return CheckResult(name=POWER_NAME, passed=None, text=text)
+    text = Text(
+        f"未能拒绝，但集群很少，检验的把握至多为方差已知时的 {shown}：这不说明没有效果。",
+        f"Nothing was rejected, but with so few clusters the test finds at most {shown} of what it would with known "
+        "variance: this is no sign of no effect.",
+    )
+    return CheckResult(name=POWER_NAME, passed=False, text=text)
+
+
+def _power(test: LeadTest, unit: str) -> Text:
+    """Return what the test would have found, and what it may have overlooked."""
+    if test.slope is None or test.carried is None:
+        return Text("这一检验发现差异的能力有限", "the test has limited power")
+    digits = 1 if unit == "pp" else 3
+    slope, carried = quantity(test.slope, unit, digits), quantity(abs(test.carried), unit, digits)
+    share = f"{100 * POWER:g}%"
+    return Text(
+        f"以 {share} 的把握只能发现每期偏离 {slope.zh}以上的走势，而这样的走势自身就会使平均效果偏离 {carried.zh}",
+        f"with {share} power it finds drifts from {slope.en} a period, and such a drift by itself moves the average "
+        f"effect by {carried.en}",
+    )
 
 
 def _facts(test: LeadTest) -> Text:

@@ -14,13 +14,12 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult, Estimate, Key
-from qbase.effects.comparison.effect_words import STEP, event_text, moment_label, treated_text
+from qbase.effects.comparison.effect_words import STEP, event_text, given_notes, moment_label, treated_text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.doubt.few_clusters import LEAST, Inference
 from qbase.effects.fitting.path_fit import PathFit, Term
-from qbase.effects.judging.drawing_shift import check_same_sampling
-from qbase.effects.judging.lead_tests import check_leads
+from qbase.effects.judging.drawing_shift import check_drawing
+from qbase.effects.judging.lead_tests import check_leads, check_test_power
 
 SINCE = Text(
     "政策开始以来平均，与同期未采用者相比，", "on average since treatment began, compared with those not treated, "
@@ -98,7 +97,7 @@ def assemble_path(
         vcov=pd.DataFrame(inference.vcov[np.ix_(kept, kept)], index=names, columns=names),
         tables={"paths": build_path_means(grid), **tables},
         checks=tuple(checks),
-        notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *panel.notes),
+        notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *given_notes(panel, policy)),
         settings={**_settings(panel, policy, grid, inference, level, margin), **settings},
         sources=(*panel.sources, *policy.sources),
         labels=shown,
@@ -106,12 +105,11 @@ def assemble_path(
     )
 
 
-def path_checks(
-    panel: Panel, policy: Policy, grid: OutcomeGrid, inference: Inference, *, level: float
-) -> tuple[CheckResult, ...]:
+def path_checks(panel: Panel, grid: OutcomeGrid, inference: Inference, *, level: float) -> tuple[CheckResult, ...]:
     """Return what every path is checked for: how both sides moved before, and whether the way of drawing moved."""
-    mix = check_same_sampling(panel, build_design(panel, policy, grid.indicator.id), level=level)
-    return (check_leads(inference), *(() if mix is None else (mix,)))
+    leads = check_leads(inference, unit=difference_unit(grid.indicator.unit))
+    others = (check_test_power(inference), check_drawing(panel, grid, level=level))
+    return (leads, *(check for check in others if check is not None))
 
 
 def name_of(grid: OutcomeGrid, term: Term) -> str:
@@ -208,6 +206,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return what is needed to repeat a path, and what its doubt rests on."""
     lead = inference.lead_test
+    df = {} if inference.df is None else {"df": round(inference.df, 3)}
     settings: dict[str, Any] = {
         "outcome": grid.indicator.id,
         "policy": policy.policy_id,
@@ -219,6 +218,7 @@ def _settings(
         "inference": inference.method,
         "draws": inference.n_draws,
         "least_treated": LEAST,
+        **df,
     }
     if lead is not None:
         settings["lead_p"] = round(float(lead.p_value), 6) if np.isfinite(lead.p_value) else None

@@ -54,12 +54,23 @@ METHODS: Mapping[str, tuple[Text, Text, Text]] = {
         PRE_MEAN,
         Text("无政策时不会变化（弱）", "without the policy nothing would have changed (weak)"),
     ),
+    "triple_difference": (
+        Text("三重差分", "the triple difference"),
+        PRE_MEAN,
+        Text("两组别之差平行变化", "parallel paths of the gap between the groups"),
+    ),
+    "interrupted_series": (
+        Text("中断时间序列", "the interrupted series"),
+        Text("政策前走势的延长线", "the trend before drawn on"),
+        Text("无政策时直线走势会继续（弱）", "without the policy the line before would have gone on (weak)"),
+    ),
     "sun_abraham": (Text("交互加权事件研究", "the interaction-weighted event study"), LAST_BEFORE, PARALLEL),
 }
 SAMPLINGS = {
     "naive": Text("未加权的全部批次", "all batches as drawn"),
     "random_draw": Text("双随机批次", "random draws only"),
     "post_stratified": Text("事后分层", "post-stratified draws"),
+    "prediction_powered": Text("以定向抽查为预测的双随机批次", "random draws corrected by directed ones"),
 }
 WEIGHTS = {
     "None": Text("各主体相等", "every entity alike"),
@@ -104,7 +115,8 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     _check_pair(leading, other)
     ours, theirs = leading.find(ATT), other.find(ATT)
     gap = quantity(abs(ours.value - theirs.value), leading.unit, digits_of(leading, ours))
-    pair = [_say_one(leading, ours), _say_one(other, theirs)]
+    is_alike = method_text(leading) == method_text(other)
+    pair = [_say_one(r, e, tell_sample=is_alike) for r, e in ((leading, ours), (other, theirs))]
     opening = Text(
         f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。两者相差 {gap.zh}，{_agree(leading, other).zh}。",
         f"Of one policy there are two estimates: {pair[0].en}; {pair[1].en}. They differ by {gap.en} and "
@@ -113,7 +125,7 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     differences = list(_differences(leading, other))
     what = join(differences, zh="；", en="; ") if differences else Text("说明的各项都相同", "nothing that they state")
     reason = because or _reason(leading, other)
-    lead = _name(leading)
+    lead = method_text(leading)
     return spaced(
         Text(
             f"{opening.zh}不同之处：{what.zh}。以{lead.zh}为准：{reason.zh}。",
@@ -163,6 +175,7 @@ def _check_pair(leading: Result, other: Result) -> None:
 
 def _differences(leading: Result, other: Result) -> Iterator[Text]:
     pairs = [
+        (Text("指标", "outcome"), *_outcomes(leading, other)),
         (Text("基期", "base"), _base(leading), _base(other)),
         (Text("权重", "weights"), _weights(leading), _weights(other)),
         (Text("样本", "sample"), _sample(leading), _sample(other)),
@@ -173,7 +186,13 @@ def _differences(leading: Result, other: Result) -> Iterator[Text]:
             yield Text(f"{what.zh}：前者为{ours.zh}，后者为{theirs.zh}", f"{what.en}: {ours.en}, against {theirs.en}")
 
 
-def _name(result: Result) -> Text:
+def _outcomes(leading: Result, other: Result) -> tuple[Text, Text]:
+    """Return the names of the outcomes; one outcome of two ways of drawing is a difference of samples."""
+    names = leading.outcome.label, other.outcome.label
+    return names if leading.outcome.id != other.outcome.id else (names[0], names[0])
+
+
+def method_text(result: Result) -> Text:
     known = _known(result)
     return same(result.method) if known is None else known[0]
 
@@ -207,7 +226,7 @@ def _weights(result: Result) -> Text:
 
 def _sample(result: Result) -> Text:
     att = result.find(ATT)
-    parts = [SAMPLINGS.get(str(result.settings.get("sampling")), UNKNOWN)]
+    parts = [_draws(result)]
     if att.n_obs is not None:
         parts.append(Text(f"{count(att.n_obs)} 个主体·时期", f"{count(att.n_obs)} entity-periods"))
     if att.n_treated is not None:
@@ -215,8 +234,19 @@ def _sample(result: Result) -> Text:
     return join(parts, zh="，", en=", ")
 
 
-def _say_one(result: Result, estimate: Estimate) -> Text:
-    name, value = _name(result), quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
+def _draws(result: Result) -> Text:
+    parts = [SAMPLINGS.get(str(result.settings.get("sampling")), UNKNOWN)]
+    if result.settings.get("comparator") == "default controls":
+        parts.append(Text("只与产品相同的对照比较", "compared with controls of the same product alone"))
+    return join(parts, zh="，", en=", ")
+
+
+def _say_one(result: Result, estimate: Estimate, *, tell_sample: bool) -> Text:
+    name = method_text(result)
+    if tell_sample:
+        sample = _draws(result)
+        name = Text(f"{name.zh}（{sample.zh}）", f"{name.en} ({sample.en})")
+    value = quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
     bracket = doubt(result, estimate)
     return Text(f"{name.zh} {value.zh}（{bracket.zh}）", f"{name.en} {value.en} ({bracket.en})")
 
@@ -235,6 +265,6 @@ def _reason(leading: Result, other: Result) -> Text:
     errors = [r.find(ATT).std_error for r in (leading, other)]
     if errors[0] is not None and errors[1] is not None and errors[0] < errors[1]:
         times = number(errors[0] / errors[1], 1)
-        whose = "their" if _verb(_name(leading)) == "lead" else "its"
+        whose = "their" if _verb(method_text(leading)) == "lead" else "its"
         return Text(f"其标准误是另一个的 {times} 倍", f"{whose} standard error is {times} times that of the other")
     return Text("事先指定由它领先", "it was named to lead")

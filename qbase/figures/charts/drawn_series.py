@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.values import EMPTY
 from qbase.figures.surface.period_axis import read_period
@@ -131,7 +131,7 @@ def read_series(result: Result) -> Series:
     Parameters
     ----------
     result : Result
-        Of `estimate_rate`.
+        Of `estimate_level`.
 
     Returns
     -------
@@ -211,7 +211,7 @@ def _read_young(rows: pd.DataFrame, at: npt.NDArray[np.int64]) -> tuple[Young, .
 def _refuse(result: Result, found: str) -> None:
     raise DataError(
         "QB703", name=result.name, found=found, expected="table series with " + ", ".join(COLUMNS),
-        fix="plot_trend(estimate_rate(panel, outcome))",
+        fix="plot_trend(estimate_level(panel, outcome))",
     )  # fmt: skip
 
 
@@ -221,7 +221,7 @@ def _check_intervals(series: Series) -> None:
         first = str(series.periods[int(np.flatnonzero(bare)[0])])
         raise DataError(
             "QB702", term=first, found=f"{int(bare.sum())} of {len(series.observed)} periods without interval",
-            expected="ci_low and ci_high in every period with a value", fix="estimate again with estimate_rate",
+            expected="ci_low and ci_high in every period with a value", fix="estimate again with estimate_level",
         )  # fmt: skip
 
 
@@ -232,11 +232,11 @@ def starts_of(result: Result, policy: Policy | None) -> tuple[tuple[pd.Period, i
     """
     if policy is None:
         return ()
-    first = policy.first_treated
     entity = entity_of(result)
     if entity is not None:
+        first = match_policy(policy, [entity]).first_treated
         return ((first[entity], 1),) if entity in first else ()
-    dates = sorted(first.values())
+    dates = sorted(policy.first_treated.values())
     return tuple((date, dates.count(date)) for date in dict.fromkeys(dates))
 
 

@@ -49,9 +49,9 @@ def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy 
     >>> from qbase.figures import tiles_of
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_change, estimate_rate
+    >>> from qbase.trends import estimate_change, estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
-    >>> tiles_of(estimate_rate(panel, "D1.batch", entity="K001"), estimate_change(panel, "D1.batch", entity="K001"))
+    >>> tiles_of(estimate_level(panel, "D1.batch", entity="K001"), estimate_change(panel, "D1.batch", entity="K001"))
     Batch pass rate (2025 Q4): 75.0% (95% CI 50.5–89.8); vs 2024 Q4: −10.7 pp (−36.9 to 14.5), not clear
     """
     if not results:

@@ -64,7 +64,7 @@ def plot_effect(result: Result, *, policy: Policy | None = None) -> Figure:
     >>> from qbase.lake import open_workspace
     >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
     >>> plot_effect(estimate_imputation(panel, policy, "D1.batch"), policy=policy).title.en
-    'The effect on batch pass rate cannot be told yet'
+    'Batch pass rate probably up 3.5 percentage points after adoption'
     """
     has_leads = any(int(e.key.get("event_time", 0)) < 0 for e in result.estimates)
     return plot_event_study(result, policy=policy) if has_leads else plot_paths(result, policy=policy)

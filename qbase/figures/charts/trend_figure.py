@@ -57,7 +57,7 @@ def plot_trend(
     Parameters
     ----------
     result : Result
-        Of `estimate_rate`; its table ``series`` is drawn.
+        Of `estimate_level`; its table ``series`` is drawn.
     policy : Policy or None
         Its start is marked; with several starts the first is named and the later ones are thin.
     target : Scorecard or None
@@ -81,9 +81,9 @@ def plot_trend(
     >>> from qbase.figures import plot_trend
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q4", last="2025Q4")
-    >>> figure = plot_trend(estimate_rate(panel, "D1.batch", entity="K001"))
+    >>> figure = plot_trend(estimate_level(panel, "D1.batch", entity="K001"))
     >>> figure.title.en
     'Batch pass rate of Qingzhao polyester fibre cluster was 75.0% in 2025 Q4'
     >>> print(figure.alt.en)

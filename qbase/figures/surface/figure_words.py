@@ -20,6 +20,11 @@ from qbase.figures.surface.period_axis import period_text
 MAX_ZH, MAX_EN = 28, 14
 FULL_COUNT = Text("全数统计，无抽样误差", "full count, no sampling error")
 TOO_FEW = Text("采用者过少，不给区间", "too few treated: no interval")
+DRAWS: Mapping[str, Text] = {
+    "random_draw": Text("只用双随机批次", "random draws only"),
+    "post_stratified": Text("事后分层", "post-stratified"),
+    "prediction_powered": Text("以定向抽查为预测", "corrected by directed draws"),
+}
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
@@ -35,6 +40,9 @@ METHODS: Mapping[str, Text] = {
     "synthetic_sc": Text("合成控制", "synthetic control"),
     "synthetic_augmented": Text("增广合成控制", "augmented synthetic control"),
     "before_after": Text("前后比较", "before against after"),
+    "sun_abraham": Text("交互加权事件研究", "interaction-weighted event study"),
+    "triple_difference": Text("三重差分", "triple difference"),
+    "interrupted_series": Text("中断时间序列", "interrupted series"),
     "path": Text("描述走势", "described path"),
 }
 ENTITIES: Mapping[str, Text] = {
@@ -164,7 +172,7 @@ def groups_of(result: Result) -> Text | None:
 
 def model_of(result: Result) -> Text:
     """Return method and kind of standard error, which tell two lines on one outcome apart."""
-    method = METHODS.get(result.method, same(result.method))
+    method = METHODS.get(result.method, same(result.method)) + _sample_of(result)
     by, vcov = groups_of(result), result.settings.get("vcov")
     if by is not None:
         return method + Text(f"，标准误按{by.zh}聚类", f", errors clustered by {by.en}")
@@ -175,6 +183,17 @@ def model_of(result: Result) -> Text:
         "hetero": Text("异方差稳健标准误", "robust errors"),
     }
     return method + Text("，", ", ") + words.get(str(vcov), Text(f"标准误：{vcov}", f"errors: {vcov}"))
+
+
+def _sample_of(result: Result) -> Text:
+    """Return what an effect is estimated on where that is not all batches and all controls."""
+    if result.estimand != "effect":
+        return Text("", "")
+    parts = [DRAWS.get(str(result.settings.get("sampling")))]
+    if result.settings.get("comparator") == "default controls":
+        parts.append(Text("只与同产品的对照比较", "controls of the same product"))
+    told = [part for part in parts if part is not None]
+    return Text("".join(f"，{t.zh}" for t in told), "".join(f", {t.en}" for t in told))
 
 
 def term_of(result: Result, estimate: Estimate) -> Text:

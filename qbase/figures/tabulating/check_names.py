@@ -8,6 +8,7 @@ from qbase.core.text import Text
 
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
+    "test_power": Text("检验的把握", "Power of the test"),
     "estimable": Text("能否估计效果", "Whether an effect can be estimated"),
     "enough_clusters": Text("聚类数量", "Number of clusters of the standard error"),
     "small_n": Text("样本量", "Sample size"),
@@ -45,6 +46,8 @@ CHECKS: Mapping[str, Text] = {
     "spillover": Text("对邻近者的影响", "Spillover to neighbours"),
     "same_yardstick": Text("尺度一致", "One yardstick"),
     "functional_form": Text("百分点与对数几率", "Points or log-odds"),
+    "trend_departures": Text("偏离平行趋势", "Departures from parallel trends"),
+    "not_checked": Text("未能做的检查", "Checks that could not be made"),
     "placebo_rank": Text("安慰剂排名", "Rank among placebos"),
     "rmspe_ratio": Text("前后拟合误差之比", "Errors after against before"),
     "fit_before": Text("政策前的拟合", "Fit before the policy"),

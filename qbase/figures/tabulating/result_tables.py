@@ -253,9 +253,9 @@ def tabulate_scorecard(card: Scorecard) -> Table:
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
     >>> from qbase.scorecards import score_targets
-    >>> from qbase.trends import estimate_rate
+    >>> from qbase.trends import estimate_level
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
-    >>> tabulate_scorecard(score_targets([estimate_rate(panel, "D1.batch", entity="K001")]))
+    >>> tabulate_scorecard(score_targets([estimate_level(panel, "D1.batch", entity="K001")]))
     Qingzhao polyester fibre cluster: 2025 targets of the national quality outline
     Indicator | Estimate | Interval | Target | Verdict | Source of the target
     Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▼ Not met | Outline for Building a Quality Power...

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from qbase.core.values import EMPTY
@@ -33,6 +33,9 @@ DATED = {
     "flow": "x.{column} BETWEEN g.period AND g.last_day",
 }
 
+Moved = tuple[Mapping[str, str], Mapping[str, str]]
+"""Codes of today by older ones, and official codes by those made by rule."""
+
 _TOKEN = re.compile(r"@(\w+)(?:\((\w+)\.(\w+)\))?")
 _DAY = re.compile(r"\{day:([\w.]+)\}")
 _ADDING = re.compile(r"\b(?:sum|avg)\(")
@@ -47,7 +50,15 @@ def read_parts() -> Mapping[str, str]:
     return dict(zip(sections[::2], (s.strip() for s in sections[1::2]), strict=True))
 
 
-def assemble_sql(text: str, *, entity: str, freq: str, base: str, towns: Mapping[str, str] = EMPTY) -> str:
+def assemble_sql(
+    text: str,
+    *,
+    entity: str,
+    freq: str,
+    base: str,
+    towns: Mapping[str, str] = EMPTY,
+    replaced: Mapping[str, str] = EMPTY,
+) -> str:
     """Return one statement: the parts a measure needs, each once and before its users, and the measure.
 
     Parameters
@@ -60,6 +71,8 @@ def assemble_sql(text: str, *, entity: str, freq: str, base: str, towns: Mapping
         Common table expressions of the inspections, from ``WITH`` on; used where a part reads inspections.
     towns : mapping
         Division code -> the one its place has today, for those that changed: every table goes by the codes of today.
+    replaced : mapping
+        Code made by rule -> the official one. Where both have a row of one key, the official one holds.
 
     Returns
     -------
@@ -67,7 +80,7 @@ def assemble_sql(text: str, *, entity: str, freq: str, base: str, towns: Mapping
         SQL with parameters ``$first_day``, ``$last_day``, ``$span_first``, ``$span_last``; its rows are sorted.
     """
     parts: dict[str, str] = {}
-    main = _resolve(_fill(text, entity, freq, towns), entity, freq, towns, parts)
+    main = _resolve(_fill(text, entity, freq, towns), entity, freq, (towns, replaced), parts)
     main = add_in_order(f"SELECT * FROM (\n{main}\n) ORDER BY ALL")  # noqa: S608  (a measure of the catalogue)
     ctes = [f"{name} AS (\n{sql}\n)" for name, sql in parts.items()]
     if any(INSPECTED.search(sql) for sql in (main, *parts.values())):
@@ -126,19 +139,19 @@ def _fill(text: str, entity: str, freq: str, towns: Mapping[str, str]) -> str:
     )
 
 
-def _resolve(text: str, entity: str, freq: str, towns: Mapping[str, str], parts: dict[str, str]) -> str:
+def _resolve(text: str, entity: str, freq: str, moved: Moved, parts: dict[str, str]) -> str:
     def use(match: re.Match[str]) -> str:
         token, table, column = match[1], match[2], match[3]
         name = f"{token}_{table}" if table else (f"part_{token}" if token in read_parts() else f"clean_{token}")
         if name not in parts:
-            body = _fill(_body(token, table, column, towns), entity, freq, towns)
-            parts[name] = add_in_order(_resolve(body, entity, freq, towns, parts))
+            body = _fill(_body(token, table, column, moved), entity, freq, moved[0])
+            parts[name] = add_in_order(_resolve(body, entity, freq, moved, parts))
         return name
 
     return _TOKEN.sub(use, text)
 
 
-def _body(token: str, table: str | None, column: str | None, towns: Mapping[str, str]) -> str:
+def _body(token: str, table: str | None, column: str | None, moved: Moved) -> str:
     if table is not None:
         # names come from the catalogue of the package, never from a user
         return (
@@ -149,10 +162,20 @@ def _body(token: str, table: str | None, column: str | None, towns: Mapping[str,
         )
     if token in read_parts():
         return read_parts()[token]
-    rows = distinct_rows(token)
-    if not towns or "town_code" not in read_contract(token).column_names:
+    rows, (towns, replaced), contract = distinct_rows(token), moved, read_contract(token)
+    if not towns or "town_code" not in contract.column_names:
         return rows
+    if replaced and "town_code" in contract.key:
+        rows = _of_one_town(rows, contract.key, replaced)
     return f"SELECT * REPLACE ({_present('town_code', towns)} AS town_code) FROM (\n{rows}\n)"  # noqa: S608
+
+
+def _of_one_town(rows: str, key: Sequence[str], replaced: Mapping[str, str]) -> str:
+    """Return SQL of rows without those of a made code whose key the official code, or an earlier made one, has too."""
+    by = ", ".join(_present(name, replaced) if name == "town_code" else name for name in key)
+    made = ", ".join(f"'{code}'" for code in replaced if code.isalnum())
+    order = f"town_code IN ({made}), town_code"
+    return f"SELECT * FROM (\n{rows}\n) QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {order}) = 1"  # noqa: S608
 
 
 def _present(code: str, towns: Mapping[str, str]) -> str:

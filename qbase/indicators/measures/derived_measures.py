@@ -165,7 +165,9 @@ def _persistence(measured: Measured, scope: Scope) -> pd.DataFrame:
     counts = _quarterly(scope).ask(_COUNTS, lookback=measured.lookback)
     total = counts.groupby("period")[["n", "k"]].transform("sum")
     others = counts.assign(n=total["n"] - counts["n"], k=total["k"] - counts["k"])
-    leads = probability_above(counts["k"], counts["n"], others["k"], others["n"]) > LEAD_PROBABILITY
+    is_above = probability_above(counts["k"], counts["n"], others["k"], others["n"]) > LEAD_PROBABILITY
+    # where nobody else was tested the prior alone would put the entity ahead
+    leads = is_above & (others["n"] > 0)
     found: list[dict[str, object]] = []
     for entity, group in counts.assign(leads=leads).groupby("entity", sort=True):
         run, before = 0, None

@@ -13,7 +13,7 @@ from qbase.core.periods import to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured
 from qbase.indicators.catalogue.sql_parts import assemble_sql, tables_of
 from qbase.indicators.cells.inspection_window import Rows, require_table
-from qbase.intake import read_towns
+from qbase.intake import TownCodes, read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -53,15 +53,16 @@ class Scope:
     base_year: int | None = None
 
     @functools.cached_property
-    def towns(self) -> dict[str, str]:
-        """Division code -> the one its place has today, for those that changed."""
-        return read_towns(self.rows.workspace, self.rows.at).renumbered()
+    def towns(self) -> TownCodes:
+        """Division codes over time."""
+        return read_towns(self.rows.workspace, self.rows.at)
 
     def ask(self, sql: str, *, lookback: int = 0) -> pd.DataFrame:
         """Run a SELECT over parts; entity as text, period as period, sorted."""
         rows = self.rows
         base = rows.base_sql(named=True)
-        text = assemble_sql(sql, entity=rows.entity, freq=rows.freq, base=base, towns=self.towns)
+        now, replaced = self.towns.renumbered(), self.towns.replaced
+        text = assemble_sql(sql, entity=rows.entity, freq=rows.freq, base=base, towns=now, replaced=replaced)
         first = _back(rows.first_day, lookback)
         values = {
             "first_day": first,

@@ -15,6 +15,7 @@ from qbase.core.policy import Policy
 from qbase.core.values import freeze
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.cells.window_sql import Entity
+from qbase.intake import read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -122,6 +123,10 @@ def read_baseline_weights(
     sql = _FRAME if has_frame else sql
     params = {name: value for name, value in values.items() if f"${name}" in sql}
     found = workspace.query(sql, params=params, snapshot=at).dropna()
+    if entity == "town_code":
+        now = read_towns(workspace, at).renumbered()  # a panel goes by the codes of today
+        today = [now.get(code, code) for code in found["entity"].astype(str)]
+        found = found.assign(entity=today).groupby("entity", as_index=False)[["weight"]].sum()
     found = found[found["weight"] > 0].sort_values("entity")
     if found.empty:
         raise DataError(

@@ -1,17 +1,18 @@
-"""Whether an effect can be estimated at all, or only the path of the treated be described."""
+"""What kind of answer panel and policy can carry, by who is treated and who is not."""
 
 from __future__ import annotations
 
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 
-LEAST_TREATED = 2
+LEAST_TREATED = 3
+"""Below three treated a number has no interval."""
 
 
 def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
-    """Check whether a panel holds enough treated entities, and others, for an effect with a standard error.
+    """Check what an effect can rest on: several treated and others, one treated alone, or nobody.
 
     Parameters
     ----------
@@ -23,8 +24,10 @@ def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
     Returns
     -------
     CheckResult
-        ``estimable``; False with the reason in words: nobody of the policy is in the panel, one treated entity alone,
-        or nobody to compare with.
+        ``estimable``. True with three treated or more and somebody to compare with. None where the answer rests on
+        less, with what it rests on in words: one or two treated are placed among placebos of those not treated, or
+        compared with their own past. False where nobody treated is seen after the start: only paths can be described.
+        Which design it is `qbase.effects.advise` says.
 
     Examples
     --------
@@ -36,24 +39,34 @@ def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
     (True, '5 treated and 7 others are observed')
     """
     entities = set(panel.data.index.get_level_values("entity"))
-    starts = policy.first_treated
+    starts = match_policy(policy, panel.entities).first_treated
     treated, others = [e for e in starts if e in entities], entities - set(starts)
-    names = [panel.labels.get(e, Text(e, e)) for e in treated]
     last = panel.data.index.get_level_values("period").max()
-    is_staggered = len({starts[e] for e in treated}) > 1
     if not treated:
         absent = ", ".join(list(starts)[:3])
-        text = Text(f"政策对象（{absent}）都不在数据中，无法估计效果", f"nobody treated is in the data: {absent}")
-    elif all(starts[e] > last for e in treated):
-        text = Text("数据止于政策开始之前，无法估计效果", "the data end before the policy began")
+        text = Text(f"政策对象（{absent}）都不在数据中，只能描述走势", f"nobody treated is in the data: {absent}")
+        return CheckResult(name="estimable", passed=False, text=text)
+    if all(starts[e] > last for e in treated):
+        text = Text("数据止于政策开始之前，还没有效果可估计", "the data end before the policy began")
+        return CheckResult(name="estimable", passed=False, text=text)
+    names = [panel.labels.get(e, Text(e, e)) for e in treated]
+    who = Text("、".join(n.zh for n in names[:2]), " and ".join(n.en for n in names[:2]))
+    if not others and len({starts[e] for e in treated}) == 1:
+        text = Text(
+            "所有对象同时采用政策，没有可比对象，只能与自己的过去比较",
+            "all were treated at once: each can only be compared with its own past",
+        )
+    elif len(treated) < LEAST_TREATED and not others:
+        text = Text(
+            f"采用政策的只有{who.zh}，此外没有可比对象，只能与自己的过去比较",
+            f"{who.en} alone: with nobody else in the data, only the own past can be compared with",
+        )
     elif len(treated) < LEAST_TREATED:
         text = Text(
-            f"只有 {names[0].zh} 一个对象采用政策，区间无从计算，因此只描述走势，不给出效果估计",
-            f"{names[0].en} alone is treated: no interval can be had, so its path is described and no effect estimated",
-        )
-    elif not others and not is_staggered:
-        text = Text(
-            "所有对象同时采用政策，没有可比对象", "all were treated at once, and there is nobody to compare with"
+            f"采用政策的只有{who.zh}：其效果放在 {len(others)} 个未采用者的安慰剂中看名次，或与自己的过去比较，"
+            "不给常规区间",
+            f"{who.en} alone {'is' if len(treated) == 1 else 'are'} treated: the effect is placed among placebos of "
+            f"{len(others)} not treated, or compared with the own past; there is no usual interval",
         )
     else:
         told = Text(
@@ -61,4 +74,4 @@ def check_estimable(panel: Panel, policy: Policy) -> CheckResult:
             f"{len(treated)} treated and {len(others)} others are observed",
         )
         return CheckResult(name="estimable", passed=True, text=told)
-    return CheckResult(name="estimable", passed=False, text=text)
+    return CheckResult(name="estimable", passed=None, text=text)

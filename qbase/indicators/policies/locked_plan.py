@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 RECIPE = "plan_lock"
 PLAN = ("outcome", "population", "weight", "window", "comparator", "inference")
+FURTHER = ("secondary", "placebo")
+"""Lists of further outcomes; a plan that names none is stored without the word, as plans always were."""
 OBSERVED = ("inspections", "sample_date")
 """Table and day of the rows a plan must come before."""
 
@@ -91,6 +93,8 @@ def stored_plan(workspace: Workspace, found: dict[str, Any], *, post_hoc: bool) 
     return Plan(
         **{word: words[word] for word in PLAN},
         decision_dates=tuple(words["decision_dates"]),
+        secondary=tuple(words.get("secondary", ())),
+        placebo=tuple(words.get("placebo", ())),
         locked_on=str(found["loaded_at"])[:10],
         sha256=sha256,
         post_hoc=post_hoc,

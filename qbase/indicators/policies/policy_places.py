@@ -11,7 +11,7 @@ from qbase.core.nearest_name import suggest_names
 from qbase.core.policy import Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
-from qbase.lake.entity_names import NAMED, NameColumns
+from qbase.lake.entity_names import NAMED, NameColumns, names_sql, read_replaced
 
 if TYPE_CHECKING:
     from qbase.indicators.cells.window_sql import Entity
@@ -27,8 +27,8 @@ SHOWN = 5
 _INTO: Mapping[tuple[str, str], tuple[str, str]] = {
     ("cluster", "town_code"): ("clusters", "SELECT DISTINCT town_code FROM clusters WHERE cluster_id = ?"),
     ("cluster", "firm_id"): ("firms", "SELECT DISTINCT firm_id FROM firms WHERE cluster_id = ?"),
-    ("town", "cluster_id"): ("clusters", "SELECT DISTINCT cluster_id FROM clusters WHERE town_code = ?"),
-    ("town", "firm_id"): ("firms", "SELECT DISTINCT firm_id FROM firms WHERE town_code = ?"),
+    ("town", "cluster_id"): ("clusters", "SELECT DISTINCT cluster_id FROM clusters WHERE list_contains(?, town_code)"),
+    ("town", "firm_id"): ("firms", "SELECT DISTINCT firm_id FROM firms WHERE list_contains(?, town_code)"),
 }
 
 
@@ -40,9 +40,9 @@ def read_names(workspace: Workspace, kind: str, at: Snapshot) -> dict[str, str]:
     DataError
         Their table was not loaded (QB403).
     """
-    named = names_of(kind)
-    require_table(workspace, named.table, at)
-    known = workspace.query(f"{named.sql} ORDER BY code", snapshot=at)
+    require_table(workspace, names_of(kind).table, at)
+    source = names_sql(workspace, KINDS[kind][0], at)
+    known = workspace.query(f"SELECT * FROM {source} ORDER BY code", snapshot=at)  # noqa: S608  (a statement of ours)
     return {str(code): str(name) for code, name in zip(known["code"], known["zh"], strict=True)}
 
 
@@ -57,12 +57,14 @@ def settle_places(workspace: Workspace, entries: Sequence[dict[str, Any]], fault
     What is not known, or is the name of several, joins the faults (QB449).
     """
     at, known, named = workspace.snapshot(), dict[str, dict[str, str]](), dict[str, str]()
+    replaced = read_replaced(workspace, at)
     for entry in entries:
         for kind in (kind for kind in KINDS if kind in entry):
             try:
                 names = known.setdefault(kind, {}) or read_names(workspace, kind, at)
                 known[kind] = names
-                entry[kind] = find_place(str(entry[kind]).strip(), kind, names)
+                word = str(entry[kind]).strip()
+                entry[kind] = find_place(replaced.get(word, word) if kind == "town" else word, kind, names)
                 named[entry[kind]] = names[entry[kind]]
             except QbaseError as fault:
                 faults += [] if any(fault.args == old.args for old in faults) else [fault]
@@ -133,7 +135,7 @@ def carry_spells(
 def _kind_of(workspace: Workspace, name: str, at: Snapshot) -> str:
     for kind, named in ((kind, names_of(kind)) for kind in KINDS):
         if workspace.has_table(named.table, at):
-            sql = f"{named.sql} WHERE {named.key} = ? LIMIT 1"
+            sql = f"SELECT 1 FROM {names_sql(workspace, KINDS[kind][0], at)} WHERE code = ? LIMIT 1"  # noqa: S608
             if len(workspace.query(sql, params=(name,), snapshot=at)):
                 return kind
     return ""
@@ -144,9 +146,13 @@ def _carry(workspace: Workspace, policy_id: str, name: str, kind: str, entity: E
         return [name]
     way = _INTO.get((kind, entity))
     if way is not None and workspace.has_table(way[0], at):
-        found = workspace.query(way[1], params=(name,), snapshot=at).iloc[:, 0].dropna().astype(str).tolist()
-        if found:
-            return sorted(found)
+        replaced = read_replaced(workspace, at)
+        # rows of a town stand under the codes it had as well
+        codes = [name, *(made for made, official in replaced.items() if official == name)]
+        params = (codes if kind == "town" else name,)
+        rows = workspace.query(way[1], params=params, snapshot=at).iloc[:, 0].dropna().astype(str)
+        if len(rows):
+            return sorted({replaced.get(row, row) if entity == "town_code" else row for row in rows})
     wanted = next(k for k, (key, _) in KINDS.items() if key == entity)
     raise _not_carried(policy_id, f"{kind} {name}", wanted, f"no {wanted} is known for {kind} {name}")
 
@@ -157,6 +163,7 @@ def _refuse_part(workspace: Workspace, policy_id: str, spells: Sequence[Spell], 
         return
     treated = {spell.entity for spell in spells}
     known = workspace.query("SELECT DISTINCT cluster_id, town_code FROM clusters", snapshot=at)
+    known = known.replace({"town_code": read_replaced(workspace, at)})
     towns = set(known[known["cluster_id"].isin(treated)]["town_code"]) - treated
     beside = known[known["town_code"].isin(towns) & ~known["cluster_id"].isin(treated)]
     if len(beside):

@@ -17,6 +17,7 @@ from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.cells.window_sql import STEPS, Entity
 from qbase.indicators.policies.locked_plan import PLAN, read_plan
 from qbase.indicators.policies.policy_places import carry_spells
+from qbase.lake.entity_names import read_replaced
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -89,7 +90,9 @@ def build_policy(
         )
     row = {str(k): v for k, v in policies.iloc[ids.index(policy_id)].items()}
     spells = workspace.query(_SPELLS, params=(policy_id,), snapshot=at)
-    treated = tuple(_spell(s, freq) for s in spells.to_dict("records"))
+    # a town named by a code made by rule is the one of the official code that replaced it
+    spells = spells.replace({"entity_id": read_replaced(workspace, at)})
+    treated = tuple(dict.fromkeys(_spell(s, freq) for s in spells.to_dict("records")))
     policy = Policy(
         policy_id=policy_id,
         title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
@@ -144,7 +147,7 @@ def _groups(spells: pd.DataFrame) -> dict[str, str]:
 
 
 def _plan(row: Mapping[str, Any]) -> Plan | None:
-    parts = {name: _text(row, f"plan_{name}") for name in PLAN}
+    parts: dict[str, Any] = {name: _text(row, f"plan_{name}") for name in PLAN}
     if not parts["outcome"]:
         return None
     locked, effective = _day(row, "plan_locked_date"), _day(row, "effective_date")

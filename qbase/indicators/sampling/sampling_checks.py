@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from qbase.core import periods
 from qbase.core.numbers import interval, level_text, number, p_value
 from qbase.core.panel import Panel
-from qbase.core.policy import Policy
+from qbase.core.policy import Policy, match_policy
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.indicators.cells.inspection_window import open_rows
@@ -105,7 +105,7 @@ def _moved_in_time(cells: pd.DataFrame, level: float) -> tuple[float, float, flo
 
 def _moved_with(cells: pd.DataFrame, policy: Policy, level: float) -> tuple[float, float, float] | None:
     """Return the mean over treated entities of their change minus the others', with an interval between entities."""
-    starts = {spell.entity: spell.start for spell in policy.spells}
+    starts = match_policy(policy, list(cells["entity"].unique())).first_treated
     others = cells[~cells["entity"].isin(list(starts))]
     changes, noise = [], []
     for entity, start in starts.items():

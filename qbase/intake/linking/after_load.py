@@ -1,4 +1,4 @@
-"""What follows a load: firms linked, batches compared; and codes a name sets right when a file is read again."""
+"""What follows a load: towns, firms and batches linked; and codes a name sets right when a file is read again."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import pyarrow as pa
 
 from qbase.intake.accounting.load_report import LoadReport
 from qbase.intake.linking.firm_links import REGISTER_TABLES, is_news, link_firms, print_of, read_makers, read_register
+from qbase.intake.linking.link_decisions import Decision
 from qbase.intake.linking.link_diary import BY_RULE, HOLDS_SQL, LATEST_SQL, LINKS, latest_sql, link_row, link_table
 from qbase.intake.linking.same_batch import LIKE_ONE_SQL, link_batches
 from qbase.intake.linking.same_batch import TABLE as BATCH_LINKS
 from qbase.intake.linking.town_codes import find_unknown_towns, read_towns
+from qbase.intake.linking.town_links import DESCRIBED, TownLink, decide_town_links, link_towns
 from qbase.intake.shaping.canonical_table import Sheets
 from qbase.intake.shaping.row_verdicts import Split
 from qbase.lake import Snapshot, Workspace
 
+ACCEPT: Decision = "accept"
+REJECT: Decision = "reject"
 REPAIRABLE = ("uscc:check",)
 _FOUND = """
 SELECT i.delivery_sha256 AS sha, l.kind, count(*) AS n
@@ -30,8 +34,10 @@ WHERE l.decision = 'doubt'
 """  # noqa: S608  (built from constants)
 
 
-def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadReport]:
-    """Link firms and batches of what was loaded, and say in the reports what a reader should know.
+def add_links(
+    workspace: Workspace, reports: Sequence[LoadReport], *, accept: Sequence[str] = (), reject: Sequence[str] = ()
+) -> list[LoadReport]:
+    """Link towns, firms and batches of what was loaded, and say in the reports what a reader should know.
 
     Parameters
     ----------
@@ -40,25 +46,56 @@ def add_links(workspace: Workspace, reports: Sequence[LoadReport]) -> list[LoadR
     reports : sequence of LoadReport
         One per file. A recipe that gives one value of ``is_recheck`` to all rows fills a column and proves nothing,
         so re-checks nobody marked are looked for in its rows as well.
+    accept, reject : sequence of str
+        Answers to questions about towns (``town_links:…``).
 
     Returns
     -------
     list of LoadReport
-        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``, ``unknown_town``.
+        With warnings ``unmarked_recheck``, ``likely_recheck``, ``other_notice``, ``firm_doubtful``, ``unknown_town``,
+        ``town_link_open``.
+
+    Raises
+    ------
+    UsageError
+        An answer fits no question about towns (QB395), or another one that stands (QB396).
     """
     standing = [report for report in reports if report.accepted and "superseded" not in report.warnings]
+    seen = workspace.snapshot().id
+    asked = link_towns(workspace) if standing else []
+    if accept or reject:
+        for words, decision in ((accept, ACCEPT), (reject, REJECT)):
+            decide_town_links(workspace, words, decision)
+        asked = link_towns(workspace)
+    is_moved = workspace.snapshot().id != seen
+    reports = _tell_open(workspace, reports, asked)
     unknown = find_unknown_towns(workspace, {table for report in standing for table in report.table_names})
     reports = [report.with_warnings(unknown.get(report.sha256, ())) for report in reports]
     inspections = [report.sha256 for report in standing if "inspections" in report.table_names]
     is_new_register = any(
         not REGISTER_TABLES.isdisjoint(report.table_names) and not report.already for report in standing
     )
-    if not inspections and not is_new_register:
+    is_all = is_new_register or is_moved
+    if not inspections and not is_all:
         return list(reports)
-    link_firms(workspace, deliveries=None if is_new_register else inspections)
+    link_firms(workspace, deliveries=None if is_all else inspections)
     link_batches(workspace, deliveries=inspections)
     found = _found(workspace)
     return [report.with_warnings(found.get(report.sha256, ())) for report in reports]
+
+
+def _tell_open(workspace: Workspace, reports: Sequence[LoadReport], asked: Sequence[TownLink]) -> list[LoadReport]:
+    """Say in the reports of towns, and of files that brought towns without a code, what a person has to decide."""
+    if not asked:
+        return list(reports)
+    sql = "SELECT DISTINCT delivery_sha256 AS sha FROM towns WHERE list_contains(?, town_code)"
+    made = [link.made_code for link in asked]
+    brought = set(workspace.arrow(sql, params=(made,))["sha"].to_pylist())
+    told = [f"town_code:town_link_open {len(asked)}"]
+    return [
+        report.with_warnings(told if report.sha256 in brought or not DESCRIBED.isdisjoint(report.table_names) else ())
+        for report in reports
+    ]
 
 
 def _found(workspace: Workspace) -> dict[str, list[str]]:

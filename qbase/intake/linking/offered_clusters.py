@@ -10,12 +10,21 @@ from collections.abc import Mapping
 from importlib import resources
 from typing import TYPE_CHECKING
 
+from qbase.intake.linking.town_codes import TownCodes, read_towns
+from qbase.lake.entity_names import OWN_PREFIX
+
 if TYPE_CHECKING:
     from qbase.intake.shaping.recipe_steps import Work
     from qbase.lake import Workspace
 
 LEAST_FIRMS = 5
 """Fewer firms of one industry in a town are nothing to call a cluster, and are not asked about."""
+
+# of several clusters of one town and industry the last one is meant: ids made of a made code come first
+_KNOWN = """
+SELECT DISTINCT town_code, industry_code, cluster_id FROM clusters
+ORDER BY starts_with(cluster_id, ?) DESC, cluster_id, town_code
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -62,10 +71,11 @@ def find_clusters(workspace: Workspace, work: Work, names: Mapping[str, str]) ->
     list of Group
     """
     members: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
+    towns = read_towns(workspace)
     for row, (town, industry) in enumerate(work.rows(("town_code", "industry_code"))):
         if town and industry and row not in work.listed:
-            members[town, industry[:2]].append(row)
-    known = _read_known(workspace)
+            members[towns.replaced.get(town, town), industry[:2]].append(row)
+    known = _read_known(workspace, towns)
     industries = work.cells("industry_code")
     groups = []
     for (town, division), rows in sorted(members.items()):
@@ -73,7 +83,7 @@ def find_clusters(workspace: Workspace, work: Work, names: Mapping[str, str]) ->
             continue
         counts = collections.Counter(industries[row] or "" for row in rows)
         industry = min(counts, key=lambda code: (-counts[code], code))
-        own = known.get((town, division), "")
+        own = known.get((towns.resolve(town) or town, division), "")
         groups.append(
             Group(
                 cluster_id=own or f"C{town}.{division}",
@@ -93,12 +103,15 @@ def name_cluster(group: Group) -> str:
     return f"{group.town_name}{_read_divisions().get(division, f'{division}类行业')}产业集群"
 
 
-def _read_known(workspace: Workspace) -> dict[tuple[str, str], str]:
+def _read_known(workspace: Workspace, towns: TownCodes) -> dict[tuple[str, str], str]:
     at = workspace.snapshot()
     if "clusters" not in at.versions:
         return {}
-    rows = workspace.arrow("SELECT town_code, industry_code, cluster_id FROM clusters", snapshot=at).to_pylist()
-    return {(row["town_code"], row["industry_code"][:2]): row["cluster_id"] for row in rows}
+    rows = workspace.arrow(_KNOWN, params=(f"C{OWN_PREFIX}",), snapshot=at).to_pylist()
+    return {
+        (towns.resolve(row["town_code"]) or row["town_code"], row["industry_code"][:2]): row["cluster_id"]
+        for row in rows
+    }
 
 
 @functools.cache

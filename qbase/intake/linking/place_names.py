@@ -9,11 +9,13 @@ import zlib
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from qbase.intake.linking.link_diary import BY_RULE
 from qbase.intake.values.cell_values import narrow
 from qbase.intake.values.code_dress import CHINESE_DIVISION
-from qbase.lake.entity_names import OWN_PREFIX
+from qbase.lake.entity_names import OWN_PREFIX, TOWN_LINKS, read_replaced
 
 if TYPE_CHECKING:
+    from qbase.intake.linking.town_codes import TownCodes
     from qbase.lake import Snapshot, Workspace
 
 NO_COUNTY = "未注明"
@@ -37,6 +39,10 @@ class Place:
         Division code, name, and the county it lies in; ``未注明`` where nobody said so.
     is_town : bool
         Whether the table of towns has it, or only the divisions that were imported.
+    official : str
+        The official code that replaced this one, which was made by rule; empty where none did.
+    is_apart : bool
+        Whether a person said that it is another town than an official one of its name.
 
     Examples
     --------
@@ -49,6 +55,18 @@ class Place:
     name: str
     county: str = NO_COUNTY
     is_town: bool = True
+    official: str = ""
+    is_apart: bool = False
+
+    @property
+    def is_made(self) -> bool:
+        """Whether its code was made by rule."""
+        return self.code.startswith(OWN_PREFIX)
+
+    @property
+    def today(self) -> str:
+        """The code it goes by."""
+        return self.official or self.code
 
 
 class Places:
@@ -57,7 +75,7 @@ class Places:
     Parameters
     ----------
     places : iterable of Place
-        Where one name has several codes, the last one given is that of today.
+        Where one name has several official codes, the last one given is that of today; codes made by rule give way.
 
     Examples
     --------
@@ -95,13 +113,26 @@ class Places:
         if CHINESE_DIVISION.fullmatch(text):
             return text
         bare = _ABOVE.sub("", text)
+        if found := self._called(text, bare, county):
+            return _single(found)
+        return _single(self._shortened(text, bare, county)) or (self.find_in(text, county) if bare != text else "")
+
+    def match(self, printed: str, county: str = "") -> list[Place]:
+        """Return all towns that a name as printed may mean, by whole name or else by one without its ending."""
+        text = squeeze(printed)
+        bare = _ABOVE.sub("", text)
+        return self._called(text, bare, county) or self._shortened(text, bare, county)
+
+    def _called(self, text: str, bare: str, county: str) -> list[Place]:
         for name in (text, bare):
-            found = _agreeing(self._by_name.get(name, ()), county)
-            if found:
-                return _single(found)
+            if found := _agreeing(self._by_name.get(name, ()), county):
+                return found
+        return []
+
+    def _shortened(self, text: str, bare: str, county: str) -> list[Place]:
         stems = [_ENDING.sub("", name) for name in (text, bare)]
         found = [p for stem in stems if stem and stem in (text, bare) for p in self._by_stem.get(stem, ())]
-        return _single(_agreeing(found, county)) or (self.find_in(text, county) if bare != text else "")
+        return _agreeing(found, county)
 
     def find_in(self, address: str, county: str = "") -> str:
         """Return the code of the town whose name stands in an address; the longest name goes first."""
@@ -124,9 +155,20 @@ def _agreeing(places: Collection[Place], county: str) -> list[Place]:
 
 
 def _single(places: Collection[Place]) -> str:
-    """Return the code of the one place meant; of one town renumbered within its county, the code of today."""
-    codes = list(dict.fromkeys(p.code for p in places))
-    return codes[-1] if len({(p.county, p.name) for p in places}) == 1 else ""
+    """Return the code of the one place meant; of one town renumbered within its county, the code of today.
+
+    A code made by rule gives way to the official one that replaced it. Where nobody stated its county it gives way to
+    any official one as well, as if that had been known first, unless a person keeps both apart.
+    """
+    codes, official = {p.code for p in places}, [p for p in places if not p.is_made]
+    left = [p for p in places if p.official not in codes and not (official and p.is_made and _is_vague(p))]
+    if len({(p.county, p.name) for p in left}) != 1 and len({p.today for p in left}) != 1:
+        return ""
+    return ([p for p in left if not p.is_made] or left)[-1].today
+
+
+def _is_vague(place: Place) -> bool:
+    return place.county == NO_COUNTY and not place.official and not place.is_apart
 
 
 def read_places(workspace: Workspace, snapshot: Snapshot | None = None) -> Places:
@@ -157,11 +199,54 @@ def read_places(workspace: Workspace, snapshot: Snapshot | None = None) -> Place
         found += [Place(**row, is_town=False) for row in rows]
     if workspace.has_table("towns", at):
         sql = """
-        SELECT town_code AS code, town_name AS name, county_name AS county FROM towns
+        SELECT town_code AS code, town_name AS name, coalesce(county_name, ?) AS county FROM towns
+        WHERE town_name IS NOT NULL
         ORDER BY valid_to_date NULLS LAST, town_code
         """
-        found += [Place(**row) for row in workspace.arrow(sql, snapshot=at).to_pylist()]
+        rows = workspace.arrow(sql, params=(NO_COUNTY,), snapshot=at).to_pylist()
+        replaced, apart = read_replaced(workspace, at), _read_apart(workspace, at)
+        found += [Place(**row, official=replaced.get(row["code"], ""), is_apart=row["code"] in apart) for row in rows]
     return Places(found)
+
+
+def _read_apart(workspace: Workspace, at: Snapshot) -> set[str]:
+    """Return the codes made by rule of which a person said that some official code is another town."""
+    if not workspace.has_table(TOWN_LINKS, at):
+        return set()
+    sql = f"SELECT DISTINCT made_code FROM {TOWN_LINKS} WHERE decision = 'undone' AND decided_by <> ?"  # noqa: S608
+    return set(workspace.arrow(sql, params=(BY_RULE,), snapshot=at)["made_code"].to_pylist())
+
+
+def is_same_town(one: Place, other: Place) -> bool:
+    """Whether both bear one whole name in one county that is stated."""
+    return squeeze(one.name) == squeeze(other.name) and one.county == other.county != NO_COUNTY
+
+
+def match_official(made: Place, official: Places, towns: TownCodes) -> dict[str, Place]:
+    """Return the towns of official codes that one with a made code may be: code -> place, one for each town of today.
+
+    Parameters
+    ----------
+    made : Place
+        Its code was made by rule.
+    official : Places
+        Towns that have official codes.
+    towns : TownCodes
+        Which of them are one town today.
+
+    Returns
+    -------
+    dict of str to Place
+    """
+    found: dict[str, list[Place]] = collections.defaultdict(list)
+    for place in official.match(made.name, "" if made.county == NO_COUNTY else made.county):
+        found[towns.resolve(place.code) or place.code].append(place)
+    # one code may be described twice; what states the county says more, and the code of today outlives the others
+    best = []
+    for today, places in found.items():
+        ranked = [(is_same_town(made, place), place.code == today, place.is_town, place.code) for place in places]
+        best.append(places[ranked.index(max(ranked))])
+    return {place.code: place for place in sorted(best, key=lambda place: place.code)}
 
 
 def find_county(texts: Iterable[str], known: Collection[str] = ()) -> str:
@@ -194,15 +279,19 @@ def name_towns(names: Iterable[str], county: str, places: Places) -> list[Place]
     county : str
         Where they lie; empty when unknown.
     places : Places
-        Codes that are taken.
+        Codes that are taken; a town of the same name and county that has a code made by rule keeps it.
 
     Returns
     -------
     list of Place
     """
     taken: Mapping[str, str] = {place.code: place.name for place in places.all}
+    known = {(squeeze(p.name), p.county): p for p in places.all if p.is_made}
     made: dict[str, Place] = {}
     for name in sorted(set(names)):
+        if before := known.get((squeeze(name), county or NO_COUNTY)):
+            made[before.code] = before
+            continue
         number = zlib.crc32(name.encode()) % 10**6
         while (code := f"{OWN_PREFIX}{number:06d}") in taken or code in made:
             number = (number + 1) % 10**6

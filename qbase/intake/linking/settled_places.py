@@ -76,12 +76,15 @@ def settle_places(workspace: Workspace, sheets: Sheets, recipe: Recipe, file: st
     given, refused = (names(recipe, "towns") for names in (accepted_names, rejected_names))
     # what is asked counts as accepted until it is answered, so that everything is asked at once
     new = name_towns(sorted(unknown - refused), county, places)
-    _fill_towns(work, Places([*places.all, *new]), county)
+    before = {place.code for place in places.all if place.is_town}
+    # a town that a person keeps apart from an official one of its name is meant by this answer again
+    kept = {squeeze(place.name): place.code for place in new if place.code in before}
+    _fill_towns(work, Places([*places.all, *new]), county, kept)
     groups = _find_groups(workspace, work, {place.code: place.name for place in (*places.all, *new)})
     ask(
         [*_offer_towns(sorted(unknown - given - refused), county), *_offer_clusters(groups, recipe)], work.contract.name
     )
-    named = [*new, *_used_divisions(work, places)]
+    named = [*(place for place in new if place.code not in before), *_used_divisions(work, places)]
     rows = {"towns": _town_rows(named)} if named else {}
     return rows | _fill_clusters(work, groups, recipe)
 
@@ -135,7 +138,7 @@ def _offer_towns(names: Sequence[str], county: str) -> list[Question]:
     return [Question(key=f"towns:{'+'.join(names)}", text=text)]
 
 
-def _fill_towns(work: Work, places: Places, county: str) -> None:
+def _fill_towns(work: Work, places: Places, county: str, kept: Mapping[str, str]) -> None:
     """Fill the codes that are not printed, from the name of the town first and from the address where it has none."""
     cells = list(work.cells("town_code"))
     looked: dict[tuple[str, str], str] = {}
@@ -146,7 +149,9 @@ def _fill_towns(work: Work, places: Places, county: str) -> None:
                 continue
             key = (column, text)
             if key not in looked:
-                looked[key] = places.find(text, county) if column == "town_name" else places.find_in(text, county)
+                own = kept.get(_bare(text, county), "") if column == "town_name" else ""
+                found = places.find(text, county) if column == "town_name" else places.find_in(text, county)
+                looked[key] = own or found
             cells[row] = looked[key] or None
             counts[f"town_by_{'name' if column == 'town_name' else 'address'}"] += bool(looked[key])
     work.fill("town_code", cells)

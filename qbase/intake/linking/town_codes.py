@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import UsageError
 from qbase.core.values import freeze
+from qbase.lake.entity_names import read_replaced
 from qbase.tables import list_contracts, read_contract
 
 if TYPE_CHECKING:
@@ -39,6 +41,8 @@ class TownCodes:
     ----------
     spans : mapping
         Code -> (first day, last day, successor); ISO dates, an empty successor when there is none.
+    replaced : mapping
+        Code made by rule -> the official code of the same town, which stands for it on every day.
 
     Examples
     --------
@@ -50,9 +54,11 @@ class TownCodes:
     """
 
     spans: Mapping[str, tuple[str, str, str]]
+    replaced: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spans", freeze(self.spans))
+        object.__setattr__(self, "replaced", freeze(self.replaced))
 
     def resolve(self, code: str, on: str = TODAY) -> str:
         """Return the code that the place of ``code`` had on a day.
@@ -72,6 +78,7 @@ class TownCodes:
         str
             Empty when no town ever had this code.
         """
+        code = self.replaced.get(code, code)
         seen: set[str] = set()
         while code in self.spans and code not in seen:
             seen.add(code)
@@ -83,7 +90,7 @@ class TownCodes:
 
     def renumbered(self) -> dict[str, str]:
         """Return the present code of every code that has another one now."""
-        now = {code: self.resolve(code) for code in self.spans}
+        now = {code: self.resolve(code) for code in dict.fromkeys(itertools.chain(self.spans, self.replaced))}
         return {code: new for code, new in now.items() if new and new != code}
 
 
@@ -101,7 +108,11 @@ def read_towns(workspace: Workspace, snapshot: Snapshot | None = None) -> TownCo
     if not workspace.has_table("towns", at):
         return TownCodes(spans={})
     rows = workspace.arrow(_SQL, params=(TODAY,), snapshot=at).to_pylist()
-    return TownCodes(spans={row["town_code"]: (row["first"], row["last"], row["successor"]) for row in rows})
+    replaced = read_replaced(workspace, at)
+    # an official code of the divisions may be in no row of the towns
+    spans = dict.fromkeys(replaced.values(), ("", TODAY, ""))
+    spans |= {row["town_code"]: (row["first"], row["last"], row["successor"]) for row in rows}
+    return TownCodes(spans=spans, replaced=replaced)
 
 
 def resolve_town(workspace: Workspace, code: str, on: str | datetime.date | None = None) -> str:

@@ -33,7 +33,7 @@ from qbase.intake.reading.file_safety import is_workbook
 from qbase.intake.reading.raw_grid import Grid
 from qbase.intake.reading.workbook_child import Parsers
 from qbase.intake.recipes.question_ids import UndecidedError, answer_by_id, check_no_open_ids, read_answered
-from qbase.intake.recipes.questions import with_answers
+from qbase.intake.recipes.questions import part_answers, with_answers
 from qbase.intake.recipes.recipe_book import read_recipe
 from qbase.intake.recipes.recipe_model import Recipe
 from qbase.intake.recipes.recipe_toml import save_answers
@@ -72,7 +72,7 @@ def load_files(
         One of `list_recipes`, a table, or a recipe file; None finds the table by its headers.
     accept, reject : iterable of str
         Answers to questions of an earlier load (``column:HEADER=COLUMN``); a load that goes well saves them in
-        ``data/recipes``, so that they hold next year.
+        ``data/recipes``, so that they hold next year. Those about towns (``town_links:…``) go into the diary of links.
     producer : str or None
         Who made the files, where the recipe does not say.
     supersedes : str or None
@@ -93,8 +93,8 @@ def load_files(
     Raises
     ------
     UsageError
-        There is no such recipe (QB302); an answer to no question (QB361); no such delivery to supersede, or more
-        than one file for it (QB344); ``as_of`` is no day (QB342).
+        There is no such recipe (QB302); an answer to no question (QB361, QB395, QB396); no such delivery to
+        supersede, or more than one file for it (QB344); ``as_of`` is no day (QB342).
     DataError
         The recipe file is not sound (QB303).
     SetupError
@@ -115,7 +115,7 @@ def load_files(
     >>> report.reasons
     {'header': 1, 'town_code:pattern': 1}
     """
-    accept, reject = tuple(accept), tuple(reject)
+    (accept, of_towns), (reject, apart) = part_answers(accept), part_answers(reject)
     plan, is_answered = with_answers(read_recipe(recipe, workspace.root), accept, reject), bool(accept or reject)
     if producer is not None:
         plan = dataclasses.replace(plan, producer=producer)
@@ -152,7 +152,8 @@ def load_files(
             group.add(position, _finish(workspace, ready, group.recipe, replaces, group))
             tell()
         flush()
-    linked = add_links(workspace, [reports[position] for position in range(len(files))])
+    told = [reports[position] for position in range(len(files))]
+    linked = add_links(workspace, told, accept=of_towns, reject=apart)
     return recheck_counts(workspace, linked, [*rules, *find_own_rules(plan, linked)])
 
 

@@ -20,6 +20,8 @@ KINDS = (
     "column", "sheet", "contract", "unit_line", "share", "numerator_only", "towns", "clusters", "nothing", "midnight",
     "year", "continues", "recheck",
 )  # fmt: skip
+TOWN_LINKS = "town_links"
+"""Kind of the questions that are not about a file: their answers go into a diary, and into no recipe."""
 PAIRS = ("column", "sheet", "contract", "nothing", "year")
 
 
@@ -176,7 +178,8 @@ def check_answers(answers: Iterable[str]) -> frozenset[str]:
                 found=answer,
                 expected="column:HEADER=COLUMN | sheet:SHEET=TABLE | contract:TABLE=VERSION | unit_line:UNIT | "
                 "share:COLUMN | numerator_only | towns:NAME+NAME | clusters:TOWN 28+TOWN 28 | nothing:COLUMN=WORD | "
-                "midnight:COLUMN | year:FILE=YYYY | continues:SHEET | recheck:SIGN | KIND:ID",
+                "midnight:COLUMN | year:FILE=YYYY | continues:SHEET | recheck:SIGN | "
+                "town_links:MADE:OFFICIAL | KIND:ID",
                 fix=f"--accept {near[0] if near else KINDS[0]}…",
             )
         if kind == "column" and "=" in rest:
@@ -197,6 +200,13 @@ def _check_column(answer: str, column: str) -> None:
             expected=" | ".join(near or known[:12]),
             fix=f'--accept "{answer.rpartition("=")[0]}={near[0]}"' if near else "qbase table",
         )
+
+
+def part_answers(answers: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the answers about files, and those about towns."""
+    given = tuple(answers)
+    of_towns = tuple(answer for answer in given if answer.startswith(f"{TOWN_LINKS}:"))
+    return tuple(answer for answer in given if answer not in of_towns), of_towns
 
 
 def with_answers(recipe: Recipe, accept: Iterable[str], reject: Iterable[str]) -> Recipe:

@@ -35,7 +35,8 @@ class Request:
     ``spec.params`` holds what was chosen, by the specification or the caller; ``params`` every value, defaults too.
     ``page_id`` is the stem of the page: the report's id, with the choices where they are the caller's, so that a look
     at another cluster never replaces the report of the specification. ``page_key`` is what of it stays when a name
-    changes. ``names`` puts values into words: the name of the subject.
+    changes, ``former_keys`` what it was while its subject had a code made by rule. ``names`` puts values into words:
+    the name of the subject.
     """
 
     spec: ReportSpec
@@ -45,6 +46,7 @@ class Request:
     page_id: str
     page_key: str = ""
     names: Mapping[str, Text] = dataclasses.field(default_factory=dict)
+    former_keys: tuple[str, ...] = ()
 
     @property
     def cells(self) -> list[dict[str, Any]]:
@@ -85,7 +87,13 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
         page_id=name_page(spec.report_id, apart, rest),
         page_key=key_of(spec.report_id, apart, rest),
         names={} if subject is None else {SUBJECT: subject.said},
+        former_keys=_former_keys(spec.report_id, apart, rest),
     )
+
+
+def _former_keys(report_id: str, subject: Subject | None, rest: Mapping[str, Any]) -> tuple[str, ...]:
+    codes = () if subject is None else subject.former
+    return tuple(key_of(report_id, dataclasses.replace(subject, code=code), rest) for code in codes if subject)
 
 
 def _subject(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
 from qbase.core.text import Text, same
-from qbase.lake.entity_names import NAMED, OWN_PREFIX
+from qbase.lake.entity_names import NAMED, OWN_PREFIX, names_sql, read_replaced
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SUBJECT = "subject"
 ENTITY = "entity"
+TOWN = "town_code"
 SHOWN = 8
 
 
@@ -31,10 +32,18 @@ class Subject:
         As the tables know it; the record of a run keeps it.
     name : Text
         The code itself where no table names it.
+    former : tuple of str
+        Codes made by rule that the code, an official one, replaced.
     """
 
     code: str
     name: Text
+    former: tuple[str, ...] = ()
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Its code, and those it had."""
+        return (self.code, *self.former)
 
     @property
     def said(self) -> Text:
@@ -54,11 +63,16 @@ def list_subjects(workspace: Workspace, entity: str, *, code: str | None = None)
     named = NAMED.get(entity)
     if named is None or not workspace.has_table(named.table):
         return []
-    where = "" if code is None else f"WHERE {named.key} = ?"
-    sql = f"{named.sql} {where} ORDER BY ALL"
-    found = workspace.arrow(sql, params=() if code is None else (code,)).to_pylist()
+    at = workspace.snapshot()
+    replaced = read_replaced(workspace, at) if entity == TOWN else {}
+    where, params = ("", ()) if code is None else ("WHERE code = ?", (replaced.get(code, code),))
+    sql = f"SELECT code, zh, en FROM {names_sql(workspace, entity, at)} {where} ORDER BY ALL"  # noqa: S608
+    found = workspace.arrow(sql, params=params, snapshot=at).to_pylist()
+    former: dict[str, tuple[str, ...]] = {}
+    for made, official in replaced.items():
+        former[official] = (*former.get(official, ()), made)
     rows = [(str(row["code"]), row["zh"] or str(row["code"]), row["en"]) for row in found if row["code"] is not None]
-    return [Subject(code=c, name=Text(str(zh), str(en or zh))) for c, zh, en in rows]
+    return [Subject(code=c, name=Text(str(zh), str(en or zh)), former=former.get(c, ())) for c, zh, en in rows]
 
 
 def entity_of(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> str | None:
@@ -136,8 +150,8 @@ def find_codes(workspace: Workspace, parameters: Sequence[Parameter], word: str)
     """
     entity = next((p for p in parameters if p.name == ENTITY), None)
     kinds = (entity.choices or (entity.default,)) if entity is not None else ("cluster_id",)
-    found = [s.code for kind in kinds for s in match_subjects(list_subjects(workspace, kind), word)]
-    return list(dict.fromkeys(found)) or [word]
+    found = [s for kind in kinds for s in match_subjects(list_subjects(workspace, kind), word)]
+    return list(dict.fromkeys(code for s in found for code in s.codes)) or [word]
 
 
 def match_subjects(known: Sequence[Subject], word: str) -> list[Subject]:
@@ -145,12 +159,13 @@ def match_subjects(known: Sequence[Subject], word: str) -> list[Subject]:
     wanted = _plain(word)
     if not wanted:
         return []
-    for fits in (
-        lambda s: s.code == word,
-        lambda s: _plain(s.code) == wanted,
+    ways: Sequence[Callable[[Subject], bool]] = (
+        lambda s: word in s.codes,
+        lambda s: wanted in map(_plain, s.codes),
         lambda s: wanted in (_plain(s.name.zh), _plain(s.name.en)) or wanted == _plain(s.said.zh),
         lambda s: any(wanted in _plain(text) for text in (s.name.zh, s.name.en)),
-    ):
+    )
+    for fits in ways:
         found = {subject.code: subject for subject in known if fits(subject)}
         if found:
             return list(found.values())

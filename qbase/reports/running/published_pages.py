@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.text import Text
+from qbase.lake.entity_names import read_replaced
 from qbase.reports.asking.page_names import MARK, REDIRECT, read_meta
 from qbase.reports.asking.subject_names import SUBJECT, Subject, match_subjects
 
@@ -98,7 +99,8 @@ def find_pages(workspace: Workspace, report_id: str, subject: str | None = None)
         exact = [s for s, m in own.items() if report_id in (s, m.get("key"))]
         found = exact or [s for s in own if s.startswith((f"{report_id}-", f"{report_id}~"))] or _about(own, rest)
     else:
-        found = list(own) if subject is None else _about(own, subject)
+        now = read_replaced(workspace).get(subject, subject) if subject else None
+        found = list(own) if subject is None or now is None else _about(own, now) or _about(own, subject)
     return [workspace.site / f"{stem}.html" for stem in found]
 
 
@@ -167,15 +169,16 @@ def find_old_names(site: pathlib.Path, meta: Mapping[str, Any], stem: str) -> li
         Its name of today.
     """
     # a key begins with report and subject; before there were keys a mark of the choices stood in their place
-    begin = "~".join(meta["key"].split("~")[:2])
+    keys = (meta["key"], *meta.get("former_keys", ()))
+    begins = tuple("~".join(key.split("~")[:2]) for key in keys)
     marked = re.compile(rf"{re.escape(meta['report_id'])}~[0-9a-f]{{{MARK}}}")
-    near = read_metas(site, lambda name: name != stem and (name.startswith(begin) or marked.fullmatch(name)))
+    near = read_metas(site, lambda name: name != stem and (name.startswith(begins) or marked.fullmatch(name)))
     return [n for n, other in near if other.get("report_id") == meta["report_id"] and _is_same(n, other, meta)]
 
 
 def _is_same(name: str, other: Mapping[str, Any], meta: Mapping[str, Any]) -> bool:
     if "key" in other:
-        return bool(other["key"] == meta["key"])
+        return bool(other["key"] in (meta["key"], *meta.get("former_keys", ())))
     # published before pages had keys: the report's own page, else the one of the same choices
     own = other["report_id"]
     return bool(name != own and meta["key"] != own and other.get("params") == meta["params"])

@@ -17,6 +17,7 @@ from qbase.core.errors import DataError, QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
+from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing import fingerprint
 from qbase.reports.executing.completeness import Place, find_failure, read_results, traceback_of
@@ -97,10 +98,14 @@ class OneRun:
         self._set(fingerprint=mark, snapshot=snapshot.id if snapshot else "")
 
     def _may_use(self) -> list[str]:
-        """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide."""
+        """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
+
+        The diary of town codes goes with every table: it decides which rows are one town's.
+        """
         spec = self.request.spec
         there = self.workspace.tables()
-        return [t for t in there if t not in spec.tables and (t in spec.may_use or EVERY in spec.may_use)]
+        may_use = {*spec.may_use, TOWN_LINKS} if spec.tables else set(spec.may_use)
+        return [t for t in there if t not in spec.tables and (t in may_use or EVERY in may_use)]
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
@@ -251,6 +256,7 @@ class OneRun:
             **report_meta(request.spec, final, results, notebook=executed, names=request.names),
             "key": request.page_key or request.page_id,
             "subject": named.payload() if named else None,
+            **({"former_keys": list(request.former_keys)} if request.former_keys else {}),
             "run_id": final.run_id,
             "fingerprint": final.fingerprint,
             "html_sha256": hashlib.sha256(page).hexdigest(),

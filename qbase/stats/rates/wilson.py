@@ -42,13 +42,15 @@ def wilson_interval(passed: ArrayLike, tested: ArrayLike, *, level: float = 0.95
     return np.where(k == 0, 0.0, np.asarray(low, dtype=float)), np.where(k == n, 1.0, np.asarray(high, dtype=float))
 
 
-def square_and_add(first: Limits, second: Limits) -> tuple[Floats, Floats, Floats]:
-    """Return the difference of two independent quantities with an interval made of their own intervals (MOVER).
+def square_and_add(first: Limits, second: Limits, *, correlation: ArrayLike = 0.0) -> tuple[Floats, Floats, Floats]:
+    """Return the difference of two quantities with an interval made of their own intervals (MOVER).
 
     Parameters
     ----------
     first, second : tuple of three array-like
         Value, low, high of each; the interval may be of any kind. Wilson's give Newcombe's hybrid score.
+    correlation : array-like
+        Of the two estimates; 0 where they are independent.
 
     Returns
     -------
@@ -69,5 +71,10 @@ def square_and_add(first: Limits, second: Limits) -> tuple[Floats, Floats, Float
     """
     a, low_a, high_a = (np.asarray(x, dtype=float) for x in first)
     b, low_b, high_b = (np.asarray(x, dtype=float) for x in second)
-    value = a - b
-    return value, value - np.hypot(a - low_a, high_b - b), value + np.hypot(high_a - a, b - low_b)
+    value, r = a - b, np.asarray(correlation, dtype=float)
+    return value, value - _joined(a - low_a, high_b - b, r), value + _joined(high_a - a, b - low_b, r)
+
+
+def _joined(own: Floats, other: Floats, correlation: Floats) -> Floats:
+    """Return the half width of a difference from those of its parts."""
+    return np.asarray(np.sqrt(np.maximum(own**2 + other**2 - 2 * correlation * own * other, 0.0)), dtype=float)

@@ -11,7 +11,7 @@ import pytest
 from qbase.core import Indicator, Panel, Policy, Spell, Text
 from qbase.core.errors import PanelError, PolicyError
 from qbase.effects import estimate_twfe
-from qbase.trends import estimate_rate
+from qbase.trends import estimate_level
 
 SCORE = Indicator(id="y", name="分数", unit="score", better="up")  # type: ignore[arg-type]
 
@@ -64,7 +64,7 @@ def test_several_spellings_are_told_and_labels_follow() -> None:
     frame = pd.DataFrame({"e": ["K1", "k1"], "t": TWO, "r": [90.0, 80.0], "r__n": [10, 10], "r__k": [9, 8]})
     rate = Indicator(id="r", name=Text("合格率", "pass rate"), unit="pct", better="up")
     panel = Panel.from_frame(frame, entity="e", period="t", freq="Q", indicators={"r": rate})
-    assert panel.notes[0] in estimate_rate(panel, "r").notes
+    assert panel.notes[0] in estimate_level(panel, "r").notes
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from qbase.effects import estimate_event_study, estimate_twfe
 from qbase.indicators import find_indicator
 from qbase.planning import plan_batches
 from qbase.scorecards import score_targets
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 NAME = Text("指标", "indicator")
 GOOD = [90.0, 92.0, 88.0, 95.0, 91.0, 93.0]
@@ -198,9 +198,9 @@ def test_trends_check_margin_period_and_entity() -> None:
         estimate_change(panel, "y", first="2022Q3", margin=-5)
     for wrong in ("2022", pd.Period("2022-10", freq="M"), pd.Timestamp("2022-10-01"), 2022):
         with pytest.raises(UsageError, match="QB101"):
-            estimate_rate(panel, "y", period=wrong)  # type: ignore[arg-type]
+            estimate_level(panel, "y", period=wrong)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="QB501"):
-        estimate_rate(panel, "y", entity=3)  # type: ignore[arg-type]
+        estimate_level(panel, "y", entity=3)  # type: ignore[arg-type]
 
 
 def test_a_share_where_percent_is_planned_is_asked_about() -> None:
@@ -214,5 +214,5 @@ def test_one_result_is_judged_like_a_list_of_one() -> None:
     rate = find_indicator("D1.batch").indicator
     frame = pd.DataFrame({"e": ["K1"], "t": ["2024Q4"], "D1.batch": [98.0], "D1.batch__n": [400], "D1.batch__k": [392]})
     panel = Panel.from_frame(frame, entity="e", period="t", freq="Q", indicators={"D1.batch": rate})
-    result = estimate_rate(panel, "D1.batch", entity="K1")
+    result = estimate_level(panel, "D1.batch", entity="K1")
     assert score_targets(result).criteria == score_targets([result]).criteria

@@ -17,7 +17,7 @@ def panel_of(entities: list[str], kind: str, *, effect: dict[str, float] | None 
     rng = np.random.default_rng(2)
     common = rng.normal(size=10).cumsum()
     rows = [
-        (e, 2012 + t, 80 + i + common[t] + (effect or {}).get(e, 0.0) * (t >= 6))
+        (e, 2012 + t, 80 + i + common[t] + rng.normal(scale=0.01) + (effect or {}).get(e, 0.0) * (t >= 6))
         for i, e in enumerate(entities)
         for t in range(10)
     ]
@@ -43,7 +43,7 @@ def test_a_clusters_town_is_treated_from_the_same_date() -> None:
 def test_the_carried_town_is_placed_among_all_towns() -> None:
     carried = carry_spells(TOWNS, policy_of(Spell(entity="K1", start="2018")), LINKS)
     result = estimate_synthetic(TOWNS, carried, "rate")
-    assert result["att"].value == pytest.approx(4.0, abs=1e-6)
+    assert result["att"].value == pytest.approx(4.0, abs=0.05)
     assert result["att"].p_value == result["att"].p_floor == pytest.approx(1 / 6)
 
 

@@ -226,14 +226,31 @@ def test_all_checks_that_can_be_made_are_made_once() -> None:
     names = [c.name for c in check_credibility(grid, mean_difference, policy)]
     assert names == [
         "placebo_in_time", "anticipation", "regression_to_mean", "leave_one_out", "attrition",
-        "same_entities_effect", "serial_correlation",
+        "same_entities_effect", "serial_correlation", "not_checked",
     ]  # fmt: skip
+    unmade = check_credibility(grid, mean_difference, policy)[-1]
+    assert unmade.passed is None
+    assert unmade.text.en.count(";") == 3, "rush, placebo outcome, spillover and yardstick, each with its reason"
     accepted = policy_with(effective="2023-01-05", accepted="2023-11-01")
     more = check_credibility(
         grid, mean_difference, accepted, placebos={"price": grid}, neighbours={"K10": ("K00",)}, constant=grid
     )
     assert [c.name for c in more][7:] == ["rush", "placebo_outcome", "spillover", "same_yardstick"]
-    assert all(c.text.zh and c.text.en for c in more)
+    assert all(c.text.zh and c.text.en for c in more), "and nothing is left that could not be checked"
+
+
+def test_the_yardstick_is_judged_on_cells_that_have_both_outcomes() -> None:
+    y = noise()
+    grid, policy = make_grid(y, STARTS), policy_with(effective="2023-01-05")
+    moved_up = y.copy()
+    for i, start in STARTS.items():
+        moved_up[i, start:] += 6
+    shorter = dataclasses.replace(make_grid(y[:, 2:], {i: s - 2 for i, s in STARTS.items()}), first=grid.first + 2)
+    checks = check_credibility(make_grid(moved_up, STARTS), mean_difference, policy, constant=shorter)
+    assert {c.name: c.passed for c in checks}["same_yardstick"] is False
+    # of other draws than the constant outcome, the grid itself says nothing of the yardstick
+    held = check_credibility(make_grid(moved_up, STARTS), mean_difference, policy, constant=shorter, as_judged=grid)
+    assert {c.name: c.passed for c in held}["same_yardstick"] is True
 
 
 def test_the_spillover_arm_is_no_control_of_the_main_checks() -> None:

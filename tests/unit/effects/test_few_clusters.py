@@ -15,9 +15,10 @@ from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife, two_group_df
 from qbase.effects.doubt.few_clusters import infer, permutation_leads
 from qbase.effects.doubt.history_noise import fit_noise
+from qbase.effects.doubt.known_variance import share_of_power
 from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.effects.judging.lead_tests import check_leads
+from qbase.effects.judging.lead_tests import check_leads, check_test_power
 
 TRUTH = pathlib.Path(__file__).resolve().parents[2] / "truth"
 
@@ -33,6 +34,7 @@ def load(name: str):
 
 
 load("average_base")
+load("linear_placebos")
 study = load("study_few_clusters")
 fit_path = study.ESTIMATOR
 
@@ -51,10 +53,42 @@ def by_counts(grid: OutcomeGrid) -> PathFit:
     return fit_path(dataclasses.replace(grid, y=100 * grid.k / grid.n))
 
 
-@pytest.mark.parametrize(("treated", "method"), [(1, "permutation"), (3, "permutation"), (4, "CRV3"), (8, "CRV3")])
-def test_the_number_of_treated_chooses(treated: int, method: str) -> None:
+@pytest.mark.parametrize(("treated", "uncounted"), [(1, "permutation"), (3, "permutation"), (4, "CRV3"), (8, "CRV3")])
+def test_counted_batches_and_the_number_of_treated_choose(treated: int, uncounted: str) -> None:
     grid = grid_of(study.STARTS[treated])
-    assert infer(grid, fit_path, fit_path(grid), draws=99).method == method
+    assert infer(grid, fit_path, fit_path(grid), draws=99).method == "permutation"
+    plain_rates = dataclasses.replace(grid, n=None, k=None)
+    assert infer(plain_rates, fit_path, fit_path(grid), draws=99).method == uncounted
+
+
+def test_what_a_weak_test_does_not_reject_is_withheld() -> None:
+    grid = grid_of([20, 20, 20, 20], ratio=0.2)
+    fit = fit_path(grid)
+    weak, strong = infer(grid, fit_path, fit, vcov="CRV3"), infer(grid, fit_path, fit, draws=99)
+    assert weak.power_share == pytest.approx(share_of_power(weak.df, 0.05))
+    assert weak.power_share < 0.8 < strong.power_share
+    assert (weak.p_value[0] > 0.05, strong.p_value[0] > 0.05) == (True, True)
+    check = check_test_power(weak)
+    assert (check.name, check.passed) == ("test_power", False)
+    assert "no sign of no effect" in check.text.en
+    assert check_test_power(strong).passed is True
+    found = dataclasses.replace(weak, p_value=np.full_like(weak.p_value, 0.01))
+    assert check_test_power(found).passed is None
+
+
+def test_one_of_twelve_has_no_power_at_all() -> None:
+    grid = grid_of([20])
+    found = infer(grid, fit_path, fit_path(grid))
+    assert found.power_share == 0.0
+    assert check_test_power(found).passed is False
+
+
+def test_a_known_variance_has_all_its_power() -> None:
+    assert share_of_power(np.inf, 0.05) == pytest.approx(1.0)
+    # Student's t of 3 degrees of freedom at 1.96 errors: simulated, 27 to 29 of 100 against 50
+    rng = np.random.default_rng(1)
+    t = (rng.standard_normal(200_000) + 1.959964) / np.sqrt(rng.chisquare(3, 200_000) / 3)
+    assert share_of_power(3.0, 0.05) == pytest.approx((np.abs(t) > 3.182446).mean() / 0.5, abs=0.02)
 
 
 @pytest.mark.parametrize("treated", [1, 2])
@@ -154,7 +188,7 @@ def test_a_history_in_its_own_place_is_itself() -> None:
     grid = grid_of(study.STARTS[3], ratio=5.0, noise="AR(.8) shocks")
     fit = fit_path(grid)
     replay = ready_replay(grid, fit_path, fit)
-    plain_noise = dataclasses.replace(replay.noise, shrinkage=np.ones(12))
+    plain_noise = dataclasses.replace(replay.noise, shared=None)
     again = dataclasses.replace(replay, noise=plain_noise)
     (beta,) = again.of_histories(grid.y, np.arange(12)[None])
     assert np.allclose(beta[0], fit.beta)

@@ -34,7 +34,7 @@ def panel() -> Panel:
 @pytest.fixture(scope="module")
 def results(panel: Panel) -> dict[str, Result]:
     return {
-        "level": qb.estimate_rate(panel, "D1.batch", entity="K1"),
+        "level": qb.estimate_level(panel, "D1.batch", entity="K1"),
         "change": qb.estimate_change(panel, "D1.batch", entity="K1"),
         "study": qb.estimate_event_study(panel, POLICY, "D1.batch", leads=3, lags=3),
         "effect": qb.estimate_twfe(panel, POLICY, "D1.batch"),

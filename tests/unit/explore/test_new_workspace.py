@@ -101,13 +101,13 @@ def test_the_first_report_runs_and_counts_right(home: Workspace) -> None:
     assert values == [80.0 if (q + 1) % 3 == 0 else 100.0 for q in range(12)]
 
 
-def test_one_treated_town_is_described_without_an_effect(home: Workspace) -> None:
+def test_one_treated_town_is_an_answer_and_says_what_it_rests_on(home: Workspace) -> None:
     path = home.root / "data/policies/my-policy.toml"
     path.write_text(POLICY.format(who='town = "甲镇"'.replace("甲镇", "甲")), encoding="utf-8")
     assert run(["policy", "add", str(path), "--home", str(home.root), "--quiet"]) == 0
     _, text = results_of(home, "effects")
     found = json.loads(text)["results"]
-    assert {r["estimand"] for r in found} == {"level", "change"}
-    assert "甲镇化纤产业集群 alone is treated" in text
+    assert {r["estimand"] for r in found} == {"change"}
+    assert "甲镇化纤产业集群 alone" in text
     _, by_town = results_of(home, "effects", entity="town_code")
-    assert {r["estimand"] for r in json.loads(by_town)["results"]} == {"level", "change"}
+    assert {r["estimand"] for r in json.loads(by_town)["results"]} == {"change"}

@@ -17,7 +17,7 @@ from qbase.core.errors import DataError
 from qbase.indicators import build_panel, read_coverage
 from qbase.lake import Delivery, Workspace
 from qbase.scorecards import score_targets
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 QUARTERS = (datetime.date(2024, 1, 15), datetime.date(2025, 1, 15))
 
@@ -84,7 +84,7 @@ def test_a_panel_of_a_fraction_says_so_everywhere(home: Workspace) -> None:
     panel = build_panel(home, "D1.batch")
     assert panel.coverage is not None
     assert panel.coverage.fates == {"counted": 30, "no_firm": 930}
-    rate, change = estimate_rate(panel, "D1.batch"), estimate_change(panel, "D1.batch")
+    rate, change = estimate_level(panel, "D1.batch"), estimate_change(panel, "D1.batch")
     conclusion = conclude(rate, change)
     assert conclusion.lead.en.startswith("Stands on only 30 of 960 batches that should count; 930 (96.9%) are lost. ")
     assert conclusion.lead.zh.startswith("仅依据应计入的 960 批中的 30 批")
@@ -114,7 +114,7 @@ def test_rows_taken_out_of_a_panel_are_left_out_on_request(home: Workspace) -> N
     put(home, *["U1"] * 20)
     panel = build_panel(home, "D1.batch")
     late = dataclasses.replace(panel, data=panel.data.iloc[1:])
-    account = estimate_rate(late, "D1.batch").coverage
+    account = estimate_level(late, "D1.batch").coverage
     assert account is not None
     assert account.fates == {"counted": 20, "filtered": 20}
 
@@ -140,7 +140,7 @@ def test_the_command_refuses_and_writes_when_told(home: Workspace, capsys) -> No
 def test_a_result_of_records_without_an_account_is_refused(home: Workspace) -> None:
     put(home, *["U1"] * 20)
     panel = build_panel(home, "D1.batch")
-    bare = estimate_rate(dataclasses.replace(panel, coverage=None), "D1.batch")
+    bare = estimate_level(dataclasses.replace(panel, coverage=None), "D1.batch")
     for use in (conclude, record):
         with pytest.raises(DataError, match="QB147"):
             use(bare)
@@ -148,7 +148,7 @@ def test_a_result_of_records_without_an_account_is_refused(home: Workspace) -> N
         panel.data.reset_index(), entity="entity", period="period", freq="Q", indicators=panel.indicators,
         sources=panel.sources, coverage=panel.coverage,
     )  # fmt: skip
-    assert conclude(estimate_rate(own, "D1.batch")).limits[0].en.startswith("Stands on 40 of 40 batches on record")
+    assert conclude(estimate_level(own, "D1.batch")).limits[0].en.startswith("Stands on 40 of 40 batches on record")
 
 
 def test_a_frame_handed_over_says_that_nobody_knows(home: Workspace) -> None:
@@ -157,7 +157,7 @@ def test_a_frame_handed_over_says_that_nobody_knows(home: Workspace) -> None:
     own = Panel.from_frame(
         panel.data.reset_index(), entity="entity", period="period", freq="Q", indicators=panel.indicators
     )
-    assert "is not known: the frame was handed over" in conclude(estimate_rate(own, "D1.batch")).limits[0].en
+    assert "is not known: the frame was handed over" in conclude(estimate_level(own, "D1.batch")).limits[0].en
 
 
 def test_rows_set_aside_are_lost_too(home: Workspace) -> None:
@@ -184,7 +184,7 @@ def test_files_refused_or_waiting_are_told_until_they_are_taken(home: Workspace,
     end = "Besides, 3 files were refused or waiting for an answer: rows unknown."
     assert coverage.say().en.endswith(f"Of what was taken, nothing that should count is lost. {end}")
     assert "另有 3 个文件被拒收或等待回答" in coverage.say().zh
-    rate = estimate_rate(build_panel(home, "D1.batch"), "D1.batch")
+    rate = estimate_level(build_panel(home, "D1.batch"), "D1.batch")
     assert conclude(rate).limits[0].en.endswith(end)
     assert run(["panel", "D1.batch", "--home", str(home.root), "--lang", "en", "--out", "p.csv"]) == 0
     assert end in " ".join(capsys.readouterr().out.split())
@@ -214,7 +214,7 @@ def test_random_draws_leave_the_others_out_by_definition(home: Workspace) -> Non
 
 def test_a_scorecard_hides_no_loss_either(home: Workspace) -> None:
     put(home, *["U1"] * 15, *["U9"] * 465)
-    rate = estimate_rate(build_panel(home, "D1.batch"), "D1.batch")
+    rate = estimate_level(build_panel(home, "D1.batch"), "D1.batch")
     card = score_targets([rate], preset="outline_2025")
     assert conclude(card).lead.en.startswith("Stands on only 30 of 960 batches that should count")
     with pytest.raises(DataError, match="QB147"):

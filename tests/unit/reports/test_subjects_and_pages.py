@@ -17,7 +17,7 @@ from qbase.lake import Delivery, Workspace, list_runs
 from qbase.reports import build_gallery, find_pages
 from qbase.reports.asking.page_names import key_of, name_page
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.asking.subject_names import Subject, find_subject
+from qbase.reports.asking.subject_names import Subject, find_subject, list_subjects
 from qbase.reports.running.published_pages import is_redirect, read_recorded
 
 Captured = pytest.CaptureFixture[str]
@@ -323,3 +323,68 @@ def test_a_code_made_by_rule_does_not_stand_in_a_title():
     name = Text("棹湾镇化纤产业集群", "Zhaowan chemical fibre cluster")
     assert Subject(code="K003", name=name).said.en.endswith("(K003)")
     assert Subject(code="C970000474355.28", name=name).said == name
+
+
+MADE, OFFICIAL = "970000940709", "330498101"
+BY_TOWN = {"entity": "town_code"}
+
+
+def replace_code(home: Workspace, decision: str, number: int) -> None:
+    facts = {"decided_at": "", "decided_by": "qbase", "town_name": "新镇", "county_name": "甲县"}
+    pair = {"made_code": MADE, "official_code": OFFICIAL}
+    put(home, "town_links", [{"decision_no": number, "decision": decision, **facts, **pair}])
+
+
+def test_a_town_by_its_old_code_its_official_one_or_its_name_is_one_page(
+    home: Workspace, quick: None, capsys: Captured
+) -> None:
+    def run_about(word: str) -> str:
+        assert run(["run", "trends", "--quiet", "-p", "entity=town_code", "-p", f"subject={word}"]) == 0
+        return str(list_runs(home, "trends", limit=1)[0].params["subject"])
+
+    put(home, "towns", [{"town_code": MADE, "town_name": "新镇"}])
+    assert run_about("新镇") == MADE
+    (old,) = find_pages(home, "trends", MADE)
+    # an official code that only divisions know has the name of the diary
+    replace_code(home, "accept", 1)
+    assert [s.code for s in list_subjects(home, "town_code")] == ["330401", "330402", OFFICIAL]
+    put(home, "towns", [{"town_code": OFFICIAL, "town_name": "新镇"}])
+    words = [MADE, OFFICIAL, "新镇", f"新镇 ({OFFICIAL})"]
+    requests = [read_request(home, "trends", {**BY_TOWN, "subject": word}) for word in words]
+    assert {request.params["subject"] for request in requests} == {OFFICIAL}
+    (page_id,) = {request.page_id for request in requests}
+    assert [run_about(word) for word in words] == [OFFICIAL] * len(words)
+    assert read_recorded(home, old).moved_to == page_id
+    for word in words[:3]:
+        assert [page.stem for page in find_pages(home, "trends", word)] == [page_id]
+        capsys.readouterr()
+        assert run(["runs", "trends", word, "--json"]) == 0
+        assert len(json.loads(capsys.readouterr().out)["runs"]) == 5
+    # a specification that names the old code means the town as well
+    with (home.specs / "trends.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[params]\nentity = "town_code"\nsubject = "{MADE}"\n')
+    assert read_request(home, "trends", {}).params["subject"] == OFFICIAL
+    assert read_request(home, "trends", {"subject": "新镇"}).page_id == "trends"
+
+
+def test_a_link_taken_back_gives_two_subjects_again(home: Workspace) -> None:
+    put(home, "towns", [{"town_code": code, "town_name": "新镇"} for code in (MADE, OFFICIAL)])
+    for number, decision in enumerate(("accept", "undone"), 1):
+        replace_code(home, decision, number)
+    for code in (MADE, OFFICIAL):
+        assert read_request(home, "trends", {**BY_TOWN, "subject": code}).params["subject"] == code
+
+
+def test_a_new_link_of_towns_makes_a_report_be_run_anew(home: Workspace, quick: None) -> None:
+    with (home.specs / "trends.toml").open("a", encoding="utf-8") as file:
+        file.write('tables = ["towns"]\n')
+
+    def state() -> str:
+        assert run(["run", "trends", "--quiet"]) == 0
+        return list_runs(home, "trends", limit=1)[0].state
+
+    assert [state(), state()] == ["ok", "unchanged"]
+    replace_code(home, "accept", 1)
+    assert [state(), state()] == ["ok", "unchanged"]
+    replace_code(home, "undone", 2)
+    assert [state(), state()] == ["ok", "unchanged"]

@@ -82,7 +82,7 @@ OTHER = make_level(92, 88, 95, outcome=dataclasses.replace(RATE, id="D1.firm"))
         (lambda: score_targets([OTHER]), DataError, "QB603", "D1.firm (K1)"),
         (lambda: score_targets([], entity="K1"), DataError, "QB603", "no result"),
         (lambda: score_targets([make_level(92, 88, 95)], entity="K9"), DataError, "QB603", "K9"),
-        (lambda: score_targets([CHANGE]), DataError, "QB605", "estimate_rate"),
+        (lambda: score_targets([CHANGE]), DataError, "QB605", "estimate_level"),
         (lambda: score_targets([make_level(92, 88, 95)] * 2), DataError, "QB606", "2 results"),
     ],
 )

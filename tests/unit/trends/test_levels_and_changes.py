@@ -12,7 +12,7 @@ from qbase.core.panel import Panel
 from qbase.core.periods import parse_period
 from qbase.core.text import Text
 from qbase.core.values import Indicator
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -45,7 +45,7 @@ PANEL = make_panel(
 
 
 def test_a_rate_travels_with_its_series_and_speaks_of_the_last_period():
-    result = estimate_rate(PANEL, ID, entity="K1")
+    result = estimate_level(PANEL, ID, entity="K1")
     assert list(result.tables["series"]["period"]) == ["2023Q4", "2024Q3", "2024Q4"]
     assert list(result.tables["series"].columns) == ["period", "n", "k", "rate_pct", "ci_low", "ci_high"]
     spoken = result.estimates[result.spoken[0]]
@@ -58,28 +58,28 @@ def test_a_rate_travels_with_its_series_and_speaks_of_the_last_period():
 
 
 def test_pooling_sums_counts_not_rates():
-    result = estimate_rate(PANEL, ID, period="2024Q4")
+    result = estimate_level(PANEL, ID, period="2024Q4")
     assert result.estimates[result.spoken[0]].value == pytest.approx(100 * 95 / 120)
     assert result.subject.zh == "全部产业集群"
     assert any("抽查批次多" in n.zh for n in result.notes)
-    assert not any("抽查批次多" in n.zh for n in estimate_rate(PANEL, ID, entity="K1").notes)
+    assert not any("抽查批次多" in n.zh for n in estimate_level(PANEL, ID, entity="K1").notes)
 
 
 def test_all_passed_is_not_the_absence_of_failures():
-    check = estimate_rate(PANEL, ID, entity="K1", period="2024Q3").checks[0]
+    check = estimate_level(PANEL, ID, entity="K1", period="2024Q3").checks[0]
     assert (check.name, check.passed) == ("small_n", False)
     assert "75.8%" in check.text.zh
     assert "not the absence of failures" in check.text.en
-    none = estimate_rate(PANEL, ID, entity="K2", period="2024Q4").checks[0]
+    none = estimate_level(PANEL, ID, entity="K2", period="2024Q4").checks[0]
     assert "全部不合格" in none.text.zh
 
 
 def test_a_small_sample_says_what_one_batch_does():
     panel = make_panel([("K1", "2024Q4", 16, 15)])
-    check = estimate_rate(panel, ID).checks[0]
+    check = estimate_level(panel, ID).checks[0]
     assert check.passed is False
     assert "6.2 percentage points" in check.text.en
-    assert estimate_rate(make_panel([("K1", "2024Q4", 30, 29)]), ID).checks[0].passed is True
+    assert estimate_level(make_panel([("K1", "2024Q4", 30, 29)]), ID).checks[0].passed is True
 
 
 def test_the_default_change_is_against_the_same_quarter_a_year_ago():
@@ -138,12 +138,12 @@ def test_without_cells_the_way_of_drawing_is_unknown_not_fine():
 @pytest.mark.parametrize(
     ("call", "error", "code", "said"),
     [
-        (lambda: estimate_rate(PANEL, ID, entity="K11"), UsageError, "QB501", "K1"),
-        (lambda: estimate_rate(PANEL, ID, entity="K1", period="2024Q1"), DataError, "QB502", "2023Q4 to 2024Q4"),
-        (lambda: estimate_rate(PANEL, ID, entity="K3"), DataError, "QB502", "0 tested"),
-        (lambda: estimate_rate(PANEL, ID, level=95), UsageError, "QB503", "level=0.95"),
-        (lambda: estimate_rate(PANEL, ID, period="2024-4"), UsageError, "QB101", "2022Q3"),
-        (lambda: estimate_rate(PANEL, "D1.firm"), PanelError, "QB123", ID),
+        (lambda: estimate_level(PANEL, ID, entity="K11"), UsageError, "QB501", "K1"),
+        (lambda: estimate_level(PANEL, ID, entity="K1", period="2024Q1"), DataError, "QB502", "2023Q4 to 2024Q4"),
+        (lambda: estimate_level(PANEL, ID, entity="K3"), DataError, "QB502", "0 tested"),
+        (lambda: estimate_level(PANEL, ID, level=95), UsageError, "QB503", "level=0.95"),
+        (lambda: estimate_level(PANEL, ID, period="2024-4"), UsageError, "QB101", "2022Q3"),
+        (lambda: estimate_level(PANEL, "D1.firm"), PanelError, "QB123", ID),
         (lambda: estimate_change(PANEL, ID, entity="K1", first="2023Q3"), DataError, "QB502", "2023Q3"),
         (lambda: estimate_change(PANEL, ID, first="2024Q4", last="2023Q4"), UsageError, "QB504", "first before last"),
         (lambda: estimate_change(dataclasses.replace(PANEL, shrunk=(ID,)), ID), PanelError, "QB125", "counts"),
@@ -159,6 +159,6 @@ def test_refusals_are_four_lines(call, error, code, said):
 
 def test_the_panel_is_not_mutated():
     before = PANEL.data.copy()
-    estimate_rate(PANEL, ID)
+    estimate_level(PANEL, ID)
     estimate_change(PANEL, ID)
     pd.testing.assert_frame_equal(PANEL.data, before)

@@ -9,7 +9,7 @@ import pytest
 
 from qbase.core import Indicator, Panel, Policy, Spell, Text, conclude
 from qbase.core.errors import PanelError
-from qbase.trends import compare_entities, estimate_change, estimate_matched_change, estimate_rate
+from qbase.trends import compare_entities, estimate_change, estimate_level, estimate_matched_change
 
 RATE = Indicator(id="y", name=Text("合格率", "pass rate"), unit="pct", better="up")
 Rows = list[tuple[str, str, int, int]]
@@ -101,15 +101,15 @@ def test_the_matched_change_alone() -> None:
 
 
 def test_a_level_of_all_says_how_many_of_how_many() -> None:
-    result = estimate_rate(panel_of(without(STEADY, "B", NOW)), "y")
+    result = estimate_level(panel_of(without(STEADY, "B", NOW)), "y")
     assert checks_of(result)["all_entities"] is False
     assert "1 of the 2 on record were tested; missing: B" in result.say().items[0].en
     assert "+9.0 points off" in result.say().items[0].en
-    assert checks_of(estimate_rate(panel_of(STEADY), "y"))["all_entities"] is True
+    assert checks_of(estimate_level(panel_of(STEADY), "y"))["all_entities"] is True
 
 
 def test_a_level_of_before_somebody_came_is_whole_as_far_as_can_be_told() -> None:
-    result = estimate_rate(panel_of(without(STEADY, "B", BEFORE)), "y", period=BEFORE)
+    result = estimate_level(panel_of(without(STEADY, "B", BEFORE)), "y", period=BEFORE)
     assert checks_of(result)["all_entities"] is None
 
 
@@ -117,4 +117,4 @@ def test_one_entity_and_drawn_firms_have_no_composition_to_check() -> None:
     alone = estimate_change(panel_of(STEADY), "y", entity="A")
     firms = estimate_change(panel_of(without(STEADY, "B", NOW), entity="firm_id"), "y")
     assert "same_entities" not in checks_of(alone) | checks_of(firms)
-    assert "all_entities" not in checks_of(estimate_rate(panel_of(without(STEADY, "B", NOW), entity="firm_id"), "y"))
+    assert "all_entities" not in checks_of(estimate_level(panel_of(without(STEADY, "B", NOW), entity="firm_id"), "y"))

@@ -14,7 +14,7 @@ from qbase.core.results.records import build_record
 from qbase.figures import plot_trend, tabulate_estimates, tiles_of
 from qbase.indicators.maturity.maturity_table import Maturity, add_bounds
 from qbase.scorecards import score_targets
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -47,7 +47,7 @@ YOUNG = make_maturity({("K1", "2025Q4"): 30})
 
 
 def test_the_last_complete_quarter_is_spoken_of_and_the_sentence_says_why() -> None:
-    result = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    result = estimate_level(make_panel(), ID, entity="K1", maturity=YOUNG)
     assert [e.key["period"] for e in result.estimates] == QUARTERS[:3], "no estimate of a preliminary quarter"
     (sentence,) = result.say().items
     assert sentence.zh.startswith("2025 年第 3 季度")
@@ -55,11 +55,11 @@ def test_the_last_complete_quarter_is_spoken_of_and_the_sentence_says_why() -> N
     assert "2025 Q4 is preliminary and gets no verdict: 30 results are pending" in sentence.en
     (check,) = [c for c in result.checks if c.name == "maturity"]
     assert check.passed is None
-    assert "初步" not in estimate_rate(make_panel(), ID, entity="K1").say().items[0].zh
+    assert "初步" not in estimate_level(make_panel(), ID, entity="K1").say().items[0].zh
 
 
 def test_the_series_carries_the_flag_and_both_bounds() -> None:
-    series = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG).tables["series"]
+    series = estimate_level(make_panel(), ID, entity="K1", maturity=YOUNG).tables["series"]
     assert series["is_preliminary"].tolist() == [False, False, False, True]
     last = series.iloc[-1]
     assert (last["n"], last["k"], last["pending_count"], last["rate_pct"]) == (10, 9, 30, 90.0)
@@ -74,8 +74,10 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
     for call in (
         lambda: estimate_change(make_panel(), ID, entity="K1", first="2024Q3", maturity=base),
         lambda: estimate_change(make_panel(), ID, entity="K1", last="2025Q4", maturity=YOUNG),
-        lambda: estimate_rate(make_panel(), ID, entity="K1", period="2025Q4", maturity=YOUNG),
-        lambda: estimate_rate(make_panel(), ID, entity="K1", maturity=make_maturity({("K1", q): 30 for q in QUARTERS})),
+        lambda: estimate_level(make_panel(), ID, entity="K1", period="2025Q4", maturity=YOUNG),
+        lambda: estimate_level(
+            make_panel(), ID, entity="K1", maturity=make_maturity({("K1", q): 30 for q in QUARTERS})
+        ),
     ):
         with pytest.raises(DataError) as caught:
             call()
@@ -87,9 +89,9 @@ def test_entities_summed_are_held_back_together() -> None:
     panel = make_panel(("K1", "K2"))
     one = make_maturity({("K1", "2025Q4"): 3, ("K2", "2025Q4"): 0})
     assert one.table["is_preliminary"].sum() == 1
-    whole = estimate_rate(panel, ID, maturity=one)
+    whole = estimate_level(panel, ID, maturity=one)
     assert (whole.estimates[-1].key["period"], whole.estimates[-1].n_obs) == ("2025Q4", 80), "3 of 80 hold up nothing"
-    both = estimate_rate(panel, ID, maturity=make_maturity({("K1", "2025Q4"): 30, ("K2", "2025Q4"): 0}))
+    both = estimate_level(panel, ID, maturity=make_maturity({("K1", "2025Q4"): 30, ("K2", "2025Q4"): 0}))
     assert both.estimates[-1].key["period"] == "2025Q3", "what is left of a quarter is not the quarter"
 
 
@@ -97,7 +99,7 @@ def test_a_rate_that_batches_do_not_bound_is_shown_without_bounds() -> None:
     finding = Indicator(
         id="D1.finding", name=Text("问题发现率", "problem-finding rate"), unit="pct", better="none", counted="firm"
     )
-    result = estimate_rate(make_panel(indicator=finding), "D1.finding", entity="K1", maturity=YOUNG)
+    result = estimate_level(make_panel(indicator=finding), "D1.finding", entity="K1", maturity=YOUNG)
     last = result.tables["series"].iloc[-1]
     assert (last["is_preliminary"], last["rate_pct"], math.isnan(last["low_pct"])) == (True, 90.0, True)
     (sentence,) = result.say().items
@@ -109,10 +111,10 @@ def test_a_rate_that_batches_do_not_bound_is_shown_without_bounds() -> None:
 
 
 def test_no_verdict_rests_on_a_preliminary_quarter() -> None:
-    judged = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    judged = estimate_level(make_panel(), ID, entity="K1", maturity=YOUNG)
     (criterion,) = score_targets([judged], preset="outline_2025").criteria
     assert criterion.estimate.key["period"] == "2025Q3"
-    hasty = estimate_rate(make_panel(), ID, entity="K1")
+    hasty = estimate_level(make_panel(), ID, entity="K1")
     series = hasty.tables["series"].assign(is_preliminary=[False, False, False, True], k=40)
     low = Estimate(term="rate", key={"period": "2025Q4", "entity": "K1"}, value=50.0, ci_low=40.0, ci_high=60.0)
     forged = Result(
@@ -128,9 +130,9 @@ def test_no_verdict_rests_on_a_preliminary_quarter() -> None:
 
 
 def test_the_drawing_marks_it_and_says_how_to_read_it() -> None:
-    result = estimate_rate(make_panel(), ID, entity="K1", maturity=YOUNG)
+    result = estimate_level(make_panel(), ID, entity="K1", maturity=YOUNG)
     change = estimate_change(make_panel(), ID, entity="K1", maturity=YOUNG)
-    figure, plain = (plot_trend(r, change=change) for r in (result, estimate_rate(make_panel(), ID, entity="K1")))
+    figure, plain = (plot_trend(r, change=change) for r in (result, estimate_level(make_panel(), ID, entity="K1")))
     assert "2025Q4 初步" in figure.drawings["zh_wide"]
     assert "上下界 22.5～97.5" in figure.drawings["zh_wide"]
     assert "2025 Q4 preliminary" in figure.drawings["en_narrow"]
@@ -155,7 +157,7 @@ def test_the_drawing_marks_it_and_says_how_to_read_it() -> None:
 
 def test_a_base_that_is_preliminary_or_missing_is_said_and_the_rest_is_published() -> None:
     base = make_maturity({("K1", "2024Q4"): 30, ("K1", "2024Q3"): 0})
-    level = estimate_rate(make_panel(), ID, entity="K1", maturity=base)
+    level = estimate_level(make_panel(), ID, entity="K1", maturity=base)
     change = estimate_change(make_panel(), ID, entity="K1", maturity=base)
     assert (change.estimates, change.spoken) == ((), ())
     (sentence,) = change.say().items
@@ -191,16 +193,16 @@ def test_who_was_not_inspected_lately_is_told_from_who_was() -> None:
     index = panel.data.index
     gone = panel.data[~((index.get_level_values("entity") == "K2") & (index.get_level_values("period") > "2024Q4"))]
     thinned = dataclasses.replace(panel, data=gone)
-    late, now = (estimate_rate(thinned, ID, entity=e) for e in ("K2", "K1"))
+    late, now = (estimate_level(thinned, ID, entity=e) for e in ("K2", "K1"))
     assert [c.passed for c in late.checks if c.name == "up_to_date"] == [None]
     assert "2024 年第 4 季度之后没有该对象的抽查记录（数据截至 2025 年第 4 季度，缺 4 期）" in late.say().items[0].zh
     assert not [c for c in now.checks if c.name == "up_to_date"]
-    assert not [c for c in estimate_rate(thinned, ID, entity="K2", period="2024Q4").checks if c.name == "up_to_date"]
+    assert not [c for c in estimate_level(thinned, ID, entity="K2", period="2024Q4").checks if c.name == "up_to_date"]
 
 
 def test_a_sentence_that_two_results_share_is_said_once() -> None:
-    one = estimate_rate(make_panel(), ID, entity="K1")
-    other = estimate_rate(make_panel(), ID, entity="K1", period="2024Q3")
+    one = estimate_level(make_panel(), ID, entity="K1")
+    other = estimate_level(make_panel(), ID, entity="K1", period="2024Q3")
     assert say_each(one, one).items == one.say().items
     assert say_each(one, other).items == (*one.say().items, *other.say().items)
 
@@ -209,7 +211,7 @@ def test_a_quarter_under_way_is_drawn_without_bounds_and_said() -> None:
     ripe = make_maturity({("K1", "2025Q4"): 0})
     open_end = ripe.table.index.get_level_values("period") == parse_period("2025Q4")
     table = add_bounds(ripe.table.assign(is_under_way=open_end))
-    result = estimate_rate(make_panel(), ID, entity="K1", maturity=dataclasses.replace(ripe, table=table))
+    result = estimate_level(make_panel(), ID, entity="K1", maturity=dataclasses.replace(ripe, table=table))
     assert result.estimates[-1].key["period"] == "2025Q3"
     assert (
         result.say().items[0].zh.endswith("2025 年第 4 季度尚未结束（截至 2026-01-15），已有结果标为初步，不作判断。")

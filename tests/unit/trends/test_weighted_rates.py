@@ -10,7 +10,7 @@ import pytest
 from qbase.core import DataError, Indicator, Panel, Text
 from qbase.stats.rates.difference_intervals import newcombe_interval
 from qbase.stats.rates.wilson import square_and_add
-from qbase.trends import estimate_change, estimate_rate
+from qbase.trends import estimate_change, estimate_level
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -30,11 +30,11 @@ def make_panel(sampling: str = "random_draw", entities: int = 1) -> Panel:
 
 
 def test_the_level_is_the_weighted_rate_with_its_own_interval() -> None:
-    result = estimate_rate(make_panel(), ID, entity="K0")
+    result = estimate_level(make_panel(), ID, entity="K0")
     (spoken,) = [result.estimates[i] for i in result.spoken]
     assert (spoken.value, spoken.ci_low, spoken.ci_high, spoken.n_obs) == (91.0, 76.0, 97.0, 20)
     assert result.method == "design"
-    naive = estimate_rate(make_panel("naive"), ID, entity="K0")
+    naive = estimate_level(make_panel("naive"), ID, entity="K0")
     assert naive.estimates[-1].value == pytest.approx(90.0)
 
 
@@ -48,12 +48,12 @@ def test_the_change_is_made_of_both_design_intervals() -> None:
 def test_weighted_entities_are_not_pooled_nor_read_at_another_level() -> None:
     for panel, given in ((make_panel(entities=2), {}), (make_panel(), {"entity": "K0", "level": 0.9})):
         with pytest.raises(DataError) as caught:
-            estimate_rate(panel, ID, **given)  # type: ignore[arg-type]
+            estimate_level(panel, ID, **given)  # type: ignore[arg-type]
         assert caught.value.code == "QB505"
 
 
 def test_square_and_add_of_wilson_intervals_is_newcombes_method_10() -> None:
-    result = estimate_rate(make_panel("naive"), ID, entity="K0")
+    result = estimate_level(make_panel("naive"), ID, entity="K0")
     columns = ["rate_pct", "ci_low", "ci_high"]
     before, after = (tuple(result.tables["series"].loc[i, columns]) for i in (0, 1))
     value, low, high = square_and_add(after, before)

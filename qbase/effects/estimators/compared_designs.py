@@ -1,0 +1,217 @@
+"""Several treated against those not treated: what leads, the same under other assumptions, and every check of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from qbase.core.errors import QbaseError
+from qbase.core.panel import Panel
+from qbase.core.policy import Policy
+from qbase.core.results.result import Result
+from qbase.core.text import Text
+from qbase.core.values import CheckResult
+from qbase.effects.comparison.default_controls import Controls
+from qbase.effects.comparison.outcome_grid import OutcomeGrid, Weight, build_grid
+from qbase.effects.credibility.all_checks import check_credibility
+from qbase.effects.credibility.functional_form import check_functional_form
+from qbase.effects.credibility.group_time_cells import read_window
+from qbase.effects.credibility.trend_departures import check_trend_departures
+from qbase.effects.estimators.imputed import estimate_imputation
+from qbase.effects.estimators.staggered import estimate_staggered
+from qbase.effects.fitting.aggregation import GroupTimePath
+from qbase.effects.fitting.imputation import ImputationEstimator
+from qbase.effects.fitting.imputed_terms import Window, list_path_terms
+from qbase.effects.fitting.path_fit import Estimator
+from qbase.effects.judging.advice import Advice
+from qbase.effects.judging.design_options import Name
+
+MAKERS: Mapping[Name, Callable[..., Result]] = {"imputation": estimate_imputation, "staggered": estimate_staggered}
+COMPARATOR = "default controls"
+"""Word of ``settings["comparator"]`` of the estimate against default controls alone."""
+
+
+def estimate_compared(
+    panel: Panel,
+    policy: Policy,
+    outcome: str,
+    advice: Advice,
+    variants: Mapping[str, Panel],
+    controls: Controls | None,
+    options: dict[str, Any],
+) -> tuple[Result, list[Result], tuple[CheckResult, ...]]:
+    """Estimate what leads, what stands beside it, and what the leading one is checked for.
+
+    Parameters
+    ----------
+    panel, policy, outcome, advice, variants, controls
+        See `qbase.effects.estimate_advised`; the design that leads is one of `MAKERS`.
+    options : dict
+        Of the estimators.
+
+    Returns
+    -------
+    first : Result
+    others : list of Result
+    checks : tuple of CheckResult
+        Beyond those ``first`` carries.
+    """
+    lead = advice.lead.name
+    arm = {} if controls is None else dict(controls.spillover)
+    main = keep_entities(panel, leave_out=arm)
+    drawn = keep_entities(variants["random"], leave_out=arm) if "random" in variants else None
+    plain = MAKERS[lead](main, policy, outcome, **options)
+    random = _estimated(lead, drawn, policy, outcome, options) if advice.can("random_draws") else None
+    first, base, beside = plain, main, [] if random is None else [random]
+    if random is not None and drawn is not None and has_failed(plain.checks, "same_sampling"):
+        # what it finds is in part the way of drawing, whatever its interval
+        plain = dataclasses.replace(plain, grade="limited")
+        first, base, beside = say_random_leads(random, plain), drawn, [plain]
+    others = [make(base, policy, outcome, **options) for name, make in _beside(advice)]
+    others = [*others, *beside]
+    checks: tuple[CheckResult, ...] = ()
+    if lead == "imputation" and has_counts(main, outcome):
+        odds = estimate_imputation(main, policy, outcome, scale="logit", **options)
+        odds = dataclasses.replace(odds, grade=plain.grade)
+        form = check_functional_form(plain, odds)
+        others, checks = [*others, odds], (_on_all_batches(form, is_lead=first is plain),)
+    others += _against_default(base, policy, outcome, lead, advice, controls, options)
+    asked: dict[str, Any] = {"lead": lead, "variants": variants, "arm": arm, "as_judged": main, **options}
+    made = check_design(variants["random"] if base is drawn else panel, policy, outcome, **asked)
+    if first is plain and has_failed(made, "same_yardstick"):
+        constant = variants["constant"]
+        by_one = next(iter(constant.indicators))
+        ours = _estimated(lead, keep_entities(constant, leave_out=arm), policy, by_one, options)
+        if ours is not None:
+            moved = next(check for check in made if check.name == "same_yardstick")
+            kept = [c for c in check_design(constant, policy, by_one, **asked) if c.name != "same_yardstick"]
+            return ours, [first, *others], (check_trend_departures(ours), *kept, say_constant_leads(moved), *checks)
+    return first, others, (check_trend_departures(first), *made, *checks)
+
+
+def say_random_leads(random: Result, plain: Result) -> Result:
+    """Return the estimate on random draws with what was found of the way of drawing, and that it leads for that."""
+    moved = next(check for check in plain.checks if check.name == "same_sampling")
+    text = Text(
+        f"以全部批次计：{moved.text.zh}因此以只用双随机批次的估计为主，它不受影响。",
+        f"On all batches: {moved.text.en[:1].lower()}{moved.text.en[1:]} The estimate on random draws alone leads, "
+        "which this does not touch.",
+    )
+    said = dataclasses.replace(moved, passed=True, text=text)
+    return dataclasses.replace(random, checks=tuple(said if c.name == said.name else c for c in random.checks))
+
+
+def _on_all_batches(check: CheckResult, *, is_lead: bool) -> CheckResult:
+    """Return the check of scales with the sample it is on, where another one leads."""
+    if is_lead:
+        return check
+    text = Text(f"以全部批次计：{check.text.zh}", f"On all batches: {check.text.en[:1].lower()}{check.text.en[1:]}")
+    return dataclasses.replace(check, text=text)
+
+
+def say_constant_leads(moved: CheckResult) -> CheckResult:
+    """Return the check of the yardstick of an estimate by a constant one: passed, with what was found of the other."""
+    text = Text(
+        f"{moved.text.zh}因此以按同一限值重判的结果为主。",
+        f"{moved.text.en} The outcome by a constant yardstick leads.",
+    )
+    return dataclasses.replace(moved, passed=True, text=text)
+
+
+def _beside(advice: Advice) -> list[tuple[Name, Callable[..., Result]]]:
+    return [(name, make) for name, make in MAKERS.items() if name != advice.lead.name and advice.can(name)]
+
+
+def check_design(
+    panel: Panel,
+    policy: Policy,
+    outcome: str,
+    *,
+    lead: Name,
+    variants: Mapping[str, Panel],
+    arm: Mapping[str, tuple[str, ...]],
+    as_judged: Panel,
+    leads: int | None,
+    lags: int | None,
+    weight: Weight,
+    **options: Any,
+) -> tuple[CheckResult, ...]:
+    """Return the checks of credibility of the path that leads, by the estimator it was estimated with.
+
+    The yardstick is judged on ``as_judged``, which has all draws as the outcome by a constant yardstick does.
+    """
+    grid = build_grid(panel, policy, outcome, weight=weight)
+    before, after = read_window(grid, leads, lags)
+    window = Window(leads=before, lags=after)
+    estimator: Estimator = (
+        GroupTimePath(leads=before, lags=after)
+        if lead == "staggered"
+        else ImputationEstimator(window=window, terms=list_path_terms(grid, window))
+    )
+    placebos = {
+        name.label.zh: found
+        for i, name in (variants["placebo"].indicators.items() if "placebo" in variants else ())
+        if (found := _grid(variants["placebo"], policy, i, weight)) is not None
+    }
+    constant = variants.get("constant")
+    judged = None if constant is None else _grid(constant, policy, next(iter(constant.indicators)), weight)
+    own = _grid(as_judged, policy, next(iter(as_judged.indicators)), weight)
+    return check_credibility(grid, estimator, policy, placebos=placebos, neighbours=arm, constant=judged, as_judged=own)
+
+
+def keep_entities(panel: Panel, *, leave_out: Collection[str] = (), only: Collection[str] | None = None) -> Panel:
+    """Return a panel without some entities, or of some entities only."""
+    data, cells = panel.data, panel.cells
+    ids = set(data.index.get_level_values("entity").astype(str))
+    kept = (ids if only is None else ids & set(only)) - set(leave_out)
+    if kept == ids:
+        return panel
+    inside = data.index.get_level_values("entity").astype(str).isin(list(kept))
+    if cells is not None:
+        cells = cells[cells["entity"].astype(str).isin(list(kept))].reset_index(drop=True)
+    return dataclasses.replace(panel, data=data[inside], cells=cells)
+
+
+def has_counts(panel: Panel, outcome: str) -> bool:
+    """Return whether an outcome is a rate of passes among batches, which log-odds need."""
+    is_counted = {f"{outcome}__n", f"{outcome}__k"} <= set(panel.data.columns)
+    return is_counted and panel.sampling == "naive" and panel.indicator(outcome).unit == "pct"
+
+
+def has_failed(checks: Sequence[CheckResult], name: str) -> bool:
+    """Return whether a check of that name did not pass."""
+    return any(check.name == name and check.passed is False for check in checks)
+
+
+def _estimated(lead: Name, panel: Panel | None, policy: Policy, outcome: str, options: dict[str, Any]) -> Result | None:
+    """Return a further estimate, or None where its panel is not there or cannot carry it."""
+    try:
+        return None if panel is None else MAKERS[lead](panel, policy, outcome, **options)
+    except QbaseError:
+        return None
+
+
+def _grid(panel: Panel, policy: Policy, outcome: str, weight: Weight) -> OutcomeGrid | None:
+    try:
+        return build_grid(panel, policy, outcome, weight=weight)
+    except QbaseError:
+        return None
+
+
+def _against_default(
+    base: Panel,
+    policy: Policy,
+    outcome: str,
+    lead: Name,
+    advice: Advice,
+    controls: Controls | None,
+    options: dict[str, Any],
+) -> list[Result]:
+    """Return the estimate against controls of the same product alone, where the advice has it."""
+    if controls is None or not advice.can("default_controls"):
+        return []
+    found = _estimated(lead, keep_entities(base, only=controls.compared), policy, outcome, options)
+    if found is None:
+        return []
+    return [dataclasses.replace(found, settings={**found.settings, "comparator": COMPARATOR})]
