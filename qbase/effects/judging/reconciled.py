@@ -193,6 +193,7 @@ def _outcomes(leading: Result, other: Result) -> tuple[Text, Text]:
 
 
 def method_text(result: Result) -> Text:
+    """Return what readers call the method of a result."""
     known = _known(result)
     return same(result.method) if known is None else known[0]
 

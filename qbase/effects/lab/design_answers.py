@@ -9,9 +9,16 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from qbase.effects.comparison.outcome_grid import Floats
+from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.few_clusters import FEW, LEAST, MANY
-from qbase.effects.doubt.history_noise import Noise, contrast_basis, fit_noise, two_way_residuals
+from qbase.effects.doubt.history_noise import (
+    Noise,
+    contrast_basis,
+    fit_noise,
+    missing_noise,
+    standard_histories,
+    two_way_residuals,
+)
 from qbase.effects.doubt.placebo_paths import LISTED
 from qbase.effects.fitting.path_fit import Ints
 from qbase.effects.lab.batch_group_time import compare_many, group_time_weights
@@ -56,6 +63,10 @@ class Answers:
         """Return the answers at some of the effects."""
         return Answers(beta=self.beta[:, part], low=self.low[:, part], high=self.high[:, part], p=self.p[:, part])
 
+    def of_policies(self, at: Ints) -> Answers:
+        """Return the answers to some of the policies, or in another order."""
+        return Answers(beta=self.beta[at], low=self.low[at], high=self.high[at], p=self.p[at])
+
 
 def join_answers(parts: list[Answers]) -> Answers:
     """Return the answers of several blocks as one."""
@@ -65,7 +76,7 @@ def join_answers(parts: list[Answers]) -> Answers:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PathInference:
-    """Level of intervals, and histories exchanged up to three treated, with the seed of their draws."""
+    """Level of intervals, and how many exchanges of histories, with the seed of their draws."""
 
     level: float
     permutations: int
@@ -74,34 +85,55 @@ class PathInference:
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Exchanged:
-    """The noise of the histories of one placebo policy, and who takes whose place: the same for every design."""
+    """Who takes whose place under one placebo policy, and at what size of noise: the same for every design.
+
+    Parameters
+    ----------
+    noise : Noise
+        Of the histories.
+    places : numpy.ndarray of int, shape (P, N)
+        Ways to change places.
+    missing : numpy.ndarray, shape (P, T − 1), or None
+        See `qbase.effects.doubt.history_noise.missing_noise`.
+    """
 
     noise: Noise
     places: Ints
+    missing: Floats | None
 
 
 def ready_exchanges(
     history: History, start: Floats, inference: PathInference, resampled: Resampled | None = None
-) -> list[Exchanged] | None:
-    """Return the exchange of histories of each policy, shape (A,); None where more than three are treated.
+) -> list[Exchanged | None]:
+    """Return the exchange of histories of each policy, length A; None where errors answer instead.
+
+    These are as many as forty treated and untreated, or more than three whose noise cannot be rescaled.
 
     Parameters
     ----------
     history, start, inference, resampled
         See `answer_path`.
     """
-    if _few_side(start) > FEW:
-        return None
-    found = []
+    few = _few_side(start)
+    if few >= MANY:
+        return [None] * len(start)
+    found: list[Exchanged | None] = []
     for a, starts in enumerate(start):
         grid = history.grid.with_start(starts)
         if resampled is not None:
             grid = dataclasses.replace(grid, y=resampled.y[a], n=resampled.n[a], k=resampled.k[a])
-        labels = np.where(grid.is_treated, starts, grid.n_periods).astype(np.int64)
-        limit = LISTED * (inference.permutations + 1)
-        rows = list_assignments(labels, draws=inference.permutations, limit=limit, seed=inference.seed).rows
-        found.append(Exchanged(noise=fit_noise(grid), places=exchanged_places(labels, rows)))
+        noise = fit_noise(grid)
+        found.append(None if few > FEW and noise.root is None else _exchange(grid, noise, inference))
     return found
+
+
+def _exchange(grid: OutcomeGrid, noise: Noise, inference: PathInference) -> Exchanged:
+    labels = np.where(grid.is_treated, grid.start, grid.n_periods).astype(np.int64)
+    limit = LISTED * (inference.permutations + 1)
+    rows = list_assignments(labels, draws=inference.permutations, limit=limit, seed=inference.seed).rows
+    return Exchanged(
+        noise=noise, places=exchanged_places(labels, rows), missing=missing_noise(noise, len(rows), inference.seed)
+    )
 
 
 def answer_path(
@@ -111,7 +143,7 @@ def answer_path(
     design: DesignName,
     inference: PathInference,
     *,
-    exchanges: list[Exchanged] | None = None,
+    exchanges: list[Exchanged | None] | None = None,
 ) -> Answers:
     """Answer by imputation or group-time effects, with the inference of `qbase.effects.doubt.few_clusters.infer`.
 
@@ -124,27 +156,32 @@ def answer_path(
         Their outcomes.
     design : {"imputation", "staggered"}
     inference : PathInference
-    exchanges : list of Exchanged or None
+    exchanges : list or None
         From `ready_exchanges`, which None asks.
     """
+    known = ready_exchanges(history, start, inference) if exchanges is None else exchanges
+    is_exchanged = np.array([exchanged is not None for exchanged in known])
+    exchanged, others = np.flatnonzero(is_exchanged), np.flatnonzero(~is_exchanged)
+    weight, level, parts = history.grid.weight, inference.level, []
+    if len(exchanged):
+        ready = [exchange for exchange in known if exchange is not None]
+        parts.append(_by_exchange(start[exchanged], weight, played.y[exchanged], design, level, ready))
+    if len(others):
+        parts.append(_by_errors(start[others], weight, played.y[others], design, level))
+    return join_answers(parts).of_policies(np.argsort(np.concatenate([exchanged, others])))
+
+
+def _by_errors(start: Floats, weight: Floats, y: Floats, design: DesignName, level: float) -> Answers:
+    """Answer by influence functions with many on both sides, below by the jackknife over entities."""
     fit, weigh = PATHS[design]
-    level = inference.level
-    y = played.y
     seen: Bools = np.isfinite(y[:, 0])
-    weight = history.grid.weight
-    treated, few = np.isfinite(start), _few_side(start)
-    if few <= FEW:
-        behind = fit(start, seen, weight, y[:, :1]).n_treated
-        known = exchanges or ready_exchanges(history, start, inference) or []
-        answers = _by_exchange(start, y, weigh(start, seen, weight), level, known)
-        return _refuse_few(answers, behind, tells_p=True)
     found = fit(start, seen, weight, y)
-    if few >= MANY:
+    if _few_side(start) >= MANY:
         n_entities = start.shape[1]
         variance = (found.influence**2).sum(axis=2) * n_entities / (n_entities - 1)
         return by_t(found.beta, np.sqrt(variance), np.full((len(y), 1), n_entities - 1.0), level)
     error = _jackknife_error(start, seen, weight, y, found.beta, weigh)
-    answers = by_t(found.beta, error, two_group_df(found, treated), level)
+    answers = by_t(found.beta, error, two_group_df(found, np.isfinite(start)), level)
     return _refuse_few(answers, found.n_treated)
 
 
@@ -210,45 +247,63 @@ def _few_side(start: Floats) -> int:
     return int(min(treated.sum(), (~treated).sum()))
 
 
-def _by_exchange(start: Floats, y: Floats, pulls: Floats, level: float, exchanges: list[Exchanged]) -> Answers:
+def _by_exchange(
+    start: Floats, weight: Floats, y: Floats, design: DesignName, level: float, exchanges: list[Exchanged]
+) -> Answers:
     """Answer by residual histories that change places: `qbase.effects.doubt.path_calibration.invert_placebos`."""
+    fit, weigh = PATHS[design]
+    seen: Bools = np.isfinite(y[:, 0])
+    pulls = weigh(start, seen, weight)
     beta = np.einsum("ant,amnt->am", pulls, np.nan_to_num(y))
     p, low, high = (np.full(beta.shape, np.nan) for _ in range(3))
     since = np.arange(y.shape[3]) - start[:, :, None]
     for a in np.flatnonzero(np.isfinite(beta[:, 0])):
-        treated = np.where(np.isfinite(y[a, 0]), since[a] >= 0, np.nan)
-        drawn = exchange_coefficients(np.concatenate([y[a], treated[None]]), pulls[a], exchanges[a])
-        lever, floor = drawn[:, -1], 1 / (1 + len(drawn))
+        treated = np.where(seen[a], since[a] >= 0, np.nan)
+        drawn, lever = exchange_coefficients(y[a], treated, pulls[a], exchanges[a])
+        floor = 1 / (1 + len(drawn))
         for m in range(beta.shape[1]):
             if floor <= 1 - level + 1e-9:
                 p[a, m] = permutation_p(abs(beta[a, m]), np.abs(drawn[:, m]))
             nearest, farthest = inverted_limits(drawn[:, m] - beta[a, m] * lever, lever, level=level)
             low[a, m], high[a, m] = beta[a, m] - farthest, beta[a, m] - nearest
     is_bounded = np.isfinite(low) & np.isfinite(high)
-    return Answers(beta=beta, low=np.where(is_bounded, low, np.nan), high=np.where(is_bounded, high, np.nan), p=p)
+    low, high = np.where(is_bounded, low, np.nan), np.where(is_bounded, high, np.nan)
+    behind = fit(start, seen, weight, y[:, :1]).n_treated
+    return _refuse_few(Answers(beta=beta, low=low, high=high, p=p), behind, tells_p=True)
 
 
-def exchange_coefficients(outcomes: Floats, pull: Floats, exchanged: Exchanged) -> Floats:
-    """Return the estimates in outcomes whose residual histories changed places, shape (P, M).
+def exchange_coefficients(
+    outcomes: Floats, treated: Floats, pull: Floats, exchanged: Exchanged
+) -> tuple[Floats, Floats]:
+    """Return the estimates in outcomes whose residual histories changed places, and in the treatment itself.
 
     What one entity's history adds in another's place is worked out once for each pair; an exchange is a sum over them.
 
     Parameters
     ----------
     outcomes : numpy.ndarray, shape (M, N, T)
+    treated : numpy.ndarray, shape (N, T)
+        1 in treated cells, 0 in others, NaN without an outcome.
     pull : numpy.ndarray, shape (N, T)
         Weight of each cell in the estimate.
     exchanged : Exchanged
-        Whose noise each history carries, and P ways to change places.
+
+    Returns
+    -------
+    drawn : numpy.ndarray, shape (P, M)
+    lever : numpy.ndarray, shape (P,)
     """
-    noise, n_periods = exchanged.noise, outcomes.shape[2]
-    residuals = two_way_residuals(outcomes, np.broadcast_to(noise.weight[:, None], pull.shape))
-    if noise.root is None:
-        pairs = np.einsum("it,mjt->ijm", pull, residuals)
-    else:
-        basis = contrast_basis(n_periods)
-        apart = (residuals / noise.shrinkage[:, None]) @ basis
-        standard = np.linalg.solve(noise.root, np.moveaxis(apart, 0, 2))
-        taken = np.einsum("ist,is->it", noise.root, pull @ basis)
-        pairs = np.einsum("is,jsm->ijm", taken, standard)
-    return np.asarray(pairs[np.arange(len(pull)), exchanged.places].sum(axis=1), dtype=float)
+    noise = exchanged.noise
+    every = np.concatenate([outcomes, treated[None]])
+    histories = two_way_residuals(every, np.broadcast_to(noise.weight[:, None], pull.shape))
+    taken = pull
+    if noise.root is not None:
+        histories = standard_histories(histories, noise.root, noise.shared)
+        taken = np.einsum("ist,is->it", noise.root, pull @ contrast_basis(pull.shape[1]))
+    # by [entity in whose place, entity whose history, outcome]
+    pairs = np.moveaxis(histories @ taken.T, (2, 1, 0), (0, 1, 2))
+    sums = np.asarray(pairs[np.arange(len(pull)), exchanged.places].sum(axis=1), dtype=float)
+    drawn, lever = sums[:, :-1], sums[:, -1]
+    if exchanged.missing is not None:
+        drawn = drawn + (exchanged.missing @ taken.sum(axis=0))[:, None]
+    return drawn, lever

@@ -96,7 +96,7 @@ def estimate_design_quality(
     draws : int
         Placebo policies of each design; where there are no more than these, each is played once.
     permutations : int
-        Histories exchanged where up to three are treated.
+        Exchanges of histories behind an interval, where histories change places.
     weight : {"equal", "n"} or mapping
         Share of each entity in the average effect.
     power : float
