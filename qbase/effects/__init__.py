@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from qbase.effects.judging.published_numbers import check_published as check_published
     from qbase.effects.judging.reconciled import reconcile as reconcile
     from qbase.effects.judging.reconciled import reconcile_all as reconcile_all
+    from qbase.effects.lab.design_power import estimate_design_power as estimate_design_power
+    from qbase.effects.lab.design_quality import estimate_design_quality as estimate_design_quality
     from qbase.effects.sensitivity.breakdown import breakdown_value as breakdown_value
     from qbase.effects.sensitivity.pretest_power import PretestPower as PretestPower
     from qbase.effects.sensitivity.pretest_power import roth_power as roth_power

@@ -131,7 +131,7 @@ def build_pool(
     held = known[treated].all(axis=0)
     _refuse_spans(grid, held & before, held & ~before, LEAST_BEFORE)
     wanted = ~treated if donors is None else ~treated & np.isin(grid.entities, list(donors))
-    usable, held = _whole_block(known, wanted, np.asarray(held), start)
+    usable, held = whole_block(known, wanted, np.asarray(held), start)
     chosen = _predictors(panel, grid, predictors, held & before)
     usable &= np.isfinite(chosen).all(axis=1)
     _refuse_few(grid, int(usable.sum()), int(treated.sum()), int(wanted.sum()))
@@ -159,7 +159,7 @@ def build_pool(
     )
 
 
-def _whole_block(known: np.ndarray, wanted: np.ndarray, held: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+def whole_block(known: np.ndarray, wanted: np.ndarray, held: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the donors and periods of a block without missing cells; whoever lacks the largest share goes first."""
     rows, columns = wanted.copy(), held.copy()
     early = np.arange(len(held)) < start

@@ -108,9 +108,8 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     lasting_of = relative * (lasting + np.where(grid.is_treated, CAUTION * error, 0.0))
     own_cells = white + own / _batches(grid.n)
     basis = contrast_basis(grid.n_periods)
-    # the sum over periods of own variance times b bᵀ, as one product of matrices
-    squares = (basis[:, :, None] * basis[:, None, :]).reshape(grid.n_periods, -1)
-    covariance = (own_cells @ squares).reshape(n_entities, *2 * basis.shape[1:])
+    # many small products: one large one waits for threads that are busy elsewhere
+    covariance = (basis.T * own_cells[:, None, :]) @ basis
     covariance += lasting_of[:, None, None] * (basis.T @ persistence**lag @ basis)
     covariance *= size[:, None, None]
     weight = 1 / (size * (relative * lasting + own_cells.mean(axis=1)))

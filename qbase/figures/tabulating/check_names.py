@@ -53,5 +53,6 @@ CHECKS: Mapping[str, Text] = {
     "fit_before": Text("政策前的拟合", "Fit before the policy"),
     "donor_weights": Text("对照的构成", "Weights of the donors"),
     "leave_one_donor_out": Text("逐一剔除对照", "Leaving one donor out"),
+    "recovers_truth": Text("能否还原真值", "Whether the truth is recovered"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }

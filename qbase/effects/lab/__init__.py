@@ -1,0 +1,1 @@
+"""Placebo policies on the untreated history: what each design would find on these data, and what it would miss."""
