@@ -18,6 +18,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
+from qbase.effects.comparison.effect_words import given_notes
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.fitting.effect_options import read_count
@@ -277,7 +278,10 @@ def _result(
         estimates=estimates,
         subject=policy.title if subject is None else read_text("subject", subject),
         tables={"power": table},
-        notes=(lab_words.PLACEBO, lab_words.reliably(power), lab_words.CAPPED, lab_words.MORE_BATCHES, *panel.notes),
+        notes=(
+            *(lab_words.PLACEBO, lab_words.reliably(power), lab_words.CAPPED, lab_words.MORE_BATCHES),
+            *given_notes(panel, policy),
+        ),
         settings={
             "outcome": indicator.id, "policy": policy.policy_id, "entity_kind": panel.entity, "freq": panel.freq,
             "sampling": panel.sampling, "weight": history.grid.weighted_by, "history": history.kind,

@@ -17,7 +17,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE
+from qbase.effects.comparison.effect_words import NAIVE, given_notes
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.fitting.effect_options import read_count
@@ -250,7 +250,7 @@ def _result(
         subject=lab_words.leading_words(words) if subject is None else read_text("subject", subject),
         tables={"designs": _designs(tried, known), "scores": _scores(tried, asked)},
         checks=tuple(_check(t, unit, known) for t in tried.values()),
-        notes=_notes(panel, played, tried, play.level, power),
+        notes=(*_notes(panel, played, tried, play.level, power), *given_notes(panel, policy)),
         settings={
             **_settings(panel, policy, history, asked, play, power),
             "n_treated": n_treated, "spread": placebos.spread, "draws": draws, "lead": lead,
@@ -371,7 +371,6 @@ def _notes(
         *warned,
         bounds,
         *naive,
-        *panel.notes,
     )
 
 

@@ -69,6 +69,8 @@ def options(name: str) -> dict[str, Any]:
     """Return what an estimator wants beside a panel, a policy and an outcome."""
     if name == "describe_path":
         return {"why": Text("不估计", "not estimated")}
+    if name in ("estimate_design_quality", "estimate_design_power"):
+        return {"draws": 20, "permutations": 19, "designs": ("imputation",)}
     return {"clusters": pairs()[0]} if name == "estimate_triple_difference" else {}
 
 
