@@ -35,7 +35,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     --------
     >>> load, names = lazy_room("qbase.trends")
     >>> names()
-    ['compare_entities', 'estimate_change', 'estimate_matched_change', 'estimate_level']
+    ['compare_entities', 'estimate_change', 'estimate_level', 'estimate_matched_change']
     >>> load("estimate_level").__module__
     'qbase.trends.rate_level'
     """

@@ -106,7 +106,7 @@ def plot_specifications(*results: Result) -> Figure:
     >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
     >>> effects = [estimate(panel, policy, "D1.batch") for estimate in (estimate_imputation, estimate_staggered)]
     >>> plot_specifications(*effects).title.en
-    'Batch pass rate: 0 of 2 assumptions tell a direction'
+    'Batch pass rate: 1 of 2 assumptions tell a direction'
     """
     items = tuple(sorted((_read(r) for r in results), key=lambda s: (s.estimate.value, s.result.method)))
     _refuse_apart(items)
