@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
-    from qbase.figures.charts.path_figure import plot_effect as plot_effect
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
     from qbase.figures.designs.synthetic_figure import plot_synthetic as plot_synthetic
+    from qbase.figures.effect_figure import plot_effect as plot_effect
     from qbase.figures.surface.theme import house_rc as house_rc
     from qbase.figures.surface.theme import use_theme as use_theme
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs

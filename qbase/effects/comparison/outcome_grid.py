@@ -14,6 +14,7 @@ from qbase.core.errors import UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
 from qbase.core.policy import Policy, match_policy
+from qbase.core.text import Text, same
 from qbase.core.values import Indicator
 from qbase.effects.comparison.treated_and_controls import FREQ, Design, build_design
 
@@ -54,6 +55,8 @@ class OutcomeGrid:
         Rows of the panel without an outcome.
     always_treated : tuple of str
         Treated whenever observed; left out, for they show no "before".
+    labels : mapping
+        Entity -> name, where it has one and is no firm.
     """
 
     indicator: Indicator
@@ -69,6 +72,7 @@ class OutcomeGrid:
     weighted_by: str = "equal"
     n_missing: int = 0
     always_treated: tuple[str, ...] = ()
+    labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
 
     @property
     def n_periods(self) -> int:
@@ -93,6 +97,10 @@ class OutcomeGrid:
     def code_of(self, column: int) -> str:
         """Return the code of a period by its column: ``2022Q3``."""
         return periods.code(pd.Period(ordinal=self.first + int(column), freq=FREQ[self.freq]))
+
+    def label(self, entity: str) -> Text:
+        """Return the name of an entity, or its id where it has none."""
+        return self.labels.get(entity, same(entity))
 
     def with_start(self, start: Floats) -> OutcomeGrid:
         """Return the same outcomes under other dates of adoption."""
@@ -171,6 +179,7 @@ def build_grid(
         weighted_by=named,
         n_missing=design.n_missing,
         always_treated=design.always_treated,
+        labels={} if panel.entity == "firm_id" else panel.labels,  # names of firms do not leave the house
     )
 
 

@@ -117,6 +117,21 @@ def test_an_effect_of_all_keeps_its_sign() -> None:
     assert check_leave_one_out(make_grid(noise(), {0: 12}), mean_difference).passed is None
 
 
+def test_who_turns_the_sign_is_named_by_name_where_there_is_one() -> None:
+    y = noise(sd=0.5)
+    y[0, 12:] += 40
+    y[1:8, 12:] -= 3
+    grid = make_grid(y, STARTS)
+    assert "without K00 its sign turns" in check_leave_one_out(grid, mean_difference).text.en
+    named = dataclasses.replace(grid, labels={"K00": Text("甲集群", "First cluster")})
+    check = check_leave_one_out(named, mean_difference)
+    assert "without First cluster its sign turns" in check.text.en
+    assert "剔除甲集群时变号" in check.text.zh
+    y = noise(sd=0.01)
+    y[:8, 12:] += np.array([5, -5, 5, -5, 5, -5, 5, -5])[:, None] + 0.1
+    assert "(or one of 1 more)" in check_leave_one_out(make_grid(y, STARTS), mean_difference).text.en
+
+
 def test_clusters_of_several_entities_are_left_out_together() -> None:
     grid = make_grid(noise(), STARTS)
     paired = dataclasses.replace(grid, cluster=np.arange(24) // 2)
