@@ -100,8 +100,8 @@ def estimate_change(
     estimate is −10.7 percentage points (95% CI −36.9 to 14.5; n = 37): it could be lower or higher.
     """
     margin = check_margin(margin)
-    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     end = counts.period(last)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
