@@ -13,7 +13,7 @@ from qbase.core import periods
 from qbase.core.errors import UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
-from qbase.core.policy import Policy, match_policy
+from qbase.core.policy import Policy
 from qbase.core.values import Indicator
 from qbase.effects.comparison.treated_and_controls import FREQ, Design, build_design
 
@@ -152,7 +152,7 @@ def build_grid(
     first, last = int(columns.min()), int(columns.max())
     shape = (len(entities), last - first + 1)
     at = (pd.Index(entities).get_indexer(design.rows["entity"]), columns.to_numpy() - first)
-    starts = {e: p.ordinal - first for e, p in match_policy(policy, panel.entities).first_treated.items()}
+    starts = {e: p.ordinal - first for e, p in design.first.items()}
     counts = _counts(panel, outcome, entities, first, shape)
     start = np.array([starts.get(e, np.nan) for e in entities], dtype=float)
     share, named = _shares(weight, entities, counts, start)
