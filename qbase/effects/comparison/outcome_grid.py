@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ class OutcomeGrid:
     weight : numpy.ndarray, shape (N,)
         Share of each entity in averages over the treated; positive. It sets the estimand, ``n`` only the variance.
     cluster : numpy.ndarray of int, shape (N,)
-        Which entities may move together: the level of inference.
+        Which entities may move together: the level of inference; numbered from 0 without gaps.
     weighted_by : str
         ``equal``, ``n`` or the name of the weights given.
     n_missing : int
@@ -99,7 +99,7 @@ class OutcomeGrid:
         return dataclasses.replace(self, start=np.asarray(start, dtype=float))
 
     def keep(self, rows: NDArray[np.bool_]) -> OutcomeGrid:
-        """Return the grid of some entities only."""
+        """Return the grid of some entities only; their clusters are numbered without gaps."""
         return dataclasses.replace(
             self,
             entities=tuple(e for e, kept in zip(self.entities, rows, strict=True) if kept),
@@ -108,7 +108,7 @@ class OutcomeGrid:
             k=None if self.k is None else self.k[rows],
             start=self.start[rows],
             weight=self.weight[rows],
-            cluster=self.cluster[rows],
+            cluster=_numbered(self.cluster[rows]),
         )
 
     def between(self, first: int, last: int) -> OutcomeGrid:
@@ -167,11 +167,16 @@ def build_grid(
         k=None if counts is None else counts[1],
         start=start,
         weight=share,
-        cluster=np.unique([owners[e] for e in entities], return_inverse=True)[1].astype(np.int64),
+        cluster=_numbered([owners[e] for e in entities]),
         weighted_by=named,
         n_missing=design.n_missing,
         always_treated=design.always_treated,
     )
+
+
+def _numbered(labels: Sequence[str] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return labels as numbers from 0 on without gaps: who counts clusters counts up to the highest."""
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def _placed(design: Design, at: tuple[NDArray[np.int64], NDArray[np.int64]], shape: tuple[int, int]) -> Floats:

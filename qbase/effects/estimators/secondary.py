@@ -212,7 +212,7 @@ def _adjust(
         return np.empty(0), 0
     grids = [build_grid(panel, policy, i, weight=weight) for i in ids]
     shared = sorted(set.intersection(*(set(g.entities) for g in grids)))
-    kept = [_relabelled(g.keep(pd.Index(g.entities).isin(shared))) for g in grids]
+    kept = [g.keep(pd.Index(g.entities).isin(shared)) for g in grids]
     if not all(g.is_treated.any() and not g.is_treated.all() for g in kept):
         return np.full(len(ids), np.nan), 0
     estimator: Estimator = (
@@ -227,11 +227,6 @@ def _not_below(adjusted: float, result: Result) -> float:
     """Return an adjusted p value that never contradicts the interval beside it, whose method is more cautious."""
     own = result.find("att").p_value
     return adjusted if own is None or np.isnan(adjusted) else max(adjusted, own)
-
-
-def _relabelled(grid: OutcomeGrid) -> OutcomeGrid:
-    """Return a grid whose clusters are numbered without gaps."""
-    return dataclasses.replace(grid, cluster=np.unique(grid.cluster, return_inverse=True)[1].astype(np.int64))
 
 
 def _estimate(panel: Panel, policy: Policy, outcome: str, design: Name, options: dict[str, Any]) -> Result | None:
