@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import Indicator, Panel, Policy, Spell, Text, given, match_policy
+from qbase.core import Indicator, Panel, Policy, Spell, Text, match_policy
+from qbase.core import given as core_given
 from qbase.core.errors import PanelError, PolicyError
 from qbase.effects import estimate_twfe
 from qbase.trends import estimate_level
@@ -191,11 +192,11 @@ def test_ids_written_as_the_panel_writes_them_are_taken_without_folding_any(monk
         folded.append(entity)
         return entity.casefold()
 
-    monkeypatch.setattr(given, "spelling_key", fold)
+    monkeypatch.setattr(core_given, "spelling_key", fold)
     policy = Policy(policy_id="p", title=Text("政策", "policy"), spells=(Spell(entity="K3", start="2022Q3"),))
     assert match_policy(policy, ["K1", "K2", "K3"]) is policy
     assert folded == []
-    assert given.match_spellings(["K1", "k2"], iter(["K1", "K2"])) == {"k2": "K2"}
+    assert core_given.match_spellings(["K1", "k2"], iter(["K1", "K2"])) == {"k2": "K2"}
     assert folded, "an id that is not known is looked for among those known"
 
 
@@ -204,4 +205,4 @@ def test_ids_written_as_the_panel_writes_them_are_taken_without_folding_any(monk
     [("K003", "K003", False), (" K003 ", "K003", False), ("k003", "K003", False), ("Ｋ００３", "K003", True)],
 )
 def test_only_full_width_is_wider(written: str, entity: str, wider: bool) -> None:
-    assert given.is_wider(written, entity) is wider
+    assert core_given.is_wider(written, entity) is wider
