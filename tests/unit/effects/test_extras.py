@@ -236,3 +236,22 @@ def test_the_way_of_drawing_is_a_caveat_of_plain_rates_from_inspections() -> Non
     assert drawing_notes(panel) == ()
     assert drawing_notes(drawn) == (NAIVE,)
     assert drawing_notes(dataclasses.replace(drawn, sampling="random_draw")) == ()
+
+
+@pytest.mark.parametrize("unseen", [[4], [4, 5]])
+def test_an_entity_not_seen_when_it_was_treated_first_stays_in_its_cohort(unseen: list[int]) -> None:
+    """findings/pyfixest_saturated_gaps.sh: its cohort is that of the policy, not of its first row since."""
+    names = [f"K{i:02d}" for i in range(24)]
+    start = np.where(np.arange(24) < 6, 4, np.where(np.arange(24) < 12, 6, 99))
+    since = np.arange(10) - start[:, None]
+    y = 50 + 0.3 * np.arange(24)[:, None] + 0.1 * np.arange(10) + np.where(since >= 0, 1.0 + since, 0.0)
+    y += np.where(np.arange(24)[:, None] >= 12, np.random.default_rng(2).normal(size=(24, 10)) * 1e-3, 0.0)
+    panel = panel_of(y, names)
+    held = panel.data.index.get_level_values("period").year - 2010
+    gone = (panel.data.index.get_level_values("entity") == "K00") & np.isin(held, unseen)
+    policy = policy_of({name: str(2010 + s) for name, s in zip(names, start, strict=True) if s < 99})
+    effect = estimate_sun_abraham(
+        dataclasses.replace(panel, data=panel.data[~gone]), policy, "rate", leads=4, lags=3, vcov="analytic"
+    )
+    path = {e.key["event_time"]: e.value for e in effect.estimates if e.term == "event"}
+    assert path == pytest.approx({t: max(t + 1.0, 0.0) for t in (-4, -3, -2, 0, 1, 2, 3)}, abs=0.01)
