@@ -279,8 +279,9 @@ def match_policy(policy: Policy, entities: Collection[str]) -> Policy:
     named = [s.entity for s in policy.spells]
     doses = policy.doses
     dosed = [] if doses is None or "entity" not in doses else [str(e) for e in doses["entity"].unique()]
-    spelling = match_spellings([*named, *policy.group, *dosed], entities)
-    wider = {s.written: s.entity for s in policy.spells if s.written and s.entity in set(entities)}
+    held = set(entities)
+    spelling = match_spellings([*named, *policy.group, *dosed], held)
+    wider = {s.written: s.entity for s in policy.spells if s.written and s.entity in held}
     if not spelling and not wider:
         return policy
     if doses is not None and dosed:

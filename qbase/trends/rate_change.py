@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -100,8 +99,8 @@ def estimate_change(
     estimate is −10.7 percentage points (95% CI −36.9 to 14.5; n = 37): it could be lower or higher.
     """
     margin = check_margin(margin)
-    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     end = counts.period(last)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else counts.period(first)
@@ -188,14 +187,8 @@ def estimate_matched_change(
       change first=2019Q4 period=2020Q4: −2.8 pp, 95% CI −10.4 to 4.9, n = 405
     """
     found = compare_entities(panel, outcome, first=first, last=last)
-    both = found.loc[found["status"] == "both", "entity"]
-    cells = panel.cells
-    kept = dataclasses.replace(
-        panel,
-        data=panel.data[panel.data.index.get_level_values("entity").isin(both)],
-        cells=None if cells is None else cells[cells["entity"].isin(both)],
-    )
-    return estimate_change(kept, outcome, first=first, last=last, level=level, margin=margin)
+    both = panel.keep(found.loc[found["status"] == "both", "entity"].tolist())
+    return estimate_change(both, outcome, first=first, last=last, level=level, margin=margin)
 
 
 def _entities(twin: Twin | None) -> dict[str, pd.DataFrame]:

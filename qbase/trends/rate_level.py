@@ -88,8 +88,8 @@ def estimate_level(
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
-    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)

@@ -16,8 +16,8 @@ from qbase.effects.doubt.conley_taber import infer_conley_taber
 from qbase.effects.doubt.history_noise import refuse_no_noise
 from qbase.effects.doubt.inference_notes import note_of
 from qbase.effects.doubt.known_variance import attained_level, share_of_power
+from qbase.effects.doubt.lead_power import TEST_LEVEL
 from qbase.effects.doubt.path_calibration import (
-    TEST_LEVEL,
     Calibration,
     LeadTest,
     calibrate_path,

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.lead_power import normal_slope, placebo_slope
+from qbase.effects.doubt.lead_power import TEST_LEVEL, normal_slope, placebo_slope
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
 from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
@@ -19,9 +19,6 @@ from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverte
 
 ENOUGH = 3
 """A band covers event times behind which three treated stand."""
-
-TEST_LEVEL = 0.05
-"""A test that cannot reach this p value is none."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.doubt.few_clusters import Inference
 from qbase.effects.doubt.known_variance import ENOUGH_POWER
-from qbase.effects.doubt.lead_power import POWER
-from qbase.effects.doubt.path_calibration import TEST_LEVEL, LeadTest
+from qbase.effects.doubt.lead_power import POWER, TEST_LEVEL
+from qbase.effects.doubt.path_calibration import LeadTest
 
 NAME = "parallel_leads"
 POWER_NAME = "test_power"

@@ -9,6 +9,7 @@ import pandas as pd
 from qbase.core.given import check_word
 from qbase.core.policy import Policy, match_policy
 from qbase.indicators.cells.window_sql import Entity
+from qbase.intake import read_towns
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -33,7 +34,7 @@ def read_products(
     policy : Policy
         Its treated are in the list even where no product is known of them.
     entity : {"cluster_id", "town_code", "firm_id"}
-        What the panel follows.
+        What the panel follows; towns under their codes of today, as in a panel.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
 
@@ -61,8 +62,11 @@ def read_products(
     needed = ("clusters", "firms") if entity == "firm_id" else ("clusters",)
     found = pd.DataFrame(columns=["entity", "product"])
     if all(workspace.has_table(table, at) for table in needed):
-        found = workspace.query(_SQL[entity], snapshot=at).dropna().astype(str).drop_duplicates()
-    joined = found.sort_values("product").groupby("entity")["product"].agg("+".join)
+        found = workspace.query(_SQL[entity], snapshot=at).dropna().astype(str)
+    if entity == "town_code":
+        now = read_towns(workspace, at).renumbered()
+        found["entity"] = [now.get(code, code) for code in found["entity"]]
+    joined = found.drop_duplicates().sort_values("product").groupby("entity")["product"].agg("+".join)
     lost = [e for e in match_policy(policy, list(joined.index)).first_treated if e not in joined.index]
     # a treated entity of unknown product has no control of the same product
     known = pd.concat([joined, pd.Series("?", index=pd.Index(lost, dtype=object), dtype=object)]).sort_index()

@@ -166,6 +166,16 @@ def test_a_yardstick_that_moves_with_the_policy_is_found() -> None:
     assert (check.name, check.passed) == ("same_yardstick", False)
 
 
+def test_entities_left_out_are_no_clusters() -> None:
+    """Twelve of 24 entities in the middle are left out: what is left has 12 clusters, as a grid of these alone."""
+    y, eased = noise(), noise() + np.random.default_rng(3).normal(size=(24, 20))
+    rows = (np.arange(24) < 8) | (np.arange(24) >= 20)
+    found = check_same_yardstick(*(make_grid(v, STARTS).keep(rows) for v in (eased, y)), mean_difference)
+    assert found.text == check_same_yardstick(*(make_grid(v[rows], STARTS) for v in (eased, y)), mean_difference).text
+    pairs = dataclasses.replace(make_grid(y, STARTS), cluster=np.arange(24) // 2).keep(rows)
+    assert pairs.cluster.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
 def test_a_choice_made_in_a_bad_spell_is_regression_to_the_mean() -> None:
     check = check_regression_to_mean(make_grid(moved(slice(0, 8), slice(8, 12), -6), STARTS))
     assert check.passed is False

@@ -10,7 +10,6 @@ import pytest
 
 from qbase.core import Indicator, Panel, Policy, Spell, Text
 from qbase.effects import Controls, advise, estimate_advised, estimate_before_after, reconcile
-from qbase.effects.estimators.compared_designs import keep_entities
 from qbase.effects.judging.headroom import degrees_of
 from qbase.figures import plot_effect, tabulate_estimates
 
@@ -101,6 +100,19 @@ def test_the_constant_yardstick_leads_where_the_other_moved() -> None:
     assert held.outcome.id == ID
 
 
+def test_the_yardstick_is_judged_on_the_outcome_whatever_else_the_panel_holds() -> None:
+    """Another indicator, first in the panel, moved as the constant outcome did: the yardstick of the outcome moved."""
+    alone = make_panel(rates(9.0))
+    other = Indicator(id="D1.firm", name=Text("企业合格率", "firm pass rate"), unit="pct", better="up")
+    data = alone.data.assign(**{other.id: rates(1.0).ravel()})
+    several = dataclasses.replace(alone, data=data, indicators={other.id: other, ID: RATE})
+    constant = make_panel(rates(1.0), rate=REJUDGED)
+    found = [estimate_advised(p, POLICY, ID, variants={"constant": constant}, **WINDOW)[0] for p in (alone, several)]
+    assert [lead.outcome.id for lead in found] == ["D1.rejudged"] * 2
+    said = [next(c.text for c in lead.checks if c.name == "same_yardstick") for lead in found]
+    assert said[0] == said[1]
+
+
 def chosen(n: int, arm: tuple[str, ...] = ()) -> Controls:
     others = [e for e in NAMES[5:] if e not in arm]
     return Controls(
@@ -152,6 +164,6 @@ def test_degrees_of_freedom_are_stated_and_used() -> None:
 
 def test_a_comparison_with_the_own_past_can_be_drawn() -> None:
     one = dataclasses.replace(POLICY, spells=POLICY.spells[:1])
-    panel = keep_entities(make_panel(rates(8.0)), only=NAMES[:1])
+    panel = make_panel(rates(8.0)).keep(NAMES[:1])
     figure = plot_effect(estimate_before_after(panel, one, ID), policy=one)
     assert figure.drawings

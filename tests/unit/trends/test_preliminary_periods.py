@@ -85,6 +85,23 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
         assert len(str(caught.value).splitlines()) == 4
 
 
+@pytest.mark.parametrize("typed", ["k1", " K1 ", "Ｋ１"])
+def test_an_id_typed_otherwise_has_the_same_preliminary_periods(typed: str) -> None:
+    panel = make_panel(("K1", "K2"))
+    for estimate in (estimate_level, estimate_change):
+        plain, other = (estimate(panel, ID, entity=e, maturity=YOUNG) for e in ("K1", typed))
+        assert other.estimates == plain.estimates
+        assert other.say().items == plain.say().items
+        pd.testing.assert_frame_equal(other.tables["series"], plain.tables["series"])
+    for call in (
+        lambda: estimate_level(panel, ID, entity=typed, period="2025Q4", maturity=YOUNG),
+        lambda: estimate_change(panel, ID, entity=typed, last="2025Q4", maturity=YOUNG),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        assert caught.value.code == "QB506"
+
+
 def test_entities_summed_are_held_back_together() -> None:
     panel = make_panel(("K1", "K2"))
     one = make_maturity({("K1", "2025Q4"): 3, ("K2", "2025Q4"): 0})
