@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.baseline_weights import read_weights as read_weights
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
+    from qbase.indicators.policies.entity_products import read_neighbours as read_neighbours
     from qbase.indicators.policies.entity_products import read_products as read_products
     from qbase.indicators.policies.estimable import check_estimable as check_estimable
     from qbase.indicators.policies.locked_plan import read_plan as read_plan

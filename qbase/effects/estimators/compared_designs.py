@@ -68,11 +68,13 @@ def estimate_compared(
         # what it finds is in part the way of drawing, whatever its interval
         plain = dataclasses.replace(plain, grade="limited")
         first, base, beside = say_random_leads(random, plain), drawn, [plain]
-    others = [make(base, policy, outcome, **options) for name, make in _beside(advice)]
-    others = [*others, *beside]
+    tried = [try_estimate(name, base, policy, outcome, options) for name in MAKERS if name != lead and advice.can(name)]
+    others = [*(result for result in tried if result is not None), *beside]
     checks: tuple[CheckResult, ...] = ()
+    odds = None
     if lead == "imputation" and has_counts(main, outcome):
-        odds = estimate_imputation(main, policy, outcome, scale="logit", **options)
+        odds = try_estimate(lead, main, policy, outcome, {**options, "scale": "logit"})
+    if odds is not None:
         odds = dataclasses.replace(odds, grade=plain.grade)
         form = check_functional_form(plain, odds)
         form = form if first is plain else dataclasses.replace(form, text=_of_all_batches(form.text))
@@ -116,10 +118,6 @@ def say_constant_leads(moved: CheckResult) -> CheckResult:
         f"{moved.text.en} The outcome by a constant yardstick leads.",
     )
     return dataclasses.replace(moved, passed=True, text=text)
-
-
-def _beside(advice: Advice) -> list[tuple[Name, Callable[..., Result]]]:
-    return [(name, make) for name, make in MAKERS.items() if name != advice.lead.name and advice.can(name)]
 
 
 def check_design(

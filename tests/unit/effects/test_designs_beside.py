@@ -146,6 +146,16 @@ def test_neighbours_are_compared_with_nobody_and_looked_at_for_spillover() -> No
     assert {c.name: c.passed for c in lead.checks}["spillover"] is False
 
 
+def test_an_estimate_beside_that_cannot_be_made_takes_none_of_the_others_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = make_panel(rates(8.0))
+    n = pd.DataFrame({f"{ID}__n": 20.0, f"{ID}__k": (20 * panel.data[ID] / 100).round()}, index=panel.data.index)
+    panel = dataclasses.replace(panel, data=panel.data.join(n))
+    methods = [r.method for r in estimate_advised(panel, POLICY, ID, **WINDOW)]
+    assert methods == ["imputation", "group_time", "imputation_logit"]
+    monkeypatch.setattr("qbase.stats.regression.firth_logit.STEPS", 1)
+    assert [r.method for r in estimate_advised(panel, POLICY, ID, **WINDOW)] == methods[:2]
+
+
 def test_every_check_is_made_once_and_what_was_not_made_is_said() -> None:
     lead, *_ = estimate_advised(make_panel(rates(8.0)), POLICY, ID, **WINDOW)
     names = [c.name for c in lead.checks]

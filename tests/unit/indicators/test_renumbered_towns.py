@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import pathlib
+import shutil
 
+import pandas as pd
 import pytest
 
 from qbase.core import Policy, Spell, Text
-from qbase.indicators import build_panel, read_products
+from qbase.effects import choose_controls
+from qbase.indicators import build_panel, read_neighbours, read_products
 from qbase.intake import load_files
-from qbase.lake import Workspace
+from qbase.lake import Workspace, open_workspace
 
 TOWNS = """town_code,town_name,county_name,valid_from_date,valid_to_date,successor_code
 990101001,甲镇,乙县,,2020-12-31,990101009
@@ -74,6 +77,22 @@ def test_the_products_of_a_town_are_those_of_all_it_was_made_of(lake: Workspace)
     products = read_products(lake, policy, entity="town_code")
     assert products.to_numpy().tolist() == [["990101005", "2822"], ["990101009", "1711+2822"]]
     assert set(products["entity"]) == set(build_panel(lake, "W1b.per_mu", entity="town_code", freq="A").entities)
+
+
+def test_neighbours_are_those_of_towns_that_touch_under_their_codes_of_today(lake: Workspace, tmp_path) -> None:
+    assert read_neighbours(lake) is None
+    home = shutil.copytree(lake.root, tmp_path / "bordered")
+    (home / "borders.csv").write_text("town_code,neighbour_code\n990101005,990101002\n", encoding="utf-8")
+    bordered = open_workspace(home)
+    assert load_files(bordered, [home / "borders.csv"])[0].verdict == "OK"
+    towns, clusters = read_neighbours(bordered, entity="town_code"), read_neighbours(bordered)
+    assert towns.to_numpy().tolist() == [["990101005", "990101009"], ["990101009", "990101005"]]
+    pairs = {tuple(pair) for pair in clusters.to_numpy()}
+    assert pairs == {(a, b) for a in ("K1", "K2", "K3", "K4") for b in ("K1", "K2", "K3", "K4") if a != b}
+    assert read_neighbours(bordered, entity="firm_id") is None
+    products = pd.DataFrame({"entity": ["K1", "K2", "K3", "K4"], "product": ["2822", "1711", "2822", "2822"]})
+    chosen = choose_controls(products, ["K4"], adjacent=clusters)
+    assert (chosen.controls, dict(chosen.spillover)) == ((), {"K1": ("K4",), "K3": ("K4",)})
 
 
 def test_a_lake_without_mergers_asks_nothing_else(tmp_path: pathlib.Path) -> None:
