@@ -27,6 +27,11 @@ from qbase.effects.fitting.path_fit import Estimator
 from qbase.effects.judging.advice import Advice
 from qbase.effects.judging.design_options import Name
 
+NO_ODDS = CheckResult(
+    name="functional_form",
+    passed=None,
+    text=Text("对数几率上的估计无法作出。", "On the log-odds it could not be estimated."),
+)
 MAKERS: Mapping[Name, Callable[..., Result]] = {"imputation": estimate_imputation, "staggered": estimate_staggered}
 COMPARATOR = "default controls"
 """Word of ``settings["comparator"]`` of the estimate against default controls alone."""
@@ -71,10 +76,11 @@ def estimate_compared(
     tried = [try_estimate(name, base, policy, outcome, options) for name in MAKERS if name != lead and advice.can(name)]
     others = [*(result for result in tried if result is not None), *beside]
     checks: tuple[CheckResult, ...] = ()
-    odds = None
-    if lead == "imputation" and has_counts(main, outcome):
-        odds = try_estimate(lead, main, policy, outcome, {**options, "scale": "logit"})
-    if odds is not None:
+    has_odds = lead == "imputation" and has_counts(main, outcome)
+    odds = try_estimate(lead, main, policy, outcome, {**options, "scale": "logit"}) if has_odds else None
+    if odds is None:
+        checks = (NO_ODDS,) if has_odds else ()
+    else:
         odds = dataclasses.replace(odds, grade=plain.grade)
         form = check_functional_form(plain, odds)
         form = form if first is plain else dataclasses.replace(form, text=_of_all_batches(form.text))

@@ -149,11 +149,16 @@ def test_neighbours_are_compared_with_nobody_and_looked_at_for_spillover() -> No
 def test_an_estimate_beside_that_cannot_be_made_takes_none_of_the_others_along(monkeypatch: pytest.MonkeyPatch) -> None:
     panel = make_panel(rates(8.0))
     n = pd.DataFrame({f"{ID}__n": 20.0, f"{ID}__k": (20 * panel.data[ID] / 100).round()}, index=panel.data.index)
-    panel = dataclasses.replace(panel, data=panel.data.join(n))
+    n[ID] = 100 * n[f"{ID}__k"] / n[f"{ID}__n"]
+    panel = dataclasses.replace(panel, data=n)
     methods = [r.method for r in estimate_advised(panel, POLICY, ID, **WINDOW)]
     assert methods == ["imputation", "group_time", "imputation_logit"]
     monkeypatch.setattr("qbase.stats.regression.firth_logit.STEPS", 1)
-    assert [r.method for r in estimate_advised(panel, POLICY, ID, **WINDOW)] == methods[:2]
+    lead, *others = estimate_advised(panel, POLICY, ID, **WINDOW)
+    assert [r.method for r in (lead, *others)] == methods[:2]
+    told = next(check for check in lead.checks if check.name == "functional_form")
+    assert told.passed is None
+    assert "could not be estimated" in told.text.en
 
 
 def test_every_check_is_made_once_and_what_was_not_made_is_said() -> None:
