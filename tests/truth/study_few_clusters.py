@@ -153,10 +153,15 @@ def is_withheld(grid: OutcomeGrid, fit: PathFit, places: Ints, p: float, *, seed
     if p <= ALPHA + TIE:
         return False
     df = float(len(grid.y) - 2)
+    chance = chance_of_known(float(fit.beta[0]) / free_error(grid, fit, places, seed=seed), df)
+    return is_undecided(share_of_power(df, attained_level(len(places))), chance)
+
+
+def free_error(grid: OutcomeGrid, fit: PathFit, places: Ints, *, seed: int) -> float:
+    """Return the standard error of the overall effect as `known_error` guesses it."""
     plain = place(grid, ESTIMATOR, fit_noise(grid, caution=0.0), len(fit.beta))
     bare = plain.sums(plain.outcome, places, seed=seed) - fit.beta[0] * plain.sums(plain.treatment, places)
-    chance = chance_of_known(float(fit.beta[0] / bare[:, 0].std()), df)
-    return is_undecided(share_of_power(df, attained_level(len(places))), chance)
+    return float(bare[:, 0].std())
 
 
 def conley_taber_p(grid: OutcomeGrid, noise: Noise, fit: PathFit, controls: Ints) -> float:
