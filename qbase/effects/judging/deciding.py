@@ -39,8 +39,8 @@ def decide(
 ) -> Decision:
     """Decide from effects of one policy on one outcome, by these rules, the first that holds.
 
-    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom, or nothing rejected by a
-    test with less than 80 % of the power of one with known variance: the data cannot decide.
+    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom, or nothing rejected, not
+    even an effect beyond the margin, where a known variance might have (`check_test_power`): the data cannot decide.
     3. Two one-sided tests inside a dated margin: no effect that matters. 4. The interval covers 0: cannot tell.
     5. Limited evidence by the rule of docs/evidence.md: a hint. 6. Strong or moderate: improved or worsened, by the
     direction that is better.
