@@ -28,7 +28,8 @@ class DatedBreak:
     p_value : float
         Of the search that found it.
     step, step_low, step_high : float
-        Mean after less mean before, and an interval that holds at every date of the interval of the date.
+        Mean after less mean before, and an interval as wide as the search demands: it leaves 0 out where the test of
+        this one break does.
     is_documented : bool
         Whether ``last`` is a documented date.
 
@@ -196,7 +197,7 @@ class _Series:
         pooled = (spread[0] * tau + spread[1] * (len(y) - tau)) / (len(y) - 2)
         # a side on which all passed has no variance of its own, and is not certain for that
         spread = [s if s > 0 else pooled for s in spread]
-        step = float(np.average(parts[1][0], weights=parts[1][1]) - np.average(parts[0][0], weights=parts[0][1]))
+        step = float(np.subtract(*(np.average(a, weights=b) for a, b in reversed(parts))))
         cut = -2 * math.log(1 - math.sqrt(self.level))
         alike = np.flatnonzero(gains.max() - gains <= cut * pooled) + self.least - 1
         low, high = self._bai(w, tau, step, (spread[0], spread[1]))
@@ -204,13 +205,29 @@ class _Series:
         told = [d - start for d in self.documented if low <= d - start <= high and 0 <= d - start - self.least + 1]
         told = [d for d in told if d - self.least + 1 < len(gains)]
         chosen = max(told, key=lambda d: (gains[d - self.least + 1], -d)) if told else tau - 1
-        inside = range(max(low, self.least - 1), min(high, len(y) - self.least - 1) + 1)
-        ends = [_step(y, w, d + 1, self.level) for d in {*inside, chosen}]
+        size = float(np.average(y[chosen + 1 :], weights=w[chosen + 1 :]))
+        size -= float(np.average(y[: chosen + 1], weights=w[: chosen + 1]))
+        half = self._half(y, w, chosen, told)
         return DatedBreak(
             last=start + chosen, low=start + low if low >= 0 else start - 1, high=start + min(high, len(y) - 1),
-            searched=start + tau - 1, p_value=p, step=_step(y, w, chosen + 1, self.level)[0],
-            step_low=min(e[1] for e in ends), step_high=max(e[2] for e in ends), is_documented=bool(told),
+            searched=start + tau - 1, p_value=p, step=size, step_low=size - half, step_high=size + half,
+            is_documented=bool(told),
         )  # fmt: skip
+
+    def _half(self, y: Floats, w: Floats, at: int, told: list[int]) -> float:
+        """Return half the interval of a step: standard errors as many as the largest of all dates has by chance."""
+        points = len(y)
+        moved = w * (y - np.average(y, weights=w))
+        whole = float((moved * y).sum())
+        order = permutations(points, self.draws, self.seed)
+        drawn = step_gains(moved[order], w[order], self.least)
+        columns = [d - self.least + 1 for d in told] or list(range(drawn.shape[1]))
+        share = (1 - self.level) / (2 if self.documented else 1)
+        cut = float(np.quantile(drawn[:, columns].max(axis=1), 1 - share, method="higher"))
+        head, mass = float(w[: at + 1].sum()), float(w.sum())
+        within = whole - float(moved[: at + 1].sum()) ** 2 * mass / (head * (mass - head))
+        bar = cut / max(whole - cut, 1e-300) * max(within, 0.0)
+        return math.sqrt(bar * mass / (head * (mass - head)))
 
     def _bai(self, w: Floats, tau: int, step: float, spread: tuple[float, float]) -> tuple[int, int]:
         """Return Bai's interval; its clock runs with the weights, by their mean around the break."""
@@ -230,8 +247,23 @@ def _share(drawn: Floats, found: float) -> float:
     return float((1 + (drawn >= found * (1 - 1e-9)).sum()) / (len(drawn) + 1))
 
 
-def _step(y: Floats, w: Floats, tau: int, level: float) -> tuple[float, float, float]:
-    """Return the step at one date with Welch's interval; a side without variance takes that of the other."""
+def step_at(y: Floats, w: Floats, tau: int, level: float) -> tuple[float, float, float]:
+    """Return mean after less mean before the first ``tau`` points, with Welch's interval of weighted means.
+
+    Parameters
+    ----------
+    y, w : numpy.ndarray, shape (T,)
+        Values and weights; a side on which nothing varies takes the variance of the other.
+    tau : int
+        Points before the step, at least 2 on either side.
+    level : float
+        Confidence level.
+
+    Returns
+    -------
+    tuple of float
+        Step, lower and upper end.
+    """
     sides = [(y[:tau], w[:tau]), (y[tau:], w[tau:])]
     means = [float(np.average(a, weights=b)) for a, b in sides]
     spread = [float((b * (a - m) ** 2).sum() / (len(a) - 1)) for (a, b), m in zip(sides, means, strict=True)]
