@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 
@@ -78,7 +79,7 @@ def _changes(rows: pd.DataFrame) -> Iterable[tuple[pd.Period, str, int, int, tup
         by = own.pivot_table(index="quarter", columns="year", values="n", aggfunc="sum", fill_value=0).sort_index()
         entities = tuple(sorted({str(e) for e in own["entity"].dropna()}))
         editions = sorted(by.columns[by.sum() >= LEAST_BATCHES])
-        for old, new in zip(editions[:-1], editions[1:], strict=True):
+        for old, new in itertools.pairwise(editions):
             share = by[[y for y in by.columns if y >= new]].sum(axis=1) / by.sum(axis=1)
             is_new = (share >= HALF)[::-1].cummin()[::-1]
             if is_new.any():

@@ -1,15 +1,17 @@
-"""Breaks in the mean of a weighted series, one after another, at a known false alarm; documented dates are tried first."""
+"""Breaks in the mean of a weighted series, one after another, at a known false alarm; documented dates need no search."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 
 import numpy as np
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.stats.control.change_scan import DRAWS, SEED, Floats, permutations, step_gains
+from qbase.stats.control.change_scan import DRAWS, SEED, permutations, step_gains
+from qbase.stats.control.control_limits import Floats
 from qbase.stats.control.mean_breaks import TRIM, argmax_quantile
 
 
@@ -130,7 +132,7 @@ def date_breaks(
     first_p = 1.0
     while len(last) < most:
         edges = [-1, *sorted(last), size - 1]
-        rounds = [series.test(a + 1, b + 1) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        rounds = [series.test(a + 1, b + 1) for a, b in itertools.pairwise(edges)]
         open_ = [r for r in rounds if r is not None]
         if not open_:
             break
@@ -197,12 +199,12 @@ class _Series:
         pooled = (spread[0] * tau + spread[1] * (len(y) - tau)) / (len(y) - 2)
         # a side on which all passed has no variance of its own, and is not certain for that
         spread = [s if s > 0 else pooled for s in spread]
-        step = float(np.subtract(*(np.average(a, weights=b) for a, b in reversed(parts))))
+        step = step_at(y, w, tau, self.level)[0]
         cut = -2 * math.log(1 - math.sqrt(self.level))
         alike = np.flatnonzero(gains.max() - gains <= cut * pooled) + self.least - 1
         low, high = self._bai(w, tau, step, (spread[0], spread[1]))
         low, high = min(low, int(alike[0])), max(high, int(alike[-1]))
-        told = [d - start for d in self.documented if low <= d - start <= high and 0 <= d - start - self.least + 1]
+        told = [d - start for d in self.documented if low <= d - start <= high and d - start - self.least + 1 >= 0]
         told = [d for d in told if d - self.least + 1 < len(gains)]
         chosen = max(told, key=lambda d: (gains[d - self.least + 1], -d)) if told else tau - 1
         size = float(np.average(y[chosen + 1 :], weights=w[chosen + 1 :]))

@@ -38,9 +38,7 @@ def name_break(index: pd.PeriodIndex, found: DatedBreak, events: Sequence[DatedE
     return kind, join(titles, zh="；", en="; ")
 
 
-def label_break(
-    index: pd.PeriodIndex, found: DatedBreak, events: Sequence[DatedEvent], level: float
-) -> Text:
+def label_break(index: pd.PeriodIndex, found: DatedBreak, events: Sequence[DatedEvent], level: float) -> Text:
     """Return the beginning of the sentence of a break: when, how sure, and what it coincides with."""
     kind, title = name_break(index, found, events)
     when = periods.label(first_after(index, found, events))
@@ -88,8 +86,8 @@ def say_none(index: pd.PeriodIndex, p: float) -> Text:
     shown = shown if shown[0] in "<>" else f"= {shown}"
     return Text(
         f"{first.zh}至{last.zh}，{{subject}}的{{outcome}}没有发现断点（sup-F 检验 p {shown}；没有发现不等于没有）。",
-        f"No break was found in the {{outcome}} of {{subject}} from {first.en} to {last.en} (sup-F p {shown}; none found "
-        "is not none there).",
+        f"No break was found in the {{outcome}} of {{subject}} from {first.en} to {last.en} (sup-F p {shown}; none "
+        "found is not none there).",
     )
 
 
@@ -105,8 +103,8 @@ def check_breaks(
             named = join(titles, zh="；", en="; ")
             text = Text(
                 f"{when.zh}断点的日期区间内有标准变化（{named.zh}），不能解释为质量变化。",
-                f"The interval of the break of {when.en} holds a change of standard ({named.en}): it cannot be read as a "
-                "change of quality.",
+                f"The interval of the break of {when.en} holds a change of standard ({named.en}): it cannot be read as "
+                "a change of quality.",
             )
             checks.append(CheckResult(name="same_yardstick", passed=False, text=text))
         if b.low < 0 or b.high >= len(index) - 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import Literal
 
@@ -121,8 +122,7 @@ def chart_series(
     edges = [int(np.flatnonzero(of == i)[0]) for i in np.unique(of)] + [len(of)]
     alpha_phase = 1 - (1 - alpha) ** (1 / (len(edges) - 1))
     phases = tuple(
-        _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target)
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target) for a, b in itertools.pairwise(edges)
     )
     return Charted(
         chart=chart, limits=limits, signals=signals, phases=phases, of=of, dispersion=ratio, dispersion_p=p,
@@ -197,9 +197,7 @@ def _variation(value: Floats, scan: ChangeScan, better: str, alpha: float) -> Va
     return "improving" if is_up == (better == "up") else "worsening"
 
 
-def _centre(
-    measured: Measured, own: slice, chart: Chart, ratio: float, level: float
-) -> tuple[float, float, float]:
+def _centre(measured: Measured, own: slice, chart: Chart, ratio: float, level: float) -> tuple[float, float, float]:
     """Return the mean of a phase with its interval: Wilson's, on counts shared out among alike batches; else t."""
     value = measured.value[own]
     if chart != "xmr":

@@ -100,7 +100,9 @@ def say_rules(measured: Measured, charted: Charted) -> Text:
         more = "" if len(at) == 1 else f"–{_when(measured, at[-1], 'en')}"
         zh = ends[0] if len(at) == 1 else f"{ends[0]}～{_when(measured, at[-1], 'zh')}"
         points = "1 point" if len(at) == 1 else f"{len(at)} points"
-        told.append(Text(f"{RULE_WORDS[rule].zh}（{zh}，{len(at)} 点）", f"{RULE_WORDS[rule].en} ({ends[1]}{more}, {points})"))
+        told.append(
+            Text(f"{RULE_WORDS[rule].zh}（{zh}，{len(at)} 点）", f"{RULE_WORDS[rule].en} ({ends[1]}{more}, {points})")
+        )
     named = join(told, zh="、", en="; ")
     share = percent(100 * charted.quiet_share, 0)
     return Text(
@@ -162,21 +164,20 @@ def _check_alike(measured: Measured, charted: Charted) -> list[CheckResult]:
 
 
 def _check_small(measured: Measured, charted: Charted) -> list[CheckResult]:
-    centre = charted.limits.centre[0]
-    rare = measured.n * np.minimum(centre, 1 - centre) if charted.chart == "xmr" else (
-        measured.n * np.minimum(centre, 100 - centre) / 100
-    )
-    few = int((rare < 1).sum())
     if charted.chart == "xmr":
         return []
+    centre = charted.limits.centre[0]
+    few = int((measured.n * np.minimum(centre, 100 - centre) / 100 < 1).sum())
     if few == 0:
-        return [CheckResult(name="small_n_limits", passed=True, text=Text(
+        text = Text(
             "每期预计至少有 1 个合格和 1 个不合格样本，界限可用。",
-            "At least one pass and one failure is expected in each period: the limits can be used."))]  # fmt: skip
+            "At least one pass and one failure is expected in each period: the limits can be used.",
+        )
+        return [CheckResult(name="small_n_limits", passed=True, text=text)]
     text = Text(
-        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，这些时期的界限只是近似；判断用排列检验，不依赖界限。",
-        f"In {few} of {len(measured.n)} periods less than one failure (or pass) is expected, so their limits are rough; "
-        "the verdict comes from a permutation test and does not rest on them.",
+        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，界限只是近似；判断用排列检验，不依赖界限。",
+        f"In {few} of {len(measured.n)} periods less than one failure (or pass) is expected: their limits are rough. "
+        "The verdict comes from a permutation test and does not rest on them.",
     )
     return [CheckResult(name="small_n_limits", passed=False, text=text)]
 
@@ -234,5 +235,3 @@ def _between(at: str, measured: Measured, start: int) -> bool:
     """Return whether an event lies after the last period of the phase before, up to the first of this one."""
     period = periods.read_period(at)
     return period is not None and measured.index[start - 1] < period <= measured.index[start]
-
-

@@ -72,7 +72,7 @@ def _of_policy(policy: Policy, entity: str | None) -> list[DatedEvent]:
 def _of_breaks(result: Result) -> list[DatedEvent]:
     return [
         DatedEvent(
-            period=str(row["period"]),
+            period=periods.parse_period(str(row["period"]), "Q" if "Q" in str(row["period"]) else "A"),
             title=Text(str(row["title_zh"]), str(row["title_en"])),
             kind=row["kind"],
         )
@@ -81,7 +81,7 @@ def _of_breaks(result: Result) -> list[DatedEvent]:
 
 
 def tell_events(events: Sequence[DatedEvent], freqstr: str) -> pd.DataFrame:
-    """Return the table ``events``: period, kind, title_zh, title_en, source; those of one period and kind in one row."""
+    """Return the table ``events``: period, kind, title_zh, title_en, source; one row per period and kind."""
     rows: dict[tuple[str, str], list[DatedEvent]] = {}
     for event in events:
         rows.setdefault((periods.code(event.at(freqstr)), event.kind), []).append(event)
@@ -89,7 +89,8 @@ def tell_events(events: Sequence[DatedEvent], freqstr: str) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "period": period, "kind": kind, "title_zh": titles[period, kind].zh, "title_en": titles[period, kind].en,
+                "period": period, "kind": kind,
+                "title_zh": titles[period, kind].zh, "title_en": titles[period, kind].en,
                 "source": ", ".join(dict.fromkeys(e.source for e in rows[period, kind] if e.source)),
             }
             for period, kind in rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import Estimate, Key
-from qbase.stats.control.change_scan import Floats
+from qbase.stats.control.control_limits import Floats
 from qbase.stats.control.dated_breaks import DatedBreak, date_breaks, step_at
 from qbase.stats.control.mean_breaks import TRIM
 from qbase.stats.rates.difference_intervals import check_level
@@ -191,7 +192,8 @@ def _table(
     index: pd.PeriodIndex, found: Sequence[DatedBreak], dates: Sequence[str], named: Sequence[tuple[str, Text]]
 ) -> pd.DataFrame:
     """Return one row per break; dates are those of the first period after it."""
-    columns = "period low high searched p_value step step_low step_high kind title_zh title_en".split()
+    dates_of = ["period", "low", "high", "searched"]
+    columns = [*dates_of, "p_value", "step", "step_low", "step_high", "kind", "title_zh", "title_en"]
     code = [periods.code(p) for p in [*index, index[-1] + 1]]
     rows = [
         (
@@ -207,10 +209,7 @@ def _series(measured: Measured, found: Sequence[DatedBreak], weight: Floats) -> 
     edges = [0, *(b.last + 1 for b in found), len(measured.value)]
     segment = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
     mean = np.concatenate(
-        [
-            np.full(b - a, np.average(measured.value[a:b], weights=weight[a:b]))
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        [np.full(b - a, np.average(measured.value[a:b], weights=weight[a:b])) for a, b in itertools.pairwise(edges)]
     )
     return pd.DataFrame(
         {
@@ -244,5 +243,3 @@ def _documented(
         )  # fmt: skip
     columns = ["period", "kind", "title_zh", "title_en", "step", "ci_low", "ci_high", "is_in_a_break"]
     return pd.DataFrame(rows, columns=columns)
-
-
