@@ -230,7 +230,7 @@ def _note(drawn: Signals) -> Text:
     share = level_text(float(result.settings["alpha"]))
     parts = [
         Text(
-            f"界限：{METHODS[result.method].zh}，均值 ± 3 倍标准误。没有变化时，全图误判为“特殊原因”的概率不超过 {share}。",
+            f"界限：{METHODS[result.method].zh}，均值 ± 3 倍标准误。没有变化时，误判为“特殊原因”的概率不超过 {share}。",
             f"Limits: {METHODS[result.method].en}, mean ± 3 standard errors. Where nothing changes the test says "
             f"“special cause” in at most {share} of whole charts.",
         )

@@ -238,31 +238,38 @@ class _Name:
 def _names(drawn: Signals, sheet: Sheet, x: tuple[float, float], left: float, right: float) -> list[_Name]:
     """Return the names from the top down: in that order no name lies on the line of another.
 
-    A name stands on the side with more room. Lines begin beside their names, so those left of the middle come first,
-    from the left; then those right of it, from the right, and they stop at the lines left of the middle.
+    A line begins beside its name. Names right of their lines come from the left, names left of theirs from the right.
+    Each stands on its roomier side where those left of their lines end before the others begin; else all on one side.
     """
-    place = {
-        mark: left + (position(mark.period, drawn.periods[0].freqstr) - x[0]) / (x[1] - x[0]) * (right - left)
-        for mark in drawn.marks
-    }
-    early = [m for m in drawn.marks if place[m] - left <= right - place[m]]
-    late = [m for m in reversed(drawn.marks) if m not in early]
-    stop = max([place[m] for m in early], default=left)
+    freqstr = drawn.periods[0].freqstr
+    place = [left + (position(m.period, freqstr) - x[0]) / (x[1] - x[0]) * (right - left) for m in drawn.marks]
+    on_left = [at - left > right - at for at in place]
+    stop = max([at for at, is_left in zip(place, on_left, strict=True) if not is_left], default=left)
+    crowded = [
+        is_left and sheet.wide(_together(m, sheet), bold=True) > at - stop - 8
+        for m, at, is_left in zip(drawn.marks, place, on_left, strict=True)
+    ]
+    if stop > left and any(crowded):
+        on_left, stop = [place[0] - left > right - place[-1]] * len(place), left
+    order = [i for i, is_left in enumerate(on_left) if not is_left]
+    order += [i for i in reversed(range(len(place))) if on_left[i]]
     found = []
-    for mark in (*early, *late):
-        at, on_left = place[mark], mark in late
-        room = (at - stop if on_left else right - at) - 8
-        lines = _lines(mark, sheet, room)
-        found.append(_Name(kind=mark.kind, lines=lines, at=at, on_left=on_left))
+    for i in order:
+        room = (place[i] - stop if on_left[i] else right - place[i]) - 8
+        lines = _lines(drawn.marks[i], sheet, room)
+        found.append(_Name(kind=drawn.marks[i].kind, lines=lines, at=place[i], on_left=on_left[i]))
     return found
 
 
+def _together(mark: Mark, sheet: Sheet) -> str:
+    return f"{shown(mark.period, sheet.lang)} {sheet.t(mark.title)}"
+
+
 def _lines(mark: Mark, sheet: Sheet, room: float) -> tuple[str, ...]:
-    when, title = shown(mark.period, sheet.lang), sheet.t(mark.title)
-    together = f"{when} {title}"
+    together = _together(mark, sheet)
     if sheet.wide(together, bold=True) <= room:
         return (together,)
-    return (when, *sheet.wrap(title, room, MOST_LINES, bold=True))
+    return shown(mark.period, sheet.lang), *sheet.wrap(sheet.t(mark.title), room, MOST_LINES, bold=True)
 
 
 def _draw_marks(sheet: Sheet, names: list[_Name], top: float, bottom: float) -> None:

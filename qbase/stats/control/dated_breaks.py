@@ -1,4 +1,4 @@
-"""Breaks in the mean of a weighted series, one after another, at a known false alarm; documented dates need no search."""
+"""Breaks in the mean of a weighted series, one after another, at a known false alarm; documented dates come first."""
 
 from __future__ import annotations
 

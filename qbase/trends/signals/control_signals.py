@@ -43,8 +43,8 @@ def estimate_control(
     """Estimate a control chart: centre and limits by phase, the rules that fired, and whether anything changed.
 
     The usual rules fire somewhere in four to ten of ten quiet charts of 40 quarters, so they mark points to look at
-    and no more. The verdict comes from one test of a lasting change per phase, which permutes the points: in a series in
-    which nothing changes it says "special cause" anywhere with probability ``alpha``, for small n, rates near 1 and
+    and no more. The verdict comes from one test of a lasting change per phase, which permutes the points: in a series
+    in which nothing changes it says "special cause" anywhere with probability ``alpha``, for small n, rates near 1 and
     over-dispersion alike.
 
     Parameters

@@ -175,7 +175,7 @@ def _check_small(measured: Measured, charted: Charted) -> list[CheckResult]:
         )
         return [CheckResult(name="small_n_limits", passed=True, text=text)]
     text = Text(
-        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，界限只是近似；判断用排列检验，不依赖界限。",
+        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，界限只是近似；判断依据排列检验。",
         f"In {few} of {len(measured.n)} periods less than one failure (or pass) is expected: their limits are rough. "
         "The verdict comes from a permutation test and does not rest on them.",
     )
