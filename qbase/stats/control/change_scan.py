@@ -18,8 +18,6 @@ SEED = 1898
 LEAST_POINTS = 3
 """Fewer points than this on a side are a flare, not a lasting change."""
 
-BATCH = 2_000_000
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class ChangeScan:
@@ -161,14 +159,19 @@ def permutations(points: int, draws: int, seed: int = SEED) -> Ints:
 
 def _chance(moved: Floats, w: Floats, top: Floats, least: int, draws: int, seed: int) -> Floats:
     """Return the share of permutations whose best step explains as much as the one found, the order found included."""
-    order = permutations(moved.shape[1], draws, seed)
-    bar = top * (1 - 1e-9)
+    order = np.ascontiguousarray(permutations(moved.shape[1], draws, seed).T)
+    inside = slice(least - 1, len(order) - least)
     reached = np.zeros(len(moved))
-    step = max(1, BATCH // order.size)
-    for start in range(0, len(moved), step):
-        part = slice(start, start + step)
-        gains = step_gains(moved[part][:, order], w[part][:, order], least)
-        reached[part] = (gains.max(axis=-1) >= bar[part, None]).sum(axis=1)
+    for i, (own, mass_of, bar) in enumerate(zip(moved, w, top * (1 - 1e-9), strict=True)):
+        # one series at a time and in place: what is at hand then fits the cache
+        head, mass = own[order], mass_of[order]
+        np.cumsum(head, axis=0, out=head)
+        np.cumsum(mass, axis=0, out=mass)
+        whole, head, mass = mass[-1], head[inside], mass[inside]
+        np.multiply(head, head, out=head)
+        head /= mass
+        head /= whole - mass
+        reached[i] = (head.max(axis=0) * whole >= bar).sum()
     return np.asarray((reached + 1) / (draws + 1))
 
 
