@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file
     from qbase.indicators.policies.policy_spells import build_policy as build_policy
     from qbase.indicators.policies.policy_template import write_policy_template as write_policy_template
+    from qbase.indicators.policies.standard_changes import list_standard_changes as list_standard_changes
     from qbase.indicators.revisions import read_revisions as read_revisions
     from qbase.indicators.sampling.sampling_checks import check_class_fractions as check_class_fractions
     from qbase.indicators.sampling.sampling_checks import check_random_against_directed as check_random_against_directed

@@ -8,6 +8,9 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval
+    from qbase.stats.control.change_scan import ChangeScan as ChangeScan
+    from qbase.stats.control.change_scan import dispersion_test as dispersion_test
+    from qbase.stats.control.change_scan import scan_changes as scan_changes
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
     from qbase.stats.control.control_limits import ewma_chart as ewma_chart
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from qbase.stats.control.control_rules import cusum_run_length as cusum_run_length
     from qbase.stats.control.control_rules import ewma_run_length as ewma_run_length
     from qbase.stats.control.control_rules import find_signals as find_signals
+    from qbase.stats.control.dated_breaks import DatedBreak as DatedBreak
+    from qbase.stats.control.dated_breaks import date_breaks as date_breaks
     from qbase.stats.control.mean_breaks import MeanBreaks as MeanBreaks
     from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
     from qbase.stats.control.mean_breaks import break_statistics as break_statistics

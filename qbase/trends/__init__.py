@@ -1,4 +1,4 @@
-"""Storey 5: from a panel to a result, without a policy: levels and changes."""
+"""Storey 5: from a panel to a result, without a policy: levels, changes and signals."""
 
 from __future__ import annotations
 
@@ -11,5 +11,7 @@ if TYPE_CHECKING:
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
     from qbase.trends.rate_level import estimate_level as estimate_level
+    from qbase.trends.signals.control_signals import estimate_control as estimate_control
+    from qbase.trends.signals.rate_breaks import estimate_breaks as estimate_breaks
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -44,6 +44,10 @@ METHODS: Mapping[str, Text] = {
     "triple_difference": Text("三重差分", "triple difference"),
     "interrupted_series": Text("中断时间序列", "interrupted series"),
     "path": Text("描述走势", "described path"),
+    "p_chart": Text("p 控制图", "p chart"),
+    "laney_chart": Text("Laney p′ 控制图", "Laney p′ chart"),
+    "xmr_chart": Text("单值移动极差（XmR）图", "XmR chart"),
+    "sup_f": Text("sup-F 断点检验", "sup-F test of breaks"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),
