@@ -15,7 +15,7 @@ from qbase.core.values import CheckResult
 from qbase.indicators.maturity.maturity_table import Maturity
 from qbase.indicators.maturity.maturity_words import say_preliminary
 from qbase.indicators.maturity.quarter_maturity import BOUNDED, check_maturity, withhold_preliminary
-from qbase.trends.period_counts import Counts
+from qbase.trends.period_counts import Counts, find_entity
 
 NOTHING = Text("", "")
 
@@ -96,6 +96,7 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     """
     if maturity is None:
         return Parted(panel=panel)
+    entity = None if entity is None else find_entity(panel, entity)
     rows = maturity.of(entity)
     young = rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
     held = panel.data.index
