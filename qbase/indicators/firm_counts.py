@@ -65,7 +65,9 @@ class FirmCounts:
     def __repr__(self) -> str:
         firms, entities = self.data["firm"].nunique(), self.data["entity"].nunique()
         batches = int(self.data["n"].sum())
-        return f"<FirmCounts {self.outcome}: {entities} entities, {firms:,} firms, {batches:,} batches, {self.sampling}>"
+        return (
+            f"<FirmCounts {self.outcome}: {entities} entities, {firms:,} firms, {batches:,} batches, {self.sampling}>"
+        )
 
 
 def read_firm_counts(
