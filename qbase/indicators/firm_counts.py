@@ -112,7 +112,7 @@ def read_firm_counts(
     >>> workspace = open_workspace()
     >>> firms = read_firm_counts(workspace, first="2025Q1", last="2025Q4")
     >>> firms
-    <FirmCounts D1.batch: 12 entities, 522 firms, 790 batches, naive>
+    <FirmCounts D1.batch: 12 entities, 459 firms, 825 batches, naive>
     >>> panel = build_panel(workspace, "D1.batch", first="2025Q1", last="2025Q4")
     >>> bool((firms.cells() == panel.counts("D1.batch")).all(axis=None))
     True

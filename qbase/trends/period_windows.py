@@ -122,9 +122,9 @@ def merge_periods(panel: Panel, window: Window) -> Panel:
     >>> from qbase.trends import merge_periods
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q1", last="2025Q4")
     >>> panel.counts("D1.batch").loc["K001"].to_dict("list")
-    {'k': [15, 19, 18, 12], 'n': [18, 20, 19, 16]}
+    {'k': [12, 20, 18, 12], 'n': [20, 26, 19, 16]}
     >>> merge_periods(panel, "cumulative").counts("D1.batch").loc["K001"].to_dict("list")
-    {'k': [15, 34, 52, 64], 'n': [18, 38, 57, 73]}
+    {'k': [12, 32, 50, 62], 'n': [20, 46, 65, 81]}
     """
     if panel.sampling != "naive" or panel.freq != "Q":
         raise DataError(
