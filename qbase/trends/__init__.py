@@ -9,6 +9,7 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.trends.change_verdicts import judge_change as judge_change
     from qbase.trends.change_verdicts import list_margins as list_margins
+    from qbase.trends.change_verdicts import match_margin as match_margin
     from qbase.trends.change_verdicts import read_margin as read_margin
     from qbase.trends.matched_entities import compare_entities as compare_entities
     from qbase.trends.period_windows import merge_periods as merge_periods

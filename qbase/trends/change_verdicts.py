@@ -88,6 +88,32 @@ def read_margin(margin_id: str) -> Margin:
     return Margin(value=row["value"], source=Text(row["zh"], row["en"]), declared_on=row["declared_on"])
 
 
+def match_margin(margin_pp: float) -> Margin | float:
+    """Return the margin that ships with qbase under this number, with its day and source; else the bare number.
+
+    A number nobody dated is held against the whole interval of a change, not against that of two one-sided tests.
+
+    Parameters
+    ----------
+    margin_pp : float
+        In percentage points.
+
+    Raises
+    ------
+    UsageError
+        It is no finite number above 0 (QB507).
+
+    Examples
+    --------
+    >>> from qbase.trends import match_margin
+    >>> match_margin(2.0).declared_on, match_margin(1.5)
+    ('2026-11-29', 1.5)
+    """
+    value = check_margin(margin_pp)
+    found = (read_margin(name) for name in list_margins())
+    return next((m for m in found if m.value == value), margin_pp if value is None else value)
+
+
 def margin_settings(margin: Margin | float | None) -> dict[str, Any]:
     """Return what a result says of a margin in its settings; nothing where none was declared.
 

@@ -23,7 +23,7 @@ from qbase.trends.count_checks import check_same_sampling, check_small_n
 from qbase.trends.firm_intervals import match_firms, widen_counts
 from qbase.trends.matched_entities import Twin, compare_entities, match_change
 from qbase.trends.period_counts import TOST_LEVEL, find_entity, read_counts
-from qbase.trends.period_windows import Against, read_against, merge_firm_counts, merge_periods
+from qbase.trends.period_windows import Against, merge_firm_counts, merge_periods, read_against
 from qbase.trends.preliminary_periods import part_preliminary
 from qbase.trends.within_entities import Within, compare_within
 

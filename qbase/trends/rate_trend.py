@@ -22,7 +22,15 @@ from qbase.trends.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settin
 from qbase.trends.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
 from qbase.trends.period_windows import STEPS_PER_YEAR
 from qbase.trends.preliminary_periods import Parted, part_preliminary
-from qbase.trends.trend_checks import check_drawing, check_gaps, check_shape, check_spread, check_total, check_within
+from qbase.trends.trend_checks import (
+    check_drawing,
+    check_firms,
+    check_gaps,
+    check_shape,
+    check_spread,
+    check_total,
+    check_within,
+)
 from qbase.trends.trend_fit import TrendFit, fit_count_trend, fit_firm_trend, fit_rate_trend, season_columns
 
 if TYPE_CHECKING:
@@ -33,10 +41,13 @@ Floats = NDArray[np.float64]
 LEAST_DF = 3
 """Fewer residual degrees of freedom leave nothing to tell a trend from what moves single periods."""
 
+LEAST_PERIODS = 2 + LEAST_DF
+
 NO_SLOPE = Text(
     "{subject}的{outcome}在各期中几乎全部合格（或不合格），趋势的斜率无法估计。",
     "Nearly all of {subject} passed (or failed) throughout: a slope of the {outcome} cannot be estimated.",
 )
+BRIEF_SHORT = Text("期数太少，不估计趋势", "No trend: too few periods")
 BRIEF = Text("几乎全部合格（或不合格），不估计趋势", "No trend: nearly all passed, or failed")
 
 
@@ -109,8 +120,8 @@ def estimate_trend(
         Estimand ``trend`` in percentage points a year; term ``trend`` with keys ``since`` and ``until``; tables
         ``fitted`` (period, n, k, rate_pct, fitted_pct, ci_low, ci_high) and ``coefficients`` (term, value, std_error;
         log-odds, or percent where weighted); checks of small numbers, gaps, spread around the trend, its shape, the
-        way of drawing and, pooled, of the slope inside the entities. Where nearly all passed, or failed, it has no
-        estimate and says why.
+        way of drawing and, pooled, of the slope inside the entities. Where nearly all passed, or failed, or where the
+        panel has fewer than five periods and no window was asked for, it has no estimate and says why.
 
     Raises
     ------
@@ -121,7 +132,7 @@ def estimate_trend(
         (QB507).
     DataError
         Nothing was tested (QB502), a weighted panel is to be pooled (QB505), every period is preliminary (QB506), the
-        firms are not those of the panel (QB525), or there are too few periods (QB529).
+        firms are not those of the panel (QB525), or the window asked for has fewer than five periods (QB529).
 
     References
     ----------
@@ -151,8 +162,9 @@ def estimate_trend(
     whole = read_counts(parted.panel, outcome, entity=entity, level=level)
     series = _arrange(whole, first, last, panel.freq)
     counts = series.counts
+    is_short = len(counts.index) < LEAST_PERIODS
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
-    fit = _fit(series, matched, _effective(parted.panel, outcome, counts, entity), level)
+    fit = None if is_short else _fit(series, matched, _effective(parted.panel, outcome, counts, entity), level)
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     told = _firm_note(matched) if matched is not None else known
     settings = {
@@ -182,8 +194,8 @@ def estimate_trend(
         settings=settings,
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
-        labels={"unanswered": BRIEF},
-        unanswered=NO_SLOPE,
+        labels={"unanswered": BRIEF_SHORT if is_short else BRIEF},
+        unanswered=_say_short(counts) if is_short else NO_SLOPE,
     )
     if fit is None or not fit.std_error > 0:
         return empty
@@ -200,6 +212,7 @@ def _answer(
     checks: list[CheckResult | None] = [
         check_total(counts),
         check_gaps(counts.index),
+        None if firms is None else check_firms(int(firms.rows["owner"].nunique())),
         check_spread(fit.dispersion, fit.dispersion_p, knows_firms=firms is not None),
         None if counts.is_weighted else check_shape(counts, series.design),
         drawing,
@@ -235,7 +248,8 @@ def _arrange(whole: Counts, first: object, last: object, freq: str) -> Series:
     inside = np.asarray((whole.index >= start) & (whole.index <= end))
     series = whole.series[inside].reset_index(drop=True)
     counts = dataclasses.replace(whole, series=series, index=whole.index[inside])
-    _check_length(counts, 2)
+    if len(counts.index) < LEAST_PERIODS and (first is not None or last is not None):
+        raise _too_short(counts)
     time = np.array([p.ordinal for p in counts.index], dtype=float) / STEPS_PER_YEAR[freq]
     years = time - time.mean()
     line = np.column_stack([np.ones(len(years)), years])
@@ -247,19 +261,25 @@ def _arrange(whole: Counts, first: object, last: object, freq: str) -> Series:
     return Series(counts=counts, years=years, design=np.column_stack([line, season]) if has_room else line)
 
 
-def _check_length(counts: Counts, columns: int) -> None:
-    least = columns + LEAST_DF
-    if len(counts.index) < least:
-        held = list(counts.series["period"])
-        raise DataError(
-            "QB529",
-            subject_zh=counts.subject.zh,
-            subject_en=counts.subject.en,
-            n=len(held),
-            found=f"{len(held)} periods with tests{f', {held[0]} to {held[-1]}' if held else ''}",
-            expected=f"at least {least}",
-            fix="a longer window (first, last), or estimate_change between two periods",
-        )
+def _say_short(counts: Counts) -> Text:
+    n = count(len(counts.index))
+    return Text(
+        f"{{subject}}的{{outcome}}只有 {n} 期，至少 {LEAST_PERIODS} 期才能估计趋势。",
+        f"The {{outcome}} of {{subject}} has {n} periods: a trend takes at least {LEAST_PERIODS}.",
+    )
+
+
+def _too_short(counts: Counts) -> DataError:
+    held = list(counts.series["period"])
+    return DataError(
+        "QB529",
+        subject_zh=counts.subject.zh,
+        subject_en=counts.subject.en,
+        n=len(held),
+        found=f"{len(held)} periods with tests{f', {held[0]} to {held[-1]}' if held else ''}",
+        expected=f"at least {LEAST_PERIODS}",
+        fix="a longer window (first, last), or estimate_change between two periods",
+    )
 
 
 def _effective(panel: Panel, outcome: str, counts: Counts, entity: str | None) -> Floats | None:

@@ -147,7 +147,8 @@ def fit_firm_trend(
 
     What moves all firms of a period together is not seen by clusters of firms: where periods lie further from the
     trend than likeness of batches explains, the variance is widened by that factor and the degrees of freedom are at
-    most those of the periods.
+    most those of the periods. That the same firms come again and again is no reason to narrow it below that of
+    independent batches: a few bad firms carry the slope, and clustered errors are then too small.
 
     Parameters
     ----------
@@ -188,6 +189,8 @@ def fit_firm_trend(
         vcov, free = bread @ (scores.T @ scores) @ bread, float(firm.max())
     if dispersion[0] > 1:
         vcov, free = vcov * dispersion[0], min(free, float(df))
+    gradient = marginal_effect(x, beta)[1]
+    vcov = vcov * max(1.0, float(gradient @ bread @ gradient) / float(gradient @ vcov @ gradient))
     return _logit_trend(x, beta, vcov, free, dispersion, level)
 
 

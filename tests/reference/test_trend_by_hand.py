@@ -108,7 +108,9 @@ def test_the_marginal_effect_and_its_gradient_by_differences() -> None:
 def firms_of(seed: int) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
     firm, period = (a.ravel() for a in np.meshgrid(np.arange(30), np.arange(8), indexing="ij"))
-    chance = np.repeat(rng.beta(6, 2, 30), 8)
+    # every firm has a level and a trend of its own
+    odds = rng.normal(1.2, 0.8, 30)[firm] + rng.normal(0, 0.35, 30)[firm] * (period - 3.5)
+    chance = 1 / (1 + np.exp(-odds))
     n = rng.integers(1, 6, len(firm)).astype(float)
     return n, rng.binomial(n.astype(int), chance).astype(float), period, firm
 

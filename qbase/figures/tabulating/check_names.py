@@ -17,6 +17,7 @@ CHECKS: Mapping[str, Text] = {
     "within_entities": Text("各对象内部", "Inside the entities"),
     "min_n": Text("样本过少", "Enough for a verdict"),
     "steady_power": Text("判持平的把握", "Power to find it steady"),
+    "trend_firms": Text("企业数", "Number of firms"),
     "trend_gaps": Text("缺期", "Gaps in the series"),
     "trend_spread": Text("各期离散", "Spread around the trend"),
     "trend_shape": Text("是否近似直线", "Shape of the trend"),

@@ -77,6 +77,13 @@ def test_too_few_periods_are_refused_with_four_lines() -> None:
         assert len(str(caught.value).splitlines()) == 4
 
 
+def test_a_panel_of_few_periods_leaves_a_letter_without_a_trend_not_without_a_page() -> None:
+    result = estimate_trend(panel_of(one(RISING[:4], QUARTERS[:4])), ID, entity="K1")
+    assert result.estimates == ()
+    assert result.say().items[0].zh == "K1 的批次合格率只有 4 期，至少 5 期才能估计趋势。"
+    assert "a trend takes at least 5" in result.say().items[0].en
+
+
 def test_shrunk_values_are_refused() -> None:
     with pytest.raises(PanelError, match="QB125"):
         estimate_trend(dataclasses.replace(panel_of(one(RISING)), shrunk=(ID,)), ID, entity="K1")
@@ -134,6 +141,9 @@ def test_neither_order_of_rows_nor_names_of_firms_matter_and_firms_are_named() -
     assert np.allclose(ours.tidy()[columns], theirs.tidy()[columns], rtol=1e-9)
     assert ours.method == "firm_trend"
     assert any("12 家企业聚类" in n.zh for n in ours.notes)
+    assert check(ours, "trend_firms").passed is True
+    few = build(draw(8, periods=YEARS, firms=6, batches=5), freq="A")
+    assert check(estimate_trend(few[0], ID, entity="K1", firms=few[1]), "trend_firms").passed is False
     plain = estimate_trend(panel, ID, entity="K1")
     assert plain.method == "binomial_trend"
     assert plain["trend"].value == pytest.approx(ours["trend"].value)
