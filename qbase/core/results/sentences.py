@@ -47,6 +47,7 @@ WITHHELD: dict[str, Text] = {
     "headroom": Text("现有数据不足以判断", "the data cannot decide"),
     "test_power": Text("现有数据不足以判断", "the data cannot decide"),
     "decision_date": Text("监测，不作结论", "monitoring, no conclusion"),
+    "min_n": Text("样本过少，不判断升降", "too few were tested for a verdict"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""
 _PERIOD = re.compile(r"\d{4}(Q[1-4])?")
@@ -161,7 +162,7 @@ def say_result(result: SayableResult) -> Prose:
         why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
-    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
+    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_judged)
     items = tuple(spaced(speak(result, e)) for e in spoken)
     graded = result.estimand in {"change", "trend", "effect"}
     grades = tuple(grade_of(result, e) if graded else None for e in spoken)
@@ -268,6 +269,12 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
     return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
         subject=_the(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
+
+
+def _say_judged(result: SayableResult, estimate: Estimate) -> Text:
+    """Return a difference in words, and the one word it comes to where its labels have one."""
+    said, verdict = _say_difference(result, estimate), result.labels.get(f"verdict[{estimate.term}]")
+    return said if verdict is None else said + Text(f"判断：{verdict.zh}。", f" Verdict: {verdict.en}.")
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:

@@ -28,6 +28,11 @@ DRAWS: Mapping[str, Text] = {
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
+    "firm_wilson": Text("计入企业内相近的 Wilson 区间", "Wilson interval that knows the firms"),
+    "firm_difference": Text("计入企业内相近的差值区间", "difference interval that knows the firms"),
+    "binomial_trend": Text("二项回归（拟似然）", "binomial regression (quasi-likelihood)"),
+    "firm_trend": Text("二项回归，按企业聚类", "binomial regression, clustered by firm"),
+    "design_trend": Text("加权最小二乘，权数来自抽样设计", "least squares weighted by the sampling design"),
     "design": Text("按抽样设计加权的区间", "interval weighted by the sampling design"),
     "design_difference": Text("由两期设计区间合成", "made of both periods' design intervals"),
     "twfe": Text("双向固定效应", "two-way fixed effects"),
@@ -75,7 +80,7 @@ def first_fit(candidates: Sequence[Text]) -> Text:
 def axis_unit(unit: str) -> Text:
     """Return the unit as it stands in brackets above an axis; empty when there is none."""
     short = UNITS_SHORT.get(unit, same(""))
-    return Text(short.zh.removeprefix("个") if unit == "pp" else short.zh, short.en)
+    return Text(short.zh.removeprefix("个") if unit.startswith("pp") else short.zh, short.en)
 
 
 def with_unit(name: Text, unit: str) -> Text:
@@ -147,6 +152,8 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
     if direction == "little":
         declared = float(result.settings["margin"])
         margin = _size(declared, result.unit, declared_digits(declared, result.unit), short)
+        if result.estimand in {"change", "trend"} and estimate.tost_low is not None:
+            return Text(f"持平（不超过 ±{margin.zh}）", f"Steady (no more than ±{margin.en})")
         return Text(f"影响很小（不超过 ±{margin.zh}）", f"Little change (no more than ±{margin.en})")
     grade = grade_of(result, estimate) or "limited"
     zh = (UP if direction == "up" else DOWN)[grade == "strong"]
