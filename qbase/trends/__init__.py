@@ -8,6 +8,9 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.trends.matched_entities import compare_entities as compare_entities
+    from qbase.trends.peers.entity_ranks import rank_entities as rank_entities
+    from qbase.trends.peers.peer_funnel import compare_peers as compare_peers
+    from qbase.trends.peers.peer_gap import estimate_gap as estimate_gap
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
     from qbase.trends.rate_level import estimate_level as estimate_level

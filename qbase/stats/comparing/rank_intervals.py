@@ -210,7 +210,9 @@ def _tied_pairs(m: int) -> Ints:
     """Return, sorted, how many pairs of m entities can be pairs of equals; bit i of a number stands for i pairs."""
     reached = [1]
     for size in range(1, m + 1):
-        reached.append(functools.reduce(operator.or_, (reached[size - g] << g * (g - 1) // 2 for g in range(1, size + 1))))
+        reached.append(
+            functools.reduce(operator.or_, (reached[size - g] << g * (g - 1) // 2 for g in range(1, size + 1)))
+        )
     return np.array([i for i, bit in enumerate(bin(reached[m])[:1:-1]) if bit == "1"], dtype=np.int64)
 
 
