@@ -21,11 +21,15 @@ Box = tuple[float, float, float, float]
 Floats = NDArray[np.float64]
 
 TOP, FOOT = 34.0, 46.0
-NAMES = 12
-"""So many points are named at most; the table names all."""
+NAMES, FEW = 12, 3
+"""So many points are named at most, and so many whatever is in the way; the table names all."""
 DOT, BESIDE = 6.0, 16.0
 REACH = (11.0, 26.0, 42.0, 60.0, 84.0, 112.0, 140.0)
-CROSSING = 90.0
+NEAR = 60.0
+"""Where many lie outside, a name this far from its point is no longer found to be its own."""
+ROOMS, ROOMS_NARROW = (230.0, 130.0), (150.0, 108.0, 76.0)
+"""Widths a name may be broken to, in pixels."""
+CROSSING = 200.0
 """Pixels a name would rather stand away than across a line."""
 WAYS = ((1, 0), (-1, 0), (0, -1), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1))
 
@@ -144,16 +148,22 @@ def _name_outside(funnel: Funnel, sheet: Sheet, frame: Box) -> None:
     lines = _line_pixels(funnel, sheet)
     outside = [i for i, row in enumerate(held) if row["outside"]]
     outside.sort(key=lambda i: (not str(held[i]["outside"]).endswith("998"), -abs(float(held[i]["z"]))))
+    if len(outside) > NAMES:
+        outside = [i for i in outside if str(held[i]["outside"]).endswith("998")]
     for i in outside[:NAMES]:
         row = held[i]
-        text = row["name_zh"] if sheet.lang == "zh" else row["name_en"]
-        rows = sheet.wrap(str(text), 150.0 if sheet.narrow else 230.0, 2)
-        rows.append(f"{number(float(row['rate_pct']), funnel.digits)}%")
-        size = (max(sheet.wide(words, bold=True) for words in rows), len(rows) * sheet.size * LINE)
-        found = _free_place(size, at[i], taken, lines, frame)
-        if found is None:
+        text = str(row["name_zh"] if sheet.lang == "zh" else row["name_en"])
+        best = None
+        for room in ROOMS_NARROW if sheet.narrow else ROOMS:
+            rows = [*sheet.wrap(text, room, 3), f"{number(float(row['rate_pct']), funnel.digits)}%"]
+            size = (max(sheet.wide(words, bold=True) for words in rows), len(rows) * sheet.size * LINE)
+            found = _free_place(size, at[i], taken, lines, frame)
+            if found is not None and (best is None or found[0] < best[1][0] - 1):
+                best = rows, found
+        # a name across a line is better than none for a few, worse where there are many
+        if best is None or (best[1][0] > NEAR and len(outside) > FEW):
             continue
-        box, way = found
+        rows, (_, box, way) = best
         taken = np.vstack([taken, [box, *_lead_boxes(box, at[i])]])
         _write(sheet, rows, box, way, at[i], funnel.role(str(row["outside"])))
 
@@ -170,11 +180,12 @@ def _line_pixels(funnel: Funnel, sheet: Sheet) -> Floats:
 
 def _free_place(
     size: tuple[float, float], at: tuple[float, float], taken: Floats, lines: Floats, frame: Box
-) -> tuple[Box, tuple[int, int]] | None:
-    """Return the nearest box that touches no point and no name, and crosses no line if any such is near."""
+) -> tuple[float, Box, tuple[int, int]] | None:
+    """Return cost, box and way of the nearest place that touches no point and no name, and no line if there is one."""
     best: tuple[float, Box, tuple[int, int]] | None = None
     for reach, (dx, dy) in itertools.product(REACH, WAYS):
         x, y = (at[i] + d * reach - size[i] * (0.5 - d / 2) for i, d in enumerate((dx, dy)))
+        x = min(max(x, frame[0] + 3), frame[2] - size[0] - 3) if not dx else x
         box = (x, y, x + size[0], y + size[1])
         if x < frame[0] + 2 or box[2] > frame[2] - 2 or y < frame[1] - 4 or box[3] > frame[3] - 2:
             continue
@@ -184,7 +195,7 @@ def _free_place(
         cost = reach + CROSSING * bool(inside.any())
         if best is None or cost < best[0]:
             best = (cost, box, (dx, dy))
-    return None if best is None else best[1:]
+    return best
 
 
 def _lead_boxes(box: Box, at: tuple[float, float]) -> list[Box]:

@@ -12,7 +12,7 @@ from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join
-from qbase.figures.comparing.funnel_drawing import Funnel, draw_funnel
+from qbase.figures.comparing.funnel_drawing import FEW, Funnel, draw_funnel
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
     account_data,
@@ -142,6 +142,8 @@ def _subtitle(result: Result, peers: pd.DataFrame) -> Text:
 def _note(result: Result) -> Text:
     failed = [sentence(c.text) for c in result.checks if c.passed is False]
     limits = Text("界限：95%（虚线）、99.8%（实线）。", "Limits: 95% (dashed), 99.8% (solid).")
+    if int((result.tables["peers"]["outside"] != "").sum()) > FEW:
+        limits += Text("图上放不下的名称见表。", " Names that find no room are in the table.")
     return sentences(limits, result.labels["chance"], *failed, definition_note(result.outcome), source_note(result))
 
 

@@ -67,7 +67,7 @@ def _columns(ladder: Ladder, sheet: Sheet) -> tuple[float, float]:
         return 6.0, sheet.width - 6.0
     names = max(sheet.wide(sheet.t(row.name)) for row in ladder.rows)
     words = max(sheet.wide(_span(row), bold=True) + 10 + sheet.wide(sheet.t(row.rate)) for row in ladder.rows)
-    return min(names + 16, 290.0), sheet.width - min(words + 18, 230.0)
+    return min(names + 16, 340.0), sheet.width - min(words + 18, 230.0)
 
 
 def _span(row: RankRow) -> str:
@@ -77,7 +77,8 @@ def _span(row: RankRow) -> str:
 def _draw_axis(ladder: Ladder, sheet: Sheet, left: float, bottom: float) -> None:
     """Draw a rule at the first rank, the last and some between, labelled above."""
     every = next(s for s in (1, 5, 10, 20, 50, 100, 200, 500, 10**9) if (sheet.px(2) - sheet.px(1)) * s >= 30)
-    marks = sorted({1, *range(every, ladder.n - every // 2, every), ladder.n}) if every > 1 else range(1, ladder.n + 1)
+    between = [r for r in range(every, ladder.n, every) if sheet.px(ladder.n) - sheet.px(r) >= 24]
+    marks = sorted({1, *between, ladder.n})
     sheet.text(0 if not sheet.narrow else left, 12, sheet.t(TITLE), role="mut", va="baseline")
     if not sheet.narrow:
         words = Text("可居位次 · 比率", "can hold · rate")

@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln, ndtri
+from scipy.special import gammaln
+from scipy.stats import beta
 
 from qbase.core.errors import DataError
 from qbase.core.given import check_word
@@ -24,7 +25,7 @@ TRIM = 0.1
 """Share of scores pulled in at either end, so that a few outsiders do not widen the funnel they should leave."""
 DRAWS, MOST_DRAWN, SEED = 2000, 200_000, 20050505
 BROAD = 20_000
-"""Above so many tests limits are those of the arcsine scale, which differ from the exact ones by less than 1 / n."""
+"""Above so many tests a share is taken as continuous: steps between counts no longer matter."""
 MOST_ALIKE = 0.99
 
 
@@ -305,11 +306,9 @@ def _mass(n: int, share: float, likeness: float) -> Floats:
 
 
 def _broad(funnel: Funnel, n: int, tails: list[float]) -> list[list[float]]:
-    spread = 1 / (4 * n) + funnel.tau2
-    if funnel.dispersion == "multiplicative":
-        spread *= max(funnel.phi, 1.0)
-    middle, ends = np.arcsin(np.sqrt(funnel.target)), []
-    for sign in (-1, 1):
-        angle = [middle - sign * float(ndtri(tail)) * np.sqrt(spread) for tail in tails]
-        ends.append([float(np.sin(np.clip(a, 0, np.pi / 2)) ** 2) for a in angle])
+    """Return limits of the beta distribution with the variance that so many tests of one entity have."""
+    likeness = _likeness(funnel, n)
+    total = 1 / (likeness + (1 - likeness) / n) - 1
+    a, b = funnel.target * total, (1 - funnel.target) * total
+    ends = [[float(beta.ppf(tail, a, b)) for tail in tails], [float(beta.isf(tail, a, b)) for tail in tails]]
     return [*ends, [2 * tail for tail in tails]]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
 
+from qbase.core.given import check_word
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -92,6 +93,7 @@ def compare_peers(
     >>> found.tables["peers"].set_index("entity")["outside"].loc[["K006", "K007"]].to_dict()
     {'K006': '', 'K007': 'low_95'}
     """
+    check_word("dispersion", dispersion, get_args(Dispersion))
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)
     rows = compared.rows
     if len(rows) < 2:
