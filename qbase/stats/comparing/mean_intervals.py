@@ -34,7 +34,7 @@ def mean_interval(
     >>> rates, tested = [90.0, 80.0, 100.0], [50, 100, 20]
     >>> low, high = wilson_interval([45, 80, 20], tested)
     >>> [round(x, 1) for x in mean_interval(rates, 100 * low, 100 * high, weight=tested)]
-    [85.3, 79.3, 89.4]
+    [85.3, 78.8, 89.6]
     """
     x, a, b = (np.asarray(v, dtype=float) for v in (value, low, high))
     share = np.broadcast_to(np.asarray(weight, dtype=float), x.shape)

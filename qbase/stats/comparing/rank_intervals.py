@@ -147,7 +147,7 @@ def gaussian_rank_intervals(
     >>> from qbase.stats import gaussian_rank_intervals
     >>> ranks = gaussian_rank_intervals([526.6, 525.9, 516.0, 379.7], [2.5, 3.1, 2.6, 2.3])
     >>> ranks.low.tolist(), ranks.high.tolist()
-    ([1, 1, 3, 4], [2, 2, 3, 4])
+    ([1, 1, 2, 4], [2, 3, 3, 4])
     """
     check_level(level)
     check_word("family", family, get_args(Family))

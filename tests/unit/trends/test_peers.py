@@ -55,9 +55,9 @@ def test_a_funnel_names_who_lies_outside_and_says_what_chance_would_do() -> None
         f"（70.0%，n = 100）。界限已按过度离散放宽（φ = {result.settings['phi']:.1f}）；仅凭偶然，12 个中约有 "
         f"{expected:.2f} 个在 95% 界限之外、{result.settings['expected_998']:.2f} 个在 99.8% 界限之外。",
         "In 2024 the pass rate of 11 of 12 clusters differs from their mean of 91.1% (n = 1,200) by no more than "
-        "routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened for over-dispersion "
-        f"(φ = {result.settings['phi']:.1f}). By chance alone about {expected:.2f} of 12 would lie outside the 95% "
-        f"limits and {result.settings['expected_998']:.2f} outside the 99.8% limits.",
+        "routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened for "
+        f"over-dispersion (φ = {result.settings['phi']:.1f}). By chance alone about {expected:.2f} of 12 would lie "
+        f"outside the 95% limits and {result.settings['expected_998']:.2f} outside the 99.8% limits.",
     )
     for row in rows.itertuples():
         assert row.low_998_pct <= row.low_95_pct <= result["mean"].value <= row.high_95_pct <= row.high_998_pct
