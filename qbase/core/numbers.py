@@ -96,6 +96,8 @@ def digits_for(
     value : float or None
         Of a full count, judged in place of the ends.
     """
+    if unit == "rank":  # between two ranks there is none
+        return 0
     has_interval = low is not None and high is not None
     width = high - low if low is not None and high is not None else 0.0
     digits = 1 if unit in PERCENT_UNITS else 0 if unit in WHOLE_UNITS else _significant(std_error, width)

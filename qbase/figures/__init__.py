@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
+    from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
+    from qbase.figures.comparing.rank_figure import plot_ranks as plot_ranks
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
     from qbase.figures.designs.synthetic_figure import plot_synthetic as plot_synthetic

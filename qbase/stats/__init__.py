@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.stats.comparing.funnel_limits import Funnel as Funnel
+    from qbase.stats.comparing.funnel_limits import funnel_curve as funnel_curve
+    from qbase.stats.comparing.funnel_limits import funnel_limits as funnel_limits
+    from qbase.stats.comparing.mean_intervals import mean_interval as mean_interval
+    from qbase.stats.comparing.rank_intervals import Ranks as Ranks
+    from qbase.stats.comparing.rank_intervals import gaussian_rank_intervals as gaussian_rank_intervals
+    from qbase.stats.comparing.rank_intervals import rank_intervals as rank_intervals
     from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval
     from qbase.stats.control.change_scan import ChangeScan as ChangeScan
     from qbase.stats.control.change_scan import dispersion_test as dispersion_test

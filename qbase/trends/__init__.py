@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from qbase.trends.change_verdicts import match_margin as match_margin
     from qbase.trends.change_verdicts import read_margin as read_margin
     from qbase.trends.matched_entities import compare_entities as compare_entities
+    from qbase.trends.peers.entity_ranks import rank_entities as rank_entities
+    from qbase.trends.peers.peer_funnel import compare_peers as compare_peers
+    from qbase.trends.peers.peer_gap import estimate_gap as estimate_gap
     from qbase.trends.period_windows import merge_periods as merge_periods
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change

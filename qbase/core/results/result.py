@@ -20,7 +20,7 @@ NO_WORDS = Text("", "")
 RECORDS = frozenset({"inspections"})
 """Tables of single records: what is made from them says how many of them count."""
 
-Estimand = Literal["level", "change", "trend", "effect", "need"]
+Estimand = Literal["level", "change", "trend", "effect", "need", "gap"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +29,7 @@ class Result:
 
     Parameters
     ----------
-    estimand : {"level", "change", "trend", "effect", "need"}
+    estimand : {"level", "change", "trend", "effect", "need", "gap"}
         What kind of quantity it is; chooses the sentence.
     outcome : Indicator
         What was measured.
@@ -56,7 +56,8 @@ class Result:
     subject : Text
         Whom it is about: the entity, or the treated group.
     labels : mapping
-        Term -> words for it in a sentence; ``subject[term]`` -> whom that term is about, where it is not ``subject``.
+        Term -> words for it in a sentence; ``subject[term]`` -> whom that term is about, where it is not ``subject``;
+        ``said[term]`` -> the whole sentence, said once for all estimates of the term; ``entity[id]`` -> a name.
     spoken : tuple of int
         Which estimates `say` speaks of, by position; none where there is no estimate.
     unanswered : Text

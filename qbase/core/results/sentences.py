@@ -163,10 +163,12 @@ def say_result(result: SayableResult) -> Prose:
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_judged)
-    items = tuple(spaced(speak(result, e)) for e in spoken)
-    graded = result.estimand in {"change", "trend", "effect"}
-    grades = tuple(grade_of(result, e) if graded else None for e in spoken)
-    return Prose(name=result.name, items=items, grades=grades)
+    graded = result.estimand in {"change", "trend", "effect", "gap"}
+    said: dict[Text, Grade | None] = {}
+    for e in spoken:
+        words = result.labels.get(f"said[{e.term}]") or speak(result, e)
+        said.setdefault(spaced(words), grade_of(result, e) if graded else None)
+    return Prose(name=result.name, items=tuple(said), grades=tuple(said.values()))
 
 
 def say_each(*results: SayableResult) -> Prose:

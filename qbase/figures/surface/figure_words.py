@@ -53,6 +53,9 @@ METHODS: Mapping[str, Text] = {
     "laney_chart": Text("Laney p′ 控制图", "Laney p′ chart"),
     "xmr_chart": Text("单值移动极差（XmR）图", "XmR chart"),
     "sup_f": Text("sup-F 断点检验", "sup-F test of breaks"),
+    "funnel": Text("漏斗图界限", "funnel limits"),
+    "peer_gap": Text("与同类平均之差", "difference from the mean of peers"),
+    "rank_intervals": Text("全部位次同时成立的区间", "intervals that hold for all ranks at once"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),
@@ -61,6 +64,7 @@ ENTITIES: Mapping[str, Text] = {
     "entity": Text("主体", "entity"),
 }
 DOWN, UP = ("可能降低", "降低"), ("可能提高", "提高")
+BELOW, ABOVE = ("可能低于同类", "低于同类"), ("可能高于同类", "高于同类")
 
 
 def length(text: Text) -> tuple[float, int]:
@@ -146,6 +150,8 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
     if held is not None:
         return capital(held)
     direction = direction_of(estimate, result.settings.get("margin"))
+    if direction == "cannot_tell" and result.estimand == "gap":
+        return Text("尚无法判断：可能低于同类，也可能高于同类", "Cannot tell: could be below or above its peers")
     if direction == "cannot_tell":
         return Text("尚无法判断：可能降低，也可能提高", "Cannot tell: could be lower or higher")
     size = _size(abs(estimate.value), result.unit, digits, short)
@@ -156,9 +162,11 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
             return Text(f"持平（不超过 ±{margin.zh}）", f"Steady (no more than ±{margin.en})")
         return Text(f"影响很小（不超过 ±{margin.zh}）", f"Little change (no more than ±{margin.en})")
     grade = grade_of(result, estimate) or "limited"
-    zh = (UP if direction == "up" else DOWN)[grade == "strong"]
-    en = ("" if grade == "strong" else "probably ") + direction
-    text = capital(Text(f"{zh} {size.zh}", f"{en} {size.en}"))
+    maybe = "" if grade == "strong" else "probably "
+    low, high, en = DOWN, UP, f"{maybe}{direction} {size.en}"
+    if result.estimand == "gap":
+        low, high, en = BELOW, ABOVE, f"{maybe}{size.en} {'above' if direction == 'up' else 'below'} its peers"
+    text = capital(Text(f"{(high if direction == 'up' else low)[grade == 'strong']} {size.zh}", en))
     return text + Text(f"（{GRADES[grade].zh}）", f" ({GRADES[grade].en})") if graded else text
 
 
@@ -209,6 +217,9 @@ def _sample_of(result: Result) -> Text:
 
 def term_of(result: Result, estimate: Estimate) -> Text:
     """Return the words for one estimate: what it is, when; where nothing else fits the first clause of its label."""
+    named = result.labels.get(f"entity[{estimate.key.get('entity')}]")
+    if named is not None:
+        return named
     key = {name: period_text(value) for name, value in estimate.key.items() if name != "entity"}
     if estimate.term == "att":
         return Text("平均效果", "average effect")

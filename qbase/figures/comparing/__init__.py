@@ -1,0 +1,1 @@
+"""Entities beside each other: a funnel, and ranks with their intervals."""
