@@ -8,7 +8,7 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import say_each, say_scorecard
 from qbase.explore.panel_words import describe_panel
-from qbase.figures import plot_estimates, plot_event_study, plot_trend
+from qbase.figures import plot_decomposition, plot_estimates, plot_event_study, plot_trend
 
 if TYPE_CHECKING:
     from qbase.core.policy import Policy
@@ -22,7 +22,7 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     ----------
     *results : Result
         One result: a level of `estimate_level` becomes a trend, estimates by event time become an event study, anything
-        else a line with its interval. A level followed by its change is one trend. Other results go under each other.
+        else a line with its interval. A level followed by its change is one trend, a change of `decompose_mix` its parts. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend or an event study.
     target : Scorecard or None
@@ -55,6 +55,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_trend(level, policy=policy, target=target)
         case (level, change) if _has_series(level) and change.estimand == "change":
             return plot_trend(level, policy=policy, target=target, change=change)
+        case (mix,) if mix.method == "kitagawa":
+            return plot_decomposition(mix)
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
     return plot_estimates(*results)

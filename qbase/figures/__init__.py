@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.figures.charts.decomposition_figure import plot_decomposition as plot_decomposition
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of

@@ -8,6 +8,8 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.trends.matched_entities import compare_entities as compare_entities
+    from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
+    from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
     from qbase.trends.rate_level import estimate_level as estimate_level

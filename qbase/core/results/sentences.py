@@ -162,10 +162,16 @@ def say_result(result: SayableResult) -> Prose:
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
-    items = tuple(spaced(speak(result, e)) for e in spoken)
+    items = tuple(spaced(_add_later(result, e, speak(result, e))) for e in spoken)
     graded = result.estimand in {"change", "trend", "effect"}
     grades = tuple(grade_of(result, e) if graded else None for e in spoken)
     return Prose(name=result.name, items=items, grades=grades)
+
+
+def _add_later(result: SayableResult, estimate: Estimate, said: Text) -> Text:
+    """Add the sentence that belongs to one estimate, where its labels have one."""
+    later = result.labels.get(f"later[{estimate.term}]")
+    return said if later is None else join([said, later], zh="", en=" ")
 
 
 def say_each(*results: SayableResult) -> Prose:
