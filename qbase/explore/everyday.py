@@ -22,7 +22,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     ----------
     *results : Result
         One result: a level of `estimate_level` becomes a trend, estimates by event time become an event study, anything
-        else a line with its interval. A level followed by its change is one trend, a change of `decompose_mix` its parts. Other results go under each other.
+        else a line with its interval. A level followed by its change is one trend; what `decompose_mix` found becomes
+        its parts. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend or an event study.
     target : Scorecard or None

@@ -61,7 +61,7 @@ class GroupCounts:
     >>> from qbase.lake import open_workspace
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by=("size_class",), first="2024Q4", last="2025Q4")
     >>> counts
-    <GroupCounts D1.batch by size_class: 1,003 batches in 956 rows>
+    <GroupCounts D1.batch by size_class: 1,052 batches in 959 rows>
     """
 
     panel: Panel
@@ -146,7 +146,7 @@ def read_group_counts(
     >>> from qbase.lake import open_workspace
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by=("size_class",), first="2025Q4", last="2025Q4")
     >>> counts.cells.groupby("size_class")[["n", "k"]].sum().loc["small"].tolist()
-    [187, 133]
+    [192, 146]
     """
     factors = check_factors(by)
     if outcome not in OUTCOMES:
@@ -161,7 +161,7 @@ def read_group_counts(
     panel = build_panel(workspace, outcome, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=panel.snapshot or snapshot, first=first, last=last)
     parts = group_parts(rows, outcome, factors)
-    before = ()
+    before: tuple[str, ...] = ()
     if outcome in BY_ITEMS:
         before = ("items",)
         # severity keeps the verdict of its day: no yardstick decides it

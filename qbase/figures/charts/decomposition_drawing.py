@@ -125,7 +125,9 @@ def _write_beside(bar: Bar, sheet: Sheet, top: float, left: float, right: float)
     sheet.text(start, at, sheet.fit(sheet.t(bar.label), left - 14 - start, bold=not bar.is_part),
                role="mut" if bar.is_part else "ink", bold=not bar.is_part)  # fmt: skip
     if has_words:
-        sheet.text(0, at + line, sheet.fit(sheet.t(bar.words), left - 14, size=sheet.small), role="mut", size=sheet.small)
+        sheet.text(
+            0, at + line, sheet.fit(sheet.t(bar.words), left - 14, size=sheet.small), role="mut", size=sheet.small
+        )
     sheet.text(right + 14, middle, sheet.t(bar.shown), role=_text_role(bar), bold=not bar.is_part)
 
 

@@ -55,7 +55,8 @@ ENTITY_NAMES = {
 
 _HITS = {
     "D1.batch": "SELECT *, is_pass AS is_hit FROM counted",
-    "D1.severe": "SELECT c.*, NOT c.is_pass AND b.has_severe AS is_hit FROM counted AS c JOIN by_batch AS b USING (sample_no)",
+    "D1.severe": "SELECT c.*, NOT c.is_pass AND b.has_severe AS is_hit "
+    "FROM counted AS c JOIN by_batch AS b USING (sample_no)",
     "D1.label_only": "SELECT c.*, NOT c.is_pass AND b.has_label AND NOT b.has_severe AS is_hit "
     "FROM counted AS c JOIN by_batch AS b USING (sample_no)",
 }

@@ -60,7 +60,7 @@ def explain_leads(
 
     Examples
     --------
-    Cluster 1 passes 12 points more often than cluster 2, for it sends most batches to laboratory b.
+    Cluster 1 passes more often than the others, for it sends most batches to laboratory b.
 
     >>> from qbase.stats import compare_laboratories, explain_leads
     >>> n, k = [80, 20, 20, 80, 50, 50], [72, 14, 18, 56, 44, 35]
@@ -68,9 +68,9 @@ def explain_leads(
     >>> found = compare_laboratories(n, k, lab, cluster)
     >>> explain_leads(n, k, lab, cluster, [2025] * 6, found)[["entity", "lead", "explained", "left"]].round(2)
       entity  lead  explained  left
-    0      1  0.10       0.06  0.04
+    0      1  0.09       0.09  0.01
     1      2 -0.09      -0.08 -0.01
-    2      3 -0.01       0.02 -0.03
+    2      3 -0.01      -0.01 -0.00
     """
     rows = pd.DataFrame({"n": np.asarray(n, dtype=float), "k": np.asarray(k, dtype=float)})
     rows["firm"] = np.arange(len(rows)) if firms is None else pd.factorize(np.asarray(firms, dtype=object))[0]
@@ -94,7 +94,7 @@ def explain_leads(
 
 
 def _leads(
-    rows: pd.DataFrame, entities: pd.Index, by_lab: Floats, passed: Floats, differences: LaboratoryDifferences,
+    rows: pd.DataFrame, entities: ArrayLike, by_lab: Floats, passed: Floats, differences: LaboratoryDifferences,
     quantile: float, has_firms: bool,
 ) -> pd.DataFrame:  # fmt: skip
     tested = by_lab.sum(axis=2)

@@ -55,7 +55,7 @@ class LaboratoryDifferences:
     >>> n, k = [20, 20, 20, 20, 20, 20], [19, 15, 18, 14, 19, 17]
     >>> found = compare_laboratories(n, k, ["a", "b", "c", "b", "a", "c"], [1, 1, 2, 2, 3, 3])
     >>> found.table[["laboratory", "raw", "value"]].round(3).to_dict("list")
-    {'laboratory': ['a', 'b', 'c'], 'raw': [0.15, -0.2, 0.05], 'value': [0.098, -0.143, 0.045]}
+    {'laboratory': ['a', 'b', 'c'], 'raw': [0.15, -0.2, 0.05], 'value': [0.118, -0.153, 0.035]}
     """
 
     table: pd.DataFrame
@@ -157,10 +157,10 @@ def compare_laboratories(
     >>> found = compare_laboratories(n, k, list("abcdacbd"), [1, 1, 1, 1, 2, 2, 2, 2])
     >>> print(found.table[["laboratory", "raw", "value", "low", "high"]].round(2), round(found.p_value, 4))
       laboratory   raw  value   low  high
-    0          a -0.09  -0.08 -0.18  0.03
-    1          b  0.23   0.20  0.09  0.31
-    2          c -0.09  -0.08 -0.18  0.03
-    3          d -0.09  -0.08 -0.18  0.03 0.0011
+    0          a -0.08  -0.07 -0.18  0.04
+    1          b  0.23   0.20  0.08  0.32
+    2          c -0.08  -0.07 -0.18  0.04
+    3          d -0.08  -0.07 -0.18  0.04 0.0012
     """
     rows, names = _read(n, k, laboratory, stratum, firms)
     weights, scores, null = _sums(rows)
@@ -198,7 +198,9 @@ def _read(
     n: ArrayLike, k: ArrayLike, laboratory: ArrayLike, stratum: ArrayLike, firms: ArrayLike | None
 ) -> tuple[_Rows, NDArray[np.object_]]:
     tested, passed = (np.asarray(x, dtype=float).reshape(-1) for x in (n, k))
-    labels = [np.asarray(x, dtype=object).reshape(-1) for x in (laboratory, stratum, *([] if firms is None else [firms]))]
+    labels = [
+        np.asarray(x, dtype=object).reshape(-1) for x in (laboratory, stratum, *([] if firms is None else [firms]))
+    ]
     lengths = {len(tested), len(passed), *(len(x) for x in labels)}
     is_wrong = len(lengths) > 1 or not (np.isfinite(tested) & np.isfinite(passed)).all()
     if is_wrong or (passed < 0).any() or (passed > tested * (1 + 1e-12)).any() or tested.sum() <= 0:

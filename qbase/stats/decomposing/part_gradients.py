@@ -40,9 +40,7 @@ class Part:
 
     def scaled(self, factor: float) -> Part:
         """Return the part times a number."""
-        return Part(
-            value=factor * self.value, by_share=factor * self.by_share, by_passes=factor * self.by_passes
-        )
+        return Part(value=factor * self.value, by_share=factor * self.by_share, by_passes=factor * self.by_passes)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -64,8 +62,7 @@ class Grouped:
     @property
     def in_both(self) -> NDArray[np.bool_]:
         """Which groups have batches in both periods."""
-        both: NDArray[np.bool_] = (self.share > 0).all(axis=0)
-        return both
+        return np.asarray((self.share > 0).all(axis=0), dtype=np.bool_)
 
     @property
     def rate(self) -> Floats:
@@ -158,9 +155,8 @@ def shapley_parts(factors: int, part_of: Callable[[tuple[int, ...]], Part]) -> l
     known = {s: part_of(s) for size in range(1, factors + 1) for s in combinations(range(factors), size)}
     found = []
     for f in range(factors):
-        others = [s for s in _subsets([i for i in range(factors) if i != f])]
         terms = []
-        for s in others:
+        for s in _subsets([i for i in range(factors) if i != f]):
             weight = math.factorial(len(s)) * math.factorial(factors - len(s) - 1) / math.factorial(factors)
             terms.append(known[tuple(sorted((*s, f)))].scaled(weight))
             if s:

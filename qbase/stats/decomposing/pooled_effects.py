@@ -36,7 +36,7 @@ class PooledEffects:
     >>> from qbase.stats import pool_effects
     >>> found = pool_effects(np.array([-2.0, 0.5, 1.5]), np.eye(3), np.zeros(3, dtype=int))
     >>> found.effect.round(2).tolist(), [round(x, 1) for x in found.spread]
-    ([-1.47, 0.37, 1.11], [1.9, 0.2, 6.9])
+    ([-1.57, 0.39, 1.18], [2.7, 0.3, 11.8])
     """
 
     effect: Floats
@@ -75,7 +75,7 @@ def pool_effects(effect: Floats, covariance: Floats, sets: Ints, *, level: float
     >>> from qbase.stats import pool_effects
     >>> raw = np.array([-0.9, -0.2, 0.1, 0.3, 0.7])
     >>> pool_effects(raw, np.eye(5), np.zeros(5, dtype=int)).effect.round(2).tolist()
-    [-0.28, -0.06, 0.03, 0.09, 0.22]
+    [-0.27, -0.06, 0.03, 0.09, 0.21]
     """
     basis = _contrasts(sets)
     variance, axes = np.linalg.eigh(basis.T @ covariance @ basis)

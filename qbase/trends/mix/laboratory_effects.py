@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,6 +101,10 @@ def estimate_laboratories(
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by="laboratory")
     >>> found = estimate_laboratories(counts)
     >>> print(found.say().items[0].en)
+    The standard deviation of the batch pass rate between laboratories of all clusters is estimated at 3.2 percentage
+    points (95% CI 1.7–7.2; n = 7,963 batches). Test that no laboratory differs from another: p = 0.001. Most lenient:
+    云泽省质检乙所 +3.2 (95% CI 0.4–6.0); strictest: 云泽省质检甲所 −5.0 (95% CI −7.9 to −2.1) (percentage points,
+    against the others on the same clusters and periods).
     """
     check_level(level)
     check_columns(counts.cells[["entity", *counts.by]], [by, *within])
@@ -165,7 +170,7 @@ def _estimates(
     return tuple(estimates)
 
 
-def _estimate(term: str, who: str, row: dict[str, float], part: str, level: float) -> Estimate:
+def _estimate(term: str, who: str, row: Mapping[Hashable, Any], part: str, level: float) -> Estimate:
     value, low, high = (part, f"{part}_low", f"{part}_high") if part else ("value", "low", "high")
     return Estimate(
         term=term,

@@ -21,7 +21,7 @@ NOT_DRAWN = Text(
 )
 POOLED_TOWARDS = Text(
     "各机构的数字已向平均值收缩，批次少的收缩得多；收缩前的数字见表。",
-    "Figures of single laboratories are pulled towards the mean, those with few batches more; the table has the raw ones.",
+    "Figures of single laboratories are pulled towards the mean, those with few batches more; the table has raw ones.",
 )
 
 
@@ -53,8 +53,8 @@ def check_alike(found: LaboratoryDifferences, name: Text) -> CheckResult:
     if found.p_value < ALPHA:
         text = Text(
             f"各{name.zh}对同一集群、同一时期的批次判定不同（{p.zh}）：由不同{name.zh}检验的合格率不能直接相比。",
-            f"On batches of one cluster and period {_plural(name.en)} differ ({p.en}): rates found by different ones are "
-            "not comparable as they are.",
+            f"On batches of one cluster and period {_plural(name.en)} differ ({p.en}): rates found by different ones "
+            "are not comparable as they are.",
         )
         return CheckResult(name="laboratories_alike", passed=False, text=text)
     text = Text(
@@ -76,8 +76,11 @@ def later_words(
     if counts.indicator.better != "up":
         most, least = (Text("最高", "Highest"), labs[-1]), (Text("最低", "lowest"), labs[0])
     ends = join([_end(word, e) for word, e in (most, least)], zh="；", en="; ")
-    parts.append(Text(f"{ends.zh}（与同一集群同一时期的其他机构相比，单位：百分点）。",
-                      f"{ends.en} (percentage points, against the others on the same clusters and periods)."))  # fmt: skip
+    against = Text(
+        "（与同一集群同一时期的其他机构相比，单位：百分点）。",
+        " (percentage points, against the others on the same clusters and periods).",
+    )
+    parts.append(ends + against)
     if entity is not None:
         parts.append(_lead(estimates, counts, entity))
     return join(parts, zh="", en=" ")

@@ -13,7 +13,7 @@ from qbase.indicators.group_counts import GroupCounts
 from qbase.stats.decomposing.change_parts import ChangeParts
 
 LEAST_COMMON = 0.90
-"""A group seen in one period only is all composition; beyond a tenth of the batches that is a convention, no finding."""
+"""A group seen in one period only is all composition: beyond a tenth of the batches a convention, no finding."""
 
 FEW = 5
 MOST_FEW = 0.20
@@ -73,7 +73,8 @@ def check_group_sizes(parts: ChangeParts) -> CheckResult:
         )
         return CheckResult(name="group_sizes", passed=True, text=text)
     text = Text(
-        f"交叉后共 {groups} 类，有一期 {shown} 的批次在不足 {FEW} 批的类里：各类的合格率多为偶然，构成与类内之分不可靠。",
+        f"交叉后共 {groups} 类，有一期 {shown} 的批次在不足 {FEW} 批的类里："
+        "各类的合格率多为偶然，构成与类内之分不可靠。",
         f"{groups} crossed groups; in one period {shown} of the batches are in groups of fewer than {FEW}: their rates "
         "are mostly chance, and the parting of the change is unreliable.",
     )
@@ -104,6 +105,8 @@ def check_known_groups(counts: GroupCounts, rows: pd.DataFrame, by: tuple[str, .
         return None
     told = [counts.name(f) + Text(f" {percent(100 * s)}", f" {percent(100 * s)}") for f, s in lacking.items()]
     listed = join(told, zh="、", en=", ")
-    text = Text(f"没有记录的批次自成一类：{listed.zh}。", f"Batches without a record are a group of their own: {listed.en}.")
+    text = Text(
+        f"没有记录的批次自成一类：{listed.zh}。", f"Batches without a record are a group of their own: {listed.en}."
+    )
     passed = None if max(lacking.values()) <= MOST_UNKNOWN else False
     return CheckResult(name="known_groups", passed=passed, text=text)

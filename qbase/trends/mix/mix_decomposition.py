@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
 MIXES = ("first", "last", "pooled")
+MEASURING = frozenset({"laboratory", "inspector", "standard", "items_band"})
+"""Factors that say how a batch was judged, not whose it was."""
+
+WHO = Text("抽查对象的构成", "who was inspected")
+WHO_AND_HOW = Text("抽查对象和检验方式的构成", "who was inspected, how and by whom")
 NOT_NOTHING = Text(
     "构成是抽查到的对象变了；若企业自身因政策而改变规模或等级，这部分也会记入构成。类内变化也不等于政策效果。",
     "Composition says that others were inspected; where a policy itself changed the size or class of firms, that is in "
@@ -97,6 +102,10 @@ def decompose_mix(
     >>> from qbase.trends import decompose_mix
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by=("risk_class", "size_class"), freq="A")
     >>> print(decompose_mix(counts, first="2021", last="2025").say().items[0].en)
+    Between 2021 and 2025 the batch pass rate of all clusters: cannot tell. The estimate is −0.9 percentage points
+    (95% CI −4.7 to 2.8; n = 1,557): it could be lower or higher. Of this, +0.5 percentage points (95% CI −0.2 to 1.3)
+    come from who was inspected (by risk class, size), −1.5 percentage points (95% CI −5.2 to 2.3) from within groups
+    of one kind.
     """
     factors = _factors(counts, by)
     parted = part_preliminary(counts.panel, counts.outcome, entity=entity, maturity=maturity)
@@ -115,7 +124,7 @@ def decompose_mix(
     parts = decompose_change(rows["n"], rows["k"], is_late, rows[list(factors)], firms=firms, level=level)
     keys: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
     estimates = _estimates(parts, factors, keys if entity is None else {**keys, "entity": entity}, level, rows)
-    settings = {
+    settings: dict[str, object] = {
         "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": list(factors),
         "first": periods.code(start), "last": periods.code(end), "level": level, "freq": counts.panel.freq,
         "sampling": counts.panel.sampling, "firms": parts.n_firms,
@@ -161,12 +170,12 @@ def _check_order(start: pd.Period, end: pd.Period) -> None:
 def _estimates(
     parts: ChangeParts, factors: Sequence[str], key: dict[str, Key], level: float, rows: pd.DataFrame
 ) -> tuple[Estimate, ...]:
-    named: list[tuple[str, dict[str, Key], pd.Series]] = [
-        (term, key, parts.parts.loc[term]) for term in ("change", "composition", "within")
+    named: list[tuple[str, dict[str, Key], Mapping[str, float]]] = [
+        (term, key, _row(parts.parts, term)) for term in ("change", "composition", "within")
     ]
     for j, factor in enumerate(factors):
-        named.append(("composition_by", {**key, "factor": factor}, parts.parts.loc[f"composition[{j}]"]))
-    named += [("adjusted_change", {**key, "mix": mix}, parts.adjusted.loc[mix]) for mix in MIXES]
+        named.append(("composition_by", {**key, "factor": factor}, _row(parts.parts, f"composition[{j}]")))
+    named += [("adjusted_change", {**key, "mix": mix}, _row(parts.adjusted, mix)) for mix in MIXES]
     return tuple(
         Estimate(
             term=term,
@@ -182,6 +191,10 @@ def _estimates(
         )
         for term, keys, row in named
     )
+
+
+def _row(table: pd.DataFrame, name: str) -> Mapping[str, float]:
+    return dict(zip(table.columns, table.loc[[name]].to_numpy(dtype=float)[0].tolist(), strict=True))
 
 
 def _checks(
@@ -216,10 +229,12 @@ def _tables(
     groups = pd.concat(tables, ignore_index=True)
     compared = held.series[(held.index == start) | (held.index == end)].reset_index(drop=True)
     if counts.has_firms:
-        by_period = rows[rows["n"] > 0].groupby("period")[FIRM].nunique()
+        by_period = rows[rows["n"] > 0].groupby("period")[FIRM].nunique().reindex([start, end])
         told["n_firms"] = int(by_period.min())
-        compared["n_firms"] = [int(by_period[p]) for p in (start, end)]
-        groups["n_firms"] = np.concatenate([_firms(rows, f, t["group"]) for f, t in zip(factors, parts.groups, strict=True)])
+        compared["n_firms"] = by_period.to_numpy(dtype=np.int64)
+        groups["n_firms"] = np.concatenate(
+            [_firms(rows, f, t["group"]) for f, t in zip(factors, parts.groups, strict=True)]
+        )
     return {"parts": told, "groups": groups, "compared": compared}
 
 
@@ -250,17 +265,23 @@ def _labels(
     change, composition, within = estimates[:3]
     digits = digits_among([change, composition, within], unit, "change", settings)
     names = join([counts.name(f) for f in factors], zh="、", en=", ")
+    mix = WHO_AND_HOW if MEASURING & set(factors) else WHO
     said = Text(
-        "其中 {composition}来自抽查对象的构成（按{names}），{within}来自同类之内。",
-        "Of this, {composition} come from who was inspected (by {names}), {within} from within groups of one kind.",
-    ).format(composition=_with_doubt(composition, unit, digits), within=_with_doubt(within, unit, digits), names=names)
+        "其中 {composition}来自{mix}（按{names}），{within}来自同类之内。",
+        "Of this, {composition} come from {mix} (by {names}), {within} from within groups of one kind.",
+    ).format(
+        mix=mix,
+        composition=_with_doubt(composition, unit, digits),
+        within=_with_doubt(within, unit, digits),
+        names=names,
+    )
     return {
         "change": Text(f"与 {a.zh}相比，{b.zh}", f"Between {a.en} and {b.en} "),
         "later[change]": said,
         "adjusted_change": Text(
             f"若构成保持 {a.zh}不变，{b.zh}", f"With the mix of {a.en} kept, between {a.en} and {b.en} "
         ),
-        "composition": Text("抽查对象的构成", "who was inspected"),
+        "composition": mix,
         "within": Text("同类之内", "within groups of one kind"),
         **{f"factor[{f}]": counts.name(f) for f in factors},
     }
