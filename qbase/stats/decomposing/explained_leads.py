@@ -32,7 +32,8 @@ def explain_leads(
     """Return each entity's lead over the others of the same periods, and what its laboratories explain of it.
 
     A lead is the mean over an entity's batches of its rate minus that of all others in the same period. Explained is
-    the same mean of the laboratories' pooled effects; what is left is the lead as if all had gone to one laboratory.
+    the same mean of the laboratories' effects, not pulled together: that would leave part of a lenient laboratory with
+    the entities it serves. What is left is the lead as if all had gone to one laboratory.
 
     Parameters
     ----------
@@ -112,14 +113,14 @@ def _leads(
     is_known = (np.abs(crossing).sum(axis=1) / 2 <= MOST_CROSSING) & both.any(axis=1)
     variance = _variance(rows, tested, passed, per_own, has_firms)
     variance += _binomial(others, others_passed, per_other)
-    pooled = differences.pooled
-    explained = contrast @ pooled.effect
-    doubt = np.einsum("ij,jk,ik->i", contrast, pooled.covariance, contrast)
+    # pooled effects would leave part of a lenient laboratory with the clusters it serves
+    explained = contrast @ differences.effect
+    doubt = np.einsum("ij,jk,ik->i", contrast, differences.covariance, contrast)
     table = pd.DataFrame({"entity": entities, "n": tested.sum(axis=1)})
     parts = {"lead": (lead, variance), "explained": (explained, doubt), "left": (lead - explained, variance + doubt)}
     for name, (value, spread) in parts.items():
         is_told = both.any(axis=1) if name == "lead" else is_known
-        half = quantile * np.sqrt(spread)
+        half = quantile * np.sqrt(np.maximum(spread, 0.0))
         for column, values in ((name, value), (f"{name}_low", value - half), (f"{name}_high", value + half)):
             table[column] = np.where(is_told, values, np.nan)
     return table

@@ -43,8 +43,10 @@ class LaboratoryDifferences:
         That no laboratory differs from another.
     statistic, df : float, int
         Of the generalised Mantel-Haenszel test.
+    effect, covariance : numpy.ndarray, shapes (L,) and (L, L)
+        Effects of the laboratories in the order of the table before pooling, 0 on average of each set.
     pooled : PooledEffects
-        Effects of the laboratories in the order of the table, 0 on average of each set, and their covariance.
+        The same after pooling.
     sets : numpy.ndarray of int, shape (L,)
         Laboratories whose strata hang together, directly or through others, have one number and are compared with each
         other; -1 where one shares no stratum.
@@ -63,6 +65,8 @@ class LaboratoryDifferences:
     p_value: float
     statistic: float
     df: int
+    effect: Floats
+    covariance: Floats
     pooled: PooledEffects
     sets: Ints
 
@@ -179,19 +183,26 @@ def compare_laboratories(
     statistic, df, p = _test(rows, scores, null, linked, draws, seed)
     quantile = float(norm.ppf((1 + level) / 2))
     value = contrast @ pooled.effect
-    half = quantile * np.sqrt(np.einsum("ij,jk,ik->i", contrast, pooled.covariance, contrast))
+    half = quantile * _errors(contrast, pooled.covariance)
     tested, passed = rows.tested.sum(axis=0), rows.passed.sum(axis=0)
     table = pd.DataFrame({"laboratory": names, "n": tested, "k": passed, "rate": passed / tested})
     table["n_shared"] = (rows.tested * ((rows.share > 0) & (rows.share < 1))).sum(axis=0)
-    raw_error = np.sqrt(np.einsum("ij,jk,ik->i", contrast, covariance, contrast))
+    raw_error = _errors(contrast, covariance)
     columns = {
         "raw": contrast @ effect, "raw_error": raw_error, "value": value, "low": value - half, "high": value + half
     }  # fmt: skip
     for name, values in columns.items():
         table[name] = np.where(linked, values, np.nan)
     return LaboratoryDifferences(
-        table=table, spread=pooled.spread, p_value=p, statistic=statistic, df=df, pooled=pooled, sets=sets
-    )
+        table=table, spread=pooled.spread, p_value=p, statistic=statistic, df=df, effect=effect, covariance=covariance,
+        pooled=pooled, sets=sets,
+    )  # fmt: skip
+
+
+def _errors(contrast: Floats, covariance: Floats) -> Floats:
+    """Return standard errors of contrasts; one of a laboratory alone is 0."""
+    found: Floats = np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", contrast, covariance, contrast), 0.0))
+    return found
 
 
 def _read(

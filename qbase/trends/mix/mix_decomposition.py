@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
 
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
+ROUNDING = 1e-12
 MIXES = ("first", "last", "pooled")
 MEASURING = frozenset({"laboratory", "inspector", "standard", "items_band"})
 """Factors that say how a batch was judged, not whose it was."""
@@ -181,8 +182,8 @@ def _estimates(
             term=term,
             key=keys,
             value=100 * float(row["value"]),
-            # a factor that does not vary has no part and no error
-            std_error=100 * float(row["std_error"]) if row["std_error"] > 0 else None,
+            # a factor that does not vary has no part and no error, but for that of arithmetic
+            std_error=100 * float(row["std_error"]) if row["std_error"] > ROUNDING else None,
             ci_low=100 * float(row["low"]),
             ci_high=100 * float(row["high"]),
             ci_level=level,
