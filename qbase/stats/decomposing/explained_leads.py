@@ -18,7 +18,7 @@ MOST_CROSSING = 0.05
 PRIOR_BATCHES = 2.0
 
 
-def explain_leads(
+def decompose_leads(
     n: ArrayLike,
     k: ArrayLike,
     laboratory: ArrayLike,
@@ -63,11 +63,11 @@ def explain_leads(
     --------
     Cluster 1 passes more often than the others, for it sends most batches to laboratory b.
 
-    >>> from qbase.stats import compare_laboratories, explain_leads
+    >>> from qbase.stats import compare_laboratories, decompose_leads
     >>> n, k = [80, 20, 20, 80, 50, 50], [72, 14, 18, 56, 44, 35]
     >>> lab, cluster = list("babaca"), [1, 1, 2, 2, 3, 3]
     >>> found = compare_laboratories(n, k, lab, cluster)
-    >>> explain_leads(n, k, lab, cluster, [2025] * 6, found)[["entity", "lead", "explained", "left"]].round(2)
+    >>> decompose_leads(n, k, lab, cluster, [2025] * 6, found)[["entity", "lead", "explained", "left"]].round(2)
       entity  lead  explained  left
     0      1  0.09       0.09  0.01
     1      2 -0.09      -0.08 -0.01

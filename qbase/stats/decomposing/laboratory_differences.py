@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.stats import chi2, norm
 
 from qbase.core.errors import DataError, UsageError
-from qbase.stats.decomposing.pooled_effects import PooledEffects, pool_effects
+from qbase.stats.decomposing.pooled_effects import PooledEffects, shrink_effects
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -179,7 +179,7 @@ def compare_laboratories(
     covariance[np.ix_(linked, linked)] = inverse @ _meat(rows, effect, null)[np.ix_(linked, linked)] @ inverse
     own = np.diag(weights)
     contrast = np.where(linked[:, None], weights / np.where(own > 0, own, 1)[:, None], 0.0)
-    pooled = pool_effects(effect, covariance, sets, level=level)
+    pooled = shrink_effects(effect, covariance, sets, level=level)
     statistic, df, p = _test(rows, scores, null, linked, draws, seed)
     quantile = float(norm.ppf((1 + level) / 2))
     value = contrast @ pooled.effect

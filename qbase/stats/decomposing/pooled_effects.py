@@ -33,8 +33,8 @@ class PooledEffects:
     Examples
     --------
     >>> import numpy as np
-    >>> from qbase.stats import pool_effects
-    >>> found = pool_effects(np.array([-2.0, 0.5, 1.5]), np.eye(3), np.zeros(3, dtype=int))
+    >>> from qbase.stats import shrink_effects
+    >>> found = shrink_effects(np.array([-2.0, 0.5, 1.5]), np.eye(3), np.zeros(3, dtype=int))
     >>> found.effect.round(2).tolist(), [round(x, 1) for x in found.spread]
     ([-1.57, 0.39, 1.18], [2.7, 0.3, 11.8])
     """
@@ -44,7 +44,7 @@ class PooledEffects:
     spread: tuple[float, float, float]
 
 
-def pool_effects(effect: Floats, covariance: Floats, sets: Ints, *, level: float = 0.95) -> PooledEffects:
+def shrink_effects(effect: Floats, covariance: Floats, sets: Ints, *, level: float = 0.95) -> PooledEffects:
     """Pull effects together by a normal model, averaging over its spread.
 
     Parameters
@@ -72,9 +72,9 @@ def pool_effects(effect: Floats, covariance: Floats, sets: Ints, *, level: float
     Effects that differ no more than their errors let them are pulled well together.
 
     >>> import numpy as np
-    >>> from qbase.stats import pool_effects
+    >>> from qbase.stats import shrink_effects
     >>> raw = np.array([-0.9, -0.2, 0.1, 0.3, 0.7])
-    >>> pool_effects(raw, np.eye(5), np.zeros(5, dtype=int)).effect.round(2).tolist()
+    >>> shrink_effects(raw, np.eye(5), np.zeros(5, dtype=int)).effect.round(2).tolist()
     [-0.27, -0.06, 0.03, 0.09, 0.21]
     """
     basis = _contrasts(sets)

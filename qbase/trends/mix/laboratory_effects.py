@@ -17,7 +17,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
 from qbase.indicators.cells.strata import UNKNOWN
 from qbase.indicators.group_counts import FIRM, GroupCounts, check_columns
-from qbase.stats.decomposing.explained_leads import explain_leads
+from qbase.stats.decomposing.explained_leads import decompose_leads
 from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences, compare_laboratories
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.count_checks import notes_of
@@ -117,7 +117,7 @@ def estimate_laboratories(
     stratum = rows[["entity", "period", *within]].astype(str).agg("\x1f".join, axis=1)
     n, k, who = rows["n"], rows["k"], rows[by]
     found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
-    leads = explain_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
+    leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
     estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
     name = counts.name(by)
     settings = {

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from qbase.core.errors import DataError, UsageError
-from qbase.stats import compare_laboratories, decompose_change, explain_leads, pool_effects
+from qbase.stats import compare_laboratories, decompose_change, decompose_leads, shrink_effects
 from qbase.stats.decomposing import part_gradients as pg
 
 EXACT = 1e-12
@@ -124,16 +124,16 @@ def test_laboratories_that_share_nothing_are_refused_and_one_alone_is_left_out()
     alone = found.table.set_index("laboratory").loc["d"]
     assert np.isnan([alone["raw"], alone["value"]]).all()
     assert found.linked.tolist() == [True, True, True, False]
-    leads = explain_leads([30] * 4, [25, 28, 24, 30], list("abcd"), [1, 1, 1, 2], [0] * 4, found).set_index("entity")
+    leads = decompose_leads([30] * 4, [25, 28, 24, 30], list("abcd"), [1, 1, 1, 2], [0] * 4, found).set_index("entity")
     assert leads.loc["2", "lead"] == pytest.approx(1 - 77 / 90)
     assert np.isnan(leads.loc["2", "explained"])
     with pytest.raises(UsageError, match="QB589"):
-        explain_leads([1], [1], ["z"], [1], [0], found)
+        decompose_leads([1], [1], ["z"], [1], [0], found)
 
 
 def test_pooling_keeps_each_set_at_its_own_mean_and_pulls_the_doubtful_more() -> None:
     covariance = np.diag([0.01, 0.01, 4.0, 0.01, 0.01])
-    found = pool_effects(np.array([1.0, -1.0, 3.0, 5.0, 6.0]), covariance, np.array([0, 0, 0, 1, 1]))
+    found = shrink_effects(np.array([1.0, -1.0, 3.0, 5.0, 6.0]), covariance, np.array([0, 0, 0, 1, 1]))
     assert found.effect[:3].sum() == pytest.approx(0, abs=1e-9)
     assert found.effect[3:].sum() == pytest.approx(0, abs=1e-9)
     assert found.effect[0] - found.effect[1] == pytest.approx(2, abs=0.1)
