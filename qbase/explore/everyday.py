@@ -11,6 +11,7 @@ from qbase.explore.panel_words import describe_panel
 from qbase.figures import (
     plot_breaks,
     plot_control,
+    plot_decomposition,
     plot_estimates,
     plot_event_study,
     plot_funnel,
@@ -30,8 +31,9 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     ----------
     *results : Result
         One result: a level of `estimate_level` becomes a trend, a control chart or a series with breaks its own figure,
-        estimates by event time become an event study, peers a funnel, ranks their intervals, anything else a line with
-        its interval. A level followed by its change is one trend. Other results go under each other.
+        estimates by event time become an event study, peers a funnel, ranks their intervals, what `decompose_mix` found
+        its parts, anything else a line with its interval. A level followed by its change is one trend. Other results go
+        under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -72,6 +74,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_funnel(funnel)
         case (ranks,) if ranks.method == "rank_intervals" and ranks.estimates:
             return plot_ranks(ranks)
+        case (mix,) if mix.method == "kitagawa":
+            return plot_decomposition(mix)
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
     return plot_estimates(*results)

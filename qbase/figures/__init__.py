@@ -12,6 +12,7 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.figures.charts.break_figure import plot_breaks as plot_breaks
     from qbase.figures.charts.control_figure import plot_control as plot_control
+    from qbase.figures.charts.decomposition_figure import plot_decomposition as plot_decomposition
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of

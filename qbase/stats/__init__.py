@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
     from qbase.stats.control.mean_breaks import break_statistics as break_statistics
     from qbase.stats.control.mean_breaks import find_breaks as find_breaks
+    from qbase.stats.decomposing.change_parts import ChangeParts as ChangeParts
+    from qbase.stats.decomposing.change_parts import decompose_change as decompose_change
+    from qbase.stats.decomposing.explained_leads import decompose_leads as decompose_leads
+    from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences as LaboratoryDifferences
+    from qbase.stats.decomposing.laboratory_differences import compare_laboratories as compare_laboratories
+    from qbase.stats.decomposing.pooled_effects import PooledEffects as PooledEffects
+    from qbase.stats.decomposing.pooled_effects import shrink_effects as shrink_effects
     from qbase.stats.design.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design.design_intervals import design_interval as design_interval
     from qbase.stats.design.design_intervals import jeffreys_interval as jeffreys_interval

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from qbase.trends.change_verdicts import match_margin as match_margin
     from qbase.trends.change_verdicts import read_margin as read_margin
     from qbase.trends.matched_entities import compare_entities as compare_entities
+    from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
+    from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.peers.entity_ranks import rank_entities as rank_entities
     from qbase.trends.peers.peer_funnel import compare_peers as compare_peers
     from qbase.trends.peers.peer_gap import estimate_gap as estimate_gap

@@ -166,9 +166,15 @@ def say_result(result: SayableResult) -> Prose:
     graded = result.estimand in {"change", "trend", "effect", "gap"}
     said: dict[Text, Grade | None] = {}
     for e in spoken:
-        words = result.labels.get(f"said[{e.term}]") or speak(result, e)
+        words = result.labels.get(f"said[{e.term}]") or _add_later(result, e, speak(result, e))
         said.setdefault(spaced(words), grade_of(result, e) if graded else None)
     return Prose(name=result.name, items=tuple(said), grades=tuple(said.values()))
+
+
+def _add_later(result: SayableResult, estimate: Estimate, said: Text) -> Text:
+    """Add the sentence that belongs to one estimate, where its labels have one."""
+    later = result.labels.get(f"later[{estimate.term}]")
+    return said if later is None else join([said, later], zh="", en=" ")
 
 
 def say_each(*results: SayableResult) -> Prose:
