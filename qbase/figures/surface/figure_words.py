@@ -44,6 +44,8 @@ METHODS: Mapping[str, Text] = {
     "triple_difference": Text("三重差分", "triple difference"),
     "interrupted_series": Text("中断时间序列", "interrupted series"),
     "path": Text("描述走势", "described path"),
+    "kitagawa": Text("Kitagawa 对称分解", "Kitagawa's symmetric decomposition"),
+    "laboratories": Text("同一对象同一时期内比较", "compared within entities and periods"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),
