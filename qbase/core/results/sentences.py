@@ -280,9 +280,10 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
 
 
 def _say_judged(result: SayableResult, estimate: Estimate) -> Text:
-    """Return a difference in words, and the one word it comes to where its labels have one."""
+    """Return a difference in words, and the one word it comes to where its labels have one that says more."""
     said, verdict = _say_difference(result, estimate), result.labels.get(f"verdict[{estimate.term}]")
-    return said if verdict is None else said + Text(f"判断：{verdict.zh}。", f" Verdict: {verdict.en}.")
+    is_said = direction_of(estimate, result.settings.get("margin")) == "cannot_tell"
+    return said if verdict is None or is_said else said + Text(f"判断：{verdict.zh}。", f" Verdict: {verdict.en}.")
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:

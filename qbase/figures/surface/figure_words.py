@@ -56,6 +56,8 @@ METHODS: Mapping[str, Text] = {
     "funnel": Text("漏斗图界限", "funnel limits"),
     "peer_gap": Text("与同类平均之差", "difference from the mean of peers"),
     "rank_intervals": Text("全部位次同时成立的区间", "intervals that hold for all ranks at once"),
+    "kitagawa": Text("Kitagawa 对称分解", "Kitagawa's symmetric decomposition"),
+    "laboratories": Text("同一对象同一时期内比较", "compared within entities and periods"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),

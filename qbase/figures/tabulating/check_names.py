@@ -61,5 +61,12 @@ CHECKS: Mapping[str, Text] = {
     "donor_weights": Text("对照的构成", "Weights of the donors"),
     "leave_one_donor_out": Text("逐一剔除对照", "Leaving one donor out"),
     "recovers_truth": Text("能否还原真值", "Whether the truth is recovered"),
+    "common_groups": Text("两期都有的类别", "Groups seen in both periods"),
+    "group_sizes": Text("各类批次数", "Batches per group"),
+    "known_groups": Text("类别有记录", "Groups on record"),
+    "laboratories_alike": Text("检验机构是否一致", "Laboratories alike"),
+    "shared_strata": Text("机构之间可比的批次", "Batches other laboratories are compared on"),
+    "all_linked": Text("机构全部可比", "All laboratories compared"),
+    "named": Text("机构有记录", "Laboratories on record"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }

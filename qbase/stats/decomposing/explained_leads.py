@@ -61,17 +61,17 @@ def decompose_leads(
 
     Examples
     --------
-    Cluster 1 passes more often than the others, for it sends most batches to laboratory b.
+    Cluster 1 passes more often than the others, for it sends most batches to laboratory b, and for nothing else.
 
     >>> from qbase.stats import compare_laboratories, decompose_leads
     >>> n, k = [80, 20, 20, 80, 50, 50], [72, 14, 18, 56, 44, 35]
     >>> lab, cluster = list("babaca"), [1, 1, 2, 2, 3, 3]
     >>> found = compare_laboratories(n, k, lab, cluster)
-    >>> decompose_leads(n, k, lab, cluster, [2025] * 6, found)[["entity", "lead", "explained", "left"]].round(2)
-      entity  lead  explained  left
-    0      1  0.09       0.09  0.01
-    1      2 -0.09      -0.08 -0.01
-    2      3 -0.01      -0.01 -0.00
+    >>> decompose_leads(n, k, lab, cluster, [2025] * 6, found)[["entity", "lead", "explained"]].round(3)
+      entity   lead  explained
+    0      1  0.095      0.095
+    1      2 -0.085     -0.085
+    2      3 -0.010     -0.010
     """
     rows = pd.DataFrame({"n": np.asarray(n, dtype=float), "k": np.asarray(k, dtype=float)})
     rows["firm"] = np.arange(len(rows)) if firms is None else pd.factorize(np.asarray(firms, dtype=object))[0]
