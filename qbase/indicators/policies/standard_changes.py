@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.dated_events import DatedEvent
+from qbase.core.policy import DatedEvent
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.lake.workspace import Workspace

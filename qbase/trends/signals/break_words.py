@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.dated_events import DatedEvent
 from qbase.core.numbers import level_text, p_value
+from qbase.core.policy import DatedEvent
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.stats.control.dated_breaks import DatedBreak

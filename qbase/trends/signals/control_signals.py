@@ -101,7 +101,7 @@ def estimate_control(
     >>> panel = build_panel(open_workspace(), "D1.batch")
     >>> control = estimate_control(panel, "D1.batch", entity="K001", target=90.0)
     >>> control.method, control.tables["phases"]["variation"].tolist()
-    ('p_chart', ['common_cause'])
+    ('laney_chart', ['common_cause'])
     """
     check_level(level)
     check_level(1 - alpha)

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.dated_events import DatedEvent
 from qbase.core.errors import UsageError
-from qbase.core.policy import Policy, match_policy
+from qbase.core.policy import DatedEvent, Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 

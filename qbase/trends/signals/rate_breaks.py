@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.dated_events import DatedEvent
 from qbase.core.errors import DataError
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
+from qbase.core.policy import DatedEvent
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import Estimate, Key
@@ -107,7 +107,8 @@ def estimate_breaks(
     >>> panel = build_panel(workspace, "D1.batch")
     >>> breaks = estimate_breaks(panel, "D1.batch", entity="K001", known=list_standard_changes(workspace))
     >>> print(breaks.say().items[0].en)
-    No break was found in the batch pass rate of the Qingzhao polyester fibre cluster from 2016 Q1 to 2025 Q4.
+    No break was found in the batch pass rate of the Qingzhao polyester fibre cluster from 2016 Q1 to 2025 Q4 (sup-F p =
+    0.62; none found is not none there).
     """
     check_level(level)
     check_level(1 - alpha)
@@ -148,10 +149,7 @@ def estimate_breaks(
         checks=(*check_breaks(measured.index, found, told), *parted.checks),
         grade="limited" if is_yardstick or against is not None else "moderate",
         notes=(INDEPENDENT, *notes_of(panel, measured.indicator, entity)),
-        settings={
-            "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "against": against, "alpha": alpha,
-            "level": level, "trim": TRIM, "most": most, "freq": panel.freq, "sampling": panel.sampling, "p_any": p,
-        },
+        settings=_settings(panel, outcome, entity, against) | {"alpha": alpha, "level": level, "most": most, "p_any": p},
         labels={f"break_{i + 1}": label_break(measured.index, b, own, level)
                 for i, (b, own) in enumerate(zip(found, told, strict=True))},
         sources=panel.sources,
@@ -159,6 +157,13 @@ def estimate_breaks(
         spoken=tuple(range(len(found))),
         unanswered=Text("", "") if found else say_none(measured.index, p),
     )  # fmt: skip
+
+
+def _settings(panel: Panel, outcome: str, entity: str | None, against: str | None) -> dict[str, object]:
+    return {
+        "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "against": against, "trim": TRIM,
+        "freq": panel.freq, "sampling": panel.sampling,
+    }  # fmt: skip
 
 
 def _against(panel: Panel, measured: Measured, against: str) -> Text:

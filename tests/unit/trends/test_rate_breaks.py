@@ -7,7 +7,6 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 
 from qbase.core import DataError, DatedEvent, Indicator, Panel, Policy, Spell, Text
 from qbase.trends import estimate_breaks
@@ -30,17 +29,6 @@ def make(step: float = -0.18, seed: int = 2, at: int = 20, common: float = 0.0) 
     columns = ["cluster_id", "quarter", f"{ID}__k", f"{ID}__n", ID]
     frame = pd.DataFrame(rows, columns=columns)
     return Panel.from_frame(frame, entity="cluster_id", period="quarter", freq="Q", indicators={ID: RATE})
-
-
-def test_the_nile_by_the_house() -> None:
-    """strucchange 1.5.3 on the Nile 1871-1970: the last year of the old flow is 1898, 95 % interval 1895 to 1902."""
-    nile = sm.datasets.nile.load_pandas().data
-    flow = Indicator(id="flow", name=Text("流量", "flow"), unit="index", better="none")
-    frame = pd.DataFrame({"place": "N", "year": nile["year"].astype(int), "flow": nile["volume"]})
-    panel = Panel.from_frame(frame, entity="place", period="year", freq="A", indicators={"flow": flow})
-    (row,) = estimate_breaks(panel, "flow", entity="N").tables["breaks"].to_dict("records")
-    # the table holds the first year after the break
-    assert (row["period"], row["low"], row["high"]) == ("1899", "1896", "1903")
 
 
 def test_a_break_is_dated_with_its_doubt_and_its_step() -> None:
