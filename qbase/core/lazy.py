@@ -38,7 +38,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     ['compare_entities', 'estimate_change', 'estimate_level', 'estimate_matched_change', 'estimate_trend',
     'judge_change', 'list_margins', 'match_margin', 'merge_periods', 'read_margin']
     >>> load("estimate_level").__module__
-    'qbase.trends.rate_level'
+    'qbase.trends.rates.rate_level'
     """
 
     @functools.cache

@@ -10,7 +10,7 @@ import statsmodels.api as sm
 from qbase.core import Indicator, Panel, Text
 from qbase.indicators import FirmCounts
 from qbase.trends import estimate_trend
-from qbase.trends.trend_fit import fit_binomial, fit_count_trend, fit_firm_trend, fit_rate_trend, marginal_effect
+from qbase.trends.rates.trend_fit import fit_binomial, fit_count_trend, fit_firm_trend, fit_rate_trend, marginal_effect
 
 # passes of batches in eight years. Pearson's statistic by hand is 70.06 on 6 degrees of freedom; statsmodels 0.15.0
 # prints 11.677 and 0.1208 (0.0354 uncorrected) for var_weights, and 0.067 for fit(scale="X2") of two columns. R 4.2.2

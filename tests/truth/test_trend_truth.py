@@ -12,7 +12,7 @@ from scipy.special import expit
 from scipy.stats import beta
 
 from qbase.stats import fit_firm_likeness
-from qbase.trends.trend_fit import fit_count_trend, fit_firm_trend
+from qbase.trends.rates.trend_fit import fit_count_trend, fit_firm_trend
 
 
 def load(name: str):

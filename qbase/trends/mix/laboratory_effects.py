@@ -20,7 +20,8 @@ from qbase.indicators.group_counts import FIRM, GroupCounts, check_columns
 from qbase.stats.decomposing.explained_leads import decompose_leads
 from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences, compare_laboratories
 from qbase.stats.rates.difference_intervals import check_level
-from qbase.trends.count_checks import notes_of
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.period_counts import EVERYBODY, find_entity, read_counts
 from qbase.trends.mix.laboratory_words import (
     NOT_DRAWN,
     POOLED_TOWARDS,
@@ -28,7 +29,6 @@ from qbase.trends.mix.laboratory_words import (
     later_words,
     spread_of,
 )
-from qbase.trends.period_counts import EVERYBODY, find_entity, read_counts
 
 DRAWS = 999
 LEAST_SHARED = 0.50

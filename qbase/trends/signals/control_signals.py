@@ -14,9 +14,9 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.values import Estimate, Key
 from qbase.stats.rates.difference_intervals import check_level
-from qbase.trends.count_checks import notes_of
-from qbase.trends.period_counts import find_entity
-from qbase.trends.preliminary_periods import Parted, part_preliminary
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.period_counts import find_entity
+from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
 from qbase.trends.signals.control_numbers import Charted, Ints, chart_series
 from qbase.trends.signals.control_words import INDEPENDENT, check_chart, say_later, tell_phases
 from qbase.trends.signals.given_events import Given, read_events, tell_events

@@ -12,8 +12,8 @@ from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import Indicator
-from qbase.trends.period_counts import EVERYBODY, PANEL_LEVEL, find_entity, read_counts
-from qbase.trends.preliminary_periods import Parted
+from qbase.trends.counts.period_counts import EVERYBODY, PANEL_LEVEL, find_entity, read_counts
+from qbase.trends.counts.preliminary_periods import Parted
 
 Floats = NDArray[np.float64]
 

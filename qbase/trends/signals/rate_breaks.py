@@ -21,9 +21,9 @@ from qbase.stats.control.control_limits import Floats
 from qbase.stats.control.dated_breaks import DatedBreak, date_breaks, step_at
 from qbase.stats.control.mean_breaks import TRIM
 from qbase.stats.rates.difference_intervals import check_level
-from qbase.trends.count_checks import notes_of
-from qbase.trends.period_counts import find_entity
-from qbase.trends.preliminary_periods import part_preliminary
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.period_counts import find_entity
+from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.signals.break_words import check_breaks, first_after, label_break, name_break, say_none
 from qbase.trends.signals.control_words import INDEPENDENT
 from qbase.trends.signals.given_events import Given, read_events, tell_events
@@ -149,7 +149,8 @@ def estimate_breaks(
         checks=(*check_breaks(measured.index, found, told), *parted.checks),
         grade="limited" if is_yardstick or against is not None else "moderate",
         notes=(INDEPENDENT, *notes_of(panel, measured.indicator, entity)),
-        settings=_settings(panel, outcome, entity, against) | {"alpha": alpha, "level": level, "most": most, "p_any": p},
+        settings=_settings(panel, outcome, entity, against)
+        | {"alpha": alpha, "level": level, "most": most, "p_any": p},
         labels={f"break_{i + 1}": label_break(measured.index, b, own, level)
                 for i, (b, own) in enumerate(zip(found, told, strict=True))},
         sources=panel.sources,

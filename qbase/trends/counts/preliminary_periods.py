@@ -16,7 +16,7 @@ from qbase.core.values import CheckResult
 from qbase.indicators.maturity.maturity_table import Maturity
 from qbase.indicators.maturity.maturity_words import say_preliminary
 from qbase.indicators.maturity.quarter_maturity import BOUNDED, check_maturity, withhold_preliminary
-from qbase.trends.period_counts import Counts, find_entity
+from qbase.trends.counts.period_counts import Counts, find_entity
 
 if TYPE_CHECKING:
     from qbase.indicators.yearly_totals import History

@@ -19,8 +19,8 @@ from qbase.core.results.sentences import direction_of
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_interval
-from qbase.trends.firm_intervals import Firms
-from qbase.trends.period_counts import TOST_LEVEL, Counts
+from qbase.trends.counts.firm_intervals import Firms
+from qbase.trends.counts.period_counts import TOST_LEVEL, Counts
 
 MOVED_PP = 1.0
 """A composition that moves a rate by a whole point moves it as much as most changes that are reported."""

@@ -34,7 +34,7 @@ WORDS: Mapping[ChangeVerdict, Text] = {
 
 @functools.cache
 def _rules() -> dict[str, Any]:
-    file = resources.files("qbase.trends").joinpath("change_rules.toml")
+    file = resources.files("qbase.trends.rates").joinpath("change_rules.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 

@@ -16,13 +16,13 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Key, Margin
-from qbase.trends.change_verdicts import add_verdicts, cap_grade, check_steady_power, margin_settings
-from qbase.trends.count_checks import notes_of
-from qbase.trends.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settings_of
-from qbase.trends.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
-from qbase.trends.period_windows import STEPS_PER_YEAR
-from qbase.trends.preliminary_periods import Parted, part_preliminary
-from qbase.trends.trend_checks import (
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settings_of
+from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
+from qbase.trends.counts.period_windows import STEPS_PER_YEAR
+from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
+from qbase.trends.rates.change_verdicts import add_verdicts, cap_grade, check_steady_power, margin_settings
+from qbase.trends.rates.trend_checks import (
     check_drawing,
     check_firms,
     check_gaps,
@@ -31,7 +31,7 @@ from qbase.trends.trend_checks import (
     check_total,
     check_within,
 )
-from qbase.trends.trend_fit import TrendFit, fit_count_trend, fit_firm_trend, fit_rate_trend, season_columns
+from qbase.trends.rates.trend_fit import TrendFit, fit_count_trend, fit_firm_trend, fit_rate_trend, season_columns
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts

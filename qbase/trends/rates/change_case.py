@@ -14,11 +14,11 @@ from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.trends.count_checks import notes_of
-from qbase.trends.firm_intervals import DESIGN_KNOWS, Firms, settings_of
-from qbase.trends.period_counts import Counts
-from qbase.trends.period_windows import Compared
-from qbase.trends.preliminary_periods import Parted
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
+from qbase.trends.counts.period_counts import Counts
+from qbase.trends.counts.period_windows import Compared
+from qbase.trends.counts.preliminary_periods import Parted
 
 SEASON = Text(
     "环比没有扣除季节影响，升降可能只是季节。",

@@ -13,8 +13,8 @@ from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_interval
-from qbase.trends.firm_intervals import Firms
-from qbase.trends.matched_entities import DRAWN, MOVED_PP
+from qbase.trends.counts.firm_intervals import Firms
+from qbase.trends.counts.matched_entities import DRAWN, MOVED_PP
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

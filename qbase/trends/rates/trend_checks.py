@@ -11,10 +11,10 @@ from qbase.core.numbers import count, number, p_value
 from qbase.core.panel import Panel
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
-from qbase.trends.count_checks import check_same_sampling
-from qbase.trends.matched_entities import DRAWN
-from qbase.trends.period_counts import Counts
-from qbase.trends.trend_fit import SLOPE, Floats, curvature_p, fit_binomial
+from qbase.trends.counts.count_checks import check_same_sampling
+from qbase.trends.counts.matched_entities import DRAWN
+from qbase.trends.counts.period_counts import Counts
+from qbase.trends.rates.trend_fit import SLOPE, Floats, curvature_p, fit_binomial
 
 RARE = 20
 """Below so many failures (or passes) in all, a slope hangs on a few of them."""

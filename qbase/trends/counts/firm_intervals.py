@@ -16,7 +16,7 @@ from qbase.core.text import Text
 from qbase.stats.rates.firm_differences import compare_firm_rates
 from qbase.stats.rates.firm_likeness import FirmLikeness, firm_rate_interval, fit_firm_likeness
 from qbase.stats.rates.wilson import square_and_add
-from qbase.trends.period_counts import Counts
+from qbase.trends.counts.period_counts import Counts
 
 if TYPE_CHECKING:
     from qbase.core.panel import Panel

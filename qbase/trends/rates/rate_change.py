@@ -17,15 +17,21 @@ from qbase.core.values import CheckResult, Estimate, Key, Margin
 from qbase.stats.design.design_intervals import design_interval
 from qbase.stats.rates.difference_intervals import newcombe_interval
 from qbase.stats.rates.wilson import square_and_add
-from qbase.trends.change_case import Case, check_order, find_obstacle, leave_unanswered
-from qbase.trends.change_verdicts import add_verdicts, cap_grade, check_enough, check_steady_power, margin_settings
-from qbase.trends.count_checks import check_same_sampling, check_small_n
-from qbase.trends.firm_intervals import match_firms, widen_counts
-from qbase.trends.matched_entities import Twin, compare_entities, match_change
-from qbase.trends.period_counts import TOST_LEVEL, find_entity, read_counts
-from qbase.trends.period_windows import Against, merge_firm_counts, merge_periods, read_against
-from qbase.trends.preliminary_periods import part_preliminary
-from qbase.trends.within_entities import Within, compare_within
+from qbase.trends.counts.count_checks import check_same_sampling, check_small_n
+from qbase.trends.counts.firm_intervals import match_firms, widen_counts
+from qbase.trends.counts.matched_entities import Twin, compare_entities, match_change
+from qbase.trends.counts.period_counts import TOST_LEVEL, find_entity, read_counts
+from qbase.trends.counts.period_windows import Against, merge_firm_counts, merge_periods, read_against
+from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.within_entities import Within, compare_within
+from qbase.trends.rates.change_case import Case, check_order, find_obstacle, leave_unanswered
+from qbase.trends.rates.change_verdicts import (
+    add_verdicts,
+    cap_grade,
+    check_enough,
+    check_steady_power,
+    margin_settings,
+)
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts

@@ -11,11 +11,11 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import join
 from qbase.core.values import Estimate, Key
-from qbase.trends.count_checks import check_small_n, notes_of
-from qbase.trends.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
-from qbase.trends.matched_entities import check_all_entities
-from qbase.trends.period_counts import find_entity, read_counts
-from qbase.trends.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
+from qbase.trends.counts.count_checks import check_small_n, notes_of
+from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
+from qbase.trends.counts.matched_entities import check_all_entities
+from qbase.trends.counts.period_counts import find_entity, read_counts
+from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts
