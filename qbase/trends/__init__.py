@@ -11,5 +11,8 @@ if TYPE_CHECKING:
     from qbase.trends.rate_change import estimate_change as estimate_change
     from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
     from qbase.trends.rate_level import estimate_level as estimate_level
+    from qbase.trends.watching.alarm_families import Family as Family
+    from qbase.trends.watching.alarm_families import estimate_every_change as estimate_every_change
+    from qbase.trends.watching.alarm_families import judge_family as judge_family
 
 __getattr__, __dir__ = lazy_room(__name__)
