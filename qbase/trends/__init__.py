@@ -14,5 +14,6 @@ if TYPE_CHECKING:
     from qbase.trends.watching.alarm_families import Family as Family
     from qbase.trends.watching.alarm_families import estimate_every_change as estimate_every_change
     from qbase.trends.watching.alarm_families import judge_family as judge_family
+    from qbase.trends.watching.repeated_looks import estimate_looks as estimate_looks
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbase.core import Estimate, Indicator, Panel, Text, UsageError
@@ -46,7 +46,7 @@ def test_q_values_follow_the_counts_and_a_silent_cluster_spoils_nothing() -> Non
 def test_the_words_name_the_signal_and_count_the_false_alarms() -> None:
     (said,) = judge_family(estimate_every_change(make_panel(COUNTS), ID), share=0.1).say().items
     assert "K1（−56.0 个百分点，q < 0.001）" in said.zh
-    assert "预计有 0.1 个误报" in said.zh
+    assert "预计有 0.2 个误报" in said.zh
     assert "stands out in 1: K1 (−56.0 percentage points, q < 0.001)" in said.en
     assert "1 could not be compared: no test" in said.en
     check = judge_family(estimate_every_change(make_panel(COUNTS), ID)).check()
@@ -78,6 +78,7 @@ def test_the_p_value_is_newcombes_interval_turned_round(k: tuple[int, int], n: t
             assert (low > 0 or high < 0) == (p < 1 - level)
 
 
+@settings(max_examples=15)
 @given(seed=st.integers(0, 999))
 def test_the_order_of_clusters_changes_nothing(seed: int) -> None:
     rng = np.random.default_rng(seed)
