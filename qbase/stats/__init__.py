@@ -62,6 +62,8 @@ if TYPE_CHECKING:
     from qbase.stats.regression.firth_logit import fit_two_way_logit as fit_two_way_logit
     from qbase.stats.regression.hac_covariance import SeriesFit as SeriesFit
     from qbase.stats.regression.hac_covariance import fit_series as fit_series
+    from qbase.stats.regression.ridge_logit import RidgeLogit as RidgeLogit
+    from qbase.stats.regression.ridge_logit import fit_ridge_logit as fit_ridge_logit
     from qbase.stats.testing.adoption_permutations import Assignments as Assignments
     from qbase.stats.testing.adoption_permutations import attainable_p as attainable_p
     from qbase.stats.testing.adoption_permutations import exchanged_places as exchanged_places
