@@ -82,5 +82,6 @@ if TYPE_CHECKING:
     from qbase.stats.testing.equivalence import equivalence_size as equivalence_size
     from qbase.stats.testing.false_discovery import false_discovery_q as false_discovery_q
     from qbase.stats.testing.romano_wolf import romano_wolf_p as romano_wolf_p
+    from qbase.stats.testing.stratified_excess import stratified_excess as stratified_excess
 
 __getattr__, __dir__ = lazy_room(__name__)
