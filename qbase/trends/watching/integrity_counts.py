@@ -1,11 +1,11 @@
-"""Two more patterns: rates that gather just above a target, and numbers of samples that are not there."""
+"""More patterns: rates just above a target, a year in which one laboratory took over, numbers that are not there."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import betabinom
+from scipy.stats import betabinom, chi2
 
 from qbase.core.errors import UsageError
 from qbase.core.given import read_number
@@ -33,6 +33,17 @@ BUNCHING = Pattern(
     ),
     quiet=Text("年度合格率没有聚集在目标线之上", "yearly rates do not gather just above the target"),
 )
+MIX = Pattern(
+    name="laboratory_mix",
+    told=Text(
+        "个别年份样品集中送往某一检验机构，与其他年份明显不同，需核实（是否更换承检合同等）：{places}",
+        "in some years one laboratory took clearly more batches than in others; to verify, such as a new contract: "
+        "{places}",
+    ),
+    quiet=Text("各年检验机构的份额没有超出偶然的变化", "the shares of laboratories change no more than by chance"),
+)
+LEAST_EXPECTED = 5.0
+"""Batches a laboratory should have in the thinnest year, for Pearson's test to hold."""
 
 
 def check_bunching(tables: WatchTables, target: float) -> CheckResult:
@@ -104,6 +115,55 @@ def _chance_of_so_many(chances: Floats, observed: int) -> float:
     for p in chances:
         spread = np.convolve(spread, [1 - p, p])
     return float(min(1.0, spread[observed:].sum()))
+
+
+def check_laboratory_mix(tables: WatchTables) -> CheckResult:
+    """Check whether the laboratories of a town had the same shares in every year, town by town.
+
+    A test of homogeneity of laboratories by years; laboratories that are rare in a town count together. New contracts
+    move shares as well, so the year and the laboratory are named.
+
+    Parameters
+    ----------
+    tables : WatchTables
+        From `read_watch_tables`.
+
+    Returns
+    -------
+    CheckResult
+        ``laboratory_mix``; table place (town), n batches, observed and expected of the laboratory and year that stand
+        out most (columns lab_name, year), p_value, q_value, is_signal.
+    """
+    draws = tables.draws.assign(town=towns_of(tables), year=tables.draws["sample_date"].dt.year)
+    draws = draws[draws["lab_name"].notna()]
+    rows = []
+    for town, own in draws.groupby("town", sort=True):
+        by_year = pd.crosstab(own["lab_name"], own["year"])
+        by_year = by_year.loc[:, by_year.sum() >= LEAST_TESTED]
+        is_rare = by_year.sum(axis=1) * by_year.sum().min() / max(by_year.to_numpy().sum(), 1) < LEAST_EXPECTED
+        pooled = by_year[is_rare].sum().to_frame("").T
+        seen = pd.concat([by_year[~is_rare], pooled[pooled.sum(axis=1) > 0]])
+        rows.append({"place": str(town), "n": int(seen.to_numpy().sum()), **_homogeneity(seen)})
+    columns = [*COLUMNS[:5], "lab_name", "year"]
+    return say_pattern(MIX, pd.DataFrame(rows, columns=columns))
+
+
+def _homogeneity(seen: pd.DataFrame) -> dict[str, object]:
+    """Return Pearson's test of a table, and the cell that stands out most above what is expected."""
+    counts = seen.to_numpy(dtype=float)
+    if min(counts.shape) < 2:
+        return {"observed": np.nan, "expected": np.nan, "p_value": np.nan, "lab_name": "", "year": 0}
+    due = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
+    scaled = (counts - due) / np.sqrt(due)
+    lab, year = (int(i) for i in np.unravel_index(int(np.argmax(scaled)), scaled.shape))
+    df = (counts.shape[0] - 1) * (counts.shape[1] - 1)
+    return {
+        "observed": counts[lab, year],
+        "expected": due[lab, year],
+        "p_value": float(chi2.sf((scaled**2).sum(), df)),
+        "lab_name": str(seen.index[lab]),
+        "year": int(seen.columns[year]),
+    }
 
 
 def check_missing_numbers(tables: WatchTables) -> CheckResult:

@@ -6,7 +6,7 @@ from qbase.core.numbers import count, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator
-from qbase.trends.watching.integrity_counts import check_bunching, check_missing_numbers
+from qbase.trends.watching.integrity_counts import check_bunching, check_laboratory_mix, check_missing_numbers
 from qbase.trends.watching.integrity_signals import (
     SHARE,
     check_dropped_items,
@@ -35,9 +35,9 @@ def check_integrity(tables: WatchTables, *, target: float | None = None) -> Resu
     """Check the records of inspections for patterns that deserve a second look.
 
     Draws by county and city against those of the province and above; random draws that lean to firms without failures;
-    items tested less after they failed; laboratories changed after failures; yearly rates just above a target; missing
-    numbers of samples. Each is tested place by place with q values, so that in honest records a pattern stands out
-    somewhere in about one case of twenty or fewer; missing numbers are counted.
+    items tested less after they failed; laboratories changed after failures, or taking over in one year; yearly rates
+    just above a target; missing numbers of samples. Each is tested place by place with q values, so that in honest
+    records a pattern stands out somewhere in about one case of twenty; missing numbers are counted.
 
     Parameters
     ----------
@@ -74,6 +74,7 @@ def check_integrity(tables: WatchTables, *, target: float | None = None) -> Resu
     repeated_clean True
     dropped_items True
     switched_laboratory True
+    laboratory_mix True
     missing_numbers False
     >>> print(result.checks[-1].text.en)  # the file of one county was lost
     4 of 150 series of sample numbers have gaps, 93 numbers in all; to verify whether a file was lost or a sample not
@@ -84,6 +85,7 @@ def check_integrity(tables: WatchTables, *, target: float | None = None) -> Resu
         check_repeated_clean(tables),
         check_dropped_items(tables),
         check_switched_laboratory(tables),
+        check_laboratory_mix(tables),
         *([] if target is None else [check_bunching(tables, target)]),
         check_missing_numbers(tables),
     ]

@@ -9,6 +9,8 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
 
 OFF_Q = 0.05
+MOST_KNOWN = 0.9
+"""Share of the draws of the test that need a risk class for the plan in force to be what the list is held against."""
 
 USE = Text(
     "名单只用于内部安排走访和帮扶，不作为处罚、评级或公开的依据。",
@@ -32,6 +34,22 @@ def check_gain(gain: Estimate) -> CheckResult:
             "change the plan.",
         )
     return CheckResult(name="gain", passed=passed, text=text)
+
+
+def check_plan(known_share: float) -> CheckResult:
+    """Check whether the plan in force is on record: without risk classes the list is held against chance."""
+    if known_share >= MOST_KNOWN:
+        text = Text(
+            "现行安排以登记的风险等级为准。", "The plan in force is that of the risk classes on record with the draws."
+        )
+        return CheckResult(name="plan", passed=True, text=text)
+    missing = percent(100 * (1 - known_share))
+    text = Text(
+        f"验证期内 {missing} 的批次没有登记风险等级，按最低等级计：增益主要是与随机走访相比，不是与现行安排相比。",
+        f"For {missing} of the batches of the test no risk class is on record, and they count as the lowest: the gain "
+        "is over chance rather than over the plan in force.",
+    )
+    return CheckResult(name="plan", passed=False, text=text)
 
 
 def check_calibration(table: pd.DataFrame) -> CheckResult:

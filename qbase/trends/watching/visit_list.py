@@ -15,7 +15,7 @@ from qbase.core.given import check_day, read_number
 from qbase.core.numbers import count, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.core.values import Estimate, Indicator
+from qbase.core.values import CheckResult, Estimate, Indicator
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.stats.regression.ridge_logit import RidgeLogit, fit_ridge_logit
 from qbase.trends.watching.firm_features import (
@@ -33,6 +33,7 @@ from qbase.trends.watching.list_checks import (
     check_calibration,
     check_features,
     check_gain,
+    check_plan,
     check_weights,
 )
 from qbase.trends.watching.list_reasons import say_reasons
@@ -163,9 +164,9 @@ def estimate_watchlist(
     calibration = calibrate(failed[is_late], risk, weights[is_late], firm[is_late], groups, level=level)
     final = _fit(history, firm, quarter, failed, weights, is_early | is_late, now)
     watchlist = _list(tables, final, now, part, level)
-    return _result(
-        tables, hits, calibration, watchlist, final, (split, now), part, level, int(is_late.sum()), is_weighted
-    )
+    known = float(draws.loc[is_late, "risk_class"].isin(list(RANKS)).mean())
+    told = (check_plan(known), check_calibration(calibration), check_weights(is_weighted))
+    return _result(tables, hits, calibration, watchlist, final, (split, now), part, level, int(is_late.sum()), told)
 
 
 def _known_before(tables: WatchTables, now: int) -> WatchTables:
@@ -247,7 +248,7 @@ def _list(tables: WatchTables, fit: _Fit, now: int, share: float, level: float) 
 
 def _result(
     tables: WatchTables, hits: Hits, calibration: pd.DataFrame, watchlist: pd.DataFrame, fit: _Fit,
-    window: tuple[int, int], share: float, level: float, n: int, is_weighted: bool,
+    window: tuple[int, int], share: float, level: float, n: int, told: tuple[CheckResult, ...],
 ) -> Result:  # fmt: skip
     z = float(norm.isf((1 - level) / 2))
     codes = [f"{q // 4}Q{q % 4 + 1}" for q in (window[0], window[1] - 1)]
@@ -292,8 +293,7 @@ def _result(
         },
         checks=(
             check_gain(gain),
-            check_calibration(calibration),
-            check_weights(is_weighted),
+            *told,
             check_features(fit.products),
         ),
         notes=(USE,),

@@ -9,14 +9,16 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import chi2_contingency
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from qbase.core import CheckResult, DataError, UsageError
-from qbase.demo import Province, build_province
+from qbase.demo import Province, Scenario, build_province
+from qbase.demo.world.scenario import ACCEPTANCE_DELAY, N_QUARTERS
 from qbase.release import protect
 from qbase.stats import stratified_excess
 from qbase.trends import WatchTables, check_integrity
-from qbase.trends.watching.integrity_counts import check_bunching, check_missing_numbers
+from qbase.trends.watching.integrity_counts import check_bunching, check_laboratory_mix, check_missing_numbers
 from qbase.trends.watching.integrity_signals import (
     check_dropped_items,
     check_level_gap,
@@ -129,6 +131,13 @@ def plant_labs(tables: WatchTables, rng: np.random.Generator) -> WatchTables:
     return dataclasses.replace(tables, draws=draws.drop(columns="town").assign(lab_name=lab))
 
 
+def plant_mix(tables: WatchTables, rng: np.random.Generator) -> WatchTables:
+    """In one town every batch of three quarters goes to one laboratory."""
+    there = towns_of(tables).eq(TOWN) & tables.draws["sample_date"].between("2021-04-01", "2021-12-31")
+    lab = tables.draws.loc[there, "lab_name"].mode().iloc[0]
+    return dataclasses.replace(tables, draws=tables.draws.assign(lab_name=tables.draws["lab_name"].where(~there, lab)))
+
+
 def plant_bunching(tables: WatchTables, rng: np.random.Generator) -> WatchTables:
     """In one county a year that lies one or two batches short of the target is lifted over it."""
     draws = tables.draws.assign(town=towns_of(tables), year=tables.draws["sample_date"].dt.year)
@@ -156,6 +165,7 @@ PLANTED: list[tuple[Callable[..., CheckResult], Callable[..., WatchTables], str]
     (check_dropped_items, plant_items, TOWN),
     (check_switched_laboratory, plant_labs, TOWN),
     (bunching, plant_bunching, "990022"),
+    (check_laboratory_mix, plant_mix, TOWN),
 ]
 
 
@@ -190,7 +200,8 @@ def test_the_page_says_what_to_verify_accuses_nobody_and_stays_inside(small: Wat
         tables = plant(tables, rng)
     result = check_integrity(tables, target=TARGET)
     assert [c.name for c in result.checks] == [
-        "level_gap", "repeated_clean", "dropped_items", "switched_laboratory", "bunching", "missing_numbers",
+        "level_gap", "repeated_clean", "dropped_items", "switched_laboratory", "laboratory_mix", "bunching",
+        "missing_numbers",
     ]  # fmt: skip
     total = result.find("signals", pattern="all").value
     assert total == sum(int(t["is_signal"].sum()) for t in result.tables.values()) > 3
@@ -217,13 +228,35 @@ def test_the_order_of_rows_changes_nothing(small: WatchTables) -> None:
         pd.testing.assert_frame_equal(table, other.tables[name])
 
 
+def test_the_laboratory_and_the_year_that_stand_out_are_named(honest: WatchTables) -> None:
+    found = check_laboratory_mix(plant_mix(honest, np.random.default_rng(1))).table.iloc[0]
+    draws = honest.draws[towns_of(honest).eq(TOWN)]
+    window = draws[draws["sample_date"].between("2021-04-01", "2021-12-31")]
+    assert (found["year"], found["lab_name"]) == (2021, window["lab_name"].mode().iloc[0])
+    counts = pd.crosstab(draws["lab_name"], draws["sample_date"].dt.year)
+    honest_row = check_laboratory_mix(honest).table.set_index("place").loc[TOWN]
+    assert honest_row["p_value"] == pytest.approx(chi2_contingency(counts, correction=False).pvalue)
+
+
+def test_truth_the_demo_in_which_acceptance_is_prepared_for_shows_in_the_laboratories() -> None:
+    """Before acceptance the demo sends every batch of an adopting town to its most lenient laboratory."""
+    province = build_province("province", seed=60, scenario=Scenario(has_gaming=True))
+    world = province.world
+    accepted = world.geo.town_of[world.plan.cohort + ACCEPTANCE_DELAY <= N_QUARTERS]
+    towns = set(world.geo.towns["town_code"].iloc[accepted])
+    table = check_laboratory_mix(watch_tables_of(province)).table
+    found = set(table.loc[table["is_signal"], "place"])
+    assert len(found & towns) >= 0.6 * len(towns)
+    assert len(found - towns) <= 1
+
+
 def test_without_records_nothing_is_said(small: WatchTables) -> None:
     bare = dataclasses.replace(
         small, draws=small.draws.iloc[:3], items=small.items.iloc[:0], numbers=small.numbers.iloc[:3]
     )
     result = check_integrity(bare, target=TARGET)
     assert {c.name: c.passed for c in result.checks if c.name != "missing_numbers"} == dict.fromkeys(
-        ["level_gap", "repeated_clean", "dropped_items", "switched_laboratory", "bunching"]
+        ["level_gap", "repeated_clean", "dropped_items", "switched_laboratory", "laboratory_mix", "bunching"]
     )
 
 

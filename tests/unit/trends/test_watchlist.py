@@ -155,6 +155,17 @@ def test_every_row_has_its_reason_and_its_dates_and_nothing_leaves_the_house(tab
             protect(result, profile=profile)
 
 
+def test_without_risk_classes_the_list_is_held_against_chance_and_says_so(tables: WatchTables) -> None:
+    result = estimate_watchlist(dataclasses.replace(tables, draws=tables.draws.assign(risk_class=None)))
+    (check,) = [c for c in result.checks if c.name == "plan"]
+    assert check.passed is False
+    rates = result.tables["validation"].set_index("chosen_by")["hit_pct"]
+    # a fifth of every quarter, so quarters with more draws weigh more in neither
+    assert rates["risk_class"] == pytest.approx(rates["chance"])
+    (known,) = [c for c in estimate_watchlist(tables).checks if c.name == "plan"]
+    assert known.passed is True
+
+
 def test_weights_undo_the_drawing(tables: WatchTables) -> None:
     drawn = tables.draws[tables.draws["sample_type"] == "random"].reset_index(drop=True)
     weights, is_weighted = weigh_draws(tables, drawn)
