@@ -19,13 +19,13 @@ from qbase.indicators.group_counts import FIRM, GroupCounts, check_columns
 from qbase.stats.decomposing.change_parts import ChangeParts, decompose_change
 from qbase.trends.counts.count_checks import INDEPENDENT, check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts.period_counts import Counts, find_entity, read_counts
+from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.mix.mix_checks import check_common_groups, check_group_sizes, check_known_groups
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
 
-STEPS_PER_YEAR = {"Q": 4, "A": 1}
 ROUNDING = 1e-12
 MIXES = ("first", "last", "pooled")
 MEASURING = frozenset({"laboratory", "inspector", "standard", "items_band"})
