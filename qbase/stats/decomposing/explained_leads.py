@@ -86,27 +86,24 @@ def decompose_leads(
             expected="the laboratories of compare_laboratories",
             fix="give both functions the same rows",
         )
-    shape = (len(entities), len(times), len(names))
-    by_lab = np.zeros(shape)
-    np.add.at(by_lab, (rows["e"], rows["t"], rows["lab"]), rows["n"])
-    passed = np.zeros(shape[:2])
-    np.add.at(passed, (rows["e"], rows["t"]), rows["k"])
-    return _leads(rows, entities, by_lab, passed, differences, float(norm.ppf((1 + level) / 2)), firms is not None)
+    at = (rows["e"].to_numpy(), rows["t"].to_numpy())
+    tested, passed = np.zeros((len(entities), len(times))), np.zeros((len(entities), len(times)))
+    np.add.at(tested, at, rows["n"])
+    np.add.at(passed, at, rows["k"])
+    return _leads(rows, entities, tested, passed, differences, float(norm.ppf((1 + level) / 2)), firms is not None)
 
 
 def _leads(
-    rows: pd.DataFrame, entities: ArrayLike, by_lab: Floats, passed: Floats, differences: LaboratoryDifferences,
+    rows: pd.DataFrame, entities: ArrayLike, tested: Floats, passed: Floats, differences: LaboratoryDifferences,
     quantile: float, has_firms: bool,
 ) -> pd.DataFrame:  # fmt: skip
-    tested = by_lab.sum(axis=2)
     others, others_passed = tested.sum(axis=0) - tested, passed.sum(axis=0) - passed
     both = (tested > 0) & (others > 0)
     weight = np.where(both, tested, 0.0)
     weight = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
     per_own, per_other = (np.where(both, weight / np.maximum(x, 1), 0.0) for x in (tested, others))
     lead = (per_own * passed - per_other * others_passed).sum(axis=1)
-    other_labs = by_lab.sum(axis=0) - by_lab
-    contrast = (per_own[..., None] * by_lab - per_other[..., None] * other_labs).sum(axis=1)
+    contrast = _laboratories(rows, per_own, per_other, len(differences.sets))
     # what laboratories of one set gain those of another cannot have lost: nobody compared them
     sets = np.where(differences.linked, differences.sets, differences.sets.max() + 1 + np.arange(len(differences.sets)))
     crossing = np.array([np.bincount(sets, row) for row in contrast])
@@ -124,6 +121,16 @@ def _leads(
         for column, values in ((name, value), (f"{name}_low", value - half), (f"{name}_high", value + half)):
             table[column] = np.where(is_told, values, np.nan)
     return table
+
+
+def _laboratories(rows: pd.DataFrame, per_own: Floats, per_other: Floats, size: int) -> Floats:
+    """Return by how much each laboratory's share of an entity's batches is above that of the others, shape (E, L)."""
+    e, t, lab, n = (rows[name].to_numpy() for name in ("e", "t", "lab", "n"))
+    by_period = np.zeros((per_own.shape[1], size))
+    np.add.at(by_period, (t, lab), n)
+    found: Floats = -per_other @ by_period
+    np.add.at(found, (e, lab), (per_own + per_other)[e, t] * n)
+    return found
 
 
 def _binomial(tested: Floats, passed: Floats, per: Floats) -> Floats:

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from qbase.core import periods
+from qbase.core.errors import DataError
 from qbase.core.numbers import count, difference_unit, percent
 from qbase.core.periods import parse_period
 from qbase.core.results.result import Result
@@ -113,8 +114,15 @@ def estimate_laboratories(
     rows = _window(counts, first, last)
     unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
     rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
+    if rows.empty:
+        raise DataError(
+            "QB591",
+            found=f"0 batches with a {by} on record in the window; {int(unnamed)} without",
+            expected="three laboratories that share strata in which some batches pass and some fail",
+            fix="widen first and last, or load inspections that name their laboratory",
+        )
     firms = rows[FIRM] if counts.has_firms else None
-    stratum = rows[["entity", "period", *within]].astype(str).agg("\x1f".join, axis=1)
+    stratum = rows.groupby(["entity", "period", *within]).ngroup()
     n, k, who = rows["n"], rows["k"], rows[by]
     found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
     leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)

@@ -167,3 +167,5 @@ def test_laboratories_are_refused_where_none_shares_a_cluster_with_another() -> 
         estimate_laboratories(laboratories(3), by="inspector")
     with pytest.raises(DataError, match="QB591"):
         estimate_laboratories(laboratories(3), within=("laboratory",))
+    with pytest.raises(DataError, match="0 batches with a laboratory"):
+        estimate_laboratories(laboratories(3), first="2025Q1")
