@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import pathlib
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import expit
 from scipy.stats import beta
@@ -29,18 +31,17 @@ study = load("study_trend_intervals")
 SHAPES = ((20, 5), (6, 10), (16, 1))
 LIKE = (0.0, 0.2, 0.4)
 
-DRAWS = 120
+DRAWS = 80
 LEAST = 0.93
-CELL = 0.88
-"""Of 120 draws at 95 %, fewer than 88 % are covered once in a thousand."""
+CELL = 0.86
+"""Of 80 draws at 95 %, fewer than 86 % are covered once in a thousand."""
 
 PERIODS = 8
-TREND_DRAWS = 40
+TREND_DRAWS = 25
 
 
-@pytest.fixture(scope="module", params=[(0, False), (0, True), (6, False)], ids=["new", "same", "history"])
-def grid(request: pytest.FixtureRequest) -> dict[tuple, object]:
-    history, is_paired = request.param
+@functools.cache
+def draw_grid(history: int, is_paired: bool) -> dict[tuple, pd.DataFrame]:
     return {
         (firms, batches, icc): study.run(
             study.Design(firms=firms, batches=batches, icc=icc, is_paired=is_paired, history=history), DRAWS
@@ -50,15 +51,20 @@ def grid(request: pytest.FixtureRequest) -> dict[tuple, object]:
     }
 
 
-def test_levels_and_changes_are_covered_on_the_referees_grid(grid) -> None:
+@pytest.mark.parametrize(("history", "is_paired"), [(0, False), (0, True), (6, False)])
+def test_levels_and_changes_are_covered_on_the_referees_grid(history: int, is_paired: bool) -> None:
+    grid = draw_grid(history, is_paired)
     for what in ("level", "change"):
         shares = {cell: float(found[what].mean()) for cell, found in grid.items()}
         assert np.mean(list(shares.values())) >= LEAST
         assert min(shares.values()) >= CELL, shares
-    # taken as independent, six firms of ten batches that are alike are called changed far too often
-    assert grid[(6, 10, 0.4)]["moved"].mean() < 0.07
-    false = max(grid[(6, 10, 0.4)]["plain"].mean(), grid[(20, 5, 0.4)]["plain"].mean())
-    assert false > 0.1 or grid[(6, 10, 0.4)]["correlation"].mean() > 0.2
+    assert np.mean([found["moved"].mean() for found in grid.values()]) < 0.07
+
+
+def test_taken_as_independent_they_are_called_changed_far_too_often() -> None:
+    # the referee found 34.9 %: new firms, six of ten batches each
+    assert draw_grid(0, False)[(6, 10, 0.4)]["plain"].mean() > 0.2
+    assert draw_grid(0, True)[(20, 5, 0.4)]["correlation"].mean() > 0.2, "the same firms twice are paired"
 
 
 def draw_trend(rng: np.random.Generator, firms: int, batches: int, icc: float, slope: float, *, is_paired: bool):
@@ -95,6 +101,6 @@ def test_slopes_are_covered_and_no_trend_is_seldom_called_one(slope: float, is_p
                     if fit is not None:
                         low, high = fit.limits(0.95)
                         told.append(low <= truth <= high)
-    # 360 draws: the share called a trend where there is none is one less what is covered
+    # 225 draws: the share called a trend where there is none is one less what is covered
     assert np.mean(covered) >= LEAST
     assert np.mean(plain) >= LEAST
