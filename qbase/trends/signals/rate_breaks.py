@@ -149,7 +149,8 @@ def estimate_breaks(
         checks=(*check_breaks(measured.index, found, told), *parted.checks),
         grade="limited" if is_yardstick or against is not None else "moderate",
         notes=(INDEPENDENT, *notes_of(panel, measured.indicator, entity)),
-        settings=_settings(panel, outcome, entity, against) | {"alpha": alpha, "level": level, "most": most, "p_any": p},
+        settings=_settings(panel, outcome, entity, against)
+        | {"alpha": alpha, "level": level, "most": most, "p_any": p},
         labels={f"break_{i + 1}": label_break(measured.index, b, own, level)
                 for i, (b, own) in enumerate(zip(found, told, strict=True))},
         sources=panel.sources,
