@@ -29,6 +29,7 @@ from qbase.figures.surface.figure_words import (
     sentence,
     sentences,
     source_note,
+    uncapital,
     verdict,
     with_unit,
 )
@@ -144,7 +145,7 @@ def _title(result: Result) -> Text:
                 ),
             ]
         )
-    moved = verdict(result, result.estimates[0], graded=False)
+    moved = uncapital(verdict(result, result.estimates[0], graded=False))
     return first_fit(
         [
             capital(Text(f"{outcome.zh}在 {when.zh} 前后{moved.zh}", f"{outcome.en}, break of {when.en}: {moved.en}")),
@@ -174,7 +175,13 @@ def _note(drawn: Signals) -> Text:
         "with the dates that the likelihood ratio does not rule out).",
     )
     checks = [sentence(c.text) for wanted in SAID for c in result.checks if c.name == wanted]
-    return sentences(definition_note(result.outcome), method, *checks, source_note(result))
+    coincide = [
+        Text("{when} 断点与{title}开始实施的时间重合，重合不等于效果。",
+             "The break of {when} coincides with the start of {title}; that is no effect.").format(
+            when=both(read_period(r["period"])), title=Text(str(r["title_zh"]), str(r["title_en"])))
+        for r in result.tables["breaks"].to_dict("records") if r["kind"] == "policy"
+    ]  # fmt: skip
+    return sentences(definition_note(result.outcome), method, *coincide, *checks, source_note(result))
 
 
 def _alt(drawn: Signals) -> Text:

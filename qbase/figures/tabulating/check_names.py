@@ -69,4 +69,10 @@ CHECKS: Mapping[str, Text] = {
     "all_linked": Text("机构全部可比", "All laboratories compared"),
     "named": Text("机构有记录", "Laboratories on record"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
+    "phase_length": Text("各阶段期数", "Length of the phases"),
+    "small_n_limits": Text("样本量与界限", "Sample size and limits"),
+    "all_alike": Text("数值是否全部相同", "Values all alike"),
+    "dispersion": Text("离散程度", "Dispersion"),
+    "independence": Text("各期相互独立", "Independence of the periods"),
+    "date_inside": Text("断点日期在数据范围内", "Date of the break inside the series"),
 }

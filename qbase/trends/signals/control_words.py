@@ -167,7 +167,11 @@ def _check_small(measured: Measured, charted: Charted) -> list[CheckResult]:
     if charted.chart == "xmr":
         return []
     centre = charted.limits.centre[0]
-    few = int((measured.n * np.minimum(centre, 100 - centre) / 100 < 1).sum())
+    # where all passed, or all failed, there are no limits to be rough
+    varies = (centre > 0) & (centre < 100)
+    few = int((varies & (measured.n * np.minimum(centre, 100 - centre) / 100 < 1)).sum())
+    if not varies.any():
+        return []
     if few == 0:
         text = Text(
             "每期预计至少有 1 个合格和 1 个不合格样本，界限可用。",

@@ -107,6 +107,8 @@ def test_the_title_is_the_verdict_and_no_louder(drawn: dict[str, Figure]) -> Non
     assert "rose" not in drawn["breaks_standard"].title.en
     assert "up" in drawn["breaks"].title.en
     assert drawn["breaks_none"].title.en.startswith("No break found")
+    assert "that is no effect" in drawn["breaks_policy"].note.en
+    assert "重合不等于效果" in drawn["breaks_policy"].note.zh
 
 
 def test_events_are_dashed_and_named_and_the_note_tells_the_false_alarm(drawn: dict[str, Figure]) -> None:
