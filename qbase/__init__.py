@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from qbase.planning.needed_batches import plan_batches as plan_batches
     from qbase.reports.running.whole_run import run_report as run_report
     from qbase.scorecards.target_verdicts import score_targets as score_targets
-    from qbase.trends.rate_change import estimate_change as estimate_change
-    from qbase.trends.rate_level import estimate_level as estimate_level
+    from qbase.trends.rates.rate_change import estimate_change as estimate_change
+    from qbase.trends.rates.rate_level import estimate_level as estimate_level
 
 __version__ = VERSION
 __getattr__, __dir__ = lazy_room(__name__)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qbase.core.errors import SetupError as SetupError
     from qbase.core.errors import UsageError as UsageError
     from qbase.core.panel import Panel as Panel
+    from qbase.core.policy import DatedEvent as DatedEvent
     from qbase.core.policy import Plan as Plan
     from qbase.core.policy import Policy as Policy
     from qbase.core.policy import PolicyDate as PolicyDate

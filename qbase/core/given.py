@@ -201,6 +201,7 @@ def is_wider(written: object, entity: str) -> bool:
     """Say whether an id was written in full width: Ｋ００３ for K003."""
     return (
         isinstance(written, str)
+        and not written.isascii()
         and written.strip() != entity
         and unicodedata.normalize("NFKC", written).strip() == entity
     )
@@ -231,12 +232,15 @@ def match_spellings(given: Iterable[str], known: Iterable[str]) -> dict[str, str
         An id is like several of those known, or like one but for its leading zeros (QB155).
     """
     names = set(known)
+    unknown = [written for written in dict.fromkeys(given) if written not in names]
+    if not unknown:
+        return {}
     by_key: dict[str, set[str]] = {}
     for name in names:
         by_key.setdefault(unpadded(spelling_key(name)), set()).add(name)
     spelling = {}
-    for written in dict.fromkeys(given):
-        alike = set() if written in names else by_key.get(unpadded(spelling_key(written)), set())
+    for written in unknown:
+        alike = by_key.get(unpadded(spelling_key(written)), set())
         if not alike:
             continue
         (first, *others) = sorted(alike)

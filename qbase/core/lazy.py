@@ -35,9 +35,10 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     --------
     >>> load, names = lazy_room("qbase.trends")
     >>> names()
-    ['compare_entities', 'estimate_change', 'estimate_level', 'estimate_matched_change']
+    ['compare_entities', 'estimate_change', 'estimate_level', 'estimate_matched_change', 'estimate_trend',
+    'judge_change', 'list_margins', 'match_margin', 'merge_periods', 'read_margin']
     >>> load("estimate_level").__module__
-    'qbase.trends.rate_level'
+    'qbase.trends.rates.rate_level'
     """
 
     @functools.cache

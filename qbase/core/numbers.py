@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from qbase.core.text import Text
 
 MINUS = "\u2212"
-PERCENT_UNITS = frozenset({"pct", "pp"})
+PERCENT_UNITS = frozenset({"pct", "pp", "pp_per_year"})
 
 UNITS = {
     "pct": Text("%", "%"),
     "pp": Text("个百分点", "percentage points"),
+    "pp_per_year": Text("个百分点/年", "percentage points a year"),
     "log_points": Text("对数点", "log points"),
     "count": Text("个", ""),
     "batch": Text("批", "batches"),
@@ -46,12 +47,14 @@ UNITS = {
     "per_10k_firms": Text("个/万家", "per 10,000 firms"),
     "none": Text("", ""),
 }
-SIGNED_UNITS = frozenset({"pp", "log_points", "index", "cny", "wan_cny", "yi_cny", "score", "ratio", "none"})
+SIGNED_UNITS = frozenset(
+    {"pp", "pp_per_year", "log_points", "index", "cny", "wan_cny", "yi_cny", "score", "ratio", "none"}
+)
 """Units of what may lie below 0: differences, logarithms, profits, indices."""
 WHOLE_UNITS = frozenset(
     {"count", "batch", "cny", "firm", "item", "case", "time", "event", "rank", "flag", "quarter", "day"}
 )
-UNITS_SHORT = {**UNITS, "pp": Text("个百分点", "pp")}
+UNITS_SHORT = {**UNITS, "pp": Text("个百分点", "pp"), "pp_per_year": Text("个百分点/年", "pp a year")}
 DIFFERENCE = {"pct": "pp"}
 
 

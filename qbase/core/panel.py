@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal, get_args
 
 import pandas as pd
@@ -220,6 +220,33 @@ class Panel:
                 fix="build the panel from inspections, or add the counts to the frame",
             )
         return self.data[list(names)].rename(columns=names)
+
+    def keep(self, entities: Collection[str]) -> Panel:
+        """Return the panel of some entities only, with their cells.
+
+        Parameters
+        ----------
+        entities : collection of str
+            As the panel writes them; those it does not hold are passed over.
+
+        Returns
+        -------
+        Panel
+            The same object where all are kept.
+
+        Raises
+        ------
+        PanelError
+            The panel holds none of them (QB127).
+        """
+        ids, wanted = self.data.index.get_level_values("entity").astype(str), [str(e) for e in entities]
+        inside = ids.isin(wanted)
+        if inside.all():
+            return self
+        cells = self.cells
+        if cells is not None:
+            cells = cells[cells["entity"].astype(str).isin(wanted)].reset_index(drop=True)
+        return dataclasses.replace(self, data=self.data[inside], cells=cells)
 
     def coverage_of(self, outcome: str) -> Coverage | None:
         """Return how many of the records on record the values of one indicator stand on."""

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from qbase.core.errors import PolicyError
+from qbase.core.errors import PolicyError, UsageError
 from qbase.core.given import check_word, is_wider, match_spellings, read_entity_id, read_text
 from qbase.core.periods import read_period
 from qbase.core.text import Text
@@ -18,6 +18,7 @@ from qbase.core.values import Source, freeze
 DateName = Literal["drafted", "announced", "effective", "funded", "accepted"]
 Kind = Literal["binary", "dose", "bundle"]
 Confidence = Literal["document", "report", "assumed", "fictional"]
+EventKind = Literal["standard", "policy", "break", "other"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +38,62 @@ class PolicyDate:
 
     def __post_init__(self) -> None:
         check_word("confidence", self.confidence, get_args(Confidence))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatedEvent:
+    """One dated event beside a series.
+
+    Parameters
+    ----------
+    period : pandas.Period
+        The first period under the new state; what is clearly a quarter or a year is read: ``"2021Q1"``, ``2021``.
+    title : Text
+        Its name.
+    kind : {"standard", "policy", "break", "other"}
+        A standard that changed moves the yardstick, never quality; ``break`` was found in a series.
+    entities : tuple of str
+        Whom it concerns; empty is everybody.
+    source : str
+        Table or document it was read from.
+
+    Raises
+    ------
+    UsageError
+        A period that is none (QB101), a kind that is none or a title that is no text (QB144).
+
+    Examples
+    --------
+    >>> from qbase.core import DatedEvent, Text
+    >>> change = DatedEvent(period="2021Q1", title=Text("标准修订", "Revised standard"), kind="standard")
+    >>> change.period, change.concerns("K003")
+    (Period('2021Q1', 'Q-DEC'), True)
+    """
+
+    period: pd.Period
+    title: Text
+    kind: EventKind = "other"
+    entities: tuple[str, ...] = ()
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_word("kind", self.kind, get_args(EventKind))
+        object.__setattr__(self, "title", read_text("title", self.title))
+        period = read_period(self.period)
+        if period is None:
+            raise UsageError(
+                "QB101", text=self.period, found=repr(self.period), expected="a quarter or a year, such as 2021Q1",
+                fix='period="2021Q1"',
+            )  # fmt: skip
+        object.__setattr__(self, "period", period)
+
+    def concerns(self, entity: str | None) -> bool:
+        """Return whether an entity, or with None the sum of all, is touched by it."""
+        return entity is None or not self.entities or entity in self.entities
+
+    def at(self, freqstr: str) -> pd.Period:
+        """Return its first period on an axis of another frequency."""
+        return self.period if self.period.freqstr == freqstr else self.period.asfreq(freqstr[:1], how="start")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -279,8 +336,9 @@ def match_policy(policy: Policy, entities: Collection[str]) -> Policy:
     named = [s.entity for s in policy.spells]
     doses = policy.doses
     dosed = [] if doses is None or "entity" not in doses else [str(e) for e in doses["entity"].unique()]
-    spelling = match_spellings([*named, *policy.group, *dosed], entities)
-    wider = {s.written: s.entity for s in policy.spells if s.written and s.entity in set(entities)}
+    held = set(entities)
+    spelling = match_spellings([*named, *policy.group, *dosed], held)
+    wider = {s.written: s.entity for s in policy.spells if s.written and s.entity in held}
     if not spelling and not wider:
         return policy
     if doses is not None and dosed:

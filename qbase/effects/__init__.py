@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from qbase.effects.judging.headroom import check_headroom as check_headroom
     from qbase.effects.judging.headroom import estimate_headroom as estimate_headroom
     from qbase.effects.judging.published_numbers import check_published as check_published
+    from qbase.effects.judging.reconciled import find_alike as find_alike
     from qbase.effects.judging.reconciled import reconcile as reconcile
     from qbase.effects.judging.reconciled import reconcile_all as reconcile_all
     from qbase.effects.lab.design_power import estimate_design_power as estimate_design_power

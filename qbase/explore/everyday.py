@@ -8,7 +8,16 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import say_each, say_scorecard
 from qbase.explore.panel_words import describe_panel
-from qbase.figures import plot_estimates, plot_event_study, plot_funnel, plot_ranks, plot_trend
+from qbase.figures import (
+    plot_breaks,
+    plot_control,
+    plot_decomposition,
+    plot_estimates,
+    plot_event_study,
+    plot_funnel,
+    plot_ranks,
+    plot_trend,
+)
 
 if TYPE_CHECKING:
     from qbase.core.policy import Policy
@@ -21,13 +30,14 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Parameters
     ----------
     *results : Result
-        One result: a level of `estimate_level` becomes a trend, estimates by event time become an event study, peers a
-        funnel, ranks their intervals, anything else a line with its interval. A level followed by its change is one
-        trend. Other results go under each other.
+        One result: a level of `estimate_level` becomes a trend, a control chart or a series with breaks its own figure,
+        estimates by event time become an event study, peers a funnel, ranks their intervals, what `decompose_mix` found
+        its parts, anything else a line with its interval. A level followed by its change is one trend. Other results go
+        under each other.
     policy : Policy or None
-        Its start is marked in a trend or an event study.
+        Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
-        Its targets are drawn in a trend.
+        Its targets are drawn in a trend, the lowest of them in a control chart.
 
     Returns
     -------
@@ -52,6 +62,10 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     'Batch pass rate 75.0%; change on 2024 Q4 cannot be told yet'
     """
     match results:
+        case (chart,) if "phases" in chart.tables:
+            return plot_control(chart, policy=policy, target=target)
+        case (series,) if "breaks" in series.tables:
+            return plot_breaks(series, policy=policy)
         case (level,) if _has_series(level):
             return plot_trend(level, policy=policy, target=target)
         case (level, change) if _has_series(level) and change.estimand == "change":
@@ -60,6 +74,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_funnel(funnel)
         case (ranks,) if ranks.method == "rank_intervals" and ranks.estimates:
             return plot_ranks(ranks)
+        case (mix,) if mix.method == "kitagawa":
+            return plot_decomposition(mix)
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
     return plot_estimates(*results)

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from qbase.indicators.catalogue.indicator_rows import read_catalogue as read_catalogue
     from qbase.indicators.catalogue.indicator_rows import read_rows as read_rows
     from qbase.indicators.cells.sampling_design import Design as Design
+    from qbase.indicators.firm_counts import FirmCounts as FirmCounts
+    from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
+    from qbase.indicators.group_counts import GroupCounts as GroupCounts
+    from qbase.indicators.group_counts import build_group_counts as build_group_counts
+    from qbase.indicators.group_counts import read_group_counts as read_group_counts
     from qbase.indicators.maturity.maturity_table import Maturity as Maturity
     from qbase.indicators.maturity.maturity_words import say_preliminary as say_preliminary
     from qbase.indicators.maturity.quarter_maturity import check_maturity as check_maturity
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.baseline_weights import read_weights as read_weights
     from qbase.indicators.policies.case_panel import build_case as build_case
     from qbase.indicators.policies.case_panel import check_case as check_case
+    from qbase.indicators.policies.entity_products import read_neighbours as read_neighbours
     from qbase.indicators.policies.entity_products import read_products as read_products
     from qbase.indicators.policies.estimable import check_estimable as check_estimable
     from qbase.indicators.policies.locked_plan import read_plan as read_plan
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file
     from qbase.indicators.policies.policy_spells import build_policy as build_policy
     from qbase.indicators.policies.policy_template import write_policy_template as write_policy_template
+    from qbase.indicators.policies.standard_changes import list_standard_changes as list_standard_changes
     from qbase.indicators.revisions import read_revisions as read_revisions
     from qbase.indicators.sampling.sampling_checks import check_class_fractions as check_class_fractions
     from qbase.indicators.sampling.sampling_checks import check_random_against_directed as check_random_against_directed

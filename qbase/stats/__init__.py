@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from qbase.stats.comparing.rank_intervals import gaussian_rank_intervals as gaussian_rank_intervals
     from qbase.stats.comparing.rank_intervals import rank_intervals as rank_intervals
     from qbase.stats.control.anytime_interval import anytime_interval as anytime_interval
+    from qbase.stats.control.change_scan import ChangeScan as ChangeScan
+    from qbase.stats.control.change_scan import dispersion_test as dispersion_test
+    from qbase.stats.control.change_scan import scan_changes as scan_changes
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
     from qbase.stats.control.control_limits import ewma_chart as ewma_chart
@@ -24,10 +27,19 @@ if TYPE_CHECKING:
     from qbase.stats.control.control_rules import cusum_run_length as cusum_run_length
     from qbase.stats.control.control_rules import ewma_run_length as ewma_run_length
     from qbase.stats.control.control_rules import find_signals as find_signals
+    from qbase.stats.control.dated_breaks import DatedBreak as DatedBreak
+    from qbase.stats.control.dated_breaks import date_breaks as date_breaks
     from qbase.stats.control.mean_breaks import MeanBreaks as MeanBreaks
     from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
     from qbase.stats.control.mean_breaks import break_statistics as break_statistics
     from qbase.stats.control.mean_breaks import find_breaks as find_breaks
+    from qbase.stats.decomposing.change_parts import ChangeParts as ChangeParts
+    from qbase.stats.decomposing.change_parts import decompose_change as decompose_change
+    from qbase.stats.decomposing.explained_leads import decompose_leads as decompose_leads
+    from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences as LaboratoryDifferences
+    from qbase.stats.decomposing.laboratory_differences import compare_laboratories as compare_laboratories
+    from qbase.stats.decomposing.pooled_effects import PooledEffects as PooledEffects
+    from qbase.stats.decomposing.pooled_effects import shrink_effects as shrink_effects
     from qbase.stats.design.design_intervals import clopper_pearson_interval as clopper_pearson_interval
     from qbase.stats.design.design_intervals import design_interval as design_interval
     from qbase.stats.design.design_intervals import jeffreys_interval as jeffreys_interval

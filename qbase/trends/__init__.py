@@ -1,4 +1,4 @@
-"""Storey 5: from a panel to a result, without a policy: levels and changes."""
+"""Storey 5: from a panel to a result, without a policy: levels, changes, trends and signals."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.trends.matched_entities import compare_entities as compare_entities
+    from qbase.trends.counts.matched_entities import compare_entities as compare_entities
+    from qbase.trends.counts.period_windows import merge_periods as merge_periods
+    from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
+    from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.peers.entity_ranks import rank_entities as rank_entities
     from qbase.trends.peers.peer_funnel import compare_peers as compare_peers
     from qbase.trends.peers.peer_gap import estimate_gap as estimate_gap
-    from qbase.trends.rate_change import estimate_change as estimate_change
-    from qbase.trends.rate_change import estimate_matched_change as estimate_matched_change
-    from qbase.trends.rate_level import estimate_level as estimate_level
+    from qbase.trends.rates.change_verdicts import judge_change as judge_change
+    from qbase.trends.rates.change_verdicts import list_margins as list_margins
+    from qbase.trends.rates.change_verdicts import match_margin as match_margin
+    from qbase.trends.rates.change_verdicts import read_margin as read_margin
+    from qbase.trends.rates.rate_change import estimate_change as estimate_change
+    from qbase.trends.rates.rate_change import estimate_matched_change as estimate_matched_change
+    from qbase.trends.rates.rate_level import estimate_level as estimate_level
+    from qbase.trends.rates.rate_trend import estimate_trend as estimate_trend
+    from qbase.trends.signals.control_signals import estimate_control as estimate_control
+    from qbase.trends.signals.rate_breaks import estimate_breaks as estimate_breaks
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -12,10 +12,11 @@ import datetime
 import importlib.metadata
 import itertools
 import json
+import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import two_group_df
 from qbase.effects.doubt.conley_taber import MOST, control_places, control_widening, untreated_only
 from qbase.effects.doubt.history_noise import Noise, fit_noise
-from qbase.effects.doubt.known_variance import ENOUGH_POWER, attained_level, share_of_power
+from qbase.effects.doubt.known_variance import attained_level, chance_of_known, is_undecided, share_of_power
 from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f
 from qbase.effects.doubt.placebo_paths import find_exchange
@@ -39,6 +40,8 @@ from qbase.stats.testing.adoption_permutations import TIE, permutation_p
 OUT = Path("docs/studies/few_clusters.md")
 KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.jsonl"
 T, ROUND, ENOUGH, PERMUTATIONS, SAME_DEAL = 40, 50, 2_000, 199, 50
+FLAGGED = 100
+"""Draws of a null cell stored without ``undecided`` that are made again for it when the study is written."""
 WORST: frozenset[str] = frozenset()
 SEED = 7_000
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
@@ -141,7 +144,24 @@ def analyse(
         p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=g)[1]
     if controls is not None:
         p["ct_att"] = conley_taber_p(grid, noise, fit, controls)
+    p |= {"undecided": float(is_withheld(grid, fit, places, p["perm_att"], seed=seed))}
     return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0])}
+
+
+def is_withheld(grid: OutcomeGrid, fit: PathFit, places: Ints, p: float, *, seed: int) -> bool:
+    """Return whether nothing is rejected and that is called undecidable, as `check_test_power` does."""
+    if p <= ALPHA + TIE:
+        return False
+    df = float(len(grid.y) - 2)
+    chance = chance_of_known(float(fit.beta[0]) / free_error(grid, fit, places, seed=seed), df)
+    return is_undecided(share_of_power(df, attained_level(len(places))), chance)
+
+
+def free_error(grid: OutcomeGrid, fit: PathFit, places: Ints, *, seed: int) -> float:
+    """Return the standard error of the overall effect as `known_error` guesses it."""
+    plain = place(grid, ESTIMATOR, fit_noise(grid, caution=0.0), len(fit.beta))
+    bare = plain.sums(plain.outcome, places, seed=seed) - fit.beta[0] * plain.sums(plain.treatment, places)
+    return float(bare[:, 0].std())
 
 
 def conley_taber_p(grid: OutcomeGrid, noise: Noise, fit: PathFit, controls: Ints) -> float:
@@ -198,6 +218,8 @@ def bounds(hit: int, of: int) -> tuple[float, float]:
 
 
 Store = dict[str, dict[str, list[float]]]
+PLAIN: dict[str, Callable[[float], float]] = {"estimate": lambda value: round(value, 4), "undecided": int}
+"""What is stored otherwise than as a rejection at 5 %."""
 
 
 def read_kept() -> Store:
@@ -206,10 +228,24 @@ def read_kept() -> Store:
     for line in KEPT.read_text().splitlines() if KEPT.exists() else ():
         row = json.loads(line)
         store = kept.setdefault(row.pop("key"), {})
+        row.setdefault("undecided", [math.nan] * len(row["estimate"]))
         for name, values in row.items():
-            found = values if name == "estimate" else [int(sign) for sign in values]
+            found = [int(sign) for sign in values] if isinstance(values, str) else values
             store.setdefault(name, []).extend(found)
     return kept
+
+
+def add_undecided(kept: Store) -> Store:
+    """Return the same with ``undecided`` of cells stored without it: the first draws are made again, by number."""
+    added = dict(kept)
+    for cell in cells():
+        found = kept.get(cell.key)
+        if found and np.isnan(found["undecided"]).all():
+            total = len(found["estimate"])
+            again = total if cell.change else min(FLAGGED, total)
+            first = [draw["undecided"] for draw in draw_cell(cell, 0, again)]
+            added[cell.key] = found | {"undecided": [*first, *[math.nan] * (total - len(first))]}
+    return added
 
 
 def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
@@ -217,7 +253,7 @@ def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for draw in draw_cell(cell, first, draws):
         for name, value in draw.items():
-            found.setdefault(name, []).append(round(value, 4) if name == "estimate" else int(value <= ALPHA + TIE))
+            found.setdefault(name, []).append(PLAIN[name](value) if name in PLAIN else int(value <= ALPHA + TIE))
     plain = {n: v if n == "estimate" else "".join(map(str, v)) for n, v in found.items()}
     with KEPT.open("a") as file:
         file.write(json.dumps({"key": cell.key, **plain}) + "\n")
@@ -254,14 +290,17 @@ def share(values: list[float]) -> str:
     return f"{100 * sum(values) / len(values):.1f} ({100 * low:.1f}–{100 * high:.1f})"
 
 
-def is_weak(cell: Cell) -> bool:
-    """Return whether what is not rejected is called undecidable, as `check_test_power` does."""
-    draws = cell.clusters - 1 if cell.treated == 1 else PERMUTATIONS
-    return share_of_power(cell.clusters - 2, attained_level(min(draws, PERMUTATIONS))) < ENOUGH_POWER
+def no_answer(found: dict[str, list[float]]) -> str:
+    """Return the share of draws called undecidable, in percent, of those of which that is known."""
+    told = np.array(found["undecided"], dtype=float)
+    told = told[~np.isnan(told)]
+    return f"{100 * told.mean():.0f}" if len(told) else "–"
 
 
-def no_answer(cell: Cell, found: dict[str, list[float]]) -> str:
-    return f"{100 * (1 - np.mean(found['perm_att'])):.0f}" if is_weak(cell) else "0"
+def kept_of_answered(found: dict[str, list[float]], known: np.ndarray) -> str:
+    """Return what share of the draws a known variance rejects is rejected where a verdict is given, in percent."""
+    answered = known & (np.array(found["undecided"], dtype=float) == 0)
+    return f"{100 * np.array(found['perm_att'])[answered].mean():.0f}" if answered.any() else "–"
 
 
 def null_row(cell: Cell, found: dict[str, list[float]]) -> str:
@@ -274,7 +313,7 @@ def null_row(cell: Cell, found: dict[str, list[float]]) -> str:
         "all" if cell.noise == "all" else f"{cell.ratio:g}",
         cell.noise,
         len(found["estimate"]),
-        no_answer(cell, found),
+        no_answer(found),
         share(found["perm_att"]),
         event,
         share(found["band"]) if "band" in found else "no band",
@@ -290,8 +329,9 @@ def power_row(cell: Cell, found: dict[str, list[float]], null: dict[str, list[fl
     missed = bounds(int(sum(found["missed"])), len(known))
     numbers = [f"{100 * known.mean():.0f}", *(f"{100 * m.mean():.0f}" for m in rejected[:1])]
     covered = f"{100 * (1 - np.mean(found['missed'])):.1f} (≥ {100 * (1 - missed[1]):.1f})"
-    cells = [cell.treated, cell.clusters, f"{cell.ratio:g}", f"{cell.change:g}", len(known), no_answer(cell, found)]
-    return f"| {' | '.join(map(str, [*cells, *numbers, *kept, *['–'] * (3 - len(kept)), covered]))} |"
+    cells = [cell.treated, cell.clusters, f"{cell.ratio:g}", f"{cell.change:g}", len(known), no_answer(found)]
+    cells += [*numbers, kept[0], kept_of_answered(found, known), *kept[1:], *["–"] * (3 - len(kept)), covered]
+    return f"| {' | '.join(map(str, cells))} |"
 
 
 def pooled_row(treated: int, kept: Store) -> str:
@@ -317,7 +357,8 @@ NULL_COLUMNS = [
 ]  # fmt: skip
 POWER_COLUMNS = [
     "treated", "of", "batch ratio", "change", "draws", "no answer", "known variance", "permutation",
-    "permutation of known", "CRV3 of known", "Conley–Taber of known", "coverage of the change",
+    "permutation of known", "where a verdict is given", "CRV3 of known", "Conley–Taber of known",
+    "coverage of the change",
 ]  # fmt: skip
 
 INTRO = """
@@ -330,14 +371,16 @@ average base before four leads, controls never treated (`tests/truth/average_bas
 Rejections of a true null at 5 %, in percent, with 99 % bounds; 100 % less this is the coverage of 0, for
 intervals are inverted tests. **Overall** and **event time** are by the method chosen: permutation of rescaled
 histories. **CRV3** has Satterthwaite's degrees of freedom. **Nominal F** is the clustered Wald test of
-the leads with F(q, G − 1). **No answer** is the share of draws whose result is “the data cannot decide” because a test
-that rejects nothing has less than 80 % of the power of one with known variance (`check_test_power`). Below three
-treated no term has an interval.
+the leads with F(q, G − 1). **No answer** is the share of draws whose result is “the data cannot decide”: nothing is
+rejected, and either degrees of freedom and placebos leave less than 80 % of the power of a known variance, or a known
+variance would have rejected this estimate with a chance above 20 % (`check_test_power`). It is told by all draws under
+a change, else by the first {flagged} of a design or more. Below three treated no term has an interval.
 """
 
 POWER = """
 Share of draws, in percent, in which a fall of the treated by 5 or 10 points is found by a test that knows the
-variance, and by permutation; of the draws in which the first finds it, the share in which each method does; and how
+variance, and by permutation; of the draws in which the first finds it, the share in which each method does, and
+permutation **where a verdict is given**, which leaves out the draws without an answer (at least 80 is asked); and how
 often the interval by permutation covers the true change, with its lower 99 % bound.
 """
 
@@ -356,6 +399,7 @@ def write_report(kept: Store, reading: str = "") -> str:
         versions=", ".join(f"{p} {importlib.metadata.version(p)}" for p in ("numpy", "scipy")),
         quarters=T,
         permutations=PERMUTATIONS,
+        flagged=FLAGGED,
     )
     powers = [
         power_row(cell, kept[cell.key], kept[dataclasses.replace(cell, change=0.0).key])
@@ -383,4 +427,4 @@ def kept_reading() -> str:
 
 if __name__ == "__main__":
     main(float(sys.argv[1]) if len(sys.argv) > 1 else 1e9)
-    OUT.write_text(write_report(read_kept(), kept_reading()), encoding="utf-8")
+    OUT.write_text(write_report(add_undecided(read_kept()), kept_reading()), encoding="utf-8")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from qbase.effects.doubt.conley_taber import infer_conley_taber
-from qbase.effects.doubt.path_calibration import calibrate_path, invert_placebos
+from qbase.effects.doubt.path_calibration import calibrate_path, invert_placebos, known_error
 from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 
 
@@ -70,6 +70,42 @@ def test_permutation_finds_what_the_jackknife_of_four_noisy_treated_does_not() -
     assert found["missed"] <= TOO_OFTEN
 
 
+@pytest.mark.parametrize(
+    ("treated", "ratio", "noise", "change"),
+    [(8, 0.2, "binomial", -5.0), (3, 1.0, "over-dispersed .1", -5.0), (4, 5.0, "over-dispersed .1", -5.0)],
+)
+def test_a_verdict_is_given_where_four_of_five_known_rejections_are_found(
+    treated: int, ratio: float, noise: str, change: float
+) -> None:
+    cell = study.Cell(treated=treated, clusters=12, ratio=ratio, noise=noise, change=change)
+    found = list(study.draw_cell(cell, 0, CELL))
+    spread = null_spread(dataclasses.replace(cell, change=0.0))
+    rejects, undecided = (np.array([f[name] for f in found]) for name in ("perm_att", "undecided"))
+    known = np.array([abs(f["estimate"]) for f in found]) > 1.96 * spread
+    is_found = rejects <= study.ALPHA
+    assert known.sum() > 50
+    # of all that a known variance finds the method finds less than four in five, of those with a verdict more
+    assert is_found[known].mean() < 0.8
+    assert is_found[known & (undecided == 0)].mean() >= 0.85
+    assert not (undecided[is_found]).any()
+    # what neither finds keeps its verdict
+    assert undecided[~known].mean() < 0.3
+
+
+@pytest.mark.parametrize("ratio", [1.0, 5.0])
+def test_without_an_effect_few_answers_are_withheld(ratio: float) -> None:
+    cell = study.Cell(treated=4, clusters=12, ratio=ratio, noise="binomial")
+    assert np.mean([f["undecided"] for f in study.draw_cell(cell, 0, CELL)]) < 0.15
+
+
+def null_spread(cell: study.Cell) -> float:
+    """Return how far estimates vary where nothing changed: the variance a test would know."""
+    starts = study.STARTS[cell.treated]
+    rng = np.random.default_rng([7, cell.treated])
+    grids = (study.draw_grid(rng, starts, cell.clusters, ratio=cell.ratio, noise=cell.noise) for _ in range(600))
+    return float(np.std([study.ESTIMATOR(grid).beta[0] for grid in grids]))
+
+
 def test_clustered_errors_of_two_treated_are_far_too_small() -> None:
     assert rejected(2, 12, 0.2, "binomial")["crv1_att"] > 0.15
 
@@ -92,6 +128,8 @@ def test_placebos_of_the_study_are_those_of_the_product() -> None:
         seen = study.analyse(grid, places, controls, seed=3)
         told = invert_placebos(grid, replay, fit, exchange, level=0.95)
         around = calibrate_path(grid, replay, fit, exchange, level=0.95)
+        error = study.free_error(grid, fit, places, seed=3)
+        assert error == pytest.approx(known_error(grid, replay, fit, exchange))
         event = fit.terms.index(("event", study.EVENT))
         assert (seen["perm_att"], seen["perm_event"]) == pytest.approx((told.p[0], told.p[event]))
         assert seen["lead_f"] == pytest.approx(around.lead_f.p_value)

@@ -47,6 +47,7 @@ WITHHELD: dict[str, Text] = {
     "headroom": Text("现有数据不足以判断", "the data cannot decide"),
     "test_power": Text("现有数据不足以判断", "the data cannot decide"),
     "decision_date": Text("监测，不作结论", "monitoring, no conclusion"),
+    "min_n": Text("样本过少，不判断升降", "too few were tested for a verdict"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""
 _PERIOD = re.compile(r"\d{4}(Q[1-4])?")
@@ -161,13 +162,19 @@ def say_result(result: SayableResult) -> Prose:
         why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
-    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
+    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_judged)
     graded = result.estimand in {"change", "trend", "effect", "gap"}
     said: dict[Text, Grade | None] = {}
     for e in spoken:
-        words = result.labels.get(f"said[{e.term}]") or speak(result, e)
+        words = result.labels.get(f"said[{e.term}]") or _add_later(result, e, speak(result, e))
         said.setdefault(spaced(words), grade_of(result, e) if graded else None)
     return Prose(name=result.name, items=tuple(said), grades=tuple(said.values()))
+
+
+def _add_later(result: SayableResult, estimate: Estimate, said: Text) -> Text:
+    """Add the sentence that belongs to one estimate, where its labels have one."""
+    later = result.labels.get(f"later[{estimate.term}]")
+    return said if later is None else join([said, later], zh="", en=" ")
 
 
 def say_each(*results: SayableResult) -> Prose:
@@ -270,6 +277,13 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
     return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
         subject=_the(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
+
+
+def _say_judged(result: SayableResult, estimate: Estimate) -> Text:
+    """Return a difference in words, and the one word it comes to where its labels have one that says more."""
+    said, verdict = _say_difference(result, estimate), result.labels.get(f"verdict[{estimate.term}]")
+    is_said = direction_of(estimate, result.settings.get("margin")) == "cannot_tell"
+    return said if verdict is None or is_said else said + Text(f"判断：{verdict.zh}。", f" Verdict: {verdict.en}.")
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from qbase.core.given import read_text
 from qbase.core.numbers import count
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
@@ -130,6 +133,35 @@ def span_text(lags: int, freq: Freq, *, edge: bool) -> Text:
     )
 
 
+def subject_text(panel: Panel, policy: Policy, treated: Sequence[str], given: Text | None) -> Text:
+    """Return the treated in words: as given, as the policy has them, the name of one alone, or by what they are.
+
+    Parameters
+    ----------
+    panel, policy
+        What is followed, and by what it was treated.
+    treated : sequence of str
+        Those behind the estimate.
+    given : Text or None
+        Of the caller.
+
+    Raises
+    ------
+    UsageError
+        ``given`` is no text (QB144).
+    """
+    if given is not None:
+        return read_text("subject", given)
+    if policy.treated is None and len(treated) == 1:
+        return panel.label(treated[0])
+    return policy.treated or treated_text(panel.entity)
+
+
+def drawing_notes(panel: Panel) -> tuple[Text, ...]:
+    """Return the caveat about the way of drawing, where the outcome comes from inspections and is not weighted."""
+    return (NAIVE,) if panel.cells is not None and panel.sampling == "naive" else ()
+
+
 def given_notes(panel: Panel, policy: Policy) -> tuple[Text, ...]:
     """Return what was settled when a panel was built, and when a policy is brought together with it."""
     return (*panel.notes, *match_policy(policy, panel.entities).notes)
@@ -143,8 +175,7 @@ def notes_of(
     if design.is_staggered:
         notes.append(staggered)
     notes.append(BATCH_WEIGHT if weighted else EQUAL_WEIGHT)
-    if panel.cells is not None and panel.sampling == "naive":
-        notes.append(NAIVE)
+    notes += drawing_notes(panel)
     if errors == "iid":
         notes.append(IID)
     return (*notes, *given_notes(panel, policy))

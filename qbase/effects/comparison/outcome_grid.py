@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,8 @@ from qbase.core import periods
 from qbase.core.errors import UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import Freq
-from qbase.core.policy import Policy, match_policy
+from qbase.core.policy import Policy
+from qbase.core.text import Text, same
 from qbase.core.values import Indicator
 from qbase.effects.comparison.treated_and_controls import FREQ, Design, build_design
 
@@ -47,13 +48,15 @@ class OutcomeGrid:
     weight : numpy.ndarray, shape (N,)
         Share of each entity in averages over the treated; positive. It sets the estimand, ``n`` only the variance.
     cluster : numpy.ndarray of int, shape (N,)
-        Which entities may move together: the level of inference.
+        Which entities may move together: the level of inference; numbered from 0 without gaps.
     weighted_by : str
         ``equal``, ``n`` or the name of the weights given.
     n_missing : int
         Rows of the panel without an outcome.
     always_treated : tuple of str
         Treated whenever observed; left out, for they show no "before".
+    labels : mapping
+        Entity -> name, where it has one and is no firm.
     """
 
     indicator: Indicator
@@ -69,6 +72,7 @@ class OutcomeGrid:
     weighted_by: str = "equal"
     n_missing: int = 0
     always_treated: tuple[str, ...] = ()
+    labels: Mapping[str, Text] = dataclasses.field(default_factory=dict)
 
     @property
     def n_periods(self) -> int:
@@ -94,12 +98,16 @@ class OutcomeGrid:
         """Return the code of a period by its column: ``2022Q3``."""
         return periods.code(pd.Period(ordinal=self.first + int(column), freq=FREQ[self.freq]))
 
+    def label(self, entity: str) -> Text:
+        """Return the name of an entity, or its id where it has none."""
+        return self.labels.get(entity, same(entity))
+
     def with_start(self, start: Floats) -> OutcomeGrid:
         """Return the same outcomes under other dates of adoption."""
         return dataclasses.replace(self, start=np.asarray(start, dtype=float))
 
     def keep(self, rows: NDArray[np.bool_]) -> OutcomeGrid:
-        """Return the grid of some entities only."""
+        """Return the grid of some entities only; their clusters are numbered without gaps."""
         return dataclasses.replace(
             self,
             entities=tuple(e for e, kept in zip(self.entities, rows, strict=True) if kept),
@@ -108,7 +116,7 @@ class OutcomeGrid:
             k=None if self.k is None else self.k[rows],
             start=self.start[rows],
             weight=self.weight[rows],
-            cluster=self.cluster[rows],
+            cluster=_numbered(self.cluster[rows]),
         )
 
     def between(self, first: int, last: int) -> OutcomeGrid:
@@ -152,7 +160,7 @@ def build_grid(
     first, last = int(columns.min()), int(columns.max())
     shape = (len(entities), last - first + 1)
     at = (pd.Index(entities).get_indexer(design.rows["entity"]), columns.to_numpy() - first)
-    starts = {e: p.ordinal - first for e, p in match_policy(policy, panel.entities).first_treated.items()}
+    starts = {e: p.ordinal - first for e, p in design.first.items()}
     counts = _counts(panel, outcome, entities, first, shape)
     start = np.array([starts.get(e, np.nan) for e in entities], dtype=float)
     share, named = _shares(weight, entities, counts, start)
@@ -167,11 +175,17 @@ def build_grid(
         k=None if counts is None else counts[1],
         start=start,
         weight=share,
-        cluster=np.unique([owners[e] for e in entities], return_inverse=True)[1].astype(np.int64),
+        cluster=_numbered([owners[e] for e in entities]),
         weighted_by=named,
         n_missing=design.n_missing,
         always_treated=design.always_treated,
+        labels={} if panel.entity == "firm_id" else panel.labels,  # names of firms do not leave the house
     )
+
+
+def _numbered(labels: Sequence[str] | NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return labels as numbers from 0 on without gaps: who counts clusters counts up to the highest."""
+    return np.unique(labels, return_inverse=True)[1].astype(np.int64)
 
 
 def _placed(design: Design, at: tuple[NDArray[np.int64], NDArray[np.int64]], shape: tuple[int, int]) -> Floats:

@@ -38,8 +38,8 @@ class Design:
         Entities never treated in what is observed of them.
     always_treated : tuple of str
         Treated whenever observed; left out, for they show no "before".
-    starts : tuple of pandas.Period
-        Distinct adoption periods of the treated, in order.
+    first : dict
+        First treated period by entity, as the panel writes its id; those always treated too.
     n_missing : int
         Rows of the panel without an outcome; left out.
     """
@@ -50,8 +50,13 @@ class Design:
     treated: tuple[str, ...]
     comparison: tuple[str, ...]
     always_treated: tuple[str, ...]
-    starts: tuple[pd.Period, ...]
+    first: dict[str, pd.Period]
     n_missing: int
+
+    @property
+    def starts(self) -> tuple[pd.Period, ...]:
+        """Distinct adoption periods of the treated, in order."""
+        return tuple(sorted({self.first[e] for e in self.treated}))
 
     @property
     def is_staggered(self) -> bool:
@@ -86,15 +91,14 @@ def build_design(panel: Panel, policy: Policy, outcome: str, *, weights: Weights
     after, before = sides["max"] >= 0, sides["min"] < 0
     always = tuple(sides.index[after & ~before])
     rows = rows[~rows["entity"].isin(always)].reset_index(drop=True)
-    treated = tuple(sides.index[after & before])
     design = Design(
         indicator=panel.indicator(outcome),
         rows=rows,
         freq=panel.freq,
-        treated=treated,
+        treated=tuple(sides.index[after & before]),
         comparison=tuple(sides.index[~after]),
         always_treated=always,
-        starts=tuple(sorted({first[e] for e in treated})),
+        first=first,
         n_missing=n_missing,
     )
     _check_carries(design, policy)

@@ -66,11 +66,10 @@ def measure_att(grid: OutcomeGrid, estimator: Estimator) -> Tested:
     if not treated:
         return Tested(value=np.nan, std_error=np.nan, df=1.0, n_treated=0)
     fit = estimator(grid)
-    labels = np.unique(grid.cluster, return_inverse=True)[1].astype(np.int64)
-    value, groups = float(fit.beta[0]), int(labels.max()) + 1
+    value, groups = float(fit.beta[0]), int(grid.cluster.max()) + 1
     if groups < 2 or treated < LEAST_TREATED or not np.isfinite(value):
         return Tested(value=value, std_error=np.nan, df=1.0, n_treated=treated)
-    error = float(np.sqrt(clustered_vcov(fit, labels)[0, 0]))
+    error = float(np.sqrt(clustered_vcov(fit, grid.cluster)[0, 0]))
     return Tested(value=value, std_error=error, df=float(groups - 1), n_treated=treated)
 
 

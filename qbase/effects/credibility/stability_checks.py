@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.numbers import interval, number
-from qbase.core.text import Text, spaced
+from qbase.core.text import Text, join, spaced
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.credibility.grid_tests import Tested, measure_att, with_outcome
@@ -39,12 +39,13 @@ def check_leave_one_out(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:
         clusters. Its table holds the effect without each of them.
     """
     full = float(estimator(grid).beta[0])
-    rows = []
+    rows, named = [], {}
     for label in np.unique(grid.cluster):
         kept = grid.keep(grid.cluster != label)
         if kept.is_treated.any():
-            out = ", ".join(e for e, c in zip(grid.entities, grid.cluster, strict=True) if c == label)
-            rows.append((out, float(estimator(kept).beta[0])))
+            out = [e for e, c in zip(grid.entities, grid.cluster, strict=True) if c == label]
+            named[", ".join(out)] = join([grid.label(e) for e in out], zh="、", en=", ")
+            rows.append((", ".join(out), float(estimator(kept).beta[0])))
     table = pd.DataFrame(rows, columns=["left_out", "value"]).dropna()
     if len(set(grid.cluster[grid.is_treated])) < 2 or table.empty or not np.isfinite(full):
         text = Text("采用者只有一个，无法逐个剔除。", "One treated cluster alone cannot be left out.")
@@ -54,12 +55,20 @@ def check_leave_one_out(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:
     turned = table.loc[np.sign(table["value"]) != np.sign(full), "left_out"].tolist()
     facts = Text(f"逐个剔除后，效果在 {span.zh} 之间", f"Without one cluster at a time the effect lies at {span.en}")
     if turned:
-        who = Text("、".join(turned[:3]), " or ".join(turned[:3]))
-        text = Text(f"{facts.zh}；剔除 {who.zh} 时变号。", f"{facts.en}; without {who.en} its sign turns.")
+        who = _some_of([named[e] for e in turned])
+        text = spaced(Text(f"{facts.zh}；剔除{who.zh}时变号。", f"{facts.en}; without {who.en} its sign turns."))
         return CheckResult(name="leave_one_out", passed=False, text=text, table=table)
     return CheckResult(
         name="leave_one_out", passed=True, text=Text(f"{facts.zh}，不变号。", f"{facts.en}, of one sign."), table=table
     )
+
+
+def _some_of(names: list[Text]) -> Text:
+    """Return up to three names, and how many there are where there are more."""
+    listed = join(names[:3], zh="、", en=" or ")
+    if len(names) <= 3:
+        return listed
+    return Text(f"{listed.zh}等 {len(names)} 个之一", f"{listed.en} (or one of {len(names) - 3} more)")
 
 
 def check_attrition(grid: OutcomeGrid, estimator: Estimator) -> CheckResult:

@@ -54,9 +54,8 @@ def fit_jackknife(grid: OutcomeGrid, estimator: Estimator, fit: PathFit) -> Jack
     n_clusters = int(grid.cluster.max()) + 1
     deleted = np.full((n_clusters, len(fit.terms)), np.nan)
     for g in range(n_clusters):
-        left = _left_out(grid, g)
         try:
-            again = estimator(left)
+            again = estimator(grid.keep(grid.cluster != g))
         except QbaseError:  # nothing can be compared without this cluster: no term has an error
             continue
         found = dict(zip(again.terms, again.beta, strict=True))
@@ -65,11 +64,6 @@ def fit_jackknife(grid: OutcomeGrid, estimator: Estimator, fit: PathFit) -> Jack
     vcov = apart.T @ apart * (n_clusters - 1) / n_clusters
     df = two_group_df(grid, fit)
     return Jackknife(deleted=deleted, vcov=np.asarray(vcov, dtype=float), df=df)
-
-
-def _left_out(grid: OutcomeGrid, g: int) -> OutcomeGrid:
-    left = grid.keep(grid.cluster != g)
-    return dataclasses.replace(left, cluster=np.unique(left.cluster, return_inverse=True)[1].astype(np.int64))
 
 
 def two_group_df(grid: OutcomeGrid, fit: PathFit) -> Floats:

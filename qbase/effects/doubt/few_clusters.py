@@ -15,18 +15,20 @@ from qbase.effects.doubt.cluster_jackknife import fit_jackknife
 from qbase.effects.doubt.conley_taber import infer_conley_taber
 from qbase.effects.doubt.history_noise import refuse_no_noise
 from qbase.effects.doubt.inference_notes import note_of
-from qbase.effects.doubt.known_variance import attained_level, share_of_power
+from qbase.effects.doubt.known_variance import AS_KNOWN, attained_level, chance_of_known, share_of_power
+from qbase.effects.doubt.lead_power import TEST_LEVEL
 from qbase.effects.doubt.path_calibration import (
-    TEST_LEVEL,
     Calibration,
     LeadTest,
     calibrate_path,
     invert_placebos,
     is_rescaled,
+    known_error,
 )
 from qbase.effects.doubt.placebo_paths import Exchange, Replay, find_exchange, ready_replay
 from qbase.effects.doubt.wild_enumeration import bootstrap_wild
 from qbase.effects.fitting.path_fit import Estimator, PathFit, clustered_vcov
+from qbase.stats.testing.adoption_permutations import TIE
 
 Method = Literal["permutation", "conley_taber", "CRV3", "wild", "analytic"]
 
@@ -75,6 +77,9 @@ class Inference:
         What a reader must know about the method.
     power_share : float or None
         Of the power of the same test with known variance, see `share_of_power`; None where nothing is known of it.
+    known_chance : float or None
+        How sure one may be that the same test with known variance would have rejected what this one did not, see
+        `chance_of_known`; None where it rejected, or its degrees of freedom are as good as a known variance.
     """
 
     method: Method
@@ -93,6 +98,7 @@ class Inference:
     n_draws: int
     notes: tuple[Text, ...]
     power_share: float | None = None
+    known_chance: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -171,7 +177,8 @@ def infer(
     method = asked or _choose(grid, replay, exchange)
     point = _pointwise(method, grid, replay, fit, exchange, level=level, seed=seed, draws=draws)
     around = calibrate_path(grid, replay, fit, exchange, level=level)
-    return _inference(method, grid, fit, point, around, exchange)
+    found = _inference(method, grid, fit, point, around, exchange)
+    return dataclasses.replace(found, known_chance=_known_chance(method, grid, replay, fit, point, exchange))
 
 
 def permutation_leads(
@@ -309,6 +316,19 @@ def _power_share(method: Method, point: Pointwise, exchange: Exchange | None) ->
         return None
     level = attained_level(len(exchange.places)) if method == "permutation" and exchange is not None else TEST_LEVEL
     return share_of_power(float(point.df[0]), level)
+
+
+def _known_chance(
+    method: Method, grid: OutcomeGrid, replay: Replay, fit: PathFit, point: Pointwise, exchange: Exchange | None
+) -> float | None:
+    if point.df is None or not point.p[0] > TEST_LEVEL + TIE:
+        return None
+    df, error = float(point.df[0]), float(point.std_error[0])
+    if method == "permutation" and exchange is not None:
+        error = known_error(grid, replay, fit, exchange)
+    elif df >= AS_KNOWN:
+        return None
+    return chance_of_known(float(fit.beta[0]) / error, df) if error > 0 else None
 
 
 def _not_exchangeable(method: str, found: str) -> DataError:

@@ -69,7 +69,7 @@ class Noise:
     persistence: float = 0.0
 
 
-def fit_noise(grid: OutcomeGrid) -> Noise:
+def fit_noise(grid: OutcomeGrid, *, caution: float = CAUTION) -> Noise:
     """Estimate the noise of each history: sampling by the batches, single shocks, and shocks that last.
 
     The variance of a cell is v · (white + own/n) + v² · lasting with v = p(1 − p) of its entity, for shocks that last
@@ -81,6 +81,9 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     ----------
     grid : OutcomeGrid
         Without counts, all entities are taken as alike.
+    caution : float
+        Standard errors by which shocks of the treated are taken to be larger; 0 gives the best guess, which serves to
+        say what a known variance would have found.
 
     Returns
     -------
@@ -105,7 +108,7 @@ def fit_noise(grid: OutcomeGrid) -> Noise:
     own, white, lasting, persistence, error = shares
     lag = np.abs(np.subtract.outer(np.arange(grid.n_periods), np.arange(grid.n_periods)))
     relative = size / size.mean()
-    lasting_of = relative * (lasting + np.where(grid.is_treated, CAUTION * error, 0.0))
+    lasting_of = relative * (lasting + np.where(grid.is_treated, caution * error, 0.0))
     own_cells = white + own / _batches(grid.n)
     basis = contrast_basis(grid.n_periods)
     # many small products: one large one waits for threads that are busy elsewhere

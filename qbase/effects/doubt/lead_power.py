@@ -13,6 +13,7 @@ from qbase.effects.comparison.outcome_grid import Floats
 
 POWER = 0.8
 TEST_LEVEL = 0.05
+"""A test of the leads rejects at this p value; one that cannot reach it is none."""
 FLAT = 1e-8
 """Directions with less than this share of the largest variance are without noise, as in the test itself."""
 DOUBLINGS = 60

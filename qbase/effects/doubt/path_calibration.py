@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.lead_power import normal_slope, placebo_slope
+from qbase.effects.doubt.history_noise import fit_noise
+from qbase.effects.doubt.lead_power import TEST_LEVEL, normal_slope, placebo_slope
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
 from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
@@ -20,8 +21,9 @@ from qbase.stats.testing.adoption_permutations import TIE, attainable_p, inverte
 ENOUGH = 3
 """A band covers event times behind which three treated stand."""
 
-TEST_LEVEL = 0.05
-"""A test that cannot reach this p value is none."""
+
+SPREAD_DRAWS = 299
+"""Placebos that tell a standard deviation."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,26 @@ def placebo_paths(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exc
     if exchange.kind == "dates":
         return np.concatenate(list(replay.of_dates(bare, exchange.places)))
     return np.concatenate(list(replay.of_histories(bare.y, exchange.places, seed=exchange.seed)))
+
+
+def known_error(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange) -> float:
+    """Return the best guess of the standard error of the overall effect, free of effect and caution.
+
+    Placebos that test an effect vary by more than its noise: histories hold the effect, and shocks of the treated are
+    taken a little larger. A test with known variance would be spared both. `SPREAD_DRAWS` placebos tell it to 4 %.
+
+    Parameters
+    ----------
+    grid, replay, fit, exchange
+        See `calibrate_path`.
+    """
+    places = exchange.places
+    if len(places) > SPREAD_DRAWS:
+        rows = np.random.default_rng(exchange.seed).choice(len(places), SPREAD_DRAWS, replace=False)
+        places = places[np.sort(rows)]
+    plain = dataclasses.replace(replay, noise=fit_noise(grid, caution=0.0))
+    drawn = placebo_paths(grid, plain, fit, dataclasses.replace(exchange, places=places))
+    return float(_spread(drawn[:, :1])[0])
 
 
 def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Exchange, *, level: float) -> Inverted:

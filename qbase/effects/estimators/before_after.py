@@ -9,14 +9,14 @@ import pandas as pd
 from scipy import stats
 
 from qbase.core.errors import DataError
-from qbase.core.given import check_margin, read_text
+from qbase.core.given import check_margin
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, given_notes, treated_text
+from qbase.effects.comparison.effect_words import drawing_notes, given_notes, subject_text
 from qbase.effects.comparison.mean_paths import build_mean_paths
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
@@ -114,15 +114,14 @@ def estimate_before_after(
     changes = _changes(rows, most)
     if changes.empty:
         raise _nothing_paired(rows, most)
-    notes = [NO_CAUSE, *([SEASONS] if panel.freq == "Q" else []), REGRESSION]
-    notes += [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
+    notes = [NO_CAUSE, *([SEASONS] if panel.freq == "Q" else []), REGRESSION, *drawing_notes(panel)]
     return Result(
         estimand="change",
         outcome=rows.indicator,
         unit=difference_unit(rows.indicator.unit),
         method="before_after",
         estimates=(_estimate(changes, level),),
-        subject=_subject(panel, policy, changes, subject),
+        subject=subject_text(panel, policy, changes["entity"].tolist(), subject),
         tables={"changes": changes, "paths": build_mean_paths(panel, policy, outcome)},
         checks=(_check_kept(rows, changes),),
         grade="limited",
@@ -184,14 +183,6 @@ def _estimate(changes: pd.DataFrame, level: float) -> Estimate:
     half = float(stats.t.ppf(0.5 + level / 2, n - 1)) * error
     p = float(2 * stats.t.sf(abs(value) / error, n - 1))
     return Estimate(**shared, std_error=error, ci_low=value - half, ci_high=value + half, p_value=p)
-
-
-def _subject(panel: Panel, policy: Policy, changes: pd.DataFrame, subject: Text | None) -> Text:
-    if subject is not None:
-        return read_text("subject", subject)
-    if policy.treated is None and len(changes) == 1:
-        return panel.label(str(changes["entity"].iloc[0]))
-    return policy.treated or treated_text(panel.entity)
 
 
 def _check_kept(rows: TreatedRows, changes: pd.DataFrame) -> CheckResult:

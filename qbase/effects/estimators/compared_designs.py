@@ -27,6 +27,11 @@ from qbase.effects.fitting.path_fit import Estimator
 from qbase.effects.judging.advice import Advice
 from qbase.effects.judging.design_options import Name
 
+NO_ODDS = CheckResult(
+    name="functional_form",
+    passed=None,
+    text=Text("对数几率上的估计无法作出。", "On the log-odds it could not be estimated."),
+)
 MAKERS: Mapping[Name, Callable[..., Result]] = {"imputation": estimate_imputation, "staggered": estimate_staggered}
 COMPARATOR = "default controls"
 """Word of ``settings["comparator"]`` of the estimate against default controls alone."""
@@ -59,30 +64,35 @@ def estimate_compared(
     """
     lead = advice.lead.name
     arm = {} if controls is None else dict(controls.spillover)
-    main = keep_entities(panel, leave_out=arm)
-    drawn = keep_entities(variants["random"], leave_out=arm) if "random" in variants else None
+    main = _without(panel, arm)
+    drawn = _without(variants["random"], arm) if "random" in variants else None
     plain = MAKERS[lead](main, policy, outcome, **options)
-    random = _estimated(lead, drawn, policy, outcome, options) if advice.can("random_draws") else None
+    random = try_estimate(lead, drawn, policy, outcome, options) if advice.can("random_draws") else None
     first, base, beside = plain, main, [] if random is None else [random]
     if random is not None and drawn is not None and has_failed(plain.checks, "same_sampling"):
         # what it finds is in part the way of drawing, whatever its interval
         plain = dataclasses.replace(plain, grade="limited")
         first, base, beside = say_random_leads(random, plain), drawn, [plain]
-    others = [make(base, policy, outcome, **options) for name, make in _beside(advice)]
-    others = [*others, *beside]
+    tried = [try_estimate(name, base, policy, outcome, options) for name in MAKERS if name != lead and advice.can(name)]
+    others = [*(result for result in tried if result is not None), *beside]
     checks: tuple[CheckResult, ...] = ()
-    if lead == "imputation" and has_counts(main, outcome):
-        odds = estimate_imputation(main, policy, outcome, scale="logit", **options)
+    has_odds = lead == "imputation" and has_counts(main, outcome)
+    odds = try_estimate(lead, main, policy, outcome, {**options, "scale": "logit"}) if has_odds else None
+    if odds is None:
+        checks = (NO_ODDS,) if has_odds else ()
+    else:
         odds = dataclasses.replace(odds, grade=plain.grade)
         form = check_functional_form(plain, odds)
-        others, checks = [*others, odds], (_on_all_batches(form, is_lead=first is plain),)
+        form = form if first is plain else dataclasses.replace(form, text=_of_all_batches(form.text))
+        others, checks = [*others, odds], (form,)
     others += _against_default(base, policy, outcome, lead, advice, controls, options)
-    asked: dict[str, Any] = {"lead": lead, "variants": variants, "arm": arm, "as_judged": main, **options}
+    judged = try_grid(main, policy, outcome, options["weight"]) if "constant" in variants else None
+    asked: dict[str, Any] = {"lead": lead, "variants": variants, "arm": arm, "as_judged": judged, **options}
     made = check_design(variants["random"] if base is drawn else panel, policy, outcome, **asked)
     if first is plain and has_failed(made, "same_yardstick"):
         constant = variants["constant"]
         by_one = next(iter(constant.indicators))
-        ours = _estimated(lead, keep_entities(constant, leave_out=arm), policy, by_one, options)
+        ours = try_estimate(lead, _without(constant, arm), policy, by_one, options)
         if ours is not None:
             moved = next(check for check in made if check.name == "same_yardstick")
             kept = [c for c in check_design(constant, policy, by_one, **asked) if c.name != "same_yardstick"]
@@ -93,21 +103,18 @@ def estimate_compared(
 def say_random_leads(random: Result, plain: Result) -> Result:
     """Return the estimate on random draws with what was found of the way of drawing, and that it leads for that."""
     moved = next(check for check in plain.checks if check.name == "same_sampling")
+    found = _of_all_batches(moved.text)
     text = Text(
-        f"以全部批次计：{moved.text.zh}因此以只用双随机批次的估计为主，它不受影响。",
-        f"On all batches: {moved.text.en[:1].lower()}{moved.text.en[1:]} The estimate on random draws alone leads, "
-        "which this does not touch.",
+        f"{found.zh}因此以只用双随机批次的估计为主，它不受影响。",
+        f"{found.en} The estimate on random draws alone leads, which this does not touch.",
     )
     said = dataclasses.replace(moved, passed=True, text=text)
     return dataclasses.replace(random, checks=tuple(said if c.name == said.name else c for c in random.checks))
 
 
-def _on_all_batches(check: CheckResult, *, is_lead: bool) -> CheckResult:
-    """Return the check of scales with the sample it is on, where another one leads."""
-    if is_lead:
-        return check
-    text = Text(f"以全部批次计：{check.text.zh}", f"On all batches: {check.text.en[:1].lower()}{check.text.en[1:]}")
-    return dataclasses.replace(check, text=text)
+def _of_all_batches(found: Text) -> Text:
+    """Return what was found with the sample it is on, where another one leads."""
+    return Text(f"以全部批次计：{found.zh}", f"On all batches: {found.en[:1].lower()}{found.en[1:]}")
 
 
 def say_constant_leads(moved: CheckResult) -> CheckResult:
@@ -119,10 +126,6 @@ def say_constant_leads(moved: CheckResult) -> CheckResult:
     return dataclasses.replace(moved, passed=True, text=text)
 
 
-def _beside(advice: Advice) -> list[tuple[Name, Callable[..., Result]]]:
-    return [(name, make) for name, make in MAKERS.items() if name != advice.lead.name and advice.can(name)]
-
-
 def check_design(
     panel: Panel,
     policy: Policy,
@@ -131,7 +134,7 @@ def check_design(
     lead: Name,
     variants: Mapping[str, Panel],
     arm: Mapping[str, tuple[str, ...]],
-    as_judged: Panel,
+    as_judged: OutcomeGrid | None,
     leads: int | None,
     lags: int | None,
     weight: Weight,
@@ -139,7 +142,7 @@ def check_design(
 ) -> tuple[CheckResult, ...]:
     """Return the checks of credibility of the path that leads, by the estimator it was estimated with.
 
-    The yardstick is judged on ``as_judged``, which has all draws as the outcome by a constant yardstick does.
+    The yardstick is judged on ``as_judged``: the outcome of all draws, as the outcome by a constant yardstick is.
     """
     grid = build_grid(panel, policy, outcome, weight=weight)
     before, after = read_window(grid, leads, lags)
@@ -152,25 +155,18 @@ def check_design(
     placebos = {
         name.label.zh: found
         for i, name in (variants["placebo"].indicators.items() if "placebo" in variants else ())
-        if (found := _grid(variants["placebo"], policy, i, weight)) is not None
+        if (found := try_grid(variants["placebo"], policy, i, weight)) is not None
     }
     constant = variants.get("constant")
-    judged = None if constant is None else _grid(constant, policy, next(iter(constant.indicators)), weight)
-    own = _grid(as_judged, policy, next(iter(as_judged.indicators)), weight)
-    return check_credibility(grid, estimator, policy, placebos=placebos, neighbours=arm, constant=judged, as_judged=own)
+    by_one = None if constant is None else try_grid(constant, policy, next(iter(constant.indicators)), weight)
+    return check_credibility(
+        grid, estimator, policy, placebos=placebos, neighbours=arm, constant=by_one, as_judged=as_judged
+    )
 
 
-def keep_entities(panel: Panel, *, leave_out: Collection[str] = (), only: Collection[str] | None = None) -> Panel:
-    """Return a panel without some entities, or of some entities only."""
-    data, cells = panel.data, panel.cells
-    ids = set(data.index.get_level_values("entity").astype(str))
-    kept = (ids if only is None else ids & set(only)) - set(leave_out)
-    if kept == ids:
-        return panel
-    inside = data.index.get_level_values("entity").astype(str).isin(list(kept))
-    if cells is not None:
-        cells = cells[cells["entity"].astype(str).isin(list(kept))].reset_index(drop=True)
-    return dataclasses.replace(panel, data=data[inside], cells=cells)
+def _without(panel: Panel, arm: Collection[str]) -> Panel:
+    """Return a panel without those that are compared with nobody."""
+    return panel.keep(set(panel.entities) - set(arm))
 
 
 def has_counts(panel: Panel, outcome: str) -> bool:
@@ -184,15 +180,18 @@ def has_failed(checks: Sequence[CheckResult], name: str) -> bool:
     return any(check.name == name and check.passed is False for check in checks)
 
 
-def _estimated(lead: Name, panel: Panel | None, policy: Policy, outcome: str, options: dict[str, Any]) -> Result | None:
+def try_estimate(
+    design: Name, panel: Panel | None, policy: Policy, outcome: str, options: dict[str, Any]
+) -> Result | None:
     """Return a further estimate, or None where its panel is not there or cannot carry it."""
     try:
-        return None if panel is None else MAKERS[lead](panel, policy, outcome, **options)
+        return None if panel is None else MAKERS[design](panel, policy, outcome, **options)
     except QbaseError:
         return None
 
 
-def _grid(panel: Panel, policy: Policy, outcome: str, weight: Weight) -> OutcomeGrid | None:
+def try_grid(panel: Panel, policy: Policy, outcome: str, weight: Weight) -> OutcomeGrid | None:
+    """Return a further outcome as a grid, or None where its panel cannot carry it."""
     try:
         return build_grid(panel, policy, outcome, weight=weight)
     except QbaseError:
@@ -211,7 +210,7 @@ def _against_default(
     """Return the estimate against controls of the same product alone, where the advice has it."""
     if controls is None or not advice.can("default_controls"):
         return []
-    found = _estimated(lead, keep_entities(base, only=controls.compared), policy, outcome, options)
+    found = try_estimate(lead, base.keep(controls.compared), policy, outcome, options)
     if found is None:
         return []
     return [dataclasses.replace(found, settings={**found.settings, "comparator": COMPARATOR})]

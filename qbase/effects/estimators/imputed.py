@@ -14,7 +14,7 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.effects.comparison.effect_words import NAIVE
+from qbase.effects.comparison.effect_words import drawing_notes
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.credibility.group_time_cells import check_cells_imputed, read_window
 from qbase.effects.doubt.few_clusters import SEED, infer
@@ -217,4 +217,4 @@ def _notes(panel: Panel, scale: Scale, window: Window) -> tuple[Text, ...]:
                 f"Neither base nor effect: the last {n} period{'s' if n > 1 else ''} before the start.",
             )
         )
-    return (*notes, NAIVE) if panel.cells is not None and panel.sampling == "naive" else tuple(notes)
+    return (*notes, *drawing_notes(panel))

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qbase.core.errors import QbaseError
 from qbase.core.numbers import number, p_value
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
@@ -20,7 +19,7 @@ from qbase.core.text import Text, same
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.doubt.placebo_paths import Exchange, find_exchange, ready_replay
-from qbase.effects.estimators.compared_designs import MAKERS
+from qbase.effects.estimators.compared_designs import try_estimate
 from qbase.effects.fitting.aggregation import GroupTimePath
 from qbase.effects.fitting.imputation import ImputationEstimator
 from qbase.effects.fitting.imputed_terms import Window
@@ -158,7 +157,7 @@ def estimate_secondary(
         "weight": weight, "seed": seed, "subject": leading.subject, "level": leading.find("att").ci_level,
         "leads": leading.settings.get("leads"), "lags": leading.settings.get("lags"),
     }  # fmt: skip
-    found = {i: r for i in named if (r := _estimate(panel, policy, i, design, options)) is not None}
+    found = {i: r for i in named if (r := try_estimate(design, panel, policy, i, options)) is not None}
     adjusted, n_draws = _adjust(panel, policy, tuple(found), design, weight=weight, seed=seed, draws=draws)
     return Secondary(
         results=tuple(found.values()),
@@ -212,7 +211,7 @@ def _adjust(
         return np.empty(0), 0
     grids = [build_grid(panel, policy, i, weight=weight) for i in ids]
     shared = sorted(set.intersection(*(set(g.entities) for g in grids)))
-    kept = [_relabelled(g.keep(pd.Index(g.entities).isin(shared))) for g in grids]
+    kept = [g.keep(pd.Index(g.entities).isin(shared)) for g in grids]
     if not all(g.is_treated.any() and not g.is_treated.all() for g in kept):
         return np.full(len(ids), np.nan), 0
     estimator: Estimator = (
@@ -227,18 +226,6 @@ def _not_below(adjusted: float, result: Result) -> float:
     """Return an adjusted p value that never contradicts the interval beside it, whose method is more cautious."""
     own = result.find("att").p_value
     return adjusted if own is None or np.isnan(adjusted) else max(adjusted, own)
-
-
-def _relabelled(grid: OutcomeGrid) -> OutcomeGrid:
-    """Return a grid whose clusters are numbered without gaps."""
-    return dataclasses.replace(grid, cluster=np.unique(grid.cluster, return_inverse=True)[1].astype(np.int64))
-
-
-def _estimate(panel: Panel, policy: Policy, outcome: str, design: Name, options: dict[str, Any]) -> Result | None:
-    try:
-        return MAKERS[design](panel, policy, outcome, **options)
-    except QbaseError:
-        return None
 
 
 def _row(result: Result, adjusted: float) -> tuple[str | Text, ...]:

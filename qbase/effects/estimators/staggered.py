@@ -13,7 +13,7 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.effects.comparison.effect_words import NAIVE, PARALLEL
+from qbase.effects.comparison.effect_words import PARALLEL, drawing_notes
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.credibility.group_time_cells import (
     check_cells_used,
@@ -264,4 +264,4 @@ def _notes(panel: Panel, control: Control, skip: int, partial: int) -> tuple[Tex
                 "count in no average.",
             )
         )
-    return (*notes, NAIVE) if panel.cells is not None and panel.sampling == "naive" else tuple(notes)
+    return (*notes, *drawing_notes(panel))

@@ -10,14 +10,21 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.errors import UsageError
-from qbase.core.given import check_margin, check_word, read_text
+from qbase.core.given import check_margin, check_word
 from qbase.core.numbers import difference_unit, digits_for
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, event_text, given_notes, moment_label, span_text, treated_text
+from qbase.effects.comparison.effect_words import (
+    drawing_notes,
+    event_text,
+    given_notes,
+    moment_label,
+    span_text,
+    subject_text,
+)
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.effects.credibility.synthetic_checks import (
@@ -178,13 +185,13 @@ def estimate_synthetic(
         unit=unit,
         method=f"synthetic_{method}" if method != "sdid" else "sdid",
         estimates=_estimates(pool, placebos, ranks, level),
-        subject=_subject(panel, pool, policy, subject),
+        subject=subject_text(panel, policy, pool.treated, subject),
         tables=_tables(pool, placebos, ranks, predictors),
         checks=(*checks, *(() if mix is None else (mix,))),
         grade="limited",
         notes=(
             *(ASSUMES, BY_RANK, GAPS_BEFORE),
-            *(() if panel.sampling != "naive" else _naive(panel)),
+            *drawing_notes(panel),
             *given_notes(panel, policy),
         ),
         settings={
@@ -367,18 +374,6 @@ def _settings(panel: Panel, policy: Policy, pool: DonorPool, placebos: Placebos,
         **({} if fits.ridges is None else {"ridge": float(fits.ridges[0])}),
         **({} if fits.search is None else {"starts": spec.starts, "loss": float(fits.search.losses.min())}),
     }
-
-
-def _subject(panel: Panel, pool: DonorPool, policy: Policy, subject: Text | None) -> Text:
-    if subject is not None:
-        return read_text("subject", subject)
-    if len(pool.treated) == 1 and policy.treated is None:
-        return panel.label(pool.treated[0])
-    return policy.treated or treated_text(panel.entity)
-
-
-def _naive(panel: Panel) -> tuple[Text, ...]:
-    return () if panel.cells is None else (NAIVE,)
 
 
 def _labels(panel: Panel, policy: Policy, pool: DonorPool) -> dict[str, Text]:

@@ -11,14 +11,14 @@ from scipy import stats
 
 from qbase.core import periods
 from qbase.core.errors import DataError, PolicyError
-from qbase.core.given import check_margin, read_text
+from qbase.core.given import check_margin
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, SPANS, STEP, given_notes, treated_text
+from qbase.effects.comparison.effect_words import SPANS, STEP, drawing_notes, given_notes, subject_text
 from qbase.effects.comparison.outcome_grid import Floats, Weight
 from qbase.effects.comparison.treated_rows import TreatedRows, read_treated
 from qbase.effects.doubt.few_clusters import LEAST
@@ -136,15 +136,14 @@ def estimate_interrupted_series(
     _refuse_short(series, model)
     fit = fit_series(series["y"].to_numpy(dtype=float), model.x, lags=lags)
     _refuse_exact(outcome, series, fit)
-    notes = [NO_CAUSE, LINE, *([SEASON] if use_seasons else []), _alike_note(panel, fit)]
-    notes += [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
+    notes = [NO_CAUSE, LINE, *([SEASON] if use_seasons else []), _alike_note(panel, fit), *drawing_notes(panel)]
     return Result(
         estimand="change",
         outcome=rows.indicator,
         unit=difference_unit(rows.indicator.unit),
         method="interrupted_series",
         estimates=_estimates(rows, series, model, fit, level),
-        subject=_subject(panel, policy, rows, subject),
+        subject=subject_text(panel, policy, list(rows.shares), subject),
         tables={"series": _drawn(series, model, fit, start), "regression": _regression(model, fit)},
         checks=(_check_periods(rows, series),),
         grade="limited",
@@ -290,14 +289,6 @@ def _check_periods(rows: TreatedRows, series: pd.DataFrame) -> CheckResult:
         return CheckResult(name="rows_used", passed=True, text=Text(f"{base.zh}。", f"{base.en}."))
     text = Text(f"{base.zh}；其余有采用者缺结果。", f"{base.en}; in the others one of the treated has no outcome.")
     return CheckResult(name="rows_used", passed=None, text=text)
-
-
-def _subject(panel: Panel, policy: Policy, rows: TreatedRows, subject: Text | None) -> Text:
-    if subject is not None:
-        return read_text("subject", subject)
-    if policy.treated is None and len(rows.shares) == 1:
-        return panel.label(next(iter(rows.shares)))
-    return policy.treated or treated_text(panel.entity)
 
 
 def _slope_label(panel: Panel) -> Text:

@@ -11,7 +11,7 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.effects.comparison.effect_words import NAIVE, PARALLEL
+from qbase.effects.comparison.effect_words import PARALLEL, drawing_notes
 from qbase.effects.comparison.outcome_grid import OutcomeGrid, Weight, build_grid
 from qbase.effects.credibility.group_time_cells import (
     check_cells_used,
@@ -117,11 +117,10 @@ def estimate_sun_abraham(
     estimator = InteractionPath(leads=before, lags=after)
     found = estimator.fit(grid)
     refuse_no_effect(policy, grid, found, fix="a longer panel, or untreated entities in it")
-    fit = estimator(grid)
+    fit = estimator.average(grid, found)
     inference = infer(grid, estimator, fit, vcov=vcov, level=level, seed=read_count("seed", seed, example=str(SEED)))
     is_never = bool((~grid.is_treated).any())
-    notes = [PARALLEL, NEVER if is_never else LAST, SATURATED]
-    notes += [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
+    notes = [PARALLEL, NEVER if is_never else LAST, SATURATED, *drawing_notes(panel)]
     compared = np.broadcast_to(_compared(grid)[None, :, None], (len(found.cohorts), *grid.y.shape))
     return assemble_path(
         panel,

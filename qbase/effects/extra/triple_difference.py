@@ -13,7 +13,7 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.effects.comparison.effect_words import NAIVE, SPANS
+from qbase.effects.comparison.effect_words import SPANS, drawing_notes
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 from qbase.effects.credibility.group_time_cells import left_out, read_window, told_check
 from qbase.effects.doubt.few_clusters import SEED, infer
@@ -159,8 +159,7 @@ def estimate_triple_difference(
         raise _no_gap(policy, f"{int(gaps.grid.is_treated.sum())} treated places, none that can be compared")
     seed = read_count("seed", seed, example=str(SEED))
     inference = infer(gaps.grid, estimator, fit, vcov=vcov, level=level, seed=seed)
-    notes = [PARALLEL_GAPS, UNTOUCHED, MEANS]
-    notes += [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
+    notes = [PARALLEL_GAPS, UNTOUCHED, MEANS, *drawing_notes(panel)]
     used = told_check(
         [
             *left_out(gaps.grid),

@@ -38,7 +38,11 @@ class InteractionPath:
 
     def __call__(self, grid: OutcomeGrid) -> PathFit:
         """Fit the outcomes of a grid."""
-        return aggregate_effects(grid, self.fit(grid), leads=self.leads, lags=self.lags)
+        return self.average(grid, self.fit(grid))
+
+    def average(self, grid: OutcomeGrid, found: GroupTime) -> PathFit:
+        """Average effects by cohort and period that were fitted already."""
+        return aggregate_effects(grid, found, leads=self.leads, lags=self.lags)
 
     def fit_many(self, grid: OutcomeGrid, outcomes: Floats) -> Floats:
         """Fit outcomes of shape (A, N, T), observed where those of the grid are: coefficients of shape (A, K)."""

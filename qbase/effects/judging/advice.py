@@ -70,7 +70,7 @@ class Advice:
         return Prose(name="advice", items=tuple(spaced(t) for t in items))
 
     def table(self) -> Table:
-        """Return every design with whether the data carry it, why, and the function that estimates it."""
+        """Return every design with whether the data carry it, and why; `options` has the functions too."""
         yes, no = Text("可以", "yes"), Text("不可以", "no")
         columns = tuple(
             Column(label=label)
@@ -78,14 +78,13 @@ class Advice:
                 Text("设计", "design"),
                 Text("数据能否支持", "carried"),
                 Text("理由", "why"),
-                Text("函数", "function"),
             )
         )
         return Table(
             name="advice_designs",
             caption=Text(f"{self.subject.zh}：数据能支持哪些设计", f"{self.subject.en}: designs the data can carry"),
             columns=columns,
-            rows=tuple((o.title, yes if o.can else no, spaced(o.why), o.how) for o in self.options),
+            rows=tuple((o.title, yes if o.can else no, spaced(o.why)) for o in self.options),
             style="effects",
             note=Text("未看任何采用政策之后的结果。", "No outcome under the policy was looked at."),
         )

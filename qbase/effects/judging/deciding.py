@@ -11,7 +11,7 @@ from qbase.core.policy import Plan
 from qbase.core.results.decision import Decision, DecisionVerdict
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, grade_of, quantity, withheld
-from qbase.core.text import Text, spaced
+from qbase.core.text import Text, join, spaced
 from qbase.core.values import CheckResult, Grade
 from qbase.effects.judging.advice import Advice
 from qbase.effects.judging.evidence_grade import judge_evidence
@@ -39,8 +39,8 @@ def decide(
 ) -> Decision:
     """Decide from effects of one policy on one outcome, by these rules, the first that holds.
 
-    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom, or nothing rejected by a
-    test with less than 80 % of the power of one with known variance: the data cannot decide.
+    1. Not on a date of decision: monitoring. 2. Minimum detectable effect above the headroom, or nothing rejected, not
+    even an effect beyond the margin, where a known variance might have (`check_test_power`): the data cannot decide.
     3. Two one-sided tests inside a dated margin: no effect that matters. 4. The interval covers 0: cannot tell.
     5. Limited evidence by the rule of docs/evidence.md: a hint. 6. Strong or moderate: improved or worsened, by the
     direction that is better.
@@ -162,20 +162,21 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
         said.append(Text("约定的日期之前，任何结论。", "Any conclusion before the declared date."))
     if verdict == "hint":
         said.append(Text("迹象就是效果。", "That the hint is an effect."))
-    for other in others:
-        if judge_verdict(judge_evidence(other)) != verdict:
-            name = method_text(other)
-            drawn = SAMPLINGS.get(str(other.settings.get("sampling")))
-            name += Text("", "") if drawn is None else Text(f"（{drawn.zh}）", f" ({drawn.en})")
-            said.append(
-                Text(
-                    f"各种估计一致：{name.zh}的结论不同。",
-                    f"That all estimates agree: by {name.en} other words follow.",
-                )
-            )
-    failed = [c for c in result.checks if c.passed is False]
-    kept = [Text(f"不带这一保留的结论：{c.text.zh}", f"Anything without this reservation: {c.text.en}") for c in failed]
-    return [*said, *kept[:MOST_FAILED]]
+    apart = [_named(other) for other in others if judge_verdict(judge_evidence(other)) != verdict]
+    if apart:
+        names = join(apart, zh="、", en=" and ")
+        other = f"That all estimates agree: by {names.en} other words follow."
+        said.append(Text(f"各种估计一致：{names.zh}的结论不同。", other))
+    failed = [c.text for c in result.checks if c.passed is False][:MOST_FAILED]
+    if failed:
+        kept = join(failed, zh="", en=" ")
+        said.append(Text(f"撇开以下保留的结论：{kept.zh}", f"Anything without these reservations: {kept.en}"))
+    return said
+
+
+def _named(result: Result) -> Text:
+    name, drawn = method_text(result), SAMPLINGS.get(str(result.settings.get("sampling")))
+    return name if drawn is None else Text(f"{name.zh}（{drawn.zh}）", f"{name.en} ({drawn.en})")
 
 
 def _would_settle(headroom: Headroom | None, advice: Advice | None, verdict: DecisionVerdict) -> list[Text]:

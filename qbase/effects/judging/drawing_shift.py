@@ -31,11 +31,12 @@ UNKNOWN = Text(
     "无法检验抽样方式是否随政策改变。", "Whether the way of drawing changed with the policy cannot be tested."
 )
 
+ALIKE = Text("抽样方式始终相同。", "Batches were drawn alike throughout.")
+
 IN_STEP = Text(
     "双随机批次占比与政策完全同步改变，合格率的变化无法与抽样方式分开。",
     "The share of random draws changed exactly in step with the policy: its effect cannot be told from the drawing.",
 )
-
 
 RANDOM_ONLY = Text(
     "只用双随机批次：抽样方式随政策如何改变，都不进入估计。",
@@ -68,8 +69,7 @@ def check_drawing(panel: Panel, grid: OutcomeGrid, *, level: float) -> CheckResu
     share = _share_grid(panel.cells, grid)
     seen = share[np.isfinite(share)]
     if len(seen) and np.ptp(seen) == 0:
-        text = Text("抽样方式始终相同。", "Batches were drawn alike throughout.")
-        return CheckResult(name="same_sampling", passed=True, text=text)
+        return CheckResult(name="same_sampling", passed=True, text=ALIKE)
     estimator = ImputationEstimator(window=Window(leads=0, lags=0), terms=((ATT, None),))
     found = measure_att(with_outcome(grid, share), estimator)
     if not np.isfinite(found.value):
@@ -78,9 +78,7 @@ def check_drawing(panel: Panel, grid: OutcomeGrid, *, level: float) -> CheckResu
         return CheckResult(name="same_sampling", passed=False, text=IN_STEP)
     if not found.is_known:
         return CheckResult(name="same_sampling", passed=None, text=UNKNOWN)
-    half = found.std_error * float(stats.t.ppf(0.5 + level / 2, found.df))
-    passed = not (abs(found.value) > MIX_MOVED_PP and abs(found.value) > half)
-    return CheckResult(name="same_sampling", passed=passed, text=_text(found.value, half, passed, level))
+    return _verdict(found.value, found.std_error * float(stats.t.ppf(0.5 + level / 2, found.df)), level)
 
 
 def check_same_sampling(panel: Panel, design: Design, *, level: float) -> CheckResult | None:
@@ -107,10 +105,8 @@ def check_same_sampling(panel: Panel, design: Design, *, level: float) -> CheckR
         return None
     rows = _with_shares(panel.cells, design)
     if rows["y"].nunique() < 2:
-        text = Text("抽样方式始终相同。", "Batches were drawn alike throughout.")
-        return CheckResult(
-            name="same_sampling", passed=True if len(rows) else None, text=text if len(rows) else UNKNOWN
-        )
+        passed, text = (True, ALIKE) if len(rows) else (None, UNKNOWN)
+        return CheckResult(name="same_sampling", passed=passed, text=text)
     mix = dataclasses.replace(design, rows=rows)
     dummy = {ATT: rows["is_treated"].to_numpy(dtype=float)}
     try:
@@ -122,9 +118,7 @@ def check_same_sampling(panel: Panel, design: Design, *, level: float) -> CheckR
         reason = Text(f"（{problem.what_zh}）", f" ({problem.what_en})")
         text = Text(UNKNOWN.zh[:-1] + reason.zh + "。", UNKNOWN.en[:-1] + reason.en + ".")
         return CheckResult(name="same_sampling", passed=None, text=text)
-    moved, half = float(fit.beta[0]), float(fit.half_width(level)[0])
-    passed = not (abs(moved) > MIX_MOVED_PP and abs(moved) > half)
-    return CheckResult(name="same_sampling", passed=passed, text=_text(moved, half, passed, level))
+    return _verdict(float(fit.beta[0]), float(fit.half_width(level)[0]), level)
 
 
 def _share_grid(cells: pd.DataFrame, grid: OutcomeGrid) -> Floats:
@@ -151,17 +145,20 @@ def _shares(cells: pd.DataFrame) -> pd.DataFrame:
     return (100 * sums["random"] / sums["n"]).rename("y").rename_axis(["entity", "period"]).reset_index()
 
 
-def _text(moved: float, half: float, passed: bool, level: float) -> Text:
-    shown, span = number(moved, 1, sign=True), interval(moved - half, moved + half)
-    if passed:
-        return Text(
-            f"双随机批次占比随政策变化 {shown} 个百分点（{level_text(level)} CI {span.zh}），未见抽样方式明显改变。",
-            f"The share of random draws moved by {shown} points with the policy ({level_text(level)} CI {span.en}): "
-            "no clear change in the way of drawing.",
+def _verdict(moved: float, half: float, level: float) -> CheckResult:
+    """Return whether the share of random draws moved, by so many points with half a width of interval."""
+    passed = not (abs(moved) > MIX_MOVED_PP and abs(moved) > half)
+    shown, span, at = number(moved, 1, sign=True), interval(moved - half, moved + half), level_text(level)
+    tail = (
+        Text("未见抽样方式明显改变", "no clear change in the way of drawing")
+        if passed
+        else Text(
+            "估计中有一部分来自抽样方式，而不是质量",
+            "part of the estimate comes from the way of drawing, not from quality",
         )
-    return Text(
-        f"双随机批次占比随政策变化 {shown} 个百分点（{level_text(level)} CI {span.zh}），"
-        "估计中有一部分来自抽样方式，而不是质量。",
-        f"The share of random draws moved by {shown} points with the policy ({level_text(level)} CI {span.en}): "
-        "part of the estimate comes from the way of drawing, not from quality.",
     )
+    text = Text(
+        f"双随机批次占比随政策变化 {shown} 个百分点（{at} CI {span.zh}），{tail.zh}。",
+        f"The share of random draws moved by {shown} points with the policy ({at} CI {span.en}): {tail.en}.",
+    )
+    return CheckResult(name="same_sampling", passed=passed, text=text)

@@ -15,6 +15,7 @@ from qbase.core.results.sentences import quantity
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator, Margin
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
+from qbase.effects.judging.lead_tests import settle_power
 from qbase.stats.testing.detectable_effect import POWER, minimum_detectable_effect
 from qbase.stats.testing.equivalence import equivalence_interval
 
@@ -257,7 +258,9 @@ def add_margin(result: Result, margin: Margin) -> Result:
         on 2022-05-01; source: evaluation plan).
     """
     estimates = tuple(_with_tests(result, e) for e in result.estimates)
-    return dataclasses.replace(result, estimates=estimates, settings={**result.settings, **margin.settings()})
+    checks = settle_power(result.checks, estimates[0], margin.value) if estimates else result.checks
+    settings = {**result.settings, **margin.settings()}
+    return dataclasses.replace(result, estimates=estimates, checks=checks, settings=settings)
 
 
 def treated_counterfactual(grid: OutcomeGrid, effect: float) -> float:

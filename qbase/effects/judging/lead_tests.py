@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qbase.core.numbers import count, number, p_value
-from qbase.core.results.sentences import quantity
+from qbase.core.results.sentences import direction_of, quantity
 from qbase.core.text import Text
-from qbase.core.values import CheckResult
+from qbase.core.values import CheckResult, Estimate
 from qbase.effects.doubt.few_clusters import Inference
-from qbase.effects.doubt.known_variance import ENOUGH_POWER
-from qbase.effects.doubt.lead_power import POWER
-from qbase.effects.doubt.path_calibration import TEST_LEVEL, LeadTest
+from qbase.effects.doubt.known_variance import ENOUGH_POWER, is_undecided
+from qbase.effects.doubt.lead_power import POWER, TEST_LEVEL
+from qbase.effects.doubt.path_calibration import LeadTest
 
 NAME = "parallel_leads"
 POWER_NAME = "test_power"
@@ -19,6 +21,12 @@ POWER_NAME = "test_power"
 NO_LEADS = Text(
     "政策之前没有可供检验的时期，前提无法检验。",
     "There are no event times before the start to test: whether the two groups moved alike cannot be tested.",
+)
+
+IS_LITTLE = Text(
+    "未能拒绝“没有差异”；效果在界值之内另有检验，不依赖这一检验的把握。",
+    "The test against 0 rejected nothing; that the effect lies inside the margin was found by a test of its own, which "
+    "asks for no power of this one.",
 )
 
 
@@ -78,7 +86,7 @@ def check_leads(inference: Inference, *, unit: str = "pp") -> CheckResult:
 
 
 def check_test_power(inference: Inference) -> CheckResult | None:
-    """Say where clusters are too few for a test that does not reject to mean anything (``test_power``).
+    """Say where a test that does not reject means nothing, clusters being too few (``test_power``).
 
     Parameters
     ----------
@@ -88,8 +96,10 @@ def check_test_power(inference: Inference) -> CheckResult | None:
     Returns
     -------
     CheckResult or None
-        False, which takes verdict and grade away, where nothing was rejected and the test has less than 80 % of the
-        power it would have with known variance; None where it rejected all the same; no check where nothing is known.
+        False, which takes verdict and grade away, where nothing was rejected and either the test has by its degrees of
+        freedom less than 80 % of the power it would have with known variance, or this very estimate would have been
+        rejected with known variance by a chance above 20 %; None where a weak test rejected all the same; no check
+        where nothing is known.
 
     Examples
     --------
@@ -101,31 +111,78 @@ def check_test_power(inference: Inference) -> CheckResult | None:
     >>> print(check_test_power(found).text.en)
     Nothing was rejected, but with so few clusters the test finds at most 56% of what it would with known variance: this
     is no sign of no effect.
+    >>> close = Inference(**none | {"power_share": 0.85, "known_chance": 0.43, "p_value": np.array([0.07])})
+    >>> print(check_test_power(close).text.en)
+    Nothing was rejected, but clusters are few and how large noise is had to be estimated; had it been known, this
+    estimate would have been rejected with a chance of 43%: this is no sign of no effect.
     """
-    share = inference.power_share
+    share, chance, p = inference.power_share, inference.known_chance, inference.p_value[0]
     if share is None:
         return None
-    shown = f"{100 * min(share, 1.0):.0f}%"
-    if share >= ENOUGH_POWER:
-        text = Text(
-            f"检验的把握约为方差已知时的 {shown}。",
-            f"The test finds about {shown} of what it would with known variance.",
-        )
-        return CheckResult(name=POWER_NAME, passed=True, text=text)
-    p = inference.p_value[0]
-    if np.isfinite(p) and p <= 0.05:
-        text = Text(
-            f"集群很少，检验的把握至多为方差已知时的 {shown}；差异仍然显著。",
-            f"With so few clusters the test finds at most {shown} of what it would with known variance; it rejected "
-            "all the same.",
-        )
-        return CheckResult(name=POWER_NAME, passed=None, text=text)
-    text = Text(
-        f"未能拒绝，但集群很少，检验的把握至多为方差已知时的 {shown}：这不说明没有效果。",
-        f"Nothing was rejected, but with so few clusters the test finds at most {shown} of what it would with known "
-        "variance: this is no sign of no effect.",
+    if np.isfinite(p) and p <= TEST_LEVEL:
+        return _said(None, _rejected(share)) if share < ENOUGH_POWER else _said(True, _enough(share))
+    if is_undecided(share, chance):
+        return _said(False, _weak(share) if share < ENOUGH_POWER else _close(chance or 0.0))
+    return _said(True, _enough(share))
+
+
+def settle_power(checks: Sequence[CheckResult], estimate: Estimate, margin: float | None) -> tuple[CheckResult, ...]:
+    """Return checks in which ``test_power`` forbids nothing where the effect was found inside a margin.
+
+    That is a rejection too, of every effect that matters, and asks for no power against 0.
+
+    Parameters
+    ----------
+    checks : sequence of CheckResult
+    estimate : Estimate
+        The overall effect.
+    margin : float or None
+        Declared beforehand.
+    """
+    if direction_of(estimate, margin) != "little":
+        return tuple(checks)
+    return tuple(
+        _said(None, IS_LITTLE) if check.name == POWER_NAME and check.passed is False else check for check in checks
     )
-    return CheckResult(name=POWER_NAME, passed=False, text=text)
+
+
+def _said(passed: bool | None, text: Text) -> CheckResult:
+    return CheckResult(name=POWER_NAME, passed=passed, text=text)
+
+
+def _share(value: float) -> str:
+    return f"{100 * min(value, 1.0):.0f}%"
+
+
+def _enough(share: float) -> Text:
+    return Text(
+        f"按自由度，检验的把握约为方差已知时的 {_share(share)}。",
+        f"By its degrees of freedom the test finds about {_share(share)} of what it would with known variance.",
+    )
+
+
+def _rejected(share: float) -> Text:
+    return Text(
+        f"集群很少，检验的把握至多为方差已知时的 {_share(share)}；差异仍然显著。",
+        f"With so few clusters the test finds at most {_share(share)} of what it would with known variance; it "
+        "rejected all the same.",
+    )
+
+
+def _weak(share: float) -> Text:
+    return Text(
+        f"未能拒绝，但集群很少，检验的把握至多为方差已知时的 {_share(share)}：这不说明没有效果。",
+        f"Nothing was rejected, but with so few clusters the test finds at most {_share(share)} of what it would with "
+        "known variance: this is no sign of no effect.",
+    )
+
+
+def _close(chance: float) -> Text:
+    return Text(
+        f"未能拒绝，但集群很少，噪声大小只能估计；若噪声已知，有 {_share(chance)} 的可能会拒绝：这不说明没有效果。",
+        "Nothing was rejected, but clusters are few and how large noise is had to be estimated; had it been known, "
+        f"this estimate would have been rejected with a chance of {_share(chance)}: this is no sign of no effect.",
+    )
 
 
 def _power(test: LeadTest, unit: str) -> Text:

@@ -19,7 +19,7 @@ from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.doubt.few_clusters import LEAST, Inference
 from qbase.effects.fitting.path_fit import PathFit, Term
 from qbase.effects.judging.drawing_shift import check_drawing
-from qbase.effects.judging.lead_tests import check_leads, check_test_power
+from qbase.effects.judging.lead_tests import check_leads, check_test_power, settle_power
 
 SINCE = Text(
     "政策开始以来平均，与同期未采用者相比，", "on average since treatment began, compared with those not treated, "
@@ -96,7 +96,7 @@ def assemble_path(
         subject=subject or policy.treated or treated_text(panel.entity),
         vcov=pd.DataFrame(inference.vcov[np.ix_(kept, kept)], index=names, columns=names),
         tables={"paths": build_path_means(grid), **tables},
-        checks=tuple(checks),
+        checks=settle_power(checks, estimates[0], margin) if estimates else tuple(checks),
         notes=(*notes, weight_note(grid.weighted_by), *inference.notes, *given_notes(panel, policy)),
         settings={**_settings(panel, policy, grid, inference, level, margin), **settings},
         sources=(*panel.sources, *policy.sources),

@@ -10,7 +10,6 @@ from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, doubt, quantity
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join, same, spaced
-from qbase.core.values import Estimate
 
 ATT = "att"
 UNKNOWN = Text("未说明", "not stated")
@@ -113,24 +112,31 @@ def reconcile(leading: Result, other: Result, *, because: Text | None = None) ->
     Two-way fixed effects lead: their standard error is 0.2 times that of the other.
     """
     _check_pair(leading, other)
-    ours, theirs = leading.find(ATT), other.find(ATT)
-    gap = quantity(abs(ours.value - theirs.value), leading.unit, digits_of(leading, ours))
     is_alike = method_text(leading) == method_text(other)
-    pair = [_say_one(r, e, tell_sample=is_alike) for r, e in ((leading, ours), (other, theirs))]
+    pair = [_say_one(r, tell_sample=is_alike) for r in (leading, other)]
     opening = Text(
-        f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。两者相差 {gap.zh}，{_agree(leading, other).zh}。",
-        f"Of one policy there are two estimates: {pair[0].en}; {pair[1].en}. They differ by {gap.en} and "
-        f"{_agree(leading, other).en}.",
+        f"同一政策有两个估计：{pair[0].zh}；{pair[1].zh}。",
+        f"Of one policy there are two estimates: {pair[0].en}; {pair[1].en}.",
     )
-    differences = list(_differences(leading, other))
-    what = join(differences, zh="；", en="; ") if differences else Text("说明的各项都相同", "nothing that they state")
-    reason = because or _reason(leading, other)
-    lead = method_text(leading)
+    gap, lead, reason = _say_gap(leading, other), method_text(leading), because or _reason(leading, other)
     return spaced(
         Text(
-            f"{opening.zh}不同之处：{what.zh}。以{lead.zh}为准：{reason.zh}。",
-            f"{opening.en} What differs: {what.en}. {lead.en[:1].upper()}{lead.en[1:]} {_verb(lead)}: {reason.en}.",
+            f"{opening.zh}{gap.zh}以{lead.zh}为准：{reason.zh}。",
+            f"{opening.en} {gap.en} {lead.en[:1].upper()}{lead.en[1:]} {_verb(lead)}: {reason.en}.",
         )
+    )
+
+
+def _say_gap(leading: Result, other: Result) -> Text:
+    """Return by how much two estimates differ, whether they say the same, and in what they were made otherwise."""
+    ours = leading.find(ATT)
+    gap = quantity(abs(ours.value - other.find(ATT).value), leading.unit, digits_of(leading, ours))
+    differences = list(_differences(leading, other))
+    what = join(differences, zh="；", en="; ") if differences else Text("说明的各项都相同", "nothing that they state")
+    agree = _agree(leading, other)
+    return Text(
+        f"两者相差 {gap.zh}，{agree.zh}；不同之处：{what.zh}。",
+        f"They differ by {gap.en} and {agree.en}. What differs: {what.en}.",
     )
 
 
@@ -140,7 +146,8 @@ def reconcile_all(leading: Result, *others: Result) -> Prose:
     Parameters
     ----------
     leading, *others : Result
-        Of one policy; one in another unit or without an average effect is passed over.
+        Of one policy; one in another unit or without an average effect is passed over. What the others say is said
+        here.
 
     Returns
     -------
@@ -157,8 +164,54 @@ def reconcile_all(leading: Result, *others: Result) -> Prose:
     2
     """
     told = [r for r in others if r.unit == leading.unit and any(e.term == ATT for e in r.estimates)]
-    items = tuple(reconcile(leading, other) for other in told if leading.estimates)
-    return Prose(name="reconciled", items=items or (Text("只有一个估计。", "There is one estimate only."),))
+    if not leading.estimates or not told:
+        return Prose(name="reconciled", items=(Text("只有一个估计。", "There is one estimate only."),))
+    return Prose(name="reconciled", items=tuple(spaced(_beside(leading, other)) for other in told))
+
+
+def _beside(leading: Result, other: Result) -> Text:
+    """Return one paragraph of an estimate that does not lead: what it says, and why it is not what leads."""
+    _check_pair(leading, other)
+    one, gap, reason = _named(other, tell_sample=True), _say_gap(leading, other), _reason(leading, other)
+    lead, said = method_text(leading), join(list(other.say().items), zh="", en=" ")
+    return Text(
+        f"{one.zh}：{said.zh}{gap.zh}以{lead.zh}为准：{reason.zh}。",
+        f"{one.en[:1].upper()}{one.en[1:]}: {said.en} {gap.en} {lead.en[:1].upper()}{lead.en[1:]} {_verb(lead)}: "
+        f"{reason.en}.",
+    )
+
+
+def find_alike(leading: Result, *others: Result) -> tuple[Result, ...]:
+    """Find the results that answer the question of the first one and differ from it in their assumption alone.
+
+    Parameters
+    ----------
+    leading, *others : Result
+        Effects of one policy.
+
+    Returns
+    -------
+    tuple of Result
+        The leading one and those of the same outcome, unit, weights and level with an average effect; empty where there
+        are fewer than two.
+
+    Examples
+    --------
+    >>> from qbase.effects import estimate_advised, find_alike
+    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> [r.method for r in find_alike(*estimate_advised(panel, policy, "D1.batch", leads=2, lags=2))]
+    ['imputation', 'group_time', 'imputation_logit']
+    """
+    told = tuple(r for r in (leading, *others) if any(e.term == ATT for e in r.estimates))
+    alike = tuple(r for r in told if _question(r) == _question(leading))
+    return alike if len(alike) > 1 and alike[0] is leading else ()
+
+
+def _question(result: Result) -> tuple[object, ...]:
+    asked = (result.settings.get(name) for name in ("policy", "weight", "level", "freq", "entity_kind"))
+    return (result.outcome.id, result.unit, *asked)
 
 
 def _check_pair(leading: Result, other: Result) -> None:
@@ -178,7 +231,7 @@ def _differences(leading: Result, other: Result) -> Iterator[Text]:
         (Text("指标", "outcome"), *_outcomes(leading, other)),
         (Text("基期", "base"), _base(leading), _base(other)),
         (Text("权重", "weights"), _weights(leading), _weights(other)),
-        (Text("样本", "sample"), _sample(leading), _sample(other)),
+        (Text("样本", "sample"), *_samples(leading, other)),
         (Text("前提", "assumption"), _assumption(leading), _assumption(other)),
     ]
     for what, ours, theirs in pairs:
@@ -225,14 +278,23 @@ def _weights(result: Result) -> Text:
     return WEIGHTS.get(str(given), same(str(given)))
 
 
-def _sample(result: Result) -> Text:
+def _samples(leading: Result, other: Result) -> tuple[Text, Text]:
+    """Return what was sampled, of which only that is said in which the two differ."""
+    parts = list(zip(_sample_parts(leading), _sample_parts(other), strict=True))
+    apart = [pair for pair in parts if pair[0] != pair[1]]
+    ours, theirs = (join([pair[i] for pair in apart], zh="，", en=", ") for i in (0, 1))
+    return ours, theirs
+
+
+def _sample_parts(result: Result) -> tuple[Text, Text, Text]:
     att = result.find(ATT)
-    parts = [_draws(result)]
-    if att.n_obs is not None:
-        parts.append(Text(f"{count(att.n_obs)} 个主体·时期", f"{count(att.n_obs)} entity-periods"))
-    if att.n_treated is not None:
-        parts.append(Text(f"采用者 {count(att.n_treated)} 个", f"{count(att.n_treated)} treated"))
-    return join(parts, zh="，", en=", ")
+    unit = result.labels.get("n", Text("主体·时期", "entity-periods"))
+    cells, treated = (None if n is None else count(n) for n in (att.n_obs, att.n_treated))
+    return (
+        _draws(result),
+        UNKNOWN if cells is None else Text(f"{cells} 个{unit.zh}", f"{cells} {unit.en}"),
+        UNKNOWN if treated is None else Text(f"采用者 {treated} 个", f"{treated} treated"),
+    )
 
 
 def _draws(result: Result) -> Text:
@@ -242,14 +304,16 @@ def _draws(result: Result) -> Text:
     return join(parts, zh="，", en=", ")
 
 
-def _say_one(result: Result, estimate: Estimate, *, tell_sample: bool) -> Text:
-    name = method_text(result)
-    if tell_sample:
-        sample = _draws(result)
-        name = Text(f"{name.zh}（{sample.zh}）", f"{name.en} ({sample.en})")
+def _say_one(result: Result, *, tell_sample: bool) -> Text:
+    name, estimate = _named(result, tell_sample=tell_sample), result.find(ATT)
     value = quantity(estimate.value, result.unit, digits_of(result, estimate), sign=True)
     bracket = doubt(result, estimate)
     return Text(f"{name.zh} {value.zh}（{bracket.zh}）", f"{name.en} {value.en} ({bracket.en})")
+
+
+def _named(result: Result, *, tell_sample: bool) -> Text:
+    name, sample = method_text(result), _draws(result)
+    return Text(f"{name.zh}（{sample.zh}）", f"{name.en} ({sample.en})") if tell_sample else name
 
 
 def _agree(leading: Result, other: Result) -> Text:

@@ -12,10 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats
+from qbase.effects.fitting.two_way_fit import NO_DOUBT
 from qbase.effects.lab.batch_imputation import Bools, Periods, factor_cells
-
-NO_DOUBT = 1e-8
-"""A standard error below this share of the outcome's spread is rounding, not a doubt."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
-from qbase.effects.comparison.effect_words import NAIVE, given_notes
+from qbase.effects.comparison.effect_words import drawing_notes, given_notes
 from qbase.effects.comparison.outcome_grid import Weight
 from qbase.effects.doubt.few_clusters import SEED
 from qbase.effects.fitting.effect_options import read_count
@@ -357,7 +357,6 @@ def _check(tried: Tried, unit: str, known: int) -> CheckResult:
 def _notes(
     panel: Panel, played: Text, tried: Mapping[DesignName, Tried], level: float, power: float
 ) -> tuple[Text, ...]:
-    naive = [NAIVE] if panel.cells is not None and panel.sampling == "naive" else []
     warned = [lab_words.TWFE] if WARNING in tried else []
     complete = any(t.constant.is_complete for t in tried.values())
     said = Text(f"{played.zh}。", f"{played.en}.")
@@ -370,7 +369,7 @@ def _notes(
         lab_words.SAME_HISTORY,
         *warned,
         bounds,
-        *naive,
+        *drawing_notes(panel),
     )
 
 

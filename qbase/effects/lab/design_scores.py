@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats
 from qbase.effects.lab.design_answers import (
@@ -25,6 +24,7 @@ from qbase.effects.lab.placebo_draws import Placebos, Played, Shape, better_sign
 from qbase.effects.lab.resampled_batches import Resampled
 from qbase.effects.lab.synthetic_answers import answer_synthetic
 from qbase.effects.lab.untreated_history import History
+from qbase.stats.design.design_intervals import clopper_pearson_interval
 
 CELLS = 4_000_000
 """Numbers of the outcomes of a block of placebo policies: 32 MB."""
@@ -235,10 +235,8 @@ def share_of(hits: int, total: int, *, level: float, is_complete: bool = False) 
     value = 100 * hits / total
     if is_complete:
         return Share(value=value, low=value, high=value)
-    tail = (1 - level) / 2
-    low = float(stats.beta.ppf(tail, hits, total - hits + 1)) if hits else 0.0
-    high = float(stats.beta.ppf(1 - tail, hits + 1, total - hits)) if hits < total else 1.0
-    return Share(value=value, low=100 * low, high=100 * high)
+    (low,), (high,) = clopper_pearson_interval([hits], [total], level=level)
+    return Share(value=value, low=100 * float(low), high=100 * float(high))
 
 
 def detectable_effect(score: Score, *, power: float) -> tuple[float, float, float]:

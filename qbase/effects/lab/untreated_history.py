@@ -103,16 +103,6 @@ def take_history(
 
 def cut_columns(grid: OutcomeGrid, first: int, last: int | None) -> OutcomeGrid:
     """Return some periods of a grid with nobody treated; entities hardly seen in them are left out."""
-    span = slice(max(first, 0), last)
-    y = grid.y[:, span]
-    cut = dataclasses.replace(
-        grid,
-        y=y,
-        n=None if grid.n is None else grid.n[:, span],
-        k=None if grid.k is None else grid.k[:, span],
-        first=grid.first + max(first, 0),
-        start=np.full(len(y), np.nan),
-        cluster=np.arange(len(y)),
-    )
-    kept = cut.keep(np.isfinite(y).sum(axis=1) >= LEAST_CELLS)
-    return dataclasses.replace(kept, cluster=np.arange(len(kept.y)))
+    end = grid.n_periods if last is None else last
+    cut = grid.between(grid.first + max(first, 0), grid.first + end).with_start(np.full(len(grid.y), np.nan))
+    return cut.keep(np.isfinite(cut.y).sum(axis=1) >= LEAST_CELLS)

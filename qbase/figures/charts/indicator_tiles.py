@@ -10,7 +10,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, declared_digits, interval, number, percent
 from qbase.core.policy import Policy
 from qbase.core.results.result import Criterion, Result, Scorecard
-from qbase.core.results.sentences import VERDICTS, digits_of, target_text
+from qbase.core.results.sentences import VERDICTS, digits_of, target_text, withheld
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -120,7 +120,9 @@ def _change(change: Result | None) -> Text:
     doubt = bracket(moved, digits)
     if moved.ci_low is not None and moved.ci_high is not None:
         doubt = interval(moved.ci_low, moved.ci_high, digits)
+    held = withheld(change)
     unclear = Text("，变化尚不明确", ", not clear") if moved.covers_zero else same("")
+    unclear = unclear if held is None else Text(f"，{held.zh}", f", {held.en}")
     against = same("")
     if "first" in moved.key:
         against = Text("比 {base} ", "vs {base}: ").format(base=period_text(moved.key["first"]))

@@ -1,4 +1,4 @@
-"""The paths behind an effect, and the figure that an effect's design asks for."""
+"""The paths behind an effect: the treated beside those they are compared with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text
-from qbase.figures.charts.event_figure import plot_event_study
 from qbase.figures.charts.path_drawing import Paths, draw_paths
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import account_data, source_note
@@ -35,39 +34,6 @@ SIDES = {
         (Text("采用政策者", "Treated"), Text("合成对照", "Synthetic comparison")),
     ),
 }
-
-
-def plot_effect(result: Result, *, policy: Policy | None = None) -> Figure:
-    """Draw an effect as its design asks: event times where leads were estimated, else the paths behind it.
-
-    Parameters
-    ----------
-    result : Result
-        An effect, or a described path.
-    policy : Policy or None
-        Whose start is drawn.
-
-    Returns
-    -------
-    Figure
-
-    Raises
-    ------
-    DataError
-        As `plot_event_study` or `plot_paths`.
-
-    Examples
-    --------
-    >>> from qbase.effects import estimate_imputation
-    >>> from qbase.figures import plot_effect
-    >>> from qbase.indicators import build_panel, build_policy
-    >>> from qbase.lake import open_workspace
-    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
-    >>> plot_effect(estimate_imputation(panel, policy, "D1.batch"), policy=policy).title.en
-    'Batch pass rate probably up 3.5 percentage points after adoption'
-    """
-    has_leads = any(int(e.key.get("event_time", 0)) < 0 for e in result.estimates)
-    return plot_event_study(result, policy=policy) if has_leads else plot_paths(result, policy=policy)
 
 
 def plot_paths(result: Result, *, policy: Policy | None = None) -> Figure:

@@ -28,6 +28,11 @@ DRAWS: Mapping[str, Text] = {
 METHODS: Mapping[str, Text] = {
     "wilson": Text("Wilson 区间", "Wilson interval"),
     "newcombe": Text("Newcombe 混合得分区间", "Newcombe hybrid-score interval"),
+    "firm_wilson": Text("计入企业内相近的 Wilson 区间", "Wilson interval that knows the firms"),
+    "firm_difference": Text("计入企业内相近的差值区间", "difference interval that knows the firms"),
+    "binomial_trend": Text("二项回归（拟似然）", "binomial regression (quasi-likelihood)"),
+    "firm_trend": Text("二项回归，按企业聚类", "binomial regression, clustered by firm"),
+    "design_trend": Text("加权最小二乘，权数来自抽样设计", "least squares weighted by the sampling design"),
     "design": Text("按抽样设计加权的区间", "interval weighted by the sampling design"),
     "design_difference": Text("由两期设计区间合成", "made of both periods' design intervals"),
     "twfe": Text("双向固定效应", "two-way fixed effects"),
@@ -44,9 +49,15 @@ METHODS: Mapping[str, Text] = {
     "triple_difference": Text("三重差分", "triple difference"),
     "interrupted_series": Text("中断时间序列", "interrupted series"),
     "path": Text("描述走势", "described path"),
+    "p_chart": Text("p 控制图", "p chart"),
+    "laney_chart": Text("Laney p′ 控制图", "Laney p′ chart"),
+    "xmr_chart": Text("单值移动极差（XmR）图", "XmR chart"),
+    "sup_f": Text("sup-F 断点检验", "sup-F test of breaks"),
     "funnel": Text("漏斗图界限", "funnel limits"),
     "peer_gap": Text("与同类平均之差", "difference from the mean of peers"),
     "rank_intervals": Text("全部位次同时成立的区间", "intervals that hold for all ranks at once"),
+    "kitagawa": Text("Kitagawa 对称分解", "Kitagawa's symmetric decomposition"),
+    "laboratories": Text("同一对象同一时期内比较", "compared within entities and periods"),
 }
 ENTITIES: Mapping[str, Text] = {
     "cluster_id": Text("产业集群", "industrial cluster"),
@@ -75,7 +86,7 @@ def first_fit(candidates: Sequence[Text]) -> Text:
 def axis_unit(unit: str) -> Text:
     """Return the unit as it stands in brackets above an axis; empty when there is none."""
     short = UNITS_SHORT.get(unit, same(""))
-    return Text(short.zh.removeprefix("个") if unit == "pp" else short.zh, short.en)
+    return Text(short.zh.removeprefix("个") if unit.startswith("pp") else short.zh, short.en)
 
 
 def with_unit(name: Text, unit: str) -> Text:
@@ -149,6 +160,8 @@ def verdict(result: Result, estimate: Estimate, *, graded: bool = True, short: b
     if direction == "little":
         declared = float(result.settings["margin"])
         margin = _size(declared, result.unit, declared_digits(declared, result.unit), short)
+        if result.estimand in {"change", "trend"} and estimate.tost_low is not None:
+            return Text(f"持平（不超过 ±{margin.zh}）", f"Steady (no more than ±{margin.en})")
         return Text(f"影响很小（不超过 ±{margin.zh}）", f"Little change (no more than ±{margin.en})")
     grade = grade_of(result, estimate) or "limited"
     maybe = "" if grade == "strong" else "probably "

@@ -53,7 +53,8 @@ def run_report(
     Raises
     ------
     UsageError
-        Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809).
+        Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809,
+        QB827-QB831).
     DataError
         A declared table is not loaded; recorded as failed (QB810).
     RunError
@@ -89,7 +90,28 @@ def attempt_report(
     force: bool = False,
     on_progress: Progress | None = None,
 ) -> tuple[RunRecord, QbaseError | None]:
-    """Do as `run_report`, but return the record of a failed run beside its error."""
+    """Do as `run_report`, but return the record of a failed run beside its error.
+
+    Parameters
+    ----------
+    workspace, report_id, params, lang, slot, force, on_progress
+        See `run_report`.
+
+    Returns
+    -------
+    record : RunRecord
+        State ``ok``, ``unchanged`` or ``failed``.
+    error : QbaseError or None
+        What the run failed with; None where it did not.
+
+    Raises
+    ------
+    UsageError
+        Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809,
+        QB827-QB831).
+    KeyboardInterrupt
+        The run was interrupted; recorded as failed (QB818).
+    """
     request = read_request(workspace, report_id, params or {})
     close_dead_runs(workspace, report_id)
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None))

@@ -201,13 +201,13 @@ def _interval(last: int, step: float, spread: tuple[float, float], level: float)
     ratio = spread[1] / spread[0]
     tail = (1 - level) / 2
     scale = spread[0] / step**2
-    low = _quantile(tail, ratio)
-    high = _quantile(1 - tail, ratio)
+    low = argmax_quantile(tail, ratio)
+    high = argmax_quantile(1 - tail, ratio)
     return math.floor(last + 1 - high * scale) - 1, math.ceil(last + 1 - low * scale) - 1
 
 
-def _quantile(p: float, ratio: float) -> float:
-    """Return a quantile of `argmax_cdf`."""
+def argmax_quantile(p: float, ratio: float) -> float:
+    """Return a quantile of `argmax_cdf`, at a probability above 0 and below 1."""
     reach = 10.0
     while argmax_cdf(-reach, ratio) > p or argmax_cdf(reach, ratio) < p:
         reach *= 2

@@ -13,7 +13,7 @@ from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator
 from qbase.stats.comparing.rank_intervals import Ranks, rank_intervals
-from qbase.trends.count_checks import notes_of
+from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.peers.peer_counts import Compared, Window, check_present, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import nobody_else, say_ranks
 

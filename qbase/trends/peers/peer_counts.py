@@ -17,9 +17,9 @@ from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Indicator
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.stats.rates.wilson import wilson_interval
-from qbase.trends.count_checks import MIX_MOVED_PP
-from qbase.trends.period_counts import EVERYBODY, PANEL_LEVEL
-from qbase.trends.preliminary_periods import Parted, part_preliminary
+from qbase.trends.counts.count_checks import MIX_MOVED_PP
+from qbase.trends.counts.period_counts import EVERYBODY, PANEL_LEVEL
+from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity

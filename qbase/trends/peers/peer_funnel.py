@@ -15,7 +15,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Grade
 from qbase.stats.comparing.funnel_limits import LEVELS, TRIM, Dispersion, Funnel, funnel_curve, funnel_limits
 from qbase.stats.comparing.mean_intervals import mean_interval
-from qbase.trends.count_checks import notes_of
+from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_present, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import FEW_PEERS, NO_LEAGUE, nobody_else, say_chance, say_funnel, say_spread
 

@@ -17,10 +17,10 @@ from qbase.core.text import Text
 from qbase.core.values import Estimate
 from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.stats.rates.wilson import square_and_add
-from qbase.trends.count_checks import check_small_n, notes_of
+from qbase.trends.counts.count_checks import check_small_n, notes_of
+from qbase.trends.counts.period_counts import find_entity
 from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import nobody_else, say_gap
-from qbase.trends.period_counts import find_entity
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import Indicator, Panel, Policy, Spell, Text
+from qbase.core import Indicator, Panel, Policy, Spell, Text, match_policy
+from qbase.core import given as core_given
 from qbase.core.errors import PanelError, PolicyError
 from qbase.effects import estimate_twfe
 from qbase.trends import estimate_level
@@ -182,3 +183,26 @@ def test_numbers_as_ids_meet_in_policy_and_panel() -> None:
         spells=tuple(Spell(entity=str(e), start=pd.Period("2021Q1")) for e in (1, 2, 3)),
     )
     assert estimate_twfe(panel, policy, "y")["att"] == estimate_twfe(panel, by_text, "y")["att"]
+
+
+def test_ids_written_as_the_panel_writes_them_are_taken_without_folding_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded: list[str] = []
+
+    def fold(entity: str) -> str:
+        folded.append(entity)
+        return entity.casefold()
+
+    monkeypatch.setattr(core_given, "spelling_key", fold)
+    policy = Policy(policy_id="p", title=Text("政策", "policy"), spells=(Spell(entity="K3", start="2022Q3"),))
+    assert match_policy(policy, ["K1", "K2", "K3"]) is policy
+    assert folded == []
+    assert core_given.match_spellings(["K1", "k2"], iter(["K1", "K2"])) == {"k2": "K2"}
+    assert folded, "an id that is not known is looked for among those known"
+
+
+@pytest.mark.parametrize(
+    ("written", "entity", "wider"),
+    [("K003", "K003", False), (" K003 ", "K003", False), ("k003", "K003", False), ("Ｋ００３", "K003", True)],
+)
+def test_only_full_width_is_wider(written: str, entity: str, wider: bool) -> None:
+    assert core_given.is_wider(written, entity) is wider

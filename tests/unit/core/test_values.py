@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
 import math
 import pickle
@@ -80,6 +81,21 @@ def test_panel_keeps_gaps_visible() -> None:
     panel = build(frame(quarter=["2020Q4", "2020Q2", "2020Q1"]))
     assert len(panel.periods) == 4
     assert len(panel.data) == 3
+
+
+def test_a_panel_keeps_some_entities_with_their_cells() -> None:
+    cells = pd.DataFrame({"entity": ["b", "a", "a"], "n": [5, 20, 10]})
+    panel = dataclasses.replace(build(frame()), cells=cells)
+    kept = panel.keep(["a", "c"])
+    assert kept.entities == ["a"]
+    assert kept.data["D1.batch__n"].tolist() == [10, 20]
+    assert kept.cells is not None
+    assert (kept.cells["n"].tolist(), kept.cells.index.tolist()) == ([20, 10], [0, 1])
+    assert panel.keep({"a", "b"}) is panel
+    assert build(frame()).keep(["a"]).cells is None
+    assert (panel.entities, len(cells)) == (["a", "b"], 3)
+    with pytest.raises(PanelError, match="QB127"):
+        panel.keep(["c"])
 
 
 def test_estimators_are_refused_shrunk_values() -> None:

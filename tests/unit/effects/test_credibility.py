@@ -117,6 +117,21 @@ def test_an_effect_of_all_keeps_its_sign() -> None:
     assert check_leave_one_out(make_grid(noise(), {0: 12}), mean_difference).passed is None
 
 
+def test_who_turns_the_sign_is_named_by_name_where_there_is_one() -> None:
+    y = noise(sd=0.5)
+    y[0, 12:] += 40
+    y[1:8, 12:] -= 3
+    grid = make_grid(y, STARTS)
+    assert "without K00 its sign turns" in check_leave_one_out(grid, mean_difference).text.en
+    named = dataclasses.replace(grid, labels={"K00": Text("甲集群", "First cluster")})
+    check = check_leave_one_out(named, mean_difference)
+    assert "without First cluster its sign turns" in check.text.en
+    assert "剔除甲集群时变号" in check.text.zh
+    y = noise(sd=0.01)
+    y[:8, 12:] += np.array([5, -5, 5, -5, 5, -5, 5, -5])[:, None] + 0.1
+    assert "(or one of 1 more)" in check_leave_one_out(make_grid(y, STARTS), mean_difference).text.en
+
+
 def test_clusters_of_several_entities_are_left_out_together() -> None:
     grid = make_grid(noise(), STARTS)
     paired = dataclasses.replace(grid, cluster=np.arange(24) // 2)
@@ -149,6 +164,16 @@ def test_a_yardstick_that_moves_with_the_policy_is_found() -> None:
     y[:8, 12:] += 4
     check = check_same_yardstick(dataclasses.replace(eased, y=y), constant, mean_difference)
     assert (check.name, check.passed) == ("same_yardstick", False)
+
+
+def test_entities_left_out_are_no_clusters() -> None:
+    """Twelve of 24 entities in the middle are left out: what is left has 12 clusters, as a grid of these alone."""
+    y, eased = noise(), noise() + np.random.default_rng(3).normal(size=(24, 20))
+    rows = (np.arange(24) < 8) | (np.arange(24) >= 20)
+    found = check_same_yardstick(*(make_grid(v, STARTS).keep(rows) for v in (eased, y)), mean_difference)
+    assert found.text == check_same_yardstick(*(make_grid(v[rows], STARTS) for v in (eased, y)), mean_difference).text
+    pairs = dataclasses.replace(make_grid(y, STARTS), cluster=np.arange(24) // 2).keep(rows)
+    assert pairs.cluster.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
 
 
 def test_a_choice_made_in_a_bad_spell_is_regression_to_the_mean() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from qbase.core import Indicator, Panel, Policy, Spell, Text
 from qbase.effects import Controls, advise, estimate_advised, estimate_before_after, reconcile
-from qbase.effects.estimators.compared_designs import keep_entities
 from qbase.effects.judging.headroom import degrees_of
 from qbase.figures import plot_effect, tabulate_estimates
 
@@ -101,6 +100,19 @@ def test_the_constant_yardstick_leads_where_the_other_moved() -> None:
     assert held.outcome.id == ID
 
 
+def test_the_yardstick_is_judged_on_the_outcome_whatever_else_the_panel_holds() -> None:
+    """Another indicator, first in the panel, moved as the constant outcome did: the yardstick of the outcome moved."""
+    alone = make_panel(rates(9.0))
+    other = Indicator(id="D1.firm", name=Text("企业合格率", "firm pass rate"), unit="pct", better="up")
+    data = alone.data.assign(**{other.id: rates(1.0).ravel()})
+    several = dataclasses.replace(alone, data=data, indicators={other.id: other, ID: RATE})
+    constant = make_panel(rates(1.0), rate=REJUDGED)
+    found = [estimate_advised(p, POLICY, ID, variants={"constant": constant}, **WINDOW)[0] for p in (alone, several)]
+    assert [lead.outcome.id for lead in found] == ["D1.rejudged"] * 2
+    said = [next(c.text for c in lead.checks if c.name == "same_yardstick") for lead in found]
+    assert said[0] == said[1]
+
+
 def chosen(n: int, arm: tuple[str, ...] = ()) -> Controls:
     others = [e for e in NAMES[5:] if e not in arm]
     return Controls(
@@ -134,6 +146,21 @@ def test_neighbours_are_compared_with_nobody_and_looked_at_for_spillover() -> No
     assert {c.name: c.passed for c in lead.checks}["spillover"] is False
 
 
+def test_an_estimate_beside_that_cannot_be_made_takes_none_of_the_others_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = make_panel(rates(8.0))
+    n = pd.DataFrame({f"{ID}__n": 20.0, f"{ID}__k": (20 * panel.data[ID] / 100).round()}, index=panel.data.index)
+    n[ID] = 100 * n[f"{ID}__k"] / n[f"{ID}__n"]
+    panel = dataclasses.replace(panel, data=n)
+    methods = [r.method for r in estimate_advised(panel, POLICY, ID, **WINDOW)]
+    assert methods == ["imputation", "group_time", "imputation_logit"]
+    monkeypatch.setattr("qbase.stats.regression.firth_logit.STEPS", 1)
+    lead, *others = estimate_advised(panel, POLICY, ID, **WINDOW)
+    assert [r.method for r in (lead, *others)] == methods[:2]
+    told = next(check for check in lead.checks if check.name == "functional_form")
+    assert told.passed is None
+    assert "could not be estimated" in told.text.en
+
+
 def test_every_check_is_made_once_and_what_was_not_made_is_said() -> None:
     lead, *_ = estimate_advised(make_panel(rates(8.0)), POLICY, ID, **WINDOW)
     names = [c.name for c in lead.checks]
@@ -152,6 +179,6 @@ def test_degrees_of_freedom_are_stated_and_used() -> None:
 
 def test_a_comparison_with_the_own_past_can_be_drawn() -> None:
     one = dataclasses.replace(POLICY, spells=POLICY.spells[:1])
-    panel = keep_entities(make_panel(rates(8.0)), only=NAMES[:1])
+    panel = make_panel(rates(8.0)).keep(NAMES[:1])
     figure = plot_effect(estimate_before_after(panel, one, ID), policy=one)
     assert figure.drawings

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,13 @@ from qbase.effects import (
     estimate_triple_difference,
     reconcile,
 )
+from qbase.effects.comparison.effect_words import NAIVE, drawing_notes, subject_text
+from qbase.effects.comparison.outcome_grid import OutcomeGrid
+from qbase.effects.doubt.few_clusters import Inference, infer
+from qbase.effects.extra import sun_abraham
+from qbase.effects.fitting import interaction_weighted
+from qbase.effects.fitting.group_time import GroupTime
+from qbase.effects.fitting.interaction_weighted import fit_interaction
 from qbase.stats import fit_series
 
 RATE = Indicator(id="rate", name=Text("合格率", "pass rate"), unit="pct", better="up")
@@ -190,3 +198,60 @@ def test_batches_that_are_not_there_are_no_rows():
         estimate_staggered(panel_of(NOISE, FIRMS), policy_of(STARTS), "rate", rows="batches")
     with pytest.raises(UsageError, match="QB144"):
         estimate_staggered(panel_of(NOISE, FIRMS), policy_of(STARTS), "rate", rows="firms")
+
+
+def test_the_regression_of_sun_and_abraham_is_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[OutcomeGrid] = []
+    fitted_before: list[int] = []
+
+    def count(grid: OutcomeGrid) -> GroupTime:
+        fitted.append(grid)
+        return fit_interaction(grid)
+
+    def look(*args: Any, **options: Any) -> Inference:
+        fitted_before.append(len(fitted))
+        return infer(*args, **options)
+
+    monkeypatch.setattr(interaction_weighted, "fit_interaction", count)
+    monkeypatch.setattr(sun_abraham, "infer", look)
+    estimate_sun_abraham(panel_of(NOISE, FIRMS), policy_of(STARTS), "rate")
+    assert fitted_before == [1], "permutations and jackknives fit again, the estimate itself does not"
+
+
+def test_the_treated_are_named_as_given_as_the_policy_has_them_or_by_themselves() -> None:
+    panel = panel_of(NOISE, FIRMS)
+    panel = dataclasses.replace(panel, labels={"Ak": Text("甲厂", "plant A")})
+    plain, worded = policy_of({"Ak": "2014"}), policy_of({"Ak": "2014"}, treated=Text("示范厂", "model plants"))
+    assert subject_text(panel, plain, ["Ak"], None).en == "plant A"
+    assert subject_text(panel, plain, ["Ak", "Bk"], None).en == "treated entities"
+    assert subject_text(panel, worded, ["Ak"], None).en == "model plants"
+    assert subject_text(panel, worded, ["Ak"], Text("甲", "A")).en == "A"
+    with pytest.raises(UsageError, match="QB144"):
+        subject_text(panel, plain, ["Ak"], 3)  # type: ignore[arg-type]
+
+
+def test_the_way_of_drawing_is_a_caveat_of_plain_rates_from_inspections() -> None:
+    panel = panel_of(NOISE, FIRMS)
+    drawn = dataclasses.replace(panel, cells=pd.DataFrame({"entity": ["Ak"]}))
+    assert drawing_notes(panel) == ()
+    assert drawing_notes(drawn) == (NAIVE,)
+    assert drawing_notes(dataclasses.replace(drawn, sampling="random_draw")) == ()
+
+
+@pytest.mark.parametrize("unseen", [[4], [4, 5]])
+def test_an_entity_not_seen_when_it_was_treated_first_stays_in_its_cohort(unseen: list[int]) -> None:
+    """findings/pyfixest_saturated_gaps.sh: its cohort is that of the policy, not of its first row since."""
+    names = [f"K{i:02d}" for i in range(24)]
+    start = np.where(np.arange(24) < 6, 4, np.where(np.arange(24) < 12, 6, 99))
+    since = np.arange(10) - start[:, None]
+    y = 50 + 0.3 * np.arange(24)[:, None] + 0.1 * np.arange(10) + np.where(since >= 0, 1.0 + since, 0.0)
+    y += np.where(np.arange(24)[:, None] >= 12, np.random.default_rng(2).normal(size=(24, 10)) * 1e-3, 0.0)
+    panel = panel_of(y, names)
+    held = panel.data.index.get_level_values("period").year - 2010
+    gone = (panel.data.index.get_level_values("entity") == "K00") & np.isin(held, unseen)
+    policy = policy_of({name: str(2010 + s) for name, s in zip(names, start, strict=True) if s < 99})
+    effect = estimate_sun_abraham(
+        dataclasses.replace(panel, data=panel.data[~gone]), policy, "rate", leads=4, lags=3, vcov="analytic"
+    )
+    path = {e.key["event_time"]: e.value for e in effect.estimates if e.term == "event"}
+    assert path == pytest.approx({t: max(t + 1.0, 0.0) for t in (-4, -3, -2, 0, 1, 2, 3)}, abs=0.01)

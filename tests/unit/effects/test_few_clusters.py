@@ -9,16 +9,20 @@ import sys
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from qbase.core.errors import DataError, UsageError
+from qbase.core.text import Text
+from qbase.core.values import CheckResult, Estimate
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife, two_group_df
 from qbase.effects.doubt.few_clusters import infer, permutation_leads
 from qbase.effects.doubt.history_noise import fit_noise
-from qbase.effects.doubt.known_variance import share_of_power
+from qbase.effects.doubt.known_variance import AS_KNOWN, ENOUGH_POWER, chance_of_known, is_undecided, share_of_power
+from qbase.effects.doubt.path_calibration import known_error
 from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
-from qbase.effects.judging.lead_tests import check_leads, check_test_power
+from qbase.effects.judging.lead_tests import check_leads, check_test_power, settle_power
 
 TRUTH = pathlib.Path(__file__).resolve().parents[2] / "truth"
 
@@ -67,6 +71,7 @@ def test_what_a_weak_test_does_not_reject_is_withheld() -> None:
     weak, strong = infer(grid, fit_path, fit, vcov="CRV3"), infer(grid, fit_path, fit, draws=99)
     assert weak.power_share == pytest.approx(share_of_power(weak.df, 0.05))
     assert weak.power_share < 0.8 < strong.power_share
+    assert strong.known_chance < 0.2
     assert (weak.p_value[0] > 0.05, strong.p_value[0] > 0.05) == (True, True)
     check = check_test_power(weak)
     assert (check.name, check.passed) == ("test_power", False)
@@ -89,6 +94,80 @@ def test_a_known_variance_has_all_its_power() -> None:
     rng = np.random.default_rng(1)
     t = (rng.standard_normal(200_000) + 1.959964) / np.sqrt(rng.chisquare(3, 200_000) / 3)
     assert share_of_power(3.0, 0.05) == pytest.approx((np.abs(t) > 3.182446).mean() / 0.5, abs=0.02)
+
+
+def test_the_chance_of_a_known_variance_is_that_of_the_true_errors_behind_an_estimated_one() -> None:
+    # true variance = estimated · df / χ²: how often |estimate| > 1.96 true errors
+    rng = np.random.default_rng(4)
+    true = np.sqrt(10 / rng.chisquare(10, 400_000))
+    for t in (-1.2, 1.69, 2.03, 2.5):
+        assert chance_of_known(t, 10.0) == pytest.approx((abs(t) > 1.959964 * true).mean(), abs=0.003)
+    assert (chance_of_known(0.0, 10.0), chance_of_known(1.95, np.inf), chance_of_known(1.97, np.inf)) == (0.0, 0.0, 1.0)
+    assert np.isnan(chance_of_known(np.nan, 10.0))
+    assert (is_undecided(0.85, 0.21), is_undecided(0.85, 0.19), is_undecided(0.79, None)) == (True, False, True)
+
+
+def test_from_some_degrees_of_freedom_on_a_t_test_keeps_four_fifths_whatever_the_effect() -> None:
+    z = np.linspace(1.959964, 12, 4001)
+
+    def least(df: float) -> float:
+        finds = stats.chi2.cdf(df * (z / stats.t.isf(0.025, df)) ** 2, df)
+        return min(float(np.average(finds, weights=stats.norm.pdf(z - e) + stats.norm.pdf(z + e))) for e in (0, 1, 2))
+
+    assert least(AS_KNOWN) >= ENOUGH_POWER > least(AS_KNOWN - 2)
+
+
+def test_a_close_call_is_withheld_and_a_rejection_never_is() -> None:
+    said = set()
+    for seed in range(12):
+        grid = grid_of(study.STARTS[4], seed=seed, ratio=0.2, change=-5.0)
+        fit = fit_path(grid)
+        found = infer(grid, fit_path, fit, draws=99)
+        check = check_test_power(found)
+        if found.p_value[0] <= 0.05:
+            assert (found.known_chance, check.passed) == (None, True)
+        else:
+            assert check.passed is (found.known_chance <= 0.2)
+            assert "没有效果" in check.text.zh or check.passed
+        said.add((bool(found.p_value[0] <= 0.05), check.passed))
+    assert said == {(True, True), (False, True), (False, False)}
+
+
+def test_the_error_without_caution_knows_neither_the_effect_nor_its_unit() -> None:
+    grid = grid_of(study.STARTS[4], ratio=5.0, noise="AR(.8) shocks")
+    moved = dataclasses.replace(grid, y=grid.y - 7.0 * (grid.event_time >= 0))
+
+    def error(of: OutcomeGrid) -> float:
+        fit = fit_path(of)
+        exchange = find_exchange(of, fit_path, fit, draws=199, seed=1)
+        return known_error(of, ready_replay(of, fit_path, fit), fit, exchange)
+
+    assert error(moved) == pytest.approx(error(grid))
+    # not a plain rate any more: the noise of sampling is fitted then, near what it is known to be
+    assert error(dataclasses.replace(grid, y=grid.y / 100)) == pytest.approx(error(grid) / 100, rel=0.15)
+    # shocks that last are taken larger in the test itself
+    assert infer(grid, fit_path, fit_path(grid), draws=199, seed=1).std_error[0] > error(grid)
+
+
+def test_the_jackknife_is_asked_for_its_chance_too_and_many_clusters_are_not() -> None:
+    grid = grid_of(study.STARTS[8], 24, ratio=0.2, change=-3.0)
+    fit = fit_path(grid)
+    found = infer(grid, fit_path, fit, vcov="CRV3", draws=99)
+    assert found.p_value[0] > 0.05
+    assert found.known_chance == pytest.approx(chance_of_known(fit.beta[0] / found.std_error[0], found.df))
+    many = grid_of([20] * 45, 100)
+    assert infer(many, fit_path, fit_path(many)).known_chance is None
+
+
+def test_an_effect_inside_the_margin_asks_for_no_power_against_zero() -> None:
+    weak = CheckResult(name="test_power", passed=False, text=Text("弱", "weak"))
+    other = CheckResult(name="parallel_leads", passed=False, text=Text("异", "apart"))
+    effect = Estimate(term="att", value=0.9, std_error=0.5, ci_low=-0.2, ci_high=2.0, tost_low=0.0, tost_high=1.8)
+    settled = settle_power((weak, other), effect, 2.5)
+    assert [check.passed for check in settled] == [None, False]
+    assert "inside the margin" in settled[0].text.en
+    for margin in (1.5, None):
+        assert settle_power((weak, other), effect, margin) == (weak, other)
 
 
 @pytest.mark.parametrize("treated", [1, 2])

@@ -14,6 +14,8 @@ import qbase.effects
 import qbase.trends
 from qbase.core import Indicator, Panel, Policy, PolicyError, Result, Spell, Text, UsageError, match_policy
 from qbase.effects import carry_spells, choose_controls, estimate_before_after, estimate_imputation
+from qbase.effects.comparison.outcome_grid import build_grid
+from qbase.effects.comparison.treated_and_controls import build_design
 from qbase.indicators import check_estimable, check_sampling_mix
 from qbase.trends import compare_entities, estimate_level
 
@@ -151,6 +153,15 @@ def test_controls_and_one_entity_are_found_under_another_spelling() -> None:
         level = estimate_level(panel(), "rate", entity=written)
         assert level.settings["entity"] == "K-003"
         assert {e.key["entity"] for e in level.estimates} == {"K-003"}
+
+
+def test_the_comparison_holds_the_starts_under_the_ids_of_the_panel() -> None:
+    design = build_design(panel(), policy(SPELLED), "rate")
+    assert design.first == {e: pd.Period(s) for e, s in TREATED.items()}
+    assert design.starts == tuple(sorted({pd.Period(s) for s in TREATED.values()}))
+    grid = build_grid(panel(), policy(SPELLED), "rate")
+    found = {e: grid.code_of(int(s)) for e, s in zip(grid.entities, grid.start, strict=True) if np.isfinite(s)}
+    assert found == TREATED
 
 
 def test_weights_may_be_a_series() -> None:

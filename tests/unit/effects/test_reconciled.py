@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from qbase.core import Estimate, Indicator, Result, Text, UsageError
-from qbase.effects import reconcile
+from qbase.effects import find_alike, reconcile, reconcile_all
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 
@@ -88,3 +88,31 @@ def test_the_stated_base_comes_before_that_of_the_method() -> None:
     varying = effect("group_time", -1.1, 6.3, base="varying")
     assert "against the period before each" in reconcile(LEAD, varying).en
     assert "base: the whole path before" in reconcile(effect("synthetic_sc", 1, 1), varying).en
+
+
+def test_every_estimate_beside_the_leading_one_is_said_once_with_what_differs() -> None:
+    drawn = effect("imputation", 2.0, 1.0, sampling="random_draw")
+    items = reconcile_all(drawn, LEAD, OTHER).items
+    assert len(items) == 2
+    for other, item in zip((LEAD, OTHER), items, strict=True):
+        said = other.say().items[0]
+        assert said.en in item.en
+        assert said.zh in item.zh
+        assert drawn.say().items[0].en not in item.en
+    assert items[0].en.startswith("The imputation estimate (all batches as drawn): ")
+    assert "sample: random draws only, against all batches as drawn." in items[0].en
+    assert "240" not in items[0].en.split("What differs:")[1]
+    assert [t.en for t in reconcile_all(drawn).items] == ["There is one estimate only."]
+
+
+def test_estimates_of_another_question_are_no_assumption() -> None:
+    other_outcome = dataclasses.replace(OTHER, outcome=dataclasses.replace(RATE, id="D1.rejudged"))
+    assert find_alike(LEAD, OTHER, other_outcome) == (LEAD, OTHER)
+    assert find_alike(LEAD, effect("group_time", 1.0, 2.0, weight="n")) == ()
+    assert find_alike(LEAD) == ()
+    assert (
+        find_alike(
+            dataclasses.replace(LEAD, estimates=(dataclasses.replace(LEAD.estimates[0], term="event"),)), OTHER, OTHER
+        )
+        == ()
+    )

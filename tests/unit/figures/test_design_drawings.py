@@ -15,7 +15,7 @@ import pytest
 
 from qbase.core import CheckResult, DataError, Estimate, Figure, Indicator, Result, Text
 from qbase.core.numbers import MINUS
-from qbase.figures import plot_design_power, plot_specifications, plot_synthetic
+from qbase.figures import plot_design_power, plot_effect, plot_specifications, plot_synthetic
 
 
 def load(name: str) -> types.ModuleType:
@@ -206,3 +206,10 @@ def test_a_synthetic_control_shows_both_paths_and_every_placebo(drawn: dict[str,
         with pytest.raises(DataError) as error:
             plot(result_of)
         assert error.value.code == code
+
+
+def test_an_effect_against_a_synthetic_comparison_is_drawn_among_its_placebos() -> None:
+    result = synthetic()
+    assert plot_effect(result).name == plot_synthetic(result).name
+    alone = dataclasses.replace(result, tables={"synthetic": result.tables["synthetic"]})
+    assert plot_effect(alone).name.startswith("paths:")

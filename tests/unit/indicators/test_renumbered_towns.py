@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import pathlib
+import shutil
 
+import pandas as pd
 import pytest
 
-from qbase.indicators import build_panel
+from qbase.core import Policy, Spell, Text
+from qbase.effects import choose_controls
+from qbase.indicators import build_panel, read_neighbours, read_products
 from qbase.intake import load_files
-from qbase.lake import Workspace
+from qbase.lake import Workspace, open_workspace
 
 TOWNS = """town_code,town_name,county_name,valid_from_date,valid_to_date,successor_code
 990101001,甲镇,乙县,,2020-12-31,990101009
@@ -36,6 +40,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     rows = [[code, year, 100, 30, 5, 50, park, area, 10, 9, 300, 90, 70] for code, year, park, area in figures]
     csv.writer(out).writerows([HEAD, *rows])
     clusters = "cluster_id,town_code,industry_code,cluster_name,cluster_name_en\nK1,990101001,2822,涤纶,polyester\n"
+    clusters += "K2,990101002,1711,棉纺,cotton\nK3,990101009,2822,化纤,fibre\nK4,990101005,2822,锦纶,nylon\n"
     files = {"towns": TOWNS, "town_year": out.getvalue(), "clusters": clusters}
     for name, text in files.items():
         (home.root / f"{name}.csv").write_text(text, encoding="utf-8")
@@ -62,7 +67,32 @@ def test_towns_that_were_merged_have_one_series(lake: Workspace) -> None:
 
 
 def test_a_cluster_registered_under_an_old_code_lies_in_the_town_of_today(lake: Workspace) -> None:
-    assert series(lake, "cluster_id") == pytest.approx({("K1", "2020"): 2.5, ("K1", "2021"): 3.0})
+    old = {year: value for (entity, year), value in series(lake, "cluster_id").items() if entity == "K1"}
+    assert old == pytest.approx({"2020": 2.5, "2021": 3.0})
+
+
+def test_the_products_of_a_town_are_those_of_all_it_was_made_of(lake: Workspace) -> None:
+    treated = Spell(entity="990101009", start="2021")
+    policy = Policy(policy_id="pilot", title=Text("试点", "Pilot"), spells=(treated,))
+    products = read_products(lake, policy, entity="town_code")
+    assert products.to_numpy().tolist() == [["990101005", "2822"], ["990101009", "1711+2822"]]
+    assert set(products["entity"]) == set(build_panel(lake, "W1b.per_mu", entity="town_code", freq="A").entities)
+
+
+def test_neighbours_are_those_of_towns_that_touch_under_their_codes_of_today(lake: Workspace, tmp_path) -> None:
+    assert read_neighbours(lake) is None
+    home = shutil.copytree(lake.root, tmp_path / "bordered")
+    (home / "borders.csv").write_text("town_code,neighbour_code\n990101005,990101002\n", encoding="utf-8")
+    bordered = open_workspace(home)
+    assert load_files(bordered, [home / "borders.csv"])[0].verdict == "OK"
+    towns, clusters = read_neighbours(bordered, entity="town_code"), read_neighbours(bordered)
+    assert towns.to_numpy().tolist() == [["990101005", "990101009"], ["990101009", "990101005"]]
+    pairs = {tuple(pair) for pair in clusters.to_numpy()}
+    assert pairs == {(a, b) for a in ("K1", "K2", "K3", "K4") for b in ("K1", "K2", "K3", "K4") if a != b}
+    assert read_neighbours(bordered, entity="firm_id") is None
+    products = pd.DataFrame({"entity": ["K1", "K2", "K3", "K4"], "product": ["2822", "1711", "2822", "2822"]})
+    chosen = choose_controls(products, ["K4"], adjacent=clusters)
+    assert (chosen.controls, dict(chosen.spillover)) == ((), {"K1": ("K4",), "K3": ("K4",)})
 
 
 def test_a_lake_without_mergers_asks_nothing_else(tmp_path: pathlib.Path) -> None:

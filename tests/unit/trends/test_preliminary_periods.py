@@ -14,7 +14,7 @@ from qbase.core.results.records import build_record
 from qbase.figures import plot_trend, tabulate_estimates, tiles_of
 from qbase.indicators.maturity.maturity_table import Maturity, add_bounds
 from qbase.scorecards import score_targets
-from qbase.trends import estimate_change, estimate_level
+from qbase.trends import estimate_change, estimate_control, estimate_level
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -83,6 +83,23 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
             call()
         assert caught.value.code == "QB506"
         assert len(str(caught.value).splitlines()) == 4
+
+
+@pytest.mark.parametrize("typed", ["k1", " K1 ", "Ｋ１"])
+def test_an_id_typed_otherwise_has_the_same_preliminary_periods(typed: str) -> None:
+    panel = make_panel(("K1", "K2"))
+    for estimate in (estimate_level, estimate_change, estimate_control):
+        plain, other = (estimate(panel, ID, entity=e, maturity=YOUNG) for e in ("K1", typed))
+        assert other.estimates == plain.estimates
+        assert other.say().items == plain.say().items
+        pd.testing.assert_frame_equal(other.tables["series"], plain.tables["series"])
+    for call in (
+        lambda: estimate_level(panel, ID, entity=typed, period="2025Q4", maturity=YOUNG),
+        lambda: estimate_change(panel, ID, entity=typed, last="2025Q4", maturity=YOUNG),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        assert caught.value.code == "QB506"
 
 
 def test_entities_summed_are_held_back_together() -> None:

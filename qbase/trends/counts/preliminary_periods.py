@@ -1,8 +1,9 @@
-"""Periods whose results are still coming: shown with the bounds they leave open, never spoken of or compared."""
+"""What is shown beside a series and enters no estimate: periods still preliminary, and yearly totals from before."""
 
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +16,14 @@ from qbase.core.values import CheckResult
 from qbase.indicators.maturity.maturity_table import Maturity
 from qbase.indicators.maturity.maturity_words import say_preliminary
 from qbase.indicators.maturity.quarter_maturity import BOUNDED, check_maturity, withhold_preliminary
-from qbase.trends.period_counts import Counts
+from qbase.trends.counts.period_counts import Counts, find_entity
+
+if TYPE_CHECKING:
+    from qbase.indicators.yearly_totals import History
 
 NOTHING = Text("", "")
+COUNTED = "D1.batch"
+"""Totals count batches and those that passed; they are history of no other rate."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -96,6 +102,7 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     """
     if maturity is None:
         return Parted(panel=panel)
+    entity = None if entity is None else find_entity(panel, entity)
     rows = maturity.of(entity)
     young = rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
     held = panel.data.index
@@ -173,3 +180,42 @@ def _refused(period: str, outcome: str, pending: int, last: pd.Period | None) ->
         expected="at least one period with its results final",
         fix=f'period="{periods.code(last)}"' if last is not None else "qbase load FILE… (the results still to come)",
     )
+
+
+def read_totals(history: History | None, outcome: str, entity: str | None, first: pd.Period) -> pd.DataFrame:
+    """Return year, n, k and rate of the totals that lie before a series.
+
+    Parameters
+    ----------
+    history : History or None
+        Totals, if any were read.
+    outcome : str
+        Id of the rate; totals of batches belong to that of batches alone.
+    entity : str or None
+        None adds all entities up.
+    first : pandas.Period
+        First period of the series.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Empty where there is none.
+    """
+    if history is None or outcome != COUNTED:
+        return pd.DataFrame(columns=["year", "n", "k", "rate_pct"])
+    rows = history.of(entity)
+    rows = rows[(rows["year"] < first.year) & (rows["n"] > 0)].reset_index(drop=True)
+    return rows.assign(rate_pct=100 * rows["k"] / rows["n"])
+
+
+def check_history(totals: pd.DataFrame) -> list[CheckResult]:
+    """Return what a reader must know of totals, for information; nothing where there are none."""
+    if totals.empty:
+        return []
+    years = f"{int(totals['year'].min())}–{int(totals['year'].max())}"
+    text = Text(
+        f"{years} 年只有年度合计（含复查与否、抽样方式均未注明），图中另作标记，不计入逐季估计。",
+        f"For {years} only yearly totals are on record; whether re-checks are among them, and how batches were drawn, "
+        "is not stated. They are marked in the figure and enter no estimate.",
+    )
+    return [CheckResult(name="history", passed=None, text=text)]

@@ -19,7 +19,8 @@ from qbase.core.results.sentences import direction_of
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_interval
-from qbase.trends.period_counts import Counts
+from qbase.trends.counts.firm_intervals import Firms
+from qbase.trends.counts.period_counts import TOST_LEVEL, Counts
 
 MOVED_PP = 1.0
 """A composition that moves a rate by a whole point moves it as much as most changes that are reported."""
@@ -131,7 +132,14 @@ class Twin:
 
 
 def match_change(
-    panel: Panel, outcome: str, pooled: Estimate, first: pd.Period, last: pd.Period, *, margin: float | None = None
+    panel: Panel,
+    outcome: str,
+    pooled: Estimate,
+    first: pd.Period,
+    last: pd.Period,
+    *,
+    margin: float | None = None,
+    firms: Firms | None = None,
 ) -> Twin | None:
     """Return the matched twin of a pooled change; None where there is one entity only, or single firms are drawn."""
     entities = compare_entities(panel, outcome, first=first, last=last)
@@ -145,7 +153,7 @@ def match_change(
             f"The same {count(len(both))} were tested in both periods.",
         )
         return Twin(entities=entities, estimate=None, check=CheckResult(name="same_entities", passed=True, text=text))
-    estimate = _matched(panel, outcome, both, pooled, first, last) if both else None
+    estimate = _matched(panel, outcome, both, pooled, first, last, firms) if both else None
     passed = estimate is not None and _agree(pooled, estimate, margin)
     parts = [_sets(first, last, stopped, started), _verdict(pooled, estimate, len(both), is_alike=passed)]
     check = CheckResult(name="same_entities", passed=passed, text=join(parts, zh="", en=" "))
@@ -153,17 +161,33 @@ def match_change(
 
 
 def _matched(
-    panel: Panel, outcome: str, both: Sequence[str], pooled: Estimate, first: pd.Period, last: pd.Period
+    panel: Panel,
+    outcome: str,
+    both: Sequence[str],
+    pooled: Estimate,
+    first: pd.Period,
+    last: pd.Period,
+    firms: Firms | None,
 ) -> Estimate:
     counts = panel.counts(outcome).loc[list(both)].groupby(level="period").sum().loc[[first, last]]
     (n0, n1), (k0, k1) = (counts[name].astype("int64").tolist() for name in ("n", "k"))
-    low, high = newcombe_interval((k1, k0), (n1, n0), level=pooled.ci_level)
+
+    def limits(level: float) -> tuple[float, float]:
+        if firms is not None:
+            return firms.only(list(both)).compare(first, last, level=level)[1:]
+        low, high = newcombe_interval((k1, k0), (n1, n0), level=level)
+        return 100 * low, 100 * high
+
+    low, high = limits(pooled.ci_level)
+    tost = (None, None) if pooled.tost_low is None else limits(TOST_LEVEL)
     return Estimate(
         term="matched_change",
         key={"first": periods.code(first), "period": periods.code(last), "entities": len(both)},
         value=100 * (k1 / n1 - k0 / n0),
-        ci_low=100 * low,
-        ci_high=100 * high,
+        ci_low=low,
+        ci_high=high,
+        tost_low=tost[0],
+        tost_high=tost[1],
         ci_level=pooled.ci_level,
         n_obs=n0 + n1,
     )

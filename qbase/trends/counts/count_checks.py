@@ -19,6 +19,9 @@ SMALL_N = 30
 MIX_MOVED_PP = 10.0
 """A shift of the share of random draws by more than this, beyond chance, is a change of the yardstick."""
 
+RANDOM_ONLY = frozenset({"random_draw"})
+"""Treatments that directed draws do not enter."""
+
 INDEPENDENT = Text(
     "区间把各批次视为互不相关；同一企业的批次相近时，实际不确定性更大。",
     "The interval treats batches as independent; where batches of one firm are alike, the true doubt is larger.",
@@ -40,9 +43,11 @@ TARGETED = Text(
 THE_RATE = Text("该比率", "rate")
 
 
-def notes_of(panel: Panel, indicator: Indicator, entity: str | None) -> tuple[Text, ...]:
-    """Return the limits of a rate of this panel."""
-    notes = [INDEPENDENT] if indicator.unit == "pct" else []
+def notes_of(
+    panel: Panel, indicator: Indicator, entity: str | None, *, of_firms: Text | None = None
+) -> tuple[Text, ...]:
+    """Return the limits of a rate of this panel; ``of_firms`` says what its interval makes of batches of one firm."""
+    notes = [of_firms or INDEPENDENT] if indicator.unit == "pct" else []
     if entity is None and len(panel.entities) > 1:
         notes.append(POOLED)
     if panel.sampling == "naive":
@@ -157,8 +162,15 @@ def check_same_sampling(
     Returns
     -------
     CheckResult
-        ``same_sampling``; None when unknown, False when the share moved by more than 10 points and beyond chance.
+        ``same_sampling``; True of random draws alone, None when unknown, False when the share moved by more than 10
+        points and beyond chance.
     """
+    if panel.sampling in RANDOM_ONLY:
+        text = Text(
+            "只有双随机批次计入并加权，双随机占比的变化不影响结果。",
+            "Only random draws count, weighted: their share among all batches does not move the figure.",
+        )
+        return CheckResult(name="same_sampling", passed=True, text=text)
     shares = None if panel.cells is None else _random_shares(panel.cells, entity, first, last)
     if shares is None:
         text = Text(

@@ -19,6 +19,9 @@ from qbase.stats.rates.wilson import wilson_interval
 PANEL_LEVEL = 0.95
 """Level of the intervals a panel carries."""
 
+TOST_LEVEL = 0.9
+"""Level of the interval that two one-sided tests at 5 % compare with a margin."""
+
 EVERYBODY = {
     "cluster_id": Text("全部产业集群", "all clusters"),
     "firm_id": Text("全部企业", "all firms"),

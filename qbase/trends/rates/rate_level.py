@@ -11,13 +11,14 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import join
 from qbase.core.values import Estimate, Key
-from qbase.trends.count_checks import check_small_n, notes_of
-from qbase.trends.earlier_totals import check_history, read_totals
-from qbase.trends.matched_entities import check_all_entities
-from qbase.trends.period_counts import find_entity, read_counts
-from qbase.trends.preliminary_periods import check_up_to_date, part_preliminary
+from qbase.trends.counts.count_checks import check_small_n, notes_of
+from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
+from qbase.trends.counts.matched_entities import check_all_entities
+from qbase.trends.counts.period_counts import find_entity, read_counts
+from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
 
 if TYPE_CHECKING:
+    from qbase.indicators.firm_counts import FirmCounts
     from qbase.indicators.maturity.maturity_table import Maturity
     from qbase.indicators.yearly_totals import History
 
@@ -31,10 +32,12 @@ def estimate_level(
     level: float = 0.95,
     maturity: Maturity | None = None,
     history: History | None = None,
+    firms: FirmCounts | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
-    A panel weighted by its sampling design gives its own rate and interval instead.
+    With ``firms`` it is taken on the effective number of batches: those of one firm are alike, how much so is learnt
+    from all periods. A panel weighted by its sampling design gives its own rate and interval instead.
 
     Parameters
     ----------
@@ -54,6 +57,8 @@ def estimate_level(
     history : History or None
         From `qbase.indicators.read_history`: yearly totals before the panel, in the table ``history``; they are shown
         and enter no estimate.
+    firms : FirmCounts or None
+        From `qbase.indicators.read_firm_counts`, of the same inspections; None takes batches as independent.
 
     Returns
     -------
@@ -70,12 +75,13 @@ def estimate_level(
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
     DataError
-        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505), or the period is
-        preliminary (QB506).
+        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505), the period is preliminary
+        (QB506), or the firms are not those of the panel (QB525).
 
     References
     ----------
-    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212.
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical inference. JASA 22, 209-212. Rao,
+    J. N. K. and Scott, A. J. (1992). A simple method for the analysis of clustered binary data. Biometrics 48, 577-585.
 
     Examples
     --------
@@ -88,9 +94,12 @@ def estimate_level(
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
-    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
+    matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
+    counts = widen_counts(counts, matched, level=level)
+    known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)
     tested = counts.at(spoken)
@@ -105,7 +114,7 @@ def estimate_level(
         estimand="level",
         outcome=counts.indicator,
         unit=counts.indicator.unit,
-        method="design" if counts.is_weighted else "wilson",
+        method="design" if counts.is_weighted else ("wilson" if matched is None else "firm_wilson"),
         estimates=estimates,
         subject=counts.subject,
         tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
@@ -117,7 +126,7 @@ def estimate_level(
             *(check for check in (silent, absent) if check is not None),
             *check_history(totals),
         ),
-        notes=notes_of(panel, counts.indicator, entity),
+        notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
         labels={"later": join(later, zh="", en=" ")} if later else {},
         settings={
             "outcome": outcome,
@@ -127,6 +136,7 @@ def estimate_level(
             "level": level,
             "freq": panel.freq,
             "sampling": panel.sampling,
+            **settings_of(matched),
         },
         sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),

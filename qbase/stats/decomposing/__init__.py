@@ -1,0 +1,1 @@
+"""What a change of a rate is made of, and what those who measure add to it."""

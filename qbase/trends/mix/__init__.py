@@ -1,0 +1,1 @@
+"""What a change of a rate is made of: who was inspected, and by whom."""

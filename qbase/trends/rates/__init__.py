@@ -1,0 +1,1 @@
+"""Levels, changes and trends of a rate."""

@@ -1,0 +1,222 @@
+"""The numbers of a control chart by phase: which chart, limits, rules, the test behind the verdict, targets."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from qbase.core.errors import UsageError
+from qbase.stats.control.change_scan import LEAST_POINTS, ChangeScan, dispersion_test, permutations, scan_changes
+from qbase.stats.control.control_limits import ControlChart, laney_chart, p_chart, xmr_chart
+from qbase.stats.control.control_rules import RULES, find_signals
+from qbase.stats.rates.wilson import wilson_interval
+from qbase.trends.signals.measured_series import Measured
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+Chart = Literal["p", "laney", "xmr"]
+Variation = Literal["improving", "worsening", "higher", "lower", "common_cause", "all_alike", "too_short"]
+Assurance = Literal["always", "sometimes", "never", "cannot_tell", ""]
+
+VERDICT_POINTS = 8
+"""Below this a phase has no verdict: the test could hardly find anything."""
+TRIAL_POINTS = 12
+"""Below this limits are on trial, as the NHS guide has it."""
+DISPERSED = 0.05
+"""The p′ chart where the periods differ by more than chance would let them in one of twenty quiet series."""
+QUIET_DRAWS = 400
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One phase: positions ``start`` to ``stop`` (not included) of the series, its centre, its verdict."""
+
+    start: int
+    stop: int
+    centre: float
+    low: float
+    high: float
+    variation: Variation
+    p_value: float
+    last: int
+    before: float
+    after: float
+    assurance: Assurance
+
+    @property
+    def points(self) -> int:
+        """Return how many measured periods it has."""
+        return self.stop - self.start
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Charted:
+    """A whole chart: limits in the unit of the values (NaN where a phase has none), rules by point, phases."""
+
+    chart: Chart
+    limits: ControlChart
+    signals: dict[str, Bools]
+    phases: tuple[Phase, ...]
+    of: Ints
+    dispersion: float
+    dispersion_p: float
+    alpha_phase: float
+    quiet_share: float
+    serial: float
+
+
+def choose_chart(measured: Measured, asked: str, of: Ints) -> tuple[Chart, float, float]:
+    """Return the chart, the dispersion of the counts and its p value.
+
+    Counts get a p chart, or Laney's p′ where they are over-dispersed within phases; values without counts get XmR.
+
+    Raises
+    ------
+    UsageError
+        A word that is no chart, or a chart of counts where there are none (QB556).
+    """
+    if asked not in ("auto", "p", "laney", "xmr") or (asked in ("p", "laney") and not measured.has_counts):
+        held = "counts k and n" if measured.has_counts else "values without counts, or weighted by a design"
+        raise UsageError(
+            "QB556", chart=asked, outcome=measured.indicator.id, found=f"chart={asked!r}; {held}",
+            expected="auto | p | laney | xmr" if measured.has_counts else "auto | xmr", fix='chart="auto"',
+        )  # fmt: skip
+    if not measured.has_counts:
+        return "xmr", math.nan, math.nan
+    ratio, p = dispersion_test(measured.k, measured.n, phases=of)
+    if asked == "auto":
+        return ("laney" if p <= DISPERSED else "p"), ratio, p
+    return asked, ratio, p  # type: ignore[return-value]
+
+
+def chart_series(
+    measured: Measured, of: Ints, *, asked: str, alpha: float, level: float, target: float | None
+) -> Charted:
+    """Chart a series of T measured periods in phases.
+
+    Parameters
+    ----------
+    measured : Measured
+        The series.
+    of : numpy.ndarray of int, shape (T,)
+        Phase of each period, from 0.
+    asked : str
+        ``auto``, ``p``, ``laney`` or ``xmr``.
+    alpha : float
+        Chance of a verdict other than common cause in any phase of a series in which nothing changes.
+    level : float
+        Of the interval of a centre.
+    target : float or None
+        In the unit of the values.
+    """
+    chart, ratio, p = choose_chart(measured, asked, of)
+    limits = _limits(measured, of, chart)
+    signals = {r: found[0] for r, found in find_signals(limits.z, limits.value, phases=of[None, :]).items()}
+    edges = [int(np.flatnonzero(of == i)[0]) for i in np.unique(of)] + [len(of)]
+    alpha_phase = 1 - (1 - alpha) ** (1 / (len(edges) - 1))
+    phases = tuple(
+        _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target) for a, b in itertools.pairwise(edges)
+    )
+    return Charted(
+        chart=chart, limits=limits, signals=signals, phases=phases, of=of, dispersion=ratio, dispersion_p=p,
+        alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart), serial=_serial(limits.z[0], of),
+    )  # fmt: skip
+
+
+def _limits(measured: Measured, of: Ints, chart: Chart) -> ControlChart:
+    """Return the limits in the unit of the values; a phase in which nothing varies has none."""
+    return _drawn_limits(measured.k[None, :], measured.n[None, :], measured.value[None, :], of, chart)
+
+
+def _drawn_limits(k: Floats, n: Floats, value: Floats, of: Ints, chart: Chart) -> ControlChart:
+    if chart == "xmr":
+        found, scale = xmr_chart(value, phases=of[None, :]), 1.0
+    else:
+        found, scale = (laney_chart if chart == "laney" else p_chart)(k, n, phases=of[None, :]), 100.0
+    flat = found.high - found.low <= 1e-12
+    low, high = (np.where(flat, np.nan, scale * end) for end in (found.low, found.high))
+    return dataclasses.replace(found, value=scale * found.value, centre=scale * found.centre, low=low, high=high)
+
+
+def _quiet_share(measured: Measured, of: Ints, chart: Chart) -> float:
+    """Return the share of charts with the same points in another order in which any rule fires."""
+    order = np.tile(np.arange(len(of)), (QUIET_DRAWS, 1))
+    for phase in np.unique(of):
+        place = np.flatnonzero(of == phase)
+        order[:, place] = place[permutations(len(place), QUIET_DRAWS)]
+    k, n, value = (a[order] for a in (measured.k, measured.n, measured.value))
+    drawn = _drawn_limits(k, n, value, of, chart)
+    fired = find_signals(drawn.z, drawn.value, phases=np.broadcast_to(of, order.shape))
+    return float(np.any([fired[r].any(axis=1) for r in RULES], axis=0).mean())
+
+
+def _serial(z: Floats, of: Ints) -> float:
+    """Return the correlation of neighbouring points within phases."""
+    centred = z.copy()
+    for phase in np.unique(of):
+        centred[of == phase] -= z[of == phase].mean()
+    whole = float((centred**2).sum())
+    pairs = centred[1:] * centred[:-1] * (of[1:] == of[:-1])
+    return float(pairs.sum()) / whole if whole > 0 else 0.0
+
+
+def _phase(
+    measured: Measured, limits: ControlChart, start: int, stop: int, chart: Chart, ratio: float, alpha: float,
+    level: float, target: float | None,
+) -> Phase:  # fmt: skip
+    own = slice(start, stop)
+    value, weight = measured.value[own], measured.weight[own]
+    scan = scan_changes(value[None, :], weight[None, :], least=LEAST_POINTS)
+    variation = _variation(value, scan, measured.indicator.better, alpha)
+    centre, low, high = _centre(measured, own, chart, ratio, level)
+    last = int(scan.last[0])
+    return Phase(
+        start=start, stop=stop, centre=centre, low=low, high=high, variation=variation, p_value=float(scan.p_value[0]),
+        last=start + last if last >= 0 else -1, before=float(scan.before[0]), after=float(scan.after[0]),
+        assurance=_assurance(limits.low[0, own], limits.high[0, own], measured.indicator.better, target),
+    )  # fmt: skip
+
+
+def _variation(value: Floats, scan: ChangeScan, better: str, alpha: float) -> Variation:
+    if len(value) < VERDICT_POINTS:
+        return "too_short"
+    if np.ptp(value) <= 1e-9:
+        return "all_alike"
+    if scan.p_value[0] > alpha:
+        return "common_cause"
+    is_up = bool(scan.after[0] > scan.before[0])
+    if better == "none":
+        return "higher" if is_up else "lower"
+    return "improving" if is_up == (better == "up") else "worsening"
+
+
+def _centre(measured: Measured, own: slice, chart: Chart, ratio: float, level: float) -> tuple[float, float, float]:
+    """Return the mean of a phase with its interval: Wilson's, on counts shared out among alike batches; else t."""
+    value = measured.value[own]
+    if chart != "xmr":
+        n, k = float(measured.n[own].sum()), float(measured.k[own].sum())
+        deff = max(1.0, ratio)
+        low, high = wilson_interval([k / deff], [n / deff], level=level)
+        return 100 * k / n, 100 * float(low[0]), 100 * float(high[0])
+    mean = float(value.mean())
+    if len(value) < 2:
+        return mean, mean, mean
+    half = float(stats.t.ppf((1 + level) / 2, len(value) - 1) * value.std(ddof=1) / math.sqrt(len(value)))
+    return mean, mean - half, mean + half
+
+
+def _assurance(low: Floats, high: Floats, better: str, target: float | None) -> Assurance:
+    """Return whether the limits of a phase lie wholly on one side of a target in every period."""
+    if target is None or better == "none":
+        return ""
+    if not np.isfinite(low).all():
+        return "cannot_tell"
+    good, bad = (low >= target, high < target) if better == "up" else (high <= target, low > target)
+    return "always" if good.all() else "never" if bad.all() else "sometimes"

@@ -1,0 +1,195 @@
+"""The control chart of a rate or a measure: limits by phase, rules as leads, and a verdict with a known false alarm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.errors import DataError, UsageError
+from qbase.core.panel import Panel
+from qbase.core.results.result import Result
+from qbase.core.values import Estimate, Key
+from qbase.stats.rates.difference_intervals import check_level
+from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.period_counts import find_entity
+from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
+from qbase.trends.signals.control_numbers import Charted, Ints, chart_series
+from qbase.trends.signals.control_words import INDEPENDENT, check_chart, say_later, tell_phases
+from qbase.trends.signals.given_events import Given, read_events, tell_events
+from qbase.trends.signals.measured_series import Measured, read_measured
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity.maturity_table import Maturity
+
+ALPHA = 0.05
+
+
+def estimate_control(
+    panel: Panel,
+    outcome: str,
+    *,
+    entity: str | None = None,
+    phases: Given | Iterable[Given] | None = None,
+    target: float | None = None,
+    chart: Literal["auto", "p", "laney", "xmr"] = "auto",
+    maturity: Maturity | None = None,
+    alpha: float = ALPHA,
+    level: float = 0.95,
+) -> Result:
+    """Estimate a control chart: centre and limits by phase, the rules that fired, and whether anything changed.
+
+    The usual rules fire somewhere in four to ten of ten quiet charts of 40 quarters, so they mark points to look at
+    and no more. The verdict comes from one test of a lasting change per phase, which permutes the points: in a series
+    in which nothing changes it says "special cause" anywhere with probability ``alpha``, for small n, rates near 1 and
+    over-dispersion alike.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds ``outcome``.
+    outcome : str
+        Id of a rate, ``D1.batch``, or of a measure without counts (then of one entity).
+    entity : str or None
+        One entity; None adds all up.
+    phases : DatedEvent, Policy, Result, a sequence of them, or None
+        Limits are set anew at these dates and nowhere else: a policy that starts, a standard that changes, or the
+        breaks of `estimate_breaks`.
+    target : float or None
+        In the unit of the outcome: whether the process as it is meets it always, sometimes or never.
+    chart : {"auto", "p", "laney", "xmr"}
+        ``auto`` is a p chart, Laney's p′ chart where the counts are over-dispersed within phases (exact conditional
+        test, 5 %), and XmR where there are no counts or the rate is weighted by its sampling design.
+    maturity : Maturity or None
+        From `qbase.indicators.read_maturity`: preliminary periods are in the series and enter nothing.
+    alpha : float
+        False alarms over the whole chart, shared out over its phases.
+    level : float
+        Confidence level of the centres.
+
+    Returns
+    -------
+    Result
+        Estimand ``level``; term ``centre`` per phase, the last one spoken of with the verdict. Table ``series``:
+        ``period n k value is_preliminary phase centre lower_limit upper_limit z sigma_z`` and a column per rule
+        (``beyond two_of_three shift trend``); table ``phases`` with the verdicts (``variation``, ``p_value``,
+        ``assurance``); table ``events``.
+
+    Raises
+    ------
+    PanelError
+        No such indicator (QB123), shrunk values (QB125), a measure without counts over several entities (QB124).
+    UsageError
+        Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556).
+    DataError
+        Nothing was measured (QB502), a weighted panel is to be pooled (QB505), every period is preliminary (QB506),
+        or values without counts do not vary (QB557).
+
+    References
+    ----------
+    Laney, D. B. (2002). Improved control charts for attributes. Quality Engineering 14. NHS England (2024). Making
+    data count: variation and assurance. James, B., James, K. L. and Siegmund, D. (1987). Biometrika 74, 71-83.
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import estimate_control
+    >>> panel = build_panel(open_workspace(), "D1.batch")
+    >>> control = estimate_control(panel, "D1.batch", entity="K001", target=90.0)
+    >>> control.method, control.tables["phases"]["variation"].tolist()
+    ('laney_chart', ['common_cause'])
+    """
+    check_level(level)
+    check_level(1 - alpha)
+    parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    measured = read_measured(parted.panel, outcome, entity)
+    entity = None if entity is None else find_entity(panel, entity)
+    if target is not None and not np.isfinite(target):
+        raise UsageError("QB503", level=target, found=f"target={target}", expected="a number", fix="target=90")
+    events = read_events(phases, entity, measured.index)
+    of = _phases(measured, [e.at(measured.index.freqstr) for e in events])
+    charted = chart_series(measured, of, asked=chart, alpha=alpha, level=level, target=target)
+    estimates = _estimates(measured, charted, entity, level)
+    table = tell_events(events, measured.index.freqstr)
+    later = say_later(measured, charted, target)
+    return Result(
+        estimand="level",
+        outcome=measured.indicator,
+        unit=measured.indicator.unit,
+        method=f"{charted.chart}_chart",
+        estimates=estimates,
+        subject=measured.subject,
+        tables={
+            "series": _series(measured, charted, parted),
+            "phases": tell_phases(measured, charted, table),
+            "events": table,
+        },
+        checks=(*check_chart(measured, charted), *parted.checks),
+        notes=(INDEPENDENT, *notes_of(panel, measured.indicator, entity)),
+        labels={"later": later + parted.said},
+        settings={
+            "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "chart": charted.chart, "asked": chart,
+            "target": target, "alpha": alpha, "alpha_phase": charted.alpha_phase, "level": level, "freq": panel.freq,
+            "sampling": panel.sampling, "quiet_share": charted.quiet_share,
+        },
+        sources=panel.sources,
+        coverage=panel.coverage_of(outcome),
+        spoken=(len(estimates) - 1,),
+    )  # fmt: skip
+
+
+def _phases(measured: Measured, starts: list[pd.Period]) -> Ints:
+    """Return the phase of each measured period; a phase without any is none."""
+    began = np.zeros(len(measured.index), dtype=np.int64)
+    for start in starts:
+        began += np.asarray(measured.index >= start)
+    found: Ints = np.unique(began, return_inverse=True)[1]
+    return found
+
+
+def _estimates(measured: Measured, charted: Charted, entity: str | None, level: float) -> tuple[Estimate, ...]:
+    found = []
+    for phase in charted.phases:
+        first, last = (periods.code(measured.index[i]) for i in (phase.start, phase.stop - 1))
+        if phase.high - phase.low <= 0:
+            if phase is not charted.phases[-1]:
+                continue
+            raise DataError(
+                "QB557", outcome=measured.indicator.id, found=f"{phase.points} periods, all {phase.centre:g}",
+                expected="values that differ, or counts", fix="another outcome, or a panel with counts k and n",
+            )  # fmt: skip
+        key: dict[str, Key] = {"period": first if first == last else f"{first}–{last}"}
+        if entity is not None:
+            key["entity"] = entity
+        n = int(measured.n[phase.start : phase.stop].sum()) if measured.has_counts else phase.points
+        found.append(
+            Estimate(
+                term="centre", key=key, value=phase.centre, ci_low=phase.low, ci_high=phase.high, ci_level=level,
+                n_obs=n if measured.has_counts else None,
+            )
+        )  # fmt: skip
+    return tuple(found)
+
+
+def _series(measured: Measured, charted: Charted, parted: Parted) -> pd.DataFrame:
+    """Return the series with its limits; preliminary periods have none."""
+    frame = measured.frame(parted)
+    ripe = ~frame["is_preliminary"].to_numpy(dtype=bool)
+    limits = charted.limits
+    columns = {
+        "centre": limits.centre[0], "lower_limit": limits.low[0], "upper_limit": limits.high[0], "z": limits.z[0],
+        "sigma_z": limits.sigma_z[0],
+    }  # fmt: skip
+    frame["phase"] = 0
+    frame.loc[ripe, "phase"] = charted.of + 1
+    for name, values in columns.items():
+        frame[name] = np.nan
+        frame.loc[ripe, name] = values
+    for rule, fired in charted.signals.items():
+        frame[rule] = False
+        frame.loc[ripe, rule] = fired
+    return frame

@@ -1,0 +1,157 @@
+"""Drawings of control charts and of breaks, by the rules of every drawing: what is drawn is what the tables hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import pathlib
+import re
+import sys
+import types
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from qbase.core import DataError, DatedEvent, Figure, Panel, Result, Text
+from qbase.explore import plot
+from qbase.figures import plot_breaks, plot_control
+from qbase.trends import estimate_breaks, estimate_control
+
+
+def load(name: str) -> types.ModuleType:
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
+    return sys.modules[name]
+
+
+every = load("test_drawings")
+RATE, TITLE, policy, card, texts_of = (getattr(every, n) for n in ("RATE", "TITLE", "policy", "card", "texts_of"))
+RULES = (
+    every.test_a_drawing_keeps_to_the_list,
+    every.test_colours_are_roles,
+    every.test_numbers_are_short_and_nothing_lies_outside,
+    every.test_labels_stay_inside_and_do_not_touch,
+    every.test_ids_are_unique_over_all_drawings,
+    every.test_texts_exist_in_both_languages,
+)
+EARLY = DatedEvent(period="2017Q3", title=Text("检验方案调整", "new test plan"), kind="other")
+STANDARD = DatedEvent(
+    period="2019Q1", title=Text("DB99/T 1101 由 2014 版改为 2020 版", "DB99/T 1101: edition 2020"), kind="standard"
+)
+LATE = DatedEvent(period="2019Q4", title=TITLE, kind="policy")
+
+
+def make(seed: int = 2, *, rise: float = 0.0, gaps: bool = False, periods: int = 40, all_pass: bool = False) -> Panel:
+    rng = np.random.default_rng(seed)
+    n = rng.integers(12, 31, periods)
+    k = n if all_pass else rng.binomial(n, np.where(np.arange(periods) < 20, 0.75, 0.75 + rise))
+    quarters = [str(pd.Period("2014Q1", freq="Q-DEC") + i) for i in range(periods)]
+    frame = pd.DataFrame({"c": "C00", "q": quarters, "D1.batch__k": k, "D1.batch__n": n, "D1.batch": 100 * k / n})
+    frame = frame.drop(index=[3, 4, 18]) if gaps else frame
+    labels = {"C00": Text("望埭镇涤纶产业集群", "Wangdai fibre cluster")}
+    return Panel.from_frame(frame, entity="c", period="q", freq="Q", indicators={"D1.batch": RATE}, labels=labels)
+
+
+def control(panel: Panel, **how: object) -> Result:
+    return estimate_control(panel, "D1.batch", entity="C00", **how)
+
+
+def breaks(panel: Panel, **how: object) -> Result:
+    return estimate_breaks(panel, "D1.batch", entity="C00", **how)
+
+
+CASES: dict[str, Callable[[], Figure]] = {
+    "control": lambda: plot_control(control(make(), target=90.0)),
+    "control_phases": lambda: plot_control(control(make(rise=0.15), phases=[STANDARD, LATE], target=80.0)),
+    "control_crowded": lambda: plot_control(control(make(gaps=True), phases=[EARLY, STANDARD, LATE])),
+    "control_rise": lambda: plot_control(control(make(rise=0.2)), policy=policy("2018Q4"), target=card(95.0)),
+    "control_all_pass": lambda: plot_control(control(make(all_pass=True))),
+    "control_short": lambda: plot_control(control(make(periods=5))),
+    "breaks": lambda: plot_breaks(breaks(make(rise=0.2))),
+    "breaks_standard": lambda: plot_breaks(breaks(make(rise=0.2), known=[STANDARD, EARLY])),
+    "breaks_policy": lambda: plot_breaks(breaks(make(rise=0.2), known=policy("2019Q1")), policy=policy("2019Q1")),
+    "breaks_none": lambda: plot_breaks(breaks(make(gaps=True))),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return {name: make_one() for name, make_one in CASES.items()}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__.removeprefix("test_"))
+@pytest.mark.parametrize("name", CASES)
+def test_every_drawing_keeps_the_rules(drawn: dict[str, Figure], name: str, rule: Callable[..., None]) -> None:
+    rule(drawn, name)
+
+
+@pytest.mark.parametrize("name", ["control_phases", "breaks_standard"])
+def test_the_same_input_gives_the_same_bytes(drawn: dict[str, Figure], name: str) -> None:
+    assert CASES[name]().payload() == drawn[name].payload()
+
+
+def test_the_title_is_the_verdict_and_no_louder(drawn: dict[str, Figure]) -> None:
+    assert drawn["control"].title.en.endswith(": no more than routine variation")
+    assert drawn["control"].title.zh.endswith("：属正常波动")
+    assert drawn["control_rise"].title.en.endswith(": special cause, improving")
+    assert drawn["control_all_pass"].title.en.endswith("all values alike, no verdict")
+    assert drawn["control_short"].title.zh.endswith("期数太少，不作判断")
+    assert "since 2019 Q4" in drawn["control_phases"].title.en
+    assert drawn["breaks_standard"].title.en.endswith("no verdict on quality")
+    assert "rose" not in drawn["breaks_standard"].title.en
+    assert "up" in drawn["breaks"].title.en
+    assert drawn["breaks_none"].title.en.startswith("No break found")
+
+
+def test_events_are_dashed_and_named_and_the_note_tells_the_false_alarm(drawn: dict[str, Figure]) -> None:
+    figure = drawn["control_phases"]
+    for key, svg in figure.drawings.items():
+        shown = " ".join(texts_of(svg))
+        assert "2019Q1" in shown or "2019 Q1" in shown, key
+        assert "DB99/T 1101" in shown
+        assert re.search(r"stroke-dasharray:[^;]*;[^\"]*var\(--plum\)|var\(--plum\)[^\"]*stroke-dasharray", svg), key
+    assert "2019 Q1 change of standard (DB99/T 1101: edition 2020)" in figure.note.en
+    assert "in at most 5% of whole charts" in figure.note.en
+    assert "n = 12–30 batches a period" in figure.subtitle.en
+    assert "（%）" in figure.subtitle.zh
+
+
+def test_limits_signals_and_means_are_those_of_the_tables(drawn: dict[str, Figure]) -> None:
+    result = control(make(rise=0.2))
+    series, figure = result.tables["series"], drawn["control_rise"]
+    last = series.iloc[-1]
+    shown = texts_of(figure.drawings["en_wide"])
+    assert f"Mean {last['centre']:.1f}%" in shown
+    assert f"Lower {last['lower_limit']:.1f}%" in shown
+    assert f"Upper {last['upper_limit']:.1f}%" in shown
+    assert "Target 95.0%" in shown
+    assert figure.table.data["lower_limit"] == pytest.approx(series["lower_limit"].tolist())
+    fired = series.loc[series[["beyond", "two_of_three", "shift", "trend"]].any(axis=1), "period"]
+    named = re.search(r"Points at which a rule fired: ([^.]*)\.", figure.alt.en)
+    assert (named is not None) == (len(fired) > 0)
+    if named:
+        assert named[1].startswith(f"{fired.iloc[0][:4]} {fired.iloc[0][4:]}")
+
+
+def test_a_phase_in_which_all_passed_has_no_limits_drawn(drawn: dict[str, Figure]) -> None:
+    svg = drawn["control_all_pass"].drawings["en_wide"]
+    assert not any(text.startswith(("Upper", "Lower")) for text in texts_of(svg))
+    assert "none are drawn" in drawn["control_all_pass"].note.en
+
+
+def test_plot_finds_the_figure_of_each_kind() -> None:
+    assert plot(control(make())).name == "control:D1.batch:C00"
+    assert plot(breaks(make(rise=0.2))).name == "breaks:D1.batch:C00"
+
+
+def test_a_result_without_the_tables_is_refused() -> None:
+    bare = dataclasses.replace(control(make()), tables={})
+    for draw in (plot_control, plot_breaks):
+        with pytest.raises(DataError, match="QB703"):
+            draw(bare)
