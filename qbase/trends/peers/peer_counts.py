@@ -29,6 +29,8 @@ YEAR = {"Q": 4, "A": 1}
 NAMED = 4
 """So many are named in a sentence; all are in the table."""
 CLEAR = 0.05
+DRAWN = frozenset({"random_draw", "prediction_powered"})
+"""Ways of sampling whose rates rest on the drawing; the others rest on an assumption, and are moderate at most."""
 
 KINDS = {
     "cluster_id": Text("个产业集群", "clusters"),

@@ -16,7 +16,7 @@ from qbase.core.values import CheckResult, Estimate, Grade
 from qbase.stats.comparing.funnel_limits import LEVELS, TRIM, Dispersion, Funnel, funnel_curve, funnel_limits
 from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.trends.counts.count_checks import notes_of
-from qbase.trends.peers.peer_counts import Compared, Window, check_present, check_same_drawing, read_compared
+from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_present, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import FEW_PEERS, NO_LEAGUE, nobody_else, say_chance, say_funnel, say_spread
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _settings(funnel: Funnel) -> dict[str, object]:
 
 def _cap(compared: Compared, checks: tuple[CheckResult, ...]) -> Grade:
     failed = any(check.passed is False for check in checks)
-    return "limited" if failed else "moderate" if compared.panel.sampling == "naive" else "strong"
+    return "limited" if failed else "strong" if compared.panel.sampling in DRAWN else "moderate"
 
 
 def _unanswered(compared: Compared) -> Result:

@@ -19,7 +19,7 @@ from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.period_counts import find_entity
-from qbase.trends.peers.peer_counts import Compared, Window, check_same_drawing, read_compared
+from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import nobody_else, say_gap
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def estimate_gap(
     >>> gap = estimate_gap(build_panel(open_workspace(), "D1.batch"), "D1.batch", entity="K007", period="2025")
     >>> print(gap.say().items[0].en)
     In 2025 the batch pass rate of the Hengzhu valves and cocks cluster probably lies an estimated 28.1 percentage
-    points below the mean of its 11 peers (95% CI 16.5–40.2; n = 825; moderate evidence).
+    points below the mean of its 11 peers (95% CI 16.5–40.2; n = 825 batches; moderate evidence).
     """
     own, others = _resolve(panel, entity), _peers(panel, entity, peers)
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)
@@ -120,7 +120,7 @@ def estimate_gap(
             check_same_drawing(compared),
             *compared.checks,
         ),
-        grade="moderate" if panel.sampling == "naive" else None,
+        grade=None if panel.sampling in DRAWN else "moderate",
         notes=(THESE, *notes_of(panel, compared.indicator, own)),
         settings=compared.settings | {"entity": own, "peers": sorted(theirs["entity"])},
         sources=panel.sources,

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from qbase.core.numbers import count, level_text, number, percent
+from qbase.core.numbers import UNITS, count, level_text, number, percent
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import GRADES, digits_of, direction_of, doubt, grade_of, quantity
 from qbase.core.text import Text, join
+from qbase.core.values import Indicator
 from qbase.stats.comparing.funnel_limits import Funnel
 from qbase.trends.peers.peer_counts import NAMED, Compared, named
 
@@ -40,6 +41,12 @@ def expected_text(value: float) -> str:
     if value < 0.01:
         return "< 0.01"
     return number(value, 1 if value >= 0.95 else 2)
+
+
+def counted(n: int, indicator: Indicator) -> Text:
+    """Write n with what it counts."""
+    unit = UNITS[indicator.counted]
+    return Text(f"n = {count(n)} {unit.zh}".rstrip(), f"n = {count(n)} {unit.en}".rstrip())
 
 
 def say_chance(settings: Mapping[str, Any], n: int) -> Text:
@@ -79,18 +86,18 @@ def say_funnel(result: Result, compared: Compared) -> Text:
     centre = percent(mean.value, digits_of(result, mean))
     about = {
         "when": compared.when, "n": count(n), "kind": compared.kind, "outcome": result.outcome.label, "mean": centre,
-        "inside": count(n - len(outside)), "batches": count(int(rows["n"].sum())),
+        "inside": count(n - len(outside)), "counted": counted(int(rows["n"].sum()), result.outcome),
     }  # fmt: skip
     if outside.empty:
         head = Text(
-            "{when}{n} {kind}的{outcome}与平均 {mean}（n = {batches}）的差别均属正常波动。",
-            "In {when} the {outcome} of all {n} {kind} differs from their mean of {mean} (n = {batches}) by no more "
+            "{when}{n} {kind}的{outcome}与平均 {mean}（{counted}）的差别均属正常波动。",
+            "In {when} the {outcome} of all {n} {kind} differs from their mean of {mean} ({counted}) by no more "
             "than routine variation.",
         )
     else:
         head = Text(
-            "{when}{n} {kind}中 {inside} 个的{outcome}与平均 {mean}（n = {batches}）的差别属正常波动。",
-            "In {when} the {outcome} of {inside} of {n} {kind} differs from their mean of {mean} (n = {batches}) by no "
+            "{when}{n} {kind}中 {inside} 个的{outcome}与平均 {mean}（{counted}）的差别属正常波动。",
+            "In {when} the {outcome} of {inside} of {n} {kind} differs from their mean of {mean} ({counted}) by no "
             "more than routine variation.",
         )
     parts = [head.format(**about)]
@@ -136,13 +143,13 @@ def say_gap(result: Result, compared: Compared, name: Text, peers: int) -> Text:
         others = Text("另一个同类", "its one peer")
     about = {
         "when": compared.when, "outcome": result.outcome.label, "others": others, "name": Text(name.zh, the),
-        "n": count(gap.n_obs or 0),
+        "n": counted(gap.n_obs or 0, result.outcome),
     }  # fmt: skip
     if direction not in {"up", "down"}:
         return Text(
-            "{when}{name}的{outcome}高于还是低于{others}的平均，尚无法判断：估计相差 {value}（{doubt}；n = {n}）。",
+            "{when}{name}的{outcome}高于还是低于{others}的平均，尚无法判断：估计相差 {value}（{doubt}；{n}）。",
             "Whether the {outcome} of {name} in {when} lies above or below the mean of {others} cannot be told: the "
-            "estimate is {value} ({doubt}; n = {n}).",
+            "estimate is {value} ({doubt}; {n}).",
         ).format(**about, value=quantity(gap.value, result.unit, digits, sign=True), doubt=doubt(result, gap))
     down, grade = direction == "down", grade_of(result, gap) or "limited"
     sure = grade == "strong"
@@ -151,8 +158,8 @@ def say_gap(result: Result, compared: Compared, name: Text, peers: int) -> Text:
         ("lies" if sure else "probably lies") + " an estimated",
     )
     return Text(
-        "{when}{name}的{outcome}比{others}的平均{verb} {value}（{doubt}；n = {n}；{grade}）。",
-        "In {when} the {outcome} of {name} {verb} {value} {side} the mean of {others} ({doubt}; n = {n}; {grade}).",
+        "{when}{name}的{outcome}比{others}的平均{verb} {value}（{doubt}；{n}；{grade}）。",
+        "In {when} the {outcome} of {name} {verb} {value} {side} the mean of {others} ({doubt}; {n}; {grade}).",
     ).format(
         **about, verb=verb, value=quantity(abs(gap.value), result.unit, digits), doubt=doubt(result, gap, flip=down),
         grade=GRADES[grade], side=Text("", "below" if down else "above"),

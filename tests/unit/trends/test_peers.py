@@ -51,11 +51,11 @@ def test_a_funnel_names_who_lies_outside_and_says_what_chance_would_do() -> None
     expected = result.settings["expected_95"]
     assert 0.2 < expected < 0.6
     assert result.say().items[0] == Text(
-        "2024 年 12 个产业集群中 11 个的合格率与平均 91.1%（n = 1,200）的差别属正常波动。低于 99.8% 下限：乙镇集群"
+        "2024 年 12 个产业集群中 11 个的合格率与平均 91.1%（n = 1,200 批）的差别属正常波动。低于 99.8% 下限：乙镇集群"
         f"（70.0%，n = 100）。界限已按过度离散放宽（φ = {result.settings['phi']:.1f}）；仅凭偶然，12 个中约有 "
         f"{expected:.2f} 个在 95% 界限之外、{result.settings['expected_998']:.2f} 个在 99.8% 界限之外。",
-        "In 2024 the pass rate of 11 of 12 clusters differs from their mean of 91.1% (n = 1,200) by no more than "
-        "routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened for "
+        "In 2024 the pass rate of 11 of 12 clusters differs from their mean of 91.1% (n = 1,200 batches) by no more "
+        "than routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened for "
         f"over-dispersion (φ = {result.settings['phi']:.1f}). By chance alone about {expected:.2f} of 12 would lie "
         f"outside the 95% limits and {result.settings['expected_998']:.2f} outside the 99.8% limits.",
     )
@@ -92,6 +92,8 @@ def test_batches_as_drawn_are_moderate_evidence_at_most() -> None:
     naive, drawn = (panel_of(year(LOW), freq="A", **how) for how in ({}, {"sampling": "random_draw"}))
     assert compare_peers(naive, "y").grade == "moderate"
     assert compare_peers(drawn, "y").grade == "strong"
+    assumed = panel_of(year(LOW), freq="A", sampling="post_stratified")
+    assert (compare_peers(assumed, "y").grade, estimate_gap(assumed, "y", entity="B").grade) == ("moderate", "moderate")
     assert estimate_gap(naive, "y", entity="B").say().grades == ("moderate",)
     assert estimate_gap(drawn, "y", entity="B").say().grades == ("strong",)
     shares = {**dict.fromkeys(EVEN, 50), "A": 90, "B": 10}
@@ -144,9 +146,9 @@ def test_a_gap_is_the_rate_less_the_pooled_rate_of_the_others() -> None:
     ends = f"{-gap.ci_high:.1f}", f"{-gap.ci_low:.1f}"
     assert said == Text(
         f"2024 年乙镇集群的合格率比其余 11 个产业集群的平均可能低，估计低 23.0 个百分点（95% CI {ends[0]}～{ends[1]}；"
-        "n = 1,200；证据中等）。",
+        "n = 1,200 批；证据中等）。",
         "In 2024 the pass rate of the Beta cluster probably lies an estimated 23.0 percentage points below the mean of "
-        f"its 11 peers (95% CI {ends[0]}–{ends[1]}; n = 1,200; moderate evidence).",
+        f"its 11 peers (95% CI {ends[0]}–{ends[1]}; n = 1,200 batches; moderate evidence).",
     )
     even = estimate_gap(panel_of(year(EVEN), freq="A"), "y", entity="A")
     assert "cannot be told" in even.say().items[0].en
