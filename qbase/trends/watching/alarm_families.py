@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ from qbase.stats.rates.difference_intervals import newcombe_p
 from qbase.stats.testing.false_discovery import Discovery, false_discovery_q
 from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.rates.rate_change import estimate_change
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity.maturity_table import Maturity
 
 ALONE = 0.05
 """The level at which one number is called a change when it is looked at alone."""
@@ -94,6 +97,8 @@ class Family:
         return Prose(name=f"{self.name}:said", items=(spaced(join([self._found(), self._account()], zh="", en=" ")),))
 
     def _found(self) -> Text:
+        if not self.n_tests:
+            return Text(f"没有一个对象的{self.outcome.zh}可以比较。", f"Nobody's {self.outcome.en} can be compared.")
         rows = self.table[self.table["is_signal"]]
         if rows.empty:
             return Text(
@@ -123,6 +128,8 @@ class Family:
         m, silent = self.n_tests, len(self.table) - self.n_tests
         alone, among = number(self.expected_alone, 1), number(self.share * self.n_signals, 1)
         level = percent(100 * ALONE, 0)
+        if not m:
+            return Text(f"{count(silent)} 个都不算检验。", f"None of {count(silent)} is a test.")
         said = [
             Text(
                 f"若逐个按 {level} 判断，即使哪里都没有变化，也预计有 {alone} 个误报。",
@@ -216,13 +223,15 @@ def estimate_every_change(
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
     level: float = 0.95,
+    maturity: Maturity | None = None,
 ) -> tuple[Result, ...]:
     """Estimate the change of every entity between the same two periods; where there is none it says why.
 
     Parameters
     ----------
-    panel, outcome, first, last, level
-        As for `qbase.trends.estimate_change`; ``last`` is the panel's last period when None, for all alike.
+    panel, outcome, first, last, level, maturity
+        As for `qbase.trends.estimate_change`; ``last`` is the panel's last period when None, for all alike. With
+        ``maturity`` an entity whose period is preliminary is not compared.
 
     Returns
     -------
@@ -247,10 +256,11 @@ def estimate_every_change(
     """
     end = panel.periods[-1] if last is None else periods.parse_period(last, panel.freq)
     start = end - STEPS_PER_YEAR[panel.freq] if first is None else periods.parse_period(first, panel.freq)
+    options: dict[str, Any] = {"level": level, "maturity": maturity}
     found = []
     for entity in panel.entities:
         try:
-            found.append(estimate_change(panel, outcome, entity=entity, first=start, last=end, level=level))
+            found.append(estimate_change(panel, outcome, entity=entity, first=start, last=end, **options))
         except DataError as error:
             if error.code not in UNTOLD:
                 raise

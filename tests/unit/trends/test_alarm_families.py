@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbase.core import Estimate, Indicator, Panel, Text, UsageError
+from qbase.core.periods import parse_period
+from qbase.indicators.maturity.maturity_table import Maturity, add_bounds
 from qbase.stats import false_discovery_q, newcombe_interval, newcombe_p
 from qbase.trends import estimate_every_change, judge_family
 
@@ -52,6 +54,21 @@ def test_the_words_name_the_signal_and_count_the_false_alarms() -> None:
     check = judge_family(estimate_every_change(make_panel(COUNTS), ID)).check()
     assert check.passed is None
     assert len(check.table) == 4
+
+
+def test_a_preliminary_quarter_is_compared_for_nobody_and_the_words_say_so() -> None:
+    panel = make_panel({k: v for k, v in COUNTS.items() if k != "K4"})
+    keys = [(e, parse_period(q)) for e in panel.entities for q in ("2024Q4", "2025Q4")]
+    waiting = [(0, 30 if q.year == 2025 else 0, 0, 10, 9, 0) for _, q in keys]
+    columns = ["n_sampled", "n_tested", "n_objection", "n_final", "k_final", "unseen_count"]
+    index = pd.MultiIndex.from_tuples(keys, names=["entity", "period"])
+    table = add_bounds(pd.DataFrame(waiting, columns=columns, index=index))
+    young = Maturity(table=table, by_age=pd.DataFrame(), as_of="2026-01-15", least_share=0.95)
+    family = judge_family(estimate_every_change(panel, ID, maturity=young))
+    assert (family.n_tests, family.n_signals, len(family.table)) == (0, 0, 3)
+    (said,) = family.say().items
+    assert said.zh == "没有一个对象的批次合格率可以比较。3 个都不算检验。"
+    assert said.en == "Nobody's batch pass rate can be compared. None of 3 is a test."
 
 
 def test_other_p_values_are_taken_from_the_estimate_or_its_interval() -> None:
