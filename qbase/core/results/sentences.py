@@ -162,7 +162,7 @@ def say_result(result: SayableResult) -> Prose:
         why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
-    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_judged)
+    speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
     graded = result.estimand in {"change", "trend", "effect", "gap"}
     said: dict[Text, Grade | None] = {}
     for e in spoken:
@@ -277,13 +277,6 @@ def _say_need(result: SayableResult, estimate: Estimate) -> Text:
     return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
         subject=_the(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
-
-
-def _say_judged(result: SayableResult, estimate: Estimate) -> Text:
-    """Return a difference in words, and the one word it comes to where its labels have one that says more."""
-    said, verdict = _say_difference(result, estimate), result.labels.get(f"verdict[{estimate.term}]")
-    is_said = direction_of(estimate, result.settings.get("margin")) == "cannot_tell"
-    return said if verdict is None or is_said else said + Text(f"判断：{verdict.zh}。", f" Verdict: {verdict.en}.")
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:

@@ -174,8 +174,15 @@ def add_verdicts(result: Result) -> Result:
     """Return a change or a trend with the word it comes to for every term, in its labels and sentences."""
     if not result.estimates or withheld(result) is not None:
         return result
-    words = {f"verdict[{e.term}]": WORDS[judge_change(result, e.term)] for e in result.estimates}
-    return dataclasses.replace(result, labels={**result.labels, **words})
+    found = {e.term: judge_change(result, e.term) for e in result.estimates}
+    words = {f"verdict[{term}]": WORDS[verdict] for term, verdict in found.items()}
+    # that nothing can be told is in the sentence already
+    said = {
+        f"later[{term}]": Text(f"判断：{WORDS[verdict].zh}。", f"Verdict: {WORDS[verdict].en}.")
+        for term, verdict in found.items()
+        if verdict != "cannot_tell"
+    }
+    return dataclasses.replace(result, labels={**result.labels, **words, **said})
 
 
 def check_enough(tested: Mapping[Any, tuple[int, int]]) -> list[CheckResult]:
