@@ -298,8 +298,9 @@ def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
     elif direction == "little":
         return _say_little(result, estimate, about, value, bracket)
     else:
+        untold = "如何变化尚无法判断" if result.estimand == "effect" else "看不出升降"
         said = Text(
-            "{about}如何变化尚无法判断：估计 {value}（{bracket}），可能降低，也可能提高。",
+            "{about}" + untold + "：估计 {value}（{bracket}），可能降低，也可能提高。",
             "{about}: cannot tell. The estimate is {value} ({bracket}): it could be lower or higher.",
         )
     return _capital(said.format(about=about, held=held or "", value=value, bracket=bracket))

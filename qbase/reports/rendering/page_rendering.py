@@ -47,7 +47,7 @@ PROFILES = {
 DOTS = {"strong": 3, "moderate": 2, "limited": 1}
 _WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[lang]} | {"pp"}, key=len, reverse=True)
 _KEY = re.compile(
-    r"尚无法判断|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
+    r"尚无法判断|看不出升降|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
     + "|".join(map(re.escape, _WORDS))
     # the level of an interval is no result
     + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"

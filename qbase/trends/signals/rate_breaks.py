@@ -110,8 +110,8 @@ def estimate_breaks(
     No break was found in the batch pass rate of the Qingzhao polyester fibre cluster from 2016 Q1 to 2025 Q4 (sup-F p =
     0.62; none found is not none there).
     """
-    check_level(level)
-    check_level(1 - alpha)
+    for share in (level, 1 - alpha):
+        check_level(share)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     weight = measured.weight
@@ -131,7 +131,6 @@ def estimate_breaks(
     told = [[e for e, at in zip(events, places, strict=True) if b.low <= at <= b.high] for b in found]
     named = [name_break(measured.index, b, own) for b, own in zip(found, told, strict=True)]
     dates = [periods.code(first_after(measured.index, b, own)) for b, own in zip(found, told, strict=True)]
-    subject = measured.subject if against is None else _against(panel, measured, against)
     is_yardstick = any(kind == "standard" for kind, _ in named)
     return Result(
         estimand="change",
@@ -139,7 +138,7 @@ def estimate_breaks(
         unit=difference_unit(measured.indicator.unit),
         method="sup_f",
         estimates=_estimates(measured, found, dates, entity, level),
-        subject=subject,
+        subject=measured.subject if against is None else _against(panel, measured, against),
         tables={
             "breaks": _table(measured.index, found, dates, named),
             "series": _series(measured, found, weight),

@@ -32,7 +32,7 @@ def two(n: int, before: int, now: int, indicator: Indicator = RATE) -> Panel:
     [
         ((800, 900), "improving", "判断：改善。", "Verdict: improving."),
         ((900, 800), "worsening", "判断：恶化。", "Verdict: worsening."),
-        ((900, 901), "cannot_tell", "判断：看不出升降。", "Verdict: cannot tell which way."),
+        ((900, 901), "cannot_tell", "，可能降低，也可能提高。", "it could be lower or higher."),
     ],
 )
 def test_a_change_comes_to_one_word(passes, verdict, zh, en) -> None:

@@ -103,14 +103,14 @@ def test_a_change_that_may_be_noise_cannot_be_told():
     panel = make_panel([("K1", "2023Q4", 16, 14), ("K1", "2024Q4", 16, 15)])
     result = estimate_change(panel, ID)
     assert result["change"].covers_zero
-    assert "尚无法判断" in result.say().items[0].zh
+    assert "看不出升降" in result.say().items[0].zh
     assert result.say().grades == ("limited",)
 
 
 def test_a_declared_margin_allows_little_change():
     panel = make_panel([("K1", "2023Q4", 9000, 8400), ("K1", "2024Q4", 9000, 8405)])
     assert "变化很小" in estimate_change(panel, ID, margin=2.0).say().items[0].zh
-    assert "尚无法判断" in estimate_change(panel, ID).say().items[0].zh
+    assert "看不出升降" in estimate_change(panel, ID).say().items[0].zh
 
 
 def make_cells(before: int, after: int) -> pd.DataFrame:
