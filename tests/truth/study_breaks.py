@@ -214,9 +214,9 @@ def report(
         "",
         "## The standard change of the province",
         "",
-        f"{n_seeds} seeds of size `province` from {FIRST_SEED}, a quarter of them beside the default. Two standards are "
-        "tightened in 2021Q1 (−0.35 on the log-odds, about −3.5 points, of 31 % of the batches). Series: pass rate of "
-        "the products they concern less that of all others. % of seeds:",
+        f"{n_seeds} seeds of size `province` from {FIRST_SEED}, a quarter of them beside the default. Two standards "
+        "are tightened in 2021Q1 (−0.35 on the log-odds, about −3.5 points, of 31 % of the batches). Series: pass rate "
+        "of the products they concern less that of all others. % of seeds:",
         "",
         "| | " + " | ".join(found) + " |",
         "|---|" + "---|" * len(found),
