@@ -216,8 +216,8 @@ def _table(drawn: Signals, name: str) -> Table:
             Text("{low} 至 {high}", "{low} to {high}").format(
                 low=both(read_period(r["low"])), high=both(read_period(r["high"]))
             ),
-            number(float(r["step"]), 1, sign=True),
-            interval(float(r["step_low"]), float(r["step_high"]), 1),
+            number(float(r["step"]), drawn.digits, sign=True),
+            interval(float(r["step_low"]), float(r["step_high"]), drawn.digits),
             Text(str(r["title_zh"]), str(r["title_en"])),
         )
         for r in table.to_dict("records")

@@ -279,7 +279,7 @@ def _alt(drawn: Signals) -> Text:
         + (
             Text("。", ".")
             if not np.isfinite(drawn.low[i])
-            else _limits_text(float(drawn.low[i]), float(drawn.high[i]))
+            else _limits_text(float(drawn.low[i]), float(drawn.high[i]), drawn.digits)
         ),
         points if fired else Text("没有触发规则的点。", "No point at which a rule fired."),
     ]  # fmt: skip
@@ -287,15 +287,15 @@ def _alt(drawn: Signals) -> Text:
     return sentences(*parts)
 
 
-def _limits_text(low: float, high: float) -> Text:
-    shown = interval(low, high, 1)
+def _limits_text(low: float, high: float, digits: int) -> Text:
+    shown = interval(low, high, digits)
     return Text(f"，最近一期界限 {shown.zh}。", f", limits of the last period {shown.en}.")
 
 
 def _table(drawn: Signals, name: str) -> Table:
     result = drawn.result
     frame = result.tables["series"]
-    rows = [_row(r) for r in frame.to_dict("records")]
+    rows = [_row(r, drawn.digits) for r in frame.to_dict("records")]
     cut = max(0, len(rows) - MAX_ROWS)
     note = None
     if cut:
@@ -322,7 +322,7 @@ def _table(drawn: Signals, name: str) -> Table:
     )
 
 
-def _row(row: dict[Hashable, Any]) -> tuple[str | Text, ...]:
+def _row(row: dict[Hashable, Any], digits: int) -> tuple[str | Text, ...]:
     period = both(read_period(row["period"]))
     n, value, centre, low, high = (float(row[c]) for c in ("n", "value", "centre", "lower_limit", "upper_limit"))
     fired = [RULE_NAMES[r] for r in RULES if row[r]]
@@ -331,8 +331,8 @@ def _row(row: dict[Hashable, Any]) -> tuple[str | Text, ...]:
     return (
         period,
         number(n, 0),
-        number(value, 1),
-        number(centre, 1),
-        interval(low, high, 1) if np.isfinite(low) else same("–"),
+        number(value, digits),
+        number(centre, digits),
+        interval(low, high, digits) if np.isfinite(low) else same("–"),
         join(fired, zh="、", en=", ") if fired else same(""),
     )

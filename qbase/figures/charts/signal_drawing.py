@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from qbase.core.numbers import number
+from qbase.core.numbers import digits_for, number
 from qbase.core.results.result import Result
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
@@ -105,7 +105,13 @@ class Signals:
 
     def written(self, value: float) -> str:
         """Return a value as it stands in the drawing."""
-        return number(value, 1) + ("%" if self.result.outcome.unit == "pct" else "")
+        return number(value, self.digits) + ("%" if self.result.outcome.unit == "pct" else "")
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the values: those of the unit, or what their range needs."""
+        seen = self.value[np.isfinite(self.value)]
+        return digits_for(self.result.outcome.unit, None, float(seen.min()), float(seen.max()))
 
 
 def draw_signals(drawn: Signals, sheet: Sheet) -> None:

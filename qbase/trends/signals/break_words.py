@@ -43,26 +43,27 @@ def label_break(index: pd.PeriodIndex, found: DatedBreak, events: Sequence[Dated
     kind, title = name_break(index, found, events)
     when = periods.label(first_after(index, found, events))
     span = say_dates(index, found, level)
+    # a table names the row by what stands before the first comma
     if kind == "standard":
         return Text(
-            f"{when.zh}标准变化前后（{title.zh}；{span.zh}），衡量尺度已变，不能据此判断质量，",
-            f"Across the change of standard in {when.en} ({title.en}; {span.en}), which moves the yardstick and says "
-            "nothing about quality, ",
+            f"{when.zh}标准变化前后，衡量尺度已变，不能据此判断质量（{title.zh}；{span.zh}），",
+            f"Across the change of standard in {when.en}, which moves the yardstick and says nothing about quality "
+            f"({title.en}; {span.en}), ",
         )
     if kind == "policy":
         return Text(
-            f"{when.zh}断点（{span.zh}）与{title.zh}开始实施的时间重合，重合不等于效果；断点前后",
-            f"At the break of {when.en} ({span.en}), which coincides with the start of {title.en} and is no effect for "
-            "that, ",
+            f"{when.zh}断点前后，时间与{title.zh}开始实施重合，重合不等于效果（{span.zh}），",
+            f"At the break of {when.en}, which coincides with the start of {title.en} and is no effect for that "
+            f"({span.en}), ",
         )
     if kind == "other":
         return Text(
-            f"{when.zh}断点（{span.zh}；同期有：{title.zh}）前后",
-            f"At the break of {when.en} ({span.en}; on record then: {title.en}) ",
+            f"{when.zh}断点前后，同期有{title.zh}（{span.zh}），",
+            f"At the break of {when.en}, with {title.en} on record then ({span.en}), ",
         )
     return Text(
-        f"{when.zh}断点（{span.zh}；{NO_CAUSE.zh}）前后",
-        f"At the break of {when.en} ({span.en}; {NO_CAUSE.en}) ",
+        f"{when.zh}断点前后，{NO_CAUSE.zh}（{span.zh}），",
+        f"At the break of {when.en}, with {NO_CAUSE.en} ({span.en}), ",
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.numbers import count, number, p_value, percent
+from qbase.core.numbers import count, digits_for, number, p_value, percent
 from qbase.core.results.sentences import quantity
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
@@ -68,7 +68,8 @@ def say_variation(measured: Measured, phase: Phase) -> Text:
             f"{words.en} (no evidence of a lasting change in {phase.points} periods, p {p}).",
         )
     when = periods.label(measured.index[phase.last + 1])
-    before, after = (quantity(v, measured.indicator.unit, 1) for v in (phase.before, phase.after))
+    digits = digits_for(measured.indicator.unit, None, phase.low, phase.high)
+    before, after = (quantity(v, measured.indicator.unit, digits) for v in (phase.before, phase.after))
     return Text(
         f"{words.zh}：{when.zh}起由 {before.zh} 变为 {after.zh}（p {p}）。",
         f"{words.en}, from {before.en} to {after.en} since {when.en} (p {p}).",

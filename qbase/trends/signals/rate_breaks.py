@@ -118,11 +118,7 @@ def estimate_breaks(
     if against is not None:
         measured, weight = subtract(measured, read_measured(parted.panel, outcome, against))
     entity = None if entity is None else find_entity(panel, entity)
-    if len(measured.value) < LEAST_PERIODS:
-        raise DataError(
-            "QB558", outcome=outcome, points=len(measured.value), found=f"{len(measured.value)} periods measured",
-            expected=f"at least {LEAST_PERIODS}", fix="a longer window, or entity=None to add all entities up",
-        )  # fmt: skip
+    _check_length(measured)
     events = read_events(known, entity, measured.index)
     places = [_last_before(measured.index, e) for e in events]
     found, p = date_breaks(
@@ -157,6 +153,15 @@ def estimate_breaks(
         spoken=tuple(range(len(found))),
         unanswered=Text("", "") if found else say_none(measured.index, p),
     )  # fmt: skip
+
+
+def _check_length(measured: Measured) -> None:
+    points = len(measured.value)
+    if points < LEAST_PERIODS:
+        raise DataError(
+            "QB558", outcome=measured.indicator.id, points=points, found=f"{points} periods measured",
+            expected=f"at least {LEAST_PERIODS}", fix="a longer window, or entity=None to add all entities up",
+        )  # fmt: skip
 
 
 def _settings(panel: Panel, outcome: str, entity: str | None, against: str | None) -> dict[str, object]:
