@@ -10,6 +10,8 @@ import random
 import signal
 import sys
 
+from qbase.reports.executing.thread_watch import watch_threads
+
 PR_SET_PDEATHSIG = 1
 NO_SUCH_RUNNER = 70
 
@@ -59,6 +61,7 @@ def main() -> None:
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
     seed_everything(int(os.environ.get("QBASE_SEED", "0")))
+    watch_threads()
     from ipykernel.kernelapp import launch_new_instance
 
     launch_new_instance()
