@@ -60,11 +60,7 @@ def join_streams(notebook: NotebookNode) -> None:
             continue
         joined: list[Any] = []
         for output in cell.outputs:
-            if (
-                joined
-                and output.output_type == "stream" == joined[-1].output_type
-                and output.name == joined[-1].name
-            ):
+            if joined and output.output_type == "stream" == joined[-1].output_type and output.name == joined[-1].name:
                 joined[-1].text += output.text
             else:
                 joined.append(output)

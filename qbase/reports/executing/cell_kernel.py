@@ -41,13 +41,15 @@ IOPUB, SHELL = "iopub", "shell"
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
-class PipeSession(Session):  # type: ignore[misc]
+class PipeSession(Session):
     """Builds messages as ever and sends them through a pipe."""
 
     pipe = AnyTrait()
     lock = AnyTrait()
 
-    def send(self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, *args: Any, **more: Any) -> Any:
+    def send(
+        self, stream: Any, msg_or_type: Any, content: Any = None, parent: Any = None, *args: Any, **more: Any
+    ) -> Any:
         """Send a message built before, or one of the given type and content."""
         if os.getpid() != self.pid:
             return None
@@ -65,16 +67,16 @@ class PipeSession(Session):  # type: ignore[misc]
         return message
 
 
-class CellShell(ZMQInteractiveShell):  # type: ignore[misc]
+class CellShell(ZMQInteractiveShell):
     """ipykernel's shell, whose kernel is no application."""
 
     def enable_gui(self, gui: Any = None) -> None:
         """Take part in an event loop, of which a run has none but its own."""
-        enable_gui(gui, kernel=self.kernel)
+        enable_gui(gui, kernel=self.kernel)  # type: ignore[no-untyped-call]
         self.active_eventloop = gui
 
 
-class CellKernel(IPythonKernel):  # type: ignore[misc]
+class CellKernel(IPythonKernel):
     """ipykernel's kernel without sockets and threads."""
 
     shell_class = CellShell
@@ -85,10 +87,11 @@ class CellKernel(IPythonKernel):  # type: ignore[misc]
 
     async def carry_out(self, request: Mapping[str, Any]) -> None:
         """Execute the code of one request and tell its end."""
-        self.set_parent([], request)
-        self._publish_status("busy", "shell")
-        await self.execute_request(SHELL, [], request)
-        self._publish_status("idle", "shell")
+        kernel: Any = self
+        kernel.set_parent([], request)
+        kernel._publish_status("busy", "shell")
+        await kernel.execute_request(SHELL, [], request)
+        kernel._publish_status("idle", "shell")
 
 
 def serve_cells(pipe: Connection) -> None:
@@ -167,9 +170,10 @@ def build_kernel(session: Session) -> CellKernel:
     """Return the kernel of this process, its shell ready for the first cell."""
     kernel: CellKernel = CellKernel.instance(session=session, iopub_socket=IOPUB, log=logging.getLogger("ipykernel"))
     kernel.shell_channel_thread = types.SimpleNamespace(parent_thread=threading.main_thread())
-    kernel.shell.displayhook.get_execution_count = lambda: kernel.execution_count
-    kernel.shell.history_manager.enabled = False
-    kernel.shell.extension_manager.load_extension("storemagic")
+    shell: Any = kernel.shell
+    shell.displayhook.get_execution_count = lambda: kernel.execution_count
+    shell.history_manager.enabled = False
+    shell.extension_manager.load_extension("storemagic")
     return kernel
 
 

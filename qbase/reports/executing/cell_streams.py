@@ -103,7 +103,7 @@ class CellStream(io.TextIOBase):
 
     def set_parent(self, parent: Mapping[str, Any]) -> None:
         """Make what follows belong to the cell of a request."""
-        self._last = extract_header(parent)
+        self._last = extract_header(dict(parent))
         self._header.set(self._last)
 
     def keep(self, text: str) -> None:

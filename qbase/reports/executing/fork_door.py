@@ -1,11 +1,10 @@
-"""Where a runner asks for forks: one server per process, started when first needed, anew when the package has changed."""
+"""Where a runner asks for forks: one server per process, started when first needed, anew when the package changed."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import pathlib
 import socket
 import subprocess
 import sys
@@ -31,7 +30,9 @@ class NoForkError(RuntimeError):
 class Door:
     """The way to one server."""
 
-    def __init__(self, line: socket.socket, stamp: Stamp | None = None, server: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(
+        self, line: socket.socket, stamp: Stamp | None = None, server: subprocess.Popen[bytes] | None = None
+    ) -> None:
         self.line, self.stamp, self.server = line, stamp, server
         self._lock = threading.Lock()
 
@@ -77,13 +78,8 @@ _here: list[Door] = []
 _opening = threading.Lock()
 
 
-def open_door(root: pathlib.Path) -> Door:
+def open_door() -> Door:
     """Return the door of this process, to a server whose code and environment are those of today.
-
-    Parameters
-    ----------
-    root : Path
-        Workspace; libraries that look around while they are loaded find themselves in it.
 
     Raises
     ------
@@ -96,11 +92,11 @@ def open_door(root: pathlib.Path) -> Door:
         if _here and _here[0].stamp is None:
             # this process is a fork itself and asks the server it comes from
             return _here[0]
-        stamp = stamp_of(root)
+        stamp = stamp_of()
         if _here and (_here[0].stamp != stamp or _is_gone(_here[0])):
             _here.pop().close()
         if not _here:
-            _here.append(_new_door(root, stamp))
+            _here.append(_new_door(stamp))
         return _here[0]
 
 
@@ -116,8 +112,8 @@ def adopt(line: socket.socket) -> None:
     _here[:] = [Door(line)]
 
 
-def stamp_of(root: pathlib.Path) -> Stamp:
-    """Return what a server must have been started with: place, environment, and every file of the package."""
+def stamp_of() -> Stamp:
+    """Return what a server must have been started with: its environment, and every file of the package."""
     files = []
     for folder, _, names in os.walk(PACKAGE):
         for name in names:
@@ -125,10 +121,10 @@ def stamp_of(root: pathlib.Path) -> Stamp:
                 with contextlib.suppress(OSError):
                     known = os.stat(os.path.join(folder, name))
                     files.append((os.path.join(folder, name), known.st_mtime_ns, known.st_size))
-    return (str(root), tuple(sorted(allowed_environment({}).items())), tuple(sorted(files)))
+    return (tuple(sorted(allowed_environment({}).items())), tuple(sorted(files)))
 
 
-def _new_door(root: pathlib.Path, stamp: Stamp) -> Door:
+def _new_door(stamp: Stamp) -> Door:
     ours, theirs = socket.socketpair()
     environment = allowed_environment({}) | QUIET | {"MPLBACKEND": INLINE}
     with theirs:
@@ -136,7 +132,7 @@ def _new_door(root: pathlib.Path, stamp: Stamp) -> Door:
             [sys.executable, "-P", "-c", START, str(theirs.fileno())],
             pass_fds=[theirs.fileno()],
             env=environment,
-            cwd=root,
+            cwd=PACKAGE.parent,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import copy
 import datetime
 import json
 import logging
+import pathlib
 import queue
 import uuid
 from collections.abc import Callable
@@ -51,10 +52,10 @@ class ForkEngine(Engine):  # type: ignore[misc]
 def run_in_fork(nb_man: Any, kernel_name: str, job: Job) -> None:
     """Run the cells of a managed notebook in a fork, or in a kernel where no fork can be had."""
     try:
-        needed = find_hidden(nb_man.nb)
-        if needed:
-            raise NoForkError(f"the notebook names {needed}")
-        fork = Fork(*open_door(job.root).start(CELLS))
+        obstacle = find_obstacle(nb_man.nb, job.root)
+        if obstacle:
+            raise NoForkError(obstacle)
+        fork = Fork(*open_door().start(CELLS))
         fork.check()
     except NoForkError as error:
         with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
@@ -64,10 +65,21 @@ def run_in_fork(nb_man: Any, kernel_name: str, job: Job) -> None:
     _run(nb_man, fork, job)
 
 
-def find_hidden(notebook: NotebookNode) -> str:
-    """Return the first library that cannot be in a fork and that a cell names, or an empty text."""
+def find_obstacle(notebook: NotebookNode, root: pathlib.Path) -> str:
+    """Return why a notebook must have a kernel of its own, or an empty text.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        A library that cannot be loaded before a fork is looked for by its name.
+    root : Path
+        Settings of matplotlib in it hold from the moment it is loaded.
+    """
     sources = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-    return next((name for name in HIDDEN if any(name in source for source in sources)), "")
+    named = next((name for name in HIDDEN if any(name in source for source in sources)), "")
+    if named:
+        return f"the notebook names {named}"
+    return "the workspace has a matplotlibrc" if (root / "matplotlibrc").is_file() else ""
 
 
 def _run(nb_man: Any, fork: Fork, job: Job) -> None:
@@ -105,7 +117,8 @@ class Fork:
         self.pipe, self.pid, self.has_kernel, self.allow_stdin = pipe, pid, False, False
         self.iopub_channel, self.shell_channel = Channel(), Channel()
         self.on_death: Callable[[], Any] = lambda: None
-        self._lives, self._loop = True, None
+        self._lives = True
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._language: dict[str, Any] = {}
 
     def check(self) -> None:

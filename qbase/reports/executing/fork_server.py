@@ -1,8 +1,8 @@
-"""The process between a runner and the fork server of the standard library: starts forks, and ends them with their owner.
+"""The process between a runner and the fork server of the standard library: starts forks, ends them with their owner.
 
-Started as ``python -P -c "from qbase.reports.executing.fork_server import main; main()" HANDLE``, so that the environment
-is exactly the one of a run and the caller's own main module is never loaded again. It has one thread, holds no library,
-and drives the fork server alone: two threads that start processes of one server mix up their exit codes.
+Started as ``python -P -c "from qbase.reports.executing.fork_server import main; main()" HANDLE``, so that its
+environment is exactly that of a run and the caller's own main module is never loaded again. It has one thread, holds no
+library, and drives the fork server alone: two threads that start processes of one server mix up their exit codes.
 """
 
 from __future__ import annotations

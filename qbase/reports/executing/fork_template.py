@@ -1,8 +1,8 @@
 """What every forked run starts from: the libraries loaded once, nothing else done, and not one thread.
 
 Loaded by the fork server alone. A fork of a process with several threads may stop for ever, because a lock that another
-thread held is never released in the child; so the libraries that start threads of their own when loaded are told not to,
-and what cannot be told is left out.
+thread held is never released in the child; so the libraries that start threads of their own when loaded are told not
+to, and what cannot be told is left out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ LIBRARIES = (
     "numpy", "pandas", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "duckdb", "deltalake", "scipy.stats", "scipy.optimize",
     "statsmodels.api", "seaborn", "fontTools.subset", "fontTools.ttLib", "PIL.Image", "jinja2", "mistune", "nh3",
-    "sqlalchemy", "nbclient", "nbconvert", "papermill", "ipykernel.ipkernel", "ipykernel.debugger", "IPython.extensions.storemagic",
+    "sqlalchemy", "nbclient", "nbconvert", "papermill", "ipykernel.ipkernel", "ipykernel.debugger",
+    "IPython.extensions.storemagic",
 )  # fmt: skip
 NEVER = ("matplotlib_inline.backend_inline",)
 """Loaded before the fork it takes no notice of the shell of the child, and every figure is lost without a word."""

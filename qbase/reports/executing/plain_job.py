@@ -43,11 +43,12 @@ def plain_job(notebook: NotebookNode, options: Mapping[str, Any]) -> Iterator[Jo
 def thread_failure(report: str, errors: list[dict[str, str]], again: str) -> RunError:
     """Return what to say of threads that ended in an exception (QB834)."""
     first = errors[0]
+    said = first["evalue"].partition("\n")[0]
     more = f" · {len(errors) - 1} more" if len(errors) > 1 else ""
     return RunError(
         "QB834",
         report=report,
-        found=f"{first['ename']}: {first['evalue'].splitlines()[0] if first['evalue'] else ''} · {first['thread']}{more}",
+        found=f"{first['ename']}: {said} · {first['thread']}{more}",
         expected="no thread ends in an exception",
         fix=f"catch it in the thread, or wait for its result; then {again}",
     )

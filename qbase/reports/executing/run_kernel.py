@@ -14,6 +14,7 @@ from qbase.reports.executing.thread_watch import watch_threads
 
 PR_SET_PDEATHSIG = 1
 NO_SUCH_RUNNER = 70
+ITSELF = "qbase.reports.executing.run_kernel"
 
 
 def die_with_parent(parent: int) -> None:
@@ -60,11 +61,12 @@ def main() -> None:
     # set by jupyter_client
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
-    seed_everything(int(os.environ.get("QBASE_SEED", "0")))
     watch_threads()
     from ipykernel.kernelapp import launch_new_instance
 
-    launch_new_instance()
+    seed = int(os.environ.get("QBASE_SEED", "0"))
+    # the kernel draws while it starts, so the seed is set when it stands
+    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_everything({seed})"])
 
 
 if __name__ == "__main__":
