@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import sys
+from typing import Any
 
 from qbase.reports.executing.thread_watch import watch_threads
 
@@ -56,6 +57,19 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed)
 
 
+def seed_first_cell(seed: int) -> None:
+    """Seed the global generators when the first cell begins; the kernel draws from them while it starts."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+
+    def seed_now(info: object) -> None:
+        shell.events.unregister("pre_run_cell", seed_now)
+        seed_everything(seed)
+
+    shell.events.register("pre_run_cell", seed_now)
+
+
 def main() -> None:
     """Prepare the process, then hand over to ipykernel."""
     # set by jupyter_client
@@ -65,8 +79,7 @@ def main() -> None:
     from ipykernel.kernelapp import launch_new_instance
 
     seed = int(os.environ.get("QBASE_SEED", "0"))
-    # the kernel draws while it starts, so the seed is set when it stands
-    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_everything({seed})"])
+    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"])
 
 
 if __name__ == "__main__":
