@@ -135,10 +135,10 @@ def settle(plan: Mapping[str, Any]) -> None:
     time.tzset()
     os.chdir(plan["root"])
     tempfile.tempdir = None
-    sys.path[:] = ["", *(path for path in sys.path if path)]
+    sys.path[:] = [path for path in sys.path if path]
     sys.argv[:] = ["qbase"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
+    limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")), held=_held_megabytes())
     seed_everything(int(os.environ.get("QBASE_SEED", "0")))
     # what was warned of while the libraries were loaded is new to this run
     with warnings.catch_warnings():
@@ -175,6 +175,11 @@ def build_kernel(session: Session) -> CellKernel:
     shell.history_manager.enabled = False
     shell.extension_manager.load_extension("storemagic")
     return kernel
+
+
+def _held_megabytes() -> int:
+    lines = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    return next((int(line.split()[1]) // 1024 for line in lines if line.startswith("VmData")), 0)
 
 
 def _threads(pid: int) -> int:

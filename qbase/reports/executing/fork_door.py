@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import os
@@ -97,6 +98,7 @@ def open_door() -> Door:
             _here.pop().close()
         if not _here:
             _here.append(_new_door(stamp))
+            atexit.register(close_door)
         return _here[0]
 
 

@@ -203,8 +203,12 @@ class Fork:
         """End the fork with everything in its group."""
         self.end()
 
-    def cleanup_resources(self, restart: bool = False) -> None:
-        """Do nothing; a fork leaves nothing behind."""
+    async def cleanup_resources(self, restart: bool = False) -> None:
+        """End what still waits for messages; nbclient does not after a time limit."""
+        for channel in (self.iopub_channel, self.shell_channel):
+            channel.close()
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     def stop_channels(self) -> None:
         """Do nothing; the pipe was closed with the fork."""
@@ -248,7 +252,7 @@ class Channel:
     """Messages in the order they came."""
 
     def __init__(self) -> None:
-        self._came: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._came: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
 
     def put(self, message: dict[str, Any]) -> None:
         """Add a message."""
@@ -261,11 +265,20 @@ class Channel:
         ------
         queue.Empty
             None came in time.
+        asyncio.CancelledError
+            The channel was closed.
         """
         try:
-            return await asyncio.wait_for(self._came.get(), timeout)
+            message = await asyncio.wait_for(self._came.get(), timeout)
         except TimeoutError as error:
             raise queue.Empty from error
+        if message is None:
+            raise asyncio.CancelledError
+        return message
+
+    def close(self) -> None:
+        """Let whoever waits go."""
+        self._came.put_nowait(None)
 
 
 def _both(header: dict[str, Any]) -> dict[str, Any]:

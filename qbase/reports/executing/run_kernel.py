@@ -34,8 +34,10 @@ def die_with_parent(parent: int) -> None:
         os._exit(NO_SUCH_RUNNER)
 
 
-def limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int, held: int = 0) -> None:
     """Cap private writable memory; a blow-up ends as MemoryError in its cell.
+
+    A fork begins with the ``held`` megabytes of the process it comes from, which are not its own.
 
     The address space is left alone: Arrow and DuckDB reserve far more of it than they use.
     """
@@ -44,7 +46,7 @@ def limit_memory(megabytes: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = megabytes * 2**20
+    wanted = (megabytes + held) * 2**20
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
