@@ -1,5 +1,6 @@
 """Both engines show the same: one battery of cells, run in a kernel and in a fork, compared output by output."""
 
+# ruff: noqa: E501  (cells are one line each)
 from __future__ import annotations
 
 import pathlib
