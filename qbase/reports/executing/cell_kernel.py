@@ -22,15 +22,16 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, cast
 
 from ipykernel.eventloops import enable_gui
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
+from traitlets.config import Config
 
 from qbase.reports.executing import fork_template
 from qbase.reports.executing.cell_streams import Outlet
@@ -150,7 +151,7 @@ async def _serve(pipe: Connection) -> None:
     session = PipeSession(pipe=pipe, lock=threading.RLock())
     outlet = Outlet(lambda name, text, header: session.send(IOPUB, "stream", {"name": name, "text": text}, header))
     sys.stdout, sys.stderr = outlet.streams[1], outlet.streams[2]
-    kernel = build_kernel(session)
+    kernel = take_kernel(session)
     session.send(IOPUB, "ready", {"language_info": kernel.language_info})
     loop, came = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(pipe.fileno(), came.set)
@@ -166,15 +167,35 @@ async def _serve(pipe: Connection) -> None:
             outlet.flush()
 
 
-def build_kernel(session: Session) -> CellKernel:
-    """Return the kernel of this process, its shell ready for the first cell."""
-    kernel: CellKernel = CellKernel.instance(session=session, iopub_socket=IOPUB, log=logging.getLogger("ipykernel"))
+def prepare_kernel() -> None:
+    """Make the kernel and its shell before the fork; it looks at every module, and a fork would copy them all."""
+    config = Config()
+    # it would write what was typed to a file, from a thread
+    config.HistoryManager.enabled = False
+    named = {"session": PipeSession(), "iopub_socket": IOPUB, "log": logging.getLogger("ipykernel"), "config": config}
+    with tempfile.TemporaryDirectory(prefix="qb-") as scratch, _environment({"IPYTHONDIR": scratch}):
+        kernel: Any = CellKernel.instance(**named)
+        kernel.shell.extension_manager.load_extension("storemagic")
     kernel.shell_channel_thread = types.SimpleNamespace(parent_thread=threading.main_thread())
-    shell: Any = kernel.shell
-    shell.displayhook.get_execution_count = lambda: kernel.execution_count
-    shell.history_manager.enabled = False
-    shell.extension_manager.load_extension("storemagic")
-    return kernel
+
+
+def take_kernel(session: Session) -> CellKernel:
+    """Return the kernel that was made before the fork, with a session of this process."""
+    kernel: Any = CellKernel.instance()
+    kernel.session = kernel.shell.displayhook.session = kernel.shell.display_pub.session = session
+    kernel.shell.init_environment()
+    return cast("CellKernel", kernel)
+
+
+@contextlib.contextmanager
+def _environment(changed: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(changed)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _held_megabytes() -> int:

@@ -19,7 +19,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-TEMPLATE = "qbase.reports.executing.fork_preload"
+TEMPLATE = "qbase.reports.running.fork_preload"
 ROOM = "qbase.reports."
 MOST_BYTES = 65536
 MOST_HANDLES = 4

@@ -51,8 +51,12 @@ def load_template() -> None:
 
         for module in pkgutil.walk_packages(qbase.__path__, "qbase."):
             room, stem = module.name.split(".")[1], module.name.rpartition(".")[2]
-            if room not in ROOMS_APART and stem not in {"__main__", "run_kernel"}:
+            if room not in ROOMS_APART and stem not in {"__main__", "run_kernel", "fork_preload"}:
                 _load(module.name)
+
+
+def freeze_template() -> None:
+    """Look at what there is now, and keep it apart from what the runs make."""
     gc.collect()
     # the collector leaves alone what was there before the fork, and its pages stay shared
     gc.freeze()
