@@ -111,7 +111,7 @@ def serve_cells(pipe: Connection) -> None:
     pipe.send_bytes(json.dumps(hello).encode())
     try:
         plan = json.loads(pipe.recv_bytes())
-    except EOFError:
+    except (EOFError, OSError):
         os._exit(0)
     scratch = tempfile.mkdtemp(prefix="qb-")
     try:

@@ -63,7 +63,7 @@ def seed_first_cell(seed: int) -> None:
     """Seed the global generators when the first cell begins; the kernel draws from them while it starts."""
     from IPython.core.getipython import get_ipython
 
-    shell: Any = get_ipython()  # type: ignore[no-untyped-call]
+    shell: Any = get_ipython()
 
     def seed_now(info: object) -> None:
         shell.events.unregister("pre_run_cell", seed_now)

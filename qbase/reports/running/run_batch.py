@@ -214,6 +214,8 @@ def serve_report(pipe: Connection) -> None:
     root, job = pipe.recv()
     pipe.send(_attempt(open_workspace(root), job, engine="fork", is_one_of_many=True))
     pipe.close()
+    # the outcome is told and every file is written; taking the libraries apart would cost more than the page
+    os._exit(0)
 
 
 def show_batch(workspace: Workspace) -> None:

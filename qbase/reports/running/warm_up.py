@@ -10,12 +10,16 @@ from typing import Any
 
 from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.text import same
+from qbase.reports.executing import fingerprint
 
 
 def warm_up() -> None:
-    """Render a small page and draw a small figure."""
+    """Render a small page, draw a small figure, and take the hashes of the code that is loaded."""
     _draw()
     _render()
+    # the server is started anew when a file of the package changes
+    for take in (fingerprint.code_hash, fingerprint.template_hash, fingerprint.versions):
+        take()
 
 
 def _draw() -> None:
@@ -26,7 +30,8 @@ def _draw() -> None:
     figure = Figure(figsize=(1, 1))
     figure.add_subplot().plot([1, 2], label="x")
     figure.legend()
-    FigureCanvasAgg(figure).print_png(io.BytesIO())
+    figure.set_canvas(FigureCanvasAgg(figure))
+    figure.savefig(io.BytesIO(), format="png")
     figure.savefig(io.BytesIO(), format="svg")
     frame = pd.DataFrame({"a": [1.5, None], "b": ["x", "y"]})
     frame._repr_html_()  # type: ignore[operator]
@@ -48,7 +53,7 @@ def _render() -> None:
     for minor in (4, 5):
         notebook = as_notebook({"nbformat": 4, "nbformat_minor": minor, "metadata": {}, "cells": cells})
     spec = ReportSpec(report_id="x", notebook="notebooks/x.ipynb", title=same("题"))
-    known = dict.fromkeys(("notebook", "slot", "fingerprint", "commit", "snapshot"), "")
+    known: dict[str, Any] = dict.fromkeys(("notebook", "slot", "fingerprint", "commit", "snapshot"), "")
     run = RunRecord(
         run_id="x", report_id="x", params={}, versions={}, state="ok", started_at="2026-01-31T02:00:00Z", **known
     )
