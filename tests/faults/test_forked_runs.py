@@ -372,7 +372,10 @@ def test_a_killed_batch_takes_its_forks_along(workspace: Workspace, letter: Lett
 def test_the_page_of_the_trends_letter_is_the_same_byte_for_byte(tmp_path: pathlib.Path) -> None:
     """Up to run id, time and duration, which differ between two runs of one engine too."""
     home = Workspace.create(tmp_path / "home")
-    for folder, name in ((home.notebooks, "notebooks/20_quality_trends.ipynb"), (home.specs, "reports/specs/quality_trends.toml")):
+    for folder, name in (
+        (home.notebooks, "notebooks/20_quality_trends.ipynb"),
+        (home.specs, "reports/specs/quality_trends.toml"),
+    ):
         shutil.copy(PROJECT / name, folder / pathlib.Path(name).name)
     subprocess.run(
         [sys.executable, "-m", "qbase", "demo", "--no-run", "--home", str(home.root)],
@@ -383,7 +386,11 @@ def test_the_page_of_the_trends_letter_is_the_same_byte_for_byte(tmp_path: pathl
         record = run_report(home, "quality_trends", force=True, engine=engine)  # type: ignore[arg-type]
         page = (home.runs / "quality_trends" / record.run_id / "report.html").read_text(encoding="utf-8")
         assert page.count(record.run_id) >= 2
-        page = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)?|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?", "…", page.replace(record.run_id, "RUN"))
+        page = re.sub(
+            r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)?|\d{4}-\d\d-\d\d \d\d:\d\d(:\d\d)?",
+            "…",
+            page.replace(record.run_id, "RUN"),
+        )
         pages.append(re.sub(r"\d+(\.\d+)? (s|秒)\b", "…", page))
         log = home.runs / "quality_trends" / record.run_id / "log.txt"
         assert not log.is_file() or "instead of fork" not in log.read_text(encoding="utf-8")

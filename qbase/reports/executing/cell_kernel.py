@@ -35,8 +35,8 @@ from traitlets.config import Config
 
 from qbase.reports.executing import fork_template
 from qbase.reports.executing.cell_streams import Outlet
+from qbase.reports.executing.run_environment import watch_threads
 from qbase.reports.executing.run_kernel import die_with_parent, limit_memory, seed_everything
-from qbase.reports.executing.thread_watch import watch_threads
 
 IOPUB, SHELL = "iopub", "shell"
 INLINE = "module://matplotlib_inline.backend_inline"

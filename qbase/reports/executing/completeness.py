@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import RunError
-from qbase.reports.executing.plain_job import thread_failure
+from qbase.reports.executing.execution_job import thread_failure
 
 if TYPE_CHECKING:
     from qbase.core.results.run_values import Limits

@@ -23,13 +23,18 @@ from nbformat import NotebookNode
 from papermill.engines import Engine
 
 from qbase.reports.executing.cell_client import START_SECONDS, CellClient, join_streams
-from qbase.reports.executing.execution_job import Job
+from qbase.reports.executing.execution_job import Job, plain_job
 from qbase.reports.executing.fork_door import NoForkError, open_door
 from qbase.reports.executing.fork_template import HIDDEN
 from qbase.reports.executing.kernel_engine import run_in_kernel
-from qbase.reports.executing.plain_job import plain_job
-from qbase.reports.executing.run_environment import THREAD_LOG, allowed_environment, end_group, end_leftovers
-from qbase.reports.executing.thread_watch import FILE, read_thread_errors
+from qbase.reports.executing.run_environment import (
+    FILE,
+    THREAD_LOG,
+    allowed_environment,
+    end_group,
+    end_leftovers,
+    read_thread_errors,
+)
 
 CELLS = "qbase.reports.executing.cell_kernel:serve_cells"
 BOOT_SECONDS = 120
@@ -52,17 +57,22 @@ class ForkEngine(Engine):  # type: ignore[misc]
 def run_in_fork(nb_man: Any, kernel_name: str, job: Job) -> None:
     """Run the cells of a managed notebook in a fork, or in a kernel where no fork can be had."""
     try:
-        obstacle = find_obstacle(nb_man.nb, job.root)
-        if obstacle:
-            raise NoForkError(obstacle)
-        fork = Fork(*open_door().start(CELLS))
-        fork.check()
+        fork = _take_fork(nb_man.nb, job.root)
     except NoForkError as error:
         with (job.folder / "log.txt").open("a", encoding="utf-8") as log:
             log.write(f"engine kernel instead of fork: {error}\n")
         run_in_kernel(nb_man, kernel_name, job)
         return
     _run(nb_man, fork, job)
+
+
+def _take_fork(notebook: NotebookNode, root: pathlib.Path) -> Fork:
+    obstacle = find_obstacle(notebook, root)
+    if obstacle:
+        raise NoForkError(obstacle)
+    fork = Fork(*open_door().start(CELLS))
+    fork.check()
+    return fork
 
 
 def find_obstacle(notebook: NotebookNode, root: pathlib.Path) -> str:

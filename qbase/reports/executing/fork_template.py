@@ -15,6 +15,8 @@ import pkgutil
 import sys
 from typing import Any
 
+from qbase.core.package import PACKAGE
+
 LIBRARIES = (
     "numpy", "pandas", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "duckdb", "deltalake", "scipy.stats", "scipy.optimize",
@@ -47,9 +49,7 @@ def load_template() -> None:
     with hidden(HIDDEN):
         for name in LIBRARIES:
             _load(name)
-        import qbase
-
-        for module in pkgutil.walk_packages(qbase.__path__, "qbase."):
+        for module in pkgutil.walk_packages([str(PACKAGE)], "qbase."):
             room, stem = module.name.split(".")[1], module.name.rpartition(".")[2]
             if room not in ROOMS_APART and stem not in {"__main__", "run_kernel", "fork_preload"}:
                 _load(module.name)

@@ -13,10 +13,15 @@ from nbformat import NotebookNode
 from papermill.engines import Engine
 
 from qbase.reports.executing.cell_client import CellClient, join_streams
-from qbase.reports.executing.execution_job import Job
-from qbase.reports.executing.plain_job import plain_job
-from qbase.reports.executing.run_environment import THREAD_LOG, allowed_environment, end_group, end_leftovers
-from qbase.reports.executing.thread_watch import FILE, read_thread_errors
+from qbase.reports.executing.execution_job import Job, plain_job
+from qbase.reports.executing.run_environment import (
+    FILE,
+    THREAD_LOG,
+    allowed_environment,
+    end_group,
+    end_leftovers,
+    read_thread_errors,
+)
 
 # a Unix socket's path holds 107 bytes, and jupyter appends to ours
 SOCKET_PATH = 80

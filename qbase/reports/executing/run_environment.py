@@ -1,12 +1,18 @@
-"""What a run may see of this process and leave behind: an allow-list of variables, and no process of its own."""
+"""What a run may see of this process and leave behind: an allow-list of variables, no process, no thread that failed.
+
+Nobody waits for the exception of a thread: Python prints it and the cell counts as done. So it is put on file.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import signal
+import threading
 from collections.abc import Mapping
+from typing import Any
 
 from qbase.core.package import PACKAGE
 
@@ -18,6 +24,7 @@ ALLOWED = (
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Sums of a threaded matrix product depend on the number of cores, and a process with threads must not be forked."""
 THREAD_LOG = "QBASE_THREAD_LOG"
+FILE = "thread_errors.jsonl"
 
 
 def allowed_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -69,3 +76,34 @@ def end_leftovers(run_id: str) -> list[int]:
                 os.kill(int(folder.name), signal.SIGKILL)
                 killed.append(int(folder.name))
     return killed
+
+
+def watch_threads() -> None:
+    """Write every exception that ends a thread of this process to the file that ``QBASE_THREAD_LOG`` names."""
+    path, told_before = os.environ.get(THREAD_LOG), threading.excepthook
+    if not path:
+        return
+
+    def tell(args: Any) -> None:
+        if args.exc_type is not SystemExit:
+            name = args.thread.name if args.thread else ""
+            line = json.dumps({"thread": name, "ename": args.exc_type.__name__, "evalue": str(args.exc_value)})
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        told_before(args)
+
+    threading.excepthook = tell
+
+
+def read_thread_errors(folder: pathlib.Path) -> list[dict[str, str]]:
+    """Return what `watch_threads` wrote for the run in a folder, oldest first.
+
+    Returns
+    -------
+    list of dict
+        ``thread``, ``ename`` and ``evalue`` of each.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]

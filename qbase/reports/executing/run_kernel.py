@@ -11,7 +11,7 @@ import signal
 import sys
 from typing import Any
 
-from qbase.reports.executing.thread_watch import watch_threads
+from qbase.reports.executing.run_environment import watch_threads
 
 PR_SET_PDEATHSIG = 1
 NO_SUCH_RUNNER = 70
