@@ -3,15 +3,19 @@
 # ruff: noqa: E501  (cells are one line each)
 from __future__ import annotations
 
+import importlib
 import pathlib
 import re
 import sys
+import tomllib
 from typing import Any
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from qbase.reports.executing.papermill_engine import Job, execute
+
+PROJECT = pathlib.Path(__file__).resolve().parents[3]
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="forks need Linux")
 
@@ -155,3 +159,32 @@ def test_the_battery_can_fail(both: tuple[Job, Job]) -> None:
     languages = [(job.executed or {}).get("metadata", {}).get("language_info") for job in both]
     assert languages[0] == languages[1]
     assert languages[0]["name"] == "python"
+
+
+@pytest.mark.parametrize("engine", ["qbase-kernel", "qbase-fork"])
+def test_papermill_knows_the_engines_by_name(engine: str, tmp_path: pathlib.Path) -> None:
+    """As the papermill command takes them, with parameters and a thread whose failure papermill would not notice."""
+    import papermill
+    from papermill.engines import papermill_engines
+
+    from qbase.core.errors import RunError
+    from qbase.reports.executing.fork_engine import ForkEngine
+    from qbase.reports.executing.kernel_engine import KernelEngine
+
+    declared = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    module, _, name = declared["papermill.engine"][engine].partition(":")
+    known = getattr(importlib.import_module(module), name)
+    assert known is {"qbase-kernel": KernelEngine, "qbase-fork": ForkEngine}[engine]
+    papermill_engines.register(engine, known)
+    how: dict[str, Any] = {"engine_name": engine, "kernel_name": "python3", "language": "python", "progress_bar": False}
+    notebook = new_notebook(
+        cells=[new_code_cell("x = 1", metadata={"tags": ["parameters"]}), new_code_cell("print(x + 1)")]
+    )
+    done = papermill.execute_notebook(notebook, str(tmp_path / "out.ipynb"), parameters={"x": 41}, **how)
+    assert done.cells[-1].outputs[0].text == "42\n"
+    failing = new_notebook(
+        cells=[new_code_cell("import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()")]
+    )
+    with pytest.raises(RunError) as caught:
+        papermill.execute_notebook(failing, None, **how)
+    assert caught.value.code == "QB834"
