@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from qbase.lake import Workspace
     from qbase.reports import Job, Outcome
 
+Engine = Literal["kernel", "fork"]
+
 
 def run(
     ctx: typer.Context,
@@ -25,6 +27,9 @@ def run(
         typer.Option("-p", "--param", metavar="NAME=VALUE", help="参数，可重复 | a parameter; may be repeated"),
     ] = None,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
+    engine: Annotated[
+        Engine | None, typer.Option("--engine", help="单元在哪里运行 | where cells run: a kernel each, or forks")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="即使没有变化也运行 | run even when nothing changed")] = False,
     home: Home = None,
     as_json: AsJson = False,
@@ -33,7 +38,7 @@ def run(
 ) -> int:
     """Run reports and publish them; one bad report never stops the rest."""
     shell = shell_of(ctx, home, as_json, quiet, lang)
-    return run_and_tell(shell, shell.workspace(), reports, words=params or (), jobs=jobs, force=force)
+    return run_and_tell(shell, shell.workspace(), reports, words=params or (), jobs=jobs, force=force, engine=engine)
 
 
 def run_and_tell(
@@ -44,6 +49,7 @@ def run_and_tell(
     words: Sequence[str] = (),
     jobs: int = 1,
     force: bool = False,
+    engine: Engine | None = None,
     also: Mapping[str, Any] | None = None,
 ) -> int:
     """Run reports by name, print each outcome as it comes, and return the exit code.
@@ -58,7 +64,7 @@ def run_and_tell(
         raise outcomes[0].error
     for outcome in outcomes:
         _tell_outcome(shell, workspace, outcome)
-    outcomes += _run_all(shell, workspace, ready, jobs)
+    outcomes += _run_all(shell, workspace, ready, jobs, engine)
     gallery = workspace.site / "index.html"
     failed = [outcome for outcome in outcomes if outcome.error]
     shell.document(
@@ -99,9 +105,13 @@ def _jobs(
     return ready, refused
 
 
-def _run_all(shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int) -> list[Outcome]:
+def _run_all(
+    shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int, engine: Engine | None
+) -> list[Outcome]:
     from qbase.reports import run_many
-    from qbase.reports.running.run_batch import run_here
+    from qbase.reports.running.run_batch import choose_engine, run_here
+
+    chosen = engine or choose_engine(len(ready))
 
     if jobs > 1 and len(ready) > 1:
         names = " · ".join(job.report_id for job in ready)
@@ -111,12 +121,16 @@ def _run_all(shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int
             )
         )
         return run_many(
-            workspace, ready, jobs_at_once=jobs, on_done=lambda outcome: _tell_outcome(shell, workspace, outcome)
+            workspace,
+            ready,
+            jobs_at_once=jobs,
+            engine=chosen,
+            on_done=lambda outcome: _tell_outcome(shell, workspace, outcome),
         )
     outcomes = []
     for job in ready:
         with shell.progress(job.report_id) as report:
-            outcome = run_here(workspace, job, on_progress=report)
+            outcome = run_here(workspace, job, engine=chosen, on_progress=report)
         _tell_outcome(shell, workspace, outcome)
         outcomes.append(outcome)
     return outcomes

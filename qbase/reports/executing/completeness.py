@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import RunError
+from qbase.reports.executing.execution_job import thread_failure
 
 if TYPE_CHECKING:
     from qbase.core.results.run_values import Limits
-    from qbase.reports.executing.papermill_engine import Job
+    from qbase.reports.executing.execution_job import Job
 
 INJECTED = "injected-parameters"
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
@@ -76,6 +77,8 @@ def find_failure(job: Job, report_id: str, limits: Limits, shown_log: str) -> tu
         return RunError("QB820", report=report_id, found=found, expected=expected, fix="qbase doctor"), None
     cells = job.executed.cells
     here = place_of(cells, job.running) if job.running is not None else None
+    if job.exceeded:
+        return too_much(report_id, job.shown, limits), here
     raised = next(_errors(cells), None)
     if raised:
         position, output = raised
@@ -88,7 +91,20 @@ def find_failure(job: Job, report_id: str, limits: Limits, shown_log: str) -> tu
         place = place_of(cells, gap)
         found = f"cell {place.index} not executed: {place.line}"
         return RunError("QB814", report=report_id, found=found, expected="every code cell, in order", fix=again), place
+    if job.thread_errors:
+        return thread_failure(report_id, job.thread_errors, again), None
     return None
+
+
+def too_much(report_id: str, size: int, limits: Limits) -> RunError:
+    """Return what to say of a run that put out more bytes than it may (QB819)."""
+    return RunError(
+        "QB819",
+        report=report_id,
+        found=f"{size / 2**20:,.1f} MB",
+        expected=f"at most {limits.output_mb} MB",
+        fix=f"show less, or raise output_mb under [limits] of {report_id}.toml",
+    )
 
 
 def read_results(folder: pathlib.Path, run_id: str, report_id: str) -> dict[str, Any]:

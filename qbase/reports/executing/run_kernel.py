@@ -9,9 +9,13 @@ import os
 import random
 import signal
 import sys
+from typing import Any
+
+from qbase.reports.executing.run_environment import watch_threads
 
 PR_SET_PDEATHSIG = 1
 NO_SUCH_RUNNER = 70
+ITSELF = "qbase.reports.executing.run_kernel"
 
 
 def die_with_parent(parent: int) -> None:
@@ -30,8 +34,10 @@ def die_with_parent(parent: int) -> None:
         os._exit(NO_SUCH_RUNNER)
 
 
-def limit_memory(megabytes: int) -> None:
+def limit_memory(megabytes: int, held: int = 0) -> None:
     """Cap private writable memory; a blow-up ends as MemoryError in its cell.
+
+    A fork begins with the ``held`` megabytes of the process it comes from, which are not its own.
 
     The address space is left alone: Arrow and DuckDB reserve far more of it than they use.
     """
@@ -40,7 +46,7 @@ def limit_memory(megabytes: int) -> None:
     import resource
 
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = megabytes * 2**20
+    wanted = (megabytes + held) * 2**20
     soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
@@ -53,15 +59,29 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed)
 
 
+def seed_first_cell(seed: int) -> None:
+    """Seed the global generators when the first cell begins; the kernel draws from them while it starts."""
+    from IPython.core.getipython import get_ipython
+
+    shell: Any = get_ipython()
+
+    def seed_now(info: object) -> None:
+        shell.events.unregister("pre_run_cell", seed_now)
+        seed_everything(seed)
+
+    shell.events.register("pre_run_cell", seed_now)
+
+
 def main() -> None:
     """Prepare the process, then hand over to ipykernel."""
     # set by jupyter_client
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
-    seed_everything(int(os.environ.get("QBASE_SEED", "0")))
+    watch_threads()
     from ipykernel.kernelapp import launch_new_instance
 
-    launch_new_instance()
+    seed = int(os.environ.get("QBASE_SEED", "0"))
+    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"])
 
 
 if __name__ == "__main__":

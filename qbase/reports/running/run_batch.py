@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
-import multiprocessing
+import multiprocessing.connection
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING, Any, cast
 
 from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
+from qbase.reports.running.run_states import RECENT, close_dead_runs
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
+    from qbase.reports.executing.execution_job import EngineName
     from qbase.reports.running.run_steps import Progress
+
+REPORT = "qbase.reports.running.run_batch:serve_report"
+GALLERY_SECONDS = 30.0
+"""Between two galleries of a batch: building one for every report would look at every page once for each other."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,9 +82,10 @@ def run_many(
     jobs: Sequence[Job],
     *,
     jobs_at_once: int = 1,
+    engine: EngineName | None = None,
     on_done: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
-    """Run several reports, each in a kernel of its own.
+    """Run several reports, each in processes of its own.
 
     Parameters
     ----------
@@ -83,7 +94,9 @@ def run_many(
     jobs : sequence of Job
         What to run.
     jobs_at_once : int
-        Processes; 1 runs them one after the other in this process.
+        Reports at once; 1 runs them one after the other, and only their cells outside this process.
+    engine : {"kernel", "fork"}, optional
+        As `run_report` takes it; forks where there is more than one report.
     on_done : callable, optional
         Called with each outcome as it comes.
 
@@ -102,43 +115,40 @@ def run_many(
     >>> [(outcome.job.report_id, outcome.error.code) for outcome in outcomes]  # one that goes wrong stops no other
     [('trends', 'QB801'), ('effects', 'QB801')]
     """
+    chosen = engine or choose_engine(len(jobs))
     found: list[Outcome] = []
 
-    def take(task: TaskOutcome[tuple[str, Job], Outcome]) -> None:
-        outcome = _outcome(task)
+    def take(outcome: Outcome) -> None:
         found.append(outcome)
         if on_done:
             on_done(outcome)
 
+    if jobs_at_once == 1:
+        for job in jobs:
+            take(run_here(workspace, job, engine=chosen))
+        return found
+    if chosen == "fork":
+        forked = fan_out(workspace, jobs, jobs_at_once, take)
+        if forked is not None:
+            return forked
     tasks = [(str(workspace.root), job) for job in jobs]
-    done = map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=take)
-    if jobs_at_once > 1 and any(o.record and o.record.state in {"ok", "failed"} for o in found):
-        from qbase.lake import list_runs
-        from qbase.reports.rendering.gallery import build_gallery
-        from qbase.reports.running.run_states import RECENT
-
+    done = map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=lambda task: take(_outcome(task)))
+    if any(o.record and o.record.state in {"ok", "failed"} for o in found):
         # two workers may have listed the runs at once, and the staler page may have been written last
-        build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
+        show_batch(workspace)
     return [_outcome(task) for task in done]
 
 
-def run_here(workspace: Workspace, job: Job, *, on_progress: Progress | None = None) -> Outcome:
-    """Run one job in this process; what goes wrong comes back as a value."""
-    from qbase.reports.running.whole_run import attempt_report
+def choose_engine(reports: int) -> EngineName:
+    """Return the engine for so many reports: loading the libraries once pays from the second on."""
+    return "fork" if reports > 1 else "kernel"
 
-    try:
-        record, error = attempt_report(
-            workspace,
-            job.report_id,
-            job.params,
-            lang=job.lang,
-            slot=job.slot,
-            force=job.force,
-            on_progress=on_progress,
-        )
-    except QbaseError as refused:
-        return Outcome(job=job, error=refused)
-    return Outcome(job=job, record=record, error=error)
+
+def run_here(
+    workspace: Workspace, job: Job, *, engine: EngineName = "kernel", on_progress: Progress | None = None
+) -> Outcome:
+    """Run one job in this process; what goes wrong comes back as a value."""
+    return _attempt(workspace, job, engine=engine, on_progress=on_progress)
 
 
 def run_job(task: tuple[str, Job]) -> Outcome:
@@ -153,16 +163,100 @@ def run_job(task: tuple[str, Job]) -> Outcome:
     return run_here(open_workspace(root), job)
 
 
+def fan_out(
+    workspace: Workspace, jobs: Sequence[Job], jobs_at_once: int, on_done: Callable[[Outcome], None]
+) -> list[Outcome] | None:
+    """Run every job in a fork of its own, so many at once; None where no fork can be had.
+
+    A runner forks for every report and once more for its cells: whatever becomes of one report, the next begins anew.
+    """
+    from qbase.reports.executing.fork_door import NoForkError, open_door
+
+    try:
+        door = open_door()
+    except NoForkError:
+        return None
+    close_dead_runs(workspace)
+    waiting = collections.deque(enumerate(jobs))
+    at_work: dict[Connection, int] = {}
+    done: dict[int, Outcome] = {}
+    shown = time.monotonic()
+    while waiting or at_work:
+        while waiting and len(at_work) < jobs_at_once:
+            index, job = waiting.popleft()
+            try:
+                pipe, _ = door.start(REPORT)
+                pipe.send((str(workspace.root), job))
+            except (NoForkError, OSError) as error:
+                done[index] = _ended_early(job, f"{type(error).__name__}: {error}")
+                on_done(done[index])
+            else:
+                at_work[pipe] = index
+        for ready in multiprocessing.connection.wait(list(at_work)) if at_work else ():
+            index = at_work.pop(cast("Connection", ready))
+            done[index] = _hear(cast("Connection", ready), jobs[index])
+            on_done(done[index])
+        if time.monotonic() - shown > GALLERY_SECONDS and done:
+            show_batch(workspace)
+            shown = time.monotonic()
+    if any(o.record and o.record.state in {"ok", "failed"} for o in done.values()):
+        show_batch(workspace)
+    return [done[i] for i in range(len(jobs))]
+
+
+def serve_report(pipe: Connection) -> None:
+    """Run the one report that comes through a pipe and send its outcome; the life of a forked runner."""
+    from qbase.lake import open_workspace
+    from qbase.reports.executing.run_kernel import die_with_parent
+
+    os.setsid()
+    die_with_parent(os.getppid())
+    root, job = pipe.recv()
+    pipe.send(_attempt(open_workspace(root), job, engine="fork", is_one_of_many=True))
+    pipe.close()
+    # the outcome is told and every file is written; taking the libraries apart would cost more than the page
+    os._exit(0)
+
+
+def show_batch(workspace: Workspace) -> None:
+    """Build the gallery of a batch anew."""
+    from qbase.lake import list_runs
+    from qbase.reports.rendering.gallery import build_gallery
+
+    build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
+
+
+def _attempt(workspace: Workspace, job: Job, **how: Any) -> Outcome:
+    from qbase.reports.running.whole_run import attempt_report
+
+    try:
+        record, error = attempt_report(
+            workspace, job.report_id, job.params, lang=job.lang, slot=job.slot, force=job.force, **how
+        )
+    except QbaseError as refused:
+        return Outcome(job=job, error=refused)
+    return Outcome(job=job, record=record, error=error)
+
+
+def _hear(pipe: Connection, job: Job) -> Outcome:
+    try:
+        outcome: Outcome = pipe.recv()
+    except (EOFError, OSError) as error:
+        return _ended_early(job, f"{type(error).__name__}: {error}")
+    finally:
+        pipe.close()
+    return outcome
+
+
 def _outcome(task: TaskOutcome[tuple[str, Job], Outcome]) -> Outcome:
     if task.value is not None:
         return task.value
     job, error = task.task[1], task.error
-    if not isinstance(error, QbaseError):
-        error = RunError(
-            "QB818",
-            report=job.report_id,
-            found=f"{type(error).__name__}: {error}",
-            expected="a worker that lives to the end",
-            fix=f"qbase run {job.report_id}",
-        )
-    return Outcome(job=job, error=error)
+    if isinstance(error, QbaseError):
+        return Outcome(job=job, error=error)
+    return _ended_early(job, f"{type(error).__name__}: {error}")
+
+
+def _ended_early(job: Job, found: str) -> Outcome:
+    expected, fix = "a worker that lives to the end", f"qbase run {job.report_id}"
+    return Outcome(job=job, error=RunError("QB818", report=job.report_id, found=found, expected=expected, fix=fix))

@@ -20,7 +20,7 @@ from qbase.lake import add_run, list_runs, update_run
 from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing import fingerprint
-from qbase.reports.executing.completeness import Place, find_failure, read_results, traceback_of
+from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
 from qbase.reports.running.atomic_publish import publish_files
 from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
-    from qbase.reports.executing.papermill_engine import Job
+    from qbase.reports.executing.execution_job import EngineName, Job
 
 Progress = Callable[[str, int, int], None]
 EVERY = "*"
@@ -41,11 +41,17 @@ class OneRun:
     """One run on its way: owns its folder and its record."""
 
     def __init__(
-        self, workspace: Workspace, request: Request, lang: Lang, slot: str | None, on_progress: Progress
+        self,
+        workspace: Workspace,
+        request: Request,
+        lang: Lang,
+        slot: str | None,
+        on_progress: Progress,
+        engine: EngineName = "kernel",
     ) -> None:
         now = datetime.datetime.now(datetime.UTC)
         self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
-        self.began = time.monotonic()
+        self.engine, self.began = engine, time.monotonic()
         self.place: Place | None = None
         self.outputs: tuple[str, ...] = ()
         spec = request.spec
@@ -128,6 +134,8 @@ class OneRun:
             folder=self.folder,
             environment=self._environment(),
             seconds=spec.limits.seconds,
+            output_mb=spec.limits.output_mb,
+            engine=self.engine,
             on_cell=lambda done, total: self.on_progress("cells", done, total),
         )
         try:
@@ -143,13 +151,7 @@ class OneRun:
         executed = cast("NotebookNode", job.executed)
         size = len(json.dumps([cell.get("outputs", []) for cell in executed.cells], ensure_ascii=False).encode())
         if size > spec.limits.output_mb * 2**20:
-            raise RunError(
-                "QB819",
-                report=record.report_id,
-                found=f"{size / 2**20:,.1f} MB",
-                expected=f"at most {spec.limits.output_mb} MB",
-                fix=f"show less, or raise output_mb under [limits] of {record.report_id}.toml",
-            )
+            raise too_much(record.report_id, size, spec.limits)
         return executed
 
     def _environment(self) -> dict[str, str]:

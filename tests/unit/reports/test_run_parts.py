@@ -85,7 +85,9 @@ def test_a_kernel_sees_an_allow_list(monkeypatch: pytest.MonkeyPatch) -> None:
 def ran(*numbers: int | None, exception: Exception | None = None, running: int | None = None) -> Any:
     cells = [new_code_cell(f"# why\nstep({i})", execution_count=n) for i, n in enumerate(numbers)]
     executed = new_notebook(cells=[new_markdown_cell("# 题"), *cells])
-    return types.SimpleNamespace(executed=executed, started=True, exception=exception, running=running)
+    return types.SimpleNamespace(
+        executed=executed, started=True, exception=exception, running=running, exceeded=False, thread_errors=[]
+    )
 
 
 def failure(job: Any) -> tuple[str, str | None] | None:
