@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.stats import norm
 
 from qbase.core import periods
+from qbase.core.errors import DataError
 from qbase.core.numbers import count, difference_unit, percent
 from qbase.core.periods import parse_period
 from qbase.core.results.result import Result
@@ -26,6 +27,7 @@ from qbase.trends.mix.laboratory_words import (
     NOT_DRAWN,
     POOLED_TOWARDS,
     check_alike,
+    few_laboratories,
     later_words,
     spread_of,
 )
@@ -58,7 +60,7 @@ def estimate_laboratories(
     Parameters
     ----------
     counts : GroupCounts
-        From `qbase.indicators.read_group_counts`, read by the laboratory.
+        From `qbase.indicators.read_group_counts` or `qbase.indicators.find_group_counts`, read by the laboratory.
     by : str
         ``laboratory``, ``inspector`` or another factor that measures.
     within : sequence of str
@@ -78,7 +80,8 @@ def estimate_laboratories(
         Estimand ``level`` in percentage points: term ``spread`` (standard deviation between laboratories, with the p
         value that none differs), ``laboratory`` with its key (its rate minus that of the others on the same entities
         and periods, pooled), and ``lead``, ``explained`` and ``left`` with key ``entity``. Tables ``laboratories`` (raw
-        and pooled) and ``leads``.
+        and pooled) and ``leads``. Where fewer than three laboratories are on record that share strata, or the rate is
+        not counted by group, it has no estimate and says why.
 
     Raises
     ------
@@ -86,7 +89,7 @@ def estimate_laboratories(
         A factor the counts do not have (QB592), an unknown entity (QB501), a period that is none (QB101), a level that
         is none (QB503).
     DataError
-        Nothing was tested (QB502), or fewer than three laboratories share strata (QB591).
+        Nothing was tested (QB502).
 
     References
     ----------
@@ -110,20 +113,32 @@ def estimate_laboratories(
     check_columns(counts.cells[["entity", *counts.by]], [by, *within])
     entity = None if entity is None else find_entity(counts.panel, entity)
     read_counts(counts.panel, counts.outcome, entity=entity, level=level)
+    name = counts.name(by)
+    settings = {
+        "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": by,
+        "within": list(within), "level": level, "freq": counts.panel.freq, "sampling": counts.panel.sampling,
+        "draws": draws, "seed": seed,
+    }  # fmt: skip
+    if counts.missing.zh:
+        return _leave(counts, name, settings, counts.missing)
     rows = _window(counts, first, last)
     unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
     rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
     firms = rows[FIRM] if counts.has_firms else None
     stratum = rows[["entity", "period", *within]].astype(str).agg("\x1f".join, axis=1)
     n, k, who = rows["n"], rows["k"], rows[by]
-    found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
+    if rows.empty:
+        return _leave(counts, name, settings, few_laboratories(name))
+    try:
+        found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
+    except DataError as error:
+        if error.code != "QB591":
+            raise
+        return _leave(counts, name, settings, few_laboratories(name))
     leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
     estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
-    name = counts.name(by)
-    settings = {
-        "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": by,
-        "within": list(within), "first": periods.code(min(rows["period"])), "last": periods.code(max(rows["period"])),
-        "level": level, "freq": counts.panel.freq, "sampling": counts.panel.sampling, "draws": draws, "seed": seed,
+    settings |= {
+        "first": periods.code(min(rows["period"])), "last": periods.code(max(rows["period"])),
         "statistic": found.statistic, "df": found.df,
     }  # fmt: skip
     return Result(
@@ -140,6 +155,28 @@ def estimate_laboratories(
         sources=counts.panel.sources,
         coverage=counts.panel.coverage_of(counts.outcome),
         labels={"later": later_words(found, estimates, counts, name, entity, level)},
+    )
+
+
+def _leave(counts: GroupCounts, name: Text, settings: Mapping[str, object], why: Text) -> Result:
+    """Return a comparison of laboratories without an estimate that says why there is none."""
+    said = Text(
+        "各{name}对{outcome}的判定是否不同，这里没有比较：{why}。",
+        "Whether the {outcome} depends on who tested is not looked into ({name}): {why}.",
+    )
+    return Result(
+        estimand="level",
+        outcome=spread_of(counts.indicator, name),
+        unit=difference_unit(counts.indicator.unit),
+        method="laboratories",
+        estimates=(),
+        subject=EVERYBODY.get(counts.panel.entity, Text("全部对象", "all entities")),
+        notes=notes_of(counts.panel, counts.indicator, "one"),
+        settings=settings,
+        sources=counts.panel.sources,
+        coverage=counts.panel.coverage_of(counts.outcome),
+        labels={"unanswered": Text("未作比较", "Not compared")},
+        unanswered=said.format(name=name, outcome=counts.indicator.label, why=why),
     )
 
 
