@@ -111,7 +111,8 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
     for value in sorted(values, key=lambda v: isinstance(v, Result) and not v.estimates):
         prose = value.say()
         grades = prose.grades or (None,) * len(prose.items)
-        findings += zip(prose.items, grades, strict=True)
+        heard = {text.en for text, _ in findings}
+        findings += [(t, g) for t, g in zip(prose.items, grades, strict=True) if t.en not in heard]
     results = [v for v in values if isinstance(v, Result)]
     failed = [c for c in distinct_checks(*results) if c.passed is False]
     accounts = [v.account for v in values if v.account is not None and not _is_lossy(v)]

@@ -19,6 +19,7 @@ from qbase.stats.decomposing.change_parts import ChangeParts, decompose_change
 from qbase.trends.counts.count_checks import INDEPENDENT, check_same_sampling, check_small_n, notes_of
 from qbase.trends.counts.period_counts import Counts
 from qbase.trends.counts.period_windows import Against
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.mix.mix_case import NO_GROUP, arrange_case, find_reason, has_shared_group, leave_mix
 from qbase.trends.mix.mix_checks import check_common_groups, check_group_sizes, check_known_groups
 from qbase.trends.rates.change_case import Case
@@ -115,6 +116,11 @@ def decompose_mix(
     of one kind.
     """
     factors = _factors(counts, by)
+    unripe = leave_preliminary(
+        counts.panel, counts.outcome, entity=entity, maturity=maturity, estimand="change", method="kitagawa"
+    )
+    if last is None and unripe is not None:
+        return unripe
     case, counts = arrange_case(
         counts, entity=entity, first=first, last=last, against=against, level=level, maturity=maturity
     )

@@ -19,6 +19,7 @@ from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.period_counts import find_entity
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.peers.peer_counts import Compared, Window, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import nobody_else, say_gap
 
@@ -94,6 +95,9 @@ def estimate_gap(
     In 2025 the batch pass rate of the Hengzhu valves and cocks cluster probably lies an estimated 28.1 percentage
     points below the mean of its 11 peers (95% CI 16.5–40.2; n = 825; moderate evidence).
     """
+    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="gap", method="peer_gap")
+    if period is None and unripe is not None:
+        return unripe
     own, others = _resolve(panel, entity), _peers(panel, entity, peers)
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)
     rows = compared.rows

@@ -16,6 +16,7 @@ from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settin
 from qbase.trends.counts.matched_entities import check_all_entities
 from qbase.trends.counts.period_counts import find_entity, read_counts
 from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts
@@ -66,7 +67,7 @@ def estimate_level(
         Estimand ``level`` in percent; term ``rate`` with key ``period``; table ``series``
         (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests; with ``maturity`` also
         ``pending_count``, ``low_pct``, ``high_pct`` (the rate when all pending batches fail, or pass) and
-        ``is_preliminary``.
+        ``is_preliminary``. Where every period is preliminary and none was asked for, it has no estimate and says why.
 
     Raises
     ------
@@ -94,6 +95,9 @@ def estimate_level(
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
+    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="level", method="wilson")
+    if period is None and unripe is not None:
+        return unripe
     entity = None if entity is None else find_entity(panel, entity)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)

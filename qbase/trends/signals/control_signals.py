@@ -18,6 +18,7 @@ from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.signals.control_numbers import Charted, Ints, chart_series
 from qbase.trends.signals.control_words import INDEPENDENT, check_chart, say_later, tell_phases
 from qbase.trends.signals.given_events import Given, read_events, tell_events
@@ -83,8 +84,8 @@ def estimate_control(
         Estimand ``level``; term ``centre`` per phase, the last one spoken of with the verdict. Table ``series``:
         ``period n k value is_preliminary phase centre lower_limit upper_limit z sigma_z`` and a column per rule
         (``beyond two_of_three shift trend``); table ``phases`` with the verdicts (``variation``, ``p_value``,
-        ``assurance``); table ``events``. Where values without counts are all alike in the last phase there is no
-        estimate, and ``unanswered`` says so.
+        ``assurance``); table ``events``. Where values without counts are all alike in the last phase, or every
+        period is preliminary, there is no estimate, and ``unanswered`` says so.
 
     Raises
     ------
@@ -93,8 +94,7 @@ def estimate_control(
     UsageError
         Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556).
     DataError
-        Nothing was measured (QB502), a weighted panel is to be pooled (QB505), or every period is preliminary
-        (QB506).
+        Nothing was measured (QB502), or a weighted panel is to be pooled (QB505).
 
     References
     ----------
@@ -113,6 +113,9 @@ def estimate_control(
     """
     check_level(level)
     check_level(1 - alpha)
+    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="level", method="p_chart")
+    if unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     entity = None if entity is None else find_entity(panel, entity)

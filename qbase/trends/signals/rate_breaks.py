@@ -23,6 +23,7 @@ from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
 from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.signals.break_words import check_breaks, first_after, label_break, name_break, say_none
 from qbase.trends.signals.control_words import INDEPENDENT
 from qbase.trends.signals.given_events import Given, read_events, tell_events
@@ -111,6 +112,9 @@ def estimate_breaks(
     """
     check_level(level)
     check_level(1 - alpha)
+    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="change", method="sup_f")
+    if unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     weight = measured.weight

@@ -209,7 +209,7 @@ def test_values_without_counts_have_the_chart_of_single_values() -> None:
     assert not alike.estimates
     assert "one and the same value in every period" in alike.say().items[0].en
     assert alike.tables["phases"]["variation"].tolist() == ["all_alike"]
-    assert plot_control(alike).title.en == "M of K1: all values alike, no verdict"
+    assert plot_control(alike).title.en == "Margin of K1: all values alike, no verdict"
     two = pd.concat([frame, frame.assign(cluster_id="K2")])
     both = Panel.from_frame(two, entity="cluster_id", period="quarter", freq="Q", indicators={"m": margin})
     with pytest.raises(PanelError, match="QB124"):
