@@ -108,7 +108,7 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
             "QB142", found="no values", expected="conclude(result, …)", fix="name the results of this letter"
         )
     findings: list[tuple[Text, Grade | None]] = []
-    for value in sorted(values, key=lambda v: isinstance(v, Result) and not v.estimates):
+    for value in sorted(values, key=_is_silent):
         prose = value.say()
         grades = prose.grades or (None,) * len(prose.items)
         heard = {text.en for text, _ in findings}
@@ -125,6 +125,10 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
         failed_checks=tuple(failed),
         limits=tuple(limits.values()),
     )
+
+
+def _is_silent(value: Result | Scorecard) -> bool:
+    return not (value.estimates if isinstance(value, Result) else value.criteria)
 
 
 def _is_lossy(value: Result | Scorecard) -> bool:

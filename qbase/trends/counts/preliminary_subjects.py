@@ -97,7 +97,7 @@ def _say(young: pd.DataFrame) -> Text:
     last, pending = periods.label(young.index[-1]), int(young["pending_count"].iloc[-1])
     some = "1 result is" if pending == 1 else f"{count(pending)} results are"
     open_yet = Text(f"尚有 {count(pending)} 批结果待定", f"{some} pending")
-    open_yet = open_yet if pending else Text("该期尚未结束", "it is not over")
+    open_yet = open_yet if pending else Text("尚未结束", "it is not over")
     return Text(
         f"{{subject}}的{{outcome}}只有初步数据（{last.zh}{open_yet.zh}），暂不作判断。",
         f"The {{outcome}} of {{subject}} is preliminary in every period ({last.en}: {open_yet.en}): no verdict yet.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import EVERYBODY, find_entity, read_counts
+from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.mix.laboratory_words import (
     NOT_DRAWN,
     POOLED_TOWARDS,
@@ -32,10 +34,14 @@ from qbase.trends.mix.laboratory_words import (
     spread_of,
 )
 
+if TYPE_CHECKING:
+    from qbase.indicators.maturity.maturity_table import Maturity
+
 DRAWS = 999
 LEAST_SHARED = 0.50
 """Where half of the batches have no other laboratory beside theirs, laboratories are compared on the rest."""
 
+PRELIMINARY = Text("只有初步数据", "every period is preliminary")
 PARTS = ("lead", "explained", "left")
 
 
@@ -48,6 +54,7 @@ def estimate_laboratories(
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
     level: float = 0.95,
+    maturity: Maturity | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Result:
@@ -71,6 +78,8 @@ def estimate_laboratories(
         Window, both inside.
     level : float
         Confidence level, or posterior probability where pooled.
+    maturity : Maturity or None
+        Preliminary periods enter nothing.
     draws, seed : int
         Of the score bootstrap by firm that tests whether any differ.
 
@@ -121,7 +130,14 @@ def estimate_laboratories(
     }  # fmt: skip
     if counts.missing.zh:
         return _leave(counts, name, settings, counts.missing)
+    unripe = leave_preliminary(
+        counts.panel, counts.outcome, entity=None, maturity=maturity, estimand="level", method="laboratories"
+    )
+    if unripe is not None:
+        return _leave(counts, name, settings, PRELIMINARY)
+    parted = part_preliminary(counts.panel, counts.outcome, entity=None, maturity=maturity)
     rows = _window(counts, first, last)
+    rows = rows[pd.MultiIndex.from_frame(rows[["entity", "period"]]).isin(parted.panel.data.index)]
     unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
     rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
     firms = rows[FIRM] if counts.has_firms else None
@@ -149,7 +165,7 @@ def estimate_laboratories(
         estimates=estimates,
         subject=EVERYBODY.get(counts.panel.entity, Text("全部对象", "all entities")),
         tables={"laboratories": _laboratories(found, rows, by, level), "leads": _leads(leads, rows)},
-        checks=(check_alike(found, name), *_checks(found, name, unnamed)),
+        checks=(check_alike(found, name), *_checks(found, name, unnamed), *parted.checks),
         notes=(*notes_of(counts.panel, counts.indicator, "one"), NOT_DRAWN.format(name=name), POOLED_TOWARDS),
         settings=settings,
         sources=counts.panel.sources,

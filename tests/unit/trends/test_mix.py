@@ -12,7 +12,8 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.figures import plot_decomposition
-from qbase.indicators import GroupCounts, build_group_counts
+from qbase.indicators import GroupCounts, Maturity, build_group_counts
+from qbase.indicators.maturity.maturity_table import add_bounds
 from qbase.release import protect
 from qbase.trends import decompose_mix, estimate_change, estimate_laboratories
 
@@ -196,6 +197,29 @@ def test_a_lenient_laboratory_is_told_from_a_good_cluster() -> None:
     assert "Most lenient: c +" in said.en
     assert "A lies +9.1 (95% CI" in said.en
     assert "最宽：c +" in said.zh
+
+
+def test_laboratories_are_not_compared_on_preliminary_quarters() -> None:
+    counts = laboratories(3)
+    quarters = list(counts.panel.periods)
+    plain = estimate_laboratories(counts)
+    late = estimate_laboratories(counts, maturity=maturity_of(counts, quarters[-1:]))
+    kept = counts.cells["period"] < quarters[-1]
+    assert late["spread"].n_obs == counts.cells.loc[kept, "n"].sum() < plain["spread"].n_obs
+    assert (plain.settings["last"], late.settings["last"]) == ("2024Q4", "2023Q4")
+    whole = estimate_laboratories(counts, maturity=maturity_of(counts, quarters))
+    assert unanswered(whole).endswith("(laboratory): every period is preliminary.")
+
+
+def maturity_of(counts: GroupCounts, young: list[pd.Period]) -> Maturity:
+    """A quarter of the batches of some quarters is tested and not published."""
+    tested = counts.panel.counts("y")[["n", "k"]].astype("int64")
+    waiting = np.where(tested.index.get_level_values("period").isin(young), tested["n"] // 4 + 1, 0)
+    table = pd.DataFrame(
+        {"n_sampled": 0, "n_tested": waiting, "n_objection": 0, "n_final": tested["n"] - waiting,
+         "k_final": np.minimum(tested["k"], tested["n"] - waiting), "unseen_count": 0}, index=tested.index,
+    )  # fmt: skip
+    return Maturity(table=add_bounds(table), by_age=pd.DataFrame(), as_of="2026-01-15", least_share=0.95)
 
 
 def test_alike_laboratories_are_called_alike_and_no_share_is_told_of_no_lead() -> None:

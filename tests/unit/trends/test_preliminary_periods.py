@@ -102,8 +102,11 @@ def test_of_a_subject_with_preliminary_periods_alone_every_estimate_says_so() ->
         assert record(panel, result) is not None
     with pytest.raises(DataError, match="QB506"):
         estimate_level(panel, ID, entity="K1", period="2025Q4", maturity=young)
-    (once,) = conclude(*(f(panel, ID, entity="K1", maturity=young) for f in functions)).findings
+    card = score_targets([estimate_level(panel, ID, entity="K1", maturity=young)])
+    assert card.criteria == ()
+    once, silent = conclude(*(f(panel, ID, entity="K1", maturity=young) for f in functions), card).findings
     assert "no verdict yet" in once[0].en
+    assert silent[0].en.endswith("no verdict on K1.")
 
 
 @pytest.mark.parametrize("typed", ["k1", " K1 ", "Ｋ１"])
