@@ -23,7 +23,7 @@ SHORT = Text("只有初步数据，不作判断", "Preliminary data alone: no ve
 
 
 def leave_preliminary(
-    panel: Panel, outcome: str, *, entity: str | None, maturity: Maturity | None, estimand: Estimand, method: str
+    panel: Panel, outcome: str, entity: str | None, maturity: Maturity | None, *, estimand: Estimand, method: str
 ) -> Result | None:
     """Return a result without an estimate where every period of a subject is preliminary, and None where one is not.
 

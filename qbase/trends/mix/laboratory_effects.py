@@ -12,6 +12,7 @@ from scipy.stats import norm
 from qbase.core import periods
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, difference_unit, percent
+from qbase.core.panel import Panel
 from qbase.core.periods import parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -130,26 +131,17 @@ def estimate_laboratories(
     }  # fmt: skip
     if counts.missing.zh:
         return _leave(counts, name, settings, counts.missing)
-    unripe = leave_preliminary(
-        counts.panel, counts.outcome, entity=None, maturity=maturity, estimand="level", method="laboratories"
-    )
-    if unripe is not None:
+    if leave_preliminary(counts.panel, counts.outcome, None, maturity, estimand="level", method="laboratories"):
         return _leave(counts, name, settings, PRELIMINARY)
     parted = part_preliminary(counts.panel, counts.outcome, entity=None, maturity=maturity)
-    rows = _window(counts, first, last)
-    rows = rows[pd.MultiIndex.from_frame(rows[["entity", "period"]]).isin(parted.panel.data.index)]
+    rows = _window(counts, parted.panel, first, last)
     unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
     rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
     firms = rows[FIRM] if counts.has_firms else None
     stratum = rows[["entity", "period", *within]].astype(str).agg("\x1f".join, axis=1)
     n, k, who = rows["n"], rows["k"], rows[by]
-    if rows.empty:
-        return _leave(counts, name, settings, few_laboratories(name))
-    try:
-        found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
-    except DataError as error:
-        if error.code != "QB591":
-            raise
+    found = _compare(rows, who, stratum, firms, level=level, draws=draws, seed=seed)
+    if found is None:
         return _leave(counts, name, settings, few_laboratories(name))
     leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
     estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
@@ -196,13 +188,34 @@ def _leave(counts: GroupCounts, name: Text, settings: Mapping[str, object], why:
     )
 
 
-def _window(counts: GroupCounts, first: str | pd.Period | None, last: str | pd.Period | None) -> pd.DataFrame:
+def _window(
+    counts: GroupCounts, ripe: Panel, first: str | pd.Period | None, last: str | pd.Period | None
+) -> pd.DataFrame:
+    """Return the counts inside a window, without preliminary periods."""
     rows = counts.cells
+    rows = rows[pd.MultiIndex.from_frame(rows[["entity", "period"]]).isin(ripe.data.index)]
     if first is not None:
         rows = rows[rows["period"] >= parse_period(first, counts.panel.freq)]
     if last is not None:
         rows = rows[rows["period"] <= parse_period(last, counts.panel.freq)]
     return rows
+
+
+def _compare(
+    rows: pd.DataFrame, who: pd.Series, stratum: pd.Series, firms: pd.Series | None, *, level: float, draws: int,
+    seed: int,
+) -> LaboratoryDifferences | None:  # fmt: skip
+    """Return how laboratories differ; None where too few can be compared."""
+    if rows.empty:
+        return None
+    try:
+        return compare_laboratories(
+            rows["n"], rows["k"], who, stratum, firms=firms, level=level, draws=draws, seed=seed
+        )
+    except DataError as error:
+        if error.code != "QB591":
+            raise
+        return None
 
 
 def _estimates(

@@ -116,9 +116,7 @@ def decompose_mix(
     of one kind.
     """
     factors = _factors(counts, by)
-    unripe = leave_preliminary(
-        counts.panel, counts.outcome, entity=entity, maturity=maturity, estimand="change", method="kitagawa"
-    )
+    unripe = leave_preliminary(counts.panel, counts.outcome, entity, maturity, estimand="change", method="kitagawa")
     if last is None and unripe is not None:
         return unripe
     case, counts = arrange_case(

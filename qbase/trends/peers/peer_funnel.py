@@ -95,7 +95,7 @@ def compare_peers(
     {'K006': '', 'K007': 'low_95'}
     """
     check_word("dispersion", dispersion, get_args(Dispersion))
-    unripe = leave_preliminary(panel, outcome, entity=None, maturity=maturity, estimand="level", method="funnel")
+    unripe = leave_preliminary(panel, outcome, None, maturity, estimand="level", method="funnel")
     if period is None and unripe is not None:
         return unripe
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)

@@ -95,7 +95,7 @@ def estimate_gap(
     In 2025 the batch pass rate of the Hengzhu valves and cocks cluster probably lies an estimated 28.1 percentage
     points below the mean of its 11 peers (95% CI 16.5–40.2; n = 825; moderate evidence).
     """
-    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="gap", method="peer_gap")
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="gap", method="peer_gap")
     if period is None and unripe is not None:
         return unripe
     own, others = _resolve(panel, entity), _peers(panel, entity, peers)

@@ -133,7 +133,7 @@ def estimate_change(
     tell which way.
     """
     declared, compared = margin_settings(margin), read_against(against, panel.freq)
-    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="change", method="newcombe")
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="change", method="newcombe")
     if last is None and unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)

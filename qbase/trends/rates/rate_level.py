@@ -95,7 +95,7 @@ def estimate_level(
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
-    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="level", method="wilson")
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="wilson")
     if period is None and unripe is not None:
         return unripe
     entity = None if entity is None else find_entity(panel, entity)
@@ -106,7 +106,8 @@ def estimate_level(
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)
-    tested = counts.at(spoken)
+    is_pass, name = counts.indicator.better == "up", counts.indicator.label
+    small = check_small_n({spoken: counts.at(spoken)}, level=level, is_pass=is_pass, name=name)
     totals = read_totals(history, outcome, entity, counts.index[0])
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
@@ -123,9 +124,7 @@ def estimate_level(
         subject=counts.subject,
         tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
         checks=(
-            check_small_n(
-                {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
-            ),
+            small,
             *parted.checks,
             *(check for check in (silent, absent) if check is not None),
             *check_history(totals),

@@ -159,9 +159,7 @@ def estimate_trend(
     way.
     """
     declared = margin_settings(margin)
-    unripe = leave_preliminary(
-        panel, outcome, entity=entity, maturity=maturity, estimand="trend", method="binomial_trend"
-    )
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="trend", method="binomial_trend")
     if unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)

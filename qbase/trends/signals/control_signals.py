@@ -113,7 +113,7 @@ def estimate_control(
     """
     check_level(level)
     check_level(1 - alpha)
-    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="level", method="p_chart")
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="p_chart")
     if unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)

@@ -112,7 +112,7 @@ def estimate_breaks(
     """
     check_level(level)
     check_level(1 - alpha)
-    unripe = leave_preliminary(panel, outcome, entity=entity, maturity=maturity, estimand="change", method="sup_f")
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="change", method="sup_f")
     if unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
