@@ -9,8 +9,8 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
-from qbase.core.text import join
-from qbase.core.values import Estimate, Key
+from qbase.core.text import Text, join
+from qbase.core.values import CheckResult, Estimate, Key
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
 from qbase.trends.counts.matched_entities import check_all_entities
@@ -113,8 +113,6 @@ def estimate_level(
     code = periods.code(spoken)
     silent = check_up_to_date(panel, counts, parted) if period is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
-    unseen = absent.text if absent is not None and absent.passed is not True else None
-    later = [text for text in (unseen, silent.text if silent else None, parted.said) if text is not None and text.zh]
     return Result(
         estimand="level",
         outcome=counts.indicator,
@@ -130,7 +128,7 @@ def estimate_level(
             *check_history(totals),
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
-        labels={"later": join(later, zh="", en=" ")} if later else {},
+        labels=_later(absent, silent, parted.said),
         settings={
             "outcome": outcome,
             "entity_kind": panel.entity,
@@ -145,6 +143,13 @@ def estimate_level(
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )
+
+
+def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -> dict[str, Text]:
+    """Return what is said after the level: who was not tested, since when nobody was, and what is preliminary."""
+    unseen = absent.text if absent is not None and absent.passed is not True else None
+    later = [text for text in (unseen, silent.text if silent else None, said) if text is not None and text.zh]
+    return {"later": join(later, zh="", en=" ")} if later else {}
 
 
 def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
