@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
     from qbase.indicators.group_counts import GroupCounts as GroupCounts
     from qbase.indicators.group_counts import build_group_counts as build_group_counts
+    from qbase.indicators.group_counts import find_group_counts as find_group_counts
     from qbase.indicators.group_counts import read_group_counts as read_group_counts
     from qbase.indicators.maturity.maturity_table import Maturity as Maturity
     from qbase.indicators.maturity.maturity_words import say_preliminary as say_preliminary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 
 COUNTS = ["n", "k"]
 FIRM = "firm"
+NOTHING = Text("", "")
+NOT_BATCHES = Text("只有按批次计的比率才能按组区分", "only rates of batches are counted by group")
+WEIGHTED = Text(
+    "按抽样设计加权的比率不按组区分，权重已考虑抽样构成",
+    "a rate weighted by its sampling design is not counted by group, and its weights know who was drawn",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,6 +55,8 @@ class GroupCounts:
         The factors.
     names : mapping
         Factor -> what it is called in a sentence; one without a name goes by its own.
+    missing : Text
+        Why there are none, where a panel has none (`find_group_counts`); empty where there are.
 
     Raises
     ------
@@ -68,9 +76,12 @@ class GroupCounts:
     cells: pd.DataFrame
     by: tuple[str, ...]
     names: Mapping[str, Text] = dataclasses.field(default_factory=dict)
+    missing: Text = NOTHING
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "names", freeze(self.names))
+        if self.missing.zh:
+            return
         counted = self.panel.counts(self.outcome)
         counted = counted[counted["n"] > 0].astype("int64")
         summed = self.cells.groupby([ENTITY, "period"])[COUNTS].sum().astype("int64").sort_index()
@@ -159,6 +170,70 @@ def read_group_counts(
             fix='read_group_counts(workspace, "D1.batch", by="size_class")',
         )
     panel = build_panel(workspace, outcome, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    return _read(workspace, panel, outcome, factors, first=first, last=last, snapshot=snapshot)
+
+
+def find_group_counts(
+    workspace: Workspace,
+    panel: Panel,
+    outcome: str,
+    *,
+    by: str | Sequence[str],
+    first: str | pd.Period | None = None,
+    last: str | pd.Period | None = None,
+) -> GroupCounts:
+    """Find the counts by group behind a rate of a panel; where it has none, they say why.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        The panel was built from it.
+    panel : Panel
+        Holds ``outcome``.
+    outcome : str
+        Id of a rate.
+    by : str or sequence of str
+        As for `read_group_counts`.
+    first, last : str, pandas.Period or None
+        Window the panel was built with.
+
+    Returns
+    -------
+    GroupCounts
+        Without rows, and with ``missing``, for a rate that is not one of batches or is weighted by its sampling design.
+
+    Raises
+    ------
+    UsageError
+        No such factor (QB402).
+    DataError
+        Items were not loaded (QB403).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel, find_group_counts
+    >>> from qbase.lake import open_workspace
+    >>> workspace = open_workspace()
+    >>> panel = build_panel(workspace, "D1.firm", first="2025Q4", last="2025Q4")
+    >>> found = find_group_counts(workspace, panel, "D1.firm", by="size_class", first="2025Q4", last="2025Q4")
+    >>> len(found.cells), found.missing.en
+    (0, 'only rates of batches are counted by group')
+    """
+    factors = check_factors(by)
+    missing = NOT_BATCHES if outcome not in OUTCOMES else WEIGHTED if panel.sampling != "naive" else NOTHING
+    if not missing.zh:
+        return _read(workspace, panel, outcome, factors, first=first, last=last, snapshot=None)
+    columns = [ENTITY, "period", *factors, *COUNTS]
+    held = dataclasses.replace(panel, indicators={outcome: panel.indicator(outcome)})
+    nothing = pd.DataFrame(columns=columns)
+    return GroupCounts(panel=held, cells=nothing, by=factors, names=_names(factors), missing=missing)
+
+
+def _read(
+    workspace: Workspace, panel: Panel, outcome: str, factors: tuple[str, ...], *, first: str | pd.Period | None,
+    last: str | pd.Period | None, snapshot: str | None,
+) -> GroupCounts:  # fmt: skip
+    entity, freq = cast("Entity", panel.entity), panel.freq
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=panel.snapshot or snapshot, first=first, last=last)
     parts = group_parts(rows, outcome, factors)
     before: tuple[str, ...] = ()
@@ -168,7 +243,11 @@ def read_group_counts(
         parts |= {"{limits_of}": "sample_date > newest_date - INTERVAL 1 YEAR", "{core_of}": "true"}
     found = rows.query(*before, "group_counts", parts=parts)
     cells = found.assign(entity=found[ENTITY].astype(str), period=to_periods(found["period"], freq))
-    return GroupCounts(panel=panel, cells=cells, by=factors, names={f: FACTORS[f].name for f in factors})
+    return GroupCounts(panel=panel, cells=cells, by=factors, names=_names(factors))
+
+
+def _names(factors: Sequence[str]) -> dict[str, Text]:
+    return {f: FACTORS[f].name for f in factors}
 
 
 def build_group_counts(

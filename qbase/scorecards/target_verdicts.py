@@ -56,8 +56,8 @@ def score_targets(
     Returns
     -------
     Scorecard
-        One criterion per target that has a result, in the order of the preset; none under ``no_target``. What rests
-        on a preliminary period can be neither met nor missed.
+        One criterion per target that has a result, in the order of the preset; none under ``no_target``, and none for a
+        level without an answer. What rests on a preliminary period can be neither met nor missed.
 
     Raises
     ------
@@ -84,7 +84,8 @@ def score_targets(
     ours = _of_entity(results, entity)
     _check_levels(ours)
     criteria = tuple(c for t in chosen.targets if (c := _criterion(t, ours)) is not None)
-    if not criteria and chosen.targets:
+    is_silent = any(not r.estimates and r.outcome.id in {t.indicator_id for t in chosen.targets} for r in ours)
+    if not criteria and chosen.targets and not is_silent:
         raise DataError(
             "QB603",
             preset=chosen.preset_id,
@@ -147,6 +148,8 @@ def _criterion(target: Target, results: Sequence[Result]) -> Criterion | None:
             fix="give one result per indicator",
         )
     result = fits[0]
+    if not result.estimates:
+        return None
     estimate = result.estimates[result.spoken[0]]
     return Criterion(
         indicator=result.outcome,

@@ -108,10 +108,11 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
             "QB142", found="no values", expected="conclude(result, …)", fix="name the results of this letter"
         )
     findings: list[tuple[Text, Grade | None]] = []
-    for value in sorted(values, key=lambda v: isinstance(v, Result) and not v.estimates):
+    for value in sorted(values, key=_is_silent):
         prose = value.say()
         grades = prose.grades or (None,) * len(prose.items)
-        findings += zip(prose.items, grades, strict=True)
+        heard = {text.en for text, _ in findings}
+        findings += [(t, g) for t, g in zip(prose.items, grades, strict=True) if t.en not in heard]
     results = [v for v in values if isinstance(v, Result)]
     failed = [c for c in distinct_checks(*results) if c.passed is False]
     accounts = [v.account for v in values if v.account is not None and not _is_lossy(v)]
@@ -124,6 +125,10 @@ def conclude(*values: Result | Scorecard) -> Conclusion:
         failed_checks=tuple(failed),
         limits=tuple(limits.values()),
     )
+
+
+def _is_silent(value: Result | Scorecard) -> bool:
+    return not (value.estimates if isinstance(value, Result) else value.criteria)
 
 
 def _is_lossy(value: Result | Scorecard) -> bool:

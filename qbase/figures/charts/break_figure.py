@@ -116,6 +116,9 @@ def _band(row: dict[Hashable, Any]) -> Band:
 
 def _title(result: Result) -> Text:
     table, outcome, subject = result.tables["breaks"], result.outcome.label, result.subject
+    if table.empty and result.settings.get("p_any") is None:
+        n = len(result.tables["series"])
+        return Text(f"只有 {n} 期，未查找断点", f"{n} periods are too few to search for breaks")
     if table.empty:
         return first_fit(
             [

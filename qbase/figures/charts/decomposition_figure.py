@@ -97,6 +97,11 @@ def plot_decomposition(result: Result) -> Figure:
     )
 
 
+def _when(result: Result, side: str) -> Text:
+    """Return a period in a few words; a sum of periods by its own name."""
+    return result.labels.get(f"when[{side}]", period_text(result.settings[side]))
+
+
 def _digits(result: Result) -> int:
     """Return one number of decimals for all: parts that are to add up are rounded alike."""
     return digits_among(result.estimates[:3], result.unit, "change", result.settings)
@@ -105,7 +110,7 @@ def _digits(result: Result) -> int:
 def _bars(result: Result) -> tuple[Bar, ...]:
     factors = [e for e in result.estimates if e.term == "composition_by"]
     by = join([result.labels[f"factor[{e.key['factor']}]"] for e in factors], zh="、", en=", ")
-    first, last = (period_text(result.settings[x]) for x in ("first", "last"))
+    first, last = (_when(result, x) for x in ("first", "last"))
     nothing = same("")
     change = Text("{last} 比 {first}", "{last} vs {first}").format(first=first, last=last)
     bars = [
@@ -160,7 +165,7 @@ def _title(result: Result) -> Text:
 
 
 def _subtitle(result: Result) -> Text:
-    first, last = (period_text(result.settings[x]) for x in ("first", "last"))
+    first, last = (_when(result, x) for x in ("first", "last"))
     n = counts([result.estimates[0].n_obs or 0], same(""))
     subject, outcome, unit = result.subject, result.outcome.label, axis_unit(result.unit)
     return capital(

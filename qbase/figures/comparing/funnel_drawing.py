@@ -41,7 +41,7 @@ class Funnel:
     Parameters
     ----------
     points : pandas.DataFrame
-        Columns ``n_used rate_pct z outside name_zh name_en``; one row per entity.
+        Columns ``n_used rate_pct z outside name_zh name_en is_own``; one row per entity, the reader's own marked.
     limits : pandas.DataFrame
         Columns ``n low_95_pct high_95_pct low_998_pct high_998_pct``.
     mean : float
@@ -138,6 +138,10 @@ def _draw_points(funnel: Funnel, sheet: Sheet) -> None:
             n[own], rate[own], s=100 if is_far else 64 if place else 42, marker="D" if is_far else "o",
             color=LIGHT[funnel.role(place)], edgecolor=LIGHT["bg"], lw=1.2, zorder=4 if place else 3, clip_on=False,
         )  # fmt: skip
+    asked = funnel.points["is_own"].to_numpy(dtype=bool)
+    sheet.ax.scatter(
+        n[asked], rate[asked], s=150, marker="o", color="none", edgecolor=LIGHT["ink"], lw=1.6, zorder=5, clip_on=False
+    )
 
 
 def _name_outside(funnel: Funnel, sheet: Sheet, frame: Box) -> None:
@@ -150,7 +154,8 @@ def _name_outside(funnel: Funnel, sheet: Sheet, frame: Box) -> None:
     outside.sort(key=lambda i: (not str(held[i]["outside"]).endswith("998"), -abs(float(held[i]["z"]))))
     if len(outside) > NAMES:
         outside = [i for i in outside if str(held[i]["outside"]).endswith("998")]
-    for i in outside[:NAMES]:
+    asked = [i for i, row in enumerate(held) if row["is_own"]]
+    for i in [*asked, *(i for i in outside[:NAMES] if i not in asked)]:
         row = held[i]
         text = str(row["name_zh"] if sheet.lang == "zh" else row["name_en"])
         best = None
@@ -161,11 +166,11 @@ def _name_outside(funnel: Funnel, sheet: Sheet, frame: Box) -> None:
             if found is not None and (best is None or found[0] < best[1][0] - 1):
                 best = rows, found
         # a name across a line is better than none for a few, worse where there are many
-        if best is None or (best[1][0] > NEAR and len(outside) > FEW):
+        if best is None or (best[1][0] > NEAR and len(outside) > FEW and i not in asked):
             continue
         rows, (_, box, way) = best
         taken = np.vstack([taken, [box, *_lead_boxes(box, at[i])]])
-        _write(sheet, rows, box, way, at[i], funnel.role(str(row["outside"])))
+        _write(sheet, rows, box, way, at[i], "ink" if i in asked else funnel.role(str(row["outside"])))
 
 
 def _line_pixels(funnel: Funnel, sheet: Sheet) -> Floats:

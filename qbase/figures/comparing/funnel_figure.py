@@ -42,13 +42,15 @@ PLACES = {
 PHONE = 420
 
 
-def plot_funnel(result: Result) -> Figure:
-    """Draw rates by the number tested with their funnel; only who lies outside is named.
+def plot_funnel(result: Result, *, entity: str | None = None) -> Figure:
+    """Draw rates by the number tested with their funnel; only who lies outside is named, and whom the reader asks for.
 
     Parameters
     ----------
     result : Result
         Of `qbase.trends.compare_peers`: tables ``peers`` and ``limits``.
+    entity : str or None
+        One of them, ringed and named wherever it lies.
 
     Returns
     -------
@@ -76,7 +78,7 @@ def plot_funnel(result: Result) -> Figure:
             expected="tables peers and limits", fix="plot_funnel(compare_peers(panel, outcome))",
         )  # fmt: skip
     funnel = Funnel(
-        points=peers,
+        points=peers.assign(is_own=peers["entity"] == entity),
         limits=limits,
         mean=float(result.settings["target_pct"]),
         digits=digits_of(result, result.estimates[0]),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
+from typing import get_args
 
 import pandas as pd
 
 from qbase.core import periods
+from qbase.core.given import check_word
 from qbase.core.policy import DatedEvent
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.cells.window_sql import Entity
+from qbase.intake import read_towns
 from qbase.lake.workspace import Workspace
 
 EDITION = re.compile(r"\s*(?P<base>.+?)\s*[-—–―－]+\s*(?P<year>\d{4})\s*")
@@ -26,7 +30,9 @@ ROWS = """
     GROUP BY ALL ORDER BY ALL"""
 
 
-def list_standard_changes(workspace: Workspace, *, snapshot: str | None = None) -> tuple[DatedEvent, ...]:
+def list_standard_changes(
+    workspace: Workspace, *, entity: Entity = "cluster_id", snapshot: str | None = None
+) -> tuple[DatedEvent, ...]:
     """List the changes of standards: which edition of which standard came into use when, and whom it concerns.
 
     A new edition is dated to the first quarter from which on it judges at least half of a product's batches; editions
@@ -36,17 +42,21 @@ def list_standard_changes(workspace: Workspace, *, snapshot: str | None = None) 
     ----------
     workspace : Workspace
         Its inspections name the standard with the year of its edition (``DB99/T 1101—2020``).
+    entity : {"cluster_id", "town_code", "firm_id"}
+        Whom the events name, as in `build_panel`.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
 
     Returns
     -------
     tuple of DatedEvent
-        In order of time, kind ``standard``; ``entities`` are the clusters with batches of those products, where the
-        lake holds the register of firms.
+        In order of time, kind ``standard``; ``entities`` are the clusters (towns, firms) with batches of those
+        products, where the lake holds the register of firms; an event that names none concerns all.
 
     Raises
     ------
+    UsageError
+        No such entity (QB144).
     DataError
         The lake holds no inspections (QB403).
 
@@ -59,13 +69,16 @@ def list_standard_changes(workspace: Workspace, *, snapshot: str | None = None) 
     2021Q1 DB99/T 1101: edition 2020 in place of 2014 5
     2021Q1 DB99/T 1102: edition 2020 in place of 2014 2
     """
+    check_word("entity", entity, get_args(Entity))
     at = workspace.snapshot(snapshot)
     require_table(workspace, "inspections", at)
     has_firms = workspace.has_table("firms", at)
-    statement = ROWS.replace("{place}", "f.cluster_id" if has_firms else "NULL").replace(
+    statement = ROWS.replace("{place}", f"f.{entity}" if has_firms else "NULL").replace(
         "{join}", "LEFT JOIN firms AS f USING (uscc)" if has_firms else ""
     )
     rows = workspace.query(statement, snapshot=at)
+    if entity == "town_code" and has_firms:
+        rows = rows.assign(entity=rows["entity"].replace(read_towns(workspace, at).renumbered()))
     found = [EDITION.fullmatch(str(s)) for s in rows["std_no"]]
     kept = rows[[m is not None for m in found]].assign(
         base=[m["base"] for m in found if m], year=[int(m["year"]) for m in found if m]

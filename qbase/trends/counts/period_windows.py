@@ -156,6 +156,11 @@ def merge_firm_counts(firms: FirmCounts, window: Window, last: pd.Period) -> Fir
     return dataclasses.replace(firms, data=_sum(firms.data, window, last))
 
 
+def merge_group_cells(cells: pd.DataFrame, window: Window, last: pd.Period) -> pd.DataFrame:
+    """Return counts by group and firm summed over the same windows as `merge_periods`."""
+    return _sum(cells, window, last)
+
+
 def _sum(rows: pd.DataFrame, window: Window, last: pd.Period) -> pd.DataFrame:
     """Sum the numbers of rows into every window they belong to."""
     quarter = pd.PeriodIndex(rows["period"])

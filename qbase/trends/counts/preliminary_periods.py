@@ -103,11 +103,8 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     if maturity is None:
         return Parted(panel=panel)
     entity = None if entity is None else find_entity(panel, entity)
-    rows = maturity.of(entity)
-    young = rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
-    held = panel.data.index
-    mine = held if entity is None else held[held.get_level_values("entity") == entity]
-    if len(mine) and mine.get_level_values("period").isin(young.index).all():
+    young = young_periods(panel, entity, maturity)
+    if is_all_young(panel, entity, young):
         raise _refused(periods.code(young.index[-1]), outcome, int(young["pending_count"].iloc[-1]), None)
     ripe = withhold_preliminary(panel, maturity, is_pooled=entity is None)
     is_bounded = outcome == BOUNDED and panel.sampling == "naive"
@@ -117,6 +114,19 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
         checks=(check_maturity(ripe, maturity, entity=entity, is_pooled=entity is None),),
         said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED, is_weighted=panel.sampling != "naive"),
     )
+
+
+def young_periods(panel: Panel, entity: str | None, maturity: Maturity) -> pd.DataFrame:
+    """Return the rows of maturity that are preliminary, of one subject in the window of a panel."""
+    rows: pd.DataFrame = maturity.of(entity)
+    return rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
+
+
+def is_all_young(panel: Panel, entity: str | None, young: pd.DataFrame) -> bool:
+    """Return whether a subject has periods, and every one of them is preliminary."""
+    held = panel.data.index
+    mine = held if entity is None else held[held.get_level_values("entity") == entity]
+    return bool(len(mine) and mine.get_level_values("period").isin(young.index).all())
 
 
 def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResult | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ from scipy.stats import norm
 from qbase.core import periods
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, difference_unit, percent
+from qbase.core.panel import Panel
 from qbase.core.periods import parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -23,18 +24,25 @@ from qbase.stats.decomposing.laboratory_differences import LaboratoryDifferences
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import EVERYBODY, find_entity, read_counts
+from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.mix.laboratory_words import (
     NOT_DRAWN,
     POOLED_TOWARDS,
     check_alike,
+    few_laboratories,
     later_words,
     spread_of,
 )
+
+if TYPE_CHECKING:
+    from qbase.indicators.maturity.maturity_table import Maturity
 
 DRAWS = 999
 LEAST_SHARED = 0.50
 """Where half of the batches have no other laboratory beside theirs, laboratories are compared on the rest."""
 
+PRELIMINARY = Text("只有初步数据", "every period is preliminary")
 PARTS = ("lead", "explained", "left")
 
 
@@ -47,6 +55,7 @@ def estimate_laboratories(
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
     level: float = 0.95,
+    maturity: Maturity | None = None,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Result:
@@ -59,7 +68,7 @@ def estimate_laboratories(
     Parameters
     ----------
     counts : GroupCounts
-        From `qbase.indicators.read_group_counts`, read by the laboratory.
+        From `qbase.indicators.read_group_counts` or `qbase.indicators.find_group_counts`, read by the laboratory.
     by : str
         ``laboratory``, ``inspector`` or another factor that measures.
     within : sequence of str
@@ -70,6 +79,8 @@ def estimate_laboratories(
         Window, both inside.
     level : float
         Confidence level, or posterior probability where pooled.
+    maturity : Maturity or None
+        Preliminary periods enter nothing.
     draws, seed : int
         Of the score bootstrap by firm that tests whether any differ.
 
@@ -79,7 +90,8 @@ def estimate_laboratories(
         Estimand ``level`` in percentage points: term ``spread`` (standard deviation between laboratories, with the p
         value that none differs), ``laboratory`` with its key (its rate minus that of the others on the same entities
         and periods, pooled), and ``lead``, ``explained`` and ``left`` with key ``entity``. Tables ``laboratories`` (raw
-        and pooled) and ``leads``.
+        and pooled) and ``leads``. Where fewer than three laboratories are on record that share strata, or the rate is
+        not counted by group, it has no estimate and says why.
 
     Raises
     ------
@@ -87,7 +99,7 @@ def estimate_laboratories(
         A factor the counts do not have (QB592), an unknown entity (QB501), a period that is none (QB101), a level that
         is none (QB503).
     DataError
-        Nothing was tested (QB502), or fewer than three laboratories share strata (QB591).
+        Nothing was tested (QB502).
 
     References
     ----------
@@ -111,27 +123,32 @@ def estimate_laboratories(
     check_columns(counts.cells[["entity", *counts.by]], [by, *within])
     entity = None if entity is None else find_entity(counts.panel, entity)
     read_counts(counts.panel, counts.outcome, entity=entity, level=level)
-    rows = _window(counts, first, last)
-    unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
-    rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
-    if rows.empty:
-        raise DataError(
-            "QB591",
-            found=f"0 batches with a {by} on record in the window; {int(unnamed)} without",
-            expected="three laboratories that share strata in which some batches pass and some fail",
-            fix="widen first and last, or load inspections that name their laboratory",
-        )
-    firms = rows[FIRM] if counts.has_firms else None
-    stratum = rows.groupby(["entity", "period", *within]).ngroup()
-    n, k, who = rows["n"], rows["k"], rows[by]
-    found = compare_laboratories(n, k, who, stratum, firms=firms, level=level, draws=draws, seed=seed)
-    leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
-    estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
     name = counts.name(by)
     settings = {
         "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": by,
-        "within": list(within), "first": periods.code(min(rows["period"])), "last": periods.code(max(rows["period"])),
-        "level": level, "freq": counts.panel.freq, "sampling": counts.panel.sampling, "draws": draws, "seed": seed,
+        "within": list(within), "level": level, "freq": counts.panel.freq, "sampling": counts.panel.sampling,
+        "draws": draws, "seed": seed,
+    }  # fmt: skip
+    if counts.missing.zh:
+        return _leave(counts, name, settings, counts.missing)
+    if leave_preliminary(counts.panel, counts.outcome, None, maturity, estimand="level", method="laboratories"):
+        return _leave(counts, name, settings, PRELIMINARY)
+    parted = part_preliminary(counts.panel, counts.outcome, entity=None, maturity=maturity)
+    rows = _window(counts, parted.panel, first, last)
+    unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())
+    rows = rows[(rows[by] != UNKNOWN) & (rows["n"] > 0)]
+    if rows.empty:
+        return _leave(counts, name, settings, few_laboratories(name))
+    firms = rows[FIRM] if counts.has_firms else None
+    stratum = rows.groupby(["entity", "period", *within]).ngroup()
+    n, k, who = rows["n"], rows["k"], rows[by]
+    found = _compare(rows, who, stratum, firms, level=level, draws=draws, seed=seed)
+    if found is None:
+        return _leave(counts, name, settings, few_laboratories(name))
+    leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
+    estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
+    settings |= {
+        "first": periods.code(min(rows["period"])), "last": periods.code(max(rows["period"])),
         "statistic": found.statistic, "df": found.df,
     }  # fmt: skip
     return Result(
@@ -142,7 +159,7 @@ def estimate_laboratories(
         estimates=estimates,
         subject=EVERYBODY.get(counts.panel.entity, Text("全部对象", "all entities")),
         tables={"laboratories": _laboratories(found, rows, by, level), "leads": _leads(leads, rows)},
-        checks=(check_alike(found, name), *_checks(found, name, unnamed)),
+        checks=(check_alike(found, name), *_checks(found, name, unnamed), *parted.checks),
         notes=(*notes_of(counts.panel, counts.indicator, "one"), NOT_DRAWN.format(name=name), POOLED_TOWARDS),
         settings=settings,
         sources=counts.panel.sources,
@@ -151,13 +168,56 @@ def estimate_laboratories(
     )
 
 
-def _window(counts: GroupCounts, first: str | pd.Period | None, last: str | pd.Period | None) -> pd.DataFrame:
+def _leave(counts: GroupCounts, name: Text, settings: Mapping[str, object], why: Text) -> Result:
+    """Return a comparison of laboratories without an estimate that says why there is none."""
+    said = Text(
+        "各{name}对{outcome}的判定是否不同，这里没有比较：{why}。",
+        "Whether the {outcome} depends on who tested is not looked into ({name}): {why}.",
+    )
+    return Result(
+        estimand="level",
+        outcome=spread_of(counts.indicator, name),
+        unit=difference_unit(counts.indicator.unit),
+        method="laboratories",
+        estimates=(),
+        subject=EVERYBODY.get(counts.panel.entity, Text("全部对象", "all entities")),
+        notes=notes_of(counts.panel, counts.indicator, "one"),
+        settings=settings,
+        sources=counts.panel.sources,
+        coverage=counts.panel.coverage_of(counts.outcome),
+        labels={"unanswered": Text("未作比较", "Not compared")},
+        unanswered=said.format(name=name, outcome=counts.indicator.label, why=why),
+    )
+
+
+def _window(
+    counts: GroupCounts, ripe: Panel, first: str | pd.Period | None, last: str | pd.Period | None
+) -> pd.DataFrame:
+    """Return the counts inside a window, without preliminary periods."""
     rows = counts.cells
+    rows = rows[pd.MultiIndex.from_frame(rows[["entity", "period"]]).isin(ripe.data.index)]
     if first is not None:
         rows = rows[rows["period"] >= parse_period(first, counts.panel.freq)]
     if last is not None:
         rows = rows[rows["period"] <= parse_period(last, counts.panel.freq)]
     return rows
+
+
+def _compare(
+    rows: pd.DataFrame, who: pd.Series, stratum: pd.Series, firms: pd.Series | None, *, level: float, draws: int,
+    seed: int,
+) -> LaboratoryDifferences | None:  # fmt: skip
+    """Return how laboratories differ; None where too few can be compared."""
+    if rows.empty:
+        return None
+    try:
+        return compare_laboratories(
+            rows["n"], rows["k"], who, stratum, firms=firms, level=level, draws=draws, seed=seed
+        )
+    except DataError as error:
+        if error.code != "QB591":
+            raise
+        return None
 
 
 def _estimates(

@@ -34,6 +34,14 @@ def spread_of(indicator: Indicator, name: Text) -> Indicator:
     return dataclasses.replace(indicator, name=label, short=None, better="none", bounds=None)
 
 
+def few_laboratories(name: Text) -> Text:
+    """Return why there is nothing to compare, as half a sentence."""
+    return Text(
+        f"有记录、且在同一对象同一时期都检验过的{name.zh}不足三个",
+        f"fewer than three {_plural(name.en)} on record tested batches of one and the same entity and period",
+    )
+
+
 def check_alike(found: LaboratoryDifferences, name: Text) -> CheckResult:
     """Check whether laboratories differ at all.
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.errors import UsageError
 from qbase.core.numbers import difference_unit, interval, level_text
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_among, quantity
@@ -18,10 +17,12 @@ from qbase.core.values import CheckResult, Estimate, Key
 from qbase.indicators.group_counts import FIRM, GroupCounts, check_columns
 from qbase.stats.decomposing.change_parts import ChangeParts, decompose_change
 from qbase.trends.counts.count_checks import INDEPENDENT, check_same_sampling, check_small_n, notes_of
-from qbase.trends.counts.period_counts import Counts, find_entity, read_counts
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
-from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.period_counts import Counts
+from qbase.trends.counts.period_windows import Against
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
+from qbase.trends.mix.mix_case import NO_GROUP, arrange_case, find_reason, has_shared_group, leave_mix
 from qbase.trends.mix.mix_checks import check_common_groups, check_group_sizes, check_known_groups
+from qbase.trends.rates.change_case import Case
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
@@ -51,6 +52,7 @@ def decompose_mix(
     entity: str | None = None,
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
+    against: Against = "year_ago",
     level: float = 0.95,
     maturity: Maturity | None = None,
 ) -> Result:
@@ -63,13 +65,15 @@ def decompose_mix(
     Parameters
     ----------
     counts : GroupCounts
-        From `qbase.indicators.read_group_counts`.
+        From `qbase.indicators.read_group_counts`, or `qbase.indicators.find_group_counts`.
     by : sequence of str or None
         Factors of the counts, or ``entity``: the mix of clusters; None takes all factors the counts were read by.
     entity : str or None
         One entity; None adds all up.
     first, last : str, pandas.Period or None
-        The two periods, as for `estimate_change`: the last one with tests, and the one a year earlier.
+        The two periods, as for `estimate_change`: the last one with tests, and what ``against`` says.
+    against : {"year_ago", "previous", "cumulative", "half_year"}
+        As for `estimate_change`.
     level : float
         Confidence level.
     maturity : Maturity or None
@@ -81,15 +85,18 @@ def decompose_mix(
         Estimand ``change`` in percentage points, later minus earlier: terms ``change``, ``composition`` and ``within``
         (these two add up to it), ``composition_by`` with key ``factor`` (these add up to ``composition``), and
         ``adjusted_change`` with key ``mix``: the change at the mix of the ``first`` or ``last`` period or of both
-        ``pooled``. Tables ``parts``, ``groups`` (each factor alone, group by group) and ``compared``.
+        ``pooled``. Tables ``parts``, ``groups`` (each factor alone, group by group) and ``compared``. Where ``first``
+        is not given and nothing can be compared with, or no group was inspected in both periods, or the rate is not
+        counted by group, it has no estimate and says why.
 
     Raises
     ------
     UsageError
         A factor the counts do not have (QB592), an unknown entity (QB501), a period that is none (QB101), a level that
-        is none (QB503), periods in the wrong order (QB504).
+        is none (QB503), periods in the wrong order (QB504), an unknown comparison (QB527).
     DataError
-        Nothing was tested in a period (QB502), it is preliminary (QB506), or no group is in both periods (QB588).
+        Nothing was tested in a period asked for (QB502), it is preliminary (QB506), or no group is in both periods
+        asked for (QB588).
 
     References
     ----------
@@ -109,26 +116,29 @@ def decompose_mix(
     of one kind.
     """
     factors = _factors(counts, by)
-    parted = part_preliminary(counts.panel, counts.outcome, entity=entity, maturity=maturity)
-    entity = None if entity is None else find_entity(counts.panel, entity)
-    held = read_counts(parted.panel, counts.outcome, entity=entity, level=level)
-    end = held.period(last)
-    start = end - STEPS_PER_YEAR[counts.panel.freq] if first is None else held.period(first)
-    _check_order(start, end)
-    for period in (end, start):
-        parted.refuse(period, counts.outcome)
-        held.at(period)
+    unripe = leave_preliminary(counts.panel, counts.outcome, entity, maturity, estimand="change", method="kitagawa")
+    if last is None and unripe is not None:
+        return unripe
+    case, counts = arrange_case(
+        counts, entity=entity, first=first, last=last, against=against, level=level, maturity=maturity
+    )
+    parted, held, start, end, entity = case.parted, case.counts, case.start, case.end, case.entity
+    why = find_reason(case, counts, first)
+    if why is not None:
+        return leave_mix(case, why)
     rows = counts.cells[counts.cells["period"].isin([start, end])]
     rows = rows if entity is None else rows[rows["entity"] == entity]
     firms = rows[FIRM] if counts.has_firms else None
     is_late = np.asarray(rows["period"] == end, dtype=int)
+    if first is None and not has_shared_group(rows, is_late, factors):
+        return leave_mix(case, NO_GROUP)
     parts = decompose_change(rows["n"], rows["k"], is_late, rows[list(factors)], firms=firms, level=level)
     keys: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
     estimates = _estimates(parts, factors, keys if entity is None else {**keys, "entity": entity}, level, rows)
     settings: dict[str, object] = {
         "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": list(factors),
-        "first": periods.code(start), "last": periods.code(end), "level": level, "freq": counts.panel.freq,
-        "sampling": counts.panel.sampling, "firms": parts.n_firms,
+        "first": periods.code(start), "last": periods.code(end), "against": against, "level": level,
+        "freq": counts.panel.freq, "sampling": counts.panel.sampling, "firms": parts.n_firms,
     }  # fmt: skip
     notes = [n for n in notes_of(counts.panel, counts.indicator, entity) if n != INDEPENDENT or firms is None]
     unit = difference_unit(counts.indicator.unit)
@@ -145,7 +155,7 @@ def decompose_mix(
         settings=settings,
         sources=counts.panel.sources,
         coverage=counts.panel.coverage_of(counts.outcome),
-        labels=_labels(counts, factors, estimates, unit, settings, start, end),
+        labels=_labels(case, counts, factors, estimates, unit, settings),
         spoken=(0, 3 + len(factors)),
     )
 
@@ -154,18 +164,6 @@ def _factors(counts: GroupCounts, by: Sequence[str] | None) -> tuple[str, ...]:
     given = counts.by if by is None else (by,) if isinstance(by, str) else tuple(dict.fromkeys(by))
     check_columns(counts.cells[["entity", *counts.by]], given)
     return given
-
-
-def _check_order(start: pd.Period, end: pd.Period) -> None:
-    if start >= end:
-        raise UsageError(
-            "QB504",
-            first=periods.code(start),
-            last=periods.code(end),
-            found=f"first={periods.code(start)}, last={periods.code(end)}",
-            expected="first before last",
-            fix=f'first="{periods.code(end - 1)}", last="{periods.code(end)}"',
-        )
 
 
 def _estimates(
@@ -259,10 +257,10 @@ def _firms(rows: pd.DataFrame, factor: str, groups: pd.Series) -> np.ndarray:
 
 
 def _labels(
-    counts: GroupCounts, factors: Sequence[str], estimates: Sequence[Estimate], unit: str, settings: dict[str, object],
-    start: pd.Period, end: pd.Period,
+    case: Case, counts: GroupCounts, factors: Sequence[str], estimates: Sequence[Estimate], unit: str,
+    settings: dict[str, object],
 ) -> dict[str, Text]:  # fmt: skip
-    a, b = periods.label(start), periods.label(end)
+    a, b = case.compared.label(case.start), case.compared.label(case.end)
     change, composition, within = estimates[:3]
     digits = digits_among([change, composition, within], unit, "change", settings)
     names = join([counts.name(f) for f in factors], zh="、", en=", ")
@@ -285,6 +283,8 @@ def _labels(
         "composition": mix,
         "within": Text("同类之内", "within groups of one kind"),
         **{f"factor[{f}]": counts.name(f) for f in factors},
+        # a sum of periods goes by its own name, in figures as well
+        **({} if case.compared.window is None else {"when[first]": a, "when[last]": b}),
     }
 
 

@@ -16,6 +16,7 @@ from qbase.core.values import CheckResult, Estimate, Grade
 from qbase.stats.comparing.funnel_limits import LEVELS, TRIM, Dispersion, Funnel, funnel_curve, funnel_limits
 from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.trends.counts.count_checks import notes_of
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_present, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import FEW_PEERS, NO_LEAGUE, nobody_else, say_chance, say_funnel, say_spread
 
@@ -94,6 +95,9 @@ def compare_peers(
     {'K006': '', 'K007': 'low_95'}
     """
     check_word("dispersion", dispersion, get_args(Dispersion))
+    unripe = leave_preliminary(panel, outcome, None, maturity, estimand="level", method="funnel")
+    if period is None and unripe is not None:
+        return unripe
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)
     rows = compared.rows
     if len(rows) < 2:

@@ -19,6 +19,7 @@ from qbase.stats.comparing.mean_intervals import mean_interval
 from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.period_counts import find_entity
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.peers.peer_counts import DRAWN, Compared, Window, check_same_drawing, read_compared
 from qbase.trends.peers.peer_words import nobody_else, say_gap
 
@@ -65,7 +66,8 @@ def estimate_gap(
     -------
     Result
         Estimand ``gap`` in percentage points, term ``gap``; table ``peers``: the entity and those compared with. From
-        batches as drawn moderate evidence at most.
+        batches as drawn moderate evidence at most. Where neither period nor peers are given and the entity was not
+        tested, or the panel has no other, it has no estimate and says why.
 
     Raises
     ------
@@ -74,8 +76,8 @@ def estimate_gap(
     UsageError
         Unknown entity or peer (QB501), a period that is none (QB101), a level that is none (QB503).
     DataError
-        No peers in the panel (QB538), the entity itself was not tested (QB502), a weighted panel read at another level
-        (QB505) or over several periods (QB537), or a preliminary period (QB506).
+        No peers among those given (QB538), the entity itself was not tested in the period given (QB502), a weighted
+        panel read at another level (QB505) or over several periods (QB537), or a preliminary period (QB506).
 
     References
     ----------
@@ -93,13 +95,18 @@ def estimate_gap(
     In 2025 the batch pass rate of the Hengzhu valves and cocks cluster probably lies an estimated 28.1 percentage
     points below the mean of its 11 peers (95% CI 16.5–40.2; n = 825 batches; moderate evidence).
     """
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="gap", method="peer_gap")
+    if period is None and unripe is not None:
+        return unripe
     own, others = _resolve(panel, entity), _peers(panel, entity, peers)
     compared = read_compared(panel, outcome, period=period, level=level, maturity=maturity)
     rows = compared.rows
     compared = dataclasses.replace(compared, rows=rows[rows["entity"].isin([own, *others])].reset_index(drop=True))
     is_own = compared.rows["entity"] == own
     if not is_own.any():
-        raise _not_tested(compared, own)
+        if period is not None:
+            raise _not_tested(compared, own)
+        return _unanswered(compared, own, is_own)
     mine, theirs = compared.rows[is_own].iloc[0], compared.rows[~is_own]
     estimates = () if theirs.empty else (_estimate(mine, theirs, compared),)
     why, short = nobody_else(compared)
@@ -134,6 +141,32 @@ def estimate_gap(
     return dataclasses.replace(draft, labels={**draft.labels, **words})
 
 
+def _unanswered(compared: Compared, own: str, is_own: pd.Series) -> Result:
+    """Return that the entity itself has nothing to compare."""
+    panel, when = compared.panel, compared.when
+    name = panel.label(own)
+    why = Text(
+        f"{when.zh}{{subject}}没有抽查数字，不与同类比较。",
+        f"{{subject}} has no figure for {when.en} and is not compared with its peers.",
+    )
+    return Result(
+        estimand="gap",
+        outcome=compared.indicator,
+        unit=difference_unit(compared.indicator.unit),
+        method="peer_gap",
+        estimates=(),
+        subject=name,
+        tables={"peers": compared.rows.drop(columns="k_used").assign(is_own=is_own)},
+        checks=compared.checks,
+        notes=notes_of(panel, compared.indicator, own),
+        settings=compared.settings | {"entity": own, "peers": sorted(compared.rows["entity"])},
+        sources=panel.sources,
+        labels={"unanswered": Text("没有数字，不作比较", "Not compared: no figure")},
+        unanswered=why,
+        coverage=panel.coverage_of(compared.indicator.id),
+    )
+
+
 def _resolve(panel: Panel, entity: str) -> str:
     found = find_entity(panel, entity)
     if found not in panel.entities:
@@ -152,7 +185,7 @@ def _peers(panel: Panel, entity: str, peers: Sequence[str] | None) -> list[str]:
     own = _resolve(panel, entity)
     given = panel.entities if peers is None else [_resolve(panel, p) for p in peers]
     others = sorted(set(given) - {own})
-    if not others:
+    if not others and peers is not None:
         raise DataError(
             "QB538", entity=own, found=f"{len(panel.entities)} entities, peers={peers!r}",
             expected="at least one other entity of the panel", fix="peers=None compares with everyone else",

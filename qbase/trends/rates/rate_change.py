@@ -23,6 +23,7 @@ from qbase.trends.counts.matched_entities import Twin, compare_entities, match_c
 from qbase.trends.counts.period_counts import TOST_LEVEL, find_entity, read_counts
 from qbase.trends.counts.period_windows import Against, merge_firm_counts, merge_periods, read_against
 from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.counts.within_entities import Within, compare_within
 from qbase.trends.rates.change_case import Case, check_order, find_obstacle, leave_unanswered
 from qbase.trends.rates.change_verdicts import (
@@ -96,7 +97,7 @@ def estimate_change(
         most where draws are not weighted, entities are pooled, or the way of drawing is not on record; with fewer
         batches in a period than `min_n` there is no verdict. What it comes to is in ``labels["verdict[change]"]`` and
         `qbase.trends.judge_change`. Where ``first`` is not given and nothing was tested then, or that period is
-        preliminary, it has no estimate and says why.
+        preliminary, or every one is, it has no estimate and says why.
 
     Raises
     ------
@@ -132,6 +133,9 @@ def estimate_change(
     tell which way.
     """
     declared, compared = margin_settings(margin), read_against(against, panel.freq)
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="change", method="newcombe")
+    if last is None and unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     seen = parted.panel if compared.window is None else merge_periods(parted.panel, compared.window)
     entity = None if entity is None else find_entity(panel, entity)

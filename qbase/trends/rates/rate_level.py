@@ -9,13 +9,14 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
-from qbase.core.text import join
-from qbase.core.values import Estimate, Key
+from qbase.core.text import Text, join
+from qbase.core.values import CheckResult, Estimate, Key
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
 from qbase.trends.counts.matched_entities import check_all_entities
 from qbase.trends.counts.period_counts import find_entity, read_counts
 from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts
@@ -66,7 +67,7 @@ def estimate_level(
         Estimand ``level`` in percent; term ``rate`` with key ``period``; table ``series``
         (period, n, k, rate_pct, ci_low, ci_high), one row per period with tests; with ``maturity`` also
         ``pending_count``, ``low_pct``, ``high_pct`` (the rate when all pending batches fail, or pass) and
-        ``is_preliminary``.
+        ``is_preliminary``. Where every period is preliminary and none was asked for, it has no estimate and says why.
 
     Raises
     ------
@@ -94,6 +95,9 @@ def estimate_level(
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
     """
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="wilson")
+    if period is None and unripe is not None:
+        return unripe
     entity = None if entity is None else find_entity(panel, entity)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
@@ -102,14 +106,13 @@ def estimate_level(
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     spoken = counts.period(period)
     parted.refuse(spoken, outcome)
-    tested = counts.at(spoken)
+    is_pass, name = counts.indicator.better == "up", counts.indicator.label
+    small = check_small_n({spoken: counts.at(spoken)}, level=level, is_pass=is_pass, name=name)
     totals = read_totals(history, outcome, entity, counts.index[0])
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
     silent = check_up_to_date(panel, counts, parted) if period is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
-    unseen = absent.text if absent is not None and absent.passed is not True else None
-    later = [text for text in (unseen, silent.text if silent else None, parted.said) if text is not None and text.zh]
     return Result(
         estimand="level",
         outcome=counts.indicator,
@@ -119,15 +122,13 @@ def estimate_level(
         subject=counts.subject,
         tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
         checks=(
-            check_small_n(
-                {spoken: tested}, level=level, is_pass=counts.indicator.better == "up", name=counts.indicator.label
-            ),
+            small,
             *parted.checks,
             *(check for check in (silent, absent) if check is not None),
             *check_history(totals),
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
-        labels={"later": join(later, zh="", en=" ")} if later else {},
+        labels=_later(absent, silent, parted.said),
         settings={
             "outcome": outcome,
             "entity_kind": panel.entity,
@@ -142,6 +143,13 @@ def estimate_level(
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )
+
+
+def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -> dict[str, Text]:
+    """Return what is said after the level: who was not tested, since when nobody was, and what is preliminary."""
+    unseen = absent.text if absent is not None and absent.passed is not True else None
+    later = [text for text in (unseen, silent.text if silent else None, said) if text is not None and text.zh]
+    return {"later": join(later, zh="", en=" ")} if later else {}
 
 
 def _estimate(row: Any, entity: str | None, level: float) -> Estimate:

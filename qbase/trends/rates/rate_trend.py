@@ -21,6 +21,7 @@ from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, match_firms,
 from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
 from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.rates.change_verdicts import add_verdicts, cap_grade, check_steady_power, margin_settings
 from qbase.trends.rates.trend_checks import (
     check_drawing,
@@ -121,7 +122,8 @@ def estimate_trend(
         ``fitted`` (period, n, k, rate_pct, fitted_pct, ci_low, ci_high) and ``coefficients`` (term, value, std_error;
         log-odds, or percent where weighted); checks of small numbers, gaps, spread around the trend, its shape, the
         way of drawing and, pooled, of the slope inside the entities. Where nearly all passed, or failed, or where the
-        panel has fewer than five periods and no window was asked for, it has no estimate and says why.
+        panel has fewer than five periods and no window was asked for, or every one is preliminary, it has no estimate
+        and says why.
 
     Raises
     ------
@@ -131,7 +133,7 @@ def estimate_trend(
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), a margin that is none
         (QB507).
     DataError
-        Nothing was tested (QB502), a weighted panel is to be pooled (QB505), every period is preliminary (QB506), the
+        Nothing was tested (QB502), a weighted panel is to be pooled (QB505), the
         firms are not those of the panel (QB525), or the window asked for has fewer than five periods (QB529).
 
     References
@@ -157,6 +159,9 @@ def estimate_trend(
     way.
     """
     declared = margin_settings(margin)
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="trend", method="binomial_trend")
+    if unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
     whole = read_counts(parted.panel, outcome, entity=entity, level=level)

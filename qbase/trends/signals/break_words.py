@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.numbers import level_text, p_value
+from qbase.core.numbers import count, level_text, p_value
 from qbase.core.policy import DatedEvent
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
@@ -80,8 +80,14 @@ def say_dates(index: pd.PeriodIndex, found: DatedBreak, level: float) -> Text:
     return Text(f"日期 {shown} CI：{low.zh}至{high.zh}", f"{shown} CI of the date {low.en} to {high.en}")
 
 
-def say_none(index: pd.PeriodIndex, p: float) -> Text:
-    """Return that no break was found, which is not that there is none."""
+def say_none(index: pd.PeriodIndex, p: float | None, *, least: int) -> Text:
+    """Return that no break was found, which is not that there is none; or that none was searched for."""
+    if p is None:
+        n = count(len(index))
+        return Text(
+            f"{{subject}}的{{outcome}}只有 {n} 期，至少 {least} 期才查找断点。",
+            f"The {{outcome}} of {{subject}} has {n} periods: a search for breaks takes at least {least}.",
+        )
     first, last = periods.label(index[0]), periods.label(index[-1])
     shown = p_value(p)
     shown = shown if shown[0] in "<>" else f"= {shown}"

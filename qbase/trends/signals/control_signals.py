@@ -9,14 +9,16 @@ import numpy as np
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import UsageError
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
+from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.signals.control_numbers import Charted, Ints, chart_series
 from qbase.trends.signals.control_words import INDEPENDENT, check_chart, say_later, tell_phases
 from qbase.trends.signals.given_events import Given, read_events, tell_events
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
 
 ALPHA = 0.05
+NO_SPREAD = Text(
+    "{subject}的{outcome}在当前阶段各期数值相同，又没有计数，既不能给出控制界限，也不能给出区间。",
+    "The {outcome} of {subject} has one and the same value in every period of the present phase, and no counts: "
+    "neither limits nor an interval can be given.",
+)
+ALL_ALIKE = Text("各期数值相同，不作判断", "No verdict: all values alike")
 
 
 def estimate_control(
@@ -76,7 +84,8 @@ def estimate_control(
         Estimand ``level``; term ``centre`` per phase, the last one spoken of with the verdict. Table ``series``:
         ``period n k value is_preliminary phase centre lower_limit upper_limit z sigma_z`` and a column per rule
         (``beyond two_of_three shift trend``); table ``phases`` with the verdicts (``variation``, ``p_value``,
-        ``assurance``); table ``events``.
+        ``assurance``); table ``events``. Where values without counts are all alike in the last phase, or every
+        period is preliminary, there is no estimate, and ``unanswered`` says so.
 
     Raises
     ------
@@ -85,8 +94,7 @@ def estimate_control(
     UsageError
         Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556).
     DataError
-        Nothing was measured (QB502), a weighted panel is to be pooled (QB505), every period is preliminary (QB506),
-        or values without counts do not vary (QB557).
+        Nothing was measured (QB502), or a weighted panel is to be pooled (QB505).
 
     References
     ----------
@@ -105,6 +113,9 @@ def estimate_control(
     """
     check_level(level)
     check_level(1 - alpha)
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="p_chart")
+    if unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     entity = None if entity is None else find_entity(panel, entity)
@@ -130,7 +141,7 @@ def estimate_control(
         },
         checks=(*check_chart(measured, charted), *parted.checks),
         notes=(INDEPENDENT, *notes_of(panel, measured.indicator, entity)),
-        labels={"later": later + parted.said},
+        labels={"later": later + parted.said, "unanswered": ALL_ALIKE},
         settings={
             "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "chart": charted.chart, "asked": chart,
             "target": target, "alpha": alpha, "alpha_phase": charted.alpha_phase, "level": level, "freq": panel.freq,
@@ -138,7 +149,8 @@ def estimate_control(
         },
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
-        spoken=(len(estimates) - 1,),
+        spoken=(len(estimates) - 1,) if estimates else (),
+        unanswered=Text("", "") if estimates else NO_SPREAD,
     )  # fmt: skip
 
 
@@ -158,10 +170,7 @@ def _estimates(measured: Measured, charted: Charted, entity: str | None, level: 
         if phase.high - phase.low <= 0:
             if phase is not charted.phases[-1]:
                 continue
-            raise DataError(
-                "QB557", outcome=measured.indicator.id, found=f"{phase.points} periods, all {phase.centre:g}",
-                expected="values that differ, or counts", fix="another outcome, or a panel with counts k and n",
-            )  # fmt: skip
+            return ()
         key: dict[str, Key] = {"period": first if first == last else f"{first}–{last}"}
         if entity is not None:
             key["entity"] = entity

@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.errors import DataError
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import DatedEvent
@@ -24,6 +23,7 @@ from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
 from qbase.trends.counts.preliminary_periods import part_preliminary
+from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.signals.break_words import check_breaks, first_after, label_break, name_break, say_none
 from qbase.trends.signals.control_words import INDEPENDENT
 from qbase.trends.signals.given_events import Given, read_events, tell_events
@@ -79,10 +79,10 @@ def estimate_breaks(
     -------
     Result
         Estimand ``change``; terms ``break_1`` … in order of time, each the step in the unit of a difference with an
-        interval as wide as the search over dates demands; none where no break was found, and then
-        ``unanswered`` says so. Tables ``breaks`` (``period low high searched p_value step step_low step_high kind
-        title_zh title_en``), ``series`` (with the mean of each segment), ``documented`` (the step at every known date,
-        whether or not a break was found) and ``events``.
+        interval as wide as the search over dates demands; none where no break was found, or where fewer than 12
+        periods were measured, and then ``unanswered`` says so. Tables ``breaks`` (``period low high searched p_value
+        step step_low step_high kind title_zh title_en``), ``series`` (with the mean of each segment), ``documented``
+        (the step at every known date, whether or not a break was found) and ``events``.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def estimate_breaks(
     UsageError
         Unknown entity (QB501), a level that is none (QB503), no event (QB555).
     DataError
-        Nothing was measured (QB502), fewer than 12 periods (QB558).
+        Nothing was measured (QB502).
 
     References
     ----------
@@ -112,18 +112,21 @@ def estimate_breaks(
     """
     for share in (level, 1 - alpha):
         check_level(share)
+    unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="change", method="sup_f")
+    if unripe is not None:
+        return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     weight = measured.weight
     if against is not None:
         measured, weight = subtract(measured, read_measured(parted.panel, outcome, against))
     entity = None if entity is None else find_entity(panel, entity)
-    _check_length(measured)
+    is_short = len(measured.value) < LEAST_PERIODS
     events = read_events(known, entity, measured.index)
     places = [_last_before(measured.index, e) for e in events]
-    found, p = date_breaks(
+    found, p = ((), None) if is_short else date_breaks(
         measured.value, weight, documented=tuple(dict.fromkeys(places)), alpha=alpha, most=most, level=level
-    )
+    )  # fmt: skip
     told = [[e for e, at in zip(events, places, strict=True) if b.low <= at <= b.high] for b in found]
     named = [name_break(measured.index, b, own) for b, own in zip(found, told, strict=True)]
     dates = [periods.code(first_after(measured.index, b, own)) for b, own in zip(found, told, strict=True)]
@@ -151,17 +154,8 @@ def estimate_breaks(
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
         spoken=tuple(range(len(found))),
-        unanswered=Text("", "") if found else say_none(measured.index, p),
+        unanswered=Text("", "") if found else say_none(measured.index, p, least=LEAST_PERIODS),
     )  # fmt: skip
-
-
-def _check_length(measured: Measured) -> None:
-    points = len(measured.value)
-    if points < LEAST_PERIODS:
-        raise DataError(
-            "QB558", outcome=measured.indicator.id, points=points, found=f"{points} periods measured",
-            expected=f"at least {LEAST_PERIODS}", fix="a longer window, or entity=None to add all entities up",
-        )  # fmt: skip
 
 
 def _settings(panel: Panel, outcome: str, entity: str | None, against: str | None) -> dict[str, object]:

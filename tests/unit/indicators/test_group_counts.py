@@ -10,7 +10,7 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.demo import build_province
 from qbase.demo.sending.tidy_files import write_tidy
-from qbase.indicators import build_panel, read_group_counts
+from qbase.indicators import build_panel, find_group_counts, list_standard_changes, read_group_counts
 from qbase.indicators.cells.group_factors import FACTORS
 from qbase.intake import load_files
 from qbase.lake import Workspace
@@ -76,3 +76,26 @@ def test_other_words_are_refused(lake: Workspace) -> None:
         read_group_counts(lake, "D1.batch", by=("colour",))
     with pytest.raises(UsageError, match="QB402"):
         read_group_counts(lake, "D1.firm", by="product")
+
+
+def test_counts_are_found_behind_a_panel_or_it_is_said_why_not(lake: Workspace) -> None:
+    panel = build_panel(lake, "D1.batch", **WINDOW)
+    found = find_group_counts(lake, panel, "D1.batch", by=("size_class",), **WINDOW)
+    read = read_group_counts(lake, "D1.batch", by=("size_class",), **WINDOW)
+    pd.testing.assert_frame_equal(found.cells, read.cells)
+    assert not found.missing.zh
+    firms = find_group_counts(lake, build_panel(lake, "D1.firm", **WINDOW), "D1.firm", by="size_class", **WINDOW)
+    assert firms.cells.empty
+    assert "only rates of batches" in firms.missing.en
+    weighted = build_panel(lake, "D1.batch", sampling="random_draw", **WINDOW)
+    assert "weighted" in find_group_counts(lake, weighted, "D1.batch", by="size_class", **WINDOW).missing.en
+    with pytest.raises(UsageError, match="QB402"):
+        find_group_counts(lake, panel, "D1.batch", by="colour", **WINDOW)
+
+
+def test_a_change_of_standard_names_whom_the_panel_follows(lake: Workspace) -> None:
+    for entity in ("cluster_id", "town_code"):
+        named = {e for event in list_standard_changes(lake, entity=entity) for e in event.entities}
+        assert named <= set(build_panel(lake, "D1.batch", entity=entity).entities)
+    with pytest.raises(UsageError, match="QB144"):
+        list_standard_changes(lake, entity="town")

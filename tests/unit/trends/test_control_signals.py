@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import DataError, DatedEvent, Indicator, Panel, PanelError, Policy, Result, Spell, Text, UsageError
+from qbase.core import DatedEvent, Indicator, Panel, PanelError, Policy, Result, Spell, Text, UsageError
+from qbase.figures import plot_control
 from qbase.stats import find_signals, laney_chart, p_chart
 from qbase.trends import estimate_breaks, estimate_control
 
@@ -204,8 +205,11 @@ def test_values_without_counts_have_the_chart_of_single_values() -> None:
     flat = Panel.from_frame(
         frame.assign(m=2.0), entity="cluster_id", period="quarter", freq="Q", indicators={"m": margin}
     )
-    with pytest.raises(DataError, match="QB557"):
-        estimate_control(flat, "m", entity="K1")
+    alike = estimate_control(flat, "m", entity="K1")
+    assert not alike.estimates
+    assert "one and the same value in every period" in alike.say().items[0].en
+    assert alike.tables["phases"]["variation"].tolist() == ["all_alike"]
+    assert plot_control(alike).title.en == "Margin of K1: all values alike, no verdict"
     two = pd.concat([frame, frame.assign(cluster_id="K2")])
     both = Panel.from_frame(two, entity="cluster_id", period="quarter", freq="Q", indicators={"m": margin})
     with pytest.raises(PanelError, match="QB124"):

@@ -11,7 +11,9 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import Indicator
-from qbase.indicators import GroupCounts, build_group_counts
+from qbase.figures import plot_decomposition
+from qbase.indicators import GroupCounts, Maturity, build_group_counts
+from qbase.indicators.maturity.maturity_table import add_bounds
 from qbase.release import protect
 from qbase.trends import decompose_mix, estimate_change, estimate_laboratories
 
@@ -84,8 +86,52 @@ def test_groups_of_one_period_small_ones_and_unknown_ones_are_told() -> None:
     assert checks["common_groups"] is False
     assert checks["group_sizes"] is False
     assert checks["known_groups"] is False
+    apart = counts_of([("A", "2023Q4", "large", 9, 8), ("A", "2024Q4", "small", 9, 8)])
     with pytest.raises(DataError, match="QB588"):
-        decompose_mix(counts_of([("A", "2023Q4", "large", 9, 8), ("A", "2024Q4", "small", 9, 8)]))
+        decompose_mix(apart, first="2023Q4", last="2024Q4")
+    assert "no group was inspected in both periods" in unanswered(decompose_mix(apart))
+
+
+def unanswered(result) -> str:
+    assert not result.estimates
+    (said,) = result.say().items
+    assert said.zh
+    assert "{" not in said.zh + said.en
+    return said.en
+
+
+def test_where_a_mix_cannot_be_told_apart_it_says_why() -> None:
+    rows = [("A", "2024Q4", "large", 9, 8), ("B", "2023Q4", "large", 9, 8), ("B", "2024Q4", "large", 9, 7)]
+    counts = counts_of(rows)
+    assert "not told apart: not compared: nothing was tested a year ago" in unanswered(
+        decompose_mix(counts, entity="A")
+    )
+    with pytest.raises(DataError, match="QB502"):
+        decompose_mix(counts, entity="A", first="2023Q4", last="2024Q4")
+    missing = dataclasses.replace(counts, cells=counts.cells[:0], missing=Text("没有", "only batches are counted"))
+    assert unanswered(decompose_mix(missing)).endswith("is not told apart: only batches are counted.")
+    assert unanswered(estimate_laboratories(missing, by="size")).endswith("(size): only batches are counted.")
+
+
+def test_sums_of_periods_are_told_apart_like_those_periods() -> None:
+    quarters = [
+        ("A", f"{year}Q{q}", size, n, k)
+        for year, size, n, k in ((2023, "large", 40, 38), (2023, "small", 20, 16), (2024, "large", 20, 19),
+                                 (2024, "small", 60, 48))
+        for q in (1, 2, 3)
+    ]  # fmt: skip
+    result = decompose_mix(counts_of(quarters), against="cumulative")
+    whole = [(e, f"{p[:4]}Q4", s, 3 * n, 3 * k) for e, p, s, n, k in quarters if p.endswith("Q1")]
+    plain = decompose_mix(counts_of(whole))
+    assert result["composition"].value == pytest.approx(plain["composition"].value)
+    assert result["change"].n_obs == plain["change"].n_obs == 420
+    assert "Between Q1–Q3 of 2023 and Q1–Q3 of 2024 the pass rate" in result.say().items[0].en
+    assert "Q1–Q3 of 2024 vs Q1–Q3 of 2023" in plot_decomposition(result).subtitle.en
+    before = decompose_mix(counts_of(quarters), against="previous")
+    assert before.settings["first"] == "2024Q2"
+    assert before["change"].value == pytest.approx(0)
+    with pytest.raises(UsageError, match="QB527"):
+        decompose_mix(counts_of(quarters), against="last_week")
 
 
 def test_the_mix_of_entities_is_a_factor_as_well() -> None:
@@ -153,6 +199,29 @@ def test_a_lenient_laboratory_is_told_from_a_good_cluster() -> None:
     assert "最宽：c +" in said.zh
 
 
+def test_laboratories_are_not_compared_on_preliminary_quarters() -> None:
+    counts = laboratories(3)
+    quarters = list(counts.panel.periods)
+    plain = estimate_laboratories(counts)
+    late = estimate_laboratories(counts, maturity=maturity_of(counts, quarters[-1:]))
+    kept = counts.cells["period"] < quarters[-1]
+    assert late["spread"].n_obs == counts.cells.loc[kept, "n"].sum() < plain["spread"].n_obs
+    assert (plain.settings["last"], late.settings["last"]) == ("2024Q4", "2023Q4")
+    whole = estimate_laboratories(counts, maturity=maturity_of(counts, quarters))
+    assert unanswered(whole).endswith("(laboratory): every period is preliminary.")
+
+
+def maturity_of(counts: GroupCounts, young: list[pd.Period]) -> Maturity:
+    """A quarter of the batches of some quarters is tested and not published."""
+    tested = counts.panel.counts("y")[["n", "k"]].astype("int64")
+    waiting = np.where(tested.index.get_level_values("period").isin(young), tested["n"] // 4 + 1, 0)
+    table = pd.DataFrame(
+        {"n_sampled": 0, "n_tested": waiting, "n_objection": 0, "n_final": tested["n"] - waiting,
+         "k_final": np.minimum(tested["k"], tested["n"] - waiting), "unseen_count": 0}, index=tested.index,
+    )  # fmt: skip
+    return Maturity(table=add_bounds(table), by_age=pd.DataFrame(), as_of="2026-01-15", least_share=0.95)
+
+
 def test_alike_laboratories_are_called_alike_and_no_share_is_told_of_no_lead() -> None:
     result = estimate_laboratories(laboratories(0))
     assert checks_of(result)["laboratories_alike"] is True
@@ -160,12 +229,10 @@ def test_alike_laboratories_are_called_alike_and_no_share_is_told_of_no_lead() -
     assert result.tables["leads"]["explained_share_pct"].isna().all()
 
 
-def test_laboratories_are_refused_where_none_shares_a_cluster_with_another() -> None:
-    with pytest.raises(DataError, match="QB591"):
-        estimate_laboratories(counts_of(STEADY, by="laboratory"))
+def test_laboratories_are_not_compared_where_none_shares_a_cluster_with_another() -> None:
+    said = unanswered(estimate_laboratories(counts_of(STEADY, by="laboratory")))
+    assert "(laboratory): fewer than three laboratories" in said
     with pytest.raises(UsageError, match="QB592"):
         estimate_laboratories(laboratories(3), by="inspector")
-    with pytest.raises(DataError, match="QB591"):
-        estimate_laboratories(laboratories(3), within=("laboratory",))
-    with pytest.raises(DataError, match="0 batches with a laboratory"):
-        estimate_laboratories(laboratories(3), first="2025Q1")
+    assert "fewer than three" in unanswered(estimate_laboratories(laboratories(3), within=("laboratory",)))
+    assert "fewer than three" in unanswered(estimate_laboratories(laboratories(3), first="2025Q1"))

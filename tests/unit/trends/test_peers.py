@@ -9,7 +9,7 @@ import pytest
 
 from qbase.core import DataError, Indicator, Panel, PanelError, Text, UsageError, conclude
 from qbase.core.results.records import record
-from qbase.figures import tabulate_estimates
+from qbase.figures import plot_funnel, tabulate_estimates
 from qbase.stats import newcombe_interval, wilson_interval
 from qbase.trends import compare_peers, estimate_gap, rank_entities
 
@@ -210,7 +210,11 @@ def test_what_cannot_be_compared_is_refused() -> None:
         (lambda: estimate_gap(naive, "y", entity="Z"), UsageError, "QB501"),
         (lambda: estimate_gap(naive, "y", entity="A", peers=["Z"]), UsageError, "QB501"),
         (lambda: estimate_gap(naive, "y", entity="A", peers=["A"]), DataError, "QB538"),
-        (lambda: estimate_gap(panel_of([*quarters, ("D", "2023Q1", 9, 9)]), "y", entity="D"), DataError, "QB502"),
+        (
+            lambda: estimate_gap(panel_of([*quarters, ("D", "2023Q1", 9, 9)]), "y", entity="D", period="2024Q1"),
+            DataError,
+            "QB502",
+        ),
     ):
         with pytest.raises(kind) as error:
             call()
@@ -224,3 +228,26 @@ def test_results_can_be_recorded_and_leave_the_panel_as_it_was() -> None:
     assert record(*results) is not None
     assert len({r.name for r in results}) == 3
     pd.testing.assert_frame_equal(panel.data, before)
+
+
+def test_who_was_not_tested_of_late_is_not_compared_and_says_so() -> None:
+    rows = [*year(EVEN, when="2024"), ("Z", "2020", 50, 40)]
+    panel = panel_of(rows, freq="A")
+    gap = estimate_gap(panel, "y", entity="Z")
+    assert not gap.estimates
+    assert "has no figure for 2024 and is not compared with its peers" in gap.say().items[0].en
+    assert "没有抽查数字" in gap.say().items[0].zh
+    with pytest.raises(DataError, match="QB502"):
+        estimate_gap(panel, "y", entity="Z", period="2024")
+    alone = estimate_gap(panel_of(year({"A": 90}), freq="A"), "y", entity="A")
+    assert not alone.estimates
+    assert "nobody but Alpha cluster was tested" in alone.say().items[0].en
+
+
+def test_a_funnel_names_whom_the_reader_asks_for() -> None:
+    result = compare_peers(panel_of(year(EVEN), freq="A"), "y")
+    plain, asked = plot_funnel(result), plot_funnel(result, entity="A")
+    assert all("Alpha cluster" not in svg for name, svg in plain.drawings.items() if "en" in name)
+    drawn = [svg for name, svg in asked.drawings.items() if "en" in name]
+    assert drawn
+    assert all("Alpha" in svg for svg in drawn)

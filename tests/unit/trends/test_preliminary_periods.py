@@ -10,11 +10,18 @@ import pytest
 
 from qbase.core import DataError, Estimate, Indicator, Panel, Result, Text, conclude, say_each
 from qbase.core.periods import parse_period
-from qbase.core.results.records import build_record
+from qbase.core.results.records import build_record, record
 from qbase.figures import plot_trend, tabulate_estimates, tiles_of
 from qbase.indicators.maturity.maturity_table import Maturity, add_bounds
 from qbase.scorecards import score_targets
-from qbase.trends import estimate_change, estimate_control, estimate_level
+from qbase.trends import (
+    estimate_breaks,
+    estimate_change,
+    estimate_control,
+    estimate_gap,
+    estimate_level,
+    estimate_trend,
+)
 
 ID = "D1.batch"
 RATE = Indicator(id=ID, name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -75,14 +82,31 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
         lambda: estimate_change(make_panel(), ID, entity="K1", first="2024Q3", maturity=base),
         lambda: estimate_change(make_panel(), ID, entity="K1", last="2025Q4", maturity=YOUNG),
         lambda: estimate_level(make_panel(), ID, entity="K1", period="2025Q4", maturity=YOUNG),
-        lambda: estimate_level(
-            make_panel(), ID, entity="K1", maturity=make_maturity({("K1", q): 30 for q in QUARTERS})
-        ),
     ):
         with pytest.raises(DataError) as caught:
             call()
         assert caught.value.code == "QB506"
         assert len(str(caught.value).splitlines()) == 4
+
+
+def test_of_a_subject_with_preliminary_periods_alone_every_estimate_says_so() -> None:
+    panel, young = make_panel(("K1", "K2")), make_maturity({("K1", q): 30 for q in QUARTERS} | {("K2", QUARTERS[0]): 0})
+    functions = (estimate_level, estimate_change, estimate_trend, estimate_control, estimate_breaks, estimate_gap)
+    for estimate in functions:
+        result = estimate(panel, ID, entity="K1", maturity=young)
+        assert not result.estimates
+        (said,) = result.say().items
+        assert "is preliminary in every period (2025 Q4: 30 results are pending): no verdict yet" in said.en
+        assert "只有初步数据（2025 年第 4 季度尚有 30 批结果待定），暂不作判断" in said.zh
+        assert result.tables["series"]["is_preliminary"].all()
+        assert record(panel, result) is not None
+    with pytest.raises(DataError, match="QB506"):
+        estimate_level(panel, ID, entity="K1", period="2025Q4", maturity=young)
+    card = score_targets([estimate_level(panel, ID, entity="K1", maturity=young)])
+    assert card.criteria == ()
+    once, silent = conclude(*(f(panel, ID, entity="K1", maturity=young) for f in functions), card).findings
+    assert "no verdict yet" in once[0].en
+    assert silent[0].en.endswith("no verdict on K1.")
 
 
 @pytest.mark.parametrize("typed", ["k1", " K1 ", "Ｋ１"])

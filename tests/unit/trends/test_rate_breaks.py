@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import DataError, DatedEvent, Indicator, Panel, Policy, Spell, Text
+from qbase.core import DatedEvent, Indicator, Panel, Policy, Spell, Text
+from qbase.figures import plot_breaks
 from qbase.trends import estimate_breaks
 
 ID = "D1.batch"
@@ -93,11 +94,17 @@ def test_none_found_is_not_none_there() -> None:
     assert result.settings["p_any"] > 0.05
 
 
-def test_too_few_periods_are_refused() -> None:
+def test_of_too_few_periods_it_is_said_that_none_was_searched_for() -> None:
     panel = make()
     short = dataclasses.replace(panel, data=panel.data[panel.data.index.get_level_values("period") < "2016Q1"])
-    with pytest.raises(DataError, match="QB558"):
-        estimate_breaks(short, ID, entity="K1")
+    result = estimate_breaks(short, ID, entity="K1")
+    n = len(result.tables["series"])
+    assert n < 12
+    assert not result.estimates
+    assert result.settings["p_any"] is None
+    assert f"has {n} periods: a search for breaks takes at least 12" in result.say().items[0].en
+    assert "没有发现断点" not in result.say().items[0].zh
+    assert plot_breaks(result).title.en == f"{n} periods are too few to search for breaks"
 
 
 def test_order_of_rows_and_names_change_nothing() -> None:
