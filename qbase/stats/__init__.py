@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from qbase.stats.design.design_weights import raking_factor as raking_factor
     from qbase.stats.design.design_weights import relative_rates as relative_rates
     from qbase.stats.rates.difference_intervals import newcombe_interval as newcombe_interval
+    from qbase.stats.rates.difference_intervals import newcombe_p as newcombe_p
     from qbase.stats.rates.firm_differences import FirmDifference as FirmDifference
     from qbase.stats.rates.firm_differences import compare_firm_rates as compare_firm_rates
     from qbase.stats.rates.firm_differences import shared_correlation as shared_correlation
@@ -80,6 +81,8 @@ if TYPE_CHECKING:
     from qbase.stats.regression.firth_logit import fit_two_way_logit as fit_two_way_logit
     from qbase.stats.regression.hac_covariance import SeriesFit as SeriesFit
     from qbase.stats.regression.hac_covariance import fit_series as fit_series
+    from qbase.stats.regression.ridge_logit import RidgeLogit as RidgeLogit
+    from qbase.stats.regression.ridge_logit import fit_ridge_logit as fit_ridge_logit
     from qbase.stats.testing.adoption_permutations import Assignments as Assignments
     from qbase.stats.testing.adoption_permutations import attainable_p as attainable_p
     from qbase.stats.testing.adoption_permutations import exchanged_places as exchanged_places
@@ -96,6 +99,8 @@ if TYPE_CHECKING:
     from qbase.stats.testing.equivalence import equivalence_p as equivalence_p
     from qbase.stats.testing.equivalence import equivalence_power as equivalence_power
     from qbase.stats.testing.equivalence import equivalence_size as equivalence_size
+    from qbase.stats.testing.false_discovery import false_discovery_q as false_discovery_q
     from qbase.stats.testing.romano_wolf import romano_wolf_p as romano_wolf_p
+    from qbase.stats.testing.stratified_excess import stratified_excess as stratified_excess
 
 __getattr__, __dir__ = lazy_room(__name__)
