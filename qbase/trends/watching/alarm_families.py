@@ -21,7 +21,8 @@ from qbase.core.text import Text, join, same, spaced
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_p
 from qbase.stats.testing.false_discovery import Discovery, false_discovery_q
-from qbase.trends.rates.rate_change import STEPS_PER_YEAR, estimate_change
+from qbase.trends.counts.period_windows import STEPS_PER_YEAR
+from qbase.trends.rates.rate_change import estimate_change
 
 ALONE = 0.05
 """The level at which one number is called a change when it is looked at alone."""
