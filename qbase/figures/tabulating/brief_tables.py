@@ -27,6 +27,10 @@ ALIKE = {
     "within_change": Text("各对象内部平均", "mean inside entities"),
 }
 NO_VERDICT = Text("不判断升降", "No verdict")
+WHOSE = Text(
+    "首行的区间是合格率的，其余各行是变化的。",
+    "The interval of the first row is that of the rate, those below are of the change.",
+)
 SEASON = Text("环比没有扣除季节影响。", "Against the quarter before, the season is not taken out.")
 ONE_LEADS = Text(
     "以同比为准；其余各行只作参照，几行一起看时偶然出现一个升降的机会更大。",
@@ -76,7 +80,7 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     value = f"{number(spoken.value, digits)}%"
     label = Text("本期：", "This quarter: ") + _period(str(spoken.key["period"]))
     rows: list[tuple[str | Text, ...]] = [
-        (label, NONE, value, NONE, _interval(spoken, digits), count(spoken.n_obs or 0), NONE)
+        (label, value, NONE, NONE, _interval(spoken, digits), count(spoken.n_obs or 0), NONE)
     ]
     data = [_datum(level, spoken, None, spoken.value, "")]
     for change in changes:
@@ -94,15 +98,15 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
         ),
         columns=(
             Column(label=Text("比较", "Comparison")),
-            Column(label=Text("对比期", "Before"), numeric=True),
             Column(label=Text("本期", "Now"), numeric=True),
+            Column(label=Text("对比期", "Before"), numeric=True),
             Column(label=Text("变化（百分点）", "Change (pp)"), numeric=True),
             Column(label=same(f"{level_text(spoken.ci_level)} CI"), numeric=True),
             Column(label=same("n"), numeric=True),
             Column(label=Text("判断", "Verdict")),
         ),
         rows=tuple(rows),
-        note=sentences(ONE_LEADS, *season, *failed.values(), source_note(level)),
+        note=sentences(WHOSE, ONE_LEADS, *season, *failed.values(), source_note(level)),
         data={k: [d[k] for d in data] for k in data[0]} | account_data([level.coverage] * len(data)),
         style="effects",
     )
@@ -113,12 +117,12 @@ def _change_rows(change: Result) -> list[tuple[str | Text, ...]]:
     if not change.estimates:
         why = change.labels.get("unanswered", Text("没有估计值", "No estimate"))
         return [(kind, *[NONE] * 5, why)]
-    rows = []
+    rows: list[tuple[str | Text, ...]] = []
     for e in change.estimates:
         digits, alike = digits_of(change, e), ALIKE.get(e.term)
         between = _between(change)
         label = join([kind, between], zh="：", en=": ") if alike is None else Text(f"　{alike.zh}", f"– {alike.en}")
-        ends = [NONE if x is None else f"{number(x, 1)}%" for x in _ends(change, e)]
+        ends = [NONE if x is None else f"{number(x, 1)}%" for x in reversed(_ends(change, e))]
         shown = number(e.value, digits, sign=True)
         rows.append((label, *ends, shown, _interval(e, digits), count(e.n_obs or 0), _verdict(change, e)))
     return rows
@@ -210,7 +214,6 @@ def tabulate_failed_items(result: Result) -> Table:
         rows=tuple(rows),
         note=sentences(*([more] if result.estimates else []), *result.notes, source_note(result)),
         data={c: shown[c].tolist() for c in shown.columns} | account_data([result.coverage] * len(shown)),
-        style="effects",
     )
 
 
@@ -248,10 +251,10 @@ def tabulate_followup(*results: Result) -> Table:
         caption=capital(Text(f"{results[0].subject.zh}：后处理", f"Follow-up of failures: {results[0].subject.en}")),
         columns=(
             Column(label=Text("指标", "Indicator")),
-            Column(label=Text("期间", "Window")),
-            Column(label=Text("件数", "Cases"), numeric=True),
             Column(label=Text("比例", "Share"), numeric=True),
             Column(label=same(f"{level_text(level)} CI"), numeric=True),
+            Column(label=Text("件数", "Cases"), numeric=True),
+            Column(label=Text("期间", "Window")),
         ),
         rows=tuple(map(_followup_row, results)),
         note=sentences(*_definitions(results), *results[0].notes, source_note(results[0])),
@@ -275,11 +278,11 @@ def _definitions(results: Sequence[Result]) -> list[Text]:
 def _followup_row(result: Result) -> tuple[str | Text, ...]:
     name, when = capital(result.outcome.label), str(result.settings["period"])
     if not result.estimates:
-        return name, when, NONE, result.labels["unanswered"], NONE
+        return name, result.labels["unanswered"], NONE, NONE, when
     e = result.estimates[0]
     digits, n = digits_of(result, e), e.n_obs or 0
     cases = f"{count(int(result.tables['counts']['k'].sum()))} / {count(n)}"
-    return name, when, cases, f"{number(e.value, digits)}%", _interval(e, digits)
+    return name, f"{number(e.value, digits)}%", _interval(e, digits), cases, when
 
 
 def _followup_datum(result: Result) -> dict[str, Any]:

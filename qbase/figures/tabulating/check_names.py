@@ -68,5 +68,9 @@ CHECKS: Mapping[str, Text] = {
     "shared_strata": Text("机构之间可比的批次", "Batches other laboratories are compared on"),
     "all_linked": Text("机构全部可比", "All laboratories compared"),
     "named": Text("机构有记录", "Laboratories on record"),
+    "enough_peers": Text("同类数量", "Number of peers"),
+    "same_drawing": Text("各对象抽样方式一致", "Entities drawn alike"),
+    "constant_rate": Text("合格率是否始终如一", "One rate all along"),
+    "looks": Text("逐期查看", "Repeated looks"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }

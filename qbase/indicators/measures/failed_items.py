@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
 from qbase.core.numbers import count, interval, level_text, percent
 from qbase.core.panel import Panel
-from qbase.core.periods import Freq, code, to_periods
+from qbase.core.periods import code, parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Key
@@ -17,6 +17,7 @@ from qbase.indicators.cells.inspection_window import open_rows
 from qbase.stats.rates.wilson import wilson_interval
 
 if TYPE_CHECKING:
+    from qbase.indicators.cells.window_sql import Entity
     from qbase.lake import Workspace
 
 FAILED_ITEMS = Indicator(
@@ -95,12 +96,12 @@ def read_failed_items(
     >>> found.tables["items"][["is_label", "n", "k", "n_firms"]].head(1).to_dict("records")
     [{'is_label': False, 'n': 63, 'k': 7, 'n_firms': 6}]
     """
-    freq: Freq = panel.freq
-    last = panel.periods[-1] if period is None else to_periods([period], freq)[0]
+    freq, entity = panel.freq, cast("Entity", panel.entity)
+    last = panel.periods[-1] if period is None else parse_period(period, freq)
     first = max(last - (WINDOW - 1) if freq == "Q" else last, panel.periods[0])
     when = code(last) if first == last else f"{code(first)}–{code(last)}"
     at = workspace.snapshot(panel.snapshot or None)
-    rows = open_rows(workspace, entity=panel.entity, freq=freq, snapshot=panel.snapshot, first=first, last=last)
+    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=panel.snapshot or None, first=first, last=last)
     kind = ENTITY_NAMES[panel.entity]
     who = Text(f"全部{kind.zh}", f"all {kind.en}s") if subject is None else panel.label(subject)
     if not workspace.has_table("items", at):

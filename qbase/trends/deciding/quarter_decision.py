@@ -30,6 +30,20 @@ OPPOSED = {"improving": "worsening", "worsening": "improving"}
 UNCHANGED = Text(
     "“没有变化”：区间含 0 不等于不变。", "That nothing changed: an interval that covers 0 does not say so."
 )
+BY_DRAWING = Text(
+    "抽样方式或抽查对象前后不同，是变是不变都可能来自抽样",
+    "how or whom inspectors drew moved as well, and may have made a change or hidden one",
+)
+LIMITED = Text(
+    "证据有限：不止一项检查未通过，或未能计入的记录过多",
+    "the evidence is limited: more than one check failed, or too many records could not be counted",
+)
+OTHER_WAY = Text("当季与累计方向相反", "the quarter and the year to date point in opposite directions")
+OF_SEASON = Text(
+    "环比的升降是质量的升降：环比没有扣除季节影响。",
+    "That a change on the quarter before is one of quality: the season is not taken out.",
+)
+LATEST = Text("最新一期如何：", "How the latest quarter stands: ")
 NOTHING_BEFORE = Text(
     "上年同期的抽查记录完整入库之后，才能同比。",
     "A comparison takes the inspections of the same quarter a year ago, complete and on record.",
@@ -44,11 +58,12 @@ NO_CAUSE = Text(
 def decide_quarter(change: Result, *beside: Result, level: Result, need: Result | None = None) -> Decision:
     """Decide what a quarter shows from its change against a year ago, by these rules, the first that holds.
 
-    1. No estimate, or too few batches for a verdict: cannot tell. 2. Two one-sided tests inside the declared margin:
-    no change that matters (``no_effect``, 持平). 3. The interval covers 0: cannot tell. 4. The way of drawing, or the
-    entities drawn, moved between the two periods, or too many records are lost: cannot tell, for inspectors may have
-    made the change. 5. The year to date comes to the opposite word: cannot tell. 6. Else improved or worsened, by the
-    direction that is better; where neither is better there is no such word: cannot tell.
+    1. No estimate, or too few batches for a verdict: cannot tell. 2. The 95 % interval covers 0 and two one-sided
+    tests do not stay inside the declared margin: cannot tell. 3. The way of drawing, or the entities drawn, moved
+    between the two periods (checks ``same_sampling``, ``same_entities``, ``within_entities``), or the evidence is
+    limited for another reason (two failed checks, too many records lost): cannot tell. 4. The year to date comes to the
+    opposite word: cannot tell. 5. Inside the margin: no change that matters (``no_effect``, 持平). 6. Else improved or
+    worsened, by the direction that is better; where neither is, cannot tell.
 
     Parameters
     ----------
@@ -92,7 +107,7 @@ def decide_quarter(change: Result, *beside: Result, level: Result, need: Result 
         verdict=verdict,
         subject=spaced(Text("{who}的{what}", "{what} of {who}").format(who=level.subject, what=level.outcome.label)),
         words=WORDS[verdict],
-        can_say=tuple((text, grade_of(r, _spoken(r))) for text, r in _can_say(change, beside)),
+        can_say=tuple((text, grade_of(r, _spoken(r))) for text, r in _can_say(change, beside, why)),
         cannot_say=tuple(_cannot_say(change, beside, level, why)),
         would_settle=tuple(_would_settle(change, level, need, verdict)),
     )
@@ -103,23 +118,15 @@ def judge_quarter(change: Result, *beside: Result) -> tuple[QuarterVerdict, Text
     if not change.estimates or withheld(change) is not None:
         return "cannot_tell", None
     word = judge_change(change)
-    if word == "steady" or word not in FOUND:
-        return FOUND.get(word, "cannot_tell"), None
-    moved = [c for c in change.checks if c.passed is False and c.name in MOVED]
-    if moved:
-        return "cannot_tell", Text(
-            "区间虽不含 0，但抽样方式或抽查对象前后不同，变化可能来自抽样",
-            "its interval leaves out 0, but how or whom inspectors drew moved as well and may have made the change",
-        )
-    if change.coverage is not None and change.coverage.is_lossy:
-        return "cannot_tell", Text(
-            "区间虽不含 0，但未能计入的记录过多", "its interval leaves out 0, but too many records could not be counted"
-        )
+    if word not in FOUND:
+        return "cannot_tell", None
+    if any(c.passed is False and c.name in MOVED for c in change.checks):
+        return "cannot_tell", BY_DRAWING
+    if grade_of(change, _spoken(change)) == "limited":
+        return "cannot_tell", LIMITED
     year = next((r for r in beside if r.settings.get("against") == "cumulative" and r.estimates), None)
-    if year is not None and withheld(year) is None and judge_change(year) == OPPOSED[word]:
-        return "cannot_tell", Text(
-            "当季与累计方向相反", "the quarter and the year to date point in opposite directions"
-        )
+    if year is not None and withheld(year) is None and judge_change(year) == OPPOSED.get(word):
+        return "cannot_tell", OTHER_WAY
     return FOUND[word], None
 
 
@@ -144,16 +151,16 @@ def say_ruled_out(result: Result) -> Text | None:
     )
 
 
-def _can_say(change: Result, beside: Sequence[Result]) -> list[tuple[Text, Result]]:
+def _can_say(change: Result, beside: Sequence[Result], why: Text | None) -> list[tuple[Text, Result]]:
     said: list[tuple[Text, Result]] = []
-    if change.estimates:
-        out = say_ruled_out(change)
-        said = [] if out is None else [(out, change)]
-    # the others, where they come to a word: a reader meets every change the table shows
-    for result in (change, *beside):
-        if result.estimates and withheld(result) is None and judge_change(result) != "cannot_tell":
-            said.append((result.say().items[0], result))
-    return said
+    if change.estimates and why is None and (out := say_ruled_out(change)) is not None:
+        said.append((out, change))
+    told = [r for r in ((change, *beside) if why is None else beside) if _has_word(r)]
+    return said + [(result.say().items[0], result) for result in told]
+
+
+def _has_word(result: Result) -> bool:
+    return bool(result.estimates) and withheld(result) is None and judge_change(result) != "cannot_tell"
 
 
 def _cannot_say(change: Result, beside: Sequence[Result], level: Result, why: Text | None) -> list[Text]:
@@ -165,12 +172,10 @@ def _cannot_say(change: Result, beside: Sequence[Result], level: Result, why: Te
     elif why is not None:
         said.append(Text(f"是否真有变化：{why.zh}。", f"Whether there was a change: {why.en}."))
     elif judge_change(change) == "cannot_tell":
-        said.append(
-            Text(
-                "“没有变化”：区间含 0 不等于不变。", "That nothing changed: an interval that covers 0 is not the same."
-            )
-        )
+        said.append(UNCHANGED)
     said += [FAULTLESS + _ended(c.text) for c in _failed(change, level, *beside)]
+    said += [LATEST + _ended(c.text) for c in level.checks if c.name == "maturity" and c.passed is not True]
+    said += [OF_SEASON] if any(r.settings.get("against") == "previous" and _has_word(r) for r in beside) else []
     said += [NO_CAUSE] if change.estimates else []
     return list({t.en: t for t in said}.values())
 
@@ -178,10 +183,8 @@ def _cannot_say(change: Result, beside: Sequence[Result], level: Result, why: Te
 def _failed(change: Result, level: Result, *beside: Result) -> list[CheckResult]:
     """Return failed checks; of comparisons that decide nothing only those that say what was drawn moved."""
     first = [c for c in distinct_checks(change, level) if c.passed is False]
-    others = (
-        [c for c in distinct_checks(*beside) if c.passed is False and c.name in MOVED | {"maturity"}] if beside else []
-    )
-    return [*first, *others]
+    moved = [c for c in distinct_checks(*beside) if c.passed is False and c.name in MOVED]
+    return [*first, *moved]
 
 
 def _would_settle(change: Result, level: Result, need: Result | None, verdict: QuarterVerdict) -> list[Text]:
