@@ -57,7 +57,7 @@ def read_followup(
     >>> from qbase.lake import open_workspace
     >>> panel = read_followup(open_workspace(), first="2025Q1", last="2025Q2")
     >>> panel.counts("D1c.recheck").loc["K001"].to_dict("list")
-    {'k': [7, 5], 'n': [8, 6]}
+    {'k': [6.0, 5.0], 'n': [8.0, 6.0]}
     """
     window = {"entity": entity, "freq": freq, "first": first, "last": last}
     base = build_panel(workspace, "D1.batch", snapshot=snapshot, **window)  # type: ignore[arg-type]

@@ -70,6 +70,10 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     >>> panel = build_panel(open_workspace(), "D1.batch", first="2024Q1", last="2025Q4")
     >>> level = estimate_level(panel, "D1.batch", entity="K001")
     >>> tabulate_changes(level, estimate_change(panel, "D1.batch", entity="K001", against="cumulative"))
+    Batch pass rate against other periods: Qingzhao polyester fibre cluster
+    Comparison | Now | Before | Change (pp) | 95% CI | n | Verdict
+    This quarter: 2025 Q4 | 75.0% | – | – | 50.5–89.8 | 16 | –
+    Year to date: 2025Q1–Q4 vs 2024Q1–Q4 | 76.5% | 87.2% | −10.6 | −22.4 to 1.5 | 159 | cannot tell which way
     """
     if not level.estimates:
         raise DataError(
@@ -177,6 +181,10 @@ def tabulate_failed_items(result: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> panel = build_panel(open_workspace(), "D1.batch")
     >>> tabulate_failed_items(read_failed_items(open_workspace(), panel, subject="K001", most=2))
+    Items that failed most, 2025Q1–2025Q4: Qingzhao polyester fibre cluster
+    Product and item | Share failed | 95% CI | Failed / tested | Severity
+    涤纶短纤: 含水率 | 22.2% | 11.7–38.1 | 8 / 36 | Beyond the label
+    涤纶长丝: 线密度偏差率 | 17.8% | 9.3–31.3 | 8 / 45 | Beyond the label
     """
     shown = result.tables["items"].head(len(result.estimates))
     rows: list[tuple[str | Text, ...]] = []
@@ -184,12 +192,12 @@ def tabulate_failed_items(result: Result) -> Table:
         digits = digits_of(result, e)
         rows.append(
             (
-                str(row["item"]), str(row["product"]), SEVERE[bool(row["is_label"])],
-                f"{count(int(row['k']))} / {count(int(row['n']))}", f"{number(e.value, digits)}%",
-                _interval(e, digits),
+                Text(f"{row['product']}：{row['item']}", f"{row['product']}: {row['item']}"),
+                f"{number(e.value, digits)}%", _interval(e, digits),
+                f"{count(int(row['k']))} / {count(int(row['n']))}", SEVERE[bool(row["is_label"])],
             )
         )  # fmt: skip
-    rows = rows or [(result.labels["unanswered"], *[NONE] * 5)]
+    rows = rows or [(result.labels["unanswered"], *[NONE] * 4)]
     when = str(result.settings["period"])
     listed = len(result.tables["items"])
     more = Text(
@@ -204,16 +212,16 @@ def tabulate_failed_items(result: Result) -> Table:
             )
         ),
         columns=(
-            Column(label=Text("项目", "Item")),
-            Column(label=Text("产品", "Product")),
-            Column(label=Text("程度", "Severity")),
-            Column(label=Text("不合格 / 检验批次", "Failed / tested"), numeric=True),
-            Column(label=Text("不合格率", "Share"), numeric=True),
+            Column(label=Text("产品与项目", "Product and item")),
+            Column(label=Text("不合格率", "Share failed"), numeric=True),
             Column(label=same(f"{level_text(float(result.settings.get('level', 0.95)))} CI"), numeric=True),
+            Column(label=Text("不合格 / 检验批次", "Failed / tested"), numeric=True),
+            Column(label=Text("程度", "Severity")),
         ),
         rows=tuple(rows),
         note=sentences(*([more] if result.estimates else []), *result.notes, source_note(result)),
         data={c: shown[c].tolist() for c in shown.columns} | account_data([result.coverage] * len(shown)),
+        style="effects",
     )
 
 
@@ -241,6 +249,11 @@ def tabulate_followup(*results: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> from qbase.trends import estimate_followup
     >>> tabulate_followup(*estimate_followup(read_followup(open_workspace()), entity="K001"))
+    Follow-up of failures: Qingzhao polyester fibre cluster
+    Indicator | Share | 95% CI | Cases | Window
+    Re-check pass rate | 76.5% | 52.7–90.4 | 13 / 17 | 2025Q1–2025Q4
+    Share of orders overdue | 17.6% | 6.2–41.0 | 3 / 17 | 2025Q1–2025Q4
+    Repeat-failure rate | 50.0% | 26.8–73.2 | 7 / 14 | 2025Q4
     """
     if not results:
         raise DataError("QB707", found="0 results", expected="at least one", fix="tabulate_followup(result, …)")

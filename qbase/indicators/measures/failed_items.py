@@ -94,7 +94,7 @@ def read_failed_items(
     >>> workspace = open_workspace()
     >>> found = read_failed_items(workspace, build_panel(workspace, "D1.batch"), subject="K001", most=1)
     >>> found.tables["items"][["is_label", "n", "k", "n_firms"]].head(1).to_dict("records")
-    [{'is_label': False, 'n': 63, 'k': 7, 'n_firms': 6}]
+    [{'is_label': False, 'n': 36, 'k': 8, 'n_firms': 6}]
     """
     freq, entity = panel.freq, cast("Entity", panel.entity)
     last = panel.periods[-1] if period is None else parse_period(period, freq)

@@ -69,6 +69,12 @@ def estimate_followup(
     >>> from qbase.trends import estimate_followup
     >>> for found in estimate_followup(read_followup(open_workspace()), entity="K001"):
     ...     print(found.say().items[0].en)
+    The re-check pass rate of the Qingzhao polyester fibre cluster in 2025Q1–2025Q4 is estimated at 76.5% (95% CI
+    52.7–90.4; n = 17 batches).
+    The share of orders overdue of the Qingzhao polyester fibre cluster in 2025Q1–2025Q4 is estimated at 17.6% (95% CI
+    6.2–41.0; n = 17 batches).
+    The repeat-failure rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 50.0% (95% CI 26.8–73.2;
+    n = 14 firms).
     """
     entity = None if entity is None else find_entity(panel, entity)
     end = panel.periods[-1] if last is None else periods.parse_period(last, panel.freq)
