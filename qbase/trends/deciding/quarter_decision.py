@@ -120,7 +120,7 @@ def judge_quarter(change: Result, *beside: Result) -> tuple[QuarterVerdict, Text
     word = judge_change(change)
     if word not in FOUND:
         return "cannot_tell", None
-    if any(c.passed is False and c.name in MOVED for c in change.checks):
+    if _has_moved(change):
         return "cannot_tell", BY_DRAWING
     if grade_of(change, _spoken(change)) == "limited":
         return "cannot_tell", LIMITED
@@ -153,10 +153,15 @@ def say_ruled_out(result: Result) -> Text | None:
 
 def _can_say(change: Result, beside: Sequence[Result], why: Text | None) -> list[tuple[Text, Result]]:
     said: list[tuple[Text, Result]] = []
-    if change.estimates and why is None and (out := say_ruled_out(change)) is not None:
+    # where draws moved the interval is about what was drawn, not about quality
+    if change.estimates and not _has_moved(change) and why is None and (out := say_ruled_out(change)) is not None:
         said.append((out, change))
     told = [r for r in ((change, *beside) if why is None else beside) if _has_word(r)]
     return said + [(result.say().items[0], result) for result in told]
+
+
+def _has_moved(change: Result) -> bool:
+    return any(c.passed is False and c.name in MOVED for c in change.checks)
 
 
 def _has_word(result: Result) -> bool:

@@ -73,6 +73,12 @@ def test_draws_that_moved_take_the_word_away_even_that_of_steady(name: str, n: i
     assert not any("2023 Q4" in text.en for text, _ in decision.can_say)
 
 
+def test_nothing_is_ruled_out_where_draws_moved() -> None:
+    change, *_, level = read(two(400, 320, 330))
+    assert "ruled out" in decide_quarter(change, level=level).can_say[0][0].en
+    assert decide_quarter(add_checks(change, failed("same_entities")), level=level).can_say == ()
+
+
 def test_limited_evidence_takes_the_word_away_and_one_failed_check_does_not() -> None:
     change, year, before, level = read(two(1000, 800, 900))
     once = add_checks(change, failed("small_n"))
