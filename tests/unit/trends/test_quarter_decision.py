@@ -173,3 +173,11 @@ def test_results_that_do_not_belong_together_are_refused() -> None:
         with pytest.raises(DataError) as caught:
             decide_quarter(*changes, level=at)
         assert caught.value.code == "QB508"
+
+
+def test_a_preliminary_quarter_is_named_among_what_cannot_be_said() -> None:
+    change, *_, level = read(two(1000, 800, 900))
+    waits = CheckResult(name="maturity", passed=None, text=Text("2025Q1 仍为初步", "2025 Q1 is preliminary"))
+    said = decide_quarter(change, level=add_checks(level, waits)).cannot_say
+    assert "How the latest quarter stands: 2025 Q1 is preliminary." in [text.en for text in said]
+    assert not any("latest quarter" in text.en for text in decide_quarter(change, level=level).cannot_say)
