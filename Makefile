@@ -50,7 +50,7 @@ setup: $(LOCKS:%=$(VENV)/%.done) ## Install every lock side by side, and check t
 report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gallery and print its path
 	$(QBASE) demo --no-run
 	$(QBASE) load --case us_scrap_grants
-	$(QBASE) run quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
+	$(QBASE) run quarterly_brief quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
 test: $(VENV)/test.done $(VENV)/lab.done check ## Set up, check the code, run all tests, the examples and the letters

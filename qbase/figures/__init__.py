@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from qbase.figures.effect_figure import plot_effect as plot_effect
     from qbase.figures.surface.theme import house_rc as house_rc
     from qbase.figures.surface.theme import use_theme as use_theme
+    from qbase.figures.tabulating.brief_tables import tabulate_changes as tabulate_changes
+    from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
+    from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qbase.indicators.cells.sampling_design import Design as Design
     from qbase.indicators.firm_counts import FirmCounts as FirmCounts
     from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
+    from qbase.indicators.followup_panel import read_followup as read_followup
     from qbase.indicators.group_counts import GroupCounts as GroupCounts
     from qbase.indicators.group_counts import build_group_counts as build_group_counts
     from qbase.indicators.group_counts import find_group_counts as find_group_counts
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.quarter_maturity import read_maturity as read_maturity
     from qbase.indicators.maturity.quarter_maturity import withhold_preliminary as withhold_preliminary
     from qbase.indicators.measures.agglomeration import estimate_structure as estimate_structure
+    from qbase.indicators.measures.failed_items import read_failed_items as read_failed_items
     from qbase.indicators.panel_building import build_panel as build_panel
     from qbase.indicators.panel_coverage import read_coverage as read_coverage
     from qbase.indicators.panel_variants import build_variants as build_variants

@@ -9,6 +9,7 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.trends.counts.matched_entities import compare_entities as compare_entities
     from qbase.trends.counts.period_windows import merge_periods as merge_periods
+    from qbase.trends.deciding.quarter_decision import decide_quarter as decide_quarter
     from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
     from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.peers.entity_ranks import rank_entities as rank_entities
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from qbase.trends.rates.change_verdicts import list_margins as list_margins
     from qbase.trends.rates.change_verdicts import match_margin as match_margin
     from qbase.trends.rates.change_verdicts import read_margin as read_margin
+    from qbase.trends.rates.followup_levels import estimate_followup as estimate_followup
     from qbase.trends.rates.rate_change import estimate_change as estimate_change
     from qbase.trends.rates.rate_change import estimate_matched_change as estimate_matched_change
     from qbase.trends.rates.rate_level import estimate_level as estimate_level

@@ -41,6 +41,22 @@ def rechecked(h: Hand) -> pd.Series:
     return share(d.assign(period=h.label(d["order_date"])), d["outcome"] == "rectified")
 
 
+def overdue(h: Hand) -> pd.Series:
+    """Of the orders whose 75 days have passed, those without any re-check."""
+    d = h.lake["followup"].merge(h.samples[["sample_no", "entity"]], on="sample_no")
+    d = d[d["order_date"] + pd.Timedelta(days=75) <= h.lake["followup"]["recheck_date"].max()]
+    return share(d.assign(period=h.label(d["order_date"])), d["recheck_date"].isna())
+
+
+def failing_items(h: Hand, first: str, last: str) -> pd.DataFrame:
+    """Batches tested and failed by entity, product and item, of first inspections in a window of quarters."""
+    b = h.first[(h.first["quarter"] >= pd.Period(first)) & (h.first["quarter"] <= pd.Period(last))]
+    d = b.merge(h.lake["items"], on="sample_no")
+    d["bad"] = ~d["is_ok"].astype(bool) & ~d["ok"]
+    by_batch = d.groupby(["entity", "product_name", "item_name", "sample_no"])["bad"].any().reset_index()
+    return by_batch.groupby(["entity", "product_name", "item_name"])["bad"].agg(n="size", k="sum").reset_index()
+
+
 def failed_on(d: pd.DataFrame) -> pd.DataFrame:
     """The first day each firm failed."""
     return d[d["bad"]].groupby(["entity", "firm"])["sample_date"].min().rename("failed_on").reset_index()

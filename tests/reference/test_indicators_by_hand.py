@@ -16,9 +16,10 @@ import pytest
 from qbase.core.errors import DataError
 from qbase.demo import build_province
 from qbase.demo.sending.tidy_files import write_tidy
-from qbase.indicators import build_panel, read_catalogue
+from qbase.indicators import build_panel, read_catalogue, read_failed_items, read_followup
 from qbase.intake import load_files
 from qbase.lake import Workspace
+from qbase.trends import estimate_followup
 from tests.reference.by_hand_clusters import (
     best_score,
     body,
@@ -63,6 +64,7 @@ from tests.reference.by_hand_firms import (
 )
 from tests.reference.by_hand_inspections import (
     by_firm,
+    failing_items,
     finding,
     gap,
     inside_laney,
@@ -71,6 +73,7 @@ from tests.reference.by_hand_inspections import (
     margin,
     on_core,
     output_weighted,
+    overdue,
     persistence,
     rechecked,
     rejudged,
@@ -148,6 +151,7 @@ BY_HAND: dict[str, Value] = {
     "D1.finding": finding,
     "D1b.inside": trailing(inside_laney),
     "D1b.sigma_z": trailing(lambda n, k: z_scores(n, k)[1]),
+    "D1c.overdue": overdue,
     "D1c.recheck": rechecked,
     "D1c.repeat": repeated,
     "D1.rejudged": rejudged,
@@ -427,3 +431,36 @@ def test_the_window_does_not_change_a_value(lake: tuple[Workspace, Lake], panels
 def test_the_valuation_is_refused(lake: tuple[Workspace, Lake]) -> None:
     with pytest.raises(DataError, match="QB422"):
         build_panel(lake[0], "G2b.value", freq="A")
+
+
+@pytest.mark.parametrize("subject", ["K001", None])
+def test_items_that_failed_are_those_counted_by_hand(lake: tuple[Workspace, Lake], subject: str | None) -> None:
+    panel = build_panel(lake[0], "D1.batch")
+    found = read_failed_items(lake[0], panel, subject=subject, period="2021Q4", most=5)
+    by_hand = failing_items(Hand(lake[1], "cluster_id", "Q"), "2021Q1", "2021Q4")
+    by_hand = by_hand if subject is None else by_hand[by_hand["entity"] == subject]
+    sums = by_hand.groupby(["product_name", "item_name"])[["n", "k"]].sum()
+    expected = {key: (n, k) for key, n, k in zip(sums.index, sums["n"], sums["k"], strict=True) if k}
+    table = found.tables["items"]
+    rows = zip(table["product"], table["item"], table["n"], table["k"], strict=True)
+    assert {(product, item): (n, k) for product, item, n, k in rows} == expected
+    assert table["is_label"].is_monotonic_increasing
+    assert (table["n_firms"] <= table["k"]).all()
+    assert "firm" not in table.columns
+    assert [e.value for e in found.estimates] == table["rate_pct"].head(5).tolist()
+
+
+def test_follow_up_adds_the_year_up_and_leaves_what_looks_back_alone(lake: tuple[Workspace, Lake], panels) -> None:
+    panel = read_followup(lake[0])
+    recheck, late, repeat = estimate_followup(panel, entity="K001", last="2021Q2")
+    orders = lake[1]["followup"].merge(
+        Hand(lake[1], "cluster_id", "Q").samples[["sample_no", "entity"]], on="sample_no"
+    )
+    quarter = pd.PeriodIndex(orders["order_date"], freq="Q")
+    year = orders[(orders["entity"] == "K001") & (quarter >= pd.Period("2020Q3")) & (quarter <= pd.Period("2021Q2"))]
+    assert recheck["rate"].n_obs == late["rate"].n_obs == len(year)
+    assert recheck["rate"].value == pytest.approx(100 * (year["outcome"] == "rectified").mean())
+    assert late["rate"].value == pytest.approx(100 * year["recheck_date"].isna().mean())
+    at = panels["cluster_id", "Q"].loc[("K001", pd.Period("2021Q2")), "D1c.repeat"]
+    assert repeat["rate"].value == pytest.approx(at)
+    assert repeat["rate"].key["period"] == "2021Q2"

@@ -70,7 +70,7 @@ def test_the_demo_reports_are_published_verified_and_marked_as_fictional(tmp_pat
     warnings = {warning.split()[0] for report in loaded for warning in report.warnings}
     assert warnings <= {"likely_recheck"}
     assert sum(report.quarantined for report in loaded) == 0
-    for name in ("quality_trends", "policy_effects"):
+    for name in ("quarterly_brief", "quality_trends", "policy_effects"):
         words, record = read_page(workspace, name)
         assert "虚构省份，模拟数据" in words
         assert "Fictional province, simulated data" in words

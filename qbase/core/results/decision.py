@@ -49,6 +49,8 @@ class Decision(Bundle):
         Statements they do not, each with the reason.
     would_settle : tuple of Text
         The route, with the number of draws or clusters it takes.
+    words : Text or None
+        The verdict in words, where it is about no effect of a policy; None takes those of `VERDICTS`.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Decision(Bundle):
     can_say: tuple[tuple[Text, Grade | None], ...] = ()
     cannot_say: tuple[Text, ...] = ()
     would_settle: tuple[Text, ...] = ()
+    words: Text | None = None
 
     def __post_init__(self) -> None:
         check_word("verdict", self.verdict, VERDICTS)
@@ -91,7 +94,7 @@ class Decision(Bundle):
     @property
     def lead(self) -> Text:
         """The subject and the verdict, as one sentence."""
-        said, subject = VERDICTS[self.verdict], self.subject
+        said, subject = self.words or VERDICTS[self.verdict], self.subject
         return Text(f"{subject.zh}：{said.zh}。", f"{subject.en[:1].upper()}{subject.en[1:]}: {said.en}.")
 
     def items(self) -> tuple[tuple[Text, Grade | None], ...]:

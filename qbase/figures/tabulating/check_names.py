@@ -77,5 +77,7 @@ CHECKS: Mapping[str, Text] = {
     "phase_length": Text("阶段长度", "Length of the phases"),
     "same_drawing": Text("各对象抽样方式一致", "Entities drawn alike"),
     "small_n_limits": Text("界限是否可用", "Whether limits can be used"),
+    "constant_rate": Text("合格率是否始终如一", "One rate all along"),
+    "looks": Text("逐期查看", "Repeated looks"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }
