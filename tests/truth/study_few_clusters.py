@@ -42,7 +42,14 @@ KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.jsonl"
 T, ROUND, ENOUGH, PERMUTATIONS, SAME_DEAL = 40, 50, 2_000, 199, 50
 FLAGGED = 100
 """Draws of a null cell stored without ``undecided`` that are made again for it when the study is written."""
-WORST: frozenset[str] = frozenset()
+WORST = frozenset(
+    f"{design}|0"
+    for design in (
+        "8|12|5|binomial", "8|12|5|over-dispersed .1", "3|36|0.2|binomial", "3|36|0.2|AR(.8) shocks",
+        "4|36|0.2|binomial", "4|36|0.2|AR(.8) shocks",
+    )
+)  # fmt: skip
+"""Null designs whose bounds were highest after 2,000 draws."""
 SEED = 7_000
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 STARTS = {1: [20], 2: [18, 24], 3: [18, 20, 24], 4: [16, 18, 20, 24], 8: [16, 16, 18, 18, 20, 20, 24, 24]}

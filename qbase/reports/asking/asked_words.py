@@ -27,6 +27,8 @@ VALUES: Mapping[str, Text] = {
 }
 """Words for values that a list of choices allows; a value without words stands as it is."""
 EMPTY = Text("（空）", "(empty)")
+EVERYBODY = Text("全部", "all")
+"""What an empty subject is."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def ask(name: str, value: Any, parameter: Parameter | None, said: Text | None = 
         name=name,
         written=written(value),
         label=label,
-        value=EMPTY if is_empty else words,
+        value=(EVERYBODY if name == "subject" else EMPTY) if is_empty else words,
         is_empty=is_empty,
         is_default=parameter is not None and value == parameter.default,
     )

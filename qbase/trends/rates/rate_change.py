@@ -129,8 +129,7 @@ def estimate_change(
       change first=2024Q4 period=2025Q4 entity=K001: −10.7 pp, 95% CI −37.2 to 14.8, n = 37
     >>> print(change.say().items[0].en)
     Between 2024 Q4 and 2025 Q4 the batch pass rate of the Qingzhao polyester fibre cluster: cannot tell. The
-    estimate is −10.7 percentage points (95% CI −37.2 to 14.8; n = 37): it could be lower or higher. Verdict: cannot
-    tell which way.
+    estimate is −10.7 percentage points (95% CI −37.2 to 14.8; n = 37): it could be lower or higher.
     """
     declared, compared = margin_settings(margin), read_against(against, panel.freq)
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="change", method="newcombe")

@@ -155,8 +155,7 @@ def estimate_trend(
       trend since=2016Q1 until=2025Q4 entity=K001: −0.6 pp a year (0.6), 95% CI −1.7 to 0.6, n = 793
     >>> print(trend.say().items[0].en)
     From 2016 Q1 to 2025 Q4 the batch pass rate of the Qingzhao polyester fibre cluster: cannot tell. The estimate is
-    −0.6 percentage points a year (95% CI −1.7 to 0.6; n = 793): it could be lower or higher. Verdict: cannot tell which
-    way.
+    −0.6 percentage points a year (95% CI −1.7 to 0.6; n = 793): it could be lower or higher.
     """
     declared = margin_settings(margin)
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="trend", method="binomial_trend")
