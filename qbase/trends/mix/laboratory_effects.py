@@ -129,10 +129,9 @@ def estimate_laboratories(
         "within": list(within), "level": level, "freq": counts.panel.freq, "sampling": counts.panel.sampling,
         "draws": draws, "seed": seed,
     }  # fmt: skip
-    if counts.missing.zh:
-        return _leave(counts, name, settings, counts.missing)
-    if leave_preliminary(counts.panel, counts.outcome, None, maturity, estimand="level", method="laboratories"):
-        return _leave(counts, name, settings, PRELIMINARY)
+    unripe = leave_preliminary(counts.panel, counts.outcome, None, maturity, estimand="level", method="laboratories")
+    if counts.missing.zh or unripe is not None:
+        return _leave(counts, name, settings, counts.missing if counts.missing.zh else PRELIMINARY)
     parted = part_preliminary(counts.panel, counts.outcome, entity=None, maturity=maturity)
     rows = _window(counts, parted.panel, first, last)
     unnamed = float(rows.loc[rows[by] == UNKNOWN, "n"].sum())

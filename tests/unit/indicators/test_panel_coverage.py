@@ -92,7 +92,9 @@ def test_a_panel_of_a_fraction_says_so_everywhere(home: Workspace) -> None:
     sure = Estimate(term="change", value=9.0, ci_low=7.0, ci_high=11.0)
     strong = dataclasses.replace(change, estimates=(sure,), checks=())
     assert strong.say().grades == ("limited",)
-    assert dataclasses.replace(strong, coverage=Coverage(fates={"counted": 960})).say().grades == ("strong",)
+    assert dataclasses.replace(strong, coverage=Coverage(fates={"counted": 960})).say().grades == ("moderate",), (
+        "as drawn: moderate at most"
+    )
 
 
 def test_a_window_leaves_the_rest_out_by_definition(home: Workspace) -> None:
