@@ -67,7 +67,7 @@ def plot_decomposition(result: Result) -> Figure:
     >>> from qbase.trends import decompose_mix
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by=("risk_class", "size_class"), freq="A")
     >>> plot_decomposition(decompose_mix(counts, first="2021", last="2025")).title.en
-    'Batch pass rate −0.9 percentage points, +0.5 of it who was inspected'
+    'Batch pass rate: neither change nor mix can be told'
     """
     if "groups" not in result.tables or not {"composition", "within"} <= {e.term for e in result.estimates}:
         raise DataError(
@@ -150,6 +150,9 @@ def _title(result: Result) -> Text:
     change, who = quantity(result["change"].value, result.unit, digits, sign=True), result.labels["composition"]
     short, part = (number(result[term].value, digits, sign=True) for term in ("change", "composition"))
     outcome, unit = result.outcome.label, axis_unit(result.unit)
+    if result["change"].covers_zero and result["composition"].covers_zero:
+        untold = Text("升降与构成都看不出", "neither change nor mix can be told")
+        return first_fit([capital(Text(f"{outcome.zh}：{untold.zh}", f"{outcome.en}: {untold.en}")), capital(untold)])
     return first_fit(
         [
             capital(

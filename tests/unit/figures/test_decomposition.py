@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -41,6 +43,14 @@ def test_plot_shows_every_part_in_both_languages_and_widths() -> None:
     assert "Change −" in figure.alt.en
     assert f"{result['within'].value:+.1f}".replace("-", "−") in figure.drawings["en_wide"]
     assert plot_decomposition(result).drawings == figure.drawings
+
+
+def test_the_title_says_no_more_than_the_intervals() -> None:
+    found = decomposed()
+    assert "−" in plot_decomposition(found).title.en, "a composition that leaves out zero is said"
+    wide = tuple(dataclasses.replace(e, ci_low=-90.0, ci_high=90.0) for e in found.estimates)
+    unclear = plot_decomposition(dataclasses.replace(found, estimates=wide)).title
+    assert (unclear.zh, unclear.en) == ("合格率：升降与构成都看不出", "Pass rate: neither change nor mix can be told")
 
 
 def test_the_table_sums_each_factor_alone_under_the_whole() -> None:
