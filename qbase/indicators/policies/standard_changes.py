@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
+import numpy as np
 import pandas as pd
 
 from qbase.core import periods
@@ -80,7 +81,8 @@ def list_standard_changes(
     if entity == "town_code" and has_firms:
         rows = rows.assign(entity=rows["entity"].replace(read_towns(workspace, at).renumbered()))
     found = [EDITION.fullmatch(str(s)) for s in rows["std_no"]]
-    kept = rows[[m is not None for m in found]].assign(
+    # a list of no rows would choose no columns
+    kept = rows[np.array([m is not None for m in found], dtype=bool)].assign(
         base=[m["base"] for m in found if m], year=[int(m["year"]) for m in found if m]
     )
     return tuple(_merge(_changes(kept)))

@@ -31,7 +31,7 @@ def finished_periods(periods: pd.DataFrame, day: datetime.date) -> pd.DataFrame:
     day : datetime.date
         The day of judgement.
     """
-    return periods[[_ends(str(code)) <= day for code in periods["period"]]]
+    return periods[periods["period"].map(lambda code: _ends(str(code)) <= day).astype(bool)]
 
 
 def check_age(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from qbase.indicators.policies.standard_changes import EDITION, _changes, _merge
+from qbase.indicators.policies.standard_changes import EDITION, _changes, _merge, list_standard_changes
 
 
 def rows(*given: tuple[str, str, int, str, str, int]) -> pd.DataFrame:
@@ -19,6 +19,23 @@ def test_an_edition_is_the_year_after_the_dash(written: str) -> None:
     found = EDITION.fullmatch(written)
     assert found is not None
     assert (found["base"], found["year"]) == ("GB/T 8960", "2015")
+
+
+class NoStandard:
+    """A lake in which no inspection names a standard."""
+
+    def snapshot(self, name: str | None) -> str:
+        return "S0001"
+
+    def has_table(self, table: str, at: str) -> bool:
+        return table == "inspections"
+
+    def query(self, statement: str, *, snapshot: str) -> pd.DataFrame:
+        return pd.DataFrame(columns=["product_name", "std_no", "quarter", "entity", "n"])
+
+
+def test_where_no_inspection_names_a_standard_there_is_no_change() -> None:
+    assert list_standard_changes(NoStandard()) == ()  # type: ignore[arg-type]
 
 
 def test_a_number_without_edition_is_none() -> None:
