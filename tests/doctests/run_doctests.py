@@ -15,7 +15,12 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WORDS = ["-q", "-p", "no:cacheprovider", "-o", "testpaths=qbase", "--doctest-modules", "--import-mode=importlib"]
 # started as processes of their own, never imported
-ALONE = ("qbase/__main__.py", "qbase/demo/__main__.py", "qbase/reports/executing/run_kernel.py")
+ALONE = (
+    "qbase/__main__.py",
+    "qbase/demo/__main__.py",
+    "qbase/reports/executing/run_kernel.py",
+    "qbase/reports/running/fork_preload.py",
+)
 
 
 def build_home(home: pathlib.Path) -> dict[str, str]:

@@ -20,10 +20,9 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from nbformat import NotebookNode
-from papermill.engines import Engine
 
 from qbase.reports.executing.cell_client import START_SECONDS, CellClient, join_streams
-from qbase.reports.executing.execution_job import Job, plain_job
+from qbase.reports.executing.execution_job import Job
 from qbase.reports.executing.fork_door import NoForkError, open_door
 from qbase.reports.executing.fork_template import HIDDEN
 from qbase.reports.executing.kernel_engine import run_in_kernel
@@ -39,19 +38,6 @@ from qbase.reports.executing.run_environment import (
 CELLS = "qbase.reports.executing.cell_kernel:serve_cells"
 BOOT_SECONDS = 120
 """The first fork waits until the server has loaded the libraries."""
-
-
-class ForkEngine(Engine):  # type: ignore[misc]
-    """papermill's engine of this name; without a job of the house it runs the notebook papermill was given."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, job: Job | None = None, **options: Any) -> None:
-        """Run the cells; what is known of the run is in the job afterwards, also when this raises."""
-        if job is None:
-            with plain_job(nb_man.nb, options) as plain:
-                run_in_fork(nb_man, kernel_name, plain)
-            return
-        run_in_fork(nb_man, kernel_name, job)
 
 
 def run_in_fork(nb_man: Any, kernel_name: str, job: Job) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbformat import NotebookNode
-from papermill.engines import Engine
 
 from qbase.reports.executing.cell_client import CellClient, join_streams
-from qbase.reports.executing.execution_job import Job, plain_job
+from qbase.reports.executing.execution_job import Job
 from qbase.reports.executing.run_environment import (
     FILE,
     THREAD_LOG,
@@ -33,19 +32,6 @@ class _OneKernel(KernelSpecManager):
     def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
         argv = [sys.executable, "-P", "-m", "qbase.reports.executing.run_kernel", "-f", "{connection_file}"]
         return KernelSpec(argv=argv, display_name=kernel_name, language="python")
-
-
-class KernelEngine(Engine):  # type: ignore[misc]
-    """papermill's engine of this name; without a job of the house it runs the notebook papermill was given."""
-
-    @classmethod
-    def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, *, job: Job | None = None, **options: Any) -> None:
-        """Run the cells; what is known of the run is in the job afterwards, also when this raises."""
-        if job is None:
-            with plain_job(nb_man.nb, options) as plain:
-                run_in_kernel(nb_man, kernel_name, plain)
-            return
-        run_in_kernel(nb_man, kernel_name, job)
 
 
 def run_in_kernel(nb_man: Any, kernel_name: str, job: Job) -> None:

@@ -25,8 +25,7 @@ from papermill.translators import PythonTranslator
 
 from qbase.core.errors import UsageError
 from qbase.reports.executing.execution_job import Job as Job
-from qbase.reports.executing.fork_engine import ForkEngine
-from qbase.reports.executing.kernel_engine import KernelEngine
+from qbase.reports.executing.papermill_entries import ForkEngine, KernelEngine
 from qbase.reports.executing.run_environment import allowed_environment as allowed_environment
 
 

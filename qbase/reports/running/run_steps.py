@@ -19,8 +19,8 @@ from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
-from qbase.reports.executing import fingerprint
 from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
+from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import publish_files
 from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT

@@ -10,7 +10,7 @@ from typing import Any
 
 from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.text import same
-from qbase.reports.executing import fingerprint
+from qbase.reports.running import fingerprint
 
 
 def warm_up() -> None:

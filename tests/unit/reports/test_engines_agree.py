@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib
 import pathlib
 import re
+import subprocess
 import sys
 import tomllib
 from typing import Any
@@ -168,8 +169,7 @@ def test_papermill_knows_the_engines_by_name(engine: str, tmp_path: pathlib.Path
     from papermill.engines import papermill_engines
 
     from qbase.core.errors import RunError
-    from qbase.reports.executing.fork_engine import ForkEngine
-    from qbase.reports.executing.kernel_engine import KernelEngine
+    from qbase.reports.executing.papermill_entries import ForkEngine, KernelEngine
 
     declared = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     module, _, name = declared["papermill.engine"][engine].partition(":")
@@ -188,3 +188,19 @@ def test_papermill_knows_the_engines_by_name(engine: str, tmp_path: pathlib.Path
     with pytest.raises(RunError) as caught:
         papermill.execute_notebook(failing, None, **how)
     assert caught.value.code == "QB834"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "papermill", "qbase.reports.executing.papermill_engine", "qbase.reports.executing.papermill_entries",
+        "qbase.reports.executing.cell_client", "qbase.reports.executing.fork_engine",
+        "qbase.reports.executing.kernel_engine",
+    ],
+)  # fmt: skip
+def test_either_side_may_be_imported_first(first: str) -> None:
+    code = (
+        f"import {first}, papermill.engines as e; print(*sorted(n for n in e.papermill_engines._engines if n), sep=' ')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "qbase-fork qbase-kernel" in done.stdout, done.stderr

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from qbase.core.package import PACKAGE
-from qbase.reports.executing import fingerprint
+from qbase.reports.running import fingerprint
 
 
 @pytest.fixture

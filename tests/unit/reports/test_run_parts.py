@@ -16,9 +16,9 @@ from qbase.core.results.run_values import Limits
 from qbase.lake import Workspace, list_runs
 from qbase.reports import Job, run_many
 from qbase.reports.executing.completeness import find_failure, place_of, read_results
-from qbase.reports.executing.fingerprint import commit_of, fingerprint_of, seed_of, versions
 from qbase.reports.executing.papermill_engine import allowed_environment
 from qbase.reports.running.atomic_publish import publish_files
+from qbase.reports.running.fingerprint import commit_of, fingerprint_of, seed_of, versions
 
 LIMITS = Limits()
 CELLS = [
