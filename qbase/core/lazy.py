@@ -33,12 +33,12 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
 
     Examples
     --------
-    >>> load, names = lazy_room("qbase.trends")
+    >>> import qbase.export
+    >>> load, names = lazy_room("qbase.export")
     >>> names()
-    ['compare_entities', 'estimate_change', 'estimate_level', 'estimate_matched_change', 'estimate_trend',
-    'judge_change', 'list_margins', 'match_margin', 'merge_periods', 'read_margin']
-    >>> load("estimate_level").__module__
-    'qbase.trends.rates.rate_level'
+    ['write_csv', 'write_xlsx']
+    >>> load("write_csv").__module__
+    'qbase.export.inert_csv'
     """
 
     @functools.cache

@@ -47,7 +47,7 @@ class FirmCounts:
     >>> own
     <FirmCounts D1.batch: 1 entities, 2 firms, 20 batches, naive>
     >>> own.cells().to_dict("list")
-    {'n': [10, 10], 'k': [9, 6]}
+    {'k': [9, 6], 'n': [10, 10]}
     """
 
     data: pd.DataFrame
@@ -59,8 +59,8 @@ class FirmCounts:
         return self.data if entity is None else self.data[self.data["entity"] == entity]
 
     def cells(self) -> pd.DataFrame:
-        """Return n and k summed over firms, index (entity, period)."""
-        return self.data.groupby(["entity", "period"], observed=True)[["n", "k"]].sum()
+        """Return k and n summed over firms, index (entity, period), as `Panel.counts` has them."""
+        return self.data.groupby(["entity", "period"], observed=True)[["k", "n"]].sum()
 
     def __repr__(self) -> str:
         firms, entities = self.data["firm"].nunique(), self.data["entity"].nunique()
