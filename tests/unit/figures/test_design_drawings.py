@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import pathlib
-import sys
-import types
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 
@@ -16,29 +12,11 @@ import pytest
 from qbase.core import CheckResult, DataError, Estimate, Figure, Indicator, Result, Text
 from qbase.core.numbers import MINUS
 from qbase.figures import plot_design_power, plot_effect, plot_specifications, plot_synthetic
+from tests.unit.figures import test_drawings as every
+from tests.unit.figures.drawing_rules import RULES
 
-
-def load(name: str) -> types.ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-every = load("test_drawings")
 RATE, SOURCE, TITLE, policy, events, twfe, texts_of = (
     getattr(every, name) for name in ("RATE", "SOURCE", "TITLE", "policy", "events", "twfe", "texts_of")
-)
-RULES = (
-    every.test_a_drawing_keeps_to_the_list,
-    every.test_colours_are_roles,
-    every.test_numbers_are_short_and_nothing_lies_outside,
-    every.test_labels_stay_inside_and_do_not_touch,
-    every.test_ids_are_unique_over_all_drawings,
-    every.test_texts_exist_in_both_languages,
 )
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-import pathlib
 import re
-import sys
-import types
 from collections.abc import Callable
 
 import numpy as np
@@ -18,33 +14,14 @@ from qbase.core import DataError, Figure, Indicator, Panel, Result, Text
 from qbase.figures import plot_funnel, plot_ranks
 from qbase.stats import wilson_interval
 from qbase.trends import compare_peers, rank_entities
+from tests.unit.figures import test_drawings as every
+from tests.unit.figures.drawing_rules import RULES
 
 RATE = Indicator(id="y", name=Text("监督抽查批次合格率", "batch pass rate"), unit="pct", better="up")
 TRADES = (
     ("阀门", "valves and cocks"),
     ("涤纶", "polyester fibre"),
     ("塑料板管型材", "plastic sheet, pipe and profile"),
-)
-
-
-def load(name: str) -> types.ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-every = load("test_drawings")
-RULES = (
-    every.test_a_drawing_keeps_to_the_list,
-    every.test_colours_are_roles,
-    every.test_numbers_are_short_and_nothing_lies_outside,
-    every.test_labels_stay_inside_and_do_not_touch,
-    every.test_ids_are_unique_over_all_drawings,
-    every.test_texts_exist_in_both_languages,
 )
 
 

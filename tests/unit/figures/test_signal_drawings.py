@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
-import pathlib
 import re
-import sys
-import types
 from collections.abc import Callable
 
 import numpy as np
@@ -18,28 +14,10 @@ from qbase.core import DataError, DatedEvent, Figure, Panel, Result, Text
 from qbase.explore import plot
 from qbase.figures import plot_breaks, plot_control
 from qbase.trends import estimate_breaks, estimate_control
+from tests.unit.figures import test_drawings as every
+from tests.unit.figures.drawing_rules import RULES
 
-
-def load(name: str) -> types.ModuleType:
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-        assert spec is not None
-        assert spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-every = load("test_drawings")
 RATE, TITLE, policy, card, texts_of = (getattr(every, n) for n in ("RATE", "TITLE", "policy", "card", "texts_of"))
-RULES = (
-    every.test_a_drawing_keeps_to_the_list,
-    every.test_colours_are_roles,
-    every.test_numbers_are_short_and_nothing_lies_outside,
-    every.test_labels_stay_inside_and_do_not_touch,
-    every.test_ids_are_unique_over_all_drawings,
-    every.test_texts_exist_in_both_languages,
-)
 EARLY = DatedEvent(period="2017Q3", title=Text("检验方案调整", "new test plan"), kind="other")
 STANDARD = DatedEvent(
     period="2019Q1", title=Text("DB99/T 1101 由 2014 版改为 2020 版", "DB99/T 1101: edition 2020"), kind="standard"
