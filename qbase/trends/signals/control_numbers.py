@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from qbase.core.errors import UsageError
-from qbase.stats.control.change_scan import LEAST_POINTS, ChangeScan, dispersion_test, permutations, scan_changes
+from qbase.stats.control.change_scan import LEAST_POINTS, ChangeScan, dispersion_test, scan_changes
 from qbase.stats.control.control_limits import ControlChart, laney_chart, p_chart, xmr_chart
 from qbase.stats.control.control_rules import RULES, find_signals
 from qbase.stats.rates.wilson import wilson_interval
@@ -31,7 +31,7 @@ TRIAL_POINTS = 12
 """Below this limits are on trial, as the NHS guide has it."""
 DISPERSED = 0.05
 """The p′ chart where the periods differ by more than chance would let them in one of twenty quiet series."""
-QUIET_DRAWS = 400
+QUIET_DRAWS, QUIET_SEED = 400, 40
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,7 +126,7 @@ def chart_series(
     )
     return Charted(
         chart=chart, limits=limits, signals=signals, phases=phases, of=of, dispersion=ratio, dispersion_p=p,
-        alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart), serial=_serial(limits.z[0], of),
+        alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart, limits), serial=_serial(limits.z[0], of),
     )  # fmt: skip
 
 
@@ -145,16 +145,34 @@ def _drawn_limits(k: Floats, n: Floats, value: Floats, of: Ints, chart: Chart) -
     return dataclasses.replace(found, value=scale * found.value, centre=scale * found.centre, low=low, high=high)
 
 
-def _quiet_share(measured: Measured, of: Ints, chart: Chart) -> float:
-    """Return the share of charts with the same points in another order in which any rule fires."""
-    order = np.tile(np.arange(len(of)), (QUIET_DRAWS, 1))
-    for phase in np.unique(of):
-        place = np.flatnonzero(of == phase)
-        order[:, place] = place[permutations(len(place), QUIET_DRAWS)]
-    k, n, value = (a[order] for a in (measured.k, measured.n, measured.value))
+def _quiet_share(measured: Measured, of: Ints, chart: Chart, limits: ControlChart) -> float:
+    """Return the share of charts of the process as it is, and without any change, in which some rule fires.
+
+    They are drawn anew: the points in another order would hold the very point that is in question.
+    """
+    k, n, value = _quiet_charts(measured, chart, limits)
     drawn = _drawn_limits(k, n, value, of, chart)
-    fired = find_signals(drawn.z, drawn.value, phases=np.broadcast_to(of, order.shape))
+    fired = find_signals(drawn.z, drawn.value, phases=np.broadcast_to(of, drawn.value.shape))
     return float(np.any([fired[r].any(axis=1) for r in RULES], axis=0).mean())
+
+
+def _quiet_charts(measured: Measured, chart: Chart, limits: ControlChart) -> tuple[Floats, Floats, Floats]:
+    """Draw passes, tests and values: binomial, beta-binomial as wide as Laney's factor, or normal for an XmR chart."""
+    rng = np.random.default_rng([QUIET_SEED, len(measured.value)])
+    centre, shape = limits.centre[0], (QUIET_DRAWS, len(measured.value))
+    n = np.broadcast_to(measured.n, shape)
+    if chart == "xmr":
+        sigma = np.nan_to_num(limits.high[0] - limits.low[0]) / 6
+        return np.zeros(shape), n, centre + sigma * rng.standard_normal(shape)
+    share = np.broadcast_to(np.clip(centre / 100, 0, 1), shape)
+    typical = max(float(measured.n.mean()), 2.0)
+    alike = np.clip((limits.sigma_z[0] ** 2 - 1) / (typical - 1), 0, 0.99)
+    varied = (alike > 0) & (share > 0) & (share < 1)
+    total = 1 / np.where(alike > 0, alike, 0.5) - 1
+    inside = np.where(varied, share, 0.5)
+    share = np.where(varied, rng.beta(inside * total, (1 - inside) * total), share)
+    k = rng.binomial(n.astype(np.int64), share).astype(float)
+    return k, n, 100 * k / n
 
 
 def _serial(z: Floats, of: Ints) -> float:

@@ -112,6 +112,25 @@ def test_rules_are_leads_and_say_how_often_they_fire_for_nothing() -> None:
     assert last(result)["variation"] == "common_cause", "one point is no lasting change"
 
 
+@pytest.mark.parametrize("phases", [None, EVENT], ids=["one phase", "two phases"])
+def test_how_often_rules_fire_for_nothing_is_what_charts_drawn_one_by_one_show(phases: object) -> None:
+    k, n = QUIET[0].copy(), QUIET[1]
+    k[10] = 0
+    result = estimate_control(make(k, n), ID, entity="K1", phases=phases, chart="p")
+    series = result.tables["series"]
+    of, centre = series["phase"].to_numpy() - 1, series["centre"].to_numpy() / 100
+    rng, draws, fired = np.random.default_rng(12), 800, 0
+    for _ in range(draws):
+        drawn = p_chart(rng.binomial(n.astype(int), centre)[None].astype(float), n[None].astype(float), phases=of[None])
+        found = find_signals(drawn.z, 100 * drawn.value, phases=of[None])
+        fired += any(found[rule].any() for rule in ("beyond", "two_of_three", "shift", "trend"))
+    share = result.settings["quiet_share"]
+    # four standard errors of both counts
+    assert abs(share - fired / draws) < 4 * np.sqrt(0.25 * (1 / 400 + 1 / draws))
+    assert share < 0.8, "the point that stands out is no part of a chart without any change"
+    assert f"{100 * share:.0f}%" in result.say().items[0].en
+
+
 @pytest.mark.parametrize(
     "phases",
     [EVENT, [EVENT], Policy(policy_id="p", title=Text("试点", "pilot"), spells=(Spell(entity="K1", start="2019Q1"),))],
