@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from qbase.stats.control.control_rules import find_signals as find_signals
     from qbase.stats.control.dated_breaks import DatedBreak as DatedBreak
     from qbase.stats.control.dated_breaks import date_breaks as date_breaks
+    from qbase.stats.control.judged_twice import QuietEnd as QuietEnd
+    from qbase.stats.control.judged_twice import date_quiet_end as date_quiet_end
     from qbase.stats.control.mean_breaks import MeanBreaks as MeanBreaks
     from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
     from qbase.stats.control.mean_breaks import break_statistics as break_statistics
