@@ -64,8 +64,9 @@ def judge_twice(world: World) -> Panel:
     newest = items[items["sample_date"] >= "2025"].groupby(["product_name", "item_name"])[
         ["lower_limit", "upper_limit"]
     ]
-    items = items.join(newest.agg("last"), on=["product_name", "item_name"], rsuffix="_now")
-    is_within = ~((items["value"] < items["lower_limit_now"]) | (items["value"] > items["upper_limit_now"]))
+    limits = newest.agg("last").set_axis(["low_now", "high_now"], axis=1)
+    items = items.join(limits, on=["product_name", "item_name"])
+    is_within = ~((items["value"] < items["low_now"]) | (items["value"] > items["high_now"]))
     overturned = used["appeal_result"] == "overturned"
     now = is_within.groupby(items["sample_no"]).all().reindex(used.index) | overturned
     then = (used["result"] == "pass") | overturned
