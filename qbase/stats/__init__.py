@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qbase.stats.control.change_scan import ChangeScan as ChangeScan
     from qbase.stats.control.change_scan import dispersion_test as dispersion_test
     from qbase.stats.control.change_scan import scan_changes as scan_changes
+    from qbase.stats.control.change_scan import scan_power as scan_power
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
     from qbase.stats.control.control_limits import ewma_chart as ewma_chart

@@ -88,11 +88,10 @@ def memory_chart(
     >>> {kind: np.flatnonzero(memory_chart(moved, kind=kind).fired[0]).tolist() for kind in ("ewma", "cusum")}
     {'ewma': [20], 'cusum': [18, 19, 20]}
     """
-    z = standardise(value, weight)
-    known = np.isfinite(z)
-    upper, lower = _paths(z, kind)
+    upper, lower = memory_paths(value, weight, kind=kind)
+    known = np.isfinite(standardise(value, weight))
     count = known.sum(axis=1)
-    limit = np.full(len(z), np.inf)
+    limit = np.full(len(known), np.inf)
     for points in np.unique(count[count >= 4]):
         limit[count == points] = memory_limit(int(points), kind=kind, alpha=alpha)
     fired = known & (np.maximum(np.abs(upper), np.abs(lower)) > limit[:, None])
@@ -123,8 +122,20 @@ def standardise(value: Floats, weight: Floats | None = None) -> Floats:
     return np.where(known, z, np.nan)
 
 
-def _paths(z: Floats, kind: Memory) -> tuple[Floats, Floats]:
-    """Return upper and lower path, carried on through periods without a value."""
+def memory_paths(value: Floats, weight: Floats | None = None, *, kind: Memory = "ewma") -> tuple[Floats, Floats]:
+    """Return the upper and lower path of each series, carried on through periods without a value.
+
+    Parameters
+    ----------
+    value, weight, kind
+        As `memory_chart`.
+
+    Returns
+    -------
+    tuple of numpy.ndarray, shape (S, T)
+        The same path twice for an EWMA; lower sums of a CUSUM are negative.
+    """
+    z = standardise(value, weight)
     if kind == "cusum":
         upper, lower = cusum_paths(z, slack=SLACK)
         return upper, -lower
@@ -143,7 +154,7 @@ def _paths(z: Floats, kind: Memory) -> tuple[Floats, Floats]:
 def _heights(z: Floats, kind: Memory) -> Floats:
     """Return how far the paths of series without gaps get, shape (S,); periods come first, so that memory is read once.
 
-    The same recursion as `_paths`, without keeping the paths.
+    The same recursion as `memory_paths`, without keeping the paths.
     """
     best, up, down = (np.zeros(z.shape[1]) for _ in range(3))
     left = 1.0
@@ -303,9 +314,9 @@ def judge_together(
     own = float((smaller <= smaller[0] * (1 + 1e-9)).mean())
     ordered = np.sort(smaller)
     # the largest level of each alone at which both together stay within alpha
-    allowed = [a for a in np.unique(ordered) if (ordered <= a).mean() <= alpha]
-    inside = found[1][chances[1] <= max(allowed)] if allowed else np.empty(0)
-    limit = float(inside.min()) if len(inside) else float(found[1].max())
+    reached = np.searchsorted(ordered, ordered, side="right") / len(ordered)
+    inside = found[1][chances[1] <= ordered[reached <= alpha].max(initial=0.0)]
+    limit = float(inside.min(initial=found[1].max()))
     return JudgedTogether(
         p_value=own, scan_p=float(chances[0][0]), memory_p=float(chances[1][0]), limit=limit * (1 - 1e-9)
     )
