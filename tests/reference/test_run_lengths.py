@@ -28,7 +28,7 @@ EWMA = {
     (0.05, 2.615): (500, 84.1, 28.8, 16.4, 11.4, 7.1, 5.2, 4.2, 3.5, 2.7),
 }
 ROUNDED = 0.004
-"""Three printed digits, some cut and not rounded; the tables of 1990 come from a Markov chain of 100 states and differ by one in the last."""
+"""Three printed digits, some cut and not rounded; the tables of 1990 are of a Markov chain and differ in the last."""
 LAST_DIGIT = 0.11
 
 
@@ -59,7 +59,7 @@ def test_run_lengths_are_what_a_simulation_counts() -> None:
 
 
 def test_the_cusum_of_the_textbook() -> None:
-    """Montgomery (2013), table 9.1 and example 9.1: target 10, slack 1/2; the upper sum of period 29 is 5.28, beyond 5."""
+    """Montgomery (2013), example 9.1: target 10, slack 1/2; the upper sum of period 29 is 5.28, beyond 5."""
     x = [
         9.45, 7.99, 9.29, 11.66, 12.16, 10.18, 8.04, 11.46, 9.20, 10.34, 9.03, 11.47, 10.51, 9.40, 10.08, 9.37, 10.62,
         10.31, 8.52, 10.84, 10.90, 9.33, 12.29, 11.50, 10.60, 11.08, 10.38, 11.62, 11.31, 10.52,

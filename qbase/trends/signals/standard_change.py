@@ -158,6 +158,9 @@ def read_twice(panel: Panel, entity: str | None) -> Twice | None:
     """Read the batches judged twice; None where the panel has none of this entity."""
     if not {f"{i}__{c}" for i in TWICE for c in "kn"} <= set(panel.data.columns):
         return None
+    if entity is not None and entity not in panel.entities:
+        # an entity nobody knows is told as everywhere else
+        read_counts(panel, TWICE[0], entity=entity, level=PANEL_LEVEL)
     own = panel if entity is None else panel.keep([entity])
     if not own.data[f"{TWICE[0]}__n"].sum() > 0:
         return None
