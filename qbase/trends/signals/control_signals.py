@@ -75,8 +75,8 @@ def estimate_control(
         ``auto`` is a p chart, Laney's p′ chart where the counts are over-dispersed within phases (exact conditional
         test, 5 %), and XmR where there are no counts or the rate is weighted by its sampling design.
     memory : {"ewma", "cusum"} or None
-        A path that carries earlier periods on, which tells a change of the last two or three periods sooner and a
-        longer one less surely than the test. Both are judged together, with one chance of a false alarm.
+        A path that carries earlier periods on, judged together with the test, with one chance of a false alarm for
+        both. Looking back it finds no more than the test alone, which stays the default.
     maturity : Maturity or None
         From `qbase.indicators.read_maturity`: preliminary periods are in the series and enter nothing.
     alpha : float

@@ -275,7 +275,7 @@ def test_a_path_is_judged_together_with_the_test_and_begins_anew_in_every_phase(
     assert parted.tables["series"].groupby("phase")["memory_limit"].nunique().tolist() == [1, 1]
 
 
-def test_a_change_of_the_last_two_periods_is_told_by_a_path_alone() -> None:
+def test_a_change_of_the_last_two_periods_is_dated_where_the_path_sets_out() -> None:
     k, n = draw(1)
     k[-2:] = np.floor(0.2 * n[-2:])
     plain, path = estimate_control(make(k, n), ID), estimate_control(make(k, n), ID, memory="cusum")

@@ -77,10 +77,12 @@ def test_neither_order_nor_names_of_firms_matter() -> None:
 def test_pooled_and_matched_know_them_too() -> None:
     rows = [*ALIKE, *[(f"K2{e[2:]}", p, f"2{f}", n, k) for e, p, f, n, k in ALIKE if p != "2023Q4"]]
     panel, firms = build(rows)
-    plain, known = (estimate_change(panel, ID, firms=f) for f in (None, firms))
+    new = dataclasses.replace(firms, data=firms.data.assign(firm=firms.data["firm"] + firms.data["period"].astype(str)))
+    plain, known, apart = (estimate_change(panel, ID, firms=f) for f in (None, firms, new))
     assert known["matched_change"].value == plain["matched_change"].value
     for term in ("change", "matched_change"):
-        assert width(known, term) > 1.3 * width(plain, term)
+        assert width(apart, term) > 1.3 * width(plain, term)
+        assert width(known, term) < width(apart, term), "the same firms come twice"
     alone = estimate_matched_change(panel, ID, first="2023Q4", last="2024Q4", firms=firms)
     assert alone.method == "firm_difference"
 
