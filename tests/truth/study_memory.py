@@ -124,8 +124,8 @@ def main(n_draws: int) -> None:
         "",
         f"{n_draws} charts a line. Known: % in which the test with the true variance finds it. Then, of those, % found "
         "by each way (goal: 80). Best: by a test that is told the true date, and learns the variance from what is left "
-        "(4,000 charts): without knowing the variance no test of one series can be expected to do better, so a cell "
-        "below 80 there has no answer at this n.",
+        "(4,000 charts): no test that learns the variance from the spread of one series can be expected to do better, "
+        "so a cell below 80 there has no answer at this n.",
         "",
         f"| rate | change pp | correlation | known | {heads} | best | |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
