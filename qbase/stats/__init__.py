@@ -18,21 +18,30 @@ if TYPE_CHECKING:
     from qbase.stats.control.change_scan import ChangeScan as ChangeScan
     from qbase.stats.control.change_scan import dispersion_test as dispersion_test
     from qbase.stats.control.change_scan import scan_changes as scan_changes
+    from qbase.stats.control.change_scan import scan_power as scan_power
     from qbase.stats.control.control_limits import ControlChart as ControlChart
     from qbase.stats.control.control_limits import cusum_paths as cusum_paths
     from qbase.stats.control.control_limits import ewma_chart as ewma_chart
     from qbase.stats.control.control_limits import laney_chart as laney_chart
     from qbase.stats.control.control_limits import p_chart as p_chart
     from qbase.stats.control.control_limits import xmr_chart as xmr_chart
-    from qbase.stats.control.control_rules import cusum_run_length as cusum_run_length
-    from qbase.stats.control.control_rules import ewma_run_length as ewma_run_length
     from qbase.stats.control.control_rules import find_signals as find_signals
     from qbase.stats.control.dated_breaks import DatedBreak as DatedBreak
     from qbase.stats.control.dated_breaks import date_breaks as date_breaks
+    from qbase.stats.control.judged_twice import QuietEnd as QuietEnd
+    from qbase.stats.control.judged_twice import date_quiet_end as date_quiet_end
     from qbase.stats.control.mean_breaks import MeanBreaks as MeanBreaks
     from qbase.stats.control.mean_breaks import argmax_cdf as argmax_cdf
     from qbase.stats.control.mean_breaks import break_statistics as break_statistics
     from qbase.stats.control.mean_breaks import find_breaks as find_breaks
+    from qbase.stats.control.memory_charts import JudgedTogether as JudgedTogether
+    from qbase.stats.control.memory_charts import MemoryChart as MemoryChart
+    from qbase.stats.control.memory_charts import judge_together as judge_together
+    from qbase.stats.control.memory_charts import memory_chance as memory_chance
+    from qbase.stats.control.memory_charts import memory_chart as memory_chart
+    from qbase.stats.control.memory_charts import memory_limit as memory_limit
+    from qbase.stats.control.run_lengths import cusum_run_length as cusum_run_length
+    from qbase.stats.control.run_lengths import ewma_run_length as ewma_run_length
     from qbase.stats.decomposing.change_parts import ChangeParts as ChangeParts
     from qbase.stats.decomposing.change_parts import decompose_change as decompose_change
     from qbase.stats.decomposing.explained_leads import decompose_leads as decompose_leads

@@ -104,3 +104,13 @@ def test_slopes_are_covered_and_no_trend_is_seldom_called_one(slope: float, is_p
     # 225 draws: the share called a trend where there is none is one less what is covered
     assert np.mean(covered) >= LEAST
     assert np.mean(plain) >= LEAST
+
+
+def test_firms_drawn_twice_are_paired_in_a_pooled_change() -> None:
+    """Twelve entities of unlike rates, four firms each; long version study_pooled_trends.py."""
+    pooled = load("study_pooled_trends")
+    again = pooled.run_pooled(0.4, 60, is_paired=True)
+    assert again["paired_width"] < 0.85 * again["independent_width"]
+    assert again["paired"] >= CELL
+    other = pooled.run_pooled(0.4, 60, is_paired=False)
+    assert other["paired_width"] == other["independent_width"]

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from qbase.demo.clean.core_tables import QUARTER_STARTS, RISKS, SIZES, cluster_ids, iso, quarter_codes, texts
+from qbase.demo.clean.tightened_limits import is_between, is_tightened_product, tightened_by, tightened_distance
 from qbase.demo.world.geography import Bools, Floats, Ints
 from qbase.demo.world.outcome_model import ITEMS_AT_START, ITEMS_PER_YEAR
 from qbase.demo.world.quarters import World
-from qbase.demo.world.scenario import FIRST_YEAR, N_QUARTERS
+from qbase.demo.world.scenario import FIRST_YEAR, N_QUARTERS, STANDARD_QUARTER
 
 # name, unit, decimals, lower limit, upper limit (in units of the last decimal), usual distance to a limit
 ITEMS = (
@@ -25,6 +26,7 @@ ITEMS = (
     ("标识完整项数", "count", 0, 8, None, 2),
 )
 ALSO_FAILED_SHARE = 0.62
+_USUAL = np.array([i[5] for i in ITEMS])
 
 
 def items_per_batch(world: World, rows: pd.DataFrame) -> Ints:
@@ -39,7 +41,8 @@ def items_per_batch(world: World, rows: pd.DataFrame) -> Ints:
 def build_items(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     """Build table items: every item of every batch, value and limits, failed ones beyond a limit.
 
-    A batch fails exactly when one of its items does, so it can be judged again against other limits.
+    A batch fails exactly when one of its items does, so it can be judged again against other limits. From 2021Q1 the
+    limits of two standards are tighter; what they fail and the old ones passed lies between the two.
 
     Parameters
     ----------
@@ -62,7 +65,16 @@ def build_items(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     failed = (rows["result"] == "fail").to_numpy()[row]
     worst = rng.integers(0, 1_000_000, len(rows))[row] % count[row]
     is_bad = failed & ((place == worst) | (rng.random(len(row)) < ALSO_FAILED_SHARE))
-    value, lower, upper = _values(kind, is_bad, row, len(rows), rng)
+    more = world.streams.rng("items.limits")
+    between = is_between(world, rows, more)
+    # one item of each such batch, and some others, lie between the limits of then and now
+    is_caught = (place == worst) | (more.random(len(row)) < ALSO_FAILED_SHARE)
+    gap = between[row] & np.where(failed, is_bad, is_caught)
+    tight = is_tightened_product(world, rows)[row]
+    value, lower, upper = _values(kind, is_bad, row, rng, tight, gap, more)
+    is_new = tight & (rows["_quarter"].to_numpy()[row] >= STANDARD_QUARTER)
+    moved = np.where(is_new, tightened_by(_USUAL[kind]), 0)
+    lower, upper = lower + moved, upper - moved
     scale = 10.0 ** -np.array([i[2] for i in ITEMS])[kind]
     digits = np.array([i[2] for i in ITEMS])[kind]
     return pd.DataFrame(
@@ -79,18 +91,22 @@ def build_items(world: World, rows: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _values(kind: Ints, bad: Bools, row: Ints, n: int, rng: np.random.Generator) -> tuple[Floats, ...]:
-    """Return value, lower and upper limit in units of the last decimal (nan where there is no limit)."""
+def _values(
+    kind: Ints, bad: Bools, row: Ints, rng: np.random.Generator, tight: Bools, gap: Bools, more: np.random.Generator
+) -> tuple[Floats, ...]:
+    """Return value, lower and upper limit of old in units of the last decimal (nan where there is no limit)."""
     low = np.array([np.nan if i[3] is None else i[3] for i in ITEMS])[kind]
     high = np.array([np.nan if i[4] is None else i[4] for i in ITEMS])[kind]
-    usual = np.array([i[5] for i in ITEMS])[kind]
+    usual = _USUAL[kind]
     at_low = np.where(np.isnan(high), True, np.where(np.isnan(low), False, rng.random(len(kind)) < 0.5))
-    number = rng.random(len(kind)) + 0.3 * rng.random(n)[row]
+    number = rng.random(len(kind)) + 0.3 * rng.random(int(row.max(initial=-1)) + 1)[row]
     inside = np.floor(np.minimum(usual, usual * number))
+    inside = np.where(tight, tightened_distance(inside, usual, gap, more.random(len(kind))), inside)
     beyond = 1 + np.floor(usual * 0.4 * number * number)
+    is_outside = bad & ~gap
     edge = np.where(at_low, low, high)
-    sign = np.where(at_low, 1, -1) * np.where(bad, -1, 1)
-    return edge + sign * np.where(bad, beyond, inside), low, high
+    sign = np.where(at_low, 1, -1) * np.where(is_outside, -1, 1)
+    return edge + sign * np.where(is_outside, beyond, inside), low, high
 
 
 def _decimals(value: Floats, scale: Floats, digits: Floats) -> Floats:

@@ -27,7 +27,7 @@ from qbase.indicators.measures.measure_scope import Scope
 Floats = NDArray[np.float64]
 
 LEVEL = 0.95
-BY_LIMITS = frozenset({"items_rejudged", "items_core", "margin"})
+BY_LIMITS = frozenset({"items_rejudged", "items_tightened", "items_loosened", "items_core", "margin"})
 """Functions of the catalogue that judge by the yardstick; severity keeps the verdict of its day."""
 
 
@@ -39,7 +39,7 @@ def count_items(scope: Scope, measure: str) -> pd.DataFrame:
     scope : Scope
         Window of a snapshot with table items.
     measure : str
-        ``rejudged``, ``core``, ``severe``, ``label_only`` or ``margin``.
+        ``rejudged``, ``tightened``, ``loosened``, ``core``, ``severe``, ``label_only`` or ``margin``.
 
     Returns
     -------
@@ -201,6 +201,8 @@ def _margin(_: Measured, scope: Scope) -> pd.DataFrame:
 
 FUNCTIONS: Mapping[str, Callable[[Measured, Scope], pd.DataFrame]] = {
     "items_rejudged": _counted("rejudged"),
+    "items_tightened": _counted("tightened"),
+    "items_loosened": _counted("loosened"),
     "items_core": _counted("core"),
     "items_severe": _counted("severe"),
     "items_label_only": _counted("label_only"),

@@ -98,6 +98,7 @@ judged AS (
         c.firm,
         b.is_limited,
         -- a failure that no item shows keeps its verdict
+        c.is_pass,
         c.is_overturned OR (b.is_every_within AND (c.is_pass OR NOT b.is_every_ok)) AS is_rejudged,
         b.core_tested = s.core_count AS has_core,
         c.is_overturned OR b.is_core_within AS is_core_pass,

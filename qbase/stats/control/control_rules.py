@@ -1,10 +1,9 @@
-"""Rules that tell a signal from routine variation, on z scores of many series at once; how long until a false alarm."""
+"""Rules that tell a signal from routine variation, on z scores of many series at once."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from qbase.stats.control.control_limits import Floats, Ints, read_phases
 
@@ -118,62 +117,3 @@ def _two_of_three(far: Bools, parts: Ints, inside: Bools) -> Bools:
             hits[:, gap:] |= both
             hits[:, :-gap] |= both
     return hits
-
-
-def cusum_run_length(slack: float, limit: float, *, nodes: int = 100) -> float:
-    """Return the mean number of periods until a two-sided CUSUM of independent standard normals gives a false alarm.
-
-    Parameters
-    ----------
-    slack, limit : float
-        Reference value and decision limit, in standard errors.
-    nodes : int
-        Of the quadrature of Page's integral equation.
-
-    References
-    ----------
-    Brook, D. and Evans, D. A. (1972). An approach to the probability distribution of cusum run length. Biometrika 59.
-
-    Examples
-    --------
-    >>> from qbase.stats import cusum_run_length
-    >>> round(cusum_run_length(0.5, 4.0), 3)
-    167.684
-    """
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    x, w = limit * (x + 1) / 2, limit * w / 2
-    kernel = stats.norm.pdf(x[None, :] - x[:, None] + slack) * w[None, :]
-    matrix = np.eye(nodes + 1)
-    matrix[:nodes, :nodes] -= kernel
-    matrix[:nodes, nodes] -= stats.norm.cdf(slack - x)
-    matrix[nodes, :nodes] -= stats.norm.pdf(x + slack) * w
-    matrix[nodes, nodes] -= stats.norm.cdf(slack)
-    return float(np.linalg.solve(matrix, np.ones(nodes + 1))[nodes] / 2)
-
-
-def ewma_run_length(weight: float, sigmas: float, *, nodes: int = 100) -> float:
-    """Return the mean number of periods until a two-sided EWMA with asymptotic limits gives a false alarm.
-
-    Parameters
-    ----------
-    weight, sigmas : float
-        Of the newest period; distance of the limits.
-    nodes : int
-        Of the quadrature of the integral equation.
-
-    References
-    ----------
-    Crowder, S. V. (1987). A simple method for studying run-length distributions of EWMA charts. Technometrics 29.
-
-    Examples
-    --------
-    >>> from qbase.stats import ewma_run_length
-    >>> round(ewma_run_length(0.1, 2.703), 3)
-    371.888
-    """
-    limit = sigmas * np.sqrt(weight / (2 - weight))
-    x, w = np.polynomial.legendre.leggauss(nodes)
-    x, w = limit * x, limit * w
-    kernel = stats.norm.pdf((x[None, :] - (1 - weight) * x[:, None]) / weight) * w[None, :] / weight
-    lengths = np.linalg.solve(np.eye(nodes) - kernel, np.ones(nodes))
-    return float(1 + (stats.norm.pdf(x / weight) * w / weight) @ lengths)

@@ -89,7 +89,7 @@ def compare_firm_rates(before: Drawn, after: Drawn, likeness: FirmLikeness, *, l
     return FirmDifference(value=value, low=max(-1.0, lower), high=min(1.0, upper), correlation=correlation)
 
 
-def shared_correlation(before: Drawn, after: Drawn, likeness: FirmLikeness) -> float:
+def shared_correlation(before: Drawn, after: Drawn, likeness: FirmLikeness, *, cell: Ints | None = None) -> float:
     """Return how far two rates move together because some firms were drawn in both periods.
 
     The covariance of one firm's results in two periods is taken from the firms drawn in both; it is never below 0 nor
@@ -101,6 +101,9 @@ def shared_correlation(before: Drawn, after: Drawn, likeness: FirmLikeness) -> f
         Batches and passes of every firm in each period; 0 and 0 where it was not drawn.
     likeness : FirmLikeness
         Of batches of one firm and period.
+    cell : numpy.ndarray of int, shape (firms,), or None
+        Entity of each firm where several are summed: each has a rate of its own in each period, so that what entities
+        differ by, which is no chance, makes no two periods alike. None takes all as one.
 
     Returns
     -------
@@ -127,8 +130,26 @@ def shared_correlation(before: Drawn, after: Drawn, likeness: FirmLikeness) -> f
     scale = np.sqrt(p0 * (1 - p0) * p1 * (1 - p1))
     if both.sum() < 2 or scale <= 0:
         return 0.0
-    products = ((k0 - p0 * n0) * (k1 - p1 * n1))[both]
+    of = np.zeros(len(n0), dtype=np.int64) if cell is None else np.asarray(cell)
+    left = [k - _cell_rates(n, k, of) * n for n, k in ((n0, k0), (n1, k1))]
+    products = (left[0] * left[1])[both]
     pairs = (n0 * n1)[both]
-    across = float(np.clip(products.sum() / pairs.sum() / scale, 0.0, likeness.mean))
+    # of few firms each is a good part of the rate it is held against, which hides some of what they share
+    seen = pairs.sum() if cell is None else _seen_pairs(n0, n1, of)
+    across = float(np.clip(products.sum() / max(seen, 1e-9) / scale, 0.0, likeness.mean))
     effects = [likeness.design_effects(n.sum(), (n**2).sum()) @ likeness.weights / n.sum() for n in (n0, n1)]
     return float(across * pairs.sum() / (n0.sum() * n1.sum()) / np.sqrt(effects[0] * effects[1]))
+
+
+def _cell_rates(n: Floats, k: Floats, cell: Ints) -> Floats:
+    """Return for every firm the rate of its cell; 0 where nothing was drawn there."""
+    size, passed = np.bincount(cell, n), np.bincount(cell, k)
+    return np.asarray((passed / np.maximum(size, 1.0))[cell])
+
+
+def _seen_pairs(n0: Floats, n1: Floats, cell: Ints) -> float:
+    """Return how many pairs of batches of one firm the products about the rates of cells amount to."""
+    size = [np.maximum(np.bincount(cell, n), 1.0) for n in (n0, n1)]
+    pairs = np.bincount(cell, n0 * n1)
+    own = np.bincount(cell, n0**2 * n1) / size[0] + np.bincount(cell, n0 * n1**2) / size[1]
+    return float((pairs - own + pairs**2 / (size[0] * size[1])).sum())

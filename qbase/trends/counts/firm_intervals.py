@@ -13,7 +13,7 @@ from qbase.core import periods
 from qbase.core.errors import DataError
 from qbase.core.numbers import number
 from qbase.core.text import Text
-from qbase.stats.rates.firm_differences import compare_firm_rates
+from qbase.stats.rates.firm_differences import compare_firm_rates, shared_correlation
 from qbase.stats.rates.firm_likeness import FirmLikeness, firm_rate_interval, fit_firm_likeness
 from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.counts.period_counts import Counts
@@ -77,8 +77,7 @@ class Firms:
     ) -> tuple[float, float, float]:
         """Return the change between two periods with its interval, in percentage points.
 
-        Firms drawn in both periods are paired within one entity; of a sum over entities the two rates are taken as
-        independent, which can only widen the interval.
+        Firms drawn in both periods are paired; of a sum over entities within their entity, each with its own rates.
         """
         n0, k0, n1, k1 = self.drawn(first, last, entity)
         if self.is_pooled and entity is None:
@@ -87,10 +86,23 @@ class Firms:
             sum_nn = np.array([(x.astype(float) ** 2).sum() for x in (n0, n1)])
             low, high = firm_rate_interval(rate, n, sum_nn, self.likeness, level=level)
             before, after = ((rate[i], low[i], high[i]) for i in (0, 1))
-            value, lower, upper = (100 * float(x) for x in square_and_add(after, before))
-            return value, lower, upper
+            joined = square_and_add(after, before, correlation=self._shared(first, last))
+            value, lower, upper = (100 * float(x) for x in joined)
+            return value, max(-100.0, lower), min(100.0, upper)
         found = compare_firm_rates((n0, k0), (n1, k1), self.likeness, level=level)
         return 100 * found.value, 100 * found.low, 100 * found.high
+
+    def _shared(self, first: pd.Period, last: pd.Period) -> float:
+        """Return how far the two rates of a sum move together through firms of one entity drawn in both periods."""
+        keys = ["entity", "owner"]
+        two = [self.rows[self.rows["period"] == p].groupby(keys)[["n", "k"]].sum() for p in (first, last)]
+        units = two[0].index.union(two[1].index)
+        before, after = (
+            (f["n"].to_numpy(dtype=np.int64), f["k"].to_numpy(dtype=np.int64))
+            for f in (found.reindex(units, fill_value=0) for found in two)
+        )
+        cell = np.asarray(units.get_level_values("entity").factorize()[0], dtype=np.int64)
+        return shared_correlation(before, after, self.likeness, cell=cell)
 
     def only(self, entities: list[str]) -> Firms:
         """Return the same for some entities; likeness stays what all of them taught."""

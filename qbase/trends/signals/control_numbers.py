@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,6 +16,7 @@ from qbase.core.errors import UsageError
 from qbase.stats.control.change_scan import LEAST_POINTS, ChangeScan, dispersion_test, scan_changes
 from qbase.stats.control.control_limits import ControlChart, laney_chart, p_chart, xmr_chart
 from qbase.stats.control.control_rules import RULES, find_signals
+from qbase.stats.control.memory_charts import JudgedTogether, Memory, judge_together, memory_paths
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.signals.measured_series import Measured
 
@@ -49,6 +51,7 @@ class Phase:
     before: float
     after: float
     assurance: Assurance
+    together: JudgedTogether | None = None
 
     @property
     def points(self) -> int:
@@ -70,6 +73,8 @@ class Charted:
     alpha_phase: float
     quiet_share: float
     serial: float
+    memory: Memory | None = None
+    paths: tuple[Floats, Floats] | None = None
 
 
 def choose_chart(measured: Measured, asked: str, of: Ints) -> tuple[Chart, float, float]:
@@ -97,7 +102,14 @@ def choose_chart(measured: Measured, asked: str, of: Ints) -> tuple[Chart, float
 
 
 def chart_series(
-    measured: Measured, of: Ints, *, asked: str, alpha: float, level: float, target: float | None
+    measured: Measured,
+    of: Ints,
+    *,
+    asked: str,
+    alpha: float,
+    level: float,
+    target: float | None,
+    memory: Memory | None = None,
 ) -> Charted:
     """Chart a series of T measured periods in phases.
 
@@ -115,6 +127,8 @@ def chart_series(
         Of the interval of a centre.
     target : float or None
         In the unit of the values.
+    memory : {"ewma", "cusum"} or None
+        A path that is judged together with the test of a lasting change.
     """
     chart, ratio, p = choose_chart(measured, asked, of)
     limits = _limits(measured, of, chart)
@@ -122,11 +136,15 @@ def chart_series(
     edges = [int(np.flatnonzero(of == i)[0]) for i in np.unique(of)] + [len(of)]
     alpha_phase = 1 - (1 - alpha) ** (1 / (len(edges) - 1))
     phases = tuple(
-        _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target) for a, b in itertools.pairwise(edges)
+        _remember(
+            _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target), measured, memory, alpha_phase
+        )
+        for a, b in itertools.pairwise(edges)
     )
     return Charted(
         chart=chart, limits=limits, signals=signals, phases=phases, of=of, dispersion=ratio, dispersion_p=p,
         alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart, limits), serial=_serial(limits.z[0], of),
+        memory=memory, paths=None if memory is None else _paths(measured, phases, memory),
     )  # fmt: skip
 
 
@@ -202,6 +220,48 @@ def _phase(
     )  # fmt: skip
 
 
+def _remember(phase: Phase, measured: Measured, memory: Memory | None, alpha: float) -> Phase:
+    """Return the phase judged by the test and the path together; by the more striking of the two."""
+    if memory is None or phase.variation in ("too_short", "all_alike"):
+        return phase
+    own = slice(phase.start, phase.stop)
+    value, weight, better = measured.value[own], measured.weight[own], measured.indicator.better
+    found = judge_together(value, weight, kind=memory, alpha=alpha)
+    phase = dataclasses.replace(phase, p_value=found.p_value, together=found)
+    if found.p_value > alpha:
+        return dataclasses.replace(phase, variation="common_cause")
+    if found.is_by_memory:
+        upper, lower = (p[0] for p in memory_paths(value[None, :], weight[None, :], kind=memory))
+        last, _ = furthest_stretch(upper, lower)
+        sides = [np.average(value[s], weights=weight[s]) for s in (slice(0, last + 1), slice(last + 1, None))]
+        phase = dataclasses.replace(phase, last=phase.start + last, before=float(sides[0]), after=float(sides[1]))
+    return dataclasses.replace(phase, variation=_direction(phase.after > phase.before, better))
+
+
+def furthest_stretch(upper: Floats, lower: Floats) -> tuple[int, int]:
+    """Return the last point before a path set out for its furthest point, and that point; 0 at least."""
+    far = int(np.maximum(upper, -lower).argmax())
+    path = upper if upper[far] >= -lower[far] else -lower
+    back = np.flatnonzero(path[:far] <= 0)
+    return (int(back[-1]) if len(back) else 0), far
+
+
+def _paths(measured: Measured, phases: Sequence[Phase], memory: Memory) -> tuple[Floats, Floats]:
+    """Return upper and lower path of the series, begun anew in every phase."""
+    found = [
+        memory_paths(measured.value[None, p.start : p.stop], measured.weight[None, p.start : p.stop], kind=memory)
+        for p in phases
+    ]
+    upper, lower = (np.concatenate([pair[i][0] for pair in found]) for i in (0, 1))
+    return upper, lower
+
+
+def _direction(is_up: bool, better: str) -> Variation:
+    if better == "none":
+        return "higher" if is_up else "lower"
+    return "improving" if is_up == (better == "up") else "worsening"
+
+
 def _variation(value: Floats, scan: ChangeScan, better: str, alpha: float) -> Variation:
     if len(value) < VERDICT_POINTS:
         return "too_short"
@@ -209,10 +269,7 @@ def _variation(value: Floats, scan: ChangeScan, better: str, alpha: float) -> Va
         return "all_alike"
     if scan.p_value[0] > alpha:
         return "common_cause"
-    is_up = bool(scan.after[0] > scan.before[0])
-    if better == "none":
-        return "higher" if is_up else "lower"
-    return "improving" if is_up == (better == "up") else "worsening"
+    return _direction(bool(scan.after[0] > scan.before[0]), better)
 
 
 def _centre(measured: Measured, own: slice, chart: Chart, ratio: float, level: float) -> tuple[float, float, float]:

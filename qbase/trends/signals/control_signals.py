@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
+from qbase.core.given import check_word
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Key
+from qbase.stats.control.memory_charts import Memory
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
@@ -44,6 +46,7 @@ def estimate_control(
     phases: Given | Iterable[Given] | None = None,
     target: float | None = None,
     chart: Literal["auto", "p", "laney", "xmr"] = "auto",
+    memory: Memory | None = None,
     maturity: Maturity | None = None,
     alpha: float = ALPHA,
     level: float = 0.95,
@@ -71,6 +74,9 @@ def estimate_control(
     chart : {"auto", "p", "laney", "xmr"}
         ``auto`` is a p chart, Laney's p′ chart where the counts are over-dispersed within phases (exact conditional
         test, 5 %), and XmR where there are no counts or the rate is weighted by its sampling design.
+    memory : {"ewma", "cusum"} or None
+        A path that carries earlier periods on, judged together with the test, with one chance of a false alarm for
+        both. Looking back it finds no more than the test alone, which stays the default.
     maturity : Maturity or None
         From `qbase.indicators.read_maturity`: preliminary periods are in the series and enter nothing.
     alpha : float
@@ -83,8 +89,9 @@ def estimate_control(
     Result
         Estimand ``level``; term ``centre`` per phase, the last one spoken of with the verdict. Table ``series``:
         ``period n k value is_preliminary phase centre lower_limit upper_limit z sigma_z`` and a column per rule
-        (``beyond two_of_three shift trend``); table ``phases`` with the verdicts (``variation``, ``p_value``,
-        ``assurance``); table ``events``. Where values without counts are all alike in the last phase, or every
+        (``beyond two_of_three shift trend``), with ``memory`` also ``memory_upper memory_lower memory_limit`` in
+        standard errors; table ``phases`` with the verdicts (``variation``, ``p_value``, ``assurance``); table
+        ``events``. Where values without counts are all alike in the last phase, or every
         period is preliminary, there is no estimate, and ``unanswered`` says so.
 
     Raises
@@ -92,7 +99,8 @@ def estimate_control(
     PanelError
         No such indicator (QB123), shrunk values (QB125), a measure without counts over several entities (QB124).
     UsageError
-        Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556).
+        Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556),
+        no such memory (QB144).
     DataError
         Nothing was measured (QB502), or a weighted panel is to be pooled (QB505).
 
@@ -113,6 +121,8 @@ def estimate_control(
     """
     check_level(level)
     check_level(1 - alpha)
+    if memory is not None:
+        check_word("memory", memory, get_args(Memory))
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="p_chart")
     if unripe is not None:
         return unripe
@@ -123,7 +133,7 @@ def estimate_control(
         raise UsageError("QB503", level=target, found=f"target={target}", expected="a number", fix="target=90")
     events = read_events(phases, entity, measured.index)
     of = _phases(measured, [e.at(measured.index.freqstr) for e in events])
-    charted = chart_series(measured, of, asked=chart, alpha=alpha, level=level, target=target)
+    charted = chart_series(measured, of, asked=chart, alpha=alpha, level=level, target=target, memory=memory)
     estimates = _estimates(measured, charted, entity, level)
     table = tell_events(events, measured.index.freqstr)
     later = say_later(measured, charted, target)
@@ -146,6 +156,7 @@ def estimate_control(
             "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "chart": charted.chart, "asked": chart,
             "target": target, "alpha": alpha, "alpha_phase": charted.alpha_phase, "level": level, "freq": panel.freq,
             "sampling": panel.sampling, "quiet_share": charted.quiet_share,
+            **({} if memory is None else {"memory": memory}),
         },
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
@@ -198,6 +209,13 @@ def _series(measured: Measured, charted: Charted, parted: Parted) -> pd.DataFram
     for name, values in columns.items():
         frame[name] = np.nan
         frame.loc[ripe, name] = values
+    if charted.paths is not None:
+        limit = [p.together.limit if p.together is not None else np.nan for p in charted.phases]
+        for name, path in zip(("memory_upper", "memory_lower"), charted.paths, strict=True):
+            frame[name] = np.nan
+            frame.loc[ripe, name] = path
+        frame["memory_limit"] = np.nan
+        frame.loc[ripe, "memory_limit"] = np.array(limit)[charted.of]
     for rule, fired in charted.signals.items():
         frame[rule] = False
         frame.loc[ripe, rule] = fired

@@ -10,7 +10,10 @@ from qbase.core.numbers import count, digits_for, number, p_value, percent
 from qbase.core.results.sentences import quantity
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
+from qbase.stats.control.change_scan import scan_power
 from qbase.stats.control.control_rules import RULES, SHIFT_POINTS, TREND_POINTS
+from qbase.stats.control.memory_charts import SLACK, WEIGHT
+from qbase.stats.control.run_lengths import cusum_run_length, ewma_run_length
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.signals.control_numbers import TRIAL_POINTS, VERDICT_POINTS, Assurance, Charted, Phase, Variation
 from qbase.trends.signals.measured_series import Measured
@@ -41,6 +44,16 @@ CHARTS = {
     "laney": Text("Laney p′ 控制图", "Laney p′ chart"),
     "xmr": Text("单值移动极差（XmR）图", "XmR chart"),
 }
+MEMORIES = {
+    "ewma": Text("指数加权移动平均（EWMA，新值权重 0.2）", "The exponentially weighted mean (EWMA, newest period 0.2)"),
+    "cusum": Text("累积和（CUSUM，允许值 0.5）", "The cumulative sums (CUSUM, slack 0.5)"),
+}
+USUAL = {
+    "ewma": (3, round(ewma_run_length(WEIGHT, 3.0))),
+    "cusum": (4, round(cusum_run_length(SLACK, 4.0))),
+}
+"""The handbooks' limit, and the mean number of periods until it gives a false alarm."""
+STEPS = (5, 10)
 INDEPENDENT = Text(
     "判断以各期相互独立、没有季节波动为前提；规则触发的点只是线索，不是结论。",
     "The verdict takes the periods as independent and without season; points at which a rule fires are leads, "
@@ -121,7 +134,13 @@ def _when(measured: Measured, i: int, lang: str) -> str:
 
 def check_chart(measured: Measured, charted: Charted) -> list[CheckResult]:
     """Return the checks of a chart: short phases, small n, all alike, over-dispersion, correlation of neighbours."""
-    found = [_check_length(charted), *_check_counts(measured, charted), _check_serial(measured, charted)]
+    found = [
+        _check_length(charted),
+        *_check_counts(measured, charted),
+        _check_serial(measured, charted),
+        _check_memory(charted),
+        _check_power(measured, charted),
+    ]
     return [c for c in found if c is not None]
 
 
@@ -209,6 +228,39 @@ def _check_serial(measured: Measured, charted: Charted) -> CheckResult | None:
         "alarm rate may be above the one stated.",
     )
     return CheckResult(name="independence", passed=False, text=text)
+
+
+def _check_memory(charted: Charted) -> CheckResult | None:
+    """Say what the path is held against, and how often the usual limit would be crossed for nothing."""
+    phase = charted.phases[-1]
+    if charted.memory is None or phase.together is None:
+        return None
+    usual, run = USUAL[charted.memory]
+    limit = number(phase.together.limit, 2)
+    text = Text(
+        f"{MEMORIES[charted.memory].zh}与检验一并判断，界限 {limit} 个标准误，两者合计的误报率与声明值一致；"
+        f"常用界限 {usual} 平均每 {run} 期误报一次。",
+        f"{MEMORIES[charted.memory].en} judged together with the test: its limit is {limit} standard errors, so that "
+        f"both give a false alarm no more often than stated; the usual limit {usual} gives one in {run} periods.",
+    )
+    return CheckResult(name="memory", passed=None, text=text)
+
+
+def _check_power(measured: Measured, charted: Charted) -> CheckResult | None:
+    """Say beside a chart without a verdict which changes it would have found."""
+    phase = charted.phases[-1]
+    if phase.variation != "common_cause" or not measured.has_counts:
+        return None
+    own = slice(phase.start, phase.stop)
+    found = scan_power(measured.value[own], measured.weight[own], STEPS, alpha=charted.alpha_phase)
+    shares = [percent(100 * p, 0) for p in found]
+    text = Text(
+        f"在这样的图上，阶段中段 {STEPS[0]} 个百分点的持久变化约有 {shares[0]} 会被发现，"
+        f"{STEPS[1]} 个百分点约有 {shares[1]}；没有发现不等于没有变化。",
+        f"In a chart like this a lasting change of {STEPS[0]} points in the middle of the phase would be found in "
+        f"about {shares[0]} of cases, one of {STEPS[1]} points in {shares[1]}: none found is not none there.",
+    )
+    return CheckResult(name="power", passed=None, text=text)
 
 
 def tell_phases(measured: Measured, charted: Charted, events: pd.DataFrame) -> pd.DataFrame:

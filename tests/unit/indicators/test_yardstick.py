@@ -12,7 +12,7 @@ import pytest
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import parse_period
-from qbase.demo import build_province
+from qbase.demo import Scenario, build_province
 from qbase.demo.sending.stable_files import to_arrow
 from qbase.indicators import build_panel
 from qbase.indicators.measures.yardstick import kept_information, mean_margins
@@ -43,7 +43,7 @@ def load(workspace: Workspace, inspections: pd.DataFrame, items: pd.DataFrame, o
 
 @pytest.fixture(scope="module")
 def province():
-    return build_province("small", seed=7)
+    return build_province("small", seed=7, scenario=Scenario(has_standard_change=False))
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,25 @@ def test_without_a_change_both_rates_are_equal(province, tmp_path):
     data = build_panel(workspace, ["D1.batch", "D1.rejudged", "D1.severe", "D1.label_only"], freq="A").data
     assert (data["D1.batch__k"] == data["D1.rejudged__k"]).all()
     assert (data["D1.batch__n"] - data["D1.batch__k"] == data["D1.severe__k"] + data["D1.label_only__k"]).all()
+
+
+def test_the_standards_tightened_in_2021_stand_on_the_items_and_move_no_rejudged_rate(tmp_path):
+    """The world fails more batches from 2021Q1 on; judged twice they differ before that quarter and never after."""
+    tables = build_province("small", seed=7).tables
+    workspace = load(
+        Workspace.create(tmp_path), *(tables[n] for n in ("inspections", "items")), {"firms": tables["firms"]}
+    )
+    ids = ["D1.batch", "D1.rejudged", "D1.tightened", "D1.loosened"]
+    counts = build_panel(workspace, ids).data[[f"{i}__k" for i in ids]].groupby(level="period").sum()
+    counts.columns = ids
+    assert (counts["D1.batch"] - counts["D1.tightened"] + counts["D1.loosened"] == counts["D1.rejudged"]).all()
+    before, after = counts[: parse_period("2020Q4", "Q")], counts[parse_period("2021Q1", "Q") :]
+    assert before["D1.tightened"].sum() > 20
+    assert not before["D1.loosened"].any()
+    assert not after[["D1.tightened", "D1.loosened"]].any(axis=None)
+    held = build_panel(workspace, ids, base_year=2019).data[[f"{i}__k" for i in ids[2:]]].groupby(level="period").sum()
+    assert held[: parse_period("2020Q4", "Q")].sum().sum() == 0
+    assert held["D1.loosened__k"].sum() > 20, "by the limits of 2019 some of those that fail today would pass"
 
 
 def batch(number: int, result: str, *items: tuple[str, float, float | None, float | None, bool], **more: object):

@@ -13,9 +13,7 @@ import pytest
 
 from qbase.stats import (
     cusum_paths,
-    cusum_run_length,
     ewma_chart,
-    ewma_run_length,
     find_signals,
     laney_chart,
     p_chart,
@@ -47,13 +45,6 @@ def test_the_ewma_of_the_handbook():
     chart = ewma_chart((np.array([NIST]) - 50) / 2.0539, weight=0.3)
     assert 50 + 2.0539 * chart.value[0] == pytest.approx(NIST_EWMA, abs=0.0051)
     assert 50 + 2.0539 * chart.high[0, -1] == pytest.approx(52.5884, abs=5e-4)
-
-
-def test_run_lengths_are_those_of_r_spc():
-    """spc 0.6.7, two-sided: xcusum.arl and xewma.arl with sided="two"."""
-    assert cusum_run_length(0.5, 4.0) == pytest.approx(167.68379, abs=5e-6)
-    assert ewma_run_length(0.1, 2.703) == pytest.approx(371.88775, abs=5e-6)
-    assert ewma_run_length(0.2, 3.0) == pytest.approx(559.87408, abs=1e-5)
 
 
 def draw(seed: int, series: int = 30, periods: int = 24) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 
 from qbase.core import DatedEvent, Indicator, Panel, PanelError, Policy, Result, Spell, Text, UsageError
 from qbase.figures import plot_control
-from qbase.stats import find_signals, laney_chart, p_chart
+from qbase.stats import find_signals, laney_chart, memory_chart, p_chart
 from qbase.trends import estimate_breaks, estimate_control
 
 ID = "D1.batch"
@@ -255,3 +255,49 @@ def test_neighbours_that_move_together_are_told() -> None:
     k = np.random.default_rng(2).binomial(200, wave).astype(float)
     check = next(c for c in estimate_control(make(k, n), ID).checks if c.name == "independence")
     assert check.passed is False
+
+
+@pytest.mark.parametrize("memory", ["ewma", "cusum"])
+def test_a_path_is_judged_together_with_the_test_and_begins_anew_in_every_phase(memory: str) -> None:
+    k, n = RISE
+    result = estimate_control(make(k, n), ID, memory=memory)
+    assert last(result)["variation"] == "improving"
+    assert last(result)["changed_at"] == "2019Q1"
+    series, wanted = result.tables["series"], memory_chart(100 * k[None, :] / n, n[None, :], kind=memory)
+    assert series["memory_upper"].to_numpy() == pytest.approx(wanted.upper[0])
+    assert series["memory_lower"].to_numpy() == pytest.approx(wanted.lower[0])
+    check = next(c for c in result.checks if c.name == "memory")
+    assert "judged together with the test" in check.text.en
+    parted = estimate_control(make(k, n), ID, memory=memory, phases=EVENT)
+    assert parted.tables["phases"]["variation"].tolist() == ["common_cause"] * 2
+    own = memory_chart(100 * k[None, 20:] / n[20:], n[None, 20:], kind=memory)
+    assert parted.tables["series"]["memory_upper"].to_numpy()[20:] == pytest.approx(own.upper[0])
+    assert parted.tables["series"].groupby("phase")["memory_limit"].nunique().tolist() == [1, 1]
+
+
+def test_a_change_of_the_last_two_periods_is_dated_where_the_path_sets_out() -> None:
+    k, n = draw(1)
+    k[-2:] = np.floor(0.2 * n[-2:])
+    plain, path = estimate_control(make(k, n), ID), estimate_control(make(k, n), ID, memory="cusum")
+    assert last(path)["variation"] == "worsening"
+    assert last(path)["p_value"] <= 0.05
+    assert last(path)["changed_at"] >= last(plain)["changed_at"]
+    assert last(path)["after"] < last(path)["before"]
+
+
+def test_no_such_memory_and_a_phase_too_short_for_one() -> None:
+    with pytest.raises(UsageError, match="QB144"):
+        estimate_control(make(*QUIET), ID, memory="lasting")  # type: ignore[arg-type]
+    k, n = QUIET
+    short = estimate_control(make(k[:6], n[:6]), ID, memory="ewma")
+    assert last(short)["variation"] == "too_short"
+    assert short.tables["series"]["memory_limit"].isna().all()
+    assert not [c for c in short.checks if c.name == "memory"]
+
+
+def test_a_chart_without_a_verdict_says_what_it_would_have_found() -> None:
+    check = next(c for c in estimate_control(make(*QUIET), ID).checks if c.name == "power")
+    assert check.passed is None
+    assert "none found is not none there" in check.text.en
+    assert "没有发现不等于没有变化" in check.text.zh
+    assert not [c for c in estimate_control(make(*RISE), ID).checks if c.name == "power"]

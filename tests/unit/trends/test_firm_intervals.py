@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from qbase.core.errors import DataError
-from qbase.stats import compare_firm_rates, firm_rate_interval, fit_firm_likeness
+from qbase.stats import compare_firm_rates, firm_rate_interval, fit_firm_likeness, shared_correlation
 from qbase.trends import estimate_change, estimate_level, estimate_matched_change
 from tests.unit.trends.firm_panels import ID, build, draw
 
@@ -77,10 +77,12 @@ def test_neither_order_nor_names_of_firms_matter() -> None:
 def test_pooled_and_matched_know_them_too() -> None:
     rows = [*ALIKE, *[(f"K2{e[2:]}", p, f"2{f}", n, k) for e, p, f, n, k in ALIKE if p != "2023Q4"]]
     panel, firms = build(rows)
-    plain, known = (estimate_change(panel, ID, firms=f) for f in (None, firms))
+    new = dataclasses.replace(firms, data=firms.data.assign(firm=firms.data["firm"] + firms.data["period"].astype(str)))
+    plain, known, apart = (estimate_change(panel, ID, firms=f) for f in (None, firms, new))
     assert known["matched_change"].value == plain["matched_change"].value
     for term in ("change", "matched_change"):
-        assert width(known, term) > 1.3 * width(plain, term)
+        assert width(apart, term) > 1.3 * width(plain, term)
+        assert width(known, term) < width(apart, term), "the same firms come twice"
     alone = estimate_matched_change(panel, ID, first="2023Q4", last="2024Q4", firms=firms)
     assert alone.method == "firm_difference"
 
@@ -110,3 +112,22 @@ def test_a_weighted_panel_keeps_the_interval_of_its_design() -> None:
     assert result.estimates[-1].ci_low == data[f"{ID}__lo"].iloc[-1]
     assert any("抽样设计" in n.zh for n in result.notes)
     assert not any("互不相关" in n.zh for n in result.notes)
+
+
+def test_firms_that_come_twice_are_paired_within_their_entity_when_entities_are_summed() -> None:
+    """Two entities of the same firms in every period, and the same counts with other firms in each."""
+    same = draw(5, periods=YEARS, firms=12, batches=5, icc=0.5, rate=0.8, entities=("K1", "K2", "K3"))
+    others = [(e, p, f"{f}{p}", n, k) for e, p, f, n, k in same]
+    (panel, again), (_, new) = build(same), build(others)
+    paired, apart = (estimate_change(panel, ID, firms=f) for f in (again, new))
+    assert paired["change"].value == pytest.approx(apart["change"].value)
+    assert width(paired, "change") < 0.85 * width(apart, "change")
+
+
+def test_what_entities_differ_by_makes_no_two_periods_alike() -> None:
+    n = np.full(8, 6)
+    good, bad = np.full(4, 6), np.full(4, 2)
+    passed = np.r_[good, bad]
+    likeness = fit_firm_likeness(np.tile(n, 2), np.tile(passed, 2), np.repeat([0, 1], 8))
+    assert shared_correlation((n, passed), (n, passed), likeness) > 0.5
+    assert shared_correlation((n, passed), (n, passed), likeness, cell=np.repeat([0, 1], 4)) == 0.0
