@@ -35,7 +35,7 @@ HEADS = {
 class Decision(Bundle):
     """What the results of a letter allow to decide.
 
-    A report shows it as prose, one paragraph a statement; it is recorded like anything shown.
+    A report shows it as a box on its first page, one paragraph a statement; it is recorded like anything shown.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Decision(Bundle):
 
     def body(self) -> dict[str, Any]:
         """Return the paragraphs as prose."""
-        return {"role": "text", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
+        return {"role": "decision", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
 
     def document(self) -> dict[str, Any]:
         """Return verdict and statements as plain values for JSON."""

@@ -11,6 +11,7 @@ from qbase.core.numbers import UNITS_SHORT, declared_digits, interval, number, p
 from qbase.core.policy import Policy
 from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.results.sentences import VERDICTS, digits_of, target_text, withheld
+from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -57,16 +58,20 @@ def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy 
     if not results:
         raise DataError("QB707", found="0 results", expected="at least one", fix="tiles_of(result, …)")
     levels = [r for r in results if r.estimand == "level"]
-    joined: list[Result] = []
+    told: list[Result] = []
     items = []
     for result in results:
         if not result.estimates or (result.estimand == "change" and any(_belongs(result, one) for one in levels)):
             continue
         change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
-        if change is not None and result.estimand == "level":
-            joined.append(change)
+        # of a change the tile leaves out the evidence
+        told += [result] if result.estimand in {"level", "need"} and len(result.spoken) == 1 else []
         items.append(_tile(result, change if result.estimand == "level" else None, targets, policy))
-    return Tiles(name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)), items=tuple(items))
+    return Tiles(
+        name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)),
+        items=tuple(items),
+        tells=told_by_row(told),
+    )
 
 
 def _belongs(change: Result, level: Result) -> bool:

@@ -10,10 +10,12 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
+from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
 from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note
+from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.estimate_columns import NONE
 
 KINDS = {
@@ -90,10 +92,10 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     for change in changes:
         rows += _change_rows(change)
         data += [_datum(change, e, *_ends(change, e), _verdict(change, e).en) for e in change.estimates]
-    failed = {c.text.en: c.text for r in changes for c in r.checks if c.passed is False and c.name != "small_n"}
     season = [SEASON] if any(r.settings.get("against") == "previous" and r.estimates for r in changes) else []
     return Table(
         name=f"changes:{level.outcome.id}",
+        tells=told_by_row((level, *changes)),
         caption=capital(
             Text(
                 f"{level.subject.zh}：{level.outcome.label.zh}与其他时期相比",
@@ -110,7 +112,7 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
             Column(label=Text("判断", "Verdict")),
         ),
         rows=tuple(rows),
-        note=sentences(WHOSE, ONE_LEADS, *season, *failed.values(), source_note(level)),
+        note=sentences(WHOSE, ONE_LEADS, *season, *failed_note(*changes), source_note(level)),
         data={k: [d[k] for d in data] for k in data[0]} | account_data([level.coverage] * len(data)),
         style="effects",
     )
@@ -206,6 +208,7 @@ def tabulate_failed_items(result: Result) -> Table:
     )
     return Table(
         name=f"items:{result.outcome.id}",
+        tells=(result.name,),
         caption=capital(
             Text(
                 f"{result.subject.zh}：{when} 不合格最多的项目", f"Items that failed most, {when}: {result.subject.en}"
@@ -261,6 +264,7 @@ def tabulate_followup(*results: Result) -> Table:
     data = [_followup_datum(r) for r in results]
     return Table(
         name="followup",
+        tells=told_by_row(results),
         caption=capital(Text(f"{results[0].subject.zh}：后处理", f"Follow-up of failures: {results[0].subject.en}")),
         columns=(
             Column(label=Text("指标", "Indicator")),

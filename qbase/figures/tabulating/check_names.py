@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qbase.core.text import Text
+from qbase.core.results.result import Result, distinct_checks
+from qbase.core.text import Text, join, same
 
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
@@ -81,3 +82,20 @@ CHECKS: Mapping[str, Text] = {
     "looks": Text("逐期查看", "Repeated looks"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }
+
+
+def check_name(name: str) -> Text:
+    """Return what a check is called."""
+    return CHECKS.get(name, same(name.replace("_", " ")))
+
+
+def failed_note(*results: Result) -> list[Text]:
+    """Name the checks that did not pass in one sentence; what each found is said once, in the conclusion."""
+    names = {c.name: check_name(c.name) for c in distinct_checks(*results) if c.passed is False}
+    if not names:
+        return []
+    return [
+        Text("未通过的检查：{names}。", "Checks that did not pass: {names}.").format(
+            names=join([Text(n.zh, n.en[:1].lower() + n.en[1:]) for n in names.values()], zh="、", en=", ")
+        )
+    ]

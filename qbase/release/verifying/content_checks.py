@@ -120,10 +120,23 @@ def _wrong_words(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     for element in page.body.having("data-repeat"):
         if not _is_repeated(page, element):
             yield f"“{shown_bundles.read_text(element)['en'][:50]}”"
-    # a scorecard is shown as a table, whose cells are compared above; a result must also be spoken
-    said = [s for r in record["results"] for s in r["sentences"]]
+    yield from _left_unsaid(page, record)
+
+
+def _left_unsaid(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield sentences and failed checks of results that the page keeps from its reader.
+
+    What a table or a row of key indicators tells to the last word, and what a scorecard's table shows, needs no
+    sentence: cells are compared one by one.
+    """
     whole = page.body.text()
-    yield from (f"not said: “{s['en'][:50]}”" for s in said if s["zh"] not in whole or s["en"] not in whole)
+    shown = {e.attributes.get("data-name", "") for e in page.body.having("data-kind")}
+    told = {result for name, results in record.get("told", {}).items() if name in shown for result in results}
+    said = [s for r in record["results"] if r["name"] not in told for s in r["sentences"]]
+    failed = [c["text"] for r in record["results"] for c in r["checks"] if c["passed"] is False]
+    for words, texts in (("not said", said), ("failed check not said", failed)):
+        unsaid = {t["en"] for t in texts if t["zh"] not in whole or t["en"] not in whole}
+        yield from (f"{words}: “{text[:50]}”" for text in sorted(unsaid))
 
 
 def _is_repeated(page: Page, element: Element) -> bool:
