@@ -229,7 +229,7 @@ def tabulate_failed_items(result: Result) -> Table:
 
 
 def tabulate_followup(*results: Result) -> Table:
-    """Tabulate what became of failures: the window, cases, share and interval; “no data” where nothing is on record.
+    """Tabulate what became of failures and of the plan: window, cases, share, interval; “no data” where there is none.
 
     Parameters
     ----------
@@ -252,11 +252,13 @@ def tabulate_followup(*results: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> from qbase.trends import estimate_followup
     >>> tabulate_followup(*estimate_followup(read_followup(open_workspace()), entity="K001"))
-    Follow-up of failures: Qingzhao polyester fibre cluster
+    Follow-up of failures, and the plan: Qingzhao polyester fibre cluster
     Indicator | Share | 95% CI | Cases | Window
     Re-check pass rate | 76.5% | 52.7–90.4 | 13 / 17 | 2025Q1–2025Q4
+    Share of orders without a re-check at 60 days | 70.6% | 46.9–86.7 | 12 / 17 | 2025Q1–2025Q4
     Share of orders overdue | 17.6% | 6.2–41.0 | 3 / 17 | 2025Q1–2025Q4
     Repeat-failure rate | 50.0% | 26.8–73.2 | 7 / 14 | 2025Q4
+    Share of planned tasks done | 81.0% | – | 17 / 21 | 2025Q1–2025Q4
     """
     if not results:
         raise DataError("QB707", found="0 results", expected="at least one", fix="tabulate_followup(result, …)")
@@ -265,7 +267,12 @@ def tabulate_followup(*results: Result) -> Table:
     return Table(
         name="followup",
         tells=told_by_row(results),
-        caption=capital(Text(f"{results[0].subject.zh}：后处理", f"Follow-up of failures: {results[0].subject.en}")),
+        caption=capital(
+            Text(
+                f"{results[0].subject.zh}：后处理与计划",
+                f"Follow-up of failures, and the plan: {results[0].subject.en}",
+            )
+        ),
         columns=(
             Column(label=Text("指标", "Indicator")),
             Column(label=Text("比例", "Share"), numeric=True),
