@@ -132,5 +132,11 @@ class Decision(Bundle):
         return {"text/html": f"<p><b>{first}</b></p>" + "".join(f"<p>{text}</p>" for text in rest)}
 
 
+def count_failed(n: int) -> Text:
+    """Say how many checks failed; each is said in full once, among the reminders of the page."""
+    many = "1 check did not pass" if n == 1 else f"{n} checks did not pass"
+    return Text(f"有 {n} 项检查未通过，列在“阅读提醒”里。", f"{many}: see “Read with care”.")
+
+
 def _headed(part: str, text: Text) -> Text:
     return Text(f"{HEADS[part].zh}：{text.zh}", f"{HEADS[part].en}: {text.en}")

@@ -21,6 +21,7 @@ from qbase.figures.surface.period_axis import period_text, position
 
 WIDTH, HEIGHT, EDGE = 120, 34, 4
 RAIL = 240
+FINAL, WAITING = Text("最终数", "Final"), Text("另有初步季度，未计入", "Preliminary quarters left out")
 NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
 
 
@@ -90,7 +91,7 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None, poli
     elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
     goals = targets_of(result, targets) if result.estimand == "level" else ()
-    chips = [_chip(c) for c in goals]
+    chips = [*_status(result), *(_chip(c) for c in goals)]
     if not is_level:
         chips.append(verdict(result, spoken))
     return Tile(
@@ -136,6 +137,12 @@ def _change(change: Result | None) -> Text:
         + Text(f"（{doubt.zh}）", f" ({doubt.en})")
         + unclear
     )
+
+
+def _status(result: Result) -> list[Text]:
+    """Return whether every period is final; no preliminary one is ever the value of a tile."""
+    found = next((c for c in result.checks if c.name == "maturity"), None)
+    return [] if found is None else [FINAL if found.passed is True else WAITING]
 
 
 def _chip(criterion: Criterion) -> Text:

@@ -14,7 +14,7 @@ from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
-from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note
+from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note, uncapital
 from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.estimate_columns import NONE
 
@@ -50,7 +50,8 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     level : Result
         Of `qbase.trends.estimate_level`: the period spoken of.
     *changes : Result
-        Of `qbase.trends.estimate_change`, of the same indicator and subject; one without an answer says why.
+        Of `qbase.trends.estimate_change`, of the same subject; the indicator is named where it is another one. One
+        without an answer says why.
 
     Returns
     -------
@@ -90,7 +91,7 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     ]
     data = [_datum(level, spoken, None, spoken.value, "")]
     for change in changes:
-        rows += _change_rows(change)
+        rows += _change_rows(change, level.outcome.id)
         data += [_datum(change, e, *_ends(change, e), _verdict(change, e).en) for e in change.estimates]
     season = [SEASON] if any(r.settings.get("against") == "previous" and r.estimates for r in changes) else []
     return Table(
@@ -118,8 +119,10 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     )
 
 
-def _change_rows(change: Result) -> list[tuple[str | Text, ...]]:
+def _change_rows(change: Result, leading: str) -> list[tuple[str | Text, ...]]:
     kind = KINDS.get(str(change.settings.get("against")), Text("变化", "Change"))
+    if change.outcome.id != leading:
+        kind = capital(Text(f"{change.outcome.label.zh}{kind.zh}", f"{change.outcome.label.en}, {uncapital(kind).en}"))
     if not change.estimates:
         why = change.labels.get("unanswered", Text("没有估计值", "No estimate"))
         return [(kind, *[NONE] * 5, why)]
@@ -140,6 +143,8 @@ def _between(change: Result) -> Text:
     a, b = (str(e.key[k]) for k in ("first", "period"))
     if change.settings.get("against") == "cumulative" and b[-1] in "234":
         a, b = (f"{p[:4]}Q1–Q{p[-1]}" for p in (a, b))
+    if change.settings.get("against") == "half_year":
+        a, b = (f"{p[:4]}Q{int(p[-1]) - 1}–Q{p[-1]}" for p in (a, b))
     return Text(f"{b} 比 {a}", f"{b} vs {a}")
 
 

@@ -15,7 +15,7 @@ from qbase.core.numbers import number, p_value
 from qbase.core.results.sentences import digits_among
 from qbase.core.shown.display import sha256_of
 from qbase.core.shown.palette import contrast
-from qbase.core.text import Text
+from qbase.core.text import Text, split_sentences
 from qbase.core.values import WITHOUT_INTERVAL, CheckResult, Estimate
 from qbase.release.disclosing.private_words import scan_private
 from qbase.release.verifying import shown_bundles
@@ -133,7 +133,8 @@ def _left_unsaid(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     shown = {e.attributes.get("data-name", "") for e in page.body.having("data-kind")}
     told = {result for name, results in record.get("told", {}).items() if name in shown for result in results}
     said = [s for r in record["results"] if r["name"] not in told for s in r["sentences"]]
-    failed = [c["text"] for r in record["results"] for c in r["checks"] if c["passed"] is False]
+    checks = [Text(**c["text"]) for r in record["results"] for c in r["checks"] if c["passed"] is False]
+    failed = [part.payload() for text in checks for part in split_sentences(text)]
     for words, texts in (("not said", said), ("failed check not said", failed)):
         unsaid = {t["en"] for t in texts if t["zh"] not in whole or t["en"] not in whole}
         yield from (f"{words}: “{text[:50]}”" for text in sorted(unsaid))

@@ -24,7 +24,7 @@ from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
-from qbase.core.text import Text, join, same
+from qbase.core.text import Text, join, same, split_sentences
 from qbase.release import scan_private
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
@@ -117,7 +117,7 @@ def render_report(
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
-        "failed_beside": failed_beside(results, [item.text["zh"] for item in letter.failed]),
+        "failed_beside": failed_beside(results, [Text(**item.text) for item in letter.failed]),
         "quantities": {t["zh"]: said_values(r) for r in results.get("results", ()) for t in r["sentences"]},
         "annex": join(_annexed(letter), zh="、", en=", "),
         "sources": results.get("sources", ()),
@@ -234,12 +234,15 @@ def _exporter(template: str) -> Any:
     return exporter
 
 
-def failed_beside(results: Mapping[str, Any], said: Sequence[str]) -> list[Text]:
-    """Return what failed beside the conclusion: checks of recorded results that it does not say, each once."""
-    failed = [c["text"] for r in results.get("results", ()) for c in r["checks"] if c["passed"] is False]
-    texts = {t["zh"]: Text(t["zh"], t["en"]) for t in failed}
-    known = [*said, *texts]
-    return [t for zh, t in texts.items() if not any(zh in other and (zh != other or zh in said) for other in known)]
+def failed_beside(results: Mapping[str, Any], said: Sequence[Text]) -> list[Text]:
+    """Return what failed and the conclusion does not say: checks of recorded results, sentence by sentence."""
+    known = {part.zh for text in said for part in split_sentences(text)}
+    left: list[Text] = []
+    for check in (c for r in results.get("results", ()) for c in r["checks"] if c["passed"] is False):
+        new = [part for part in split_sentences(Text(**check["text"])) if part.zh not in known]
+        known |= {part.zh for part in new}
+        left += [join(new, zh="", en=" ")] if new else []
+    return left
 
 
 def _css(title: Text) -> Markup:
