@@ -132,10 +132,8 @@ class Decision(Bundle):
         return {"text/html": f"<p><b>{first}</b></p>" + "".join(f"<p>{text}</p>" for text in rest)}
 
 
-def count_failed(n: int) -> Text:
-    """Say how many checks failed; each is said in full once, among the reminders of the page."""
-    many = "1 check did not pass" if n == 1 else f"{n} checks did not pass"
-    return Text(f"有 {n} 项检查未通过，列在“阅读提醒”里。", f"{many}: see “Read with care”.")
+FAILED = Text("有检查未通过，列在“阅读提醒”里。", "checks did not pass; they stand under Read with care.")
+"""What a decision says of failed checks: each is said in full once, among the reminders of the page."""
 
 
 def _headed(part: str, text: Text) -> Text:

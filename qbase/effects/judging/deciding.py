@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qbase.core.errors import DataError
 from qbase.core.numbers import level_text
 from qbase.core.policy import Plan
-from qbase.core.results.decision import Decision, DecisionVerdict, count_failed
+from qbase.core.results.decision import FAILED, Decision, DecisionVerdict
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, grade_of, quantity, withheld
 from qbase.core.text import Text, join, spaced
@@ -166,9 +166,8 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
         names = join(apart, zh="、", en=" and ")
         other = f"That all estimates agree: by {names.en} other words follow."
         said.append(Text(f"各种估计一致：{names.zh}的结论不同。", other))
-    failed = sum(c.passed is False for c in result.checks)
-    if failed:
-        said.append(Text("不带保留的结论：", "Anything without reservations: ") + count_failed(failed))
+    if any(c.passed is False for c in result.checks):
+        said.append(Text("不带保留的结论：", "Anything without reservations: ") + FAILED)
     return said
 
 

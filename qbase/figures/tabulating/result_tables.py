@@ -233,7 +233,7 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
             Column(label=Text("说明", "What was found")),
         ),
         note=None if not left else Text(
-            f"另有 {left} 项未通过，列在“阅读提醒”里。", f"{left} more did not pass: see “Read with care”."
+            f"另有 {left} 项未通过，列在“阅读提醒”里。", f"{left} more did not pass: see Read with care."
         ),
         data={
             "check": [c.name for c in checks], "passed": [c.passed for c in checks],

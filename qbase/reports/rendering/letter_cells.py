@@ -26,6 +26,8 @@ WITH_CODE = frozenset({"code", "object"})
 LANGUAGES = ("zh", "en")
 ANNEX = "annex"
 """Tag of cells whose words or outputs stand in the annex."""
+BRIEF = "brief"
+"""Tag of cells whose figures stand on the first page, beside the findings."""
 NUMERALS = "一二三四五六七八九十"
 _NUMBERED_ZH = re.compile(r"^[一二三四五六七八九十]+、\s*")
 _NUMBERED = re.compile(r"^\d{1,2}[.)、]\s*")
@@ -63,12 +65,13 @@ class Block:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Piece:
-    """A section's title, a bundle's payload or a block; and whether its cell is for the annex."""
+    """A section's title, a bundle's payload or a block; and whether its cell is for the annex or the first page."""
 
     title: Text | None = None
     payload: Mapping[str, Any] | None = None
     block: Block | None = None
     annex: bool = False
+    brief: bool = False
 
 
 def read_pieces(notebook: NotebookNode, run_id: str) -> Iterator[Piece]:
@@ -108,7 +111,8 @@ def _outputs(cell: NotebookNode, number: int, run_id: str, annex: bool) -> Itera
         yield Piece(block=Block(kind="code", cell=number, source=cell.source.strip()), annex=annex)
     for shown in read_outputs(cell.get("outputs", ()), cell=number, run_id=run_id):
         if shown.payload is not None:
-            yield Piece(payload=shown.payload, annex=annex)
+            is_brief = BRIEF in cell.metadata.get("tags", ())
+            yield Piece(payload=shown.payload, annex=annex, brief=is_brief)
         elif shown.html is not None:
             kind: BlockKind = "object" if shown.quiet else "foreign"
             yield Piece(block=Block(kind=kind, html={"": shown.html}, cell=number), annex=annex)

@@ -49,6 +49,7 @@ class Letter:
     failed: tuple[Item, ...]
     limits: tuple[Item, ...]
     decisions: tuple[Block, ...]
+    figures: tuple[Block, ...]
     tiles: tuple[Mapping[str, Any], ...]
     facts: tuple[Mapping[str, Any], ...]
     code: tuple[Block, ...]
@@ -96,7 +97,9 @@ def read_letter(notebook: NotebookNode, *, run_id: str, spoken: Mapping[str, str
         place = parts[-1]
         if piece.annex and not place.annex:
             place = annexed.setdefault(place.anchor, _in_full(place))
-        if piece.payload is not None:
+        if piece.payload is not None and piece.brief and piece.payload["kind"] == "figure":
+            hoisted.figures.append(Block(kind="figure", payload=piece.payload))
+        elif piece.payload is not None:
             place.blocks.extend(hoisted.take(piece.payload))
         elif piece.block is not None:
             place.blocks.append(piece.block)
@@ -139,6 +142,7 @@ class _Hoisted:
         self.failed: list[Item] = []
         self.limits: list[Item] = []
         self.decisions: list[Block] = []
+        self.figures: list[Block] = []
         self.tiles: list[Mapping[str, Any]] = []
         self.facts: list[Mapping[str, Any]] = []
         self.concluded = ""
@@ -198,7 +202,7 @@ def _items(payload: Mapping[str, Any]) -> Iterator[Item]:
 
 
 def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]) -> Letter:
-    figures = tables = 0
+    figures, tables = len(hoisted.figures), 0
     sections, code = [], list[Block]()
     for part in parts:
         blocks = []
@@ -234,6 +238,7 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]
         failed=tuple(hoisted.failed),
         limits=tuple(hoisted.limits),
         decisions=tuple(hoisted.decisions),
+        figures=tuple(dataclasses.replace(block, number=i) for i, block in enumerate(hoisted.figures, start=1)),
         tiles=tuple(hoisted.tiles),
         facts=tuple(hoisted.facts),
         code=tuple(code),
@@ -281,9 +286,9 @@ _ID = re.compile(r"\sid=[\"']([^\"']+)")
 
 
 def _check_ids(parts: Sequence[_Part], hoisted: _Hoisted) -> None:
-    drawings = [
-        svg for p in parts for b in p.blocks if b.kind == "figure" for svg in b.payload["drawings"].values()
-    ] + [item[name] for tiles in hoisted.tiles for item in tiles["items"] for name in ("spark", "goal")]
+    blocks = [*hoisted.figures, *(b for part in parts for b in part.blocks)]
+    drawings = [svg for b in blocks if b.kind == "figure" for svg in b.payload["drawings"].values()]
+    drawings += [item[name] for tiles in hoisted.tiles for item in tiles["items"] for name in ("spark", "goal")]
     seen: set[str] = set()
     for svg in drawings:
         ids = _ID.findall(svg)

@@ -289,7 +289,7 @@ def _numeral(i: int) -> str:
 def _glossary(notebook: NotebookNode, letter: Letter) -> list[tuple[Text, Text]]:
     """Return the terms that the page uses."""
     words = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    blocks = [b for s in letter.sections for b in s.blocks]
+    blocks = [*letter.figures, *(b for s in letter.sections for b in s.blocks)]
     words += [json.dumps(_without_drawings(b.payload), ensure_ascii=False) for b in blocks]
     decided = [i for block in letter.decisions for i in block.items]
     items = [i for i in (letter.lead, *letter.findings, *decided, *letter.failed, *letter.limits) if i]

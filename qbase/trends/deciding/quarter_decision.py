@@ -7,7 +7,7 @@ from typing import Literal
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, level_text, number
-from qbase.core.results.decision import Decision, count_failed
+from qbase.core.results.decision import FAILED, Decision
 from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of, grade_of, withheld
 from qbase.core.text import Text, spaced
@@ -81,7 +81,7 @@ def decide_quarter(change: Result, *beside: Result, level: Result, need: Result 
     -------
     Decision
         ``improved worsened no_effect cannot_tell``. What can be said: the comparisons, and what changes are ruled out.
-        What cannot: how many checks failed, preliminary periods, causes. What would settle it: batches a quarter.
+        What cannot: whether checks failed, preliminary periods, causes. What would settle it: batches a quarter.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def _cannot_say(change: Result, beside: Sequence[Result], level: Result, why: Te
         said.append(Text(f"是否真有变化：{why.zh}。", f"Whether there was a change: {why.en}."))
     elif judge_change(change) == "cannot_tell":
         said.append(UNCHANGED)
-    if failed := len(_failed(change, level, *beside)):
-        said.append(FAULTLESS + count_failed(failed))
+    if _failed(change, level, *beside):
+        said.append(FAULTLESS + FAILED)
     said += [LATEST + _ended(c.text) for c in level.checks if c.name == "maturity" and c.passed is not True]
     said += [OF_SEASON] if any(r.settings.get("against") == "previous" and _has_word(r) for r in beside) else []
     said += [NO_CAUSE] if change.estimates else []
