@@ -182,7 +182,7 @@ def test_no_interval_needs_more_treated() -> None:
 def test_a_decision_is_prose_for_reports_json_for_records_and_html_for_lab() -> None:
     decision = decide([effect(1, 2)], [check("spillover")], room(6.0), advice())
     shown = check_payload(decision.payload(), cell=1)
-    assert (shown["kind"], shown["role"]) == ("prose", "text")
+    assert (shown["kind"], shown["role"]) == ("prose", "decision")
     assert shown["items"][0]["zh"] == decision.lead.zh
     assert build_record([decision])["shown"] == {"decision": decision.sha256()}
     assert json.loads(json.dumps(decision.document()))["verdict"] == "cannot_tell"
