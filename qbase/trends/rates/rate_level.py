@@ -138,21 +138,19 @@ def estimate_level(
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
         labels=_later(absent, silent, parted.said),
-        settings={
-            "outcome": outcome,
-            "entity_kind": panel.entity,
-            "entity": entity,
-            "period": code,
-            "level": level,
-            "freq": panel.freq,
-            "sampling": panel.sampling,
-            **({} if window is None else {"window": window}),
-            **settings_of(matched),
-        },
+        settings=_settings(panel, outcome, entity, code, level, window) | settings_of(matched),
         sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )
+
+
+def _settings(
+    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Half | None
+) -> dict[str, Any]:
+    asked = {"outcome": outcome, "entity_kind": panel.entity, "entity": entity, "period": code, "level": level}
+    about = {"freq": panel.freq, "sampling": panel.sampling}
+    return {**asked, **about, **({} if window is None else {"window": window})}
 
 
 def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -> dict[str, Text]:

@@ -177,19 +177,14 @@ def estimate_trend(
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     told = _firm_note(matched) if matched is not None else known
     settings = {
-        "outcome": outcome,
-        "entity_kind": panel.entity,
-        "entity": entity,
-        "first": periods.code(counts.index[0]),
-        "last": periods.code(counts.index[-1]),
-        "level": level,
-        "freq": panel.freq,
-        "sampling": panel.sampling,
+        "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "level": level,
+        "first": periods.code(counts.index[0]), "last": periods.code(counts.index[-1]),
+        "freq": panel.freq, "sampling": panel.sampling,
         **({} if window is None else {"window": window}),
         "has_season": series.has_season,
         **settings_of(matched),
         **declared,
-    }
+    }  # fmt: skip
     method = "design_trend" if counts.is_weighted else ("binomial_trend" if matched is None else "firm_trend")
     empty = Result(
         estimand="trend",

@@ -13,7 +13,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from qbase.core import MIME, Decision, RunError, Text
+from qbase.core import MIME, RunError, Text
 from qbase.core.errors import read_codes
 from qbase.release.verifying.page_reading import Element, Page, read_page
 from qbase.release.verifying.shown_bundles import read_text
@@ -105,87 +105,6 @@ def test_what_failed_and_what_limits_is_said_once_on_the_first_screen_or_in_the_
     assert len({read_text(e)["en"] for e in marked}) == 3
     for said in ("Two-way fixed effects can be biased", "Stands on 46,752 of 48,271 batches on record"):
         assert sum(said in read_text(e)["en"] for e in marked) == 1
-
-
-def test_what_failed_beside_the_conclusion_joins_the_reminders_sentence_by_sentence() -> None:
-    case = CASE.make_case()
-    first = case.record["results"][0]
-    failed = next(c for r in case.record["results"] for c in r["checks"] if c["passed"] is False)["text"]
-    more = {"zh": failed["zh"].rstrip("。") + "。另有一点。", "en": failed["en"].rstrip(".") + ". One thing more."}
-    check = {"name": "more", "passed": False, "text": more}
-    record = of_record(case, first["name"], checks=[*first["checks"], check])
-    text = render(case, results=record)
-    page = read_page(text)
-    assert "One thing more." in by_class(page, "care").text()
-    assert page.body.text().count("One thing more.") == 1
-    assert "numbers" not in [c.name for c in verify_html(text, record=record).failed]
-    kept = text.replace("One thing more.", "Nothing more.")
-    assert "numbers" in [c.name for c in verify_html(kept, record=record).failed]
-
-
-def test_a_sentence_of_the_first_page_is_not_said_again_below(page: Page) -> None:
-    top = {read_text(e)["zh"] for e in page.body.having("data-bundle", "conclusion")}
-    assert top
-    assert not page.body.having("data-bundle", "prose"), "each result of this letter stands among its findings"
-    whole = page.body.text()
-    assert all(whole.count(said) == 1 for said in top)
-
-
-def test_cells_for_the_annex_stand_in_it_with_limits_terms_and_origin() -> None:
-    case = CASE.make_case()
-    notebook = copy.deepcopy(case.notebook)
-    for cell in notebook.cells:
-        if cell.source.startswith(("table = ", "figure = ")):
-            cell.metadata["tags"] = ["annex"]
-    text = render(dataclasses.replace(case, notebook=notebook))
-    page = read_page(text)
-    assert not verify_html(text, record=case.record).failed
-    (annex,) = page.body.having("data-annex")
-    inside = [e.attributes["id"] for e in annex.tagged("section")]
-    assert inside == ["s1-annex", "s2-annex", "limits", "terms", "origin"]
-    assert [read_text(e)["en"] for e in annex.tagged("h2")][:2] == ["4 Trend: in full", "5 Policy effect: in full"]
-    shown = {e.attributes["data-name"] for e in annex.having("data-kind")}
-    assert {"trend", "effects"} <= shown
-    assert annex.tag == "details"
-    assert "open" not in annex.attributes
-    assert "::details-content" in page.style
-
-
-def test_a_figure_for_the_brief_stands_beside_the_findings_and_figures_in_a_row_side_by_side() -> None:
-    case = CASE.make_case()
-    notebook = copy.deepcopy(case.notebook)
-    cell = next(c for c in notebook.cells if c.source.startswith("figure = "))
-    cell.metadata["tags"] = ["brief"]
-    page = read_page(render(dataclasses.replace(case, notebook=notebook)))
-    (figure,) = page.body.tagged("figure")
-    assert "shown" in figure.parent.classes
-    assert "图 1" in figure.text()
-    other = copy.deepcopy(cell.outputs[0])
-    payload = other.data[MIME]
-    payload["name"], payload["table"]["name"] = "other", "other-data"
-    payload["drawings"] = {k: re.sub(r'(id="|#)', r"\1other-", svg) for k, svg in payload["drawings"].items()}
-    cell.metadata["tags"] = []
-    cell.outputs.append(other)
-    page = read_page(render(dataclasses.replace(case, notebook=notebook)))
-    (side,) = [e for e in page.body.walk() if "side" in e.classes]
-    assert [e.attributes["data-name"] for e in side.tagged("figure")] == ["trend", "other"]
-
-
-def test_a_decision_is_one_box_on_the_first_page_with_its_heads_in_bold() -> None:
-    case = CASE.make_case()
-    decision = Decision(
-        name="decision", verdict="cannot_tell", subject=Text("合格率", "pass rate"),
-        can_say=((Text("提高超过 9 个百分点可以排除。", "A rise above 9 points is ruled out."), "limited"),),
-    )  # fmt: skip
-    notebook = copy.deepcopy(case.notebook)
-    notebook.cells.insert(-1, CASE.code("decide", decision))
-    record = {**case.record, "shown": {**case.record["shown"], "decision": decision.sha256()}}
-    text = render(dataclasses.replace(case, notebook=notebook), results=record)
-    page = read_page(text)
-    box = by_class(page, "decision")
-    assert any("title" in e.classes for e in box.ancestors())
-    assert [e.text() for e in box.tagged("b")] == ["可以说：", "What can be said:"]
-    assert not verify_html(text, record=record).failed
 
 
 def test_figures_and_tables_are_numbered_and_come_with_table_csv_and_words(page: Page) -> None:
