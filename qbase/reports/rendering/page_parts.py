@@ -225,7 +225,8 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]
     kept = tuple(s for s in (rest, *sections[1:]) if not s.is_empty)
     lead = hoisted.leads[0] if hoisted.leads else None
     findings = [
-        _linked(item, [s for s in kept if not s.annex], spoken.get(item.text["zh"], "")) for item in (*hoisted.leads[1:], *hoisted.findings)
+        _linked(item, [s for s in kept if not s.annex], spoken.get(item.text["zh"], ""))
+        for item in (*hoisted.leads[1:], *hoisted.findings)
     ]
     if lead and findings and findings[0].text == lead.text and findings[0].of == lead.of:
         # the first finding is the lead: it is shown once, with its evidence, and counts as both
