@@ -66,8 +66,14 @@ def code(period: pd.Period) -> str:
     return f"{period.year}Q{period.quarter}" if period.freqstr.startswith("Q") else str(period.year)
 
 
-def label(period: pd.Period) -> Text:
-    """Return the period as prose: 2022 年第 3 季度 / 2022 Q3."""
+HALVES = {2: Text("上半年", "first half"), 4: Text("下半年", "second half")}
+
+
+def label(period: pd.Period, *, is_half: bool = False) -> Text:
+    """Return the period as prose: 2022 年第 3 季度 / 2022 Q3; with ``is_half`` the half-year that ends in it."""
+    if is_half:
+        half = HALVES[period.quarter]
+        return Text(f"{period.year} 年{half.zh}", f"the {half.en} of {period.year}")
     if period.freqstr.startswith("Q"):
         return Text(f"{period.year} 年第 {period.quarter} 季度", f"{period.year} Q{period.quarter}")
     return Text(f"{period.year} 年", f"{period.year}")

@@ -41,6 +41,15 @@ class Text:
         return {"zh": self.zh, "en": self.en}
 
 
+_ENDS = {"zh": re.compile(r"(?<=。)"), "en": re.compile(r"(?<=\.)\s+(?=[A-Z0-9])")}
+
+
+def split_sentences(text: Text) -> list[Text]:
+    """Return the sentences of a text; the text itself where the two languages have different numbers of them."""
+    zh, en = ([part for part in _ENDS[lang].split(text[lang]) if part] for lang in ("zh", "en"))
+    return [Text(a, b) for a, b in zip(zh, en, strict=True)] if len(zh) == len(en) > 0 else [text]
+
+
 def same(text: str) -> Text:
     """Return a text that reads alike in both languages (a code, a number, a name)."""
     return Text(text, text)

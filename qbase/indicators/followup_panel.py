@@ -1,4 +1,4 @@
-"""The indicators of follow-up that the lake can give, as one panel."""
+"""The indicators of follow-up and of the plan that the lake can give, as one panel."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ from qbase.indicators.panel_building import build_panel
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
-FOLLOWUP = ("D1c.recheck", "D1c.overdue", "D1c.repeat")
+FOLLOWUP = ("D1c.recheck", "D1c.late", "D1c.overdue", "D1c.repeat")
 """Indicators of follow-up, in the order they are read."""
+
+TASKS = "S2.tasks"
+"""How much of the plan was done."""
 
 NO_VALUE = "QB421"
 
@@ -32,7 +35,7 @@ def read_followup(
     first: str | pd.Period | None = None,
     last: str | pd.Period | None = None,
 ) -> Panel:
-    """Read what became of failures, as far as the lake holds it.
+    """Read what became of failures and of the tasks of the plan, as far as the lake holds it.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ def read_followup(
     Returns
     -------
     Panel
-        ``D1.batch``, and of ``D1c.recheck D1c.overdue D1c.repeat`` those with a value in the window.
+        ``D1.batch``, and of ``D1c.recheck D1c.late D1c.overdue D1c.repeat S2.tasks`` those with a value in the window.
 
     Raises
     ------
@@ -61,9 +64,10 @@ def read_followup(
     """
     window = {"entity": entity, "freq": freq, "first": first, "last": last}
     base = build_panel(workspace, "D1.batch", snapshot=snapshot, **window)  # type: ignore[arg-type]
-    ready = {a.measured.indicator.id: a for a in list_indicators(workspace, clause="D1c", snapshot=snapshot)}
+    listed = [a for clause in ("D1c", "S2") for a in list_indicators(workspace, clause=clause, snapshot=snapshot)]
+    ready = {a.measured.indicator.id: a for a in listed}
     found = [base]
-    for name in FOLLOWUP:
+    for name in (*FOLLOWUP, TASKS):
         if ready[name].state != "ready" or entity not in ready[name].measured.entities:
             continue
         try:

@@ -48,6 +48,14 @@ def overdue(h: Hand) -> pd.Series:
     return share(d.assign(period=h.label(d["order_date"])), d["recheck_date"].isna())
 
 
+def late(h: Hand) -> pd.Series:
+    """Of the orders whose 75 days have passed, those without a re-check within 60."""
+    d = h.lake["followup"].merge(h.samples[["sample_no", "entity"]], on="sample_no")
+    d = d[d["order_date"] + pd.Timedelta(days=75) <= h.lake["followup"]["recheck_date"].max()]
+    taken = (d["recheck_date"] - d["order_date"]).dt.days
+    return share(d.assign(period=h.label(d["order_date"])), ~(taken <= 60))
+
+
 def failing_items(h: Hand, first: str, last: str) -> pd.DataFrame:
     """Batches tested and failed by entity, product and item, of first inspections in a window of quarters."""
     b = h.first[(h.first["quarter"] >= pd.Period(first)) & (h.first["quarter"] <= pd.Period(last))]

@@ -69,6 +69,7 @@ from tests.reference.by_hand_inspections import (
     gap,
     inside_laney,
     label_only,
+    late,
     lead,
     margin,
     on_core,
@@ -151,6 +152,7 @@ BY_HAND: dict[str, Value] = {
     "D1.finding": finding,
     "D1b.inside": trailing(inside_laney),
     "D1b.sigma_z": trailing(lambda n, k: z_scores(n, k)[1]),
+    "D1c.late": late,
     "D1c.overdue": overdue,
     "D1c.recheck": rechecked,
     "D1c.repeat": repeated,
@@ -452,15 +454,23 @@ def test_items_that_failed_are_those_counted_by_hand(lake: tuple[Workspace, Lake
 
 def test_follow_up_adds_the_year_up_and_leaves_what_looks_back_alone(lake: tuple[Workspace, Lake], panels) -> None:
     panel = read_followup(lake[0])
-    recheck, late, repeat = estimate_followup(panel, entity="K001", last="2021Q2")
+    recheck, past, due, repeat, tasks = estimate_followup(panel, entity="K001", last="2021Q2")
     orders = lake[1]["followup"].merge(
         Hand(lake[1], "cluster_id", "Q").samples[["sample_no", "entity"]], on="sample_no"
     )
     quarter = pd.PeriodIndex(orders["order_date"], freq="Q")
     year = orders[(orders["entity"] == "K001") & (quarter >= pd.Period("2020Q3")) & (quarter <= pd.Period("2021Q2"))]
-    assert recheck["rate"].n_obs == late["rate"].n_obs == len(year)
+    assert recheck["rate"].n_obs == past["rate"].n_obs == due["rate"].n_obs == len(year)
     assert recheck["rate"].value == pytest.approx(100 * (year["outcome"] == "rectified").mean())
-    assert late["rate"].value == pytest.approx(100 * year["recheck_date"].isna().mean())
+    assert due["rate"].value == pytest.approx(100 * year["recheck_date"].isna().mean())
+    soon = (year["recheck_date"] - year["order_date"]).dt.days <= 60
+    assert past["rate"].value == pytest.approx(100 * (1 - soon.mean()))
+    done = lake[1]["programme"]
+    done = done[(done["cluster_id"] == "K001") & done["quarter"].isin(["2020Q3", "2020Q4", "2021Q1", "2021Q2"])]
+    assert tasks["rate"].n_obs == done["tasks_planned_count"].sum()
+    assert tasks["rate"].value == pytest.approx(
+        100 * done["tasks_done_count"].sum() / done["tasks_planned_count"].sum()
+    )
     at = panels["cluster_id", "Q"].loc[("K001", pd.Period("2021Q2")), "D1c.repeat"]
     assert repeat["rate"].value == pytest.approx(at)
     assert repeat["rate"].key["period"] == "2021Q2"

@@ -35,7 +35,7 @@ HEADS = {
 class Decision(Bundle):
     """What the results of a letter allow to decide.
 
-    A report shows it as prose, one paragraph a statement; it is recorded like anything shown.
+    A report shows it as a box on its first page, one paragraph a statement; it is recorded like anything shown.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ class Decision(Bundle):
 
     def body(self) -> dict[str, Any]:
         """Return the paragraphs as prose."""
-        return {"role": "text", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
+        return {"role": "decision", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
 
     def document(self) -> dict[str, Any]:
         """Return verdict and statements as plain values for JSON."""
@@ -130,6 +130,10 @@ class Decision(Bundle):
         lang = shown_language()
         first, *rest = (html.escape(text[lang]) for text, _ in self.items())
         return {"text/html": f"<p><b>{first}</b></p>" + "".join(f"<p>{text}</p>" for text in rest)}
+
+
+FAILED = Text("有检查未通过，列在“阅读提醒”里。", "checks did not pass; they stand under Read with care.")
+"""What a decision says of failed checks: each is said in full once, among the reminders of the page."""
 
 
 def _headed(part: str, text: Text) -> Text:

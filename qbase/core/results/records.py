@@ -79,6 +79,7 @@ def build_record(values: Iterable[Recordable]) -> dict[str, Any]:
         "tables": {},
         "figures": {},
         "shown": {},
+        "told": {},
         "sources": [],
     }
     for value in values:
@@ -112,6 +113,8 @@ def _add_shown(document: dict[str, Any], value: Bundle) -> None:
             expected="one name for one thing shown",
             fix="show the two results together, or only one of them",
         )
+    if value.tells:
+        document["told"][value.name] = list(value.tells)
 
 
 def _result(result: Result) -> dict[str, Any]:

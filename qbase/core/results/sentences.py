@@ -219,13 +219,14 @@ def _the(subject: Text) -> Text:
     return Text(subject.zh, f"the {subject.en}") if bare else subject
 
 
-def _when(estimate: Estimate) -> Text:
+def _when(result: SayableResult, estimate: Estimate) -> Text:
     code = estimate.key.get("period")
     if code is None:
         return Text("", "")
     if not _PERIOD.fullmatch(str(code)):
         return Text(f"{code} ", f" in {code}")
-    named = periods.label(periods.parse_period(str(code), "Q" if "Q" in str(code) else "A"))
+    period = periods.parse_period(str(code), "Q" if "Q" in str(code) else "A")
+    named = periods.label(period, is_half=result.settings.get("window") == "half_year")
     return Text(named.zh, f" in {named.en}")
 
 
@@ -262,7 +263,7 @@ def _say_level(result: SayableResult, estimate: Estimate) -> Text:
         "The {outcome} of {subject}{when} {is_} {value} ({bracket}).",
     ).format(
         is_=Text("为", "is") if counted else Text("估计为", "is estimated at"),
-        when=_when(estimate),
+        when=_when(result, estimate),
         subject=_the(result.subject),
         outcome=result.outcome.label,
         value=value,

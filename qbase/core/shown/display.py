@@ -30,7 +30,7 @@ SCHEMA = 1
 DRAWINGS = ("zh_wide", "zh_narrow", "en_wide", "en_narrow")
 
 Cell = str | Text
-ProseRole = Literal["lead", "finding", "text", "limit"]
+ProseRole = Literal["lead", "finding", "text", "limit", "decision"]
 
 
 def run_folder() -> str | None:
@@ -51,9 +51,19 @@ def sha256_of(value: Any) -> str:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Bundle(abc.ABC):
-    """Root of what is shown; ``kind`` names it in the payload."""
+    """Root of what is shown; ``kind`` names it in the payload.
+
+    Parameters
+    ----------
+    name : str
+        Of this one thing; a letter has it once.
+    tells : tuple of str
+        Names of results whose estimates, intervals and verdicts stand in it to the last word, as in the row of a table:
+        a page that shows it need not say their sentences again.
+    """
 
     name: str
+    tells: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -96,7 +106,7 @@ class Prose(Bundle):
     ----------
     items : tuple of Text
         One paragraph (or finding) each.
-    role : {"lead", "finding", "text", "limit"}
+    role : {"lead", "finding", "text", "limit", "decision"}
         Where the page puts them: the lead and the findings go to the top.
     grades : tuple
         Evidence grade per item, or None.

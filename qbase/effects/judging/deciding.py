@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from qbase.core.errors import DataError
 from qbase.core.numbers import level_text
 from qbase.core.policy import Plan
-from qbase.core.results.decision import Decision, DecisionVerdict
+from qbase.core.results.decision import FAILED, Decision, DecisionVerdict
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, grade_of, quantity, withheld
 from qbase.core.text import Text, join, spaced
@@ -20,7 +20,6 @@ from qbase.effects.judging.reconciled import SAMPLINGS, method_text
 from qbase.effects.judging.settling import find_route, say_route
 
 ATT = "att"
-MOST_FAILED = 3
 MOVED = frozenset({"same_sampling", "same_yardstick"})
 HELD: dict[str, DecisionVerdict] = {
     "decision_date": "monitoring",
@@ -167,10 +166,8 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
         names = join(apart, zh="、", en=" and ")
         other = f"That all estimates agree: by {names.en} other words follow."
         said.append(Text(f"各种估计一致：{names.zh}的结论不同。", other))
-    failed = [c.text for c in result.checks if c.passed is False][:MOST_FAILED]
-    if failed:
-        kept = join(failed, zh="", en=" ")
-        said.append(Text(f"撇开以下保留的结论：{kept.zh}", f"Anything without these reservations: {kept.en}"))
+    if any(c.passed is False for c in result.checks):
+        said.append(Text("不带保留的结论：", "Anything without reservations: ") + FAILED)
     return said
 
 

@@ -24,12 +24,12 @@ from qbase.figures.surface.figure_words import (
     counts,
     data_row,
     first_fit,
-    sentence,
     sentences,
     source_note,
     with_unit,
 )
 from qbase.figures.surface.period_axis import period_text
+from qbase.figures.tabulating.check_names import failed_note
 
 SAME_KIND = Text("同类之内", "Within groups of one kind")
 MAX_ROWS = 40
@@ -83,13 +83,12 @@ def plot_decomposition(result: Result) -> Figure:
         name, title=title, alt=alt, draw=functools.partial(draw_bars, bars, axis),
         height=functools.partial(height_of, bars),
     )  # fmt: skip
-    failed = [sentence(c.text) for c in result.checks if c.passed is False]
     return Figure(
         name=name,
         title=title,
         subtitle=_subtitle(result),
         how_to_read=HOW,
-        note=sentences(*failed, *result.notes, source_note(result)),
+        note=sentences(*failed_note(result), *result.notes, source_note(result)),
         alt=alt,
         drawings=drawings,
         table=_table(result, name),

@@ -90,6 +90,8 @@ class Series:
         Years before the series that are known as totals alone, in order.
     lead : int
         How many of the periods lie before the series and only make room for the totals.
+    step : int
+        From one period with a value to the next: 2 quarters where half-years were summed.
     """
 
     periods: tuple[pd.Period, ...]
@@ -102,6 +104,7 @@ class Series:
     young: tuple[Young, ...] = ()
     totals: tuple[Total, ...] = ()
     lead: int = 0
+    step: int = 1
 
     @property
     def x(self) -> Floats:
@@ -117,7 +120,7 @@ class Series:
     def runs(self) -> list[npt.NDArray[np.intp]]:
         """Indices of stretches without a gap; a line never leaves its stretch."""
         seen = self.observed
-        return np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1) if len(seen) else []
+        return np.split(seen, np.flatnonzero(np.diff(seen) > self.step) + 1) if len(seen) else []
 
     @property
     def freqstr(self) -> str:
@@ -170,7 +173,7 @@ def read_series(result: Result) -> Series:
     series = Series(
         periods=periods, n=columns["n"], k=columns["k"], value=columns["rate_pct"], low=columns["ci_low"],
         high=columns["ci_high"], is_full_count=is_full_count, young=_read_young(frame[is_young], at[is_young]),
-        totals=totals, lead=lead,
+        totals=totals, lead=lead, step=2 if result.settings.get("window") == "half_year" else 1,
     )  # fmt: skip
     _check_intervals(series)
     return series

@@ -26,13 +26,13 @@ from qbase.figures.surface.figure_words import (
     first_fit,
     model_of,
     row_label,
-    sentence,
     sentences,
     source_note,
     uncapital,
     verdict,
 )
 from qbase.figures.surface.period_axis import number_ticks, tick_digits
+from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.result_tables import spoken_of, tabulate_estimates
 
 ROW, ROW_NARROW, HEAD, FOOT = 60, 92, 34, 30
@@ -186,8 +186,7 @@ def _subtitle(rows: Sequence[_Row]) -> Text:
 def _notes(results: Sequence[Result]) -> list[Text]:
     levels = sorted({level_text(e.ci_level) for r in results for e in spoken_of(r)})
     words = Text(f"区间：{'、'.join(levels)} 置信区间。", f"Intervals: {', '.join(levels)} confidence.")
-    failed = {c.text.en: sentence(c.text) for r in results for c in r.checks if c.passed is False}
-    return [words, *failed.values()]
+    return [words, *failed_note(*results)]
 
 
 def _alt(rows: Sequence[_Row]) -> Text:

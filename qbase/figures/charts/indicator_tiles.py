@@ -11,6 +11,7 @@ from qbase.core.numbers import UNITS_SHORT, declared_digits, interval, number, p
 from qbase.core.policy import Policy
 from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.results.sentences import VERDICTS, digits_of, target_text, withheld
+from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
@@ -20,6 +21,7 @@ from qbase.figures.surface.period_axis import period_text, position
 
 WIDTH, HEIGHT, EDGE = 120, 34, 4
 RAIL = 240
+FINAL, WAITING = Text("最终数", "Final"), Text("另有初步季度，未计入", "Preliminary quarters left out")
 NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
 
 
@@ -57,16 +59,20 @@ def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy 
     if not results:
         raise DataError("QB707", found="0 results", expected="at least one", fix="tiles_of(result, …)")
     levels = [r for r in results if r.estimand == "level"]
-    joined: list[Result] = []
+    told: list[Result] = []
     items = []
     for result in results:
         if not result.estimates or (result.estimand == "change" and any(_belongs(result, one) for one in levels)):
             continue
         change = next((r for r in results if r.estimand == "change" and _belongs(r, result)), None)
-        if change is not None and result.estimand == "level":
-            joined.append(change)
+        # of a change the tile leaves out the evidence
+        told += [result] if result.estimand in {"level", "need"} and len(result.spoken) == 1 else []
         items.append(_tile(result, change if result.estimand == "level" else None, targets, policy))
-    return Tiles(name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)), items=tuple(items))
+    return Tiles(
+        name="tiles:" + ":".join(dict.fromkeys(r.outcome.id for r in results)),
+        items=tuple(items),
+        tells=told_by_row(told),
+    )
 
 
 def _belongs(change: Result, level: Result) -> bool:
@@ -85,7 +91,7 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None, poli
     elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
     goals = targets_of(result, targets) if result.estimand == "level" else ()
-    chips = [_chip(c) for c in goals]
+    chips = [*_status(result), *(_chip(c) for c in goals)]
     if not is_level:
         chips.append(verdict(result, spoken))
     return Tile(
@@ -131,6 +137,12 @@ def _change(change: Result | None) -> Text:
         + Text(f"（{doubt.zh}）", f" ({doubt.en})")
         + unclear
     )
+
+
+def _status(result: Result) -> list[Text]:
+    """Return whether every period is final; no preliminary one is ever the value of a tile."""
+    found = next((c for c in result.checks if c.name == "maturity"), None)
+    return [] if found is None else [FINAL if found.passed is True else WAITING]
 
 
 def _chip(criterion: Criterion) -> Text:

@@ -20,11 +20,11 @@ from qbase.figures.surface.figure_words import (
     data_row,
     definition_note,
     first_fit,
-    sentence,
     sentences,
     source_note,
     with_unit,
 )
+from qbase.figures.tabulating.check_names import failed_note
 
 MAX_ROWS = 60
 HOW = Text(
@@ -142,11 +142,12 @@ def _subtitle(result: Result, peers: pd.DataFrame) -> Text:
 
 
 def _note(result: Result) -> Text:
-    failed = [sentence(c.text) for c in result.checks if c.passed is False]
     limits = Text("界限：95%（虚线）、99.8%（实线）。", "Limits: 95% (dashed), 99.8% (solid).")
     if int((result.tables["peers"]["outside"] != "").sum()) > FEW:
         limits += Text("图上放不下的名称见表。", " Names that find no room are in the table.")
-    return sentences(limits, result.labels["chance"], *failed, definition_note(result.outcome), source_note(result))
+    return sentences(
+        limits, result.labels["chance"], *failed_note(result), definition_note(result.outcome), source_note(result)
+    )
 
 
 def _alt(result: Result, funnel: Funnel) -> Text:

@@ -19,10 +19,10 @@ from qbase.figures.surface.figure_words import (
     capital,
     data_row,
     first_fit,
-    sentence,
     sentences,
     source_note,
 )
+from qbase.figures.tabulating.check_names import failed_note
 
 MOST = 60
 """So many rows are drawn and shown; the CSV holds all."""
@@ -129,8 +129,7 @@ def _subtitle(result: Result, ranks: pd.DataFrame) -> Text:
 def _note(result: Result, ladder: Ladder) -> Text:
     level = level_text(float(result.settings["level"]))
     words = Text(f"区间：{level}，对全部位次同时成立。", f"Intervals: {level}, for all ranks at once.")
-    failed = [sentence(c.text) for c in result.checks if c.passed is False]
-    return sentences(words, *failed, _rest(ladder.n), source_note(result))
+    return sentences(words, *failed_note(result), _rest(ladder.n), source_note(result))
 
 
 def _rest(n: int) -> Text:

@@ -222,7 +222,8 @@ def term_of(result: Result, estimate: Estimate) -> Text:
     named = result.labels.get(f"entity[{estimate.key.get('entity')}]")
     if named is not None:
         return named
-    key = {name: period_text(value) for name, value in estimate.key.items() if name != "entity"}
+    is_half = result.settings.get("window") == "half_year"
+    key = {name: period_text(value, is_half=is_half) for name, value in estimate.key.items() if name != "entity"}
     if estimate.term == "att":
         return Text("平均效果", "average effect")
     if {"first", "period"} <= key.keys():

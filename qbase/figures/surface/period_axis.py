@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from qbase.core.errors import UsageError
-from qbase.core.periods import Freq, parse_period
+from qbase.core.periods import Freq, label, parse_period
 from qbase.core.text import Text, same
 
 GAP = 7.0
@@ -49,10 +49,11 @@ def both(period: pd.Period) -> Text:
     return Text(shown(period, "zh"), shown(period, "en"))
 
 
-def period_text(value: object) -> Text:
-    """Return the period of a key in both languages; what is no period stays as it is."""
+def period_text(value: object, *, is_half: bool = False) -> Text:
+    """Return the period of a key in both languages, or the half-year it ends; what is no period stays as it is."""
     try:
-        return both(read_period(value))
+        period = read_period(value)
+        return label(period, is_half=True) if is_half else both(period)
     except UsageError:
         return same(str(value))
 

@@ -10,10 +10,12 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
+from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
-from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note
+from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note, uncapital
+from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.estimate_columns import NONE
 
 KINDS = {
@@ -48,7 +50,8 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     level : Result
         Of `qbase.trends.estimate_level`: the period spoken of.
     *changes : Result
-        Of `qbase.trends.estimate_change`, of the same indicator and subject; one without an answer says why.
+        Of `qbase.trends.estimate_change`, of the same subject; the indicator is named where it is another one. One
+        without an answer says why.
 
     Returns
     -------
@@ -88,12 +91,12 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
     ]
     data = [_datum(level, spoken, None, spoken.value, "")]
     for change in changes:
-        rows += _change_rows(change)
+        rows += _change_rows(change, level.outcome.id)
         data += [_datum(change, e, *_ends(change, e), _verdict(change, e).en) for e in change.estimates]
-    failed = {c.text.en: c.text for r in changes for c in r.checks if c.passed is False and c.name != "small_n"}
     season = [SEASON] if any(r.settings.get("against") == "previous" and r.estimates for r in changes) else []
     return Table(
         name=f"changes:{level.outcome.id}",
+        tells=told_by_row((level, *changes)),
         caption=capital(
             Text(
                 f"{level.subject.zh}：{level.outcome.label.zh}与其他时期相比",
@@ -110,14 +113,16 @@ def tabulate_changes(level: Result, *changes: Result) -> Table:
             Column(label=Text("判断", "Verdict")),
         ),
         rows=tuple(rows),
-        note=sentences(WHOSE, ONE_LEADS, *season, *failed.values(), source_note(level)),
+        note=sentences(WHOSE, ONE_LEADS, *season, *failed_note(*changes), source_note(level)),
         data={k: [d[k] for d in data] for k in data[0]} | account_data([level.coverage] * len(data)),
         style="effects",
     )
 
 
-def _change_rows(change: Result) -> list[tuple[str | Text, ...]]:
+def _change_rows(change: Result, leading: str) -> list[tuple[str | Text, ...]]:
     kind = KINDS.get(str(change.settings.get("against")), Text("变化", "Change"))
+    if change.outcome.id != leading:
+        kind = capital(Text(f"{change.outcome.label.zh}{kind.zh}", f"{change.outcome.label.en}, {uncapital(kind).en}"))
     if not change.estimates:
         why = change.labels.get("unanswered", Text("没有估计值", "No estimate"))
         return [(kind, *[NONE] * 5, why)]
@@ -138,6 +143,8 @@ def _between(change: Result) -> Text:
     a, b = (str(e.key[k]) for k in ("first", "period"))
     if change.settings.get("against") == "cumulative" and b[-1] in "234":
         a, b = (f"{p[:4]}Q1–Q{p[-1]}" for p in (a, b))
+    if change.settings.get("against") == "half_year":
+        a, b = (f"{p[:4]}Q{int(p[-1]) - 1}–Q{p[-1]}" for p in (a, b))
     return Text(f"{b} 比 {a}", f"{b} vs {a}")
 
 
@@ -206,6 +213,7 @@ def tabulate_failed_items(result: Result) -> Table:
     )
     return Table(
         name=f"items:{result.outcome.id}",
+        tells=(result.name,),
         caption=capital(
             Text(
                 f"{result.subject.zh}：{when} 不合格最多的项目", f"Items that failed most, {when}: {result.subject.en}"
@@ -226,7 +234,7 @@ def tabulate_failed_items(result: Result) -> Table:
 
 
 def tabulate_followup(*results: Result) -> Table:
-    """Tabulate what became of failures: the window, cases, share and interval; “no data” where nothing is on record.
+    """Tabulate what became of failures and of the plan: window, cases, share, interval; “no data” where there is none.
 
     Parameters
     ----------
@@ -249,11 +257,13 @@ def tabulate_followup(*results: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> from qbase.trends import estimate_followup
     >>> tabulate_followup(*estimate_followup(read_followup(open_workspace()), entity="K001"))
-    Follow-up of failures: Qingzhao polyester fibre cluster
+    Follow-up of failures, and the plan: Qingzhao polyester fibre cluster
     Indicator | Share | 95% CI | Cases | Window
     Re-check pass rate | 76.5% | 52.7–90.4 | 13 / 17 | 2025Q1–2025Q4
+    Share of orders without a re-check at 60 days | 70.6% | 46.9–86.7 | 12 / 17 | 2025Q1–2025Q4
     Share of orders overdue | 17.6% | 6.2–41.0 | 3 / 17 | 2025Q1–2025Q4
     Repeat-failure rate | 50.0% | 26.8–73.2 | 7 / 14 | 2025Q4
+    Share of planned tasks done | 81.0% | – | 17 / 21 | 2025Q1–2025Q4
     """
     if not results:
         raise DataError("QB707", found="0 results", expected="at least one", fix="tabulate_followup(result, …)")
@@ -261,7 +271,13 @@ def tabulate_followup(*results: Result) -> Table:
     data = [_followup_datum(r) for r in results]
     return Table(
         name="followup",
-        caption=capital(Text(f"{results[0].subject.zh}：后处理", f"Follow-up of failures: {results[0].subject.en}")),
+        tells=told_by_row(results),
+        caption=capital(
+            Text(
+                f"{results[0].subject.zh}：后处理与计划",
+                f"Follow-up of failures, and the plan: {results[0].subject.en}",
+            )
+        ),
         columns=(
             Column(label=Text("指标", "Indicator")),
             Column(label=Text("比例", "Share"), numeric=True),

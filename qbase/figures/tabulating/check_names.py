@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qbase.core.text import Text
+from qbase.core.results.result import Result, distinct_checks
+from qbase.core.text import Text, join, same
 
 CHECKS: Mapping[str, Text] = {
     "parallel_leads": Text("实施前走势", "Periods before adoption"),
@@ -78,6 +79,32 @@ CHECKS: Mapping[str, Text] = {
     "same_drawing": Text("各对象抽样方式一致", "Entities drawn alike"),
     "small_n_limits": Text("界限是否可用", "Whether limits can be used"),
     "constant_rate": Text("合格率是否始终如一", "One rate all along"),
+    "level_gap": Text("各级抽查的不合格率", "Failures by level of the inspection"),
+    "repeated_clean": Text("双随机与一贯合格的企业", "Random draws and firms without failures"),
+    "dropped_items": Text("不合格后少检的项目", "Items dropped after failures"),
+    "switched_laboratory": Text("不合格后更换检验机构", "Laboratories changed after failures"),
+    "laboratory_mix": Text("各年检验机构的份额", "Shares of laboratories by year"),
+    "bunching": Text("合格率恰在目标之上", "Rates just above the target"),
+    "missing_numbers": Text("抽样编号缺号", "Missing numbers of samples"),
+    "same_scheme": Text("评价办法一致", "One grading scheme"),
+    "one_grade": Text("一年一个等级", "One grade a year"),
     "looks": Text("逐期查看", "Repeated looks"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }
+
+
+def check_name(name: str) -> Text:
+    """Return what a check is called."""
+    return CHECKS.get(name, same(name.replace("_", " ")))
+
+
+def failed_note(*results: Result) -> list[Text]:
+    """Name the checks that did not pass in one sentence; what each found is said once, in the conclusion."""
+    names = {c.name: check_name(c.name) for c in distinct_checks(*results) if c.passed is False}
+    if not names:
+        return []
+    return [
+        Text("未通过的检查：{names}。", "Checks that did not pass: {names}.").format(
+            names=join([Text(n.zh, n.en[:1].lower() + n.en[1:]) for n in names.values()], zh="、", en=", ")
+        )
+    ]

@@ -11,6 +11,7 @@ from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, count, level_text, number
 from qbase.core.results.result import Criterion, Result, Scorecard, distinct_checks
 from qbase.core.results.sentences import criterion_digits, digits_of, quantity, target_text
+from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
@@ -27,7 +28,7 @@ from qbase.figures.surface.figure_words import (
     source_note,
     verdict,
 )
-from qbase.figures.tabulating.check_names import CHECKS
+from qbase.figures.tabulating.check_names import check_name, failed_note
 from qbase.figures.tabulating.estimate_columns import groups_label, groups_of_estimate, n_label, p_of_estimate
 
 PASSED: Mapping[bool | None, Text] = {
@@ -114,6 +115,7 @@ def tabulate_estimates(*results: Result, every: bool = False) -> Table:
     kept = [i for i in range(len(columns)) if any(row[i] != NONE for row in rows)]
     return Table(
         name="estimates:" + ":".join(dict.fromkeys(r.name for r in results)),
+        tells=told_by_row(results),
         caption=_caption(results),
         columns=tuple(columns[i] for i in kept),
         rows=tuple(tuple(row[i] for i in kept) for row in rows),
@@ -164,7 +166,7 @@ def _caption(results: Sequence[Result]) -> Text:
 
 def _estimate_note(results: Sequence[Result], several: bool) -> Text | None:
     models = [] if several else [sentence(model_of(results[0]))]
-    failed = [sentence(c.text) for c in distinct_checks(*results) if c.passed is False]
+    failed = failed_note(*results)
     note = sentences(definition_note(*(r.outcome for r in results)), *models, *failed, source_note(*results))
     return note if note.zh else None
 
@@ -185,13 +187,16 @@ def _estimate_data(pairs: Sequence[tuple[Result, Estimate | None]]) -> dict[str,
     return data | account_data([r.coverage for r, _ in pairs])
 
 
-def tabulate_checks(*results: Result) -> Table:
+def tabulate_checks(*results: Result, failed: bool = True) -> Table:
     """Tabulate every check of some results: what was checked, the verdict, what was found.
 
     Parameters
     ----------
     *results : Result
         One or more.
+    failed : bool
+        Whether those that failed are listed; False where the conclusion of a letter says them, and the note counts
+        them.
 
     Returns
     -------
@@ -215,10 +220,10 @@ def tabulate_checks(*results: Result) -> Table:
     ...
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
-    checks = sorted(distinct_checks(*results), key=lambda c: (False, None, True).index(c.passed))
-    rows: list[tuple[str | Text, ...]] = [
-        (CHECKS.get(c.name, same(c.name.replace("_", " "))), PASSED[c.passed], sentence(c.text)) for c in checks
-    ]
+    found = sorted(distinct_checks(*results), key=lambda c: (False, None, True).index(c.passed))
+    checks = [c for c in found if failed or c.passed is not False]
+    left = len(found) - len(checks)
+    rows: list[tuple[str | Text, ...]] = [(check_name(c.name), PASSED[c.passed], sentence(c.text)) for c in checks]
     rows = rows or [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
     return Table(
         name="checks:" + ":".join(dict.fromkeys(r.name for r in results)), rows=tuple(rows), style="effects",
@@ -226,6 +231,9 @@ def tabulate_checks(*results: Result) -> Table:
         columns=(
             Column(label=Text("检查", "Check")), Column(label=Text("结论", "Verdict")),
             Column(label=Text("说明", "What was found")),
+        ),
+        note=None if not left else Text(
+            f"另有 {left} 项未通过，列在“阅读提醒”里。", f"{left} more did not pass: see Read with care."
         ),
         data={
             "check": [c.name for c in checks], "passed": [c.passed for c in checks],

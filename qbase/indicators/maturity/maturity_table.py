@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pandas as pd
 
@@ -48,8 +49,15 @@ class Maturity:
 
     def of(self, entity: str | None = None) -> pd.DataFrame:
         """Return the rows of one entity by period; with None those of all together, their batches summed."""
-        if entity is not None:
-            return self.table[self.table.index.get_level_values("entity") == entity].droplevel("entity")
+        return self._whole if entity is None else self._by_entity.get(entity, self.table.iloc[:0].droplevel("entity"))
+
+    @functools.cached_property
+    def _by_entity(self) -> dict[str, pd.DataFrame]:
+        """Rows by entity: every estimate of a letter asks for them."""
+        return {str(e): rows.droplevel("entity") for e, rows in self.table.groupby(level="entity")}
+
+    @functools.cached_property
+    def _whole(self) -> pd.DataFrame:
         by_period = self.table.groupby(level="period")
         counts = by_period[[*(f"n_{s}" for s in STATES), "k_final", "unseen_count"]].sum()
         is_under_way = by_period["is_under_way"].any()

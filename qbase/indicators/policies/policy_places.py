@@ -123,22 +123,26 @@ def carry_spells(
         Nobody can be found to carry a spell to, or only a part of the entity is treated (QB451).
     """
     carried: dict[tuple[str, Any], Spell] = {}
+    kinds = _kinds_of(workspace, sorted({spell.entity for spell in spells}), at)
     for spell in spells:
-        kind = _kind_of(workspace, spell.entity, at)
-        for name in _carry(workspace, policy_id, spell.entity, kind, entity, at):
+        for name in _carry(workspace, policy_id, spell.entity, kinds.get(spell.entity, ""), entity, at):
             carried[(name, spell.start)] = dataclasses.replace(spell, entity=name)
     if entity == "town_code":
         _refuse_part(workspace, policy_id, spells, at)
     return tuple(carried.values())
 
 
-def _kind_of(workspace: Workspace, name: str, at: Snapshot) -> str:
+def _kinds_of(workspace: Workspace, names: Sequence[str], at: Snapshot) -> dict[str, str]:
+    """Return what each name is, by the first register that holds it; one question a register, not one a name."""
+    found: dict[str, str] = {}
     for kind, named in ((kind, names_of(kind)) for kind in KINDS):
-        if workspace.has_table(named.table, at):
-            sql = f"SELECT 1 FROM {names_sql(workspace, KINDS[kind][0], at)} WHERE code = ? LIMIT 1"  # noqa: S608
-            if len(workspace.query(sql, params=(name,), snapshot=at)):
-                return kind
-    return ""
+        left = [name for name in names if name not in found]
+        if left and workspace.has_table(named.table, at):
+            marks = ", ".join("?" * len(left))
+            sql = f"SELECT DISTINCT code FROM {names_sql(workspace, KINDS[kind][0], at)} WHERE code IN ({marks})"  # noqa: S608
+            rows = workspace.query(sql, params=tuple(left), snapshot=at)
+            found |= dict.fromkeys(rows["code"].astype(str), kind)
+    return found
 
 
 def _carry(workspace: Workspace, policy_id: str, name: str, kind: str, entity: Entity, at: Snapshot) -> list[str]:

@@ -91,6 +91,8 @@ def list_standard_changes(
 def _changes(rows: pd.DataFrame) -> Iterable[tuple[pd.Period, str, int, int, tuple[str, ...]]]:
     """Yield quarter, standard, old and new edition, and entities of every change of every product."""
     for (_, base), own in rows.groupby(["product_name", "base"], sort=True):
+        if own["year"].nunique() < 2:
+            continue
         by = own.pivot_table(index="quarter", columns="year", values="n", aggfunc="sum", fill_value=0).sort_index()
         entities = tuple(sorted({str(e) for e in own["entity"].dropna()}))
         editions = sorted(by.columns[by.sum() >= LEAST_BATCHES])

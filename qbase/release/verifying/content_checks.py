@@ -15,7 +15,7 @@ from qbase.core.numbers import number, p_value
 from qbase.core.results.sentences import digits_among
 from qbase.core.shown.display import sha256_of
 from qbase.core.shown.palette import contrast
-from qbase.core.text import Text
+from qbase.core.text import Text, split_sentences
 from qbase.core.values import WITHOUT_INTERVAL, CheckResult, Estimate
 from qbase.release.disclosing.private_words import scan_private
 from qbase.release.verifying import shown_bundles
@@ -120,10 +120,24 @@ def _wrong_words(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
     for element in page.body.having("data-repeat"):
         if not _is_repeated(page, element):
             yield f"“{shown_bundles.read_text(element)['en'][:50]}”"
-    # a scorecard is shown as a table, whose cells are compared above; a result must also be spoken
-    said = [s for r in record["results"] for s in r["sentences"]]
+    yield from _left_unsaid(page, record)
+
+
+def _left_unsaid(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield sentences and failed checks of results that the page keeps from its reader.
+
+    What a table or a row of key indicators tells to the last word, and what a scorecard's table shows, needs no
+    sentence: cells are compared one by one.
+    """
     whole = page.body.text()
-    yield from (f"not said: “{s['en'][:50]}”" for s in said if s["zh"] not in whole or s["en"] not in whole)
+    shown = {e.attributes.get("data-name", "") for e in page.body.having("data-kind")}
+    told = {result for name, results in record.get("told", {}).items() if name in shown for result in results}
+    said = [s for r in record["results"] if r["name"] not in told for s in r["sentences"]]
+    checks = [Text(**c["text"]) for r in record["results"] for c in r["checks"] if c["passed"] is False]
+    failed = [part.payload() for text in checks for part in split_sentences(text)]
+    for words, texts in (("not said", said), ("failed check not said", failed)):
+        unsaid = {t["en"] for t in texts if t["zh"] not in whole or t["en"] not in whole}
+        yield from (f"{words}: “{text[:50]}”" for text in sorted(unsaid))
 
 
 def _is_repeated(page: Page, element: Element) -> bool:

@@ -22,7 +22,7 @@ class Maybe:
 
 
 GRADE = OneOf(("strong", "moderate", "limited", None))
-ROLE = OneOf(("lead", "finding", "text", "limit"))
+ROLE = OneOf(("lead", "finding", "text", "limit", "decision"))
 TEXT = {"zh": str, "en": str}
 GRADED = {**TEXT, "grade": GRADE}
 TABLE = {

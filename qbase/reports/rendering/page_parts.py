@@ -5,59 +5,17 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
-from markupsafe import Markup
 from nbformat import NotebookNode
 
 from qbase.core.errors import RunError
 from qbase.core.shown.display import MIME
 from qbase.core.text import Text
-from qbase.reports.rendering.cell_outputs import (
-    as_inert,
-    label_tables,
-    lower_headings,
-    read_markdown,
-    read_outputs,
-    render_tokens,
-)
+from qbase.reports.rendering.letter_cells import LANGUAGES, WITH_CODE, Block, Item, read_pieces
 
-BlockKind = Literal["words", "prose", "table", "figure", "foreign", "note", "limits", "code", "object"]
-WITH_CODE = frozenset({"code", "object"})
-LANGUAGES = ("zh", "en")
-NUMERALS = "一二三四五六七八九十"
-_NUMBERED_ZH = re.compile(r"^[一二三四五六七八九十]+、\s*")
-_NUMBERED = re.compile(r"^\d{1,2}[.)、]\s*")
-_BARE = re.compile(r"^\d{1,2}\s+")
-_BOTH = re.compile(r"^(?P<zh>.*[\u4e00-\u9fff].*?)\s+/\s+(?P<en>[^\u4e00-\u9fff]+)$")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Item:
-    """A sentence on the page that belongs to a bundle, as verification reads it back."""
-
-    text: Mapping[str, str]
-    bundle: str
-    of: str
-    part: str
-    grade: str | None = None
-    check: str = ""
-    link: str = ""
-    also: str = ""
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Block:
-    """One thing in a section."""
-
-    kind: BlockKind
-    payload: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    items: tuple[Item, ...] = ()
-    html: Mapping[str, Markup] = dataclasses.field(default_factory=dict)
-    note: Text | None = None
-    number: int = 0
-    cell: int = 0
-    source: str = ""
+REMINDERS = 2
+"""So many limits stand on the first page, the others in the annex."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,10 +25,11 @@ class Section:
     anchor: str
     title: Text
     blocks: tuple[Block, ...]
+    annex: bool = False
 
     @property
     def holds_limits(self) -> bool:
-        """Whether limits and failed checks stand here, where the letter concludes."""
+        """Whether the limits that do not stand on the first page do so here, where the letter concludes."""
         return any(block.kind == "limits" for block in self.blocks)
 
     @property
@@ -89,9 +48,21 @@ class Letter:
     findings: tuple[Item, ...]
     failed: tuple[Item, ...]
     limits: tuple[Item, ...]
+    decisions: tuple[Block, ...]
+    figures: tuple[Block, ...]
     tiles: tuple[Mapping[str, Any], ...]
     facts: tuple[Mapping[str, Any], ...]
     code: tuple[Block, ...]
+
+    @property
+    def reminders(self) -> tuple[Item, ...]:
+        """The limits that stand on the first page."""
+        return self.limits[:REMINDERS]
+
+    @property
+    def further_limits(self) -> tuple[Item, ...]:
+        """The limits that stand where the letter concludes, or in the annex."""
+        return self.limits[REMINDERS:]
 
 
 def read_letter(notebook: NotebookNode, *, run_id: str, spoken: Mapping[str, str] | None = None) -> Letter:
@@ -117,14 +88,22 @@ def read_letter(notebook: NotebookNode, *, run_id: str, spoken: Mapping[str, str
         an id (QB854), there are two conclusions (QB855).
     """
     parts = [_Part("", Text("", ""), [])]
+    annexed: dict[str, _Part] = {}
     hoisted = _Hoisted()
-    for kind, value in _cells(notebook, run_id):
-        if kind == "section":
-            parts.append(_Part(f"s{len(parts)}", value, []))
-        elif kind == "bundle":
-            parts[-1].blocks.extend(hoisted.take(value))
-        else:
-            parts[-1].blocks.append(value)
+    for piece in read_pieces(notebook, run_id):
+        if piece.title is not None:
+            parts.append(_Part(f"s{len(parts)}", piece.title, [], annex=piece.annex))
+            continue
+        place = parts[-1]
+        if piece.annex and not place.annex:
+            place = annexed.setdefault(place.anchor, _in_full(place))
+        if piece.payload is not None and piece.brief and piece.payload["kind"] == "figure":
+            hoisted.figures.append(Block(kind="figure", payload=piece.payload))
+        elif piece.payload is not None:
+            place.blocks.extend(hoisted.take(piece.payload))
+        elif piece.block is not None:
+            place.blocks.append(piece.block)
+    parts = sorted([*parts, *annexed.values()], key=lambda part: part.annex)
     _check_ids(parts, hoisted)
     return _number(parts, hoisted, spoken or {})
 
@@ -145,6 +124,13 @@ class _Part:
     anchor: str
     title: Text
     blocks: list[Block]
+    annex: bool = False
+
+
+def _in_full(part: _Part) -> _Part:
+    """Return the part of the annex that holds what a section leaves to it."""
+    title = Text(f"{part.title.zh}：详情", f"{part.title.en}: in full") if part.anchor else Text("详情", "In full")
+    return _Part(f"{part.anchor or 's0'}-annex", title, [], annex=True)
 
 
 class _Hoisted:
@@ -155,6 +141,8 @@ class _Hoisted:
         self.findings: list[Item] = []
         self.failed: list[Item] = []
         self.limits: list[Item] = []
+        self.decisions: list[Block] = []
+        self.figures: list[Block] = []
         self.tiles: list[Mapping[str, Any]] = []
         self.facts: list[Mapping[str, Any]] = []
         self.concluded = ""
@@ -185,6 +173,8 @@ class _Hoisted:
             self.facts.extend(payload["facts"])
         elif kind == "prose" and payload["role"] in {"finding", "limit"}:
             (self.findings if payload["role"] == "finding" else self.limits).extend(_items(payload))
+        elif kind == "prose" and payload["role"] == "decision":
+            self.decisions.append(Block(kind="prose", payload=payload, items=tuple(_items(payload))))
         elif kind == "prose" and payload["role"] == "lead" and not self.leads:
             self.leads.extend(_items(payload))
         elif kind == "prose":
@@ -211,109 +201,13 @@ def _items(payload: Mapping[str, Any]) -> Iterator[Item]:
         yield Item(text=words, bundle="prose", of=payload["name"], part=payload["role"], grade=text["grade"])
 
 
-def _cells(notebook: NotebookNode, run_id: str) -> Iterator[tuple[str, Any]]:
-    """Yield sections, blocks and bundles in the order of the letter."""
-    number = 0
-    waiting: dict[str, str] = {}
-    for cell in notebook.cells:
-        language = next((t for t in cell.metadata.get("tags", ()) if t in LANGUAGES), "")
-        if cell.cell_type == "markdown" and language and language not in waiting:
-            waiting[language] = cell.source
-            if len(waiting) == len(LANGUAGES):
-                yield from _words(waiting)
-                waiting = {}
-            continue
-        if waiting:
-            raise _unpaired(next(iter(waiting.values())))
-        if cell.cell_type == "markdown":
-            yield from _words({"": cell.source})
-        elif cell.cell_type == "code":
-            number += 1
-            if "remove-input" not in cell.metadata.get("tags", ()) and cell.source.strip():
-                yield "block", Block(kind="code", cell=number, source=cell.source.strip())
-            for shown in read_outputs(cell.get("outputs", ()), cell=number, run_id=run_id):
-                if shown.payload is not None:
-                    yield "bundle", shown.payload
-                elif shown.html is not None:
-                    kind: BlockKind = "object" if shown.quiet else "foreign"
-                    yield "block", Block(kind=kind, html={"": shown.html}, cell=number)
-                else:
-                    yield "block", Block(kind="note", note=shown.note)
-    if waiting:
-        raise _unpaired(next(iter(waiting.values())))
-
-
-def _words(sources: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """Yield the sections and words of one text in both languages (or of one without a language)."""
-    split = {language: list(_split(source)) for language, source in sources.items()}
-    if len({tuple(bool(title) for title, _ in pieces) for pieces in split.values()}) > 1:
-        raise _unpaired(next(iter(sources.values())))
-    for pieces in zip(*split.values(), strict=True):
-        titles = [title for title, _ in pieces]
-        if titles[0]:
-            title = Text(*titles) if len(titles) > 1 else _both(titles[0])
-            yield "section", _without_number(title)
-        caption = f'<span class="vh">{Markup.escape(titles[0] or "—")}</span>'
-        html = {
-            language: as_inert(lower_headings(label_tables(body, caption)))
-            for language, (_, body) in zip(split, pieces, strict=True)
-        }
-        if any(body.strip() for body in html.values()):
-            yield "block", Block(kind="words", html=html)
-
-
-def _split(source: str) -> Iterator[tuple[str, str]]:
-    """Yield (second-level heading, HTML below it); the first-level heading is the report's own title."""
-    tokens, state = read_markdown(source)
-    title, body, started = "", list[dict[str, Any]](), False
-    for token in tokens:
-        level = token["attrs"]["level"] if token["type"] == "heading" else 0
-        if level == 1:
-            continue
-        if level == 2:
-            if started or title:
-                yield title, render_tokens(body, state)
-            title, body, started = _plain(token), [], True
-        else:
-            body.append(token)
-            started = started or token["type"] != "blank_line"
-    if started or title:
-        yield title, render_tokens(body, state)
-
-
-def _plain(token: Mapping[str, Any]) -> str:
-    return str(token.get("raw", "")) + "".join(_plain(child) for child in token.get("children", ()))
-
-
-def _both(title: str) -> Text:
-    match = _BOTH.match(title)
-    return Text(match["zh"], match["en"]) if match else Text(title, title)
-
-
-def _without_number(title: Text) -> Text:
-    zh = _NUMBERED.sub("", _NUMBERED_ZH.sub("", title.zh))
-    en = _NUMBERED.sub("", title.en)
-    return Text(zh, _BARE.sub("", en) if zh != title.zh else en)
-
-
-def _unpaired(source: str) -> RunError:
-    first = next((line.strip("# ") for line in source.splitlines() if line.strip()), "–")
-    return RunError(
-        "QB853",
-        title=first[:40],
-        found="a Chinese or English text without its twin, or other headings in it",
-        expected="cells in pairs, tagged zh and en, with the same second-level headings",
-        fix="add the missing cell next to this one",
-    )
-
-
 def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]) -> Letter:
-    figures = tables = 0
+    figures, tables = len(hoisted.figures), 0
     sections, code = [], list[Block]()
     for part in parts:
         blocks = []
         for block in part.blocks:
-            if block.kind == "limits" and not (_speaks_of_limits(part.title) and (hoisted.limits or hoisted.failed)):
+            if block.kind == "limits" and not (_speaks_of_limits(part.title) and hoisted.limits[REMINDERS:]):
                 continue
             if block.kind == "figure":
                 figures += 1
@@ -323,7 +217,7 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]
                 blocks.append(dataclasses.replace(block, number=tables))
             else:
                 blocks.append(block)
-        section = Section(anchor=part.anchor, title=part.title, blocks=tuple(blocks))
+        section = Section(anchor=part.anchor, title=part.title, blocks=tuple(blocks), annex=part.annex)
         if section.is_empty or not part.anchor:
             code += [b for b in blocks if b.kind in WITH_CODE]
         sections.append(section)
@@ -331,22 +225,39 @@ def _number(parts: Sequence[_Part], hoisted: _Hoisted, spoken: Mapping[str, str]
     kept = tuple(s for s in (rest, *sections[1:]) if not s.is_empty)
     lead = hoisted.leads[0] if hoisted.leads else None
     findings = [
-        _linked(item, kept, spoken.get(item.text["zh"], "")) for item in (*hoisted.leads[1:], *hoisted.findings)
+        _linked(item, [s for s in kept if not s.annex], spoken.get(item.text["zh"], ""))
+        for item in (*hoisted.leads[1:], *hoisted.findings)
     ]
     if lead and findings and findings[0].text == lead.text and findings[0].of == lead.of:
         # the first finding is the lead: it is shown once, with its evidence, and counts as both
         lead = dataclasses.replace(findings.pop(0), part="lead", also="finding")
     return Letter(
         intro=intro,
-        sections=kept,
+        sections=_said_once(kept, [i.text["zh"] for i in (lead, *findings) if i], spoken),
         lead=lead,
         findings=tuple(findings),
         failed=tuple(hoisted.failed),
         limits=tuple(hoisted.limits),
+        decisions=tuple(hoisted.decisions),
+        figures=tuple(dataclasses.replace(block, number=i) for i, block in enumerate(hoisted.figures, start=1)),
         tiles=tuple(hoisted.tiles),
         facts=tuple(hoisted.facts),
         code=tuple(code),
     )
+
+
+def _said_once(sections: Sequence[Section], said: Sequence[str], spoken: Mapping[str, str]) -> tuple[Section, ...]:
+    """Return sections without the sentences of results that stand on the first page already."""
+    top = {text for text in said if text in spoken}
+    kept = []
+    for section in sections:
+        blocks = []
+        for block in section.blocks:
+            items = tuple(i for i in block.items if i.text["zh"] not in top)
+            if items or not block.items:
+                blocks.append(dataclasses.replace(block, items=items))
+        kept.append(dataclasses.replace(section, blocks=tuple(blocks)))
+    return tuple(section for section in kept if not section.is_empty)
 
 
 def _speaks_of_limits(title: Text) -> bool:
@@ -376,9 +287,9 @@ _ID = re.compile(r"\sid=[\"']([^\"']+)")
 
 
 def _check_ids(parts: Sequence[_Part], hoisted: _Hoisted) -> None:
-    drawings = [
-        svg for p in parts for b in p.blocks if b.kind == "figure" for svg in b.payload["drawings"].values()
-    ] + [item[name] for tiles in hoisted.tiles for item in tiles["items"] for name in ("spark", "goal")]
+    blocks = [*hoisted.figures, *(b for part in parts for b in part.blocks)]
+    drawings = [svg for b in blocks if b.kind == "figure" for svg in b.payload["drawings"].values()]
+    drawings += [item[name] for tiles in hoisted.tiles for item in tiles["items"] for name in ("spark", "goal")]
     seen: set[str] = set()
     for svg in drawings:
         ids = _ID.findall(svg)

@@ -10,22 +10,21 @@ import json
 import pathlib
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from jinja2 import StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode, from_dict
 
 from qbase.core.errors import RunError, read_codes
-from qbase.core.numbers import UNITS
 from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
-from qbase.core.text import Text, same
+from qbase.core.text import Text, join, same, split_sentences
 from qbase.release import scan_private
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
@@ -33,7 +32,9 @@ from qbase.release.verifying.shown_bundles import table_csv
 from qbase.reports.asking.asked_words import Asked, read_asked, written
 from qbase.reports.rendering.bundle_payloads import check_accounts
 from qbase.reports.rendering.cell_outputs import as_inert
-from qbase.reports.rendering.page_parts import NUMERALS, Letter, read_letter
+from qbase.reports.rendering.letter_cells import NUMERALS
+from qbase.reports.rendering.page_parts import Letter, read_letter
+from qbase.reports.rendering.sentence_marks import emphasise, keep_together, mark_head, said_values
 
 Lang = Literal["zh", "en"]
 
@@ -45,15 +46,6 @@ PROFILES = {
     "statutory_public": Text("依法公开", "Statutory publication"),
 }
 DOTS = {"strong": 3, "moderate": 2, "limited": 1}
-_WORDS = sorted({u[lang] for u in UNITS.values() for lang in ("zh", "en") if u[lang]} | {"pp"}, key=len, reverse=True)
-_KEY = re.compile(
-    r"尚无法判断|看不出升降|cannot tell|cannot be told yet|[+−±]?\d[\d,]*(?:\.\d+)?\s?(?:"
-    + "|".join(map(re.escape, _WORDS))
-    # the level of an interval is no result
-    + r")(?![A-Za-z0-9%])(?! ?(?:CI|区间|置信|interval|confidence|band))"
-)
-_N = r"[+−]?\d[\d,]*(?:\.\d+)?%?"
-_TOGETHER = re.compile(rf"{_N}(?:～|–| 至 | to ){_N}|\b[np] [=<>] {_N}")
 
 
 def render_report(
@@ -125,6 +117,9 @@ def render_report(
         "when": date_of(run.slot or run.started_at),
         "glossary": _glossary(notebook, letter),
         "checks": [c for r in results.get("results", ()) for c in r["checks"]],
+        "failed_beside": failed_beside(results, [Text(**item.text) for item in letter.failed]),
+        "quantities": {t["zh"]: said_values(r) for r in results.get("results", ()) for t in r["sentences"]},
+        "annex": join(_annexed(letter), zh="、", en=", "),
         "sources": results.get("sources", ()),
         "facts": _facts(letter, run),
         "command": _command(run),
@@ -227,6 +222,7 @@ def _exporter(template: str) -> Any:
     environment.filters |= {
         "code": lambda source: as_inert(highlight(source, language="python3")),
         "emphasise": emphasise,
+        "headed": mark_head,
         "together": keep_together,
         "json": lambda value: json.dumps(value, ensure_ascii=True, separators=(",", ":")),
         "csv": lambda payload: base64.b64encode(table_csv(payload)).decode(),
@@ -238,22 +234,15 @@ def _exporter(template: str) -> Any:
     return exporter
 
 
-def keep_together(text: str) -> Markup:
-    """Return a sentence whose ranges, counts and p-values are not torn apart at the end of a line."""
-    pieces, last = [], 0
-    for match in _TOGETHER.finditer(text):
-        pieces += [escape(text[last : match.start()]), Markup('<span class="nb">{}</span>').format(match[0])]
-        last = match.end()
-    return Markup("").join([*pieces, escape(text[last:])])
-
-
-def emphasise(text: str) -> Markup:
-    """Return a sentence with its key quantity, or its “cannot tell”, in bold."""
-    match = _KEY.search(text)
-    if match is None:
-        return keep_together(text)
-    before, after = keep_together(text[: match.start()]), keep_together(text[match.end() :])
-    return before + Markup("<b>{}</b>").format(match[0]) + after
+def failed_beside(results: Mapping[str, Any], said: Sequence[Text]) -> list[Text]:
+    """Return what failed and the conclusion does not say: checks of recorded results, sentence by sentence."""
+    known = {part.zh for text in said for part in split_sentences(text)}
+    left: list[Text] = []
+    for check in (c for r in results.get("results", ()) for c in r["checks"] if c["passed"] is False):
+        new = [part for part in split_sentences(Text(**check["text"])) if part.zh not in known]
+        known |= {part.zh for part in new}
+        left += [join(new, zh="", en=" ")] if new else []
+    return left
 
 
 def _css(title: Text) -> Markup:
@@ -279,10 +268,16 @@ def _chapters(letter: Letter) -> list[tuple[str, Text]]:
     """Return (anchor, numbered title) of every second-level heading of the page, in order."""
     titles = [("overview", Text("指标总览", "Key indicators"))] if letter.tiles else []
     titles += [(s.anchor, s.title) for s in letter.sections]
-    if (letter.limits or letter.failed) and not any(s.holds_limits for s in letter.sections):
-        titles.append(("limits", Text("局限与检查", "Limits and checks")))
+    if letter.further_limits and not any(s.holds_limits for s in letter.sections):
+        titles.append(("limits", Text("局限", "Limits")))
     titles += [("terms", Text("术语", "Terms")), ("origin", Text("溯源", "Provenance"))]
     return [(anchor, Text(f"{_numeral(i)}、{t.zh}", f"{i} {t.en}")) for i, (anchor, t) in enumerate(titles, start=1)]
+
+
+def _annexed(letter: Letter) -> list[Text]:
+    """Return the titles of the annex."""
+    main = {s.anchor for s in letter.sections if not s.annex} | {"overview"}
+    return [Text(t.zh.partition("、")[2], t.en.partition(" ")[2]) for a, t in _chapters(letter) if a not in main]
 
 
 def _numeral(i: int) -> str:
@@ -294,9 +289,10 @@ def _numeral(i: int) -> str:
 def _glossary(notebook: NotebookNode, letter: Letter) -> list[tuple[Text, Text]]:
     """Return the terms that the page uses."""
     words = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    blocks = [b for s in letter.sections for b in s.blocks]
+    blocks = [*letter.figures, *(b for s in letter.sections for b in s.blocks)]
     words += [json.dumps(_without_drawings(b.payload), ensure_ascii=False) for b in blocks]
-    items = [i for i in (letter.lead, *letter.findings, *letter.failed, *letter.limits) if i]
+    decided = [i for block in letter.decisions for i in block.items]
+    items = [i for i in (letter.lead, *letter.findings, *decided, *letter.failed, *letter.limits) if i]
     words += [i.text[lang] for i in items for lang in ("zh", "en")]
     words += [json.dumps(t, ensure_ascii=False) for t in letter.tiles]
     text = "\n".join(words).lower()

@@ -21,7 +21,6 @@ Against = Literal["year_ago", "previous", "cumulative", "half_year"]
 Window = Literal["cumulative", "half_year"]
 WINDOWS = frozenset(get_args(Window))
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
-HALVES = {2: Text("上半年", "first half"), 4: Text("下半年", "second half")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,8 +55,7 @@ class Compared:
         if self.window is None:
             return periods.label(period)
         if self.window == "half_year":
-            half = HALVES[period.quarter]
-            return Text(f"{period.year} 年{half.zh}", f"the {half.en} of {period.year}")
+            return periods.label(period, is_half=True)
         if period.quarter == 4:
             return Text(f"{period.year} 年全年", f"the whole of {period.year}")
         zh = "第 1 季度" if period.quarter == 1 else f"前 {period.quarter} 个季度累计"

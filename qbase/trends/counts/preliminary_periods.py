@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import weakref
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 NOTHING = Text("", "")
 COUNTED = "D1.batch"
 """Totals count batches and those that passed; they are history of no other rate."""
+
+_RIPE: weakref.WeakKeyDictionary[Panel, weakref.WeakKeyDictionary[Maturity, dict[bool, Panel]]] = (
+    weakref.WeakKeyDictionary()
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,7 +111,7 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     young = young_periods(panel, entity, maturity)
     if is_all_young(panel, entity, young):
         raise _refused(periods.code(young.index[-1]), outcome, int(young["pending_count"].iloc[-1]), None)
-    ripe = withhold_preliminary(panel, maturity, is_pooled=entity is None)
+    ripe = _ripe(panel, maturity, is_pooled=entity is None)
     is_bounded = outcome == BOUNDED and panel.sampling == "naive"
     return Parted(
         panel=ripe,
@@ -114,6 +119,14 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
         checks=(check_maturity(ripe, maturity, entity=entity, is_pooled=entity is None),),
         said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED, is_weighted=panel.sampling != "naive"),
     )
+
+
+def _ripe(panel: Panel, maturity: Maturity, *, is_pooled: bool) -> Panel:
+    """Return a panel without its preliminary rows; the estimates of a letter ask for the same one many times."""
+    held = _RIPE.setdefault(panel, weakref.WeakKeyDictionary()).setdefault(maturity, {})
+    if is_pooled not in held:
+        held[is_pooled] = withhold_preliminary(panel, maturity, is_pooled=is_pooled)
+    return held[is_pooled]
 
 
 def young_periods(panel: Panel, entity: str | None, maturity: Maturity) -> pd.DataFrame:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, level_text, number
-from qbase.core.results.decision import Decision
+from qbase.core.results.decision import FAILED, Decision
 from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of, grade_of, withheld
 from qbase.core.text import Text, spaced
@@ -81,7 +81,7 @@ def decide_quarter(change: Result, *beside: Result, level: Result, need: Result 
     -------
     Decision
         ``improved worsened no_effect cannot_tell``. What can be said: the comparisons, and what changes are ruled out.
-        What cannot: every failed check, preliminary periods, causes. What would settle it: batches a quarter.
+        What cannot: whether checks failed, preliminary periods, causes. What would settle it: batches a quarter.
 
     Raises
     ------
@@ -156,7 +156,8 @@ def _can_say(change: Result, beside: Sequence[Result], why: Text | None) -> list
     # where draws moved the interval is about what was drawn, not about quality
     if change.estimates and not _has_moved(change) and why is None and (out := say_ruled_out(change)) is not None:
         said.append((out, change))
-    told = [r for r in ((change, *beside) if why is None else beside) if _has_word(r)]
+    # the change itself leads its letter; the verdict above says its word
+    told = [r for r in beside if _has_word(r)]
     return said + [(result.say().items[0], result) for result in told]
 
 
@@ -178,7 +179,8 @@ def _cannot_say(change: Result, beside: Sequence[Result], level: Result, why: Te
         said.append(Text(f"是否真有变化：{why.zh}。", f"Whether there was a change: {why.en}."))
     elif judge_change(change) == "cannot_tell":
         said.append(UNCHANGED)
-    said += [FAULTLESS + _ended(c.text) for c in _failed(change, level, *beside)]
+    if _failed(change, level, *beside):
+        said.append(FAULTLESS + FAILED)
     said += [LATEST + _ended(c.text) for c in level.checks if c.name == "maturity" and c.passed is not True]
     said += [OF_SEASON] if any(r.settings.get("against") == "previous" and _has_word(r) for r in beside) else []
     said += [NO_CAUSE] if change.estimates else []

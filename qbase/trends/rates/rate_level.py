@@ -13,6 +13,7 @@ from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
+from qbase.trends.counts.half_years import Half, end_of, sum_half_years
 from qbase.trends.counts.matched_entities import check_all_entities
 from qbase.trends.counts.period_counts import find_entity, read_counts
 from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
@@ -34,6 +35,7 @@ def estimate_level(
     maturity: Maturity | None = None,
     history: History | None = None,
     firms: FirmCounts | None = None,
+    window: Half | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
@@ -60,6 +62,9 @@ def estimate_level(
         and enter no estimate.
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections; None takes batches as independent.
+    window : {"half_year"} or None
+        Sums the counts of an unweighted panel of quarters by half-year, each under its last quarter; ``period`` may
+        then be ``2025H2``. A half-year with a preliminary quarter is left out.
 
     Returns
     -------
@@ -74,10 +79,10 @@ def estimate_level(
     PanelError
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
-        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503).
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), another window (QB144).
     DataError
-        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505), the period is preliminary
-        (QB506), or the firms are not those of the panel (QB525).
+        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505) or summed (QB528), the period
+        is preliminary (QB506), or the firms are not those of the panel (QB525).
 
     References
     ----------
@@ -94,24 +99,28 @@ def estimate_level(
     >>> print(level.say().items[0].en)
     The batch pass rate of the Qingzhao polyester fibre cluster in 2025 Q4 is estimated at 75.0% (95% CI 50.5–89.8;
     n = 16 batches).
+    >>> print(estimate_level(panel, "D1.batch", entity="K001", window="half_year", period="2025H1").say().items[0].en)
+    The batch pass rate of the Qingzhao polyester fibre cluster in the first half of 2025 is estimated at 69.6%
+    (95% CI 55.2–80.9; n = 46 batches).
     """
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="wilson")
     if period is None and unripe is not None:
         return unripe
     entity = None if entity is None else find_entity(panel, entity)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
+    parted, firms, _ = sum_half_years(parted, firms, window)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
     counts = widen_counts(counts, matched, level=level)
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
-    spoken = counts.period(period)
+    spoken = counts.period(end_of(period, window))
     parted.refuse(spoken, outcome)
     is_pass, name = counts.indicator.better == "up", counts.indicator.label
     small = check_small_n({spoken: counts.at(spoken)}, level=level, is_pass=is_pass, name=name)
     totals = read_totals(history, outcome, entity, counts.index[0])
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
-    silent = check_up_to_date(panel, counts, parted) if period is None else None
+    silent = check_up_to_date(panel, counts, parted) if period is None and window is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
     return Result(
         estimand="level",
@@ -129,20 +138,19 @@ def estimate_level(
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
         labels=_later(absent, silent, parted.said),
-        settings={
-            "outcome": outcome,
-            "entity_kind": panel.entity,
-            "entity": entity,
-            "period": code,
-            "level": level,
-            "freq": panel.freq,
-            "sampling": panel.sampling,
-            **settings_of(matched),
-        },
+        settings=_settings(panel, outcome, entity, code, level, window) | settings_of(matched),
         sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
     )
+
+
+def _settings(
+    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Half | None
+) -> dict[str, Any]:
+    asked = {"outcome": outcome, "entity_kind": panel.entity, "entity": entity, "period": code, "level": level}
+    about = {"freq": panel.freq, "sampling": panel.sampling}
+    return {**asked, **about, **({} if window is None else {"window": window})}
 
 
 def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -> dict[str, Text]:

@@ -18,6 +18,7 @@ from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Key, Margin
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settings_of
+from qbase.trends.counts.half_years import Half, end_of, sum_half_years
 from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
 from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
@@ -87,6 +88,7 @@ def estimate_trend(
     margin: Margin | float | None = None,
     maturity: Maturity | None = None,
     firms: FirmCounts | None = None,
+    window: Half | None = None,
 ) -> Result:
     """Estimate by how many percentage points a rate moved a year, over all periods of a window.
 
@@ -114,6 +116,8 @@ def estimate_trend(
         From `qbase.indicators.read_maturity`: preliminary periods are left out.
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections.
+    window : {"half_year"} or None
+        Sums the counts of an unweighted panel of quarters by half-year, as for `estimate_level`.
 
     Returns
     -------
@@ -131,9 +135,9 @@ def estimate_trend(
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), a margin that is none
-        (QB507).
+        (QB507), another window (QB144).
     DataError
-        Nothing was tested (QB502), a weighted panel is to be pooled (QB505), the
+        Nothing was tested (QB502), a weighted panel is to be pooled (QB505) or summed (QB528), the
         firms are not those of the panel (QB525), or the window asked for has fewer than five periods (QB529).
 
     References
@@ -163,8 +167,9 @@ def estimate_trend(
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
+    parted, firms, step = sum_half_years(parted, firms, window)
     whole = read_counts(parted.panel, outcome, entity=entity, level=level)
-    series = _arrange(whole, first, last, panel.freq)
+    series = _arrange(whole, end_of(first, window), end_of(last, window), panel.freq)
     counts = series.counts
     is_short = len(counts.index) < LEAST_PERIODS
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
@@ -172,18 +177,14 @@ def estimate_trend(
     known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
     told = _firm_note(matched) if matched is not None else known
     settings = {
-        "outcome": outcome,
-        "entity_kind": panel.entity,
-        "entity": entity,
-        "first": periods.code(counts.index[0]),
-        "last": periods.code(counts.index[-1]),
-        "level": level,
-        "freq": panel.freq,
-        "sampling": panel.sampling,
+        "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "level": level,
+        "first": periods.code(counts.index[0]), "last": periods.code(counts.index[-1]),
+        "freq": panel.freq, "sampling": panel.sampling,
+        **({} if window is None else {"window": window}),
         "has_season": series.has_season,
         **settings_of(matched),
         **declared,
-    }
+    }  # fmt: skip
     method = "design_trend" if counts.is_weighted else ("binomial_trend" if matched is None else "firm_trend")
     empty = Result(
         estimand="trend",
@@ -203,11 +204,11 @@ def estimate_trend(
     )
     if fit is None or not fit.std_error > 0:
         return empty
-    return _answer(empty, series, fit, parted, entity, matched)
+    return _answer(empty, series, fit, parted, entity, matched, step=step)
 
 
 def _answer(
-    empty: Result, series: Series, fit: TrendFit, parted: Parted, entity: str | None, firms: Firms | None
+    empty: Result, series: Series, fit: TrendFit, parted: Parted, entity: str | None, firms: Firms | None, *, step: int
 ) -> Result:
     counts, outcome = series.counts, empty.outcome.id
     estimate = _estimate(series, fit, entity, empty)
@@ -215,14 +216,14 @@ def _answer(
     within = check_within(parted.panel, outcome, counts, estimate) if entity is None else None
     checks: list[CheckResult | None] = [
         check_total(counts),
-        check_gaps(counts.index),
+        check_gaps(counts.index, step=step),
         None if firms is None else check_firms(int(firms.rows["owner"].nunique())),
         check_spread(fit.dispersion, fit.dispersion_p, knows_firms=firms is not None),
         None if counts.is_weighted else check_shape(counts, series.design),
         drawing,
         within,
     ]
-    since, until = (periods.label(counts.index[i]) for i in (0, -1))
+    since, until = (periods.label(counts.index[i], is_half=step == 2) for i in (0, -1))
     result = dataclasses.replace(
         empty,
         estimates=(estimate,),

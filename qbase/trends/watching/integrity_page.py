@@ -115,11 +115,9 @@ def _count(pattern: str, n: int) -> Estimate:
 def _later(checks: list[CheckResult]) -> Text:
     tested = [c for c in checks if c.passed is not None and "q_value" in c.table]
     n = count(len(tested))
-    said = Text(
+    return Text(
         f"共检验 {n} 类情形；记录完全如实时，每类仍有至多约 {percent(100 * SHARE, 0)} 的机会在某处出现信号。"
         f"{VERIFY.zh}",
         f"{n} patterns were tested; in honest records each still stands out somewhere in up to about "
         f"{percent(100 * SHARE, 0)} of cases. {VERIFY.en}",
     )
-    found = [c.text for c in checks if c.passed is False]
-    return Text(said.zh + "".join(t.zh for t in found), " ".join([said.en, *(t.en for t in found)]))

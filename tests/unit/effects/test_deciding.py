@@ -98,11 +98,12 @@ def test_a_clear_effect_is_said_with_its_grade_and_settles() -> None:
     assert (decision.cannot_say, decision.would_settle) == ((), ())
 
 
-def test_failed_checks_and_other_estimates_are_named() -> None:
+def test_failed_checks_are_pointed_at_and_other_estimates_named() -> None:
     decision = decide([effect(6, 1), effect(1, 4, method="group_time")], [check("spillover")])
     said = " ".join(t.en for t in decision.cannot_say)
     assert "by group-time effects other words follow" in said
-    assert "spillover failed" in said
+    assert "checks did not pass" in said
+    assert "spillover failed" not in said, "the reminders of the page say it"
     assert "agree" not in " ".join(t.en for t in decide([effect(6, 1), effect(5, 1, method="group_time")]).cannot_say)
 
 
@@ -181,7 +182,7 @@ def test_no_interval_needs_more_treated() -> None:
 def test_a_decision_is_prose_for_reports_json_for_records_and_html_for_lab() -> None:
     decision = decide([effect(1, 2)], [check("spillover")], room(6.0), advice())
     shown = check_payload(decision.payload(), cell=1)
-    assert (shown["kind"], shown["role"]) == ("prose", "text")
+    assert (shown["kind"], shown["role"]) == ("prose", "decision")
     assert shown["items"][0]["zh"] == decision.lead.zh
     assert build_record([decision])["shown"] == {"decision": decision.sha256()}
     assert json.loads(json.dumps(decision.document()))["verdict"] == "cannot_tell"

@@ -81,10 +81,10 @@ def test_items_beyond_the_label_come_first_whatever_the_order_of_rows() -> None:
 def test_follow_up_without_records_says_no_data_and_draws_no_number() -> None:
     results = estimate_followup(panel_of(("K1", "2024Q4", 30, 27)), entity="K1")
     table = tabulate_followup(*results)
-    assert [row[1].zh for row in table.rows] == ["没有数据"] * 3
-    assert [r.estimates for r in results] == [()] * 3
+    assert [row[1].zh for row in table.rows] == ["没有数据"] * 5
+    assert [r.estimates for r in results] == [()] * 5
     assert all("没有数据" in r.say().items[0].zh for r in results)
-    assert tabulate_followup(results[2]).rows[0][4] == "2024Q4"
+    assert tabulate_followup(results[3]).rows[0][4] == "2024Q4"
 
 
 def test_orders_of_the_year_are_added_up_and_other_years_left_out() -> None:

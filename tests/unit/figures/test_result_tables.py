@@ -125,7 +125,9 @@ def test_words_follow_interval_and_checks() -> None:
     assert verdict(unclear, unclear.estimates[0]).zh == "尚无法判断：可能降低，也可能提高"
     little = effect(0.1, -0.5, 0.7, unit="pp", margin=1.0)
     assert verdict(little, little.estimates[0]).zh == "影响很小（不超过 ±1.0 个百分点）"
-    assert "聚类太少。" in (tabulate_estimates(weaker).note or Text("", "")).zh
+    note = (tabulate_estimates(weaker).note or Text("", "")).zh
+    assert "未通过的检查：聚类数" in note
+    assert "聚类太少" not in note, "what a check found is said once, in the conclusion"
 
 
 def test_a_level_has_no_direction_and_no_test() -> None:

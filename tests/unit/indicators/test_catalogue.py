@@ -188,7 +188,8 @@ def test_an_empty_lake_supports_nothing_and_says_what_to_load(tmp_path: pathlib.
     document = json.loads(capsys.readouterr().out)
     wanted = {"id", "clause", "name_zh", "name_en", "unit", "role", "status"}
     assert all(wanted <= set(entry) for entry in document["indicators"])
-    assert [e["id"] for e in document["indicators"]][:4] == ["D1c.recheck", "D1c.repeat", "D1c.overdue", "N1.penalty"]
+    followed = ["D1c.recheck", "D1c.repeat", "D1c.overdue", "D1c.late"]
+    assert [e["id"] for e in document["indicators"]][:5] == [*followed, "N1.penalty"]
     assert all(e["status"].startswith("needs data: ") for e in document["indicators"])
     assert run(["indicators", "--home", str(tmp_path), "--clause", "12"]) == 2
     assert "QB423" in capsys.readouterr().err

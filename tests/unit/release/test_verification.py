@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import html5lib
+import nbformat
 import pytest
 
 from qbase.core import RunError, UsageError
@@ -134,12 +136,10 @@ FLIPS = {
     "note of a table": swap_after('data-name="effects"', "n = 960", "n = 961"),
     "raw value for the CSV": swap_after('data-name="trend-data"', r"1948,1948", "1948,1947"),
     "bytes of the CSV": swap_after('data-name="effects"', r"base64,77u/", "base64,77u+"),
-    "digit in a sentence of a section": swap_after('data-bundle="prose"', r"1\.6", "1.7"),
     "digit in the lead": swap_after('class="bluf"', r"1\.0～2\.2", "1.0～2.3"),
     "digit in a finding": swap_after('class="kf"', r"94\.6", "94.5"),
     "grade of a finding": swap_after('class="kf"', 'data-grade="limited"', 'data-grade="strong"'),
-    "failed check": swap_after('id="limits"', r"0\.031", "0.310"),
-    "failed check on top": swap_after('class="care"', r"0\.031", "0.310"),
+    "failed check": swap_after('class="care"', r"0\.031", "0.310"),
     "limit": swap_after('id="limits"', "lies below", "lies above"),
     "digit in a path": swap_after('data-drawing="zh_wide"', r'points="30\.0', 'points="30.1'),
     "digit in a label": swap_after('data-drawing="en_narrow"', "Latest ", "Latest 1"),
@@ -158,6 +158,38 @@ def test_one_changed_byte_fails_the_numbers(report: tuple[str, dict[str, Any]], 
     changed = FLIPS[flip](report[0])
     assert changed != report[0]
     assert failing(changed, report[1]) == {"numbers"}
+
+
+def without_conclusion() -> Any:
+    """Return the case whose letter concludes nothing, so that its sentences stand in their sections."""
+    case = load_case().make_case()
+    kept = [c for c in case.notebook.cells if not c.source.startswith("conclude(")]
+    return dataclasses.replace(case, notebook=nbformat.v4.new_notebook(cells=kept))
+
+
+def page_of(case: Any, record: dict[str, Any]) -> str:
+    from qbase.reports.rendering.page_rendering import render_report
+
+    return render_report(case.notebook, spec=case.spec, run=case.run, results=record)
+
+
+def test_one_changed_digit_in_a_sentence_of_a_section_fails_the_numbers() -> None:
+    case = without_conclusion()
+    page = page_of(case, case.record)
+    assert failing(page, case.record) == set()
+    assert failing(swap_after('data-bundle="prose"', r"1\.6", "1.7")(page), case.record) == {"numbers"}
+
+
+def test_what_a_shown_table_tells_needs_no_sentence_and_without_the_table_it_does() -> None:
+    case = without_conclusion()
+    silent = [c for c in case.notebook.cells if ".say()" not in c.source]
+    case = dataclasses.replace(case, notebook=nbformat.v4.new_notebook(cells=silent))
+    names = [r["name"] for r in case.record["results"]]
+    assert failing(page_of(case, case.record), case.record) == {"numbers"}
+    told = {**case.record, "told": {"effects": names}}
+    page = page_of(case, told)
+    assert failing(page, told) == set()
+    assert failing(page, {**case.record, "told": {"another": names}}) == {"numbers"}
 
 
 def drop(pattern: str) -> Callable[[str], str]:

@@ -68,7 +68,7 @@ def test_draws_that_moved_take_the_word_away_even_that_of_steady(name: str, n: i
     decision = decide_quarter(add_checks(change, failed(name)), year, before, level=level)
     assert decision.verdict == "cannot_tell"
     assert any("inspectors drew moved" in text.en for text in decision.cannot_say)
-    assert any(f"{name} failed" in text.en for text in decision.cannot_say)
+    assert any("checks did not pass" in text.en for text in decision.cannot_say)
     # what the draws may have made is not said as a finding either
     assert not any("2023 Q4" in text.en for text, _ in decision.can_say)
 
