@@ -25,7 +25,15 @@ About = Annotated[
         metavar="SUBJECT", help="对象的编号、名称或名称的一部分 | code, name or part of the name of its subject"
     ),
 ]
-STATES = {"ok": "已发布", "failed": "失败", "unchanged": "未变", "running": "运行中"}
+STATES = {
+    "queued": "排队",
+    "leased": "已领取",
+    "running": "运行中",
+    "verifying": "核验中",
+    "ok": "已发布",
+    "failed": "失败",
+    "unchanged": "未变",
+}
 # so many choices of a subject are listed
 SUBJECTS = 24
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+
+from qbase.lake.storage.fault_points import fault
 
 
-def publish_files(contents: Mapping[pathlib.Path, bytes]) -> None:
-    """Replace several files of one folder; when any cannot be staged, none is touched.
+@contextlib.contextmanager
+def stage_files(contents: Mapping[pathlib.Path, bytes]) -> Iterator[Callable[[], None]]:
+    """Write several files beside those they are to replace; give the function that lets them appear.
 
     Parameters
     ----------
     contents : mapping
-        Path -> bytes.
+        Path -> bytes; they appear in this order.
 
     Raises
     ------
@@ -22,6 +26,15 @@ def publish_files(contents: Mapping[pathlib.Path, bytes]) -> None:
         The disk is full, the folder is not writable, a limit was hit. The old files stand as they were.
     """
     staged: dict[pathlib.Path, str] = {}
+
+    def replace() -> None:
+        for number, (path, name) in enumerate(staged.items()):
+            os.replace(name, path)
+            if number == 0:
+                fault("one_file_replaced")
+        for folder in {path.parent for path in contents}:
+            _sync_folder(folder)
+
     try:
         for path, data in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -32,13 +45,10 @@ def publish_files(contents: Mapping[pathlib.Path, bytes]) -> None:
                 file.flush()
                 os.fsync(file.fileno())
             os.chmod(name, 0o644)
-        for path, name in staged.items():
-            os.replace(name, path)
+        yield replace
     finally:
         for name in staged.values():
             pathlib.Path(name).unlink(missing_ok=True)
-    for folder in {path.parent for path in contents}:
-        _sync_folder(folder)
 
 
 def _sync_folder(folder: pathlib.Path) -> None:

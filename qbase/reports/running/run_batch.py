@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
     from qbase.reports.executing.execution_job import EngineName
-    from qbase.reports.running.run_steps import Progress
+    from qbase.reports.running.claimed_run import Progress
 
 REPORT = "qbase.reports.running.run_batch:serve_report"
 GALLERY_SECONDS = 30.0
