@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
 
+NO_RUNNER = "QB818 no runner"
+"""So begins the reason of a run that lost its runner."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Unfinished:
     """A run that has not come to an end, beside what is known of its claim.
@@ -244,6 +248,19 @@ def record_runs(workspace: Workspace, records: Sequence[RunRecord], *, reason: s
             add_step(connection, record, reason)
 
 
+def drop_queued(workspace: Workspace, names: Sequence[str]) -> None:
+    """Take runs out of the queue that nobody began."""
+    from qbase.lake.ledger.ledger_schema import RUN_STEPS, RUNS
+
+    if not names:
+        return
+    with workspace.book.writing() as connection:
+        for name in dict.fromkeys(names):
+            if _state_of(connection, name) == "queued":
+                connection.execute(RUN_STEPS.delete().where(RUN_STEPS.c.run_id == name))
+                connection.execute(RUNS.delete().where(RUNS.c.run_id == name))
+
+
 def find_queued(workspace: Workspace, key: str) -> str:
     """Return the id of the run that waits for a slot; empty when none does."""
     query = "SELECT run_id FROM runs WHERE slot_key = :key AND state = 'queued' ORDER BY started_at LIMIT 1"
@@ -274,6 +291,19 @@ def find_unfinished(workspace: Workspace, report_id: str | None = None) -> list[
         )
         for payload, key, token, host, until, seconds in rows
     ]
+
+
+def find_interrupted(workspace: Workspace, since: str) -> list[RunRecord]:
+    """Return the runs begun since a time that lost their runner, and whose slot nobody ran again."""
+    query = (
+        "SELECT r.payload FROM runs r JOIN run_steps s ON s.run_id = r.run_id AND s.state = 'failed' "
+        "WHERE r.state = 'failed' AND s.reason LIKE :reason AND r.started_at >= :since AND NOT EXISTS "
+        "(SELECT 1 FROM runs n WHERE n.slot_key = r.slot_key AND n.started_at > r.started_at) ORDER BY r.started_at"
+    )
+    with workspace.book.glancing() as connection:
+        given = {"reason": f"{NO_RUNNER}%", "since": since}
+        rows = [] if connection is None else connection.execute(query, given).fetchall()
+    return [read_record(payload) for (payload,) in rows]
 
 
 def key_of(record: RunRecord) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
@@ -253,6 +253,19 @@ def find_published(
     """
     found = _runs(workspace, 1, report_id=report_id, state="ok", slot=slot, fingerprint=fingerprint)
     return found[0] if found else None
+
+
+def find_marks(workspace: Workspace, reports: Collection[str]) -> set[tuple[str, str | None, str]]:
+    """Return report, logical date and fingerprint of all that was published of some reports.
+
+    Each stands there once more without its date: for a run on request any date will do.
+    """
+    query = "SELECT DISTINCT slot, fingerprint FROM runs WHERE state = 'ok' AND report_id = :report"
+    with workspace.book.glancing() as connection:
+        if connection is None:
+            return set()
+        found = [(r, *row) for r in reports for row in connection.execute(query, {"report": r}).fetchall()]
+    return {(report, day, mark) for report, slot, mark in found for day in (slot, None)}
 
 
 def read_steps(workspace: Workspace, run_id: str) -> list[RunStep]:

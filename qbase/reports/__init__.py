@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qbase.reports.running.published_pages import find_pages as find_pages
     from qbase.reports.running.run_batch import Job as Job
     from qbase.reports.running.run_batch import Outcome as Outcome
+    from qbase.reports.running.run_batch import resume_runs as resume_runs
     from qbase.reports.running.run_batch import run_many as run_many
     from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
     from qbase.reports.running.run_states import read_meta as read_meta

@@ -51,6 +51,23 @@ def stage_files(contents: Mapping[pathlib.Path, bytes]) -> Iterator[Callable[[],
             pathlib.Path(name).unlink(missing_ok=True)
 
 
+def publish_files(contents: Mapping[pathlib.Path, bytes]) -> None:
+    """Replace several files; when any cannot be staged, none is touched.
+
+    Parameters
+    ----------
+    contents : mapping
+        Path -> bytes; they appear in this order.
+
+    Raises
+    ------
+    OSError
+        As `stage_files`.
+    """
+    with stage_files(contents) as replace:
+        replace()
+
+
 def _sync_folder(folder: pathlib.Path) -> None:
     if os.name != "posix":
         return

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord, State
 from qbase.core.whole_files import write_atomic
-from qbase.lake import Claim, find_slot, name_slot, slot_key
-from qbase.lake.run_changes import begin_run, find_queued, move_run
+from qbase.lake import Claim, find_slot, name_slot
+from qbase.lake.run_changes import begin_run, find_queued, key_of, move_run
 from qbase.lake.storage.fault_points import fault
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing.completeness import Place
@@ -32,6 +32,27 @@ if TYPE_CHECKING:
 Progress = Callable[[str, int, int], None]
 
 
+def first_record(workspace: Workspace, request: Request, slot: str | None, *, commit: str) -> RunRecord:
+    """Return what is known of a run before it begins; without a logical date it is for today."""
+    now = datetime.datetime.now(datetime.UTC)
+    page = workspace.site / f"{request.page_id}.html"
+    return RunRecord(
+        run_id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(5)}",
+        report_id=request.spec.report_id,
+        notebook=request.spec.notebook,
+        params=request.params,
+        slot=name_slot(slot or datetime.datetime.now().astimezone().date()),
+        state="leased",
+        fingerprint="",
+        commit=commit,
+        versions=fingerprint.versions(),
+        snapshot="",
+        # two short runs may begin within one second, and the list of runs keeps their order
+        started_at=now.isoformat(timespec="milliseconds"),
+        outputs=(page.relative_to(workspace.root).as_posix(),),
+    )
+
+
 class ClaimedRun:
     """A run that owns its folder and its record, and holds its slot while it goes on."""
 
@@ -44,34 +65,17 @@ class ClaimedRun:
         on_progress: Progress,
         engine: EngineName = "kernel",
     ) -> None:
-        now = datetime.datetime.now(datetime.UTC)
         self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
         self.engine, self.began = engine, time.monotonic()
         self.place: Place | None = None
         self.claim: Claim
         self.is_begun = False
-        spec = request.spec
-        day = name_slot(slot or f"{datetime.datetime.now().astimezone():%Y-%m-%d}")
+        record = first_record(workspace, request, slot, commit=fingerprint.commit_of(workspace.root))
         # a run of this slot that was queued is taken up under its own id
-        queued = find_queued(workspace, slot_key(spec.report_id, request.params, day))
-        run_id = queued or f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        self.folder = workspace.runs / spec.report_id / run_id
+        queued = find_queued(workspace, key_of(record))
+        self.record = dataclasses.replace(record, run_id=queued or record.run_id)
+        self.folder = workspace.runs / request.spec.report_id / self.record.run_id
         self.site_paths = tuple(workspace.site / f"{request.page_id}.{end}" for end in ("html", "json"))
-        self.record = RunRecord(
-            run_id=run_id,
-            report_id=spec.report_id,
-            notebook=spec.notebook,
-            params=request.params,
-            slot=day,
-            state="leased",
-            fingerprint="",
-            commit=fingerprint.commit_of(workspace.root),
-            versions=fingerprint.versions(),
-            snapshot="",
-            # two short runs may begin within one second, and the list of runs keeps their order
-            started_at=now.isoformat(timespec="milliseconds"),
-            outputs=(self._below(self.site_paths[0]),),
-        )
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -119,14 +123,14 @@ class ClaimedRun:
         return claim
 
     def _taken(self) -> RunError:
-        spec, record = self.request.spec, self.record
-        slot = find_slot(self.workspace, slot_key(spec.report_id, record.params, record.slot))
+        record = self.record
+        slot = find_slot(self.workspace, key_of(record))
         return RunError(
             "QB835",
-            report=spec.report_id,
+            report=record.report_id,
             found=f"{slot.run_id if slot and slot.run_id else record.run_id} · {record.slot}",
             expected="one runner at a time for one report, one choice of parameters and one logical date",
-            fix=f"wait for it: qbase runs {spec.report_id}",
+            fix=f"wait for it: qbase runs {record.report_id}",
         )
 
     def enter(self, state: State) -> None:

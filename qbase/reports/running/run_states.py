@@ -14,9 +14,9 @@ from qbase.core.errors import RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import find_published
-from qbase.lake.run_changes import Unfinished, find_unfinished, settle_run
+from qbase.lake.run_changes import NO_RUNNER, Unfinished, find_unfinished, settle_run
 from qbase.lake.storage.this_host import host_of
-from qbase.reports.running.atomic_publish import stage_files
+from qbase.reports.running.atomic_publish import publish_files
 
 try:
     import fcntl
@@ -131,7 +131,7 @@ def _ended(workspace: Workspace, record: RunRecord, folder: pathlib.Path) -> tup
         fix=f"qbase run {record.report_id}",
     )
     error = {"cell": None, "text": f"{told.what_en}: {told.found}", **told.payload()}
-    return dataclasses.replace(record, state="failed", error=error), f"{told.code} no runner · {record.state}"
+    return dataclasses.replace(record, state="failed", error=error), f"{NO_RUNNER} · {record.state}"
 
 
 def keep_beside(folder: pathlib.Path, contents: Mapping[pathlib.Path, bytes]) -> None:
@@ -154,8 +154,7 @@ def _complete(html: pathlib.Path, folder: pathlib.Path) -> None:
             return
     except (OSError, ValueError):
         return
-    with stage_files({html.parent / name: text.encode() for name, text in kept["files"].items()}) as replace:
-        replace()
+    publish_files({html.parent / name: text.encode() for name, text in kept["files"].items()})
 
 
 def close_fenced(workspace: Workspace, record: RunRecord) -> None:
@@ -194,14 +193,18 @@ def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
 
 def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> bool:
     """Return whether a run's fingerprint is what the site shows, byte for byte, for its slot."""
-    html = page_of(workspace, record)
-    meta = read_meta(workspace, html.stem)
-    if meta.get("fingerprint") != record.fingerprint:
-        return False
-    if not html.is_file() or _hash(html.read_bytes()) != meta.get("html_sha256"):
+    if not shows(workspace, page_of(workspace, record).stem, record.fingerprint):
         return False
     slot = None if any_slot else record.slot
     return find_published(workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is not None
+
+
+def shows(workspace: Workspace, page_id: str, fingerprint: str) -> bool:
+    """Whether a page of the site is, byte for byte, what a run of this fingerprint put there."""
+    meta = read_meta(workspace, page_id)
+    html = workspace.site / f"{page_id}.html"
+    is_it = meta.get("fingerprint") == fingerprint and html.is_file()
+    return is_it and _hash(html.read_bytes()) == meta.get("html_sha256")
 
 
 def _is_held(folder: pathlib.Path) -> bool:

@@ -8,16 +8,16 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from qbase.core.errors import DataError, QbaseError, RunError
+from qbase.core.errors import QbaseError, RunError
 from qbase.core.whole_files import write_atomic
 from qbase.lake import list_runs
-from qbase.lake.entity_names import TOWN_LINKS
 from qbase.lake.run_changes import publish_run
 from qbase.lake.storage.fault_points import fault
 from qbase.reports.executing.completeness import find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import stage_files
 from qbase.reports.running.claimed_run import ClaimedRun
+from qbase.reports.running.pinned_data import list_usable, pin_data
 from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT, keep_beside
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from qbase.reports.executing.execution_job import Job
 
-EVERY = "*"
 STEPS = ("cells", "render", "verify", "publish")
 
 
@@ -41,31 +40,9 @@ class OneRun(ClaimedRun):
         DataError
             A declared table is not in the lake (QB810).
         """
-        spec, needed = self.request.spec, self.request.spec.tables
-        missing = [name for name in needed if not self.workspace.has_table(name)]
-        if missing:
-            raise DataError(
-                "QB810",
-                report=spec.report_id,
-                found=f"no table {' · '.join(missing)}",
-                expected=" · ".join(needed),
-                fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
-            )
-        tables = [*needed, *self._may_use()]
-        snapshot = self.workspace.snapshot() if tables else None
-        self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
-        mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
-        self._set(fingerprint=mark, snapshot=snapshot.id if snapshot else "")
-
-    def _may_use(self) -> list[str]:
-        """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
-
-        The diary of town codes goes with every table: it decides which rows are one town's.
-        """
-        spec = self.request.spec
-        there = self.workspace.tables()
-        may_use = {*spec.may_use, TOWN_LINKS} if spec.tables else set(spec.may_use)
-        return [t for t in there if t not in spec.tables and (t in may_use or EVERY in may_use)]
+        pinned = pin_data(self.request, self.workspace.snapshot(), self.workspace.root)
+        self.versions = pinned.versions
+        self._set(fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
@@ -136,7 +113,9 @@ class OneRun(ClaimedRun):
     def _check_sources(self, results: Mapping[str, Any]) -> None:
         spec = self.request.spec
         used = {s["path"] for s in results.get("sources", ()) if s.get("snapshot")}
-        undeclared = sorted(t for t in used - {*spec.tables, *self._may_use()} if self.workspace.has_table(t))
+        there = self.workspace.snapshot()
+        declared = {*spec.tables, *list_usable(spec, there)}
+        undeclared = sorted(t for t in used - declared if self.workspace.has_table(t, there))
         if undeclared:
             raise RunError(
                 "QB826",
