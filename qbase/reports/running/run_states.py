@@ -107,8 +107,8 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
 def _is_gone(found: Unfinished, folder: pathlib.Path) -> bool:
     """Whether a runner is known to be gone: it was of this machine and holds no lock, or its slot was taken over."""
     if found.key and found.token is None:
-        return not _is_held(folder)
-    return found.host in ("", host_of()) and not _is_held(folder)
+        return not is_held(folder)
+    return found.host in ("", host_of()) and not is_held(folder)
 
 
 def _is_out_of_reach(found: Unfinished) -> bool:
@@ -207,7 +207,8 @@ def shows(workspace: Workspace, page_id: str, fingerprint: str) -> bool:
     return is_it and _hash(html.read_bytes()) == meta.get("html_sha256")
 
 
-def _is_held(folder: pathlib.Path) -> bool:
+def is_held(folder: pathlib.Path) -> bool:
+    """Whether a runner of this machine holds the lock of a run folder."""
     try:
         with (folder / LOCK).open("rb+") as file:
             return not _lock(file.fileno())
