@@ -2,58 +2,76 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
 import pathlib
+import secrets
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from qbase.core.errors import RunError
-from qbase.lake import (
-    RUN_FAULT_POINTS,
-    Workspace,
-    claim_slot,
-    find_slot,
-    list_runs,
-    read_run,
-    read_steps,
-    renew_claim,
-    slot_key,
-)
+from qbase.lake import RUN_FAULT_POINTS, Workspace, find_slot, list_runs, queue_runs, read_run, read_steps, slot_key
 from qbase.lake.storage.fault_points import EXIT
-from qbase.reports import close_dead_runs, run_report
+from qbase.reports import close_dead_runs, prune_runs
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = "year: int = 2024  # 年份 | Year | 2016..2025"
 SPEC = 'notebook = "notebooks/{name}.ipynb"\ntitle_zh = "试验"\ntitle_en = "Trial"\n'
-# a letter whose cells take no time: what is tried here is what happens around them
-RUNNER = """
-import json, os, pathlib, sys, time
+# one process loads the libraries once and forks a runner for every line it reads; the cells of its letter take no time:
+# what is tried here is what happens around them
+RUNNERS = """
+import json, os, pathlib, signal, sys, time
 from qbase.core.errors import QbaseError
 from qbase.lake import open_workspace
-from qbase.reports import run_report
+from qbase.reports import resume_runs, run_report
 from qbase.reports.executing import papermill_engine as engine
-def execute(job):
-    job.executed, job.started = job.notebook, True
-    for number, cell in enumerate([c for c in job.executed.cells if c.cell_type == "code"], 1):
-        cell.execution_count = number
-    results = {"schema": 1, "sentinel": job.environment["QBASE_RUN_ID"], "snapshot": "", "sources": []}
-    results |= {"results": [], "scorecards": [], "tables": {}, "figures": {}, "shown": {}}
-    (job.folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
-    waiting = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else None
-    while waiting is not None and not waiting.exists():
-        time.sleep(0.02)
-engine.execute = execute
-try:
-    print(run_report(open_workspace(sys.argv[1]), "plain").state)
-except QbaseError as error:
-    print(error.code)
+from qbase.reports.running.warm_up import warm_up
+import qbase.release, qbase.reports.rendering.gallery, qbase.reports.running.whole_run, qbase.lake.ledger.ledger_engine
+def run(ask):
+    def execute(job):
+        job.executed, job.started = job.notebook, True
+        for number, cell in enumerate([c for c in job.executed.cells if c.cell_type == "code"], 1):
+            cell.execution_count = number
+        results = {"schema": 1, "sentinel": job.environment["QBASE_RUN_ID"], "snapshot": "", "sources": []}
+        results |= {"results": [], "scorecards": [], "tables": {}, "figures": {}, "shown": {}}
+        (job.folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
+        while ask["until"] and not pathlib.Path(ask["until"]).exists():
+            time.sleep(0.02)
+    engine.execute = execute
+    os.environ["QBASE_FAULT"] = ask["fault"]
+    home = open_workspace(ask["home"])
+    try:
+        if ask["resume"]:
+            return " ".join(outcome.record.state for outcome in resume_runs(home))
+        return run_report(home, "plain", slot=ask["slot"]).state
+    except QbaseError as error:
+        return error.code
+def serve(ask):
+    pipe, end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(end, run(ask).encode())
+        os._exit(0)
+    os.close(end)
+    said = os.read(pipe, 1000).decode()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    out = pathlib.Path(ask["out"])
+    out.with_suffix(".new").write_text(json.dumps([said, code]))
+    out.with_suffix(".new").replace(out)
+    os._exit(0)
+warm_up()
+for line in sys.stdin:
+    if os.fork() == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        serve(json.loads(line))
 """
 OLD = b'{"old": "\xe6\x97\xa7"}'
 
@@ -76,17 +94,59 @@ def workspace(tmp_path: pathlib.Path) -> Workspace:
     return made
 
 
-def start(workspace: Workspace, *words: str, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", RUNNER, str(workspace.root), *words],
-        env={**os.environ, "PYTHONPATH": str(PROJECT), **environment},
-        stdout=subprocess.PIPE,
+@pytest.fixture(scope="module")
+def runners() -> Iterator[subprocess.Popen[str]]:
+    server = subprocess.Popen(
+        [sys.executable, "-c", RUNNERS],
+        env={**os.environ, "PYTHONPATH": str(PROJECT)},
+        stdin=subprocess.PIPE,
         text=True,
     )
+    yield server
+    assert server.stdin is not None
+    server.stdin.close()
+    server.wait(timeout=60)
 
 
-def told(runner: subprocess.Popen[str]) -> str:
-    return runner.communicate(timeout=120)[0].strip()
+class Runner:
+    """One that was asked to run the letter of a workspace in a process of its own."""
+
+    def __init__(self, server: subprocess.Popen[str], workspace: Workspace, **how: Any) -> None:
+        self.out = workspace.root / f"said-{secrets.token_hex(4)}"
+        ask = {"home": str(workspace.root), "fault": "", "slot": None, "until": None, "resume": False} | how
+        assert server.stdin is not None
+        server.stdin.write(json.dumps({**ask, "out": str(self.out)}) + "\n")
+        server.stdin.flush()
+
+    def is_over(self) -> bool:
+        return self.out.exists()
+
+    def end(self) -> tuple[str, int]:
+        """Return what it said and its exit code."""
+        wait_for(self.is_over)
+        said, code = json.loads(self.out.read_text(encoding="utf-8"))
+        return said, code
+
+
+Start = Callable[..., Runner]
+
+
+@pytest.fixture
+def start(runners: subprocess.Popen[str], workspace: Workspace) -> Start:
+    return lambda **how: Runner(runners, workspace, **how)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 300
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def change(workspace: Workspace, sql: str) -> None:
+    """Write into the ledger what time or another machine would have brought about."""
+    with contextlib.closing(sqlite3.connect(workspace.ledger, timeout=60)) as ledger, ledger:
+        ledger.execute(sql)
 
 
 def page(workspace: Workspace) -> tuple[bytes, dict[str, Any]]:
@@ -106,10 +166,10 @@ OUT = ("one_file_replaced", "files_replaced", "publish_written", "publish_commit
 
 
 @pytest.mark.parametrize("point", RUN_FAULT_POINTS)
-def test_a_runner_killed_at_any_step_leaves_what_the_next_one_can_go_on_from(workspace: Workspace, point: str) -> None:
-    killed = start(workspace, QBASE_FAULT=point)
-    assert told(killed) == ""
-    assert killed.returncode == EXIT
+def test_a_runner_killed_at_any_step_leaves_what_the_next_one_can_go_on_from(
+    workspace: Workspace, start: Start, point: str
+) -> None:
+    assert start(fault=point).end() == ("", EXIT)
     before = list_runs(workspace, "plain")
     assert [run.state for run in before] == [state for state in [STATE_AT[point]] if state]
     old = (workspace.site / "plain.html").read_bytes()
@@ -132,8 +192,7 @@ def test_a_runner_killed_at_any_step_leaves_what_the_next_one_can_go_on_from(wor
     else:
         assert (workspace.site / "plain.json").read_bytes() == OLD
 
-    again = start(workspace)
-    assert told(again) == ("unchanged" if point in OUT else "ok")
+    assert start().end() == ("unchanged" if point in OUT else "ok", 0)
     runs = list_runs(workspace, "plain")
     assert [run.state for run in runs].count("ok") == 1
     (published,) = [run for run in runs if run.state == "ok"]
@@ -143,130 +202,91 @@ def test_a_runner_killed_at_any_step_leaves_what_the_next_one_can_go_on_from(wor
     assert (slot.run_id, slot.published) == ("", published.run_id)
     steps = [step.state for step in read_steps(workspace, published.run_id)]
     assert steps == ["leased", "running", "verifying", "ok"]
+    # nothing is left but what the ledger knows; what a killed runner had staged goes when it is pruned
+    for path in (*workspace.site.glob(".*"), *workspace.runs.glob("*/*")):
+        os.utime(path, (1.0, 1.0))
+    prune_runs(workspace, keep=10)
+    assert {path.name for path in workspace.runs.glob("*/*")} <= {run.run_id for run in runs}
+    assert not list(workspace.root.rglob("*.part"))
 
 
-def test_a_runner_killed_leaves_no_file_that_a_prune_does_not_find(workspace: Workspace) -> None:
-    assert told(start(workspace, QBASE_FAULT="page_staged")) == ""
-    assert [path.suffix for path in workspace.site.iterdir() if path.name.startswith(".")] == [".part", ".part"]
-
-
-def test_of_two_runners_of_one_slot_one_publishes(workspace: Workspace, tmp_path: pathlib.Path) -> None:
+def test_of_two_runners_of_one_slot_one_publishes(workspace: Workspace, start: Start, tmp_path: pathlib.Path) -> None:
     go = tmp_path / "go"
-    runners = [start(workspace, str(go)) for _ in range(2)]
-    deadline = time.monotonic() + 60
-    while all(runner.poll() is None for runner in runners):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    both = [start(until=str(go)) for _ in range(2)]
+    wait_for(lambda: any(runner.is_over() for runner in both))
     # one was refused while the other goes on
-    (refused,) = [runner for runner in runners if runner.poll() is not None]
-    assert told(refused) == "QB835"
-    assert [run.state for run in list_runs(workspace)] == ["running"]
+    (refused,) = [runner for runner in both if runner.is_over()]
+    assert refused.end() == ("QB835", 0)
+    wait_for(lambda: [run.state for run in list_runs(workspace)] == ["running"])
     go.touch()
-    assert sorted(map(told, [r for r in runners if r is not refused])) == ["ok"]
+    assert [runner.end() for runner in both if runner is not refused] == [("ok", 0)]
     assert [run.state for run in list_runs(workspace)] == ["ok"]
     assert len(list((workspace.runs / "plain").iterdir())) == 1
 
 
-def test_a_runner_whose_slot_was_taken_over_publishes_nothing(workspace: Workspace, tmp_path: pathlib.Path) -> None:
-    import sqlite3
-
+def test_a_runner_whose_slot_was_taken_over_publishes_nothing(
+    workspace: Workspace, start: Start, tmp_path: pathlib.Path
+) -> None:
     go = tmp_path / "go"
-    asleep = start(workspace, str(go))
-    deadline = time.monotonic() + 60
-    while [run.state for run in list_runs(workspace)] != ["running"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    asleep = start(until=str(go))
+    wait_for(lambda: [run.state for run in list_runs(workspace)] == ["running"])
     (first,) = list_runs(workspace)
-    # as if it had been asleep on another machine: its lease has run out
-    with sqlite3.connect(workspace.ledger, timeout=60) as ledger:
-        ledger.execute("UPDATE slots SET lease_until = 1.0, host = 'elsewhere/0'")
-    ledger.close()
-    second = start(workspace)
-    assert told(second) == "ok"
+    # as if it slept on another machine: its lease has run out
+    change(workspace, "UPDATE slots SET lease_until = 1.0, host = 'elsewhere/0'")
+    assert start().end() == ("ok", 0)
     html, meta = page(workspace)
     go.touch()
-    assert told(asleep) == "QB836"
+    assert asleep.end() == ("QB836", 0)
     assert page(workspace) == (html, meta)
-    states = {run.run_id: (run.state, (run.error or {}).get("code")) for run in list_runs(workspace)}
-    assert states[meta["run_id"]] == ("ok", None)
-    assert states[first.run_id][0] == "failed"
-    assert len(states) == 2
+    states = {run.run_id: run.state for run in list_runs(workspace)}
+    assert states == {first.run_id: "failed", meta["run_id"]: "ok"}
 
 
-def test_a_lease_that_was_never_given_counts_as_over(workspace: Workspace) -> None:
-    import sqlite3
-
-    claim = claim_slot(workspace, "a1", run_id="R1")
-    assert claim is not None
-    assert claim_slot(workspace, "a1", run_id="R2") is None
-    with sqlite3.connect(workspace.ledger) as ledger:
-        ledger.execute("UPDATE slots SET lease_until = NULL")
-    ledger.close()
-    taken = claim_slot(workspace, "a1", run_id="R2")
-    assert taken is not None
-    assert taken.token == claim.token + 1
-    assert not renew_claim(workspace, claim)
-    assert renew_claim(workspace, taken)
-
-
-def test_a_lease_of_a_clock_that_was_set_back_since_counts_as_over(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+def test_a_runner_of_another_machine_is_dead_when_its_lease_is_over_and_not_before(
+    workspace: Workspace, start: Start
 ) -> None:
-    from qbase.lake import run_claims
-
-    claim = claim_slot(workspace, "a1", run_id="R1")
-    now = time.time()
-    monkeypatch.setattr(run_claims, "lease_clock", lambda: now - 3600)
-    taken = claim_slot(workspace, "a1", run_id="R2")
-    assert claim is not None
-    assert taken is not None
-    assert not renew_claim(workspace, claim)
-
-
-def test_a_runner_of_another_machine_is_dead_when_its_lease_is_over_and_not_before(workspace: Workspace) -> None:
-    import sqlite3
-
-    assert told(start(workspace, QBASE_FAULT="running_committed")) == ""
-    with sqlite3.connect(workspace.ledger) as ledger:
-        ledger.execute("UPDATE slots SET host = 'elsewhere/0'")
+    assert start(fault="running_committed").end() == ("", EXIT)
+    change(workspace, "UPDATE slots SET host = 'elsewhere/0'")
     # its lock file says nothing here, and its lease still runs
     assert close_dead_runs(workspace) == []
-    with pytest.raises(RunError, match="QB835"):
-        run_report(workspace, "plain")
+    assert start().end() == ("QB835", 0)
     assert [run.state for run in list_runs(workspace)] == ["running"]
     assert len(list((workspace.runs / "plain").iterdir())) == 1
-    with ledger:
-        ledger.execute("UPDATE slots SET lease_until = NULL")
-    ledger.close()
+    # it never sent a sign of life
+    change(workspace, "UPDATE slots SET lease_until = NULL")
     assert [run.state for run in close_dead_runs(workspace)] == ["failed"]
-    assert told(start(workspace)) == "ok"
+    assert start().end() == ("ok", 0)
 
 
-def test_a_beating_heart_keeps_the_slot(workspace: Workspace) -> None:
-    from qbase.reports.running.heartbeat import Heartbeat
-
-    claim = claim_slot(workspace, "a1", run_id="R1", lease_seconds=0.3)
-    assert claim is not None
-    with Heartbeat(workspace, claim):
-        time.sleep(1)
-        assert claim_slot(workspace, "a1", run_id="R2") is None
-    time.sleep(0.4)
-    assert claim_slot(workspace, "a1", run_id="R2") is not None
-
-
-def test_a_queued_run_is_taken_up_under_its_own_id(workspace: Workspace) -> None:
-    from qbase.lake import queue_runs
-
-    assert told(start(workspace)) == "ok"
+def test_a_queued_run_is_taken_up_under_its_own_id(workspace: Workspace, start: Start) -> None:
+    assert start().end() == ("ok", 0)
     (done,) = list_runs(workspace)
     waiting = dataclasses.replace(done, run_id="R-waits", state="queued", slot="2026-01-31", outputs=())
     twice = dataclasses.replace(waiting, run_id="R-again", slot="20260131")
     assert queue_runs(workspace, [waiting, twice]) == ["R-waits", "R-waits"]
     assert close_dead_runs(workspace) == []
-    code = RUNNER.replace('"plain").state', '"plain", slot="2026-01-31", force=True).state')
-    subprocess.run(
-        [sys.executable, "-c", code, str(workspace.root)],
-        env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=True, capture_output=True,
-    )  # fmt: skip
+    assert start(slot="2026-01-31").end() == ("ok", 0)
     assert read_run(workspace, "R-waits").state == "ok"
-    assert [step.state for step in read_steps(workspace, "R-waits")] == ["queued", "leased", "running", "verifying", "ok"]
+    steps = [step.state for step in read_steps(workspace, "R-waits")]
+    assert steps == ["queued", "leased", "running", "verifying", "ok"]
+
+
+@pytest.mark.parametrize("point", ["run_folder_held", "leased_committed", "page_staged", "files_replaced"])
+def test_what_a_killed_runner_left_is_resumed_and_published_once(
+    workspace: Workspace, start: Start, point: str
+) -> None:
+    assert start(slot="2026-02-28").end() == ("ok", 0)
+    (done,) = list_runs(workspace)
+    asked = dataclasses.replace(done, state="queued", outputs=())
+    days = ("2026-03-31", "2026-04-30")
+    queue_runs(workspace, [dataclasses.replace(asked, run_id=f"R-{day}", slot=day) for day in days])
+    assert start(slot=days[0], fault=point).end() == ("", EXIT)
+    # whoever looks at the runs in between closes the dead one, and it is resumed all the same
+    close_dead_runs(workspace)
+    left = 1 if point == "files_replaced" else 2
+    assert start(resume=True).end() == (" ".join(["ok"] * left), 0)
+    runs = list_runs(workspace)
+    for day in days:
+        assert [run.state for run in runs if run.slot == day].count("ok") == 1
+    assert start(resume=True).end() == ("", 0)
+    assert list_runs(workspace) == runs

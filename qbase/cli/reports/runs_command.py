@@ -16,7 +16,6 @@ from qbase.core.errors import UsageError
 if TYPE_CHECKING:
     from qbase.core.results.run_values import RunRecord
     from qbase.lake import Workspace
-    from qbase.reports import Outcome
 
 State = Literal["queued", "leased", "running", "verifying", "ok", "failed", "unchanged"]
 
