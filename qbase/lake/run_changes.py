@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.core.results.run_values import UNFINISHED, RunRecord
 from qbase.lake.run_claims import LEASE_SECONDS, Claim, Slot, free_slot, hold_slot, is_over, take_slot
-from qbase.lake.run_entries import add_row, add_step, read_record, row_of
+from qbase.lake.run_entries import add_rows, add_step, read_record, row_of
 from qbase.lake.run_slots import name_slot, slot_key
 from qbase.lake.storage.fault_points import fault
 
@@ -67,10 +67,10 @@ def begin_run(workspace: Workspace, record: RunRecord, *, lease_seconds: float =
         if claim is None:
             return None
         if found is None:
-            add_row(connection, record)
+            add_rows(connection, [record])
         else:
             _replace(connection, record)
-        add_step(connection, record)
+            add_step(connection, record)
         fault("leased_written")
     fault("leased_committed")
     return claim
@@ -226,7 +226,7 @@ def queue_runs(workspace: Workspace, records: Sequence[RunRecord]) -> list[str]:
 
     from qbase.lake.ledger.ledger_schema import RUNS
 
-    names: list[str] = []
+    names, added = [], []
     with workspace.book.writing() as connection:
         waiting = sa.select(RUNS.c.slot_key, RUNS.c.run_id).where(RUNS.c.state == "queued")
         known = {row.slot_key: row.run_id for row in connection.execute(waiting)}
@@ -234,18 +234,16 @@ def queue_runs(workspace: Workspace, records: Sequence[RunRecord]) -> list[str]:
             key = key_of(record)
             if key not in known:
                 known[key] = record.run_id
-                add_row(connection, record)
-                add_step(connection, record)
+                added.append(record)
             names.append(known[key])
+        add_rows(connection, added)
     return names
 
 
-def record_runs(workspace: Workspace, records: Sequence[RunRecord], *, reason: str = "") -> None:
+def record_runs(workspace: Workspace, records: Sequence[RunRecord]) -> None:
     """Write runs that were over at once, such as unchanged ones, in one transaction."""
     with workspace.book.writing() as connection:
-        for record in records:
-            add_row(connection, record)
-            add_step(connection, record, reason)
+        add_rows(connection, records)
 
 
 def drop_queued(workspace: Workspace, names: Sequence[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
@@ -87,8 +87,7 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
                 expected="a new run id",
                 fix="update_run for a run that exists, or a new id",
             )
-        add_row(connection, record)
-        add_step(connection, record)
+        add_rows(connection, [record])
 
 
 def update_run(workspace: Workspace, record: RunRecord) -> None:
@@ -299,22 +298,27 @@ def read_steps(workspace: Workspace, run_id: str) -> list[RunStep]:
     return [RunStep(state=state, at=at, reason=reason) for state, at, reason in found]
 
 
-def add_row(connection: sa.Connection, record: RunRecord) -> None:
-    """Write the row of a new run inside a transaction."""
-    from qbase.lake.ledger.ledger_schema import RUNS
+def add_rows(connection: sa.Connection, records: Sequence[RunRecord]) -> None:
+    """Write the rows of new runs inside a transaction, and the first step of each."""
+    from qbase.lake.ledger.ledger_schema import RUN_STEPS, RUNS
 
-    connection.execute(RUNS.insert().values(row_of(record)))
+    if records:
+        connection.execute(RUNS.insert(), [row_of(record) for record in records])
+        connection.execute(RUN_STEPS.insert(), [_step_of(record) for record in records])
 
 
 def add_step(connection: sa.Connection, record: RunRecord, reason: str = "") -> None:
     """Write down inside a transaction that a run is in the state of its record, with what it failed from."""
     from qbase.lake.ledger.ledger_schema import RUN_STEPS
 
+    connection.execute(RUN_STEPS.insert().values(_step_of(record, reason)))
+
+
+def _step_of(record: RunRecord, reason: str = "") -> dict[str, Any]:
     error: Mapping[str, Any] = record.error or {}
     told = reason or f"{error.get('code', '')} {error.get('text', '')}".strip()
     at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
-    values = {"run_id": record.run_id, "state": record.state, "at": at, "reason": told}
-    connection.execute(RUN_STEPS.insert().values(values))
+    return {"run_id": record.run_id, "state": record.state, "at": at, "reason": told}
 
 
 def row_of(record: RunRecord) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import secrets
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -31,7 +33,7 @@ RUNNERS = """
 import json, os, pathlib, signal, sys, time
 from qbase.core.errors import QbaseError
 from qbase.lake import open_workspace
-from qbase.reports import resume_runs, run_report
+from qbase.reports import Job, resume_runs, run_many, run_report
 from qbase.reports.executing import papermill_engine as engine
 from qbase.reports.running.warm_up import warm_up
 import qbase.release, qbase.reports.rendering.gallery, qbase.reports.running.whole_run, qbase.lake.ledger.ledger_engine
@@ -49,6 +51,9 @@ def run(ask):
     os.environ["QBASE_FAULT"] = ask["fault"]
     home = open_workspace(ask["home"])
     try:
+        if ask["batch"]:
+            asked = [Job(report_id="plain", slot=day) for day in ask["batch"]]
+            return " ".join(outcome.record.state for outcome in run_many(home, asked, engine="kernel"))
         if ask["resume"]:
             return " ".join(outcome.record.state for outcome in resume_runs(home))
         return run_report(home, "plain", slot=ask["slot"]).state
@@ -61,6 +66,7 @@ def serve(ask):
         os.write(end, run(ask).encode())
         os._exit(0)
     os.close(end)
+    pathlib.Path(ask["out"]).with_suffix(".pid").write_text(str(child))
     said = os.read(pipe, 1000).decode()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     out = pathlib.Path(ask["out"])
@@ -113,13 +119,27 @@ class Runner:
 
     def __init__(self, server: subprocess.Popen[str], workspace: Workspace, **how: Any) -> None:
         self.out = workspace.root / f"said-{secrets.token_hex(4)}"
-        ask = {"home": str(workspace.root), "fault": "", "slot": None, "until": None, "resume": False} | how
+        ask = {
+            "home": str(workspace.root),
+            "fault": "",
+            "slot": None,
+            "until": None,
+            "batch": [],
+            "resume": False,
+        } | how
         assert server.stdin is not None
         server.stdin.write(json.dumps({**ask, "out": str(self.out)}) + "\n")
         server.stdin.flush()
 
     def is_over(self) -> bool:
         return self.out.exists()
+
+    def kill(self) -> None:
+        """Kill it as soon as it can be."""
+        pid = self.out.with_suffix(".pid")
+        wait_for(lambda: pid.exists() and bool(pid.read_text()))
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid.read_text()), signal.SIGKILL)
 
     def end(self) -> tuple[str, int]:
         """Return what it said and its exit code."""
@@ -290,3 +310,26 @@ def test_what_a_killed_runner_left_is_resumed_and_published_once(
         assert [run.state for run in runs if run.slot == day].count("ok") == 1
     assert start(resume=True).end() == ("", 0)
     assert list_runs(workspace) == runs
+
+
+def test_a_batch_killed_again_and_again_publishes_every_slot_once(workspace: Workspace, start: Start) -> None:
+    days = [f"2026-01-{day:02d}" for day in range(1, 25)]
+    draw = random.Random(20220810)
+    for kills in range(8):
+        runner = start(batch=days) if kills % 2 == 0 else start(resume=True)
+        done = sum(run.state == "ok" for run in list_runs(workspace, limit=1000))
+        wanted = min(done + draw.randint(0, 3), len(days))
+        # killed wherever it is when so many pages are out
+        wait_for(lambda: sum(run.state == "ok" for run in list_runs(workspace, limit=1000)) >= wanted)  # noqa: B023
+        time.sleep(draw.random() / 20)
+        runner.kill()
+        runner.end()
+    start(resume=True).end()
+    start(batch=days).end()
+    runs = list_runs(workspace, limit=1000)
+    assert sorted(run.slot for run in runs if run.state == "ok") == days
+    assert {run.state for run in runs} <= {"ok", "unchanged", "failed"}
+    assert {(run.error or {})["code"] for run in runs if run.state == "failed"} <= {"QB818"}
+    html, meta = page(workspace)
+    assert hashlib.sha256(html).hexdigest() == meta["html_sha256"]
+    assert read_run(workspace, meta["run_id"]).state == "ok"
