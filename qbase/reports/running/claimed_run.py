@@ -17,12 +17,12 @@ from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord, State
 from qbase.core.whole_files import write_atomic
 from qbase.lake import Claim, find_slot, name_slot
-from qbase.lake.run_changes import begin_run, find_queued, key_of, move_run
+from qbase.lake.run_changes import begin_run, find_queued, key_of, move_run, publish_run
 from qbase.lake.storage.fault_points import fault
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing.completeness import Place
 from qbase.reports.running import fingerprint
-from qbase.reports.running.run_states import LOCK, close_dead_runs, close_fenced, drop_beside, hold
+from qbase.reports.running.run_states import LOCK, close_dead_runs, close_fenced, drop_beside, hold, read_meta
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -69,6 +69,7 @@ class ClaimedRun:
         self.engine, self.began = engine, time.monotonic()
         self.place: Place | None = None
         self.claim: Claim
+        self.final: RunRecord | None = None
         self.is_begun = False
         record = first_record(workspace, request, slot, commit=fingerprint.commit_of(workspace.root))
         # a run of this slot that was queued is taken up under its own id
@@ -164,6 +165,16 @@ class ClaimedRun:
         self._copy()
         return self.record
 
+    def _is_out(self) -> bool:
+        """Whether the page is out; where the ledger could not be told in the moment of publishing, it is told now."""
+        final = self.final
+        if final is None or read_meta(self.workspace, self.site_paths[0].stem).get("run_id") != final.run_id:
+            return False
+        if self.record.state != "ok" and not publish_run(self.workspace, final, self.claim, lambda: None):
+            return False
+        self.record = final
+        return True
+
     def finish(self) -> RunRecord:
         """Write the copy of the record of a published run."""
         drop_beside(self.folder)
@@ -172,8 +183,8 @@ class ClaimedRun:
         return self.record
 
     def fail(self, error: QbaseError) -> RunRecord:
-        """Record the end of a run that came to no good; one that is published already stays so."""
-        if self.record.state == "ok":
+        """Record the end of a run that came to no good; one whose page is out is published all the same."""
+        if self._is_out():
             return self.finish()
         kept = tuple(self._shown(n) for n in ("run.ipynb", "log.txt") if (self.folder / n).is_file())
         cell = str(self.place) if self.place else None

@@ -206,6 +206,7 @@ class OneRun(ClaimedRun):
         # the page first and its facts last: by them is told whether all of it went out
         contents = {html: page, **moved, side: meta_text.encode()}
         keep_beside(self.folder, contents)
+        self.final = final
         with stage_files(contents) as replace:
             fault("page_staged")
             if not publish_run(self.workspace, final, self.claim, replace):
