@@ -69,7 +69,12 @@ SECTIONS: Sections = {
         "list": ("reports.report_commands", "list_reports", "列出报告 | list the reports"),
         "inspect": ("reports.report_commands", "inspect", "一份报告的参数 | the parameters of a report"),
         "run": ("reports.run_command", "run", "运行并发布报告 | run and publish reports"),
-        "runs": ("reports.report_commands", "runs", "运行历史 | the history of runs"),
+        "runs": (
+            "reports.runs_command",
+            "runs",
+            "运行历史；一次运行的全部；接着做中断的 | the history of runs, one run, what was interrupted",
+        ),
+        "prune": ("reports.prune_command", "prune", "清理旧的运行文件夹 | remove the folders of old runs"),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

@@ -11,12 +11,24 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.lake.ledger.ledger_file import Ledger as Ledger
+    from qbase.lake.run_changes import queue_runs as queue_runs
+    from qbase.lake.run_claims import Claim as Claim
+    from qbase.lake.run_claims import Slot as Slot
+    from qbase.lake.run_claims import claim_slot as claim_slot
+    from qbase.lake.run_claims import find_slot as find_slot
+    from qbase.lake.run_claims import release_claim as release_claim
+    from qbase.lake.run_claims import renew_claim as renew_claim
+    from qbase.lake.run_entries import RunStep as RunStep
     from qbase.lake.run_entries import add_run as add_run
     from qbase.lake.run_entries import find_published as find_published
     from qbase.lake.run_entries import list_runs as list_runs
     from qbase.lake.run_entries import read_run as read_run
+    from qbase.lake.run_entries import read_steps as read_steps
     from qbase.lake.run_entries import update_run as update_run
+    from qbase.lake.run_slots import name_slot as name_slot
+    from qbase.lake.run_slots import slot_key as slot_key
     from qbase.lake.storage.fault_points import FAULT_POINTS as FAULT_POINTS
+    from qbase.lake.storage.fault_points import RUN_FAULT_POINTS as RUN_FAULT_POINTS
     from qbase.lake.storage.snapshots import Delivery as Delivery
     from qbase.lake.storage.snapshots import Snapshot as Snapshot
     from qbase.lake.workspace import Workspace as Workspace

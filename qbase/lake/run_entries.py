@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
 from qbase.core.results.run_values import RunRecord
+from qbase.lake.run_slots import slot_key
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from qbase.lake.workspace import Workspace
 
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
-# what has no column of its own
-_PLACES = {"subject": "json_extract(payload, '$.params.subject')"}
+SUBJECT = "subject"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunStep:
+    """A state that a run entered.
+
+    Parameters
+    ----------
+    state : str
+        As in `RunRecord`.
+    at : str
+        When, ISO with offset.
+    reason : str
+        Why, where there is something to say.
+
+    Examples
+    --------
+    >>> from qbase.lake import RunStep
+    >>> RunStep(state="failed", at="2026-10-01T06:00:00+08:00", reason="no runner").reason
+    'no runner'
+    """
+
+    state: str
+    at: str
+    reason: str = ""
 
 
 def add_run(workspace: Workspace, record: RunRecord) -> None:
@@ -57,7 +87,7 @@ def add_run(workspace: Workspace, record: RunRecord) -> None:
                 expected="a new run id",
                 fix="update_run for a run that exists, or a new id",
             )
-        connection.execute(RUNS.insert().values(_run_values(record)))
+        add_rows(connection, [record])
 
 
 def update_run(workspace: Workspace, record: RunRecord) -> None:
@@ -95,13 +125,22 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
     from qbase.lake.ledger.ledger_schema import RUNS
 
     with workspace.book.writing() as connection:
-        changed = RUNS.update().where(RUNS.c.run_id == record.run_id).values(_run_values(record))
-        if connection.execute(changed).rowcount != 1:
+        own = RUNS.c.run_id == record.run_id
+        before = connection.execute(RUNS.select().where(own)).mappings().first()
+        if before is None:
             raise _no_run(record.run_id)
+        connection.execute(RUNS.update().where(own).values(row_of(record)))
+        if before["state"] != record.state:
+            add_step(connection, record)
 
 
 def list_runs(
-    workspace: Workspace, report_id: str | None = None, *, subject: str | None = None, limit: int = 50
+    workspace: Workspace,
+    report_id: str | None = None,
+    *,
+    subject: str | None = None,
+    state: str | None = None,
+    limit: int = 50,
 ) -> list[RunRecord]:
     """Return runs, newest first.
 
@@ -113,6 +152,8 @@ def list_runs(
         Runs of one report only.
     subject : str or None
         Runs about this subject only, by its code.
+    state : str or None
+        Runs in this state only.
     limit : int
         At most so many.
 
@@ -135,7 +176,7 @@ def list_runs(
     >>> [run.slot for run in list_runs(home, "quality_trends")]
     ['2026-10-02', '2026-10-01']
     """
-    return _runs(workspace, limit, report_id=report_id, subject=subject)
+    return _runs(workspace, limit, report_id=report_id, subject=subject, state=state)
 
 
 def read_run(workspace: Workspace, run_id: str) -> RunRecord:
@@ -213,25 +254,101 @@ def find_published(
     return found[0] if found else None
 
 
-def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRecord]:
-    """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
-    given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(f"{_PLACES.get(name, name)} = :{name}" for name in given) or "TRUE"
-    # columns are named by the callers above, values are bound
-    query = f"SELECT payload FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT :limit"  # noqa: S608
+def find_marks(workspace: Workspace, reports: Collection[str]) -> set[tuple[str, str | None, str]]:
+    """Return report, logical date and fingerprint of all that was published of some reports.
+
+    Each stands there once more without its date: for a run on request any date will do.
+    """
+    query = "SELECT DISTINCT slot, fingerprint FROM runs WHERE state = 'ok' AND report_id = :report"
     with workspace.book.glancing() as connection:
-        found = () if connection is None else connection.execute(query, {**given, "limit": limit})
-        return [_run(payload) for (payload,) in found]
+        if connection is None:
+            return set()
+        found = [(r, *row) for r in reports for row in connection.execute(query, {"report": r}).fetchall()]
+    return {(report, day, mark) for report, slot, mark in found for day in (slot, None)}
 
 
-def _run(payload: str) -> RunRecord:
+def read_steps(workspace: Workspace, run_id: str) -> list[RunStep]:
+    """Return the states a run went through, oldest first; runs of an older ledger have none.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where it happened.
+    run_id : str
+        Its id.
+
+    Returns
+    -------
+    list of RunStep
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, add_run, read_steps
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> known = dict.fromkeys(("notebook", "fingerprint", "commit", "snapshot", "slot", "started_at"), "")
+    >>> add_run(home, RunRecord(run_id="R1", report_id="trends", params={}, versions={}, state="running", **known))
+    >>> [step.state for step in read_steps(home, "R1")]
+    ['running']
+    """
+    query = "SELECT state, at, reason FROM run_steps WHERE run_id = :run_id ORDER BY number"
+    with workspace.book.glancing() as connection:
+        found = [] if connection is None else connection.execute(query, {"run_id": run_id}).fetchall()
+    return [RunStep(state=state, at=at, reason=reason) for state, at, reason in found]
+
+
+def add_rows(connection: sa.Connection, records: Sequence[RunRecord]) -> None:
+    """Write the rows of new runs inside a transaction, and the first step of each."""
+    from qbase.lake.ledger.ledger_schema import RUN_STEPS, RUNS
+
+    if records:
+        connection.execute(RUNS.insert(), [row_of(record) for record in records])
+        connection.execute(RUN_STEPS.insert(), [_step_of(record) for record in records])
+
+
+def add_step(connection: sa.Connection, record: RunRecord, reason: str = "") -> None:
+    """Write down inside a transaction that a run is in the state of its record, with what it failed from."""
+    from qbase.lake.ledger.ledger_schema import RUN_STEPS
+
+    connection.execute(RUN_STEPS.insert().values(_step_of(record, reason)))
+
+
+def _step_of(record: RunRecord, reason: str = "") -> dict[str, Any]:
+    error: Mapping[str, Any] = record.error or {}
+    told = reason or f"{error.get('code', '')} {error.get('text', '')}".strip()
+    at = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+    return {"run_id": record.run_id, "state": record.state, "at": at, "reason": told}
+
+
+def row_of(record: RunRecord) -> dict[str, Any]:
+    """Return the columns of a run; one without a logical date has no slot."""
+    values = {name: getattr(record, name) for name in _RUN_COLUMNS}
+    try:
+        key = slot_key(record.report_id, record.params, record.slot)
+    except UsageError:
+        # an older ledger took any word
+        key = ""
+    subject = record.params.get(SUBJECT)
+    values |= {"slot_key": key, "subject": "" if subject is None else str(subject)}
+    return {**values, "payload": json.dumps(record.payload(), ensure_ascii=False, sort_keys=True)}
+
+
+def read_record(payload: str) -> RunRecord:
+    """Return a run as its row holds it."""
     values = json.loads(payload)
     return RunRecord(**{**values, "outputs": tuple(values["outputs"])})
 
 
-def _run_values(record: RunRecord) -> dict[str, Any]:
-    values = {name: getattr(record, name) for name in _RUN_COLUMNS}
-    return {**values, "payload": json.dumps(record.payload(), ensure_ascii=False, sort_keys=True)}
+def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRecord]:
+    """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    where = " AND ".join(f"{name} = :{name}" for name in given) or "TRUE"
+    # columns are named by the callers above, values are bound
+    query = f"SELECT payload FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT :limit"  # noqa: S608
+    with workspace.book.glancing() as connection:
+        found = () if connection is None else connection.execute(query, {**given, "limit": limit})
+        return [read_record(payload) for (payload,) in found]
 
 
 def _no_run(run_id: str) -> UsageError:

@@ -304,9 +304,9 @@ def test_a_page_that_cannot_be_made(
         assert "Traceback" in (workspace.runs / "plain" / record.run_id / "log.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize(("call", "when"), [("fsync", 2), ("replace", 1), ("replace", 2), ("link", 1)])
 def test_a_full_disk_while_publishing(
-    workspace: Workspace, letter: Letter, instead: Instead, monkeypatch: pytest.MonkeyPatch, call: str
+    workspace: Workspace, letter: Letter, instead: Instead, monkeypatch: pytest.MonkeyPatch, call: str, when: int
 ) -> None:
     import qbase.reports.running.atomic_publish
 
@@ -315,7 +315,7 @@ def test_a_full_disk_while_publishing(
 
     def full(*args: Any) -> Any:
         made.append(1)
-        if len(made) == 1 if call == "replace" else len(made) == 2:
+        if len(made) == when:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(*args)
 
@@ -324,6 +324,10 @@ def test_a_full_disk_while_publishing(
             return full if name == call else getattr(os, name)
 
     monkeypatch.setattr(qbase.reports.running.atomic_publish, "os", Os())
+    if call == "link":
+        # a disk without links: what stood there is copied
+        assert run_report(workspace, letter("plain")).state == "ok"
+        return
     error, _ = fail(workspace, letter("plain"))
     assert error.code == "QB817"
     assert made
@@ -423,3 +427,27 @@ def test_a_runner_killed_after_publishing_left_a_good_report(
     record = run_report(workspace, letter("plain"))
     update_run(workspace, dataclasses.replace(record, state="running"))
     assert [r.state for r in close_dead_runs(workspace, "plain")] == ["ok"]
+
+
+def test_a_ledger_that_fails_when_the_page_is_out_is_told_of_it_afterwards(
+    workspace: Workspace, letter: Letter, instead: Instead, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from qbase.core.errors import SetupError
+    from qbase.lake import run_changes
+
+    real, made = run_changes.free_slot, []
+
+    def full(*args: Any) -> None:
+        made.append(1)
+        if len(made) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(*args)
+
+    monkeypatch.setattr(run_changes, "free_slot", full)
+    with pytest.raises(SetupError, match="QB207"):
+        run_report(workspace, letter("plain"))
+    (record,) = list_runs(workspace)
+    assert record.state == "ok"
+    meta = json.loads((workspace.site / "plain.json").read_text(encoding="utf-8"))
+    assert meta["run_id"] == record.run_id
+    assert run_report(workspace, "plain").state == "unchanged"

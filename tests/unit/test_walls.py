@@ -215,7 +215,7 @@ def test_the_first_word_of_a_public_function_is_on_the_list() -> None:
     listed = text[text.index("- **The first word of a public function") :].split("\n- ")[0]
     verbs = {word for group in re.findall(r"`([^`]+_)`", listed) for word in group.replace("_", "").split()}
     assert {"read", "load", "find", "list", "link", "explain", "estimate"} <= verbs
-    what_comes_back = {"interval", "bounds", "value", "power", "sql", "type", "of", "meta", "rc"}
+    what_comes_back = {"interval", "bounds", "value", "power", "sql", "type", "of", "meta", "rc", "key"}
     functions = {
         n for f, n in PUBLIC if f != "qbase.stats" and inspect.isfunction(getattr(importlib.import_module(f), n))
     }

@@ -1,1 +1,1 @@
-"""Commands about reports: `list`, `inspect`, `run`, `runs`, `verify`."""
+"""Commands about reports: `list`, `inspect`, `run`, `runs`, `prune`, `verify`."""

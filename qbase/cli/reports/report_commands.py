@@ -1,4 +1,4 @@
-"""``qbase list · inspect · runs``: what there is, what it may be asked, what was run."""
+"""``qbase list · inspect``: what there is, and what it may be asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,15 @@ About = Annotated[
         metavar="SUBJECT", help="对象的编号、名称或名称的一部分 | code, name or part of the name of its subject"
     ),
 ]
-STATES = {"ok": "已发布", "failed": "失败", "unchanged": "未变", "running": "运行中"}
+STATES = {
+    "queued": "排队",
+    "leased": "已领取",
+    "running": "运行中",
+    "verifying": "核验中",
+    "ok": "已发布",
+    "failed": "失败",
+    "unchanged": "未变",
+}
 # so many choices of a subject are listed
 SUBJECTS = 24
 
@@ -133,49 +141,6 @@ def _tell_pages(
     shell.out(shell.text("运行    ", "Run      ") + f"qbase run {spec.report_id} -p subject={subject.code}")
 
 
-def runs(
-    ctx: typer.Context,
-    report: Annotated[str | None, typer.Argument(metavar="REPORT", help="只看这份报告 | only this report")] = None,
-    subject: About = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="行数 | rows")] = 20,
-    home: Home = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    lang: Speech = None,
-) -> int:
-    """Show the history of runs, newest first."""
-    from qbase.lake import list_runs
-    from qbase.reports import close_dead_runs, read_spec
-
-    shell = shell_of(ctx, home, as_json, quiet, lang)
-    workspace = shell.workspace()
-    if report:
-        report, subject = parted(report, subject)
-    if report and not list_runs(workspace, report, limit=1):
-        # the name of a report that never ran is fine, a misspelt one is told
-        read_spec(workspace, report)
-    close_dead_runs(workspace, report)
-    codes = _codes(workspace, report, subject) if report and subject else [None]
-    found = [record for code in codes for record in list_runs(workspace, report, subject=code, limit=limit)]
-    found = sorted(found, key=lambda record: (record.started_at, record.run_id), reverse=True)[:limit]
-    head = shell.text("运行 报告 状态 开始 秒 数据 说明", "RUN REPORT STATE STARTED SECONDS DATA NOTE").split()
-    rows = [_run_row(shell, record) for record in found]
-    shell.rows(head, rows, right=(4,))
-    shell.document({"runs": [record.payload() for record in found]})
-    return 0
-
-
-def _codes(workspace: Workspace, report: str, word: str) -> list[str]:
-    """Return the codes a word may mean; itself where the letter is gone or knows no subject."""
-    from qbase.reports import find_specs, read_parameters, read_spec
-    from qbase.reports.asking.subject_names import find_codes
-
-    if report not in find_specs(workspace):
-        return [word]
-    spec = read_spec(workspace, report)
-    return find_codes(workspace, read_parameters(workspace.root / spec.notebook, shown=spec.notebook), word)
-
-
 def _last_run(workspace: Workspace, report_id: str) -> RunRecord | None:
     from qbase.lake import list_runs
 
@@ -210,18 +175,6 @@ def _spec_payload(
         "last_run": last.run_id if last else None,
         "page": str(page) if page.is_file() else None,
     }
-
-
-def _run_row(shell: Shell, record: RunRecord) -> list[str]:
-    state = STATES[record.state] if shell.lang == "zh" else record.state
-    error = record.error or {}
-    place = shell.text(f"单元 {error['cell']} · ", f"cell {error['cell']} · ") if error.get("cell") else ""
-    note = f"{error.get('code', '')} {place}{error.get('found', '')}".strip()
-    page = pathlib.PurePosixPath(next(iter(record.outputs), "")).stem
-    # which page it made, where that is not the report's own
-    note = note or (page.partition("~")[2] if page.startswith(f"{record.report_id}~") else "")
-    started, seconds = record.started_at[:16].replace("T", " "), f"{record.seconds:.1f}"
-    return [record.run_id, record.report_id, state, started, seconds, record.snapshot or "–", note[:100]]
 
 
 def _schema(spec: ReportSpec, parameters: Sequence[Parameter], known: Sequence[Subject] = ()) -> dict[str, Any]:

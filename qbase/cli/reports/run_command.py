@@ -63,14 +63,14 @@ def run_and_tell(
     if len(names) == 1 and outcomes and outcomes[0].error:
         raise outcomes[0].error
     for outcome in outcomes:
-        _tell_outcome(shell, workspace, outcome)
+        tell_outcome(shell, workspace, outcome)
     outcomes += _run_all(shell, workspace, ready, jobs, engine)
     gallery = workspace.site / "index.html"
     failed = [outcome for outcome in outcomes if outcome.error]
     shell.document(
         {
             **(also or {}),
-            "runs": [_outcome_payload(outcome) for outcome in outcomes],
+            "runs": [outcome_payload(outcome) for outcome in outcomes],
             "gallery": str(gallery) if gallery.is_file() else None,
         }
     )
@@ -125,18 +125,19 @@ def _run_all(
             ready,
             jobs_at_once=jobs,
             engine=chosen,
-            on_done=lambda outcome: _tell_outcome(shell, workspace, outcome),
+            on_done=lambda outcome: tell_outcome(shell, workspace, outcome),
         )
     outcomes = []
     for job in ready:
         with shell.progress(job.report_id) as report:
             outcome = run_here(workspace, job, engine=chosen, on_progress=report)
-        _tell_outcome(shell, workspace, outcome)
+        tell_outcome(shell, workspace, outcome)
         outcomes.append(outcome)
     return outcomes
 
 
-def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
+def tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
+    """Print what became of a report."""
     if outcome.error:
         shell.complain(outcome.error.payload())
         return
@@ -148,7 +149,8 @@ def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
     shell.out(f"{shell.text('报告', 'Report')}  {page}  ({state}, {record.seconds:.1f} s)")
 
 
-def _outcome_payload(outcome: Outcome) -> dict[str, Any]:
+def outcome_payload(outcome: Outcome) -> dict[str, Any]:
+    """Return what became of a report as plain values."""
     if outcome.record is not None:
         return outcome.record.payload()
     error = outcome.error.payload() if outcome.error else None

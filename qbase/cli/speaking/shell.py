@@ -19,7 +19,7 @@ from qbase.core.errors import LABELS, Lang
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
-    from qbase.reports.running.run_steps import Progress
+    from qbase.reports.running.claimed_run import Progress
 
 STEPS = {
     "load": "载入 | load",

@@ -8,7 +8,9 @@ from typing import Any, Literal
 
 from qbase.core.text import Text
 
-State = Literal["running", "ok", "failed", "unchanged"]
+State = Literal["queued", "leased", "running", "verifying", "ok", "failed", "unchanged"]
+"""In this order; ``ok`` is published, and the last three are ends."""
+UNFINISHED: tuple[State, ...] = ("queued", "leased", "running", "verifying")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,9 +92,9 @@ class RunRecord:
     params : mapping
         As they were checked and given to the notebook.
     slot : str
-        Logical date, ISO; with the spec it names a slot.
-    state : {"running", "ok", "failed", "unchanged"}
-        Owned by the ledger; run.json is its copy.
+        Logical date, ISO; with report and parameters it names a slot.
+    state : {"queued", "leased", "running", "verifying", "ok", "failed", "unchanged"}
+        Owned by the ledger; run.json is its copy. ``leased``: a runner holds the slot; ``ok``: published.
     fingerprint : str
         Of notebook source, params, declared tables, code, template and lock.
     commit : str

@@ -72,5 +72,33 @@ RUNS = sa.Table(
     sa.Column("started_at", sa.Text, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("slot_key", sa.Text, nullable=False, server_default=""),
+    sa.Column("subject", sa.Text, nullable=False, server_default=""),
     sa.Index("runs_of_report", "report_id", "started_at"),
+    sa.Index("runs_of_slot", "slot_key", "started_at"),
+    sa.Index("runs_in_state", "state", "started_at"),
+)
+# who may publish for a slot: run_id and holder are empty while nobody may, and the token of every claim is a new one
+SLOTS = sa.Table(
+    "slots",
+    METADATA,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("report_id", sa.Text, nullable=False),
+    sa.Column("slot", sa.Text, nullable=False),
+    sa.Column("run_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("holder", sa.Text, nullable=False, server_default=""),
+    sa.Column("token", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("host", sa.Text, nullable=False, server_default=""),
+    sa.Column("lease_seconds", sa.Float, nullable=False, server_default="0"),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("published", sa.Text, nullable=False, server_default=""),
+)
+RUN_STEPS = sa.Table(
+    "run_steps",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("at", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 BUSY_SECONDS = 60.0
-VERSION = 3
+VERSION = 4
 
 # version 1 -> 2: the same bytes may be read again, and a delivery may replace others
 # version 2 -> 3: a delivery may bring rows to several tables, and rows know the contract they were stored under
+# version 3 -> 4: a run has a slot that one runner at a time may hold, a subject, and the steps it went through
 UPGRADES = {
     1: (
         "ALTER TABLE deliveries ADD COLUMN attempt INTEGER NOT NULL DEFAULT '1'",
@@ -20,5 +21,19 @@ UPGRADES = {
         "CREATE TABLE contracts (number INTEGER NOT NULL PRIMARY KEY, table_name TEXT NOT NULL, "
         "version INTEGER NOT NULL, structure TEXT NOT NULL)",
         "CREATE INDEX ix_contracts_table_name ON contracts (table_name)",
+    ),
+    3: (
+        "ALTER TABLE runs ADD COLUMN slot_key TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE runs ADD COLUMN subject TEXT NOT NULL DEFAULT ''",
+        "UPDATE runs SET subject = COALESCE(CAST(json_extract(payload, '$.params.subject') AS TEXT), '')",
+        "CREATE INDEX runs_of_slot ON runs (slot_key, started_at)",
+        "CREATE INDEX runs_in_state ON runs (state, started_at)",
+        "CREATE TABLE slots (key TEXT NOT NULL PRIMARY KEY, report_id TEXT NOT NULL, slot TEXT NOT NULL, "
+        "run_id TEXT NOT NULL DEFAULT '', holder TEXT NOT NULL DEFAULT '', token INTEGER NOT NULL DEFAULT '0', "
+        "host TEXT NOT NULL DEFAULT '', lease_seconds FLOAT NOT NULL DEFAULT '0', lease_until FLOAT, "
+        "published TEXT NOT NULL DEFAULT '')",
+        "CREATE TABLE run_steps (number INTEGER NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, state TEXT NOT NULL, "
+        "at TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '')",
+        "CREATE INDEX ix_run_steps_run_id ON run_steps (run_id)",
     ),
 }

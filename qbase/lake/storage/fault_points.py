@@ -7,6 +7,9 @@ Examples
 >>> from qbase.lake import FAULT_POINTS
 >>> FAULT_POINTS[:3]
 ('raw_copied', 'raw_stored', 'lock_taken')
+>>> from qbase.lake import RUN_FAULT_POINTS
+>>> RUN_FAULT_POINTS[0], RUN_FAULT_POINTS[-1]
+('run_folder_held', 'run_told')
 """
 
 from __future__ import annotations
@@ -28,7 +31,26 @@ FAULT_POINTS = (
     "ledger_filled",
     "ledger_committed",
 )
-
+RUN_FAULT_POINTS = (
+    "run_folder_held",
+    "leased_begun",
+    "leased_written",
+    "leased_committed",
+    "running_begun",
+    "running_written",
+    "running_committed",
+    "verifying_begun",
+    "verifying_written",
+    "verifying_committed",
+    "page_staged",
+    "publish_begun",
+    "one_file_replaced",
+    "files_replaced",
+    "publish_written",
+    "publish_committed",
+    "run_told",
+)
+"""Those that a report passes on its way to being published."""
 
 _FULL = "full:"
 _passed = itertools.count(1)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import io
 import json
 import math
@@ -197,6 +198,7 @@ def parse_cells(cells: list[dict[str, Any]], *, shown: str) -> tuple[Parameter, 
     return parse_source(source_of(cells[tagged[0] - 1]), shown=shown)
 
 
+@functools.lru_cache(maxsize=64)
 def parse_source(source: str, *, shown: str) -> tuple[Parameter, ...]:
     """Parse the source of a parameters cell (QB808 when it does not hold).
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import functools
 import re
 import symtable
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -87,8 +88,12 @@ def check_letter(cells: Sequence[Mapping[str, Any]], parameters: Sequence[Parame
         )
 
 
+@functools.lru_cache(maxsize=512)
 def read_use(source: str) -> Use:
-    """Read what the code of one cell does with the names of its letter; code that cannot be read binds nothing."""
+    """Read what the code of one cell does with the names of its letter; code that cannot be read binds nothing.
+
+    Kept, as a batch asks for the same cells once for every page; nobody changes what is returned.
+    """
     use = Use()
     tree = _parse(source)
     if tree is None:

@@ -126,7 +126,8 @@ def _is_planned(workspace: Workspace, parameters: Sequence[Parameter], spec: Rep
     word, entity = spec.params.get(SUBJECT, declared.get(SUBJECT)), entity_of(parameters, spec.params)
     if not isinstance(word, str) or entity is None:
         return False
-    named = match_subjects(list_subjects(workspace, entity), word)
+    known = list_subjects(workspace, entity, code=word) or list_subjects(workspace, entity)
+    named = match_subjects(known, word)
     return [s.code for s in named] == [subject.code]
 
 

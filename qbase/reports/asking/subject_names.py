@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -13,12 +14,13 @@ from qbase.core.text import Text, same
 from qbase.lake.entity_names import NAMED, OWN_PREFIX, names_sql, read_replaced
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
     from qbase.reports.asking.letter_parameters import Parameter
 
 SUBJECT = "subject"
 ENTITY = "entity"
 TOWN = "town_code"
+FIRM = "firm_id"
 SHOWN = 8
 
 
@@ -61,9 +63,29 @@ class Subject:
 def list_subjects(workspace: Workspace, entity: str, *, code: str | None = None) -> list[Subject]:
     """Return the entities that the tables name, sorted by code; only those of a code when one is given."""
     named = NAMED.get(entity)
-    if named is None or not workspace.has_table(named.table):
-        return []
     at = workspace.snapshot()
+    if named is None or not workspace.has_table(named.table, at):
+        return []
+    if entity == FIRM:
+        # there are a hundred thousand of them, and a batch is about other things
+        return _ask_names(workspace, entity, at, code)
+    known = _known(workspace, entity, (at.id, at.created_at, at.delivery))
+    if code is not None:
+        return list(known.get(code, ()))
+    return [subject for official, own in known.items() for subject in own if subject.code == official]
+
+
+@functools.lru_cache(maxsize=8)
+def _known(workspace: Workspace, entity: str, made: tuple[str, str, str]) -> dict[str, list[Subject]]:
+    """Return all entities under their codes of today and before; asked once per snapshot, however large a batch is."""
+    known: dict[str, list[Subject]] = {}
+    for subject in _ask_names(workspace, entity, workspace.snapshot(made[0]), None):
+        for code in subject.codes:
+            known.setdefault(code, []).append(subject)
+    return known
+
+
+def _ask_names(workspace: Workspace, entity: str, at: Snapshot, code: str | None) -> list[Subject]:
     replaced = read_replaced(workspace, at) if entity == TOWN else {}
     where, params = ("", ()) if code is None else ("WHERE code = ?", (replaced.get(code, code),))
     sql = f"SELECT code, zh, en FROM {names_sql(workspace, entity, at)} {where} ORDER BY ALL"  # noqa: S608
@@ -174,7 +196,7 @@ def match_subjects(known: Sequence[Subject], word: str) -> list[Subject]:
 
 def _is_held(workspace: Workspace, entity: str, code: str) -> bool:
     """Whether firms belong to such an entity although no table names it."""
-    if entity == "firm_id" or not workspace.has_table("firms"):
+    if entity == FIRM or not workspace.has_table("firms"):
         return False
     sql = f"SELECT 1 FROM firms WHERE {NAMED[entity].key} = ? LIMIT 1"  # noqa: S608
     return bool(workspace.arrow(sql, params=(code,)).num_rows)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from qbase.core.errors import QbaseError
-from qbase.core.results.run_values import RunRecord
+from qbase.core.results.run_values import UNFINISHED, RunRecord
 from qbase.core.text import Text, same
 from qbase.core.whole_files import write_atomic
 from qbase.release import check_svg
@@ -118,7 +118,7 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     found = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
     # a page that got another name points to it and is no report of its own
     published = {name: meta for name, meta in found.items() if meta is None or REDIRECT not in meta}
-    done = sorted((run for run in runs if run.state != "running"), key=lambda run: run.started_at)
+    done = sorted((run for run in runs if run.state not in UNFINISHED), key=lambda run: run.started_at)
     last = {run.report_id: run for run in done}
     cards = [
         Card(

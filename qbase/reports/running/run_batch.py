@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import multiprocessing.connection
 import os
 import time
@@ -15,15 +16,19 @@ from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
+from qbase.lake.run_changes import drop_queued, find_interrupted, find_unfinished, key_of
+from qbase.reports.running.planned_batch import Asked, held_queue, plan_batch
 from qbase.reports.running.run_states import RECENT, close_dead_runs
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
     from qbase.reports.executing.execution_job import EngineName
-    from qbase.reports.running.run_steps import Progress
+    from qbase.reports.running.claimed_run import Progress
 
 REPORT = "qbase.reports.running.run_batch:serve_report"
+RESUMED_DAYS = 7
+"""What was interrupted before that is no part of anything that goes on."""
 GALLERY_SECONDS = 30.0
 """Between two galleries of a batch: building one for every report would look at every page once for each other."""
 
@@ -115,19 +120,43 @@ def run_many(
     >>> [(outcome.job.report_id, outcome.error.code) for outcome in outcomes]  # one that goes wrong stops no other
     [('trends', 'QB801'), ('effects', 'QB801')]
     """
-    chosen = engine or choose_engine(len(jobs))
+    if len(jobs) < 2:
+        return _run_all(workspace, jobs, jobs_at_once, engine or choose_engine(len(jobs)), on_done or _say_nothing)
+    asked = [Asked(report_id=j.report_id, params=j.params, slot=j.slot, force=j.force) for j in jobs]
+    plan = plan_batch(workspace, asked)
+    done = {place: Outcome(job=jobs[place], record=record) for place, record in plan.unchanged.items()}
+    for outcome in done.values():
+        (on_done or _say_nothing)(outcome)
+    rest = [place for place in range(len(jobs)) if place not in done]
+    with held_queue(workspace, plan.queued):
+        left = [jobs[place] for place in rest]
+        chosen = engine or choose_engine(len(left))
+        done |= zip(rest, _run_all(workspace, left, jobs_at_once, chosen, on_done or _say_nothing), strict=True)
+    return [done[place] for place in range(len(jobs))]
+
+
+def _say_nothing(outcome: Outcome) -> None:
+    return
+
+
+def _run_all(
+    workspace: Workspace,
+    jobs: Sequence[Job],
+    jobs_at_once: int,
+    engine: EngineName,
+    on_done: Callable[[Outcome], None],
+) -> list[Outcome]:
     found: list[Outcome] = []
 
     def take(outcome: Outcome) -> None:
         found.append(outcome)
-        if on_done:
-            on_done(outcome)
+        on_done(outcome)
 
     if jobs_at_once == 1:
         for job in jobs:
-            take(run_here(workspace, job, engine=chosen))
+            take(run_here(workspace, job, engine=engine))
         return found
-    if chosen == "fork":
+    if engine == "fork" and jobs:
         forked = fan_out(workspace, jobs, jobs_at_once, take)
         if forked is not None:
             return forked
@@ -137,6 +166,52 @@ def run_many(
         # two workers may have listed the runs at once, and the staler page may have been written last
         show_batch(workspace)
     return [_outcome(task) for task in done]
+
+
+def resume_runs(
+    workspace: Workspace,
+    *,
+    jobs_at_once: int = 1,
+    engine: EngineName | None = None,
+    on_done: Callable[[Outcome], None] | None = None,
+) -> list[Outcome]:
+    """Go on where runners died: what they had begun within the last week, and what waits in the queue.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    jobs_at_once, engine, on_done
+        As `run_many` takes them.
+
+    Returns
+    -------
+    list of Outcome
+        Empty when nothing was left.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.core import RunRecord
+    >>> from qbase.lake import Workspace, queue_runs
+    >>> from qbase.reports import resume_runs
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> known = dict.fromkeys(("notebook", "fingerprint", "commit", "snapshot"), "")
+    >>> asked = {"report_id": "trends", "state": "queued", "slot": "2026-10-01", "started_at": "2026-10-01T02:00:00Z"}
+    >>> _ = queue_runs(home, [RunRecord(run_id="R1", params={}, versions={}, **asked, **known)])
+    >>> [(outcome.job.report_id, outcome.job.slot, outcome.error.code) for outcome in resume_runs(home)]
+    [('trends', '2026-10-01', 'QB801')]
+    """
+    close_dead_runs(workspace)
+    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=RESUMED_DAYS)
+    begun = find_interrupted(workspace, since.isoformat())
+    waiting = [found.record for found in find_unfinished(workspace) if found.record.state == "queued"]
+    left = {key_of(record): record for record in (*begun, *waiting)}
+    jobs = [Job(report_id=r.report_id, params=r.params, slot=r.slot) for r in left.values()]
+    outcomes = run_many(workspace, jobs, jobs_at_once=jobs_at_once, engine=engine, on_done=on_done)
+    # one that cannot be run any more, such as of a report that is gone, is told once
+    drop_queued(workspace, [record.run_id for record in waiting])
+    return outcomes
 
 
 def choose_engine(reports: int) -> EngineName:

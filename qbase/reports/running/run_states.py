@@ -7,28 +7,47 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
-from qbase.lake import find_published, list_runs, update_run
+from qbase.lake import find_published
+from qbase.lake.run_changes import NO_RUNNER, Unfinished, find_unfinished, settle_run
+from qbase.lake.storage.this_host import host_of
+from qbase.reports.running.atomic_publish import publish_files
+
+try:
+    import fcntl
+except ImportError:
+    _HAS_LOCKS = False
+else:
+    _HAS_LOCKS = True
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 LOCK = "running.lock"
-# a runner that died long ago has been closed by a call in between
+BESIDE = "beside.json"
+"""In the folder of a run that is being published: what is to stand beside its page."""
+# a gallery looks back so far
 RECENT = 1000
 
 
 @contextlib.contextmanager
 def hold(folder: pathlib.Path) -> Iterator[None]:
-    """Hold the lock of a run folder; the operating system lets go of it when the runner dies."""
-    folder.mkdir(parents=True)
-    with (folder / LOCK).open("wb") as file:
-        _lock(file.fileno())
+    """Hold the lock of a run folder; the operating system lets go of it when the runner dies.
+
+    Raises
+    ------
+    BlockingIOError
+        Another runner of this machine holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("ab") as file:
+        if not _lock(file.fileno()) and _HAS_LOCKS:
+            raise BlockingIOError(str(folder))
         try:
             yield
         finally:
@@ -36,7 +55,10 @@ def hold(folder: pathlib.Path) -> Iterator[None]:
 
 
 def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[RunRecord]:
-    """Close the rows of runs whose runner died: failed, or ok when their report had gone out.
+    """Close the rows of runs whose runner died: failed, or ok when their report had gone out. Those queued stay.
+
+    A runner of this machine has died when nobody holds the lock of its folder, which is known at once; one of another
+    machine when its lease has run out.
 
     Parameters
     ----------
@@ -66,29 +88,80 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
     closed: list[RunRecord] = []
     if not workspace.book.is_writable:  # to look at a workspace is no reason to change it
         return closed
-    for record in list_runs(workspace, report_id, limit=RECENT):
+    for found in find_unfinished(workspace, report_id):
+        record = found.record
         folder = workspace.runs / record.report_id / record.run_id
-        if record.state != "running" or _is_held(folder):
+        sure = _is_gone(found, folder)
+        if record.state == "queued" or not (sure or _is_out_of_reach(found)):
             continue
-        html = page_of(workspace, record)
-        if read_meta(workspace, html.stem).get("run_id") == record.run_id:
-            shown = html.relative_to(workspace.root).as_posix()
-            record = dataclasses.replace(record, state="ok", outputs=(shown,))
-        else:
-            told = RunError(
-                "QB818",
-                report=record.report_id,
-                found=f"{record.run_id}: no runner",
-                expected="a runner that lives to the end",
-                fix=f"qbase run {record.report_id}",
-            )
-            text = f"{told.what_en}: {told.found}"
-            record = dataclasses.replace(record, state="failed", error={"cell": None, "text": text, **told.payload()})
-        update_run(workspace, record)
+        record, reason = _ended(workspace, record, folder)
+        if not settle_run(workspace, found, record, reason=reason, sure=sure):
+            continue
         if folder.is_dir():
+            drop_beside(folder)
             write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))
         closed.append(record)
     return closed
+
+
+def _is_gone(found: Unfinished, folder: pathlib.Path) -> bool:
+    """Whether a runner is known to be gone: it was of this machine and holds no lock, or its slot was taken over."""
+    if found.key and found.token is None:
+        return not is_held(folder)
+    return found.host in ("", host_of()) and not is_held(folder)
+
+
+def _is_out_of_reach(found: Unfinished) -> bool:
+    """Whether a runner of another machine let its lease run out."""
+    return found.is_over and found.host not in ("", host_of())
+
+
+def _ended(workspace: Workspace, record: RunRecord, folder: pathlib.Path) -> tuple[RunRecord, str]:
+    """Return what became of a run without a runner: its page is out, or in part and is completed, or is not."""
+    html = page_of(workspace, record)
+    _complete(html, folder)
+    if read_meta(workspace, html.stem).get("run_id") == record.run_id:
+        shown = html.relative_to(workspace.root).as_posix()
+        return dataclasses.replace(record, state="ok", outputs=(shown,)), "its page was out when its runner ended"
+    told = RunError(
+        "QB818",
+        report=record.report_id,
+        found=f"{record.run_id}: no runner",
+        expected="a runner that lives to the end",
+        fix=f"qbase run {record.report_id}",
+    )
+    error = {"cell": None, "text": f"{told.what_en}: {told.found}", **told.payload()}
+    return dataclasses.replace(record, state="failed", error=error), f"{NO_RUNNER} · {record.state}"
+
+
+def keep_beside(folder: pathlib.Path, contents: Mapping[pathlib.Path, bytes]) -> None:
+    """Keep in the folder of a run what is to stand beside its page, so that a publication can be completed."""
+    html, *rest = contents
+    texts = {path.name: contents[path].decode() for path in rest}
+    write_atomic(folder / BESIDE, json.dumps({"page": _hash(contents[html]), "files": texts}, ensure_ascii=False))
+
+
+def drop_beside(folder: pathlib.Path) -> None:
+    """Forget what was kept for the completion of a publication."""
+    (folder / BESIDE).unlink(missing_ok=True)
+
+
+def _complete(html: pathlib.Path, folder: pathlib.Path) -> None:
+    """Put out what is lacking beside a page whose runner died while its files appeared."""
+    try:
+        kept = json.loads((folder / BESIDE).read_text(encoding="utf-8"))
+        if _hash(html.read_bytes()) != kept["page"]:
+            return
+    except (OSError, ValueError):
+        return
+    publish_files({html.parent / name: text.encode() for name, text in kept["files"].items()})
+
+
+def close_fenced(workspace: Workspace, record: RunRecord) -> None:
+    """Close the row of a run whose slot was taken over, unless that was done already."""
+    for found in find_unfinished(workspace, record.report_id):
+        if found.record.run_id == record.run_id and found.token is None:
+            settle_run(workspace, found, record)
 
 
 def page_of(workspace: Workspace, record: RunRecord) -> pathlib.Path:
@@ -120,17 +193,22 @@ def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
 
 def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> bool:
     """Return whether a run's fingerprint is what the site shows, byte for byte, for its slot."""
-    html = page_of(workspace, record)
-    meta = read_meta(workspace, html.stem)
-    if meta.get("fingerprint") != record.fingerprint:
-        return False
-    if not html.is_file() or hashlib.sha256(html.read_bytes()).hexdigest() != meta.get("html_sha256"):
+    if not shows(workspace, page_of(workspace, record).stem, record.fingerprint):
         return False
     slot = None if any_slot else record.slot
     return find_published(workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is not None
 
 
-def _is_held(folder: pathlib.Path) -> bool:
+def shows(workspace: Workspace, page_id: str, fingerprint: str) -> bool:
+    """Whether a page of the site is, byte for byte, what a run of this fingerprint put there."""
+    meta = read_meta(workspace, page_id)
+    html = workspace.site / f"{page_id}.html"
+    is_it = meta.get("fingerprint") == fingerprint and html.is_file()
+    return is_it and _hash(html.read_bytes()) == meta.get("html_sha256")
+
+
+def is_held(folder: pathlib.Path) -> bool:
+    """Whether a runner of this machine holds the lock of a run folder."""
     try:
         with (folder / LOCK).open("rb+") as file:
             return not _lock(file.fileno())
@@ -139,9 +217,7 @@ def _is_held(folder: pathlib.Path) -> bool:
 
 
 def _lock(handle: int) -> bool:
-    try:
-        import fcntl
-    except ImportError:
+    if not _HAS_LOCKS:
         # no advisory locks here: a run counts as living as long as its lock file stands
         return False
     try:
@@ -149,3 +225,7 @@ def _lock(handle: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

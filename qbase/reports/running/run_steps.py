@@ -1,83 +1,36 @@
-"""One run on its way: its folder, its record, its steps from pinned data to a published page."""
+"""One run on its way: its steps from pinned data to a published page."""
 
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import hashlib
 import json
-import pathlib
-import secrets
-import time
-import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
-from qbase.core.errors import DataError, QbaseError, RunError
-from qbase.core.results.run_values import RunRecord
+from qbase.core.errors import QbaseError, RunError
 from qbase.core.whole_files import write_atomic
-from qbase.lake import add_run, list_runs, update_run
-from qbase.lake.entity_names import TOWN_LINKS
-from qbase.reports.asking.run_request import Request
-from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
+from qbase.lake import list_runs
+from qbase.lake.run_changes import publish_run
+from qbase.lake.storage.fault_points import fault
+from qbase.reports.executing.completeness import find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
-from qbase.reports.running.atomic_publish import publish_files
+from qbase.reports.running.atomic_publish import stage_files
+from qbase.reports.running.claimed_run import ClaimedRun
+from qbase.reports.running.pinned_data import list_usable, pin_data
 from qbase.reports.running.published_pages import build_redirects
-from qbase.reports.running.run_states import RECENT
+from qbase.reports.running.run_states import RECENT, keep_beside
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-    from qbase.core.errors import Lang
-    from qbase.lake import Workspace
-    from qbase.reports.executing.execution_job import EngineName, Job
+    from qbase.reports.executing.execution_job import Job
 
-Progress = Callable[[str, int, int], None]
-EVERY = "*"
 STEPS = ("cells", "render", "verify", "publish")
 
 
-class OneRun:
-    """One run on its way: owns its folder and its record."""
-
-    def __init__(
-        self,
-        workspace: Workspace,
-        request: Request,
-        lang: Lang,
-        slot: str | None,
-        on_progress: Progress,
-        engine: EngineName = "kernel",
-    ) -> None:
-        now = datetime.datetime.now(datetime.UTC)
-        self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
-        self.engine, self.began = engine, time.monotonic()
-        self.place: Place | None = None
-        self.outputs: tuple[str, ...] = ()
-        spec = request.spec
-        run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
-        self.folder = workspace.runs / spec.report_id / run_id
-        self.site_paths = tuple(workspace.site / f"{request.page_id}.{end}" for end in ("html", "json"))
-        self.record = RunRecord(
-            run_id=run_id,
-            report_id=spec.report_id,
-            notebook=spec.notebook,
-            params=request.params,
-            slot=slot or f"{datetime.datetime.now().astimezone():%Y-%m-%d}",
-            state="running",
-            fingerprint="",
-            commit=fingerprint.commit_of(workspace.root),
-            versions=fingerprint.versions(),
-            snapshot="",
-            # two short runs may begin within one second, and the list of runs keeps their order
-            started_at=now.isoformat(timespec="milliseconds"),
-            outputs=(self._below(self.site_paths[0]),),
-        )
-
-    def open(self) -> None:
-        """Write the record for the first time: ledger, then its copy."""
-        add_run(self.workspace, self.record)
-        self._copy()
+class OneRun(ClaimedRun):
+    """One run on its way, from pinned data to a published page."""
 
     def pin(self) -> None:
         """Find the versions of the declared tables and the fingerprint; refuse when a table is missing.
@@ -87,36 +40,16 @@ class OneRun:
         DataError
             A declared table is not in the lake (QB810).
         """
-        spec, needed = self.request.spec, self.request.spec.tables
-        missing = [name for name in needed if not self.workspace.has_table(name)]
-        if missing:
-            raise DataError(
-                "QB810",
-                report=spec.report_id,
-                found=f"no table {' · '.join(missing)}",
-                expected=" · ".join(needed),
-                fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
-            )
-        tables = [*needed, *self._may_use()]
-        snapshot = self.workspace.snapshot() if tables else None
-        self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
-        mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
-        self._set(fingerprint=mark, snapshot=snapshot.id if snapshot else "")
-
-    def _may_use(self) -> list[str]:
-        """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
-
-        The diary of town codes goes with every table: it decides which rows are one town's.
-        """
-        spec = self.request.spec
-        there = self.workspace.tables()
-        may_use = {*spec.may_use, TOWN_LINKS} if spec.tables else set(spec.may_use)
-        return [t for t in there if t not in spec.tables and (t in may_use or EVERY in may_use)]
+        pinned = pin_data(self.request, self.workspace.snapshot(), self.workspace.root)
+        self.versions = pinned.versions
+        self._set(fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
         spec = self.request.spec
+        self.enter("running")
         executed = self._execute()
+        self.enter("verifying")
         results = read_results(self.folder, self.record.run_id, spec.report_id)
         self._check_sources(results)
         page = self._render(executed, results)
@@ -180,7 +113,9 @@ class OneRun:
     def _check_sources(self, results: Mapping[str, Any]) -> None:
         spec = self.request.spec
         used = {s["path"] for s in results.get("sources", ()) if s.get("snapshot")}
-        undeclared = sorted(t for t in used - {*spec.tables, *self._may_use()} if self.workspace.has_table(t))
+        there = self.workspace.snapshot()
+        declared = {*spec.tables, *list_usable(spec, there)}
+        undeclared = sorted(t for t in used - declared if self.workspace.has_table(t, there))
         if undeclared:
             raise RunError(
                 "QB826",
@@ -264,10 +199,19 @@ class OneRun:
             "html_sha256": hashlib.sha256(page).hexdigest(),
         }
         html, side = self.site_paths
-        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
         meta_text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True)
-        publish_files({html: page, side: meta_text.encode(), **moved})
-        self.outputs = (self._below(html), self._shown("run.ipynb"), self._shown("results.json"))
+        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
+        outputs = (self._below(html), self._shown("run.ipynb"), self._shown("results.json"))
+        final = dataclasses.replace(self._final(), outputs=outputs)
+        # the page first and its facts last: by them is told whether all of it went out
+        contents = {html: page, **moved, side: meta_text.encode()}
+        keep_beside(self.folder, contents)
+        self.final = final
+        with stage_files(contents) as replace:
+            fault("page_staged")
+            if not publish_run(self.workspace, final, self.claim, replace):
+                raise self._fenced()
+        self.record = final
         self.on_progress("publish", 1, 1)
 
     def show_gallery(self) -> None:
@@ -303,29 +247,6 @@ class OneRun:
             with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
                 log.write(f"{error}\n")
 
-    def close(self, state: Any, outputs: tuple[Any, ...] = (), error: Mapping[str, Any] | None = None) -> RunRecord:
-        """Write the record for the last time: ledger, then its copy."""
-        shown = tuple(self._below(path) if isinstance(path, pathlib.Path) else path for path in outputs)
-        self._set(state=state, outputs=shown, error=error, seconds=self._seconds())
-        update_run(self.workspace, self.record)
-        self._copy()
-        return self.record
-
-    def fail(self, error: QbaseError) -> RunRecord:
-        """Record the end of a run that came to no good."""
-        kept = tuple(self._shown(n) for n in ("run.ipynb", "log.txt") if (self.folder / n).is_file())
-        cell = str(self.place) if self.place else None
-        text = f"{error.what_en}: {error.found}"
-        return self.close("failed", kept, {"cell": cell, "text": text, **error.payload()})
-
-    def fault(self, error: Exception) -> RunError:
-        """Put a fault of the house into the log of the run and return what to say of it (QB999)."""
-        with (self.folder / "log.txt").open("a", encoding="utf-8") as log:
-            log.write("".join(traceback.format_exception(error)))
-        first = (str(error).strip().splitlines() or [""])[0][:200]
-        fix = f"report it with its log: {self._shown('log.txt')}"
-        return RunError("QB999", found=f"{type(error).__name__}: {first}", expected="no error of this kind", fix=fix)
-
     def _stopped(self, code: str, error: Exception, fix: str, *, report: str) -> RunError:
         """Return what to say when the content of a letter breaks one of the programs that it passes through."""
         told = self.fault(error)
@@ -336,40 +257,3 @@ class OneRun:
             expected="cells and outputs that other programs can read",
             fix=f"{fix}        (traceback: {self._shown('log.txt')})",
         )
-
-    def unwritten(self, error: OSError) -> RunError:
-        """Return what to say of a file that could not be written."""
-        fix = f"free disk space or correct the permissions, then qbase run {self.record.report_id}"
-        return RunError(
-            "QB817",
-            report=self.record.report_id,
-            found=self._plain(error),
-            expected="a writable disk with room",
-            fix=fix,
-        )
-
-    def _final(self) -> RunRecord:
-        return dataclasses.replace(self.record, state="ok", seconds=self._seconds())
-
-    def _set(self, **fields: Any) -> None:
-        self.record = dataclasses.replace(self.record, **fields)
-
-    def _copy(self) -> None:
-        try:
-            write_atomic(self.folder / "run.json", json.dumps(self.record.payload(), ensure_ascii=False, indent=1))
-        except OSError as error:
-            raise self.unwritten(error) from error
-
-    def _seconds(self) -> float:
-        return round(time.monotonic() - self.began, 3)
-
-    def _below(self, path: pathlib.Path) -> str:
-        return path.relative_to(self.workspace.root).as_posix()
-
-    def _shown(self, name: str) -> str:
-        return self._below(self.folder / name)
-
-    def _plain(self, error: OSError) -> str:
-        where = pathlib.Path(str(error.filename or ""))
-        below = where.is_relative_to(self.workspace.root)
-        return f"{error.strerror or type(error).__name__}" + (f": {self._below(where)}" if below else "")

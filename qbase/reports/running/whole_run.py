@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.running.run_states import close_dead_runs, hold, is_published
-from qbase.reports.running.run_steps import OneRun, Progress
+from qbase.reports.running.claimed_run import Progress
+from qbase.reports.running.heartbeat import Heartbeat
+from qbase.reports.running.run_states import close_dead_runs, is_published
+from qbase.reports.running.run_steps import OneRun
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -63,7 +65,8 @@ def run_report(
     DataError
         A declared table is not loaded; recorded as failed (QB810).
     RunError
-        The run came to no good end; recorded as failed with its cell (QB811-QB826).
+        The run came to no good end; recorded as failed with its cell (QB811-QB826, QB836). Or somebody else is
+        running this very slot, and nothing was recorded (QB835).
 
     Examples
     --------
@@ -118,6 +121,8 @@ def attempt_report(
     UsageError
         Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809,
         QB827-QB831).
+    RunError
+        Somebody else is running this slot (QB835); nothing was started or recorded.
     KeyboardInterrupt
         The run was interrupted; recorded as failed (QB818).
     """
@@ -126,8 +131,7 @@ def attempt_report(
         close_dead_runs(workspace, report_id)
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
     failed: QbaseError | None = None
-    with hold(run.folder):
-        run.open()
+    with run.held(), Heartbeat(workspace, run.open()):
         try:
             run.pin()
             if not force and is_published(workspace, run.record, any_slot=slot is None):
@@ -144,7 +148,7 @@ def attempt_report(
         except Exception as error:
             # a fault of the house itself ends this report like any other failure, and never the ones after it
             failed = run.fault(error)
-        record = run.fail(failed) if failed else run.close("ok", run.outputs)
+        record = run.fail(failed) if failed else run.finish()
     if is_one_of_many:
         return record, failed
     if failed:

@@ -228,7 +228,9 @@ def test_a_lake_from_before_contracts_were_recorded_is_upgraded_and_goes_on(home
     with home.book.writing() as connection:
         for statement in (
             "DROP TABLE contracts", "ALTER TABLE deliveries DROP COLUMN by_table",
-            "ALTER TABLE delivery_tables DROP COLUMN contract", "PRAGMA user_version = 2",
+            "ALTER TABLE delivery_tables DROP COLUMN contract", "DROP TABLE slots", "DROP TABLE run_steps",
+            "DROP INDEX runs_of_slot", "DROP INDEX runs_in_state", "ALTER TABLE runs DROP COLUMN slot_key",
+            "ALTER TABLE runs DROP COLUMN subject", "PRAGMA user_version = 2",
         ):  # fmt: skip
             connection.exec_driver_sql(statement)
     assert read_stored_contract(home, "inspections") is None

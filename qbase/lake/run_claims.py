@@ -1,0 +1,254 @@
+"""Who may publish for a slot: a claim with a lease and a token. Only the table says who holds it, never a row count.
+
+The token of every claim is a new one. Whoever publishes proves in the same transaction that it is still his: a runner
+whose lease ran out while it was asleep, and whose slot was taken over, finds another.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from qbase.lake.storage.this_host import host_of
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from qbase.lake.workspace import Workspace
+
+LEASE_SECONDS = 60.0
+# SQLite and PostgreSQL read it alike
+_PUT = "INSERT INTO slots (key, report_id, slot) VALUES (:key, :report_id, :slot) ON CONFLICT (key) DO NOTHING"
+_READ = "SELECT key, report_id, slot, run_id, token, host, lease_until, published FROM slots WHERE key = :key"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Claim:
+    """The right to publish for a slot, as long as its lease is renewed.
+
+    Parameters
+    ----------
+    key : str
+        Of the slot.
+    run_id : str
+        The run that holds it.
+    token : int
+        Number of the claim; a later one of the slot has a higher number.
+    lease_seconds : float
+        How long it holds without being renewed.
+
+    Examples
+    --------
+    >>> from qbase.lake import Claim
+    >>> Claim(key="a1", run_id="R1", token=1, lease_seconds=60.0)
+    Claim(key='a1', run_id='R1', token=1, lease_seconds=60.0)
+    """
+
+    key: str
+    run_id: str
+    token: int
+    lease_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Slot:
+    """What the ledger knows of a slot.
+
+    Parameters
+    ----------
+    key, report_id, slot : str
+        Its key, its report and its logical date.
+    run_id : str
+        The run that holds it; empty while none does.
+    token : int
+        Of the latest claim.
+    host : str
+        Machine of the latest claim.
+    lease_until : float or None
+        Seconds since 1970.
+    published : str
+        The last run that was published for it; empty when none was.
+
+    Examples
+    --------
+    >>> from qbase.lake import Slot
+    >>> Slot(key="a1", report_id="trends", slot="2026-10-01", published="R1").run_id
+    ''
+    """
+
+    key: str
+    report_id: str
+    slot: str
+    run_id: str = ""
+    token: int = 0
+    host: str = ""
+    lease_until: float | None = None
+    published: str = ""
+
+
+def claim_slot(workspace: Workspace, key: str, *, run_id: str, lease_seconds: float = LEASE_SECONDS) -> Claim | None:
+    """Claim a slot that nobody holds, or whose holder let its lease run out.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    key : str
+        As `slot_key` makes it.
+    run_id : str
+        Who claims it.
+    lease_seconds : float
+        How long the claim holds until it is renewed.
+
+    Returns
+    -------
+    Claim or None
+        None while somebody else holds it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace, claim_slot
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> claim_slot(home, "a1", run_id="R1").token, claim_slot(home, "a1", run_id="R2")
+    (1, None)
+    """
+    with workspace.book.writing() as connection:
+        return take_slot(connection, Slot(key=key, report_id="", slot=""), run_id, lease_seconds)
+
+
+def renew_claim(workspace: Workspace, claim: Claim) -> bool:
+    """Renew the lease of a claim; False when the slot was taken over, and nothing may be published any more.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    claim : Claim
+        As it was given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace, claim_slot, renew_claim
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> asleep = claim_slot(home, "a1", run_id="R1", lease_seconds=0)
+    >>> awake = claim_slot(home, "a1", run_id="R2")
+    >>> renew_claim(home, asleep), renew_claim(home, awake)
+    (False, True)
+    """
+    with workspace.book.writing() as connection:
+        return hold_slot(connection, claim)
+
+
+def release_claim(workspace: Workspace, claim: Claim) -> None:
+    """Let a slot go; a claim that somebody else has taken over stays his.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    claim : Claim
+        As it was given.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace, claim_slot, find_slot, release_claim
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> release_claim(home, claim_slot(home, "a1", run_id="R1"))
+    >>> find_slot(home, "a1").run_id
+    ''
+    """
+    with workspace.book.writing() as connection:
+        free_slot(connection, claim.key, claim.token)
+
+
+def find_slot(workspace: Workspace, key: str) -> Slot | None:
+    """Return what the ledger knows of a slot; None when nobody ever claimed it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose ledger.
+    key : str
+        As `slot_key` makes it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from qbase.lake import Workspace, claim_slot, find_slot
+    >>> home = Workspace.create(tempfile.mkdtemp())
+    >>> find_slot(home, "a1")
+    >>> _ = claim_slot(home, "a1", run_id="R1")
+    >>> find_slot(home, "a1").run_id, find_slot(home, "a1").published
+    ('R1', '')
+    """
+    with workspace.book.glancing() as connection:
+        row = None if connection is None else connection.execute(_READ, {"key": key}).fetchone()
+    names = ("key", "report_id", "slot", "run_id", "token", "host", "lease_until", "published")
+    return None if row is None else Slot(**dict(zip(names, row, strict=True)))
+
+
+def lease_clock() -> float:
+    """Return the time by which leases run out, in seconds since 1970."""
+    return time.time()
+
+
+def is_over(lease_until: float | None, lease_seconds: float) -> bool:
+    """Whether a lease has run out, or was never given, or lies so far ahead that the clock was set back since."""
+    now = lease_clock()
+    return lease_until is None or lease_until < now or lease_until > now + 2 * lease_seconds
+
+
+def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds: float) -> Claim | None:
+    """Claim a slot inside a transaction; None while somebody else holds it."""
+    import sqlalchemy as sa
+
+    from qbase.lake.ledger.ledger_schema import SLOTS
+
+    connection.execute(sa.text(_PUT), {"key": slot.key, "report_id": slot.report_id, "slot": slot.slot})
+    # two runners may give the same run id, of a row that was queued: who holds the slot is told by a word of its own
+    now, holder = lease_clock(), secrets.token_hex(8)
+    until, ahead = SLOTS.c.lease_until, now + 2 * SLOTS.c.lease_seconds
+    is_free = sa.or_(SLOTS.c.run_id == "", until.is_(None), until < now, until > ahead)
+    connection.execute(
+        sa.update(SLOTS)
+        .where(SLOTS.c.key == slot.key, is_free)
+        .values(
+            run_id=run_id,
+            holder=holder,
+            token=SLOTS.c.token + 1,
+            host=host_of(),
+            lease_seconds=lease_seconds,
+            lease_until=now + lease_seconds,
+        )
+    )
+    found = connection.execute(sa.select(SLOTS.c.holder, SLOTS.c.token).where(SLOTS.c.key == slot.key)).one()
+    if found.holder != holder:
+        return None
+    return Claim(key=slot.key, run_id=run_id, token=found.token, lease_seconds=lease_seconds)
+
+
+def hold_slot(connection: sa.Connection, claim: Claim) -> bool:
+    """Renew a lease inside a transaction and return whether the claim still holds."""
+    import sqlalchemy as sa
+
+    from qbase.lake.ledger.ledger_schema import SLOTS
+
+    own = (SLOTS.c.key == claim.key, SLOTS.c.token == claim.token, SLOTS.c.run_id == claim.run_id)
+    # the row is written first: nobody else can take it until this transaction ends
+    connection.execute(sa.update(SLOTS).where(*own).values(lease_until=lease_clock() + claim.lease_seconds))
+    return connection.execute(sa.select(SLOTS.c.key).where(*own)).first() is not None
+
+
+def free_slot(connection: sa.Connection, key: str, token: int) -> None:
+    """Let a slot go inside a transaction, unless a later claim holds it."""
+    import sqlalchemy as sa
+
+    from qbase.lake.ledger.ledger_schema import SLOTS
+
+    own = sa.update(SLOTS).where(SLOTS.c.key == key, SLOTS.c.token == token)
+    connection.execute(own.values(run_id="", holder="", lease_until=None))

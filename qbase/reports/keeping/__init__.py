@@ -1,0 +1,1 @@
+"""What runs left behind in; what is still of use out."""

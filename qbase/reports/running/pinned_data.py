@@ -1,0 +1,61 @@
+"""What a report rests on when it begins: the versions of its tables, and with them its fingerprint."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from qbase.core.errors import DataError
+from qbase.core.results.run_values import ReportSpec
+from qbase.lake.entity_names import TOWN_LINKS
+from qbase.reports.running import fingerprint
+
+if TYPE_CHECKING:
+    from qbase.lake import Snapshot
+    from qbase.reports.asking.run_request import Request
+
+EVERY = "*"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pinned:
+    """Snapshot, version of each table, fingerprint."""
+
+    snapshot: str
+    versions: Mapping[str, int]
+    fingerprint: str
+
+
+def pin_data(request: Request, snapshot: Snapshot, root: pathlib.Path) -> Pinned:
+    """Find the versions of the declared tables and the fingerprint; refuse when a table is missing.
+
+    Raises
+    ------
+    DataError
+        A declared table is not in the lake (QB810).
+    """
+    spec = request.spec
+    missing = [name for name in spec.tables if name not in snapshot.versions]
+    if missing:
+        raise DataError(
+            "QB810",
+            report=spec.report_id,
+            found=f"no table {' · '.join(missing)}",
+            expected=" · ".join(spec.tables),
+            fix=f"qbase load FILE…  or  qbase demo, then qbase run {spec.report_id}",
+        )
+    tables = [*spec.tables, *list_usable(spec, snapshot)]
+    versions = {name: snapshot.versions[name] for name in tables}
+    mark = fingerprint.fingerprint_of(request.cells, request.params, versions, root)
+    return Pinned(snapshot=snapshot.id if tables else "", versions=versions, fingerprint=mark)
+
+
+def list_usable(spec: ReportSpec, snapshot: Snapshot) -> list[str]:
+    """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
+
+    The diary of town codes goes with every table: it decides which rows are one town's.
+    """
+    may_use = {*spec.may_use, TOWN_LINKS} if spec.tables else set(spec.may_use)
+    return [t for t in sorted(snapshot.versions) if t not in spec.tables and (t in may_use or EVERY in may_use)]
