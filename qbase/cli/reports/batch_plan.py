@@ -122,6 +122,13 @@ def chosen(job: Job) -> str:
     return " ".join(f"{name}={written(value)}" for name, value in job.params.items()) or "–"
 
 
+def again(job: Job) -> str:
+    """Return the line that runs a job once more."""
+    from qbase.reports.asking.run_arguments import written
+
+    return " ".join([f"qbase run {job.report_id}", *(f"-p {n}={written(v)}" for n, v in job.params.items())])
+
+
 def several(jobs: Sequence[Job]) -> str:
     """Return the reports of some jobs, those with more than one run with their number."""
     counts = collections.Counter(job.report_id for job in jobs)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from qbase.cli.reports.batch_plan import Asked, chosen, plan, read_shard, several, tell_plan
+from qbase.cli.reports.batch_plan import Asked, again, plan, read_shard, several, tell_plan
 from qbase.cli.reports.report_commands import STATES, near
 from qbase.cli.speaking.batch_bar import batch_bar
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
@@ -23,7 +23,7 @@ Grid = Annotated[
     typer.Option(
         "--grid",
         metavar="NAME=V1,V2",
-        help="一个参数的几个值，可重复；运行全部组合 | values of a parameter; may be repeated: every combination is run",
+        help="一个参数的几个值，可重复；运行全部组合 | values of a parameter, every combination is run",
     ),
 ]
 Only = Annotated[
@@ -152,15 +152,15 @@ def _run_all(
 def _tell_retry(shell: Shell, outcome: Outcome) -> None:
     error = outcome.error.payload() if outcome.error else {"code": "", "found": ""}
     where = outcome.job.page_id or outcome.job.report_id
-    again = shell.text(f"再试，第 {outcome.attempts + 1} 次", f"attempt {outcome.attempts + 1}")
-    shell.note(f"{where}  {error['code']} {error['found']}  → {again}")
+    told = shell.text(f"再试，第 {outcome.attempts + 1} 次", f"attempt {outcome.attempts + 1}")
+    shell.note(f"{where}  {error['code']} {error['found']}  → {told}")
 
 
 def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome, *, is_one_of_many: bool = False) -> None:
     if outcome.error:
         if is_one_of_many and outcome.job.params and not shell.as_json:
             # the four lines name the report, of which there are many here
-            typer.echo(f"qbase run {outcome.job.report_id} -p {' -p '.join(chosen(outcome.job).split(' '))}", err=True)
+            typer.echo(again(outcome.job), err=True)
         shell.complain(outcome.error.payload())
         return
     record = outcome.record
@@ -172,12 +172,12 @@ def _tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome, *, is_on
 
 
 def _outcome_payload(outcome: Outcome) -> dict[str, Any]:
-    again = {"attempts": outcome.attempts} if outcome.attempts > 1 else {}
+    tries = {"attempts": outcome.attempts} if outcome.attempts > 1 else {}
     if outcome.record is not None:
-        return outcome.record.payload() | again
+        return outcome.record.payload() | tries
     error = outcome.error.payload() if outcome.error else None
     params = {"params": dict(outcome.job.params)} if outcome.job.params else {}
-    return {"report_id": outcome.job.report_id, **params, "state": "refused", "error": error, **again}
+    return {"report_id": outcome.job.report_id, **params, "state": "refused", "error": error, **tries}
 
 
 def _summary(shell: Shell, outcomes: Sequence[Outcome]) -> str:

@@ -119,9 +119,10 @@ class Found:
         """Keep an outcome, or put its job back to the end of the line."""
         self._begun[place] += 1
         outcome = dataclasses.replace(outcome, attempts=self._begun[place])
-        if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
-            # the row of a runner that died would stand as running beside the next
+        if is_passing(outcome.error):
+            # the row of a runner that died would stand as running
             close_dead_runs(self.workspace, outcome.job.report_id)
+        if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
             self.waiting.append(place)
             if self.on_retry:
                 self.on_retry(outcome)
