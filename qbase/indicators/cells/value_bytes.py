@@ -5,6 +5,7 @@ Only frozen values whose class is named are made again, through their own checks
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -77,11 +78,11 @@ def _told(value: Any, frames: list[pd.DataFrame]) -> Any:
         return {MARK: type(value).__name__, "of": [_told(item, frames) for item in value]}
     if isinstance(value, Mapping):
         return {MARK: "mapping", "of": [[_told(k, frames), _told(v, frames)] for k, v in value.items()]}
-    cls: Any = value.__class__
-    if _CLASSES.get(cls.__name__) is not cls:
-        raise TypeError(cls.__name__)
-    fields = {name: _told(getattr(value, name), frames) for name in cls.__dataclass_fields__}
-    return {MARK: "value", "class": cls.__name__, "of": fields}
+    name = type(value).__name__
+    if _CLASSES.get(name) is not type(value):
+        raise TypeError(name)
+    fields = {field.name: _told(getattr(value, field.name), frames) for field in dataclasses.fields(_CLASSES[name])}
+    return {MARK: "value", "class": name, "of": fields}
 
 
 def _value(told: Any, frames: list[pd.DataFrame]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import pandas as pd
 
@@ -51,6 +52,16 @@ class Maturity:
 
     def of(self, entity: str | None = None) -> pd.DataFrame:
         """Return the rows of one entity by period; with None those of all together, their batches summed."""
+        # every estimate of a report asks for the same rows
+        if entity not in self._rows:
+            self._rows[entity] = self._read(entity)
+        return self._rows[entity].copy()
+
+    @functools.cached_property
+    def _rows(self) -> dict[str | None, pd.DataFrame]:
+        return {}
+
+    def _read(self, entity: str | None) -> pd.DataFrame:
         if entity is not None:
             return self.table[self.table.index.get_level_values("entity") == entity].droplevel("entity")
         by_period = self.table.groupby(level="period")

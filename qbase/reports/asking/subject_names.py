@@ -124,7 +124,7 @@ def find_subject(workspace: Workspace, entity: str, word: str, *, report_id: str
 class KnownSubjects:
     """The subjects of a workspace, each kind read when first asked for.
 
-    One word is looked up as a code alone, which spares reading all of a kind; from the second on everything is read.
+    The first firm is looked up by its code alone, which spares reading them all.
 
     Parameters
     ----------
@@ -156,7 +156,8 @@ class KnownSubjects:
         raise _no_subject(named, known, word, report_id)
 
     def _with_code(self, entity: str, word: str) -> list[Subject]:
-        if not self._asked and entity not in self._all:
+        # of firms there are too many to read them all for one
+        if entity == "firm_id" and not self._asked and entity not in self._all:
             return list_subjects(self.workspace, entity, code=word)
         self._everyone(entity)
         return self._coded[entity].get(word, [])
