@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 
 Lang = Literal["zh", "en"]
 

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any, NoReturn, cast
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, freeze
 from qbase.tables.contract_faults import find_fault

@@ -90,7 +90,13 @@ def plan(shell: Shell, workspace: Workspace, names: Sequence[str], asked: Asked)
 
 
 def tell_plan(shell: Shell, workspace: Workspace, ready: Sequence[Job], refused: Sequence[Outcome]) -> int:
-    """Print what would be run and what would change nothing; return the exit code."""
+    """Print what would be run and what would change nothing; return the exit code.
+
+    Raises
+    ------
+    QbaseError
+        The only report asked for does not hold.
+    """
     from qbase.reports.running.unchanged_runs import find_unchanged
 
     if len(refused) == 1 and not ready and refused[0].error:

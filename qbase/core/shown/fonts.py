@@ -11,7 +11,7 @@ import pathlib
 from collections.abc import Iterable
 
 from qbase.core.errors import SetupError
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
 
 PACKAGE = "pylopdf-fonts-zh-cn"

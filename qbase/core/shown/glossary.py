@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from importlib import resources
 
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.text import Text
 
 

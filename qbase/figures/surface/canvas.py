@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.shown.display import run_folder, shown_language
 from qbase.core.shown.fonts import font_file, missing_glyphs
 from qbase.core.shown.palette import LIGHT

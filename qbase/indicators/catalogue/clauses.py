@@ -8,7 +8,7 @@ import tomllib
 from importlib import resources
 
 from qbase.core.errors import UsageError
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.values import ReadOnly, freeze
 
 

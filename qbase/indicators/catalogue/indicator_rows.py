@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from qbase.core.errors import UsageError
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.nearest_name import suggest_names
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, Indicator, ReadOnly, freeze

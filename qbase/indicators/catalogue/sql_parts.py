@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.values import EMPTY
 from qbase.tables import list_contracts, read_contract
 

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qbase.compute import ShardQuery
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
 
 FOLDER = ".cells"

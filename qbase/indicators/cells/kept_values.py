@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 from qbase.core.package import PACKAGE
 from qbase.core.whole_files import write_atomic
 from qbase.indicators.cells.value_bytes import from_buffer, to_bytes

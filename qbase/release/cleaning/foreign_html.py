@@ -6,7 +6,7 @@ import re
 
 import nh3
 
-from qbase.core.first_use import read_once
+from qbase.core.lazy import read_once
 
 TAGS = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em",

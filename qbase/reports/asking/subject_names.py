@@ -146,7 +146,13 @@ class KnownSubjects:
         return self._asked[entity, word]
 
     def find(self, entity: str, word: str, *, report_id: str) -> Subject:
-        """Find the one entity that a word means, as `find_subject` does."""
+        """Find the one entity that a word means, as `find_subject` does.
+
+        Raises
+        ------
+        UsageError
+            Nothing has this code or name (QB830), or several have (QB831).
+        """
         named = self.match(entity, word)
         if len(named) == 1:
             return named[0]

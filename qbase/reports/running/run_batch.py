@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import multiprocessing.connection
 import os
@@ -112,8 +113,12 @@ class Found:
         unchanged = find_unchanged(self.workspace, self.jobs)
         self.waiting = collections.deque(place for place in self.waiting if place not in unchanged)
         for place, record in unchanged.items():
-            record_unchanged(self.workspace, record)
-            self.take(place, Outcome(job=self.jobs[place], record=record))
+            try:
+                record_unchanged(self.workspace, record)
+            except QbaseError as error:
+                self.take(place, Outcome(job=self.jobs[place], error=error))
+            else:
+                self.take(place, Outcome(job=self.jobs[place], record=record))
 
     def take(self, place: int, outcome: Outcome) -> None:
         """Keep an outcome, or put its job back to the end of the line."""
@@ -121,7 +126,8 @@ class Found:
         outcome = dataclasses.replace(outcome, attempts=self._begun[place])
         if is_passing(outcome.error):
             # the row of a runner that died would stand as running
-            close_dead_runs(self.workspace, outcome.job.report_id)
+            with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
+                close_dead_runs(self.workspace, outcome.job.report_id)
         if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
             self.waiting.append(place)
             if self.on_retry:

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
-from qbase.core.first_use import read_once
 from qbase.core.given import check_margin
+from qbase.core.lazy import read_once
 from qbase.core.nearest_name import suggest_names
 from qbase.core.numbers import count, declared_digits, number, percent
 from qbase.core.results.result import Result
