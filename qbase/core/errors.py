@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from typing import Literal
+
+from qbase.core.lazy import read_once
 
 Lang = Literal["zh", "en"]
 
@@ -14,7 +15,7 @@ LABELS = {
 }
 
 
-@functools.cache
+@read_once
 def read_codes() -> dict[str, dict[str, str]]:
     """Read the catalogue of error codes: one TOML file per storey under ``core/codes``.
 

@@ -1,4 +1,4 @@
-"""Names of a room, loaded when first used: ``qbase --help`` pays for none of them."""
+"""What is loaded when first used: names of a room, and what a process reads once; ``qbase --help`` pays for none of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,23 @@ import importlib
 import pathlib
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+_read_once: list[Callable[[], object]] = []
+
+
+def read_once(function: Callable[[], T]) -> Callable[[], T]:
+    """Keep what a function without arguments returns, and let `prepare` call it ahead of its first use."""
+    kept = functools.cache(function)
+    _read_once.append(kept)
+    return kept
+
+
+def prepare() -> None:
+    """Call every function that is kept so, before a process forks; they read files of the package and nothing else."""
+    for function in _read_once:
+        function()
 
 
 def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:

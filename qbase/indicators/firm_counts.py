@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import TYPE_CHECKING, get_args
 
 import numpy as np
@@ -13,7 +14,9 @@ from qbase.core.panel import Sampling
 from qbase.core.periods import Freq, to_periods
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.sorted_runs import WAYS
+from qbase.indicators.cells.value_bytes import learn
 from qbase.indicators.cells.window_sql import Entity
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ RANDOM_ONLY = frozenset({"random_draw", "prediction_powered"})
 """Treatments whose counts are those of random draws alone."""
 
 
+@learn
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class FirmCounts:
     """Batches and passes of every firm in every period; summed over firms they are the counts of a panel.
@@ -117,6 +121,22 @@ def read_firm_counts(
     >>> bool((firms.cells() == panel.counts("D1.batch")).all(axis=None))
     True
     """
+    asked = (outcome, entity, freq, *map(str, (first, last)), sampling)
+    at = workspace.snapshot(snapshot)
+    build = functools.partial(_read, workspace, outcome, entity, freq, snapshot, first, last, sampling)
+    return keep_value(workspace, "firm_counts", asked, at, build)
+
+
+def _read(
+    workspace: Workspace,
+    outcome: str,
+    entity: Entity,
+    freq: Freq,
+    snapshot: str | None,
+    first: str | pd.Period | None,
+    last: str | pd.Period | None,
+    sampling: Sampling,
+) -> FirmCounts | None:
     measured = find_indicator(outcome)
     if sampling not in get_args(Sampling):
         raise UsageError(

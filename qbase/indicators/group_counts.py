@@ -23,7 +23,8 @@ from qbase.indicators.cells.group_factors import (
     check_factors,
     group_parts,
 )
-from qbase.indicators.cells.inspection_window import open_rows
+from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.strata import UNKNOWN
 from qbase.indicators.cells.window_sql import Entity
 from qbase.indicators.panel_building import build_panel
@@ -235,6 +236,12 @@ def _read(
 ) -> GroupCounts:  # fmt: skip
     entity, freq = cast("Entity", panel.entity), panel.freq
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=panel.snapshot or snapshot, first=first, last=last)
+    asked = (entity, freq, rows.first_day, rows.last_day, outcome, factors)
+    cells = keep_value(workspace, "group_counts", asked, rows.at, lambda: _count(rows, outcome, factors))
+    return GroupCounts(panel=panel, cells=cells, by=factors, names=_names(factors))
+
+
+def _count(rows: Rows, outcome: str, factors: tuple[str, ...]) -> pd.DataFrame:
     parts = group_parts(rows, outcome, factors)
     before: tuple[str, ...] = ()
     if outcome in BY_ITEMS:
@@ -242,8 +249,7 @@ def _read(
         # severity keeps the verdict of its day: no yardstick decides it
         parts |= {"{limits_of}": "sample_date > newest_date - INTERVAL 1 YEAR", "{core_of}": "true"}
     found = rows.query(*before, "group_counts", parts=parts)
-    cells = found.assign(entity=found[ENTITY].astype(str), period=to_periods(found["period"], freq))
-    return GroupCounts(panel=panel, cells=cells, by=factors, names=_names(factors))
+    return found.assign(entity=found[ENTITY].astype(str), period=to_periods(found["period"], rows.freq))
 
 
 def _names(factors: Sequence[str]) -> dict[str, Text]:

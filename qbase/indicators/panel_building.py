@@ -16,6 +16,7 @@ from qbase.core.values import Source
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
 from qbase.indicators.cells.batch_counts import TALLIES
 from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.record_fates import count_fates
 from qbase.indicators.cells.sampling_design import Design
 from qbase.indicators.cells.window_sql import Entity
@@ -117,6 +118,41 @@ def build_panel(
     2025Q4      75.0           16           12                 15          50.5          89.8
     """
     ids = _named(indicators)
+    asked = (*ids, entity, freq, *map(str, (first, last)), sampling, design, base_year)
+
+    def build() -> Panel:
+        return _built(
+            workspace,
+            ids,
+            entity=entity,
+            freq=freq,
+            snapshot=snapshot,
+            first=first,
+            last=last,
+            sampling=sampling,
+            design=design,
+            base_year=base_year,
+            cluster=cluster,
+        )
+
+    # what workers count is the same panel, and is asked for to be counted
+    return build() if cluster else keep_value(workspace, "panel", asked, workspace.snapshot(snapshot), build)
+
+
+def _built(
+    workspace: Workspace,
+    ids: Sequence[str],
+    *,
+    entity: Entity,
+    freq: Freq,
+    snapshot: str | None,
+    first: str | pd.Period | None,
+    last: str | pd.Period | None,
+    sampling: Sampling,
+    design: Design | None,
+    base_year: int | None,
+    cluster: Cluster | None,
+) -> Panel:
     measured = {i: find_indicator(i) for i in ids}
     is_inspected = any("inspections" in needed_tables(m, entity=entity) for m in measured.values())
     rows = open_rows(

@@ -9,10 +9,12 @@ import pandas as pd
 
 from qbase.core.panel import Panel
 from qbase.core.values import Source
+from qbase.indicators.cells.kept_values import keep_value
+from qbase.indicators.cells.value_bytes import learn
 from qbase.intake import TownCodes, read_towns
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 TABLE = "town_rates"
 COLUMNS = ["entity", "year", "n", "k"]
@@ -21,6 +23,7 @@ _CLUSTERS = "SELECT town_code, cluster_id AS entity FROM clusters ORDER BY clust
 _TOTALS = "SELECT town_code, year, batch_count AS n, passed_count AS k FROM town_rates ORDER BY town_code, year"
 
 
+@learn
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class History:
     """Totals of the years before a panel.
@@ -78,6 +81,11 @@ def read_history(workspace: Workspace, panel: Panel) -> History:
     at = workspace.snapshot(panel.snapshot or None)
     if panel.entity == "firm_id" or not workspace.has_table(TABLE, at):
         return History(totals=pd.DataFrame(columns=COLUMNS))
+    asked = (panel.entity, panel.periods[0].year, panel.entities)
+    return keep_value(workspace, "history", asked, at, lambda: _read(workspace, panel, at))
+
+
+def _read(workspace: Workspace, panel: Panel, at: Snapshot) -> History:
     totals = workspace.query(_TOTALS, snapshot=at)
     towns = read_towns(workspace, at)
     totals = _once(totals.assign(town_code=totals["town_code"].astype(str)), towns)

@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, NoReturn, cast
 
 from qbase.core.errors import DataError, UsageError
+from qbase.core.lazy import read_once
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, freeze
 from qbase.tables.contract_faults import find_fault
@@ -105,6 +106,12 @@ def read_contract(name: str) -> Contract:
     if contract.name != name:
         _refuse(f"{name}.toml", f"name = {contract.name!r}", f"name = {name!r}, as the file is called")
     return contract
+
+
+@read_once
+def _read_all() -> tuple[Contract, ...]:
+    """Return every contract: a report names the tables it rests on, and parsing them anew would cost each run."""
+    return tuple(map(read_contract, list_contracts()))
 
 
 def parse_contract(text: str, *, origin: str = "contract") -> Contract:

@@ -38,7 +38,8 @@ from qbase.lake import open_workspace
 home = open_workspace(sys.argv[2])
 for entity in ("cluster_id", "town_code"):
     for sampling in ("naive", "post_stratified"):
-        shutil.rmtree(home.lake / ".cells", ignore_errors=True)
+        for kept in (".cells", ".panels"):
+            shutil.rmtree(home.lake / kept, ignore_errors=True)
         build_panel(home, "D1.batch", entity=entity, sampling=sampling)
 """
 REPORT = """

@@ -102,12 +102,14 @@ def measure(home: pathlib.Path, name: str) -> dict[str, Any]:
 
     import qbase.indicators.measures.derived_measures  # noqa: F401
     from qbase.indicators import build_panel
-    from qbase.indicators.cells.kept_counts import FOLDER
+    from qbase.indicators.cells import kept_counts, kept_values
     from qbase.lake import Workspace
 
     workspace = Workspace(home)
+    # what is measured is counting and building, not reading a finished panel back
+    shutil.rmtree(workspace.lake / kept_values.FOLDER, ignore_errors=True)
     if name.endswith("_first"):
-        shutil.rmtree(workspace.lake / FOLDER, ignore_errors=True)
+        shutil.rmtree(workspace.lake / kept_counts.FOLDER, ignore_errors=True)
     start, cpu = time.perf_counter(), time.process_time()
     if name in BARE:
         rows = run_bare(home, name)

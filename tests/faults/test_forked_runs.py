@@ -326,15 +326,18 @@ def test_a_batch_goes_on_after_a_runner_was_killed(workspace: Workspace, letter:
     )
     assert [o.error.code if o.error else None for o in outcomes][1:] == [None, None, "QB801"]
     assert told == ["bad", "good", "good", "none"]
-    from qbase.reports.running.run_batch import fan_out
+    from qbase.reports.running.run_batch import Found, fan_out
 
-    outcomes = (
-        fan_out(workspace, [Job(report_id=bad, force=True), Job(report_id=good, force=True)], 1, lambda o: None) or []
-    )
-    assert [o.error.code if o.error else None for o in outcomes] == ["QB818", None]
+    again: list[tuple[str, int]] = []
+    jobs = [Job(report_id=bad, force=True), Job(report_id=good, force=True)]
+    found = Found(workspace, jobs, on_retry=lambda outcome: again.append((outcome.job.report_id, outcome.attempts)))
+    assert fan_out(workspace, found, 1)
+    outcomes = [found.done[place] for place in range(2)]
+    assert [(o.error.code if o.error else None, o.attempts) for o in outcomes] == [("QB818", 3), (None, 1)]
+    assert again == [("bad", 1), ("bad", 2)]
     assert outcomes[1].record is not None
-    assert [r.state for r in list_runs(workspace, bad)][:1] == ["running"]
-    assert [(r.report_id, r.state) for r in close_dead_runs(workspace)] == [("bad", "failed")]
+    assert [r.state for r in list_runs(workspace, bad)][:3] == ["failed"] * 3
+    assert close_dead_runs(workspace) == []
 
 
 RUNNER = """

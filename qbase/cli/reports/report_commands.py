@@ -36,6 +36,7 @@ STATES = {
 }
 # so many choices of a subject are listed
 SUBJECTS = 24
+FANNED = 8
 
 
 def list_reports(
@@ -100,6 +101,7 @@ def inspect(
         shown = shell.text("（必填）", "(required)") if value is ... else written(value) or "–"
         rows.append([p.name, p.type, shown, p.allowed or "–", p.help[shell.lang]])
     shell.rows(head, rows)
+    choices = _tell_fan_out(shell, workspace, spec, parameters) if spec.fan_out else []
     entity = entity_of(parameters, spec.params)
     known = list_subjects(workspace, entity) if entity else []
     if subject is None:
@@ -107,8 +109,27 @@ def inspect(
         shell.out("", shell.text("示例  ", "Example  ") + _example(spec, parameters))
     else:
         _tell_pages(shell, workspace, spec, parameters, subject)
-    shell.document(_schema(spec, parameters, known))
+    shell.document(_schema(spec, parameters, known) | ({"x-fan-out": choices} if spec.fan_out else {}))
     return 0
+
+
+def _tell_fan_out(
+    shell: Shell, workspace: Workspace, spec: ReportSpec, parameters: Sequence[Parameter]
+) -> list[dict[str, Any]]:
+    """Tell how many runs the specification makes of one call, and the first of them."""
+    from qbase.reports.asking.fan_out import list_choices
+    from qbase.reports.asking.run_arguments import written
+
+    choices = list_choices(workspace, spec, parameters)
+    kind, value = next(iter(spec.fan_out.items()))
+    words = " ".join(value.split()) if isinstance(value, str) else ", ".join(choices[0])
+    amount = shell.text(f"展开成 {len(choices)} 次运行", f"fans out into {len(choices)} runs")
+    shell.out("", f"{amount}  {kind}: {words}")
+    shell.out(*(f"  {' '.join(f'{n}={written(v)}' for n, v in choice.items())}" for choice in choices[:FANNED]))
+    if len(choices) > FANNED:
+        whole = f"qbase run {spec.report_id} --dry-run"
+        shell.out(shell.text(f"  … 全部：{whole}", f"  … all of them: {whole}"))
+    return [dict(choice) for choice in choices]
 
 
 def _tell_subjects(shell: Shell, known: Sequence[Subject]) -> None:

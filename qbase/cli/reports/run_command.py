@@ -7,16 +7,37 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from qbase.cli.reports.batch_plan import Asked, again, plan, read_shard, several, tell_plan
 from qbase.cli.reports.report_commands import STATES, near
+from qbase.cli.speaking.batch_bar import batch_bar
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
-from qbase.core.errors import QbaseError
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
     from qbase.reports import Job, Outcome
 
 Engine = Literal["kernel", "fork"]
+Grid = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grid",
+        metavar="NAME=V1,V2",
+        help="一个参数的几个值，可重复；运行全部组合 | values of a parameter, every combination is run",
+    ),
+]
+Only = Annotated[
+    str,
+    typer.Option("--only", metavar="TEXT", help="只运行页面、对象或参数含有这段文字的 | only runs that hold this text"),
+]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="最多运行几次 | at most so many runs")]
+Shard = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="只运行 N 份中的第 I 份 | only part I of N, from 1")
+]
+Dry = Annotated[
+    bool,
+    typer.Option("--dry-run", help="只列出会运行什么、什么没有变化 | only list what would run and what is unchanged"),
+]
 
 
 def run(
@@ -26,6 +47,11 @@ def run(
         list[str] | None,
         typer.Option("-p", "--param", metavar="NAME=VALUE", help="参数，可重复 | a parameter; may be repeated"),
     ] = None,
+    grid: Grid = None,
+    only: Only = "",
+    limit: Limit = None,
+    shard: Shard = None,
+    dry_run: Dry = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
     engine: Annotated[
         Engine | None, typer.Option("--engine", help="单元在哪里运行 | where cells run: a kernel each, or forks")
@@ -38,17 +64,21 @@ def run(
 ) -> int:
     """Run reports and publish them; one bad report never stops the rest."""
     shell = shell_of(ctx, home, as_json, quiet, lang)
-    return run_and_tell(shell, shell.workspace(), reports, words=params or (), jobs=jobs, force=force, engine=engine)
+    part = read_shard(shard)
+    asked = Asked(words=params or (), grid=grid or (), only=only, limit=limit, shard=part, force=force)
+    workspace = shell.workspace()
+    if dry_run:
+        return tell_plan(shell, workspace, *plan(shell, workspace, list(dict.fromkeys(reports)), asked))
+    return run_and_tell(shell, workspace, reports, asked, jobs=jobs, engine=engine)
 
 
 def run_and_tell(
     shell: Shell,
     workspace: Workspace,
     names: Sequence[str],
+    asked: Asked | None = None,
     *,
-    words: Sequence[str] = (),
     jobs: int = 1,
-    force: bool = False,
     engine: Engine | None = None,
     also: Mapping[str, Any] | None = None,
 ) -> int:
@@ -59,7 +89,7 @@ def run_and_tell(
     QbaseError
         The only report asked for failed; of several, each failure is printed instead.
     """
-    ready, outcomes = _jobs(shell, workspace, list(dict.fromkeys(names)), words, force)
+    ready, outcomes = plan(shell, workspace, list(dict.fromkeys(names)), asked or Asked())
     if len(names) == 1 and outcomes and outcomes[0].error:
         raise outcomes[0].error
     for outcome in outcomes:
@@ -76,7 +106,7 @@ def run_and_tell(
     )
     if gallery.is_file() and len(failed) < len(outcomes):
         shell.out(shell.text("目录    ", "Gallery ") + near(gallery))
-    if len(outcomes) > 1:
+    if len(outcomes) != 1:
         shell.note(_summary(shell, outcomes))
     if not failed:
         shell.note(shell.text("下一步  qbase runs", "Next    qbase runs"))
@@ -85,60 +115,53 @@ def run_and_tell(
     return 1 if failed else 0
 
 
-def _jobs(
-    shell: Shell, workspace: Workspace, names: Sequence[str], words: Sequence[str], force: bool
-) -> tuple[list[Job], list[Outcome]]:
-    """Check every name and parameter before the first kernel starts."""
-    from qbase.reports import Job, Outcome, read_parameters, read_spec, read_words
-    from qbase.reports.asking.run_request import read_request
-
-    ready, refused = [], []
-    for name in names:
-        try:
-            spec = read_spec(workspace, name)
-            declared = read_parameters(workspace.root / spec.notebook, shown=spec.notebook)
-            params = read_words(declared, words, report_id=name)
-            read_request(workspace, name, params)
-            ready.append(Job(report_id=name, params=params, lang=shell.page_lang, force=force))
-        except QbaseError as error:
-            refused.append(Outcome(job=Job(report_id=name), error=error))
-    return ready, refused
-
-
 def _run_all(
     shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int, engine: Engine | None
 ) -> list[Outcome]:
     from qbase.reports import run_many
     from qbase.reports.running.run_batch import choose_engine, run_here
 
-    chosen = engine or choose_engine(len(ready))
-
-    if jobs > 1 and len(ready) > 1:
-        names = " · ".join(job.report_id for job in ready)
+    if len(ready) == 1:
+        with shell.progress(ready[0].report_id) as report:
+            outcome = run_here(workspace, ready[0], engine=engine or choose_engine(1), on_progress=report)
+        tell_outcome(shell, workspace, outcome)
+        return [outcome]
+    if ready:
+        names, at_once = several(ready), min(jobs, len(ready))
         shell.note(
             shell.text(
-                f"{len(ready)} 份报告，同时 {jobs} 份：{names}", f"{len(ready)} reports, {jobs} at once: {names}"
+                f"{len(ready)} 份报告，同时 {at_once} 份：{names}", f"{len(ready)} reports, {at_once} at once: {names}"
             )
         )
+    with batch_bar(shell, len(ready)) as advance:
+
+        def tell(outcome: Outcome) -> None:
+            tell_outcome(shell, workspace, outcome, is_one_of_many=True)
+            advance(outcome.error is not None)
+
         return run_many(
             workspace,
             ready,
             jobs_at_once=jobs,
-            engine=chosen,
-            on_done=lambda outcome: tell_outcome(shell, workspace, outcome),
+            engine=engine,
+            on_done=tell,
+            on_retry=lambda outcome: _tell_retry(shell, outcome),
         )
-    outcomes = []
-    for job in ready:
-        with shell.progress(job.report_id) as report:
-            outcome = run_here(workspace, job, engine=chosen, on_progress=report)
-        tell_outcome(shell, workspace, outcome)
-        outcomes.append(outcome)
-    return outcomes
 
 
-def tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
+def _tell_retry(shell: Shell, outcome: Outcome) -> None:
+    error = outcome.error.payload() if outcome.error else {"code": "", "found": ""}
+    where = outcome.job.page_id or outcome.job.report_id
+    told = shell.text(f"再试，第 {outcome.attempts + 1} 次", f"attempt {outcome.attempts + 1}")
+    shell.note(f"{where}  {error['code']} {error['found']}  → {told}")
+
+
+def tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome, *, is_one_of_many: bool = False) -> None:
     """Print what became of a report."""
     if outcome.error:
+        if is_one_of_many and outcome.job.params and not shell.as_json:
+            # the four lines name the report, of which there are many here
+            typer.echo(again(outcome.job), err=True)
         shell.complain(outcome.error.payload())
         return
     record = outcome.record
@@ -151,10 +174,12 @@ def tell_outcome(shell: Shell, workspace: Workspace, outcome: Outcome) -> None:
 
 def outcome_payload(outcome: Outcome) -> dict[str, Any]:
     """Return what became of a report as plain values."""
+    tries = {"attempts": outcome.attempts} if outcome.attempts > 1 else {}
     if outcome.record is not None:
-        return outcome.record.payload()
+        return outcome.record.payload() | tries
     error = outcome.error.payload() if outcome.error else None
-    return {"report_id": outcome.job.report_id, "state": "refused", "error": error}
+    params = {"params": dict(outcome.job.params)} if outcome.job.params else {}
+    return {"report_id": outcome.job.report_id, **params, "state": "refused", "error": error, **tries}
 
 
 def _summary(shell: Shell, outcomes: Sequence[Outcome]) -> str:

@@ -55,6 +55,8 @@ class ReportSpec:
         Time, memory and output of one run.
     schedule : mapping
         Rule and time zone; empty when it runs on request only.
+    fan_out : mapping
+        ``matrix``, ``list`` or ``query`` of the runs a batch makes; empty for one run.
 
     Examples
     --------
@@ -77,6 +79,7 @@ class ReportSpec:
     seed: int = 20220810
     limits: Limits = Limits()
     schedule: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    fan_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

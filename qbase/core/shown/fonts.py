@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Iterable
 
 from qbase.core.errors import SetupError
+from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
 
 PACKAGE = "pylopdf-fonts-zh-cn"
@@ -41,7 +42,7 @@ def font_file() -> pathlib.Path:
     raise SetupError("QB160", found=f"no {FILE}", expected=f"package {PACKAGE}", fix=f"pip install {PACKAGE}")
 
 
-@functools.cache
+@read_once
 def covered() -> frozenset[int]:
     """Return the code points the font can draw."""
     from fontTools.ttLib import TTFont

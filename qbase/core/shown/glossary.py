@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import tomllib
 from importlib import resources
 
+from qbase.core.lazy import read_once
 from qbase.core.text import Text
 
 
-@functools.cache
+@read_once
 def read_glossary() -> dict[str, tuple[Text, Text]]:
     """Return term id -> (name, definition)."""
     raw = tomllib.loads(resources.files("qbase.core.shown").joinpath("glossary.toml").read_text(encoding="utf-8"))

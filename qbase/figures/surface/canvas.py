@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from qbase.core.errors import DataError
+from qbase.core.lazy import read_once
 from qbase.core.shown.display import run_folder, shown_language
 from qbase.core.shown.fonts import font_file, missing_glyphs
 from qbase.core.shown.palette import LIGHT
@@ -177,7 +178,7 @@ def _font(size: float, bold: bool) -> FontProperties:
     return FontProperties(family=list(FAMILIES), fname=str(font_file()), size=size, weight="bold" if bold else "normal")
 
 
-@functools.cache
+@read_once
 def _metrics() -> Any:
     from matplotlib.ft2font import FT2Font
 

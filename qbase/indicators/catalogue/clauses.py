@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import tomllib
 from importlib import resources
 
 from qbase.core.errors import UsageError
+from qbase.core.lazy import read_once
 from qbase.core.values import ReadOnly, freeze
 
 
@@ -38,7 +38,7 @@ class Clause:
     quotation: str
 
 
-@functools.cache
+@read_once
 def read_clauses() -> ReadOnly[str, Clause]:
     """Read every sentence of the policy text.
 

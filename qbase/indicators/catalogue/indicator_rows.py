@@ -10,6 +10,7 @@ from importlib import resources
 from typing import Any, Literal
 
 from qbase.core.errors import UsageError
+from qbase.core.lazy import read_once
 from qbase.core.nearest_name import suggest_names
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, Indicator, ReadOnly, freeze
@@ -198,7 +199,7 @@ def _row(raw: Mapping[str, Any]) -> CatalogueRow:
     )
 
 
-@functools.cache
+@read_once
 def read_catalogue() -> ReadOnly[str, Measured]:
     """Read the catalogue.
 

@@ -11,11 +11,11 @@ and mean adds in the order of size, and rows come sorted: the same lake gives th
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from qbase.core.lazy import read_once
 from qbase.core.values import EMPTY
 from qbase.tables import list_contracts, read_contract
 
@@ -42,7 +42,7 @@ _ADDING = re.compile(r"\b(?:sum|avg)\(")
 _ENTITY = re.compile(r"\{entity of (\w+)\}")
 
 
-@functools.cache
+@read_once
 def read_parts() -> Mapping[str, str]:
     """Return the named row sets of ``statements/parts.sql``."""
     text = resources.files("qbase.indicators.statements").joinpath("parts.sql").read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ counted again: a file that is damaged, foreign or gone changes nothing but the t
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import os
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from qbase.compute import ShardQuery
+from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
 
 FOLDER = ".cells"
@@ -95,7 +95,7 @@ def _key(query: ShardQuery, words: tuple[str, ...]) -> str:
     return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
-@functools.cache
+@read_once
 def _code() -> str:
     """Return the hash of the code that counts."""
     files = [resources.files(package).joinpath(name) for package, names in CODE.items() for name in names]

@@ -7,11 +7,14 @@ import functools
 
 import pandas as pd
 
+from qbase.indicators.cells.value_bytes import learn
+
 LEAST_SHARE = 0.95
 """Below this share of final results a period is preliminary, unless the call declares another."""
 STATES = ("sampled", "tested", "objection", "final")
 
 
+@learn
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Maturity:
     """How complete each period of each entity is, and what the rest could change.

@@ -24,6 +24,7 @@ from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult
 from qbase.indicators.cells.inspection_window import Rows, open_rows
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import Entity
 from qbase.indicators.maturity.maturity_table import LEAST_SHARE, STATES, Maturity, add_bounds
 from qbase.indicators.maturity.maturity_words import say_preliminary, say_withheld
@@ -93,9 +94,20 @@ def read_maturity(
             expected="a share above 0, up to 1",
             fix="least_share=0.95",
         )
-    rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+    asked = (entity, freq, *map(str, (first, last)), as_of, least_share, dict(known_on))
+
+    def build() -> Maturity:
+        rows = open_rows(workspace, entity=entity, freq=freq, snapshot=snapshot, first=first, last=last)
+        return _read(rows, as_of, least_share, snapshot, known_on)
+
+    return keep_value(workspace, "maturity", asked, workspace.snapshot(snapshot), build)
+
+
+def _read(
+    rows: Rows, as_of: str | None, least_share: float, snapshot: str | None, known_on: Mapping[str, str]
+) -> Maturity:
     day = read_day(as_of) if as_of else _last_day(rows)
-    by_age = read_completeness(workspace, freq=freq, snapshot=snapshot, known_on=known_on)
+    by_age = read_completeness(rows.workspace, freq=rows.freq, snapshot=snapshot, known_on=known_on)
     counts = _count_states(rows, day)
     counts = _add_unseen(counts, by_age, day).assign(is_under_way=_under_way(rows, counts, day))
     table = add_bounds(counts, least_share=least_share)

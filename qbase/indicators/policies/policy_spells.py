@@ -14,13 +14,14 @@ from qbase.core.periods import Freq, parse_period, to_periods
 from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import STEPS, Entity
 from qbase.indicators.policies.locked_plan import PLAN, read_plan
 from qbase.indicators.policies.policy_places import carry_spells
 from qbase.lake.entity_names import read_replaced
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 DATES: tuple[DateName, ...] = ("drafted", "announced", "effective", "funded", "accepted")
 
@@ -72,6 +73,13 @@ def build_policy(
     {'K001': '2022Q3', 'K005': '2021Q3', 'K006': '2019Q3', 'K008': '2022Q3', 'K009': '2020Q3'}
     """
     at = workspace.snapshot(snapshot)
+    asked = (policy_id, freq, entity)
+    policy = keep_value(workspace, "policy", asked, at, lambda: _read(workspace, policy_id, freq, entity, at))
+    # whether a plan was locked, and is still the one that was, is asked anew each time
+    return dataclasses.replace(policy, plan=read_plan(workspace, policy, snapshot=at))
+
+
+def _read(workspace: Workspace, policy_id: str, freq: Freq, entity: Entity | None, at: Snapshot) -> Policy:
     for table in ("policies", "spells"):
         require_table(workspace, table, at)
     if freq not in STEPS:
@@ -93,7 +101,7 @@ def build_policy(
     # a town named by a code made by rule is the one of the official code that replaced it
     spells = spells.replace({"entity_id": read_replaced(workspace, at)})
     treated = tuple(dict.fromkeys(_spell(s, freq) for s in spells.to_dict("records")))
-    policy = Policy(
+    return Policy(
         policy_id=policy_id,
         title=Text(str(row["policy_name"]), _text(row, "policy_name_en") or str(row["policy_name"])),
         spells=treated if entity is None else carry_spells(workspace, policy_id, treated, entity, at),
@@ -103,7 +111,6 @@ def build_policy(
         plan=_plan(row),
         sources=tuple(workspace.source(t, at) for t in ("policies", "spells")),
     )
-    return dataclasses.replace(policy, plan=read_plan(workspace, policy, snapshot=at))
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:

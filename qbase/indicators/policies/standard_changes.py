@@ -15,9 +15,10 @@ from qbase.core.given import check_word
 from qbase.core.policy import DatedEvent
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import Entity
 from qbase.intake import read_towns
-from qbase.lake.workspace import Workspace
+from qbase.lake import Snapshot, Workspace
 
 EDITION = re.compile(r"\s*(?P<base>.+?)\s*[-—–―－]+\s*(?P<year>\d{4})\s*")
 HALF = 0.5
@@ -73,6 +74,10 @@ def list_standard_changes(
     check_word("entity", entity, get_args(Entity))
     at = workspace.snapshot(snapshot)
     require_table(workspace, "inspections", at)
+    return keep_value(workspace, "standard_changes", (entity,), at, lambda: _list(workspace, entity, at))
+
+
+def _list(workspace: Workspace, entity: Entity, at: Snapshot) -> tuple[DatedEvent, ...]:
     has_firms = workspace.has_table("firms", at)
     statement = ROWS.replace("{place}", f"f.{entity}" if has_firms else "NULL").replace(
         "{join}", "LEFT JOIN firms AS f USING (uscc)" if has_firms else ""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import re
 
 import nh3
+
+from qbase.core.lazy import read_once
 
 TAGS = frozenset({
     "a", "abbr", "b", "blockquote", "br", "caption", "code", "col", "colgroup", "dd", "del", "div", "dl", "dt", "em",
@@ -62,7 +63,7 @@ def clean_html(html: str) -> str:
     return _NO_ALT.sub('<img alt=""', cleaned)
 
 
-@functools.cache
+@read_once
 def _cleaner() -> nh3.Cleaner:
     return nh3.Cleaner(
         tags=set(TAGS),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator
@@ -12,9 +13,30 @@ VOID = frozenset({
 })  # fmt: skip
 
 
+class Order:
+    """The elements of a page in document order; what is inside of one follows it without a gap."""
+
+    def __init__(self) -> None:
+        self.elements: list[Element] = []
+        self.places: dict[str, list[int]] = {}
+
+    def add(self, element: Element) -> None:
+        """Put an element behind all others."""
+        for name in element.attributes:
+            self.places.setdefault(name, []).append(len(self.elements))
+        self.elements.append(element)
+        element.order, element.first, element.last = self, len(self.elements), len(self.elements)
+
+    def having(self, attribute: str, first: int, last: int) -> list[Element]:
+        """Return the elements of a stretch that carry an attribute."""
+        places = self.places.get(attribute, [])
+        inside = places[bisect.bisect_left(places, first) : bisect.bisect_left(places, last)]
+        return [self.elements[place] for place in inside]
+
+
 @dataclasses.dataclass(eq=False)
 class Element:
-    """One element: name, attributes, children, and where its inside begins and ends in the source."""
+    """One element: name, attributes, children, and where its inside begins and ends in the source and in its page."""
 
     tag: str
     attributes: dict[str, str]
@@ -22,6 +44,9 @@ class Element:
     children: list[Element | str] = dataclasses.field(default_factory=list)
     begin: int = 0
     end: int = 0
+    order: Order = dataclasses.field(default_factory=Order)
+    first: int = 0
+    last: int = 0
 
     @property
     def classes(self) -> list[str]:
@@ -34,10 +59,8 @@ class Element:
         return [c for c in self.children if isinstance(c, Element)]
 
     def walk(self) -> Iterator[Element]:
-        """Yield all elements inside, in document order."""
-        for child in self.elements:
-            yield child
-            yield from child.walk()
+        """Return all elements inside, in document order."""
+        return iter(self.order.elements[self.first : self.last])
 
     def find(self, test: Callable[[Element], bool]) -> Element | None:
         """Return the first element inside that passes a test."""
@@ -49,7 +72,7 @@ class Element:
 
     def having(self, attribute: str, value: str | None = None) -> list[Element]:
         """Return all elements inside that carry an attribute (with a value)."""
-        wanted = [e for e in self.walk() if attribute in e.attributes]
+        wanted = self.order.having(attribute, self.first, self.last)
         return wanted if value is None else [e for e in wanted if e.attributes[attribute] == value]
 
     def text(self) -> str:
@@ -119,6 +142,8 @@ def read_page(source: str) -> Page:
     reader = _Reader(source)
     reader.feed(source)
     reader.close()
+    for element in reader.open:  # what nobody closed reaches to the end
+        element.last = len(reader.order.elements)
     return Page(source=source, root=reader.root)
 
 
@@ -126,6 +151,7 @@ class _Reader(HTMLParser):
     def __init__(self, source: str) -> None:
         super().__init__(convert_charrefs=True)
         self.root = Element("", {}, end=len(source))
+        self.order = self.root.order
         self.open = [self.root]
         self.lines = [0, *itertools.accumulate(len(line) + 1 for line in source.split("\n"))]
 
@@ -145,7 +171,7 @@ class _Reader(HTMLParser):
         for i in range(len(self.open) - 1, 0, -1):
             if self.open[i].tag == tag:
                 for element in self.open[i:]:
-                    element.end = self._place()
+                    element.end, element.last = self._place(), len(self.order.elements)
                 del self.open[i:]
                 return
 
@@ -158,4 +184,5 @@ class _Reader(HTMLParser):
         attributes = {name: value or "" for name, value in reversed(attrs)}
         element = Element(tag, attributes, self.open[-1], begin=begin, end=begin)
         self.open[-1].children.append(element)
+        self.order.add(element)
         return element

@@ -14,6 +14,7 @@ from qbase.core.errors import UsageError
 from qbase.core.results.run_values import Limits, ReportSpec
 from qbase.core.text import Text
 from qbase.core.values import freeze
+from qbase.reports.asking.fan_out import check_section
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -29,6 +30,7 @@ TYPES: dict[str, str] = {
     "params": "table",
     "limits": "table",
     "schedule": "table",
+    "fan_out": "table",
 }
 REQUIRED = ("notebook", "title_zh", "title_en")
 LIMITS = ("seconds", "memory_mb", "output_mb")
@@ -141,7 +143,8 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
     Raises
     ------
     UsageError
-        The file is unreadable, lacks a key, or has an unknown key or a wrong type (QB802).
+        The file is unreadable, lacks a key, or has an unknown key or a wrong type (QB802), or its fan-out is none
+        (QB840).
     """
     try:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -154,6 +157,7 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
     for name, value in raw.items():
         _check_type(workspace, path, name, value)
     _check_choices(workspace, path, raw)
+    check_section(raw.get("fan_out", {}), shown=_below(workspace, path))
     return ReportSpec(
         report_id=path.stem,
         notebook=raw["notebook"],
@@ -165,6 +169,7 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
         seed=raw.get("seed", ReportSpec.seed),
         limits=Limits(**raw.get("limits", {})),
         schedule=freeze(raw.get("schedule", {})),
+        fan_out=freeze(raw.get("fan_out", {})),
     )
 
 
@@ -186,7 +191,7 @@ def _check_type(workspace: Workspace, path: pathlib.Path, name: str, value: Any)
     }[wanted]
     if not good:
         raise _bad(workspace, path, f"{name} = {value!r}", f"{name}: {wanted}", f"correct {name}")
-    if name in {"params", "schedule"} and _has_date(value):
+    if name in {"params", "schedule", "fan_out"} and _has_date(value):
         raise _bad(workspace, path, f"a bare date under [{name}]", "text in quotes", 'day = "2024-01-31"')
 
 

@@ -132,6 +132,54 @@ def read_words(parameters: Sequence[Parameter], words: Sequence[str], *, report_
     return values
 
 
+def read_grid(parameters: Sequence[Parameter], words: Sequence[str], *, report_id: str = ANY) -> dict[str, list[Any]]:
+    """Read ``name=value,value`` words of the command line by the declared types alone.
+
+    Parameters
+    ----------
+    parameters : sequence of Parameter
+        As `read_parameters` returns them.
+    words : sequence of str
+        What followed each ``--grid``.
+    report_id : str
+        For the messages.
+
+    Returns
+    -------
+    dict
+        Name -> typed values in the order given, not yet checked for range.
+
+    Raises
+    ------
+    UsageError
+        No list of values, or one name twice (QB843), an unknown name (QB803), a value that is not of the type (QB805).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import read_grid, read_parameters
+    >>> parameters = read_parameters(open_workspace().root / "notebooks/trends.ipynb")
+    >>> read_grid(parameters, ["subject=K001,K003", "level=0.9,0.95"])
+    {'subject': ['K001', 'K003'], 'level': [0.9, 0.95]}
+    """
+    declared = {p.name: p for p in parameters}
+    grid: dict[str, list[Any]] = {}
+    for word in words:
+        name, sign, text = word.partition("=")
+        if sign and name and name not in declared:
+            raise _unknown(declared, name, text, report_id)
+        parameter = declared.get(name)
+        if not sign or parameter is None or name in grid or not text.strip():
+            raise _no_grid(word, name, "--grid name=value,value; each name once", declared)
+        try:
+            grid[name] = _several(parameter, text)
+        except ValueError:
+            raise wrong_value(parameter, text, "type", report_id) from None
+        if not grid[name]:
+            raise _no_grid(word, name, "at least one value", declared)
+    return grid
+
+
 def example(parameter: Parameter) -> str:
     """Return a value worth typing: the default, a choice or an end of the range."""
     value = parameter.default
@@ -166,6 +214,22 @@ def _read(parameter: Parameter, text: str) -> Any:
     if not all(sign for _, sign, _ in pairs):
         raise ValueError(text)
     return _once([(key.strip(), _one(parameter, value.strip())) for key, _, value in pairs])
+
+
+def _several(parameter: Parameter, text: str) -> list[Any]:
+    """Return the values of a grid: JSON, or parted by commas where a value is no list itself."""
+    if text[:1] == "[":
+        found = json.loads(text, object_pairs_hook=_once)
+        return list(dict.fromkeys(found)) if all(isinstance(v, str | int | float | None) for v in found) else found
+    if parameter.many:
+        raise ValueError(text)
+    return list(dict.fromkeys(_read(parameter, item.strip()) for item in text.split(",")))
+
+
+def _no_grid(word: str, name: str, expected: str, declared: Mapping[str, Parameter]) -> UsageError:
+    near = difflib.get_close_matches(name, declared, n=1)
+    fix = f"--grid {near[0] if near else 'name'}=…,…"
+    return UsageError("QB843", word=word, found=f"--grid {word}", expected=expected, fix=fix)
 
 
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -15,14 +15,7 @@ from qbase.reports.asking.letter_reading import check_letter
 from qbase.reports.asking.page_names import key_of, name_page
 from qbase.reports.asking.report_spec import read_spec
 from qbase.reports.asking.run_arguments import check_params
-from qbase.reports.asking.subject_names import (
-    SUBJECT,
-    Subject,
-    entity_of,
-    find_subject,
-    list_subjects,
-    match_subjects,
-)
+from qbase.reports.asking.subject_names import SUBJECT, KnownSubjects, Subject, entity_of
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -60,18 +53,53 @@ class Request:
         return {n: v for n, v in self.params.items() if defaults[n] is ... or json.dumps(v) != json.dumps(defaults[n])}
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Letter:
+    """A report's specification and notebook, read and checked once for however many runs are asked of it."""
+
+    spec: ReportSpec
+    document: Mapping[str, Any]
+    parameters: tuple[Parameter, ...]
+
+
 def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]) -> Request:
     """Read and check everything a run needs, before anything is started (QB801-QB809, QB827-QB831)."""
+    return ask_letter(workspace, read_letter(workspace, report_id), params)
+
+
+def read_letter(workspace: Workspace, report_id: str) -> Letter:
+    """Read and check what all runs of a report have in common (QB801, QB802, QB808, QB809, QB827, QB828)."""
     spec = read_spec(workspace, report_id)
     document = read_notebook(workspace.root / spec.notebook, shown=spec.notebook)
     parameters = parse_cells(document["cells"], shown=spec.notebook)
-    values = check_params(parameters, {**spec.params, **params}, report_id=report_id)
     check_letter(document["cells"], parameters, shown=spec.notebook)
-    subject = _subject(workspace, parameters, values, report_id, spec.profile)
+    return Letter(spec=spec, document=document, parameters=parameters)
+
+
+def ask_letter(
+    workspace: Workspace, letter: Letter, params: Mapping[str, Any], *, known: KnownSubjects | None = None
+) -> Request:
+    """Check what one run is given and give it its name (QB803-QB807, QB830, QB831).
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose tables know the names of subjects.
+    letter : Letter
+        As `read_letter` returns it.
+    params : mapping
+        What the caller chose.
+    known : KnownSubjects, optional
+        Subjects that were read before; for many runs.
+    """
+    spec, parameters = letter.spec, letter.parameters
+    known = known or KnownSubjects(workspace)
+    values = check_params(parameters, {**spec.params, **params}, report_id=spec.report_id)
+    subject = _subject(known, parameters, values, spec)
     if subject is not None:
         values[SUBJECT] = subject.code
     other = _chosen(parameters, spec, params, values)
-    if subject is not None and other.get(SUBJECT) and _is_planned(workspace, parameters, spec, subject):
+    if subject is not None and other.get(SUBJECT) and _is_planned(known, parameters, spec, subject):
         del other[SUBJECT]
     apart = subject if SUBJECT in other else None
     rest = {name: value for name, value in other.items() if name != SUBJECT or subject is None}
@@ -81,7 +109,7 @@ def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]
             title=_title(spec.title, subject, rest, parameters),
             params={**{n: values[n] for n in spec.params}, **other},
         ),
-        document=document,
+        document=letter.document,
         parameters=parameters,
         params=values,
         page_id=name_page(spec.report_id, apart, rest),
@@ -97,15 +125,15 @@ def _former_keys(report_id: str, subject: Subject | None, rest: Mapping[str, Any
 
 
 def _subject(
-    workspace: Workspace, parameters: Sequence[Parameter], values: Mapping[str, Any], report_id: str, profile: str
+    known: KnownSubjects, parameters: Sequence[Parameter], values: Mapping[str, Any], spec: ReportSpec
 ) -> Subject | None:
     entity = entity_of(parameters, values)
     word = values.get(SUBJECT)
     if not entity or not word:
         return None
-    subject = find_subject(workspace, entity, word, report_id=report_id)
+    subject = known.find(entity, word, report_id=spec.report_id)
     # the heading and the address of a page that leaves the house name no firm
-    is_inside = entity != "firm_id" or values.get("profile", profile) == "internal"
+    is_inside = entity != "firm_id" or values.get("profile", spec.profile) == "internal"
     return subject if is_inside else dataclasses.replace(subject, name=same(subject.code))
 
 
@@ -120,15 +148,13 @@ def _chosen(
     return {n: values[n] for n in params if n not in planned or json.dumps(values[n]) != json.dumps(planned[n])}
 
 
-def _is_planned(workspace: Workspace, parameters: Sequence[Parameter], spec: ReportSpec, subject: Subject) -> bool:
+def _is_planned(known: KnownSubjects, parameters: Sequence[Parameter], spec: ReportSpec, subject: Subject) -> bool:
     """Whether the specification names the same subject in other words: its name."""
     declared = {p.name: p.default for p in parameters}
     word, entity = spec.params.get(SUBJECT, declared.get(SUBJECT)), entity_of(parameters, spec.params)
     if not isinstance(word, str) or entity is None:
         return False
-    known = list_subjects(workspace, entity, code=word) or list_subjects(workspace, entity)
-    named = match_subjects(known, word)
-    return [s.code for s in named] == [subject.code]
+    return [s.code for s in known.match(entity, word)] == [subject.code]
 
 
 def _title(title: Text, subject: Subject | None, rest: Mapping[str, Any], parameters: Sequence[Parameter]) -> Text:

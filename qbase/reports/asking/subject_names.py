@@ -140,15 +140,71 @@ def find_subject(workspace: Workspace, entity: str, word: str, *, report_id: str
     UsageError
         Nothing has this code or name (QB830), or several have (QB831).
     """
-    known = list_subjects(workspace, entity, code=word) or list_subjects(workspace, entity)
-    named = match_subjects(known, word)
-    if len(named) == 1:
-        return named[0]
-    if not known or (not named and _is_held(workspace, entity, word)):
-        return Subject(code=word, name=same(word))
+    return KnownSubjects(workspace).find(entity, word, report_id=report_id)
+
+
+class KnownSubjects:
+    """The subjects of a workspace, each kind read when first asked for.
+
+    The first firm is looked up by its code alone, which spares reading them all.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose tables know the names.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._all: dict[str, list[Subject]] = {}
+        self._coded: dict[str, dict[str, list[Subject]]] = {}
+        self._asked: dict[tuple[str, str], list[Subject]] = {}
+
+    def match(self, entity: str, word: str) -> list[Subject]:
+        """Return the entities that a word means, as `match_subjects` does."""
+        if (entity, word) not in self._asked:
+            found = self._with_code(entity, word) or self._everyone(entity)
+            self._asked[entity, word] = match_subjects(found, word)
+        return self._asked[entity, word]
+
+    def find(self, entity: str, word: str, *, report_id: str) -> Subject:
+        """Find the one entity that a word means, as `find_subject` does.
+
+        Raises
+        ------
+        UsageError
+            Nothing has this code or name (QB830), or several have (QB831).
+        """
+        named = self.match(entity, word)
+        if len(named) == 1:
+            return named[0]
+        known = self._everyone(entity)
+        if not known or (not named and _is_held(self.workspace, entity, word)):
+            return Subject(code=word, name=same(word))
+        raise _no_subject(named, known, word, report_id)
+
+    def _with_code(self, entity: str, word: str) -> list[Subject]:
+        # of firms there are too many to read them all for one
+        if entity == "firm_id" and not self._asked and entity not in self._all:
+            return list_subjects(self.workspace, entity, code=word)
+        self._everyone(entity)
+        return self._coded[entity].get(word, [])
+
+    def _everyone(self, entity: str) -> list[Subject]:
+        if entity not in self._all:
+            self._all[entity] = list_subjects(self.workspace, entity)
+            coded: dict[str, list[Subject]] = {}
+            for subject in self._all[entity]:
+                for code in subject.codes:
+                    coded.setdefault(code, []).append(subject)
+            self._coded[entity] = coded
+        return self._all[entity]
+
+
+def _no_subject(named: Sequence[Subject], known: Sequence[Subject], word: str, report_id: str) -> UsageError:
     near = named or _nearest(known, word)
     more = f" · … ({len(near)})" if len(near) > SHOWN else ""
-    raise UsageError(
+    return UsageError(
         "QB831" if named else "QB830",
         report=report_id,
         word=word,

@@ -15,6 +15,7 @@ import pkgutil
 import sys
 from typing import Any
 
+from qbase.core.lazy import prepare
 from qbase.core.package import PACKAGE
 
 LIBRARIES = (
@@ -53,6 +54,7 @@ def load_template() -> None:
             room, stem = module.name.split(".")[1], module.name.rpartition(".")[2]
             if room not in ROOMS_APART and stem not in {"__main__", "run_kernel", "fork_preload"}:
                 _load(module.name)
+    prepare()
 
 
 def freeze_template() -> None:

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import importlib.metadata
 import json
+import os
 import pathlib
 import platform
 import subprocess
@@ -101,6 +102,9 @@ def versions() -> dict[str, str]:
 
 def commit_of(root: pathlib.Path) -> str:
     """Return the git commit of a workspace, or an empty text where there is none."""
+    # a batch asks for every run, and a process that finds nothing costs as much as one that does
+    if "GIT_DIR" not in os.environ and not any((folder / ".git").exists() for folder in (root, *root.parents)):
+        return ""
     try:
         done = subprocess.run(
             ["git", "rev-parse", "--verify", "HEAD"], cwd=root, capture_output=True, text=True, timeout=10, check=False

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qbase.core.errors import QbaseError
 from qbase.core.results.run_values import RunRecord
 from qbase.lake import name_slot, queue_runs
 from qbase.lake.run_changes import drop_queued, record_runs
 from qbase.lake.run_entries import find_marks
-from qbase.reports.asking.run_request import Request, read_request
+from qbase.reports.asking.run_request import Letter, Request, ask_letter, read_letter
+from qbase.reports.asking.subject_names import KnownSubjects
 from qbase.reports.running import fingerprint
 from qbase.reports.running.claimed_run import first_record
 from qbase.reports.running.pinned_data import Pinned, pin_data
@@ -20,16 +21,7 @@ from qbase.reports.running.run_states import shows
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One report of a batch; without a logical date any will do, and ``force`` runs it whatever is published."""
-
-    report_id: str
-    params: Mapping[str, Any]
-    slot: str | None
-    force: bool
+    from qbase.reports.running.batch_jobs import Job
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,33 +32,64 @@ class Plan:
     queued: Sequence[str]
 
 
-def plan_batch(workspace: Workspace, asked: Sequence[Asked]) -> Plan:
+def plan_batch(workspace: Workspace, jobs: Sequence[Job]) -> Plan:
     """Record what is published already and needs no run, and queue the rest.
 
     A report that cannot be understood is in neither: what is wrong with it is told when its turn comes.
     """
+    unchanged, waiting = _part(workspace, jobs)
+    if unchanged:
+        record_runs(workspace, list(unchanged.values()))
+    return Plan(unchanged=unchanged, queued=queue_runs(workspace, waiting) if waiting else ())
+
+
+def find_unchanged(workspace: Workspace, jobs: Sequence[Job]) -> dict[int, RunRecord]:
+    """Return the record of every job whose run would change nothing, by its place; forced ones are never among them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they live.
+    jobs : sequence of Job
+        What would be run. A job that does not hold is left to its run, which says so.
+    """
+    return _part(workspace, jobs)[0]
+
+
+def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecord], list[RunRecord]]:
     snapshot, commit = workspace.snapshot(), fingerprint.commit_of(workspace.root)
-    marks = find_marks(workspace, {one.report_id for one in asked})
+    marks = find_marks(workspace, {job.report_id for job in jobs})
+    known, letters = KnownSubjects(workspace), dict[str, Letter | None]()
     unchanged: dict[int, RunRecord] = {}
     waiting: list[RunRecord] = []
-    for place, one in enumerate(asked):
+    for place, job in enumerate(jobs):
+        if job.report_id not in letters:
+            letters[job.report_id] = _read(workspace, job.report_id)
+        letter = letters[job.report_id]
+        if letter is None:
+            continue
         try:
-            request = read_request(workspace, one.report_id, one.params)
-            slot = None if one.slot is None else name_slot(one.slot)
+            request = ask_letter(workspace, letter, job.params, known=known)
+            slot = None if job.slot is None else name_slot(job.slot)
             record = first_record(workspace, request, slot, commit=commit)
         except (QbaseError, OSError):
             continue
         pinned = _pin(workspace, request, snapshot)
-        wanted = (one.report_id, slot, pinned.fingerprint) if pinned else None
-        if pinned and wanted in marks and not one.force and shows(workspace, request.page_id, pinned.fingerprint):
+        wanted = (job.report_id, slot, pinned.fingerprint) if pinned else None
+        if pinned and wanted in marks and not job.force and shows(workspace, request.page_id, pinned.fingerprint):
             unchanged[place] = dataclasses.replace(
                 record, state="unchanged", fingerprint=pinned.fingerprint, snapshot=pinned.snapshot
             )
         else:
             waiting.append(dataclasses.replace(record, state="queued", outputs=()))
-    if unchanged:
-        record_runs(workspace, list(unchanged.values()))
-    return Plan(unchanged=unchanged, queued=queue_runs(workspace, waiting) if waiting else ())
+    return unchanged, waiting
+
+
+def _read(workspace: Workspace, report_id: str) -> Letter | None:
+    try:
+        return read_letter(workspace, report_id)
+    except (QbaseError, OSError):
+        return None
 
 
 @contextlib.contextmanager

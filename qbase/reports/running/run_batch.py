@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import collections
+import contextlib
 import dataclasses
 import datetime
 import multiprocessing.connection
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING, Any, cast
 
 from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
-from qbase.core.results.run_values import RunRecord
 from qbase.lake.run_changes import drop_queued, find_interrupted, find_unfinished, key_of
-from qbase.reports.running.planned_batch import Asked, held_queue, plan_batch
+from qbase.reports.running.batch_jobs import Job, Outcome
+from qbase.reports.running.failure_classes import MOST_ATTEMPTS, is_passing
+from qbase.reports.running.planned_batch import held_queue, plan_batch
 from qbase.reports.running.run_states import RECENT, close_dead_runs
 
 if TYPE_CHECKING:
-    from qbase.core.errors import Lang
     from qbase.lake import Workspace
     from qbase.reports.executing.execution_job import EngineName
     from qbase.reports.running.claimed_run import Progress
@@ -33,55 +34,6 @@ GALLERY_SECONDS = 30.0
 """Between two galleries of a batch: building one for every report would look at every page once for each other."""
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
-    """One report to run, as `qbase.reports.run_report` takes it.
-
-    Examples
-    --------
-    >>> from qbase.reports import Job
-    >>> jobs = [Job(report_id="trends", params={"subject": code}, lang="en") for code in ("K001", "K003")]
-    >>> [(job.report_id, job.params["subject"], job.force) for job in jobs]
-    [('trends', 'K001', False), ('trends', 'K003', False)]
-    """
-
-    report_id: str
-    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    lang: Lang = "zh"
-    slot: str | None = None
-    force: bool = False
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a job ended.
-
-    Parameters
-    ----------
-    job : Job
-        What was asked.
-    record : RunRecord or None
-        None when nothing was started.
-    error : QbaseError or None
-        None when all went well.
-
-    Examples
-    --------
-    >>> from qbase.core import UsageError
-    >>> from qbase.reports import Job, Outcome
-    >>> error = UsageError("QB801", report="trend", found="trend", expected="effects · trends", fix="trends?")
-    >>> print(Outcome(job=Job(report_id="trend"), error=error).error)
-    error[QB801] there is no report "trend"
-      found     trend
-      expected  effects · trends
-      to fix    trends?
-    """
-
-    job: Job
-    record: RunRecord | None = None
-    error: QbaseError | None = None
-
-
 def run_many(
     workspace: Workspace,
     jobs: Sequence[Job],
@@ -89,6 +41,8 @@ def run_many(
     jobs_at_once: int = 1,
     engine: EngineName | None = None,
     on_done: Callable[[Outcome], None] | None = None,
+    on_retry: Callable[[Outcome], None] | None = None,
+    most_attempts: int = MOST_ATTEMPTS,
 ) -> list[Outcome]:
     """Run several reports, each in processes of its own.
 
@@ -104,6 +58,11 @@ def run_many(
         As `run_report` takes it; forks where there is more than one report.
     on_done : callable, optional
         Called with each outcome as it comes.
+    on_retry : callable, optional
+        Called with the outcome of an attempt that the machinery failed, before the next one: a kernel or fork that did
+        not start, a worker that was lost. What a letter does wrong is never tried again.
+    most_attempts : int
+        At most so many attempts a report.
 
     Returns
     -------
@@ -120,52 +79,66 @@ def run_many(
     >>> [(outcome.job.report_id, outcome.error.code) for outcome in outcomes]  # one that goes wrong stops no other
     [('trends', 'QB801'), ('effects', 'QB801')]
     """
-    if len(jobs) < 2:
-        return _run_all(workspace, jobs, jobs_at_once, engine or choose_engine(len(jobs)), on_done or _say_nothing)
-    asked = [Asked(report_id=j.report_id, params=j.params, slot=j.slot, force=j.force) for j in jobs]
-    plan = plan_batch(workspace, asked)
-    done = {place: Outcome(job=jobs[place], record=record) for place, record in plan.unchanged.items()}
-    for outcome in done.values():
-        (on_done or _say_nothing)(outcome)
-    rest = [place for place in range(len(jobs)) if place not in done]
-    with held_queue(workspace, plan.queued):
-        left = [jobs[place] for place in rest]
-        chosen = engine or choose_engine(len(left))
-        done |= zip(rest, _run_all(workspace, left, jobs_at_once, chosen, on_done or _say_nothing), strict=True)
-    return [done[place] for place in range(len(jobs))]
-
-
-def _say_nothing(outcome: Outcome) -> None:
-    return
-
-
-def _run_all(
-    workspace: Workspace,
-    jobs: Sequence[Job],
-    jobs_at_once: int,
-    engine: EngineName,
-    on_done: Callable[[Outcome], None],
-) -> list[Outcome]:
-    found: list[Outcome] = []
-
-    def take(outcome: Outcome) -> None:
-        found.append(outcome)
-        on_done(outcome)
-
-    if jobs_at_once == 1:
-        for job in jobs:
-            take(run_here(workspace, job, engine=engine))
-        return found
-    if engine == "fork" and jobs:
-        forked = fan_out(workspace, jobs, jobs_at_once, take)
-        if forked is not None:
-            return forked
-    tasks = [(str(workspace.root), job) for job in jobs]
-    done = map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=lambda task: take(_outcome(task)))
-    if any(o.record and o.record.state in {"ok", "failed"} for o in found):
+    found = Found(workspace, jobs, most_attempts, on_done, on_retry)
+    with held_queue(workspace, found.take_unchanged()):
+        chosen = engine or choose_engine(len(found.waiting))
+        while found.waiting:
+            if jobs_at_once == 1:
+                _run_in_turn(workspace, found, chosen)
+            elif chosen != "fork" or not fan_out(workspace, found, jobs_at_once):
+                _run_in_pool(workspace, found, jobs_at_once)
+    if jobs_at_once > 1 and any(o.record and o.record.state in {"ok", "failed"} for o in found.done.values()):
         # two workers may have listed the runs at once, and the staler page may have been written last
         show_batch(workspace)
-    return [_outcome(task) for task in done]
+    return [found.done[place] for place in range(len(jobs))]
+
+
+class Found:
+    """The jobs of a batch on their way: who waits, who is done, who is tried again."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        jobs: Sequence[Job],
+        most_attempts: int = MOST_ATTEMPTS,
+        on_done: Callable[[Outcome], None] | None = None,
+        on_retry: Callable[[Outcome], None] | None = None,
+    ) -> None:
+        self.workspace, self.jobs, self.most_attempts = workspace, jobs, most_attempts
+        self.on_done, self.on_retry = on_done, on_retry
+        self.waiting = collections.deque(range(len(jobs)))
+        self.done: dict[int, Outcome] = {}
+        self._begun: collections.Counter[int] = collections.Counter()
+
+    def take_unchanged(self) -> Sequence[str]:
+        """Record the jobs whose page is what their run would make, queue the others and return their ids.
+
+        A single job finds out itself.
+        """
+        if len(self.jobs) < 2:
+            return ()
+        plan = plan_batch(self.workspace, self.jobs)
+        self.waiting = collections.deque(place for place in self.waiting if place not in plan.unchanged)
+        for place, record in plan.unchanged.items():
+            self.take(place, Outcome(job=self.jobs[place], record=record))
+        return plan.queued
+
+    def take(self, place: int, outcome: Outcome) -> None:
+        """Keep an outcome, or put its job back to the end of the line."""
+        self._begun[place] += 1
+        outcome = dataclasses.replace(outcome, attempts=self._begun[place])
+        if is_passing(outcome.error):
+            # the row of a runner that died would stand as running
+            with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
+                close_dead_runs(self.workspace, outcome.job.report_id)
+        if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
+            self.waiting.append(place)
+            if self.on_retry:
+                self.on_retry(outcome)
+            return
+        self.done[place] = outcome
+        if self.on_done:
+            self.on_done(outcome)
 
 
 def resume_runs(
@@ -238,45 +211,52 @@ def run_job(task: tuple[str, Job]) -> Outcome:
     return run_here(open_workspace(root), job)
 
 
-def fan_out(
-    workspace: Workspace, jobs: Sequence[Job], jobs_at_once: int, on_done: Callable[[Outcome], None]
-) -> list[Outcome] | None:
-    """Run every job in a fork of its own, so many at once; None where no fork can be had.
+def _run_in_turn(workspace: Workspace, found: Found, engine: EngineName) -> None:
+    while found.waiting:
+        place = found.waiting.popleft()
+        found.take(place, run_here(workspace, found.jobs[place], engine=engine))
+
+
+def _run_in_pool(workspace: Workspace, found: Found, jobs_at_once: int) -> None:
+    """Run what waits, each in a process of its own; what is to be tried again waits afterwards."""
+    places = list(found.waiting)
+    found.waiting.clear()
+    tasks = [(str(workspace.root), found.jobs[place]) for place in places]
+    map_tasks(run_job, tasks, jobs=jobs_at_once, on_done=lambda told: found.take(places[told.index], _outcome(told)))
+
+
+def fan_out(workspace: Workspace, found: Found, jobs_at_once: int) -> bool:
+    """Run every job that waits in a fork of its own, so many at once; False where no fork can be had.
 
     A runner forks for every report and once more for its cells: whatever becomes of one report, the next begins anew.
     """
     from qbase.reports.executing.fork_door import NoForkError, open_door
 
     try:
-        door = open_door()
+        open_door()
     except NoForkError:
-        return None
+        return False
     close_dead_runs(workspace)
-    waiting = collections.deque(enumerate(jobs))
     at_work: dict[Connection, int] = {}
-    done: dict[int, Outcome] = {}
     shown = time.monotonic()
-    while waiting or at_work:
-        while waiting and len(at_work) < jobs_at_once:
-            index, job = waiting.popleft()
+    while found.waiting or at_work:
+        while found.waiting and len(at_work) < jobs_at_once:
+            place = found.waiting.popleft()
             try:
-                pipe, _ = door.start(REPORT)
-                pipe.send((str(workspace.root), job))
+                # a server that is gone is started anew
+                pipe, _ = open_door().start(REPORT)
+                pipe.send((str(workspace.root), found.jobs[place]))
             except (NoForkError, OSError) as error:
-                done[index] = _ended_early(job, f"{type(error).__name__}: {error}")
-                on_done(done[index])
+                found.take(place, _ended_early(found.jobs[place], f"{type(error).__name__}: {error}"))
             else:
-                at_work[pipe] = index
+                at_work[pipe] = place
         for ready in multiprocessing.connection.wait(list(at_work)) if at_work else ():
-            index = at_work.pop(cast("Connection", ready))
-            done[index] = _hear(cast("Connection", ready), jobs[index])
-            on_done(done[index])
-        if time.monotonic() - shown > GALLERY_SECONDS and done:
+            place = at_work.pop(cast("Connection", ready))
+            found.take(place, _hear(cast("Connection", ready), found.jobs[place]))
+        if time.monotonic() - shown > GALLERY_SECONDS and found.done:
             show_batch(workspace)
             shown = time.monotonic()
-    if any(o.record and o.record.state in {"ok", "failed"} for o in done.values()):
-        show_batch(workspace)
-    return [done[i] for i in range(len(jobs))]
+    return True
 
 
 def serve_report(pipe: Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
@@ -12,6 +11,7 @@ from typing import Any, Literal
 from qbase.core import periods
 from qbase.core.errors import UsageError
 from qbase.core.given import check_margin
+from qbase.core.lazy import read_once
 from qbase.core.nearest_name import suggest_names
 from qbase.core.numbers import count, declared_digits, number, percent
 from qbase.core.results.result import Result
@@ -32,7 +32,7 @@ WORDS: Mapping[ChangeVerdict, Text] = {
 }
 
 
-@functools.cache
+@read_once
 def _rules() -> dict[str, Any]:
     file = resources.files("qbase.trends.rates").joinpath("change_rules.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))

@@ -13,7 +13,7 @@ import pytest
 
 from qbase.indicators import build_panel
 from qbase.indicators.cells import kept_counts as kept
-from qbase.indicators.cells import record_fates
+from qbase.indicators.cells import kept_values, record_fates
 from qbase.lake import Delivery, Workspace
 from tests.unit.indicators.test_cells import FIRMS, commit, inspections
 
@@ -22,6 +22,9 @@ from tests.unit.indicators.test_cells import FIRMS, commit, inspections
 def workspace(tmp_path, monkeypatch) -> Workspace:
     monkeypatch.setattr(kept, "WORTH_SECONDS", 0.0)
     monkeypatch.setattr(record_fates, "WORTH_SECONDS", 60.0)
+    # panels are kept as well, and one that is would not be counted again
+    monkeypatch.setattr(kept_values, "_read", lambda folder, key: None)
+    monkeypatch.setattr(kept_values, "_write", lambda folder, key, value: None)
     made = Workspace.create(tmp_path)
     commit(made, "firms", {"firms": pa.table(FIRMS)})
     commit(made, "part 0", {"inspections": inspections(0, 400)})

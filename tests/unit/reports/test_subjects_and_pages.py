@@ -223,16 +223,16 @@ def read_meta_run(page: pathlib.Path) -> str:
 
 
 def test_old_names_become_pointers(home: Workspace, quick: None, capsys: Captured, monkeypatch: Any) -> None:
-    from qbase.reports.asking import run_request
+    from qbase.reports.asking.subject_names import KnownSubjects
 
-    real = run_request.find_subject
+    real = KnownSubjects.find
 
     def renamed(name: str) -> None:
         def find(*args: Any, **words: Any) -> Subject:
             found = real(*args, **words)
             return Subject(code=found.code, name=Text(name, name)) if found.code == "K003" else found
 
-        monkeypatch.setattr(run_request, "find_subject", find)
+        monkeypatch.setattr(KnownSubjects, "find", find)
 
     stems = []
     for name in ("棹湾镇化纤", "棹湾街道化纤", "棹湾新区化纤"):
