@@ -11,6 +11,10 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.lake.ledger.ledger_file import Ledger as Ledger
+    from qbase.lake.ledger.shared_ledger import SharedLedger as SharedLedger
+    from qbase.lake.ledger_place import LedgerPlace as LedgerPlace
+    from qbase.lake.ledger_place import find_ledger as find_ledger
+    from qbase.lake.ledger_place import move_ledger as move_ledger
     from qbase.lake.run_entries import add_run as add_run
     from qbase.lake.run_entries import find_published as find_published
     from qbase.lake.run_entries import list_runs as list_runs

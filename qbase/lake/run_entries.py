@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace
 
 _RUN_COLUMNS = ("run_id", "report_id", "slot", "state", "fingerprint", "snapshot", "started_at", "seconds")
-# what has no column of its own
-_PLACES = {"subject": "json_extract(payload, '$.params.subject')"}
 
 
 def add_run(workspace: Workspace, record: RunRecord) -> None:
@@ -95,9 +93,10 @@ def update_run(workspace: Workspace, record: RunRecord) -> None:
     from qbase.lake.ledger.ledger_schema import RUNS
 
     with workspace.book.writing() as connection:
-        changed = RUNS.update().where(RUNS.c.run_id == record.run_id).values(_run_values(record))
-        if connection.execute(changed).rowcount != 1:
+        # what the table holds decides, never how many rows a driver counts
+        if connection.execute(RUNS.select().where(RUNS.c.run_id == record.run_id)).first() is None:
             raise _no_run(record.run_id)
+        connection.execute(RUNS.update().where(RUNS.c.run_id == record.run_id).values(_run_values(record)))
 
 
 def list_runs(
@@ -216,10 +215,12 @@ def find_published(
 def _runs(workspace: Workspace, limit: int, **wanted: str | None) -> list[RunRecord]:
     """Return the runs that have the wanted words in their columns, newest first; None wants nothing."""
     given = {name: value for name, value in wanted.items() if value is not None}
-    where = " AND ".join(f"{_PLACES.get(name, name)} = :{name}" for name in given) or "TRUE"
+    book = workspace.book
+    places = {"subject": book.subject_sql}  # what has no column of its own
+    where = " AND ".join(f"{places.get(name, name)} = :{name}" for name in given) or "TRUE"
     # columns are named by the callers above, values are bound
     query = f"SELECT payload FROM runs WHERE {where} ORDER BY started_at DESC, run_id DESC LIMIT :limit"  # noqa: S608
-    with workspace.book.glancing() as connection:
+    with book.glancing() as connection:
         found = () if connection is None else connection.execute(query, {**given, "limit": limit})
         return [_run(payload) for (payload,) in found]
 
