@@ -68,8 +68,7 @@ def find_ledger(workspace: Workspace) -> LedgerPlace:
 
     book = workspace.book
     with book.glancing() as connection:
-        # names of ours
-        counts = [f"(SELECT count(*) FROM {table})" for table in COUNTED]
+        counts = [f"(SELECT count(*) FROM {table})" for table in COUNTED]  # noqa: S608  (names of ours)
         found = None if connection is None else connection.execute(f"SELECT {', '.join(counts)}").fetchone()
     rows = {} if found is None else dict(zip(COUNTED, found, strict=True))
     is_shared = not isinstance(book, Ledger)

@@ -1,7 +1,7 @@
-"""Where the ledger of a workspace is: in its file, or on a server that ``data/ledger.toml`` or ``$QBASE_LEDGER`` names.
+"""Where the ledger of a workspace is: in its file, or on a server named by ``data/ledger.toml`` or ``$QBASE_LEDGER``.
 
-The file says which ledger belongs to the workspace, by a number of its own; the variable says how to reach it from here.
-A password comes from the variable or from the password file of PostgreSQL, and is in no text this module makes.
+The file says which ledger belongs to the workspace, by a number of its own; the variable how to reach it from here. A
+password comes from the variable or from the password file of PostgreSQL, and is in no text this module makes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ FORM = "postgresql+pg8000://USER@HOST:5432/DATABASE"
 SCHEMES = ("postgresql+pg8000", "postgresql")
 SOCKET = "unix_sock"
 PORT = 5432
-_REMARK = (
-    "# where the ledger of this workspace is, and the number it carries; qbase wrote this, no password is ever in it\n"
-)
+_REMARK = "# where the ledger of this workspace is, and the number it carries; no password is ever in here\n"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -91,13 +89,13 @@ def read_address(text: str) -> LedgerAddress:
     except ValueError:
         problem = "a text that is no address"
     if problem:
-        # not even as the cause of the error: what urllib says may quote the password
+        # outside of the block above: what urllib says may quote the password, and would be kept as the context
         raise SetupError(
             "QB240",
             found=problem,
             expected=FORM,
             fix=f"correct {VARIABLE} or data/ledger.toml; in a password write @ : / ? # % as %40 %3A %2F %3F %23 %25",
-        ) from None
+        )
     return found
 
 

@@ -70,7 +70,7 @@ def _engine(address: LedgerAddress) -> sa.Engine:
 
 
 def _open(driver: Any, address: LedgerAddress) -> Any:
-    known = {"user": address.user, "database": address.database, "password": find_password(address)}
+    known: dict[str, Any] = {"user": address.user, "database": address.database, "password": find_password(address)}
     known |= {"timeout": ANSWER_SECONDS, "application_name": "qbase"}
     if address.socket:
         return driver.connect(**known, unix_sock=address.socket, ssl_context=False)

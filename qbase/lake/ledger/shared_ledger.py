@@ -32,6 +32,10 @@ SPACE = 0x71626173
 WRITER = 1
 LOCKS: dict[Lock, int] = {"lake": 2, "diary": 3}
 SLICE_SECONDS = 30.0
+_HELD = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
+AND classid = :space AND objid = :number AND objsubid = 2
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -201,22 +205,17 @@ class _HeldShared:
         self._book, self._connection, self._number = book, connection, number
 
     def confirm(self) -> None:
-        """Ask the server whether this connection still holds the lock; a pool between may have given it another.
+        """Ask the server whether this connection still holds the lock.
 
         Raises
         ------
         SetupError
-            It does not (QB206).
+            It does not (QB206), or there is no connection any more (QB224).
         """
         from qbase.lake.ledger.shared_engine import telling_shared
 
-        held = (
-            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid() "
-            f"AND classid = {SPACE} AND objid = {self._number} AND objsubid = 2"
-        )
-        with telling_shared(self._book.address):
-            if not self._connection.exec_driver_sql(held).scalar_one():
-                raise busy_error(self._book.name, WAIT_SECONDS)
+        with telling_shared(self._book.address), self._connection.begin():
+            self._check()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sa.Connection]:
@@ -230,8 +229,15 @@ class _HeldShared:
         from qbase.lake.ledger.shared_engine import telling_shared
 
         with telling_shared(self._book.address), self._book._transaction(self._connection):
-            self.confirm()
+            self._check()
             yield self._connection
+
+    def _check(self) -> None:
+        from qbase.lake.ledger.ledger_engine import Asked
+
+        # a pool of connections before the server may have given this one to somebody else
+        if not Asked(self._connection).execute(_HELD, {"space": SPACE, "number": self._number}).scalar_one():
+            raise busy_error(self._book.name, WAIT_SECONDS)
 
 
 def enter(connection: sa.Connection) -> None:
@@ -273,7 +279,7 @@ def read_facts(connection: sa.Connection) -> dict[str, str]:
     """Return version and number of the ledger in a database; empty when it holds none."""
     # one row whether or not the table is there: a query on an absent table would end the transaction
     there = connection.exec_driver_sql("SELECT to_regclass('ledger_facts')::text").scalar_one()
-    return dict(connection.execute(_facts().select()).all()) if there else {}  # type: ignore[arg-type]
+    return dict(connection.execute(_facts().select()).all()) if there else {}
 
 
 def begin_shared(connection: sa.Connection, name: str, number: str) -> None:

@@ -68,5 +68,5 @@ def find_snapshot(connection: Glance, number: int | None = None) -> Snapshot | N
         return None
     number, created_at, delivery = row
     named = "SELECT table_name, version FROM snapshot_tables WHERE number = :number"
-    versions = {table: version for table, version in connection.execute(named, {"number": number})}
-    return Snapshot(id=snapshot_id(number), created_at=created_at, versions=versions, delivery=delivery)
+    tables = connection.execute(named, {"number": number}).fetchall()
+    return Snapshot(id=snapshot_id(number), created_at=created_at, versions=dict(tables), delivery=delivery)
