@@ -16,7 +16,7 @@ import textwrap
 import pyarrow as pa
 import pytest
 
-from qbase.lake import FAULT_POINTS, Delivery, Workspace
+from qbase.lake import FAULT_POINTS, Delivery
 from qbase.lake.storage.fault_points import EXIT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a fork server")

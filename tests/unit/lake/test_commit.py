@@ -12,7 +12,6 @@ from deltalake import DeltaTable, write_deltalake
 from qbase.core import DataError, SetupError, Source, UsageError
 from qbase.lake import Delivery, Snapshot
 
-
 BOTH = pytest.mark.parametrize("workspace", ["file", "server"], indirect=True)
 """A test that the ledger passes whichever keeps it."""
 

@@ -13,7 +13,6 @@ from qbase.core import RunRecord, SetupError, UsageError
 from qbase.lake import Delivery, Workspace, add_run, find_published, list_runs, read_run, update_run
 from qbase.lake.storage import locks
 
-
 BOTH = pytest.mark.parametrize("workspace", ["file", "server"], indirect=True)
 """A test that the ledger passes whichever keeps it."""
 
