@@ -22,7 +22,7 @@ from qbase.lake.ledger.ledger_address import VARIABLE, LedgerAddress, Marker, ma
 from qbase.lake.ledger.ledger_book import Glance, Held, Lock
 from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, UPGRADES, VERSION
 from qbase.lake.ledger.readable_copy import is_writable
-from qbase.lake.storage.locks import WAIT_SECONDS, busy_error
+from qbase.lake.storage.locks import WAIT_SECONDS, busy_error, lost_error
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -237,7 +237,7 @@ class _HeldShared:
 
         # a pool of connections before the server may have given this one to somebody else
         if not Asked(self._connection).execute(_HELD, {"space": SPACE, "number": self._number}).scalar_one():
-            raise busy_error(self._book.name, WAIT_SECONDS)
+            raise lost_error(self._book.name)
 
 
 def enter(connection: sa.Connection) -> None:
