@@ -120,10 +120,10 @@ def _copy(table: sa.Table, here: sa.Connection | None, there: sa.Connection) -> 
     try:
         for batch in here.execute(ordered).mappings().partitions(BATCH):
             there.execute(sa.insert(table).values([dict(row) for row in batch]))
-    except sa.exc.DBAPIError as error:
-        if not state_of(error).startswith("22"):
+    except sa.exc.StatementError as error:
+        if not isinstance(error.orig, ValueError) and not state_of(error).startswith("22"):
             raise
-        # a text with a NUL, a number too large: SQLite keeps what PostgreSQL cannot
+        # a text with a NUL, a number too large, a text among numbers: SQLite keeps what PostgreSQL cannot
         raise _unmoved(
             f"{table.name}: {words_of(error)}", "rows that PostgreSQL can keep", "correct the row"
         ) from error

@@ -72,22 +72,22 @@ def _engine(address: LedgerAddress) -> sa.Engine:
 def _open(driver: Any, address: LedgerAddress) -> Any:
     known: dict[str, Any] = {"user": address.user, "database": address.database, "password": find_password(address)}
     known |= {"timeout": ANSWER_SECONDS, "application_name": "qbase"}
-    if address.socket:
-        return driver.connect(**known, unix_sock=address.socket, ssl_context=False)
     try:
-        reached = socket.create_connection((address.host, address.port), CONNECT_SECONDS)
+        if address.socket:
+            return driver.connect(**known, unix_sock=address.socket, ssl_context=False)
+        with contextlib.ExitStack() as undone:
+            reached = undone.enter_context(socket.create_connection((address.host, address.port), CONNECT_SECONDS))
+            reached.settimeout(ANSWER_SECONDS)
+            reached.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in KEEPALIVE.items():
+                if hasattr(socket, name):
+                    reached.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+            opened = driver.connect(**known, host=address.host, sock=reached)
+            undone.pop_all()
+            return opened
     except OSError as error:
+        # a name that is not known, a call refused, a server that does not answer
         raise unreachable_error(address, error.strerror or str(error)) from error
-    try:
-        reached.settimeout(ANSWER_SECONDS)
-        reached.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in KEEPALIVE.items():
-            if hasattr(socket, name):
-                reached.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        return driver.connect(**known, host=address.host, sock=reached)
-    except BaseException:
-        reached.close()
-        raise
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def telling_shared(address: LedgerAddress) -> Iterator[None]:
         state, words = state_of(error), words_of(error)
         if state.startswith(_LOCKED):
             raise busy_error(address.database, BUSY_SECONDS) from error
-        if state.startswith(_CLASSES_OF_ACCESS) or type(_cause_of(error)).__name__ == "InterfaceError":
+        if state.startswith(_CLASSES_OF_ACCESS) or _is_way(_cause_of(error)):
             raise unreachable_error(address, words) from error
         if state.startswith(_CLASSES_OF_WRITING) or isinstance(error, OSError):
             raise unwritable_error(address.database, words) from error
@@ -119,10 +119,22 @@ def state_of(error: BaseException) -> str:
     return str(_said(error).get("C", ""))
 
 
+def _is_way(cause: BaseException) -> bool:
+    """Whether it was the way to the server that failed; pg8000 says by the same class that an error was passed over."""
+    return type(cause).__name__ == "InterfaceError" and "failed transaction" not in str(cause)
+
+
 def _said(error: BaseException) -> Mapping[str, str]:
-    """Return what the server said: C is its SQLSTATE, M its words."""
-    told = getattr(_cause_of(error), "args", ())[:1]
-    return told[0] if told and isinstance(told[0], dict) else {}
+    """Return what the server said: C is its SQLSTATE, M its words.
+
+    Where it said why nobody is let in and hung up, pg8000 fails once more in hanging up; the reason lies below.
+    """
+    cause: BaseException | None = _cause_of(error)
+    while cause is not None:
+        if cause.args and isinstance(cause.args[0], dict):
+            return cause.args[0]
+        cause = (cause.__cause__ or cause.__context__) if isinstance(cause, OSError) or _is_way(cause) else None
+    return {}
 
 
 def _cause_of(error: BaseException) -> BaseException:
