@@ -7,6 +7,7 @@ import hashlib
 import os
 import socket
 import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -203,7 +204,7 @@ def _count_as_writer(workspace, count):
 def _wait_for_a_lock(connection):
     waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     while not connection.exec_driver_sql(waits).scalar_one():
-        pass
+        time.sleep(0.01)
 
 
 def test_a_lock_held_too_long_is_told(shared, monkeypatch):
