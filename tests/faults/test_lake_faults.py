@@ -75,7 +75,7 @@ def values(workspace, table, snapshot=None):
 
 
 def end(child):
-    child.join(60)
+    child.join(240)
     return child.exitcode
 
 

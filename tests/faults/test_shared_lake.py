@@ -1,4 +1,4 @@
-"""Several processes, as on several machines, with one ledger on a server: each claim has one winner, nothing is torn."""
+"""Several processes with one ledger on a server, as on several machines: one winner a claim, nothing torn."""
 
 from __future__ import annotations
 
