@@ -10,7 +10,6 @@ import dataclasses
 import json
 import os
 import pathlib
-import urllib.parse
 from collections.abc import Mapping
 
 from qbase.core.errors import SetupError, UsageError
@@ -51,6 +50,8 @@ class LedgerAddress:
 
     def __str__(self) -> str:
         """Return the address without its password."""
+        import urllib.parse
+
         quoted = urllib.parse.quote
         at = "" if self.socket else f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == PORT or self.socket else f":{self.port}"
@@ -71,6 +72,9 @@ def read_address(text: str) -> LedgerAddress:
     SetupError
         It is no such address (QB240); what was given is not repeated, as a password may be in it.
     """
+    # whose ledger is a file does not pay for it
+    import urllib.parse
+
     try:
         parts = urllib.parse.urlsplit(text.strip())
         query = dict(urllib.parse.parse_qsl(parts.query, strict_parsing=True)) if parts.query else {}

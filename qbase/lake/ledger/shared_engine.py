@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import logging
 import socket
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,6 +28,7 @@ ANSWER_SECONDS = BUSY_SECONDS + 30
 KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 3}
 _CLASSES_OF_ACCESS = ("08", "28", "3D", "57", "53300")
 _CLASSES_OF_WRITING = ("25006", "42501", "53", "54", "58")
+_QUIET = "qbase"
 _LOCKED = ("55P03", "40P01")
 # a machine that lost its power holds its locks until the server misses it; one that thinks for long is no idle one
 _FIRST_WORDS = (
@@ -61,11 +63,11 @@ def _engine(address: LedgerAddress) -> sa.Engine:
         raise SetupError(
             "QB242", found=str(error), expected="pg8000, for the ledger on a server", fix="pip install 'qbase[shared]'"
         ) from error
+    # a connection that broke cannot be closed well either: SQLAlchemy would log that beside the error that is told
+    logging.getLogger(f"sqlalchemy.pool.impl.NullPool.{_QUIET}").setLevel(logging.CRITICAL + 1)
+    creator = functools.partial(_open, driver, address)
     return sa.create_engine(
-        "postgresql+pg8000://",
-        creator=functools.partial(_open, driver, address),
-        poolclass=NullPool,
-        hide_parameters=True,
+        "postgresql+pg8000://", creator=creator, poolclass=NullPool, pool_logging_name=_QUIET, hide_parameters=True
     )
 
 

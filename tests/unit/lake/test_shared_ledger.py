@@ -220,7 +220,7 @@ def test_a_lock_held_too_long_is_told(shared, monkeypatch):
     assert load(shared, "a", 1).id == "S0001"
 
 
-def test_whoever_lost_the_lock_commits_nothing(shared):
+def test_whoever_lost_the_lock_commits_nothing(shared, caplog):
     """The server ended the session of the lock, as it does when the network broke; somebody else loaded meanwhile."""
     load(shared, "a", 1)
 
@@ -235,6 +235,7 @@ def test_whoever_lost_the_lock_commits_nothing(shared):
     with pytest.raises(SetupError) as caught:
         shared.commit_together([(delivery, {"t": pa.table({"v": [3]})})], check=lose)
     assert caught.value.code == "QB224"
+    assert caplog.records == []
     assert (values(shared), shared.snapshot().id) == ([1, 2], "S0002")
     assert load(shared, "c", 3).id == "S0003"
     assert (values(shared), values(shared, "S0002")) == ([1, 2, 3], [1, 2])
