@@ -108,7 +108,7 @@ class Ledger:
             path = readable_path(self.path)
             _check_once(path)
             with connect(path) as connection:
-                version = _version(driver_of(connection), path)
+                version = version_of(driver_of(connection), path)
                 if version in (0, VERSION):
                     yield connection if version else None
                     return
@@ -150,7 +150,7 @@ class Ledger:
             if not _is_empty(self.path):
                 _check_once(self.path)
                 with connect(self.path, immediate=True) as connection:
-                    version = _version(driver_of(connection), self.path)
+                    version = version_of(driver_of(connection), self.path)
                     self.check_here()
                     if version == VERSION:
                         yield connection
@@ -193,8 +193,14 @@ def _is_empty(path: pathlib.Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _version(connection: sqlite3.Connection, path: pathlib.Path) -> int:
-    """Return the version of the ledger, 0 when nothing was written into the file yet."""
+def version_of(connection: sqlite3.Connection, path: pathlib.Path) -> int:
+    """Return the version of the ledger, 0 when nothing was written into the file yet.
+
+    Raises
+    ------
+    SetupError
+        It is newer than this program (QB205), or the ledger moved to a server (QB243).
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version == MOVED:
         raise _moved(path)
@@ -227,7 +233,7 @@ def _check_pages(path: pathlib.Path, inode: int) -> None:
 def _upgrade(path: pathlib.Path) -> None:
     """Bring an older ledger to this version, whole or not at all; one that somebody else upgraded is left alone."""
     with _connect(path, begin="BEGIN IMMEDIATE") as ledger:
-        for step in range(_version(ledger, path), VERSION):
+        for step in range(version_of(ledger, path), VERSION):
             for statement in UPGRADES[step]:
                 ledger.execute(statement)
         ledger.execute(f"PRAGMA user_version={VERSION}")
@@ -247,7 +253,13 @@ def _connect(path: pathlib.Path, *, begin: str = "BEGIN") -> Iterator[sqlite3.Co
 
 @contextlib.contextmanager
 def telling_file(path: pathlib.Path) -> Iterator[None]:
-    """Turn what SQLite says into an error a user can act on; a broken constraint is our own mistake and passes."""
+    """Turn what SQLite says into an error a user can act on; a broken constraint is our own mistake and passes.
+
+    Raises
+    ------
+    SetupError
+        The file is damaged (QB204), busy (QB206) or cannot be used (QB207).
+    """
     try:
         yield
     except Exception as error:

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from qbase.core.errors import UsageError
 from qbase.lake.ledger.ledger_address import LedgerAddress, Marker, read_address, read_marker, write_marker
-from qbase.lake.ledger.ledger_engine import connect
-from qbase.lake.ledger.ledger_file import Ledger, telling_file
+from qbase.lake.ledger.ledger_engine import connect, driver_of
+from qbase.lake.ledger.ledger_file import Ledger, telling_file, version_of
 from qbase.lake.ledger.ledger_schema import METADATA
 from qbase.lake.ledger.ledger_settings import MOVED
 from qbase.lake.ledger.shared_engine import connect_shared, state_of, telling_shared, words_of
@@ -49,17 +49,28 @@ def move_file(old: Ledger, address: LedgerAddress | None) -> tuple[str, dict[str
         The database is not empty (QB244), the server cannot be reached (QB224), or file or lock cannot be used (QB204
         to QB207).
     """
-    marker = read_marker(old.marker)
-    target = _target(marker, address)
-    new = SharedLedger(address=target, file=old.path)
-    with old.reading():  # brings an older file to this version, and tells a damaged one
-        pass
-    with hold_lock(old.lock.with_name(".diary")), hold_lock(old.lock), _source(old) as here:
-        with telling_shared(target), connect_shared(target) as there:
-            rows = _move(here, there, new, marker)
-        if here is not None:
-            here.exec_driver_sql(f"PRAGMA user_version={MOVED}")
+    if read_marker(old.marker) is None:
+        with old.reading():  # brings an older file to this version, and tells a damaged one
+            pass
+    with hold_lock(old.lock.with_name(".diary")), hold_lock(old.lock):
+        # now nobody else moves it
+        marker = read_marker(old.marker)
+        new = SharedLedger(address=_target(marker, address), file=old.path)
+        with telling_shared(new.address), connect_shared(new.address) as there:
+            if marker is not None:
+                _check_begun(there, new, marker)
+            with _source(old) as here:
+                rows = _move(here, there, new, marker)
+                if here is not None:
+                    here.exec_driver_sql(f"PRAGMA user_version={MOVED}")
     return new.name, rows
+
+
+def _check_begun(there: sa.Connection, new: SharedLedger, marker: Marker) -> None:
+    """Raise when the move that was begun did end."""
+    with there.begin():
+        if read_facts(there).get("id") == marker.id:
+            raise _unmoved(f"{new.name} has it already", "a ledger in a file", "qbase ledger")
 
 
 def _target(marker: Marker | None, address: LedgerAddress | None) -> LedgerAddress:
@@ -82,6 +93,7 @@ def _source(old: Ledger) -> Iterator[sa.Connection | None]:
         yield None
         return
     with telling_file(old.path), connect(old.path, immediate=True) as here:
+        version_of(driver_of(here), old.path)
         yield here
 
 
@@ -91,8 +103,6 @@ def _move(here: sa.Connection | None, there: sa.Connection, new: SharedLedger, m
     try:
         with there.begin():
             enter(there)
-            if read_facts(there).get("id") == known.id:
-                raise _unmoved(f"{new.name} has it already", "a ledger in a file", "qbase ledger")
             begin_shared(there, new.name, known.id)
             rows = {table.name: _copy(table, here, there) for table in METADATA.sorted_tables}
             write_marker(new.marker, known)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import threading
 
 import pyarrow as pa
 import pytest
@@ -98,8 +99,6 @@ def test_the_file_stays_as_a_copy_that_nobody_writes_any_more(home, new_database
 
 
 def test_a_writer_that_waited_for_the_file_while_it_moved_is_told(home, new_database, monkeypatch):
-    import threading
-
     told = []
 
     def wait():
@@ -119,6 +118,28 @@ def test_a_writer_that_waited_for_the_file_while_it_moved_is_told(home, new_data
     writer.join(60)
     # it came before, and was moved, or it comes after, and is told: never lost
     assert (rows, told) == (RUNS, ["QB243"])
+
+
+def test_of_two_moves_at_once_to_two_databases_one_counts(home, new_database, monkeypatch):
+    first, second, told = new_database(), new_database(), []
+    true_move = ledger_move._move
+
+    def late():
+        try:
+            move_ledger(home, second)
+        except UsageError as error:
+            told.append(error.code)
+
+    other = threading.Thread(target=late)
+
+    def move(*given):
+        other.start()
+        return true_move(*given)
+
+    monkeypatch.setattr(ledger_move, "_move", move)
+    move_ledger(home, first)
+    other.join(60)
+    assert (told, find_ledger(home).address, is_empty(second)) == (["QB245"], first, True)
 
 
 def test_a_move_that_fails_leaves_the_file_in_use_and_the_database_empty(home, new_database, monkeypatch):
@@ -185,6 +206,8 @@ def test_a_target_in_use_a_password_and_no_address_are_refused(home, tmp_path, n
     other = Workspace.create(tmp_path / "other")
     url = new_database()
     move_ledger(other, url)
+    with pytest.raises(UsageError, match="has it already"):
+        move_ledger(other)
     for target, kind, code in (
         (url, SetupError, "QB244"),
         (url.replace("postgres@", "postgres:secret7@"), UsageError, "QB241"),
