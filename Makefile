@@ -68,7 +68,7 @@ notebooks: $(VENV)/test.done ## Run the letters on the demo and store their text
 	$(BIN)/python tests/notebooks/run_letters.py --update
 
 lab: $(VENV)/lab.done ## Open JupyterLab in this workspace, with the demo where nothing was loaded yet
-	@test -e "$(WORKSPACE)/data/ledger.sqlite" || $(QBASE) demo --no-run --home "$(WORKSPACE)"
+	@test -e "$(WORKSPACE)/data/ledger.sqlite" || test -e "$(WORKSPACE)/data/ledger.toml" || $(QBASE) demo --no-run --home "$(WORKSPACE)"
 	JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/settings$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
 	  $(BIN)/jupyter lab --ServerApp.root_dir="$(WORKSPACE)" $(LAB_OPTIONS)
 
@@ -99,4 +99,4 @@ locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
 	done
 
 clean: ## Remove what was built (data, reports, environment)
-	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* data/closed_series.toml reports/runs reports/site build
+	rm -rf $(VENV) data/raw data/lake data/ledger.sqlite* data/ledger.toml data/closed_series.toml reports/runs reports/site build

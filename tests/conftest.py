@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pathlib
 import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
 
 # the suite is the same every time; `make fuzz` searches further with --hypothesis-profile=fuzz
 settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -22,7 +31,15 @@ STRICT = os.environ.get("QBASE_STRICT") == "1"
 
 @pytest.fixture(autouse=True)
 def _outside_any_run(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for name in ("QBASE_RUN_DIR", "QBASE_RUN_ID", "QBASE_HOME", "QBASE_LANG", "QBASE_FAULT"):
+    for name in (
+        "QBASE_RUN_DIR",
+        "QBASE_RUN_ID",
+        "QBASE_HOME",
+        "QBASE_LANG",
+        "QBASE_FAULT",
+        "QBASE_LEDGER",
+        "PGPASSFILE",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -44,6 +61,84 @@ def chromium() -> str:
     if found is None:
         pytest.skip("needs a Chromium browser (apt-get install chromium)")
     return found
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[pathlib.Path]:
+    """Start PostgreSQL in a temporary folder and give its socket; it sorts as Chinese readers do, not by code point."""
+    found = [shutil.which("initdb"), *map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
+    programs = next((pathlib.Path(path).resolve().parent for path in found if path), None)
+    if programs is None:
+        pytest.skip("needs PostgreSQL (apt-get install postgresql)")
+    # a socket's path is short, and the server does not run as root
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="qbase-pg-"))
+    own = ["--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+    if own:
+        shutil.chown(folder, "postgres", "postgres")
+    # it dies with this process, however that ends
+    words = ["setpriv", *own, "--pdeathsig", "QUIT", "--"]
+    make = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=zh"]
+    quick = ["--no-sync", "--no-instructions"]
+    made = [*words, programs / "initdb", "-D", folder / "data", *make, *quick]
+    subprocess.run(made, check=True, cwd=folder, stdout=subprocess.DEVNULL)
+    settings_of = ["listen_addresses=", "fsync=off", "max_connections=60", f"unix_socket_directories={folder}"]
+    run = [*words, programs / "postgres", "-D", folder / "data", *(w for s in settings_of for w in ("-c", s))]
+    with (folder.with_suffix(".log")).open("wb") as log:
+        server = subprocess.Popen(run, cwd=folder, stdout=log, stderr=log)
+    socket = folder / ".s.PGSQL.5432"
+    try:
+        for _ in range(600):
+            if socket.exists() or server.poll() is not None:
+                break
+            time.sleep(0.05)
+        assert server.poll() is None, folder.with_suffix(".log").read_text()
+        yield socket
+    finally:
+        server.terminate()
+        try:
+            server.wait(10)
+        except subprocess.TimeoutExpired:
+            server.send_signal(3)
+            server.wait()
+        shutil.rmtree(folder)
+        folder.with_suffix(".log").unlink()
+
+
+_DATABASES = itertools.count(1)
+
+
+@pytest.fixture
+def new_database(postgres: pathlib.Path) -> Callable[..., str]:
+    """Make an empty database and return its address."""
+    import pg8000.dbapi
+
+    def make(words: str = "") -> str:
+        name = f"t{next(_DATABASES)}"
+        for _ in range(100):
+            try:
+                asked = pg8000.dbapi.connect(
+                    user="postgres", database="postgres", unix_sock=str(postgres), ssl_context=False
+                )
+                break
+            except (pg8000.dbapi.InterfaceError, pg8000.dbapi.DatabaseError):  # it has just been started
+                time.sleep(0.05)
+        asked.autocommit = True
+        asked.cursor().execute(f"CREATE DATABASE {name} {words}")
+        asked.close()
+        return f"postgresql+pg8000://postgres@/{name}?unix_sock={postgres}"
+
+    return make
+
+
+@pytest.fixture
+def workspace(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> Workspace:
+    """Make an empty workspace; its ledger is a file, or on a server where a test asks for ``server``."""
+    from qbase.lake import Workspace, move_ledger
+
+    home = Workspace.create(tmp_path)
+    if getattr(request, "param", "file") == "server":
+        move_ledger(home, request.getfixturevalue("new_database")())
+    return home
 
 
 @pytest.hookimpl(hookwrapper=True)

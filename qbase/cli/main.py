@@ -56,6 +56,11 @@ SECTIONS: Sections = {
             "存疑的企业对应：列出、接受、拒绝、撤销 | doubtful links of firms: list, accept, reject, undo",
         ),
         "policy": ("data.policy_command", "policy", "新建、检查或录入一项政策 | write, check or enter a policy"),
+        "ledger": (
+            "data.ledger_command",
+            "ledger",
+            "账本在哪里；搬到几台机器共用的服务器 | where the ledger is; move it to a server for several machines",
+        ),
     },
     "指标 | Indicators": {
         "indicators": (

@@ -19,7 +19,10 @@ from qbase.lake import Workspace
 POLICY = "my-policy"
 LONGEST = 40
 NAME = re.compile(r"[^\W_][\w-]{0,79}")
-IGNORED = "data/raw/\ndata/lake/\ndata/ledger.sqlite*\ndata/.lock\nreports/runs/\nreports/site/\n.ipynb_checkpoints/\n"
+IGNORED = (
+    "data/raw/\ndata/lake/\ndata/ledger.sqlite*\ndata/ledger.toml\ndata/.lock\n"
+    "reports/runs/\nreports/site/\n.ipynb_checkpoints/\n"
+)
 README = """# {name}
 
 qbase 工作区 / qbase workspace

@@ -11,6 +11,10 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.lake.ledger.ledger_file import Ledger as Ledger
+    from qbase.lake.ledger.shared_ledger import SharedLedger as SharedLedger
+    from qbase.lake.ledger_place import LedgerPlace as LedgerPlace
+    from qbase.lake.ledger_place import find_ledger as find_ledger
+    from qbase.lake.ledger_place import move_ledger as move_ledger
     from qbase.lake.run_changes import queue_runs as queue_runs
     from qbase.lake.run_claims import Claim as Claim
     from qbase.lake.run_claims import Slot as Slot

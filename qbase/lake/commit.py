@@ -14,11 +14,10 @@ from typing import TypeAlias
 from deltalake import DeltaTable
 
 from qbase.core.errors import UsageError
+from qbase.lake.ledger.ledger_book import Book
 from qbase.lake.ledger.ledger_entries import add_deliveries, find_loaded, find_tables, read_snapshot
-from qbase.lake.ledger.ledger_file import Ledger
 from qbase.lake.storage.delta_tables import Rows, add_checkpoint, append, check_name, joint_schema, open_clean, remove
 from qbase.lake.storage.fault_points import fault
-from qbase.lake.storage.locks import hold_lock
 from qbase.lake.storage.snapshots import Delivery, Snapshot
 from qbase.tables import Contract, describe_contract
 
@@ -29,7 +28,7 @@ Check: TypeAlias = "Callable[[Snapshot, Set[str]], bool]"
 
 def commit_deliveries(
     lake: pathlib.Path,
-    book: Ledger,
+    book: Book,
     brought: Sequence[Brought],
     *,
     check: Check | None = None,
@@ -41,7 +40,7 @@ def commit_deliveries(
     ----------
     lake : pathlib.Path
         Folder of the tables.
-    book : Ledger
+    book : Book
         The ledger.
     brought : sequence of (Delivery, mapping)
         What was received, no bytes twice, each with table -> rows; empty for a rejected delivery.
@@ -67,7 +66,7 @@ def commit_deliveries(
     for _, tables in brought:
         for table in tables:
             check_name(table)
-    with hold_lock(book.lock):
+    with book.holding() as held:
         fault("lock_taken")
         seen = _look(book, [delivery for delivery, _ in brought])
         new = [item for item, loaded in zip(brought, seen.loaded, strict=True) if loaded is None]
@@ -75,9 +74,10 @@ def commit_deliveries(
             return [loaded for loaded in seen.loaded if loaded is not None]
         if check is not None and not check(seen.latest, {delivery.sha256 for delivery, _ in new}):
             return []
+        held.confirm()
         versions, counts = _write(lake, new, seen)
         structures = {table: describe_contract(contract) for table, contract in (contracts or {}).items()}
-        with book.writing(is_locked=True) as connection:
+        with held.writing() as connection:
             fault("ledger_begun")
             entries = [(delivery, rows) for (delivery, _), rows in zip(new, counts, strict=True)]
             snapshot = add_deliveries(connection, entries, versions, structures)
@@ -99,7 +99,7 @@ class _Seen:
     touched: Mapping[str, frozenset[str]]
 
 
-def _look(book: Ledger, deliveries: Sequence[Delivery]) -> _Seen:
+def _look(book: Book, deliveries: Sequence[Delivery]) -> _Seen:
     """Ask the ledger what a commit has to know.
 
     Raises

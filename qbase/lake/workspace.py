@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError, SetupError, UsageError
 from qbase.core.values import Source
-from qbase.lake.ledger.ledger_file import Ledger
+from qbase.lake.ledger.books import open_book
 from qbase.lake.ledger.snapshot_rows import pick_snapshot
 from qbase.lake.storage.raw_files import store_file
 from qbase.lake.storage.snapshots import Delivery, Snapshot
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from qbase.lake.commit import Brought, Check, Contracts
+    from qbase.lake.ledger.ledger_book import Book
     from qbase.lake.snapshot_query import Params
     from qbase.lake.storage.delta_tables import Rows
 
@@ -114,9 +115,9 @@ class Workspace:
         return self.root / "reports" / "site"
 
     @property
-    def book(self) -> Ledger:
-        """The ledger, opened where it is used."""
-        return Ledger(path=self.ledger, lock=self.lake / ".lock")
+    def book(self) -> Book:
+        """The ledger, opened where it is used: the file, or the server that the workspace or `QBASE_LEDGER` names."""
+        return open_book(self.ledger, self.lake / ".lock")
 
     def relative(self, path: str | pathlib.Path) -> str:
         """Return a path below the workspace with forward slashes.

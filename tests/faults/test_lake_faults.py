@@ -16,11 +16,12 @@ import textwrap
 import pyarrow as pa
 import pytest
 
-from qbase.lake import FAULT_POINTS, Delivery, Workspace
+from qbase.lake import FAULT_POINTS, Delivery
 from qbase.lake.storage.fault_points import EXIT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="needs a fork server")
 
+BOTH = pytest.mark.parametrize("workspace", ["file", "server"], indirect=True)
 COMMIT_POINTS = [p for p in FAULT_POINTS if not p.startswith("raw_") and p != "rows_removed"]
 PRELUDE = """
 import hashlib, json, os, pathlib, sys
@@ -41,11 +42,6 @@ def context():
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["qbase.lake.workspace", "pyarrow"])
     return context
-
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace.create(tmp_path)
 
 
 @pytest.fixture
@@ -79,7 +75,7 @@ def values(workspace, table, snapshot=None):
 
 
 def end(child):
-    child.join(60)
+    child.join(240)
     return child.exitcode
 
 
@@ -99,6 +95,7 @@ def table(values, sha256):
 REPLACING = [p for p in FAULT_POINTS if not p.startswith("raw_")]
 
 
+@BOTH
 @pytest.mark.parametrize("point", REPLACING)
 def test_killed_while_a_delivery_is_replaced(workspace, start, point):
     for name, numbers in (("a", (1, 2)), ("z", (9,))):
@@ -129,6 +126,7 @@ def test_killed_while_a_delivery_is_replaced(workspace, start, point):
     assert workspace.deliveries(every=True)["replaced_by"].tolist() == [hashlib.sha256(b"b").hexdigest(), "", ""]
 
 
+@BOTH
 @pytest.mark.parametrize("first_load", [True, False])
 @pytest.mark.parametrize("point", COMMIT_POINTS)
 def test_killed_at_any_step_nothing_is_lost_or_doubled(workspace, start, point, first_load):
@@ -160,6 +158,7 @@ def before_names(first_load):
     return [] if first_load else ["a"]
 
 
+@BOTH
 @pytest.mark.parametrize("point", COMMIT_POINTS)
 def test_deliveries_committed_together_are_all_there_or_none(workspace, start, point):
     load(workspace, "a", 1)
@@ -180,6 +179,7 @@ def test_deliveries_committed_together_are_all_there_or_none(workspace, start, p
     assert values(workspace, "t", before) == [1]
 
 
+@BOTH
 def test_another_delivery_after_a_kill_does_not_bring_the_lost_one_back(workspace, start):
     load(workspace, "a", 1)
     for _ in range(2):
@@ -201,6 +201,7 @@ def test_killed_while_a_file_is_stored(workspace, start, tmp_path, point):
     assert [p.name for p in workspace.raw.rglob("*.csv")] == [file.name]
 
 
+@BOTH
 def test_eight_processes_with_the_same_bytes_store_them_once(workspace, start, tmp_path):
     file = tmp_path / "a.csv"
     file.write_bytes(b"a\n1\n")
@@ -220,6 +221,7 @@ def test_eight_processes_with_the_same_bytes_store_them_once(workspace, start, t
     assert len([p for p in workspace.raw.rglob("*") if p.is_file()]) == 1
 
 
+@BOTH
 def test_different_deliveries_at_once_all_arrive_and_readers_see_whole_ones(workspace, start):
     load(workspace, "first", 0)
     code = "for i in range(4): load(f'{base}-{{i}}', {base} + i, {base} + i + 100)"

@@ -52,7 +52,7 @@ class Finding:
 
 
 def examine(home: pathlib.Path | None) -> list[Finding]:
-    """Look at the machine: Python, libraries, kernel, font, encoding, workspace, browser."""
+    """Look at the machine: Python, libraries, kernel, font, encoding, workspace, ledger, browser."""
     looks: tuple[Callable[[], Finding], ...] = (
         look_at_python,
         look_at_libraries,
@@ -60,6 +60,7 @@ def examine(home: pathlib.Path | None) -> list[Finding]:
         look_at_font,
         look_at_encoding,
         lambda: look_at_workspace(home),
+        lambda: look_at_ledger(home),
         look_at_browser,
     )
     return [look() for look in looks]
@@ -173,6 +174,32 @@ def look_at_workspace(home: pathlib.Path | None) -> Finding:
             )
             return Finding(name=name, text=text, state="free", fix=f"chmod u+w {place}")
     return Finding(name=name, text=Text(f"{root} 可写", f"{root} is writable"))
+
+
+def look_at_ledger(home: pathlib.Path | None) -> Finding:
+    """Say where the ledger of the workspace is, and see that it answers."""
+    from qbase.lake import find_ledger, open_workspace
+
+    name = Text("账本", "ledger")
+    try:
+        workspace = open_workspace(home)
+    except QbaseError:
+        return Finding(name=name, text=Text("还没有工作区", "no workspace yet"), state="free")
+    try:
+        place = find_ledger(workspace)
+    except QbaseError as error:
+        text = Text(f"{error.what_zh}：{error.found}", f"{error.what_en}: {error.found}")
+        return Finding(name=name, text=text, state="bad", fix=error.fix)
+    if not place.rows:
+        return Finding(name=name, text=Text(f"{place.address}，还是空的", f"{place.address}, empty yet"))
+    held = tuple(place.rows[table] for table in ("snapshots", "deliveries", "runs"))
+    return Finding(
+        name=name,
+        text=Text(
+            "{}：{:,} 个数据版本，{:,} 次送达，{:,} 次运行".format(place.address, *held),
+            "{}: {:,} snapshots, {:,} deliveries, {:,} runs".format(place.address, *held),
+        ),
+    )
 
 
 def look_at_browser() -> Finding:

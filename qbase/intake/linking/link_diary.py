@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import pyarrow as pa
 
 from qbase.intake.linking.firm_match import Match, Printed
-from qbase.lake.storage.locks import hold_lock
 from qbase.lake.storage.snapshots import DERIVED, Delivery
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ def hold_diary(workspace: Workspace) -> Iterator[Snapshot]:
     SetupError
         Somebody else holds it too long (QB206), or the lake cannot be written (QB207).
     """
-    with hold_lock(workspace.lake / ".diary"):
+    with workspace.book.holding("diary"):
         yield workspace.snapshot()
 
 

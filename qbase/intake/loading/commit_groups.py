@@ -213,7 +213,7 @@ class Group:
                 return self._commit_each(judged)
             delivery = judged[0].delivery
             if delivery.verdict == "REJECTED":
-                raise unwritable_error(self._workspace.ledger.name, str(fault)) from fault
+                raise unwritable_error(self._workspace.book.name, str(fault)) from fault
             return self._commit([reject(delivery.file_name, delivery.sha256, self.recipe, fault)])
         is_whole = bool(snapshots) and all(at.is_new for at in snapshots)
         self.keys.settle(snapshots[-1] if is_whole else None)

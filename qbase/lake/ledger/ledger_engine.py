@@ -6,7 +6,7 @@ import contextlib
 import functools
 import pathlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,6 +15,23 @@ from sqlalchemy.pool import NullPool
 
 from qbase.lake.ledger.ledger_schema import METADATA
 from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, VERSION
+
+
+class Asked:
+    """A connection of SQLAlchemy that is asked in plain SQL, ``:name`` standing for a value.
+
+    Parameters
+    ----------
+    connection : sqlalchemy.Connection
+        Inside a transaction.
+    """
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, query: str, values: Mapping[str, Any] | None = None, /) -> sa.CursorResult[Any]:
+        """Return rows."""
+        return self._connection.execute(sa.text(query), values or {})
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from qbase.core.text import same
-from qbase.lake.ledger.ledger_engine import driver_of
+from qbase.lake.ledger.ledger_engine import Asked
 from qbase.lake.ledger.ledger_schema import CONTRACTS, DELIVERIES, DELIVERY_TABLES, SNAPSHOT_TABLES, SNAPSHOTS
 from qbase.lake.ledger.snapshot_rows import find_snapshot
 from qbase.lake.storage.snapshots import DERIVED, Delivery, Snapshot, snapshot_id
@@ -32,7 +32,7 @@ def now() -> str:
 
 def read_snapshot(connection: sa.Connection, number: int | None = None) -> Snapshot | None:
     """Return a snapshot, or the latest; None when there is no such one."""
-    return find_snapshot(driver_of(connection), number)
+    return find_snapshot(Asked(connection), number)
 
 
 def find_loaded(connection: sa.Connection, delivery: Delivery) -> int | None:

@@ -16,7 +16,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
 
 from qbase.core.errors import SetupError
-from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, UPGRADES, VERSION
+from qbase.lake.ledger.ledger_address import marker_of
+from qbase.lake.ledger.ledger_book import Held, Lock
+from qbase.lake.ledger.ledger_settings import BUSY_SECONDS, MOVED, UPGRADES, VERSION
 from qbase.lake.ledger.readable_copy import is_writable, readable_path
 from qbase.lake.storage.locks import busy_error, hold_lock, unwritable_error
 
@@ -51,9 +53,24 @@ class Ledger:
     lock: pathlib.Path
 
     @property
+    def name(self) -> str:
+        """Name of its file."""
+        return self.path.name
+
+    @property
+    def marker(self) -> pathlib.Path:
+        """The file by which the workspace says that its ledger is on a server."""
+        return marker_of(self.path)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written yet."""
+        return _is_empty(self.path)
+
+    @property
     def is_writable(self) -> bool:
         """Whether it can be written; one that cannot is read all the same."""
-        return _is_empty(self.path) or is_writable(self.path)
+        return self.is_empty or is_writable(self.path)
 
     def glancing(self) -> AbstractContextManager[sqlite3.Connection | None]:
         """Give what `reading` gives, as a connection of the standard library.
@@ -83,14 +100,14 @@ class Ledger:
         connect: Callable[[pathlib.Path], AbstractContextManager[C]],
         driver_of: Callable[[C], sqlite3.Connection],
     ) -> Iterator[C | None]:
-        with _telling(self.path):
+        with telling_file(self.path):
             if _is_empty(self.path):
                 yield None
                 return
             path = readable_path(self.path)
             _check_once(path)
             with connect(path) as connection:
-                version = _version(driver_of(connection), path)
+                version = version_of(driver_of(connection), path)
                 if version in (0, VERSION):
                     yield connection if version else None
                     return
@@ -100,45 +117,92 @@ class Ledger:
                 yield connection
 
     @contextlib.contextmanager
-    def writing(self, *, is_locked: bool = False) -> Iterator[sa.Connection]:
-        """Give a connection inside one IMMEDIATE transaction, committed at the end of the block.
-
-        Parameters
-        ----------
-        is_locked : bool
-            The caller holds the lock already.
+    def holding(self, what: Lock = "lake") -> Iterator[Held]:
+        """Keep other writers of the lake, or of the diary of links, out while the block runs.
 
         Raises
         ------
         SetupError
-            As `reading`.
+            The lock file cannot be opened (QB207), somebody else holds it too long (QB206), or the ledger moved to a
+            server meanwhile (QB243).
         """
+        with hold_lock(self.lock if what == "lake" else self.lock.with_name(f".{what}")):
+            self.check_here()
+            yield _HeldFile(self)
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Give a connection inside one IMMEDIATE transaction, committed at the end of the block.
+
+        Raises
+        ------
+        SetupError
+            As `reading`, and when the ledger moved to a server meanwhile (QB243).
+        """
+        return self._written(hold_lock(self.lock))
+
+    @contextlib.contextmanager
+    def _written(self, locked: AbstractContextManager[None]) -> Iterator[sa.Connection]:
         from qbase.lake.ledger.ledger_engine import connect, create_tables, driver_of
 
-        locked = contextlib.nullcontext() if is_locked else hold_lock(self.lock)
-        with _telling(self.path):
+        with telling_file(self.path):
             version = 0
             if not _is_empty(self.path):
                 _check_once(self.path)
                 with connect(self.path, immediate=True) as connection:
-                    version = _version(driver_of(connection), self.path)
+                    version = version_of(driver_of(connection), self.path)
+                    self.check_here()
                     if version == VERSION:
                         yield connection
                         return
             with locked:
+                self.check_here()
                 (_upgrade if version else create_tables)(self.path)
             _check_once(self.path)
             with connect(self.path, immediate=True) as connection:
+                self.check_here()
                 yield connection
+
+    def check_here(self) -> None:
+        """Raise when the ledger moved to a server; asked again by whoever waited for another writer.
+
+        Raises
+        ------
+        SetupError
+            It did (QB243).
+        """
+        if self.marker.exists():
+            raise _moved(self.path)
+
+
+@dataclasses.dataclass(frozen=True)
+class _HeldFile:
+    """A lock file that is held; nobody can lose it."""
+
+    book: Ledger
+
+    def confirm(self) -> None:
+        """Do nothing: the system keeps the lock as long as this process lives."""
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """Give the transaction; a ledger that is not there yet is created under the lock that is held."""
+        return self.book._written(contextlib.nullcontext())
 
 
 def _is_empty(path: pathlib.Path) -> bool:
     return not path.exists() or path.stat().st_size == 0
 
 
-def _version(connection: sqlite3.Connection, path: pathlib.Path) -> int:
-    """Return the version of the ledger, 0 when nothing was written into the file yet."""
+def version_of(connection: sqlite3.Connection, path: pathlib.Path) -> int:
+    """Return the version of the ledger, 0 when nothing was written into the file yet.
+
+    Raises
+    ------
+    SetupError
+        It is newer than this program (QB205), or the ledger moved to a server (QB243).
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version == MOVED:
+        raise _moved(path)
     if version > VERSION:
         raise SetupError(
             "QB205",
@@ -168,7 +232,7 @@ def _check_pages(path: pathlib.Path, inode: int) -> None:
 def _upgrade(path: pathlib.Path) -> None:
     """Bring an older ledger to this version, whole or not at all; one that somebody else upgraded is left alone."""
     with _connect(path, begin="BEGIN IMMEDIATE") as ledger:
-        for step in range(_version(ledger, path), VERSION):
+        for step in range(version_of(ledger, path), VERSION):
             for statement in UPGRADES[step]:
                 ledger.execute(statement)
         ledger.execute(f"PRAGMA user_version={VERSION}")
@@ -187,8 +251,14 @@ def _connect(path: pathlib.Path, *, begin: str = "BEGIN") -> Iterator[sqlite3.Co
 
 
 @contextlib.contextmanager
-def _telling(path: pathlib.Path) -> Iterator[None]:
-    """Turn what SQLite says into an error a user can act on; a broken constraint is our own mistake and passes."""
+def telling_file(path: pathlib.Path) -> Iterator[None]:
+    """Turn what SQLite says into an error a user can act on; a broken constraint is our own mistake and passes.
+
+    Raises
+    ------
+    SetupError
+        The file is damaged (QB204), busy (QB206) or cannot be used (QB207).
+    """
     try:
         yield
     except Exception as error:
@@ -212,4 +282,14 @@ def _damaged(path: pathlib.Path, found: str) -> SetupError:
         expected="a sound SQLite file",
         fix=f"put back a copy of data/{path.name}; without one, move it and data/lake away, then: "
         "qbase load data/raw, and with --recipe NAME again for files that were read with one",
+    )
+
+
+def _moved(path: pathlib.Path) -> SetupError:
+    marker = marker_of(path).name
+    return SetupError(
+        "QB243",
+        found=f"{path.name} was moved to a server",
+        expected=f"data/{marker}, which says where it is",
+        fix=f"type the same command again; where data/{marker} is gone, put it back from a copy of the workspace",
     )

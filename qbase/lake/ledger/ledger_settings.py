@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BUSY_SECONDS = 60.0
 VERSION = 4
+# what the file says when the ledger has moved to a server: to a qbase that knows no servers it is one too new
+MOVED = 1_000_000
 
 # version 1 -> 2: the same bytes may be read again, and a delivery may replace others
 # version 2 -> 3: a delivery may bring rows to several tables, and rows know the contract they were stored under

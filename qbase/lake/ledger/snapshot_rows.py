@@ -8,17 +8,15 @@ from qbase.core.errors import UsageError
 from qbase.lake.storage.snapshots import EMPTY_SNAPSHOT, Snapshot, snapshot_id
 
 if TYPE_CHECKING:
-    import sqlite3
-
-    from qbase.lake.ledger.ledger_file import Ledger
+    from qbase.lake.ledger.ledger_book import Book, Glance
 
 
-def pick_snapshot(book: Ledger, wanted: str | None = None) -> Snapshot:
+def pick_snapshot(book: Book, wanted: str | None = None) -> Snapshot:
     """Return a snapshot by its id.
 
     Parameters
     ----------
-    book : Ledger
+    book : Book
         The ledger.
     wanted : str or None
         ``S0003``; the latest when None.
@@ -53,21 +51,22 @@ def pick_snapshot(book: Ledger, wanted: str | None = None) -> Snapshot:
     )
 
 
-def find_snapshot(connection: sqlite3.Connection, number: int | None = None) -> Snapshot | None:
+def find_snapshot(connection: Glance, number: int | None = None) -> Snapshot | None:
     """Return a snapshot, or the latest; None when there is no such one.
 
     Parameters
     ----------
-    connection : sqlite3.Connection
+    connection : Glance
         Inside one transaction.
     number : int or None
         3 for ``S0003``; the latest when None.
     """
-    query = "SELECT number, created_at, delivery FROM snapshots WHERE number = ?"
+    query = "SELECT number, created_at, delivery FROM snapshots WHERE number = :number"
     latest = "SELECT number, created_at, delivery FROM snapshots ORDER BY number DESC LIMIT 1"
-    row = (connection.execute(latest) if number is None else connection.execute(query, (number,))).fetchone()
+    row = (connection.execute(latest) if number is None else connection.execute(query, {"number": number})).fetchone()
     if row is None:
         return None
     number, created_at, delivery = row
-    tables = connection.execute("SELECT table_name, version FROM snapshot_tables WHERE number = ?", (number,))
+    named = "SELECT table_name, version FROM snapshot_tables WHERE number = :number"
+    tables = connection.execute(named, {"number": number}).fetchall()
     return Snapshot(id=snapshot_id(number), created_at=created_at, versions=dict(tables), delivery=delivery)

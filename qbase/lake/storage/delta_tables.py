@@ -19,7 +19,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from qbase.core.errors import DataError, SetupError
 from qbase.lake.storage.fault_points import fault
-from qbase.lake.storage.locks import unwritable_error
+from qbase.lake.storage.locks import lost_error, unwritable_error
 
 Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 
@@ -166,11 +166,11 @@ def append(
     Raises
     ------
     SetupError
-        The disk is full or cannot be written (QB207).
+        The disk is full or cannot be written (QB207), or somebody else wrote at the same time (QB206).
     """
     if opened is not None and all(isinstance(rows, pa.Table) and rows.num_rows == 0 for _, rows in parts):
         return opened, dict.fromkeys((delivery for delivery, _ in parts), 0)
-    counter = _Counter(parts, schema)
+    counter, before = _Counter(parts, schema), -1 if opened is None else opened.version()
     with _telling(table):
         write_deltalake(
             opened if opened is not None else _uri(lake, table),
@@ -183,7 +183,9 @@ def append(
             ),
             post_commithook_properties=_HOOKS,
         )
-    return opened if opened is not None else _open(lake, table), counter.rows
+    after = opened if opened is not None else _open(lake, table)
+    _check_alone(table, after, before)
+    return after, counter.rows
 
 
 def add_checkpoint(table: str, opened: DeltaTable, *, since: int) -> None:
@@ -228,18 +230,28 @@ def remove(table: str, opened: DeltaTable, deliveries: Sequence[str]) -> tuple[D
     Raises
     ------
     SetupError
-        The disk is full or cannot be written (QB207).
+        The disk is full or cannot be written (QB207), or somebody else wrote at the same time (QB206).
     """
     if ORIGIN not in table_schema(opened).names or not deliveries:
         return opened, 0
-    listed = ", ".join(f"'{sha256}'" for sha256 in deliveries)
+    listed, before = ", ".join(f"'{sha256}'" for sha256 in deliveries), opened.version()
     with _telling(table):
         done = opened.delete(
             f"{ORIGIN} IN ({listed})",
             commit_properties=CommitProperties(custom_metadata={"qbase": "replaced"}),
             post_commithook_properties=_HOOKS,
         )
+    _check_alone(table, opened, before)
     return opened, int(done["num_deleted_rows"])
+
+
+def _check_alone(table: str, opened: DeltaTable, before: int) -> None:
+    """Raise when the commit of somebody else lies below ours, whose rows it would bring into our version.
+
+    It can only where a lock was lost, as across machines it may be.
+    """
+    if opened.version() > before + 1:
+        raise lost_error(table)
 
 
 @contextlib.contextmanager

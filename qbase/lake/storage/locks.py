@@ -58,6 +58,16 @@ def busy_error(name: str, seconds: float) -> SetupError:
     )
 
 
+def lost_error(name: str) -> SetupError:
+    """Return the error for a lock that was lost: somebody else wrote meanwhile, or might have."""
+    return SetupError(
+        "QB206",
+        found=f"{name}: the lock was lost on the way, somebody else may have written",
+        expected="one writer at a time; nothing of this one counts",
+        fix="type the same command again",
+    )
+
+
 def unwritable_error(name: str, found: str) -> SetupError:
     """Return the error for a lake that cannot be written or opened."""
     return SetupError(

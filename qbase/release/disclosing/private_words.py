@@ -9,13 +9,14 @@ import os
 import pathlib
 import re
 import socket
+import urllib.parse
 from collections import Counter
 from collections.abc import Mapping
 
 SYSTEM_FOLDERS = "root|home|tmp|usr|var|opt|etc|mnt|srv|private|Users|Volumes|proc|data0?1?|work|workspace|builds"
 _POSIX = re.compile(rf"(?<![\w./:~-])/(?:{SYSTEM_FOLDERS})/[\w.@+-]+(?:/[\w.@+-]*)*")
 _WINDOWS = re.compile(r"(?<![\w])[A-Za-z]:\\(?:Users|Windows|Program Files|ProgramData|Documents)[^\s\"'<>|]*")
-_CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>]+:[^\s/@\"'<>]+@")
+_CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@\"'<>]+:([^\s/@\"'<>]+)@")
 _SECRET_NAME = re.compile(r"(?:KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL|COOKIE|DSN|CONNECTION|AUTH)", re.IGNORECASE)
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+=.]{24,}\Z")
 FIXED = ("Traceback (most recent call last)", "site-packages", "dist-packages")
@@ -66,7 +67,16 @@ def scan_private(text: str, *, environment: Mapping[str, str] | None = None) -> 
     found += [
         f"value of the environment variable {n}" for n, v in sorted(values.items()) if _secret(n, v) and v in text
     ]
+    found += [
+        f"password in the environment variable {n}" for n, v in sorted(values.items()) if _shows_password(v, text)
+    ]
     return found
+
+
+def _shows_password(value: str, text: str) -> bool:
+    """Whether a text holds the password of an address, as it is or as the address spells it."""
+    spelled = [word for word in _CREDENTIALS.findall(value) if len(word) >= SHORTEST_SECRET]
+    return any(word in text or urllib.parse.unquote(word) in text for word in spelled)
 
 
 @functools.cache

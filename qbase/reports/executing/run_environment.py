@@ -20,6 +20,8 @@ ALLOWED = (
     "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT",
     "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTHONWARNINGS", "PYTHONUTF8",
     "SOURCE_DATE_EPOCH", "QBASE_CACHE",
+    # by these a letter reads the lake where the ledger is on a server; what a page shows of them is looked for
+    "QBASE_LEDGER", "PGPASSFILE",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Sums of a threaded matrix product depend on the number of cores, and a process with threads must not be forked."""
@@ -28,7 +30,7 @@ FILE = "thread_errors.jsonl"
 
 
 def allowed_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return what a kernel may see of the environment: an allow-list, never secrets of the host.
+    """Return what a kernel may see of the environment: an allow-list, no secret of the host but the way to the ledger.
 
     Parameters
     ----------

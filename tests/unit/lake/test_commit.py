@@ -10,7 +10,10 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from qbase.core import DataError, SetupError, Source, UsageError
-from qbase.lake import Delivery, Snapshot, Workspace
+from qbase.lake import Delivery, Snapshot
+
+BOTH = pytest.mark.parametrize("workspace", ["file", "server"], indirect=True)
+"""A test that the ledger passes whichever keeps it."""
 
 
 def delivery(name="a", **facts):
@@ -22,15 +25,11 @@ def rows(*values, **columns):
     return pa.table({"v": pa.array(values, pa.int64()), **columns})
 
 
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace.create(tmp_path)
-
-
 def values(workspace, table="t", snapshot=None):
     return workspace.query(f"SELECT v FROM {table} ORDER BY v", snapshot=snapshot)["v"].tolist()  # noqa: S608
 
 
+@BOTH
 def test_an_empty_workspace_reads_as_empty_and_stays_empty(workspace):
     assert workspace.snapshot() == Snapshot() == workspace.snapshot("S0000")
     assert workspace.tables() == []
@@ -41,6 +40,7 @@ def test_an_empty_workspace_reads_as_empty_and_stays_empty(workspace):
     assert not workspace.ledger.exists()
 
 
+@BOTH
 def test_every_commit_is_a_snapshot_and_old_ones_stay_readable(workspace):
     first = workspace.commit(delivery("a"), {"t": rows(1, 2), "set_aside": rows()})
     second = workspace.commit(delivery("b"), {"t": rows(3)})
@@ -57,6 +57,7 @@ def test_every_commit_is_a_snapshot_and_old_ones_stay_readable(workspace):
     assert workspace.has_table("t", "S0001")
 
 
+@BOTH
 def test_the_same_delivery_twice_changes_nothing(workspace):
     first = workspace.commit(delivery("a"), {"t": rows(1)})
     workspace.commit(delivery("b"), {"t": rows(2)})
@@ -66,6 +67,7 @@ def test_the_same_delivery_twice_changes_nothing(workspace):
     assert len(workspace.deliveries()) == 2
 
 
+@BOTH
 def test_a_rejected_delivery_is_recorded_and_may_come_again(workspace):
     rejected = delivery("a", verdict="REJECTED", table="", warnings=("no header",))
     assert workspace.commit(rejected, {}) == Snapshot()
@@ -78,6 +80,7 @@ def test_a_rejected_delivery_is_recorded_and_may_come_again(workspace):
     assert listed["warnings"].tolist() == [["no header"], []]
 
 
+@BOTH
 def test_deliveries_carry_their_accounting(workspace):
     counts = {"rows_seen": 6, "listed": 1, "accepted": 3, "quarantined": 2}
     workspace.commit(
@@ -105,6 +108,7 @@ def test_a_delivery_that_does_not_add_up_is_refused(facts, code):
     assert caught.value.code == code
 
 
+@BOTH
 def test_the_source_of_a_table_is_its_latest_delivery(workspace):
     workspace.commit(delivery("a", producer="甲局", licence="L", retrieved_on="2022-08-10"), {"t": rows(1)})
     workspace.commit(delivery("b", producer="乙局"), {"u": rows(1), "t": rows()})
@@ -182,6 +186,7 @@ def test_table_names_are_plain(workspace, name):
         workspace.commit(delivery("a"), {name: rows(1)})
 
 
+@BOTH
 def test_unknown_snapshots_say_which_there_are(workspace):
     workspace.commit(delivery("a"), {"t": rows(1)})
     for wrong in ("S0002", "S1", "0001", "", "S", "latest", "S٣"):
@@ -242,6 +247,7 @@ def _forge(folder, configuration):
     log.write_text("\n".join(json.dumps(line) for line in lines))
 
 
+@BOTH
 def test_a_lake_older_than_its_ledger_is_an_error_of_the_setup(workspace):
     workspace.commit(delivery("a"), {"t": rows(1)})
     workspace.commit(delivery("b"), {"t": rows(2)})
@@ -270,6 +276,7 @@ def test_a_lake_on_another_disk_behind_a_link(workspace, tmp_path_factory):
     assert (other / "t").is_dir()
 
 
+@BOTH
 def test_deliveries_committed_together_share_a_snapshot_and_keep_their_entries(workspace):
     workspace.commit(delivery("old"), {"t": rows(0)})
     refused = delivery("x", verdict="REJECTED", table="", reasons={"QB320": 1})
@@ -299,6 +306,7 @@ def test_deliveries_committed_together_share_a_snapshot_and_keep_their_entries(w
     assert len(workspace.deliveries()) == 4
 
 
+@BOTH
 def test_one_bad_delivery_keeps_all_of_its_commit_out(workspace):
     workspace.commit(delivery("old"), {"t": rows(0)})
     with pytest.raises(DataError, match="QB221"):
@@ -320,6 +328,7 @@ def test_a_column_without_a_type_takes_that_of_a_later_part(workspace):
     assert (frame.columns.tolist(), frame["v"].fillna(-1).tolist()) == (["v", "w"], [1, -1])
 
 
+@BOTH
 def test_a_commit_asks_under_the_lock_whether_the_deliveries_still_fit(workspace):
     workspace.commit(delivery("old"), {"t": rows(0)})
     asked = []
@@ -336,6 +345,7 @@ def test_a_commit_asks_under_the_lock_whether_the_deliveries_still_fit(workspace
     assert asked == [("S0001", [delivery("a").sha256])] * 2
 
 
+@BOTH
 def test_deliveries_committed_together_may_replace_others(workspace):
     for name, number in (("a", 1), ("b", 2), ("z", 9)):
         workspace.commit(delivery(name), {"t": origin(name, number), "u": origin(name, number)})

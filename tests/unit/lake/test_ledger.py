@@ -13,10 +13,8 @@ from qbase.core import RunRecord, SetupError, UsageError
 from qbase.lake import Delivery, Workspace, add_run, find_published, list_runs, read_run, update_run
 from qbase.lake.storage import locks
 
-
-@pytest.fixture
-def workspace(tmp_path):
-    return Workspace.create(tmp_path)
+BOTH = pytest.mark.parametrize("workspace", ["file", "server"], indirect=True)
+"""A test that the ledger passes whichever keeps it."""
 
 
 def run(run_id="r1", **facts):
@@ -42,6 +40,7 @@ def load(workspace, name="a"):
     return workspace.commit(delivery, {"t": pa.table({"v": [1]})})
 
 
+@BOTH
 def test_a_run_is_written_and_replaced_whole(workspace):
     assert list_runs(workspace) == []
     assert find_published(workspace, "trends") is None
@@ -56,6 +55,7 @@ def test_a_run_is_written_and_replaced_whole(workspace):
     assert workspace.snapshot().id == "S0000"
 
 
+@BOTH
 def test_runs_are_listed_newest_first_and_found_by_slot_and_fingerprint(workspace):
     add_run(workspace, run("r1", state="ok"))
     add_run(workspace, run("r2", state="ok", fingerprint="f2"))
@@ -69,6 +69,7 @@ def test_runs_are_listed_newest_first_and_found_by_slot_and_fingerprint(workspac
     assert find_published(workspace, "other") is None
 
 
+@BOTH
 def test_run_ids_are_used_once_and_must_exist(workspace):
     with pytest.raises(UsageError, match="QB210"):
         update_run(workspace, run())

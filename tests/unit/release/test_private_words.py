@@ -54,6 +54,15 @@ def test_a_secret_is_named_by_its_variable_and_never_quoted() -> None:
         assert value not in found[0]
 
 
+def test_the_password_in_the_address_of_the_ledger_is_found_by_itself_too() -> None:
+    environment = {"QBASE_LEDGER": "postgresql+pg8000://office:gehei%40m7@db/quality", "X": "http://a:b@c"}
+    for shown in ("gehei@m7", "gehei%40m7"):
+        assert scan_private(f"it is {shown}.", environment=environment) == [
+            "password in the environment variable QBASE_LEDGER"
+        ]
+    assert scan_private("office, db and quality; a b c", environment=environment) == []
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("TOKEN", "short"), ("LANG", "zh_CN.UTF-8"), ("QBASE_RUN_ID", "20261124T090000-4f9b63aa"), ("N", "1" * 30)],
