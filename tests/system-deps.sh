@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What some tests need and pip cannot bring: a browser, a clock that can be set (faketime), and the example data of R's package survey (under the GPL, so
-# they are not part of this repository; 230 kB of one Debian package, R itself is not installed).
+# What some tests need and pip cannot bring: a browser, a clock that can be set (faketime), and the example data of R's
+# package survey (under the GPL, so they are not part of this repository; 230 kB of one Debian package, R itself is not
+# installed).
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 survey="${QBASE_SURVEY_DATA:-}"
