@@ -24,14 +24,14 @@ def newest_year() -> int:
     from chinese_calendar import constants
 
     # a year that is known by its first days only is not known
-    return max(day.year for day in constants.holidays if (day.month, day.day) == (10, 1))
+    return max(int(day.year) for day in constants.holidays if (day.month, day.day) == (10, 1))
 
 
 def oldest_year() -> int:
     """Return the oldest year whose days off are known."""
     from chinese_calendar import constants
 
-    return min(day.year for day in constants.holidays if (day.month, day.day) == (10, 1))
+    return min(int(day.year) for day in constants.holidays if (day.month, day.day) == (10, 1))
 
 
 def is_office_day(day: datetime.date) -> bool:

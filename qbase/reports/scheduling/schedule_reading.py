@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.errors import UsageError
-from qbase.core.values import EMPTY, freeze
+from qbase.core.values import freeze
 from qbase.reports.scheduling.office_calendar import CHINA, DayOff
 from qbase.reports.scheduling.recurrence import Recurrence, RuleError, comes_ever, parse_recurrence
 from qbase.reports.scheduling.short_months import find_missing
@@ -102,7 +102,7 @@ class Schedule:
     stale_after_days: int = STALE_DAYS
     allow_short_months: bool = False
     on_new: tuple[str, ...] = ()
-    params: Mapping[str, Any] = EMPTY
+    params: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     lang: Lang = "zh"
 
     @property
