@@ -74,3 +74,20 @@ RUNS = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Index("runs_of_report", "report_id", "started_at"),
 )
+# what was due by a schedule: unique, in one spelling of an instant, so that two schedulers cannot both have it
+SCHEDULED_SLOTS = sa.Table(
+    "scheduled_slots",
+    METADATA,
+    sa.Column("report_id", sa.Text, primary_key=True),
+    sa.Column("rule_key", sa.Text, primary_key=True),
+    sa.Column("due_at", sa.Text, primary_key=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("claimed_by", sa.Text, nullable=False, server_default=""),
+    sa.Column("claimed_at", sa.Text, nullable=False, server_default=""),
+    sa.Column("lease_until", sa.Text, nullable=False, server_default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("run_id", sa.Text, nullable=False, server_default=""),
+    sa.Column("is_late", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("note", sa.Text, nullable=False, server_default=""),
+    sa.Index("scheduled_in_state", "state", "due_at"),
+)
