@@ -83,7 +83,7 @@ def list_duties(
     if dues.unknown_year is not None:
         problems.append(unknown_error(schedule, dues.unknown_year))
     plan = plan_slots(schedule, dues.instants, now)
-    duties = [Duty(schedule=schedule, slot=slot) for slot in behind if slot.state == "claimed"]
+    duties = [Duty(schedule=schedule, slot=_late(slot, now)) for slot in behind if slot.state == "claimed"]
     passed_over = []
     for planned in plan:
         slot = _slot(schedule, planned.due_at, is_late=planned.is_late)
@@ -122,7 +122,11 @@ def _by_tables(workspace: Workspace, schedule: Schedule, now: datetime.datetime,
     known = list_scheduled(workspace, schedule.report_id, rule_key=slot.rule_key)
     if any(one.state != "claimed" for one in known):
         return []
-    return [Duty(schedule=schedule, slot=dataclasses.replace(slot, is_late=now - slot.due_at > LATE_AFTER))]
+    return [Duty(schedule=schedule, slot=_late(slot, now))]
+
+
+def _late(slot: ScheduledSlot, now: datetime.datetime) -> ScheduledSlot:
+    return dataclasses.replace(slot, is_late=slot.is_late or now - slot.due_at > LATE_AFTER)
 
 
 def _of_change(schedule: Schedule, snapshot: str, created_at: str) -> ScheduledSlot:
