@@ -70,6 +70,7 @@ SECTIONS: Sections = {
         "inspect": ("reports.report_commands", "inspect", "一份报告的参数 | the parameters of a report"),
         "run": ("reports.run_command", "run", "运行并发布报告 | run and publish reports"),
         "runs": ("reports.report_commands", "runs", "运行历史 | the history of runs"),
+        "schedule": ("reports.schedule_command", "schedule", "按时间运行报告 | run reports when they are due"),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {
