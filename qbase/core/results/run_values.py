@@ -52,7 +52,7 @@ class ReportSpec:
     limits : Limits
         Time, memory and output of one run.
     schedule : mapping
-        Rule and time zone; empty when it runs on request only.
+        Name of a schedule -> its table, see docs/scheduling.md; empty when it runs on request only.
 
     Examples
     --------
