@@ -42,10 +42,10 @@ def main() -> int:
     lines = [
         "# When reports are due, against a calendar by walking",
         "",
-        f"{len(brute.CASES)} rules of RFC 5545, 1986 to 2100, at six times of day in the hours in which clocks change. The "
-        f"calendar looks at each of {MINUTES / 1e6:.1f} million minutes with `zoneinfo` alone, and asks every day whether "
-        "it belongs to a rule, in words of its own (`tests/reference/brute_calendar.py`); `python-dateutil` has no part "
-        "in it. Written by `make study`.",
+        f"{len(brute.CASES)} rules of RFC 5545, 1986 to 2100, at six times of day in the hours in which clocks change. "
+        f"The calendar looks at each of {MINUTES / 1e6:.1f} million minutes with `zoneinfo` alone, and asks every day "
+        "whether it belongs to a rule, in words of its own (`tests/reference/brute_calendar.py`); `python-dateutil` "
+        "has no part in it. Written by `make study`.",
         "",
         "| zone | due instants compared | differing |",
         "|---|---|---|",

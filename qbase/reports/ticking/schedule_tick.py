@@ -11,7 +11,7 @@ from qbase.core.errors import QbaseError, RunError
 from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, find_published, list_scheduled, undo_scheduled
 from qbase.lake.schedule_entries import LEASE_SECONDS
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.running.run_batch import Job, Outcome, run_many
+from qbase.reports.running.run_batch import Job, Outcome, choose_engine, run_many
 from qbase.reports.running.run_states import close_dead_runs
 from qbase.reports.scheduling.schedule_reading import Schedule
 from qbase.reports.ticking.due_slots import Duty, list_duties, orphans_of, read_all_schedules
@@ -103,7 +103,7 @@ def run_due(
     jobs_at_once : int
         Reports at once.
     engine : {"kernel", "fork"}, optional
-        As `run_many` takes it.
+        As `run_many` takes it; forks where more than one report is due.
     is_stopped : callable, optional
         Asked between runs; what is not begun then is left for the next look.
     on_seen : callable, optional
@@ -174,7 +174,9 @@ class _OneTick:
         asked = [duty for duty, outcome in told if outcome is None]
         with beating(self.workspace, [duty.slot for duty in asked], self.clock, self.lease_seconds):
             jobs = [_job(duty) for duty in asked]
-            ended = run_many(self.workspace, jobs, jobs_at_once=len(jobs), engine=engine) if jobs else []
+            # one after the other or side by side: the libraries are loaded once for all that is due
+            chosen = engine or choose_engine(len(self.duties))
+            ended = run_many(self.workspace, jobs, jobs_at_once=len(jobs), engine=chosen) if jobs else []
         for duty, outcome in [*known, *zip(asked, ended, strict=True)]:
             self._tell(duty.schedule.name, self._close(duty.slot, outcome), outcome)
 
