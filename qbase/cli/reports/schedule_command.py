@@ -205,6 +205,7 @@ def _list(shell: Shell, workspace: Workspace, report: str | None) -> int:
             slot for slot in list_scheduled(workspace, one.report_id) if _is_of(slot, one) and slot.state != "seen"
         ]
         rule = one.rule.written() if one.rule else shell.text("有新数据：", "new rows of ") + ", ".join(one.on_new)
+        rule += f" ({one.calendar}: {one.day_off})" if one.calendar else ""
         due = shown_time(coming[0], one.zone) if coming else "–"
         last = f"{shown_time(known[-1].due_at, one.zone)} {state_words(shell, known[-1])}" if known else "–"
         rows.append([one.report_id, one.name, rule, one.zone or "–", due, last])

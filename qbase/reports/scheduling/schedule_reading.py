@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
+import functools
 import hashlib
 import re
-import zoneinfo
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.errors import UsageError
@@ -271,11 +272,7 @@ def _choice(spec: ReportSpec, name: str, told: Mapping[str, Any], key: str, know
 
 
 def _zone(spec: ReportSpec, name: str, zone: str) -> str:
-    try:
-        known = zoneinfo.ZoneInfo(zone).key if zone else ""
-    except (OSError, ValueError, zoneinfo.ZoneInfoNotFoundError):
-        known = ""
-    if not known:
+    if zone not in _zones():
         raise UsageError(
             "QB847",
             report=spec.report_id,
@@ -285,6 +282,13 @@ def _zone(spec: ReportSpec, name: str, zone: str) -> str:
             fix='zone = "Asia/Shanghai"',
         )
     return zone
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    """Return the zones of the IANA database; the system also knows ``localtime``, whatever that is on a machine."""
+    names = resources.files("tzdata").joinpath("zones").read_text("utf-8").split()
+    return frozenset(names) - {"Factory"}
 
 
 def _start(text: str) -> datetime.datetime:

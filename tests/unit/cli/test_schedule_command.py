@@ -96,7 +96,9 @@ def test_the_last_working_day_is_the_calendars_and_its_end_is_said(home, capsys)
     told = capsys.readouterr()
     assert "error[QB848]" in told.err
     assert run(["schedule", "list"]) == 0
-    assert "The office calendar of China is known to the end of" in capsys.readouterr().err
+    told = capsys.readouterr()
+    assert "The office calendar of China is known to the end of" in told.err
+    assert "FREQ=MONTHLY;BYMONTHDAY=-1 (china: previous)" in told.out
     assert run([*ADD, "--rule", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1", "--name", "guess"]) == 0
     assert "make-up days" in capsys.readouterr().err
 

@@ -45,6 +45,9 @@ def days(first, last, **told):
     [
         ({"zone": ""}, "QB847", "no zone"),
         ({"zone": "Mars/Phobos"}, "QB847", 'zone = "Mars/Phobos"'),
+        ({"zone": "localtime"}, "QB847", 'zone = "localtime"'),
+        ({"zone": "right/UTC"}, "QB847", 'zone = "right/UTC"'),
+        ({"zone": "Factory"}, "QB847", 'zone = "Factory"'),
         ({"zone": "../etc/passwd"}, "QB847", 'zone = "../etc/passwd"'),
         ({"rule": "FREQ=HOURLY"}, "QB845", "FREQ=HOURLY"),
         ({"rule": "BYDAY=MO"}, "QB845", "FREQ="),
@@ -248,6 +251,11 @@ def test_the_last_working_day_is_the_office_calendars():
     ]  # fmt: skip
     assert is_weekday_guess("FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1")
     assert not is_weekday_guess("FREQ=WEEKLY;BYDAY=MO")
+
+
+@pytest.mark.parametrize("word", RULE_WORDS)
+def test_every_word_is_a_schedule(word):
+    assert len(list_next(read(**RULE_WORDS[word]), datetime.datetime(2026, 1, 1, tzinfo=UTC), 1).instants) == 1
 
 
 def test_moved_days_that_meet_are_one_and_days_left_out_count_on_both_ends():
