@@ -135,6 +135,22 @@ def test_a_scheduler_that_was_down_over_three_slots(home, told, runs, expected):
     assert all(slot.note for slot in list_scheduled(home) if slot.state in {"skipped", "stale"})
 
 
+def test_what_is_due_runs_side_by_side_but_never_two_times_of_one_schedule(home, monkeypatch):
+    write_letter(home, "other")
+    for report in ("other", "trends"):
+        add_schedule(home, report, "weekly", {**WEEKLY, "catch_up": "all"}, clock=at(SUNDAY))
+    groups = []
+
+    def run_none(workspace, jobs, *, jobs_at_once, engine):
+        groups.append(([f"{job.report_id} {job.slot[:10]}" for job in jobs], jobs_at_once, engine))
+        return [schedule_tick.Outcome(job=job) for job in jobs]
+
+    monkeypatch.setattr(schedule_tick, "run_many", run_none)
+    run_due(home, clock=at(MONDAY + 7 * DAY), jobs_at_once=3)
+    days = ("2026-11-30", "2026-12-07")
+    assert groups == [([f"other {day}", f"trends {day}"], 2, "fork") for day in days]
+
+
 def test_a_schedule_counts_from_when_it_was_first_seen(home):
     spec = home.specs / "trends.toml"
     written = '[schedule.weekly]\nrule = "FREQ=WEEKLY;BYDAY=MO"\nstart = "2025-01-06T08:00"\nzone = "Asia/Shanghai"\n'

@@ -161,10 +161,19 @@ class _OneTick:
                 self._tell(schedule.name, slot)
 
     def groups(self, size: int) -> Iterator[list[Duty]]:
-        """Yield what is to be run, oldest first, so many at a time."""
-        duties = sorted(self.duties, key=lambda duty: (duty.slot.due_at, duty.slot.report_id, duty.slot.rule_key))
-        for first in range(0, len(duties), size):
-            yield duties[first : first + size]
+        """Yield what is to be run, oldest first, so many at a time; never two times of one schedule side by side."""
+        group: list[Duty] = []
+        keys: set[tuple[str, str]] = set()
+        for duty in sorted(self.duties, key=lambda duty: (duty.slot.due_at, duty.slot.report_id, duty.slot.rule_key)):
+            key = (duty.slot.report_id, duty.slot.rule_key)
+            if len(group) == size or key in keys:
+                # of one page the newest is to be published last
+                yield group
+                group, keys = [], set()
+            group.append(duty)
+            keys.add(key)
+        if group:
+            yield group
 
     def run(self, group: Sequence[Duty], engine: EngineName | None) -> None:
         """Claim the due times of a group, run those that are ours, and write down how they ended."""
