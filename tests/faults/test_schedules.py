@@ -16,6 +16,7 @@ import time
 import pyarrow as pa
 import pytest
 
+from qbase.core import SetupError
 from qbase.lake import Delivery, Workspace, claim_scheduled, list_runs, list_scheduled
 from qbase.reports import read_schedules, read_spec, run_due
 from qbase.reports.executing import papermill_engine
@@ -214,7 +215,6 @@ def test_a_report_that_went_out_before_its_scheduler_died_is_not_run_again(home,
             run_due(home, clock=at(MONDAY))
     # the data have moved on meanwhile: without the slot of the first run it would be made anew
     load(home, "firms", 1)
-    monkeypatch.setattr(schedule_tick, "is_living", lambda holder: False)
     (seen,) = run_due(home, clock=at(MONDAY + HOUR)).seen
     assert (seen.slot.state, executed(), len(list_runs(home))) == ("done", 1, 1)
     assert seen.slot.run_id == list_runs(home)[0].run_id
@@ -222,7 +222,6 @@ def test_a_report_that_went_out_before_its_scheduler_died_is_not_run_again(home,
 
 def test_a_report_that_takes_its_schedulers_down_is_given_up(home, monkeypatch):
     add_schedule(home, "trends", "weekly", WEEKLY, clock=at(SUNDAY))
-    monkeypatch.setattr(schedule_tick, "is_living", lambda holder: False)
 
     def die(*given, **more):
         raise SystemExit(9)
@@ -243,11 +242,26 @@ def test_a_scheduler_that_lives_keeps_its_claim_whatever_the_clock_says(home):
     (schedule,) = read_schedules(read_spec(home, "trends"))
     slot = list_scheduled(home, rule_key=schedule.key)[0]
     held = claim_scheduled(
-        home, schedule_tick.dataclasses.replace(slot, due_at=MONDAY), holder=new_holder(), now=MONDAY
+        home, schedule_tick.dataclasses.replace(slot, due_at=MONDAY), holder=new_holder(os.getppid()), now=MONDAY
     )
     assert is_living(held.claimed_by)
     assert run_due(home, clock=at(MONDAY + DAY)).seen == ()
     assert (executed(), states(home)) == (0, [("11-30T00:00", "claimed", False)])
+
+
+def test_a_server_whose_ledger_was_busy_when_it_closed_a_slot_closes_it_later(home, monkeypatch):
+    add_schedule(home, "trends", "weekly", WEEKLY, clock=at(SUNDAY))
+
+    def busy(*given, **more):
+        raise SetupError("QB206", found="ledger.sqlite", expected="nobody else writing", fix="again")
+
+    with monkeypatch.context() as locked:
+        locked.setattr(schedule_tick, "close_scheduled", busy)
+        with pytest.raises(SetupError):
+            run_due(home, clock=at(MONDAY))
+    assert run_due(home, clock=at(MONDAY + MINUTE)).seen == ()
+    (seen,) = run_due(home, clock=at(MONDAY + 6 * MINUTE)).seen
+    assert (seen.slot.state, executed()) == ("done", 1)
 
 
 def test_who_holds_a_claim_gives_signs_of_life(home):
@@ -395,7 +409,6 @@ def test_a_claim_whose_schedule_has_gone_is_closed(home, monkeypatch):
         with pytest.raises(SystemExit):
             run_due(home, clock=at(MONDAY))
     remove_schedule(home, "trends", "weekly")
-    monkeypatch.setattr(schedule_tick, "is_living", lambda holder: False)
     (seen,) = run_due(home, clock=at(MONDAY + HOUR)).seen
     assert (seen.slot.state, seen.slot.note, executed()) == ("failed", "its schedule has gone", 0)
 

@@ -24,19 +24,23 @@ def read_clock() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
 
 
-def new_holder() -> str:
-    """Return a name for this process: machine, process, when it began, and a word of its own."""
-    return f"{_machine()}:{os.getpid()}:{_begun(os.getpid())}:{uuid.uuid4().hex[:8]}"
+def new_holder(process: int | None = None) -> str:
+    """Return a name for this process, or another: machine, process, when it began, and a word of its own."""
+    number = os.getpid() if process is None else process
+    return f"{_machine()}:{number}:{_begun(number)}:{uuid.uuid4().hex[:8]}"
 
 
 def is_living(holder: str) -> bool:
-    """Return whether a holder is a process of this machine that is known to live; False where nobody can tell."""
+    """Return whether a holder is another process of this machine that is known to live.
+
+    False where nobody can tell, and for an earlier look of this process: it has ended, or it would not be asked.
+    """
     machine, _, rest = holder.partition(":")
     process, _, rest = rest.partition(":")
     begun = rest.partition(":")[0]
     if not process.isdigit() or not begun or machine != _machine():
         return False
-    return _begun(int(process)) == begun
+    return int(process) != os.getpid() and _begun(int(process)) == begun
 
 
 def _machine() -> str:
