@@ -80,6 +80,7 @@ SECTIONS: Sections = {
             "运行历史；一次运行的全部；接着做中断的 | the history of runs, one run, what was interrupted",
         ),
         "prune": ("reports.prune_command", "prune", "清理旧的运行文件夹 | remove the folders of old runs"),
+        "schedule": ("reports.schedule_command", "schedule", "按时间运行报告 | run reports when they are due"),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

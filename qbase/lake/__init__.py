@@ -31,10 +31,18 @@ if TYPE_CHECKING:
     from qbase.lake.run_entries import update_run as update_run
     from qbase.lake.run_slots import name_slot as name_slot
     from qbase.lake.run_slots import slot_key as slot_key
+    from qbase.lake.schedule_entries import ScheduledSlot as ScheduledSlot
+    from qbase.lake.schedule_entries import claim_scheduled as claim_scheduled
+    from qbase.lake.schedule_entries import close_scheduled as close_scheduled
+    from qbase.lake.schedule_entries import list_scheduled as list_scheduled
+    from qbase.lake.schedule_entries import record_scheduled as record_scheduled
+    from qbase.lake.schedule_entries import renew_scheduled as renew_scheduled
+    from qbase.lake.schedule_entries import undo_scheduled as undo_scheduled
     from qbase.lake.storage.fault_points import FAULT_POINTS as FAULT_POINTS
     from qbase.lake.storage.fault_points import RUN_FAULT_POINTS as RUN_FAULT_POINTS
     from qbase.lake.storage.snapshots import Delivery as Delivery
     from qbase.lake.storage.snapshots import Snapshot as Snapshot
+    from qbase.lake.table_changes import find_change as find_change
     from qbase.lake.workspace import Workspace as Workspace
     from qbase.lake.workspace import open_workspace as open_workspace
 

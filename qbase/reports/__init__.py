@@ -33,5 +33,10 @@ if TYPE_CHECKING:
     from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
     from qbase.reports.running.run_states import read_meta as read_meta
     from qbase.reports.running.whole_run import run_report as run_report
+    from qbase.reports.scheduling.due_instants import list_dues as list_dues
+    from qbase.reports.scheduling.schedule_reading import Schedule as Schedule
+    from qbase.reports.scheduling.schedule_reading import read_schedules as read_schedules
+    from qbase.reports.ticking.schedule_tick import Tick as Tick
+    from qbase.reports.ticking.schedule_tick import run_due as run_due
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -54,7 +54,7 @@ class ReportSpec:
     limits : Limits
         Time, memory and output of one run.
     schedule : mapping
-        Rule and time zone; empty when it runs on request only.
+        Name of a schedule -> its table, see docs/scheduling.md; empty when it runs on request only.
     fan_out : mapping
         ``matrix``, ``list`` or ``query`` of the runs a batch makes; empty for one run.
 

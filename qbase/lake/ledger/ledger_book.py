@@ -41,10 +41,6 @@ class Book(Protocol):
     def is_writable(self) -> bool:
         """Whether it can be written."""
 
-    @property
-    def subject_sql(self) -> str:
-        """What reads the subject of a run from its payload."""
-
     def glancing(self) -> AbstractContextManager[Glance | None]:
         """Give one consistent view, asked in plain SQL, or None while there is no ledger."""
 

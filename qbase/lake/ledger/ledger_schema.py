@@ -105,3 +105,20 @@ RUN_STEPS = sa.Table(
     sa.Column("at", _TEXT, nullable=False),
     sa.Column("reason", _TEXT, nullable=False, server_default=""),
 )
+# what was due by a schedule: unique, in one spelling of an instant, so that two schedulers cannot both have it
+SCHEDULED_SLOTS = sa.Table(
+    "scheduled_slots",
+    METADATA,
+    sa.Column("report_id", _TEXT, primary_key=True),
+    sa.Column("rule_key", _TEXT, primary_key=True),
+    sa.Column("due_at", _TEXT, primary_key=True),
+    sa.Column("state", _TEXT, nullable=False),
+    sa.Column("claimed_by", _TEXT, nullable=False, server_default=""),
+    sa.Column("claimed_at", _TEXT, nullable=False, server_default=""),
+    sa.Column("lease_until", _TEXT, nullable=False, server_default=""),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("run_id", _TEXT, nullable=False, server_default=""),
+    sa.Column("is_late", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("note", _TEXT, nullable=False, server_default=""),
+    sa.Index("scheduled_in_state", "state", "due_at"),
+)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 BUSY_SECONDS = 60.0
-VERSION = 4
+VERSION = 5
 # what the file says when the ledger has moved to a server: to a qbase that knows no servers it is one too new
 MOVED = 1_000_000
 
 # version 1 -> 2: the same bytes may be read again, and a delivery may replace others
 # version 2 -> 3: a delivery may bring rows to several tables, and rows know the contract they were stored under
 # version 3 -> 4: a run has a slot that one runner at a time may hold, a subject, and the steps it went through
+# version 4 -> 5: what was due by a schedule, and what became of it
 UPGRADES = {
     1: (
         "ALTER TABLE deliveries ADD COLUMN attempt INTEGER NOT NULL DEFAULT '1'",
@@ -37,5 +38,13 @@ UPGRADES = {
         "CREATE TABLE run_steps (number INTEGER NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, state TEXT NOT NULL, "
         "at TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '')",
         "CREATE INDEX ix_run_steps_run_id ON run_steps (run_id)",
+    ),
+    4: (
+        "CREATE TABLE scheduled_slots (report_id TEXT NOT NULL, rule_key TEXT NOT NULL, due_at TEXT NOT NULL, "
+        "state TEXT NOT NULL, claimed_by TEXT NOT NULL DEFAULT '', claimed_at TEXT NOT NULL DEFAULT '', "
+        "lease_until TEXT NOT NULL DEFAULT '', attempts INTEGER NOT NULL DEFAULT '0', "
+        "run_id TEXT NOT NULL DEFAULT '', is_late INTEGER NOT NULL DEFAULT '0', note TEXT NOT NULL DEFAULT '', "
+        "PRIMARY KEY (report_id, rule_key, due_at))",
+        "CREATE INDEX scheduled_in_state ON scheduled_slots (state, due_at)",
     ),
 }
