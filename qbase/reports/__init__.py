@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from qbase.reports.asking.report_spec import read_spec as read_spec
     from qbase.reports.asking.run_arguments import check_params as check_params
     from qbase.reports.asking.run_arguments import read_words as read_words
+    from qbase.reports.comparing.last_results import read_last_results as read_last_results
     from qbase.reports.rendering.gallery import build_gallery as build_gallery
     from qbase.reports.rendering.page_meta import report_meta as report_meta
     from qbase.reports.rendering.page_rendering import render_report as render_report

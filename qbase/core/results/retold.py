@@ -7,7 +7,7 @@ import html
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from qbase.core.numbers import UNITS, digits_for, interval, level_text, number
+from qbase.core.numbers import UNITS_SHORT, digits_for, interval, level_text, number
 from qbase.core.results.told_numbers import VERDICT_WORDS, Told
 from qbase.core.shown.display import Bundle, shown_language
 from qbase.core.text import Text, join, spaced
@@ -185,7 +185,7 @@ def write_told(told: Told) -> Text:
     """Return a number with its unit and interval."""
     e = told.estimate
     digits = digits_for(told.unit, e.std_error, e.ci_low, e.ci_high, value=e.value)
-    unit = UNITS.get(told.unit, Text("", ""))
+    unit = UNITS_SHORT.get(told.unit, Text("", ""))
     gap = "" if told.unit == "pct" else " "
     is_signed = told.estimand not in {"level", "need", "target"}
     value = Text(*(f"{number(e.value, digits, sign=is_signed)}{gap}{unit[lang]}".strip() for lang in ("zh", "en")))

@@ -53,6 +53,8 @@ class ReportSpec:
         Time, memory and output of one run.
     schedule : mapping
         Rule and time zone; empty when it runs on request only.
+    follows_last : bool
+        Whether the letter reads what its last edition said; its results are then an input like a table.
 
     Examples
     --------
@@ -75,6 +77,7 @@ class ReportSpec:
     seed: int = 20220810
     limits: Limits = Limits()
     schedule: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    follows_last: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

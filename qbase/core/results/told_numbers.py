@@ -151,7 +151,7 @@ def _of_result(entry: Mapping[str, Any], latest: str) -> Iterator[Told]:
     for position, estimate in enumerate(estimates):
         yield Told(
             result=entry["name"],
-            kind=(entry["name"], settings.get("entity") or subject.zh, *_choices(settings)),
+            kind=kind_of(entry),
             whom=subject,
             what=Text(**entry["label"]) if "label" in entry else same(entry["outcome"]),
             estimand=entry["estimand"],
@@ -176,6 +176,12 @@ def _of_scorecard(card: Mapping[str, Any]) -> Iterator[Told]:
             verdict=criterion["verdict"],
             is_spoken=True,
         )
+
+
+def kind_of(entry: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a recorded result is about: its name, its subject, and the settings that choose."""
+    settings = entry["settings"]
+    return (entry["name"], settings.get("entity") or entry["subject"]["zh"], *_choices(settings))
 
 
 def _choices(settings: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -19,6 +19,7 @@ from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
+from qbase.reports.comparing.last_results import pin_last
 from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import publish_files
@@ -100,8 +101,10 @@ class OneRun:
         tables = [*needed, *self._may_use()]
         snapshot = self.workspace.snapshot() if tables else None
         self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
-        mark = fingerprint.fingerprint_of(self.request.cells, self.request.params, self.versions, self.workspace.root)
-        self._set(fingerprint=mark, snapshot=snapshot.id if snapshot else "")
+        self._set(snapshot=snapshot.id if snapshot else "")
+        last = pin_last(self.workspace, spec, self.record, self.versions, self.folder)
+        known = (self.request.cells, self.request.params, self.versions, self.workspace.root)
+        self._set(fingerprint=fingerprint.fingerprint_of(*known, last=last))
 
     def _may_use(self) -> list[str]:
         """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
