@@ -70,6 +70,12 @@ SECTIONS: Sections = {
         "inspect": ("reports.report_commands", "inspect", "一份报告的参数 | the parameters of a report"),
         "run": ("reports.run_command", "run", "运行并发布报告 | run and publish reports"),
         "runs": ("reports.report_commands", "runs", "运行历史 | the history of runs"),
+        "diff": ("reports.diff_command", "diff", "两次运行有何不同 | what tells two runs apart"),
+        "moved": (
+            "reports.moved_command",
+            "moved",
+            "越出上次区间的数：列出、查看、签收 | numbers beyond their last interval: list, show, sign off",
+        ),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

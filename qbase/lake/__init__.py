@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from qbase.lake.run_entries import list_runs as list_runs
     from qbase.lake.run_entries import read_run as read_run
     from qbase.lake.run_entries import update_run as update_run
+    from qbase.lake.signoff_entries import SignOff as SignOff
+    from qbase.lake.signoff_entries import add_signoff as add_signoff
+    from qbase.lake.signoff_entries import list_signoffs as list_signoffs
     from qbase.lake.storage.fault_points import FAULT_POINTS as FAULT_POINTS
     from qbase.lake.storage.snapshots import Delivery as Delivery
     from qbase.lake.storage.snapshots import Snapshot as Snapshot

@@ -42,7 +42,8 @@ def compare_last(last: LastResults, *results: Result | Scorecard) -> Retold:
     ... )
     >>> last = LastResults(run_id="R0007", slot="2024-10-15", snapshot="S0012", document=build_record([before]))
     >>> print(compare_last(last, now).items()[0].en)
-    Of 1 number spoken of in the last edition (2024-10-15, data S0012), computed again on the data of today: 1 unchanged.
+    Of 1 number spoken of in the last edition (2024-10-15, data S0012), computed again on the data of today:
+        1 unchanged.
     """
     if not last.is_there:
         return Retold(name="retold", last=last)

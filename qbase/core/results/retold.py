@@ -24,7 +24,8 @@ STATES: Mapping[State, Text] = {
 }
 NOTHING_SAID = Text(
     "没有更早的一期：此前没有依据更早数据发布过这份报告，无从对照。",
-    "There is no earlier edition: this report was not published on earlier data, so there is nothing to hold it against.",
+    "There is no earlier edition: this report was not published on earlier data, and there is nothing to hold it "
+    "against.",
 )
 
 
@@ -100,8 +101,10 @@ class Restated:
             f"{_when(self.before).zh}{self.before.whom.zh}的{self.before.about.zh}",
             f"{self.before.about.en} of {self.before.whom.en}{_when(self.before).en}",
         )
-        said = Text("{about}：上次为 {before}，现在为 {now}，{state}", "{about}: said to be {before}, now {now}, {state}")
-        words = said.format(about=about, before=before, now=now, state=STATES[self.state])
+        form = Text(
+            "{about}：上次为 {before}，现在为 {now}，{state}", "{about}: said to be {before}, now {now}, {state}"
+        )
+        words = form.format(about=about, before=before, now=now, state=STATES[self.state])
         if self.has_turned:
             old, new = VERDICT_WORDS[self.before.verdict], VERDICT_WORDS[self.now.verdict]
             words += Text(f"；判断由“{old.zh}”变为“{new.zh}”", f"; the verdict was “{old.en}” and is “{new.en}”")
@@ -123,7 +126,7 @@ class Retold(Bundle):
     --------
     >>> from qbase.core import LastResults, Retold
     >>> print(Retold(name="retold", last=LastResults()).items()[0].en)
-    There is no earlier edition: this report was not published on earlier data, so there is nothing to hold it against.
+    There is no earlier edition: this report was not published on earlier data, and there is nothing to hold it against.
     """
 
     last: LastResults
@@ -168,9 +171,7 @@ class Retold(Bundle):
             f"上一期（{last.slot}，数据版本 {last.snapshot}）", f"the last edition ({last.slot}, data {last.snapshot})"
         )
         if not n:
-            return Text(
-                f"{edition.zh}没有可以对照的数字。", f"{edition.en[:1].upper()}{edition.en[1:]} has no number to compare."
-            )
+            return Text(f"{edition.zh}没有可以对照的数字。", f"T{edition.en[1:]} has no number that can be compared.")
         parts = [(STATES[state], sum(row.state == state for row in self.rows)) for state in STATES]
         shown = [Text(f"{words.zh}的 {k} 个", f"{k} {words.en}") for words, k in parts if k]
         counted = join(shown, zh="，", en="; ")

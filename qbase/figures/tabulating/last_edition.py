@@ -52,7 +52,8 @@ def tabulate_last(retold: Retold) -> Table:
     """
     last, rows = retold.last, tuple(map(_row, retold.rows))
     caption = Text(
-        f"上一期说过的数（{last.slot}）与现在重算的数", f"What the last edition said ({last.slot}), and the same numbers today"
+        f"上一期说过的数（{last.slot}）与现在重算的数",
+        f"What the last edition said ({last.slot}), and the same numbers today",
     )
     if not last.is_there:
         caption = Text("上一期说过的数", "What the last edition said")
@@ -85,7 +86,6 @@ def _row(row: Restated) -> tuple[str | Text, ...]:
     elif row.before.verdict and row.state in {"same_verdict", "other_verdict"}:
         said += Text("：", ": ") + VERDICT_WORDS[now.verdict]
     return capital(before.about), " / ".join(windows) or NONE, write_told(before), write_told(now), said
-
 
 
 def _datum(row: Restated) -> dict[str, Any]:

@@ -74,3 +74,15 @@ RUNS = sa.Table(
     sa.Column("payload", sa.Text, nullable=False),
     sa.Index("runs_of_report", "report_id", "started_at"),
 )
+SIGNOFFS = sa.Table(
+    "signoffs",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.Text, nullable=False, index=True),
+    sa.Column("report_id", sa.Text, nullable=False),
+    sa.Column("compared_with", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("signed_by", sa.Text, nullable=False),
+    sa.Column("signed_at", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
+)

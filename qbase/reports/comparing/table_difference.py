@@ -6,10 +6,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qbase.core.coverage import Coverage
 from qbase.core.results.compared_numbers import Fate, is_same
 from qbase.core.shown.display import MIME
 
 Row = dict[str, Any]
+FOUND = frozenset({"verdict", "outside", "state"})
+"""Columns of words that were found, and so may change."""
+ACCOUNT = frozenset(Coverage(fates={}).columns())
+TIMES = frozenset({"event_time", "year", "phase"})
+MOST_LETTERS = 60
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,7 @@ def compare_tables(
 def _compare(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> TableChange:
     has_data = bool(before["data"]) and bool(after["data"])
     old, new = (_data_rows(t) if has_data else _shown_rows(t) for t in (before, after))
-    heads = _heads([*old, *new])
+    heads = _heads([*old, *new]) if has_data else list(new[0] if new else {})[:1]
     a, b = _by_words(old, heads), _by_words(new, heads)
     cells = [
         CellChange(row=words, column=column, before=a[words].get(column), after=value)
@@ -89,25 +95,27 @@ def _compare(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> 
 
 
 def _data_rows(table: Mapping[str, Any]) -> list[Row]:
-    data = table["data"]
+    # how many records a table stands on is the same in every row, and is told with the data
+    data = {n: v for n, v in table["data"].items() if n not in ACCOUNT}
     return [dict(zip(data, values, strict=True)) for values in zip(*data.values(), strict=True)]
 
 
 def _shown_rows(table: Mapping[str, Any]) -> list[Row]:
-    heads = [column["label"]["en"] for column in table["columns"]]
+    """Return the cells as they are shown; the first of each row is its name, the others may change."""
+    heads = [f"{number} {column['label']['en']}" for number, column in enumerate(table["columns"], 1)]
     return [dict(zip(heads, (cell["en"] for cell in row), strict=True)) for row in table["rows"]]
 
 
 def _heads(rows: Sequence[Row]) -> list[str]:
-    """Return the columns that name a row: those of words before the first numbers; else the first of all."""
+    """Return the columns that name a row: short words that are no finding, and numbers that count time."""
     columns = list(rows[0]) if rows else []
-    named = []
-    for column in columns:
-        if any(_is_number(row.get(column)) for row in rows):
-            break
-        named.append(column)
-    # in a table of words alone the first column names the row, and the others may change
-    return named if len(named) < len(columns) else columns[:1]
+    return [column for column in columns if column in TIMES or (column not in FOUND and _is_wordy(rows, column))]
+
+
+def _is_wordy(rows: Sequence[Row], column: str) -> bool:
+    values = [row.get(column) for row in rows]
+    words = [value for value in values if isinstance(value, str)]
+    return len(words) == len([v for v in values if v is not None]) > 0 and max(map(len, words)) <= MOST_LETTERS
 
 
 def _by_words(rows: Sequence[Row], heads: Sequence[str]) -> dict[str, Row]:

@@ -16,6 +16,7 @@ from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.reports.running.run_states import RECENT, close_dead_runs
+from qbase.reports.telling.sent_notices import tell_runs
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -176,7 +177,7 @@ def fan_out(
         door = open_door()
     except NoForkError:
         return None
-    close_dead_runs(workspace)
+    closed = close_dead_runs(workspace)
     waiting = collections.deque(enumerate(jobs))
     at_work: dict[Connection, int] = {}
     done: dict[int, Outcome] = {}
@@ -201,6 +202,7 @@ def fan_out(
             shown = time.monotonic()
     if any(o.record and o.record.state in {"ok", "failed"} for o in done.values()):
         show_batch(workspace)
+    tell_runs(workspace, [*closed, *(o.record for o in done.values())])
     return [done[i] for i in range(len(jobs))]
 
 
@@ -221,8 +223,10 @@ def serve_report(pipe: Connection) -> None:
 def show_batch(workspace: Workspace) -> None:
     """Build the gallery of a batch anew."""
     from qbase.lake import list_runs
+    from qbase.reports.comparing.moved_page import show_moves
     from qbase.reports.rendering.gallery import build_gallery
 
+    show_moves(workspace)
     build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
 
 

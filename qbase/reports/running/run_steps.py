@@ -20,6 +20,7 @@ from qbase.lake import add_run, list_runs, update_run
 from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
 from qbase.reports.comparing.last_results import pin_last
+from qbase.reports.comparing.moved_numbers import note_moves
 from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import publish_files
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
+    from qbase.reports.comparing.moved_numbers import Moves
     from qbase.reports.executing.execution_job import EngineName, Job
 
 Progress = Callable[[str, int, int], None]
@@ -55,6 +57,7 @@ class OneRun:
         self.engine, self.began = engine, time.monotonic()
         self.place: Place | None = None
         self.outputs: tuple[str, ...] = ()
+        self.moves: Moves | None = None
         spec = request.spec
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.folder = workspace.runs / spec.report_id / run_id
@@ -124,6 +127,8 @@ class OneRun:
         self._check_sources(results)
         page = self._render(executed, results)
         self._verify(page, results)
+        final, stem = self._final(), self.site_paths[0].stem
+        self.moves = note_moves(self.workspace, final, results, page=stem, title=spec.title)
         self._publish(executed, page, results)
 
     def _execute(self) -> NotebookNode:
@@ -281,9 +286,11 @@ class OneRun:
         RunError
             The gallery could not be written (QB822).
         """
+        from qbase.reports.comparing.moved_page import show_moves
         from qbase.reports.rendering.gallery import build_gallery
 
         try:
+            show_moves(self.workspace)
             build_gallery(self.workspace.site, runs=list_runs(self.workspace, limit=RECENT))
         except (OSError, QbaseError) as error:
             found = error.found if isinstance(error, QbaseError) else self._plain(error)

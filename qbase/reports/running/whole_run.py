@@ -10,6 +10,7 @@ from qbase.core.results.run_values import RunRecord
 from qbase.reports.asking.run_request import read_request
 from qbase.reports.running.run_states import close_dead_runs, hold, is_published
 from qbase.reports.running.run_steps import OneRun, Progress
+from qbase.reports.telling.sent_notices import tell_runs
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -104,7 +105,7 @@ def attempt_report(
     workspace, report_id, params, lang, slot, force, engine, on_progress
         See `run_report`.
     is_one_of_many : bool
-        Of a batch that closes dead runs and builds the gallery itself.
+        Of a batch that closes dead runs, builds the gallery and sends notices itself.
 
     Returns
     -------
@@ -123,7 +124,7 @@ def attempt_report(
     """
     request = read_request(workspace, report_id, params or {})
     if not is_one_of_many:
-        close_dead_runs(workspace, report_id)
+        tell_runs(workspace, close_dead_runs(workspace, report_id))
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
     failed: QbaseError | None = None
     with hold(run.folder):
@@ -147,6 +148,7 @@ def attempt_report(
         record = run.fail(failed) if failed else run.close("ok", run.outputs)
     if is_one_of_many:
         return record, failed
+    tell_runs(workspace, [record])
     if failed:
         run.show_failure()
     else:
