@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import smtplib
 import time
-import urllib.error
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import QbaseError
 from qbase.reports.telling.notice_settings import NoticeSettings, read_settings
 from qbase.reports.telling.notices import Notice, notice_of
-from qbase.reports.telling.web_and_mail import mail, post
 
 if TYPE_CHECKING:
     from qbase.core.results.run_values import RunRecord
@@ -24,7 +21,6 @@ QUIET_SECONDS = 60.0
 """After a failure an address is tried once a notice only, so that a batch does not wait for a server that is down."""
 DOWN = ".notices-down"
 LOG = "notices.log"
-BUSY = 429
 
 
 def tell_runs(workspace: Workspace, records: Iterable[RunRecord | None], *, is_late: bool = False) -> list[str]:
@@ -84,6 +80,9 @@ def _notices(workspace: Workspace, record: RunRecord, is_late: bool) -> list[Not
 
 
 def _send(workspace: Workspace, settings: NoticeSettings, notices: Sequence[Notice]) -> list[str]:
+    # a run with nothing to tell does not load what speaks to other machines
+    from qbase.reports.telling.web_and_mail import mail, post
+
     ways: list[tuple[str, Callable[[], None]]] = []
     if settings.webhook is not None:
         webhook = settings.webhook
@@ -96,6 +95,8 @@ def _send(workspace: Workspace, settings: NoticeSettings, notices: Sequence[Noti
 
 def _attempt(workspace: Workspace, name: str, way: Callable[[], None], n: int) -> list[str]:
     """Try one way as often as is allowed; return a line for each attempt."""
+    from qbase.reports.telling.web_and_mail import may_pass
+
     mark = workspace.runs / f"{DOWN}-{name}"
     is_down = mark.exists() and time.time() - mark.stat().st_mtime < QUIET_SECONDS
     pauses = (0.0,) if is_down else (0.0, *PAUSES)
@@ -106,7 +107,7 @@ def _attempt(workspace: Workspace, name: str, way: Callable[[], None], n: int) -
             way()
         except OSError as error:
             lines.append(f"{name}: attempt {number} of {len(pauses)} failed: {_plain(error)}")
-            if not _may_pass(error):
+            if not may_pass(error):
                 break
         else:
             mark.unlink(missing_ok=True)
@@ -119,15 +120,6 @@ def _plain(error: OSError) -> str:
     """Return what failed, in words that hold neither address nor secret."""
     code = getattr(error, "code", None) or getattr(error, "smtp_code", None)
     return f"{type(error).__name__} {code or ''}".strip()
-
-
-def _may_pass(error: OSError) -> bool:
-    """Whether it is worth trying again."""
-    if isinstance(error, urllib.error.HTTPError):
-        return error.code >= 500 or error.code == BUSY
-    if isinstance(error, smtplib.SMTPResponseException):
-        return 400 <= error.smtp_code < 500
-    return not isinstance(error, smtplib.SMTPNotSupportedError | smtplib.SMTPRecipientsRefused)
 
 
 def _log(workspace: Workspace, notices: Sequence[Notice], lines: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import http.client
 import json
 import smtplib
 import ssl
+import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,7 @@ from qbase.reports.telling.notice_settings import Mail, Webhook
 from qbase.reports.telling.notices import Notice, body_of, text_of, title_of
 
 SECONDS = 5.0
+BUSY = 429
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
@@ -70,3 +72,12 @@ def mail(settings: Mail, notices: Sequence[Notice], link: str) -> None:
         refused = server.send_message(message)
     if refused:
         raise smtplib.SMTPRecipientsRefused(refused)
+
+
+def may_pass(error: OSError) -> bool:
+    """Whether it is worth trying again."""
+    if isinstance(error, urllib.error.HTTPError):
+        return error.code >= 500 or error.code == BUSY
+    if isinstance(error, smtplib.SMTPResponseException):
+        return 400 <= error.smtp_code < 500
+    return not isinstance(error, smtplib.SMTPNotSupportedError | smtplib.SMTPRecipientsRefused)
