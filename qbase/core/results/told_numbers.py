@@ -164,10 +164,12 @@ def _of_result(entry: Mapping[str, Any], latest: str) -> Iterator[Told]:
 
 
 def _of_scorecard(card: Mapping[str, Any]) -> Iterator[Told]:
+    # scorecard:K003:own
+    entity = card["name"].split(":")[1]
     for criterion in card["criteria"]:
         yield Told(
             result=card["name"],
-            kind=(card["name"], criterion["indicator"], ("target", criterion["target"])),
+            kind=(card["name"], entity, ("indicator", criterion["indicator"]), ("target", criterion["target"])),
             whom=Text(**card["subject"]) if "subject" in card else same(card["name"]),
             what=Text(**criterion["label"]) if "label" in criterion else same(criterion["indicator"]),
             estimand="target",
