@@ -94,21 +94,18 @@ class Restated:
         """Whether the verdict on one and the same period is another one now."""
         return self.state in {"same", "revised", "moved"} and self.before.verdict != self.now.verdict
 
-    def say(self) -> Text:
-        """Return a sentence with both numbers."""
-        before, now = write_told(self.before), write_told(self.now)
-        about = Text(
-            f"{_when(self.before).zh}{self.before.whom.zh}的{self.before.about.zh}",
-            f"{self.before.about.en} of {self.before.whom.en}{_when(self.before).en}",
-        )
-        form = Text(
-            "{about}：上次为 {before}，现在为 {now}，{state}", "{about}: said to be {before}, now {now}, {state}"
-        )
-        words = form.format(about=about, before=before, now=now, state=STATES[self.state])
-        if self.has_turned:
-            old, new = VERDICT_WORDS[self.before.verdict], VERDICT_WORDS[self.now.verdict]
-            words += Text(f"；判断由“{old.zh}”变为“{new.zh}”", f"; the verdict was “{old.en}” and is “{new.en}”")
-        return spaced(Text(f"{words.zh}。", f"{words.en[:1].upper()}{words.en[1:]}."))
+    @property
+    def name(self) -> Text:
+        """What the number is, and of which period."""
+        # the words of today: a record of before may know the indicator by its id alone
+        window = self.before.window
+        return self.now.about + (Text(f"（{window}）", f" ({window})") if window else Text("", ""))
+
+    @property
+    def turn(self) -> Text:
+        """The verdict of before and of now."""
+        old, new = (VERDICT_WORDS.get(told.verdict, Text("–", "–")) for told in (self.before, self.now))
+        return Text(f"{old.zh} → {new.zh}", f"{old.en} → {new.en}")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -146,11 +143,15 @@ class Retold(Bundle):
         return (Source(path=f"results.json of {self.last.run_id}", sha256=self.last.sha256, title=title),)
 
     def items(self) -> tuple[Text, ...]:
-        """Return the sentences: how many statements hold, then each that does not."""
+        """Return the sentences: how many numbers hold, and the names of those that do not."""
         if not self.last.is_there:
             return (NOTHING_SAID,)
-        told = [row.say() for row in self.rows if row.state == "moved" or row.has_turned]
-        return (spaced(self._lead()), *told)
+        moved = [row.name for row in self.rows if row.state == "moved"]
+        turned = [row.name + Text("：", ": ") + row.turn for row in self.rows if row.has_turned]
+        said = [self._lead()]
+        said += [_listed(Text("越出上次区间的", "Beyond the interval of last time"), moved)] if moved else []
+        said += [_listed(Text("判断变了的", "With another verdict on the same period"), turned)] if turned else []
+        return tuple(spaced(text) for text in said)
 
     def body(self) -> dict[str, Any]:
         """Return the sentences as prose."""
@@ -196,7 +197,6 @@ def write_told(told: Told) -> Text:
     return Text(f"{value.zh}（{level} CI {ends.zh}）", f"{value.en} ({level} CI {ends.en})")
 
 
-def _when(told: Told) -> Text:
-    """Return the period as the beginning of a Chinese sentence and inside an English one."""
-    window = told.window
-    return Text(f"{window} ", f", {window}" if "→" in window else f" in {window}") if window else Text("", "")
+def _listed(head: Text, names: list[Text]) -> Text:
+    listed = join(names, zh="；", en="; ")
+    return Text(f"{head.zh}：{listed.zh}。", f"{head.en}: {listed.en}.")

@@ -47,8 +47,8 @@ def tabulate_last(retold: Retold) -> Table:
     >>> last = LastResults(run_id="R0007", slot="2024-10-15", snapshot="S0012", document=build_record([before]))
     >>> tabulate_last(compare_last(last, now))
     What the last edition said (2024-10-15), and the same numbers today
-    Number | Period | Said last time | Today | Changed?
-    Batch pass rate | 2024Q3 | 72.2% (95% CI 47.5–88.1) | 72.2% (95% CI 47.5–88.1) | unchanged
+    Number | Today | Said last time | Period | Changed?
+    Batch pass rate | 71.4% (95% CI 52.9–84.7) | 71.4% (95% CI 52.9–84.7) | 2024Q3 | unchanged
     """
     last, rows = retold.last, tuple(map(_row, retold.rows))
     caption = Text(
@@ -64,9 +64,9 @@ def tabulate_last(retold: Retold) -> Table:
         caption=caption,
         columns=(
             Column(label=Text("指标", "Number")),
-            Column(label=Text("时期", "Period")),
-            Column(label=Text("上次所说", "Said last time"), numeric=True),
             Column(label=Text("现在", "Today"), numeric=True),
+            Column(label=Text("上次所说", "Said last time"), numeric=True),
+            Column(label=Text("时期", "Period")),
             Column(label=Text("变了没有", "Changed?")),
         ),
         rows=rows,
@@ -81,17 +81,16 @@ def _row(row: Restated) -> tuple[str | Text, ...]:
     windows = dict.fromkeys(w for w in (before.window, now.window) if w)
     said = STATES[row.state]
     if row.has_turned:
-        old, new = VERDICT_WORDS[before.verdict], VERDICT_WORDS[now.verdict]
-        said += Text(f"；{old.zh} → {new.zh}", f"; {old.en} → {new.en}")
+        said += Text("；", "; ") + row.turn
     elif row.before.verdict and row.state in {"same_verdict", "other_verdict"}:
         said += Text("：", ": ") + VERDICT_WORDS[now.verdict]
-    return capital(before.about), " / ".join(windows) or NONE, write_told(before), write_told(now), said
+    return capital(now.about), write_told(now), write_told(before), " / ".join(windows) or NONE, said
 
 
 def _datum(row: Restated) -> dict[str, Any]:
     a, b = row.before.estimate, row.now.estimate
     return {
-        "outcome": row.before.what.en, "term": a.term, "period": row.before.window, "before": a.value,
+        "outcome": row.now.what.en, "term": a.term, "period": row.before.window, "before": a.value,
         "before_low": a.ci_low, "before_high": a.ci_high, "now_period": row.now.window, "now": b.value,
         "now_low": b.ci_low, "now_high": b.ci_high, "state": row.state,
     }  # fmt: skip

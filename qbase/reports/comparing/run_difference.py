@@ -57,6 +57,16 @@ class Difference:
         Name -> what became of its drawings.
     checks, conclusions : tuple of Change
         Checks with another verdict; sentences of conclusion and decision, and grades, that differ.
+
+    Examples
+    --------
+    >>> from qbase.core import RunRecord
+    >>> from qbase.reports import Difference
+    >>> known = dict.fromkeys(("notebook", "slot", "fingerprint", "commit", "snapshot", "started_at"), "")
+    >>> run = RunRecord(run_id="R1", report_id="trends", params={}, versions={}, state="ok", **known)
+    >>> parts = dict.fromkeys(("params", "data", "versions", "numbers", "tables", "checks", "conclusions"), ())
+    >>> Difference(before=run, after=run, figures={"trend": "changed"}, **parts).is_empty
+    False
     """
 
     before: RunRecord

@@ -210,11 +210,8 @@ def test_a_letter_restates_what_it_said_for_the_same_period() -> None:
         "Of 2 numbers spoken of in the last edition (2025-07-01, data S0001), computed again on the data of today: "
         "1 beyond the interval of last time; 1 another period, another verdict."
     )
-    assert moved.en == (
-        "Pass rate of Wangdai cluster in 2025Q2: said to be 80.0% (95% CI 75.0–85.0), now 70.0% (95% CI 65.0–75.0), "
-        "beyond the interval of last time."
-    )
-    assert "越出上次的区间" in moved.zh
+    assert moved.en == "Beyond the interval of last time: pass rate (2025Q2)."
+    assert moved.zh == "越出上次区间的：合格率（2025Q2）。"
     assert retold.kind == "prose"
     assert json.loads(json.dumps(retold.payload()))["items"][0]["grade"] is None
     assert retold.sources[0].sha256 == "ab" * 32
@@ -225,7 +222,10 @@ def test_a_turned_verdict_is_said_with_both_words() -> None:
     retold = compare_last(last_of(change(-4.0, 5)), change(-4.0, 3))
     (row,) = retold.rows
     assert (row.state, row.has_turned) == ("same", True)
-    assert "the verdict was “cannot tell” and is “down”" in retold.items()[1].en
+    assert retold.items()[1].en == (
+        "With another verdict on the same period: change of the pass rate (on a year ago) (2024Q2→2025Q2): "
+        "cannot tell → down."
+    )
 
 
 def test_what_this_letter_does_not_estimate_is_left_out() -> None:
