@@ -211,7 +211,10 @@ def list_moves(workspace: Workspace) -> list[Moves]:
     signed = list_signoffs(workspace)
     found = [_read(workspace, path, signed) for path in workspace.runs.glob(f"*/*/{FILE}")]
     return sorted(
-        (m for m in found if m is not None and _is_published(workspace, m.run_id)), key=lambda m: m.run_id, reverse=True
+        # what a page shows has been published; the ledger is asked for the others
+        (m for m in found if m is not None and (m.is_shown or _is_published(workspace, m.run_id))),
+        key=lambda m: m.run_id,
+        reverse=True,
     )
 
 

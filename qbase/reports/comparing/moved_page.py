@@ -9,24 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.core.numbers import UNITS_SHORT, digits_for, interval, number
 from qbase.core.results.told_numbers import VERDICT_WORDS
+from qbase.core.shown.display import sha256_of
 from qbase.core.text import Text, join, same
 from qbase.core.whole_files import write_atomic
+from qbase.reports.comparing.earlier_runs import read_json
 from qbase.reports.comparing.moved_numbers import Moves, list_moves
-from qbase.reports.rendering.page_rendering import date_of, fill, with_font
+from qbase.reports.rendering.page_rendering import TEMPLATES, date_of, fill, with_font
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 PAGE = "moved.html"
 COUNT = "moved.json"
-MOST_SIGNED = 50
+TEMPLATE = "signoffs.html.j2"
+MOST = 100
+"""So many runs of each kind stand on the page; the command lists all."""
 TITLE = Text("越出上次区间的数", "Numbers beyond their last interval")
 BEYOND = Text("越出上次的区间", "beyond its last interval")
 WITHOUT = Text("上次是全数统计，现在不同", "was a full count, and differs")
 
 
 def show_moves(workspace: Workspace) -> pathlib.Path | None:
-    """Build the page of what moved anew.
+    """Build the page of what moved anew, where there is something new on it.
 
     Parameters
     ----------
@@ -38,21 +42,31 @@ def show_moves(workspace: Workspace) -> pathlib.Path | None:
     Path or None
         ``moved.html``, with the counts for the gallery beside it; None while nothing ever moved.
     """
-    moves = list_moves(workspace)
-    if not moves and not (workspace.site / PAGE).exists():
+    moves, page, beside = list_moves(workspace), workspace.site / PAGE, workspace.site / COUNT
+    if not moves and not page.exists():
         return None
     waiting, signed = [m for m in moves if not m.is_signed], [m for m in moves if m.is_signed]
+    listed = [[m.content, m.is_shown, [s.payload() for s in m.signoffs]] for m in moves]
+    counts = {
+        "schema": 1,
+        "waiting": len(waiting),
+        "signed": len(signed),
+        "content": sha256_of([listed, (TEMPLATES / TEMPLATE).read_text(encoding="utf-8")]),
+    }
+    if page.exists() and read_json(beside) == counts:
+        return page
     context = {
         "lang": "zh",
         "title": TITLE,
-        "waiting": [_entry(m) for m in waiting],
-        "signed": [_entry(m) for m in signed[:MOST_SIGNED]],
-        "left_out": max(0, len(signed) - MOST_SIGNED),
+        "count": len(waiting),
+        "waiting": [_entry(m) for m in waiting[:MOST]],
+        "signed": [_entry(m) for m in signed[:MOST]],
+        "left_out": {"waiting": max(0, len(waiting) - MOST), "signed": max(0, len(signed) - MOST)},
     }
     workspace.site.mkdir(parents=True, exist_ok=True)
-    write_atomic(workspace.site / PAGE, with_font(fill("signoffs.html.j2", context), TITLE))
-    write_atomic(workspace.site / COUNT, json.dumps({"schema": 1, "waiting": len(waiting), "signed": len(signed)}))
-    return workspace.site / PAGE
+    write_atomic(page, with_font(fill(TEMPLATE, context), TITLE))
+    write_atomic(beside, json.dumps(counts))
+    return page
 
 
 def _entry(moves: Moves) -> dict[str, Any]:
