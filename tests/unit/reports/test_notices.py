@@ -8,7 +8,10 @@ import email.policy
 import http.server
 import json
 import pathlib
+import smtplib
 import socketserver
+import ssl
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -16,8 +19,9 @@ from typing import Any
 import pytest
 
 from qbase.core import RunRecord
-from qbase.core.errors import UsageError
-from qbase.lake import Workspace
+from qbase.core.errors import DataError, UsageError
+from qbase.lake import Workspace, add_run, list_runs
+from qbase.reports import Job, run_many, run_report
 from qbase.reports.telling import sent_notices
 from qbase.reports.telling.notice_settings import FILE, read_settings
 from qbase.reports.telling.notices import MOST, Notice, body_of, notice_of
@@ -277,6 +281,32 @@ def test_a_mail_server_that_refuses_for_now_is_tried_again_and_one_that_refuses_
     assert lines == ["mail: attempt 1 of 3 failed: SMTPSenderRefused 550"]
 
 
+def test_a_mail_server_has_to_prove_who_it_is_before_the_password_is_said(
+    home: Workspace, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    def starttls(self: smtplib.SMTP, *, context: ssl.SSLContext) -> None:
+        assert context.check_hostname
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        said.append("starttls")
+
+    monkeypatch.setattr(smtplib.SMTP, "starttls", starttls)
+    monkeypatch.setattr(smtplib.SMTP, "login", lambda self, user, password: said.append(f"{user} {password}"))
+    monkeypatch.setenv("QBASE_MAIL_PASSWORD", SECRET)
+    write_settings(
+        home,
+        f'[mail]\nto = ["a@b.cn"]\nfrom = "c@d.cn"\nhost = "127.0.0.1"\nport = {post.port}\nuser = "me"\n',
+    )
+    assert tell_runs(home, [failed()]) == ["mail: 1 sent"]
+    assert said == ["starttls", f"me {SECRET}"]
+    # a server that cannot encrypt hears neither password nor notice
+    monkeypatch.undo()
+    monkeypatch.setenv("QBASE_MAIL_PASSWORD", SECRET)
+    assert tell_runs(home, [failed()]) == ["mail: attempt 1 of 3 failed: SMTPNotSupportedError"]
+    assert len(post.mails) == 1
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
@@ -321,3 +351,57 @@ def test_a_batch_is_one_message_with_its_first_notices(home: Workspace, hook: Ho
     told = json.loads(hook.seen[0][1])
     assert told == body_of(notices, "reports/site/")
     assert (len(told["notices"]), told["left_out"], told["counts"]["failed"]) == (MOST, 10, MOST + 10)
+
+
+def write_report(home: Workspace) -> None:
+    """Write a report whose declared table was never loaded, so that its run is recorded as failed at once."""
+    source = "half: float = 5.0  # 半宽 | half-width | 0.1..50"
+    cells = [
+        {
+            "cell_type": "code",
+            "metadata": {"tags": ["parameters"]},
+            "source": source,
+            "outputs": [],
+            "execution_count": None,
+        },
+        {"cell_type": "code", "metadata": {}, "source": "half", "outputs": [], "execution_count": None},
+    ]
+    notebook = {"nbformat": 4, "nbformat_minor": 4, "metadata": {}, "cells": cells}
+    (home.notebooks / "trends.ipynb").write_text(json.dumps(notebook), encoding="utf-8")
+    spec = 'notebook = "notebooks/trends.ipynb"\ntitle_zh = "走势"\ntitle_en = "Trends"\ntables = ["t"]\n'
+    (home.specs / "trends.toml").write_text(spec, encoding="utf-8")
+
+
+def test_a_run_that_fails_tells_itself_and_a_dead_one_is_told_by_the_next(home: Workspace, hook: Hook) -> None:
+    write_report(home)
+    write_settings(home, f'[webhook]\nurl = "{hook.url}"\n')
+    add_run(home, failed(run_id="R0", state="running", error=None))
+    with pytest.raises(DataError, match="QB810"):
+        run_report(home, "trends")
+    told = [[(n["run_id"], n["code"]) for n in json.loads(body)["notices"]] for _, body in hook.seen]
+    assert told == [[("R0", "QB818")], [(list_runs(home, "trends")[0].run_id, "QB810")]]
+
+
+def test_a_batch_in_forks_is_told_once(home: Workspace, hook: Hook) -> None:
+    if not sys.platform.startswith("linux"):
+        pytest.skip("forks need Linux")
+    write_report(home)
+    write_settings(home, f'[webhook]\nurl = "{hook.url}"\n')
+    outcomes = run_many(home, [Job(report_id="trends"), Job(report_id="trends")], jobs_at_once=2, engine="fork")
+    assert [outcome.error and outcome.error.code for outcome in outcomes] == ["QB810", "QB810"]
+    ((_, body),) = hook.seen
+    assert json.loads(body)["counts"]["failed"] == 2
+
+
+def test_a_notice_that_cannot_be_sent_changes_nothing_of_the_run(home: Workspace, hook: Hook) -> None:
+    write_report(home)
+    hook.codes = [500]
+    write_settings(home, f'[webhook]\nurl = "{hook.url}"\n')
+    with pytest.raises(DataError, match="QB810"):
+        run_report(home, "trends")
+    (record,) = list_runs(home, "trends")
+    assert record.state == "failed"
+    assert record.error is not None
+    assert record.error["code"] == "QB810"
+    log = (home.runs / "trends" / record.run_id / "log.txt").read_text(encoding="utf-8")
+    assert log.count("failed: HTTPError 500") == 3
