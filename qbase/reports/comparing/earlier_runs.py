@@ -51,8 +51,10 @@ def find_before(workspace: Workspace, record: RunRecord) -> RunRecord | None:
     return next((run for run in list_family(workspace, record) if _is_before(run, record)), None)
 
 
-def find_last_edition(workspace: Workspace, record: RunRecord, versions: Mapping[str, int]) -> RunRecord | None:
-    """Return the newest published run of the family that rests on earlier data and whose results are still there.
+def find_last_edition(
+    workspace: Workspace, record: RunRecord, versions: Mapping[str, int]
+) -> tuple[RunRecord, dict[str, Any]] | None:
+    """Return the newest published run of the family on earlier data whose results are still there, and them.
 
     A run on the same data is the page that is replaced, not the edition before: were it taken, a report that reads its
     last edition would follow itself and never be unchanged.
@@ -70,8 +72,11 @@ def find_last_edition(workspace: Workspace, record: RunRecord, versions: Mapping
         if not _is_before(run, record) or not _is_older(run.snapshot, record.snapshot):
             continue
         of_then = workspace.snapshot(run.snapshot).versions
-        if any(of_then.get(name) != version for name, version in versions.items()) and read_document(workspace, run):
-            return run
+        if all(of_then.get(name) == version for name, version in versions.items()):
+            continue
+        document = read_document(workspace, run)
+        if document:
+            return run, document
     return None
 
 

@@ -11,7 +11,7 @@ from qbase.core.errors import UsageError
 from qbase.core.results.retold import LastResults
 from qbase.core.shown.display import run_folder, sha256_of
 from qbase.core.whole_files import write_atomic
-from qbase.reports.comparing.earlier_runs import find_last_edition, read_document, read_json
+from qbase.reports.comparing.earlier_runs import find_last_edition, read_json
 
 if TYPE_CHECKING:
     from qbase.core.results.run_values import ReportSpec, RunRecord
@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 FILE = "last_results.json"
 SCHEMA = 1
+NAMES = ("run_id", "slot", "snapshot", "started_at")
 
 
 def pin_last(
-    workspace: Workspace, spec: ReportSpec, record: RunRecord, versions: Mapping[str, int], folder: pathlib.Path
-) -> str:
-    """Copy the results of the last edition into the folder of a run, and return what enters its fingerprint.
+    workspace: Workspace, spec: ReportSpec, record: RunRecord, versions: Mapping[str, int]
+) -> LastResults | None:
+    """Find the results of the last edition, whose hash enters the fingerprint of a run.
 
     Parameters
     ----------
@@ -36,23 +37,34 @@ def pin_last(
         The run, with its snapshot.
     versions : mapping
         Version of each table it may read.
-    folder : Path
-        Its private folder.
 
     Returns
     -------
-    str
-        Hash of what the last edition said, ``none`` where there was none; empty where nothing was declared.
+    LastResults or None
+        Empty where there is no earlier edition; None where nothing was declared.
     """
     if not spec.follows_last:
-        return ""
-    last = find_last_edition(workspace, record, versions)
-    document = read_document(workspace, last) if last else {}
-    mark = content_hash(document) if last else "none"
-    kept = {name: getattr(last, name) if last else "" for name in ("run_id", "slot", "snapshot", "started_at")}
-    copied = {"schema": SCHEMA, **kept, "sha256": mark, "results": document}
+        return None
+    found = find_last_edition(workspace, record, versions)
+    if found is None:
+        return LastResults()
+    last, document = found
+    kept = {name: getattr(last, name) for name in NAMES}
+    return LastResults(**kept, document=document, sha256=content_hash(document))
+
+
+def write_last(folder: pathlib.Path, last: LastResults | None) -> None:
+    """Copy the results of the last edition into the folder of a run, before its first cell, where they were declared."""
+    if last is None:
+        return
+    kept = {name: getattr(last, name) for name in (*NAMES, "sha256")}
+    copied = {"schema": SCHEMA, **kept, "results": dict(last.document)}
     write_atomic(folder / FILE, json.dumps(copied, ensure_ascii=False, indent=1, sort_keys=True))
-    return mark
+
+
+def mark_of(last: LastResults | None) -> str:
+    """Return what of the last edition enters a fingerprint; empty where nothing was declared."""
+    return "" if last is None else last.sha256 or "none"
 
 
 def content_hash(document: Mapping[str, Any]) -> str:
@@ -92,5 +104,5 @@ def read_last_results() -> LastResults:
             fix="add follows_last = true to the specification of the report",
         )
     kept = read_json(path)
-    names = ("run_id", "slot", "snapshot", "started_at", "sha256")
-    return LastResults(document=kept.get("results", {}), **{name: str(kept.get(name, "")) for name in names})
+    named = {name: str(kept.get(name, "")) for name in (*NAMES, "sha256")}
+    return LastResults(document=kept.get("results", {}), **named)

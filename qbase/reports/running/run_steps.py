@@ -19,7 +19,7 @@ from qbase.core.whole_files import write_atomic
 from qbase.lake import add_run, list_runs, update_run
 from qbase.lake.entity_names import TOWN_LINKS
 from qbase.reports.asking.run_request import Request
-from qbase.reports.comparing.last_results import pin_last
+from qbase.reports.comparing.last_results import mark_of, pin_last, write_last
 from qbase.reports.comparing.moved_numbers import note_moves
 from qbase.reports.executing.completeness import Place, find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from qbase.core.errors import Lang
+    from qbase.core.results.retold import LastResults
     from qbase.lake import Workspace
     from qbase.reports.comparing.moved_numbers import Moves
     from qbase.reports.executing.execution_job import EngineName, Job
@@ -58,6 +59,7 @@ class OneRun:
         self.place: Place | None = None
         self.outputs: tuple[str, ...] = ()
         self.moves: Moves | None = None
+        self.last: LastResults | None = None
         spec = request.spec
         run_id = f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
         self.folder = workspace.runs / spec.report_id / run_id
@@ -105,9 +107,9 @@ class OneRun:
         snapshot = self.workspace.snapshot() if tables else None
         self.versions = {name: snapshot.versions[name] for name in tables} if snapshot else {}
         self._set(snapshot=snapshot.id if snapshot else "")
-        last = pin_last(self.workspace, spec, self.record, self.versions, self.folder)
+        self.last = pin_last(self.workspace, spec, self.record, self.versions)
         known = (self.request.cells, self.request.params, self.versions, self.workspace.root)
-        self._set(fingerprint=fingerprint.fingerprint_of(*known, last=last))
+        self._set(fingerprint=fingerprint.fingerprint_of(*known, last=mark_of(self.last)))
 
     def _may_use(self) -> list[str]:
         """Return the tables a letter may touch that were loaded: which of them it does, its parameters decide.
@@ -122,6 +124,7 @@ class OneRun:
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
         spec = self.request.spec
+        write_last(self.folder, self.last)
         executed = self._execute()
         results = read_results(self.folder, self.record.run_id, spec.report_id)
         self._check_sources(results)

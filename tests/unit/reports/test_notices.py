@@ -9,6 +9,7 @@ import http.server
 import json
 import pathlib
 import smtplib
+import socket
 import socketserver
 import ssl
 import sys
@@ -242,11 +243,12 @@ def test_a_redirect_is_not_followed_with_the_token(
         assert other.seen == []
 
 
-def test_an_address_where_nobody_listens_fails_nothing(home: Workspace, hook: Hook) -> None:
-    url = hook.url
-    hook.server_close()
-    write_settings(home, f'[webhook]\nurl = "{url}"\n')
-    lines = tell_runs(home, [failed()])
+def test_an_address_where_nobody_listens_fails_nothing(home: Workspace) -> None:
+    with socket.socket() as taken:
+        # bound and not listening: nobody else can take the port meanwhile
+        taken.bind(("127.0.0.1", 0))
+        write_settings(home, f'[webhook]\nurl = "http://127.0.0.1:{taken.getsockname()[1]}/"\n')
+        lines = tell_runs(home, [failed()])
     assert [line.partition(": attempt")[0] for line in lines] == ["webhook"] * 3
     assert "URLError" in lines[0]
 
