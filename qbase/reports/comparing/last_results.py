@@ -54,7 +54,7 @@ def pin_last(
 
 
 def write_last(folder: pathlib.Path, last: LastResults | None) -> None:
-    """Copy the results of the last edition into the folder of a run, before its first cell, where they were declared."""
+    """Copy the results of the last edition, where declared, into the folder of a run before its first cell."""
     if last is None:
         return
     kept = {name: getattr(last, name) for name in (*NAMES, "sha256")}
