@@ -183,8 +183,8 @@ class Retold(Bundle):
         )
 
 
-def write_told(told: Told) -> Text:
-    """Return a number with its unit and interval."""
+def write_told(told: Told, *, is_brief: bool = False) -> Text:
+    """Return a number with its unit and interval; briefly, without the level of the interval."""
     e = told.estimate
     digits = digits_for(told.unit, e.std_error, e.ci_low, e.ci_high, value=e.value)
     unit = UNITS_SHORT.get(told.unit, Text("", ""))
@@ -193,8 +193,8 @@ def write_told(told: Told) -> Text:
     value = Text(*(f"{number(e.value, digits, sign=is_signed)}{gap}{unit[lang]}".strip() for lang in ("zh", "en")))
     if e.ci_low is None or e.ci_high is None:
         return value
-    ends, level = interval(e.ci_low, e.ci_high, digits), level_text(e.ci_level)
-    return Text(f"{value.zh}（{level} CI {ends.zh}）", f"{value.en} ({level} CI {ends.en})")
+    ends, level = interval(e.ci_low, e.ci_high, digits), "" if is_brief else f"{level_text(e.ci_level)} CI "
+    return Text(f"{value.zh}（{level}{ends.zh}）", f"{value.en} ({level}{ends.en})")
 
 
 def _listed(head: Text, names: list[Text]) -> Text:

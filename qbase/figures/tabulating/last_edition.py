@@ -12,9 +12,9 @@ from qbase.figures.surface.figure_words import capital, sentences
 from qbase.figures.tabulating.estimate_columns import NONE
 
 RULE = Text(
-    "“越出”指现在的数落在上次给出的区间之外；上次没有区间的（全数统计），有任何差别即算。",
-    "Beyond means that the number of today lies outside the interval given last time; without one (a full count), that "
-    "it differs at all.",
+    "括号内是区间；“越出”指现在的数落在上次给出的区间之外；上次没有区间的（全数统计），有任何差别即算。",
+    "Intervals stand in brackets. Beyond means that the number of today lies outside the interval given last time; "
+    "without one (a full count), that it differs at all.",
 )
 
 
@@ -48,7 +48,7 @@ def tabulate_last(retold: Retold) -> Table:
     >>> tabulate_last(compare_last(last, now))
     What the last edition said (2024-10-15), and the same numbers today
     Number | Today | Said last time | Period | Changed?
-    Batch pass rate | 71.4% (95% CI 52.9–84.7) | 71.4% (95% CI 52.9–84.7) | 2024Q3 | unchanged
+    Batch pass rate | 71.4% (52.9–84.7) | 71.4% (52.9–84.7) | 2024Q3 | unchanged
     """
     last, rows = retold.last, tuple(map(_row, retold.rows))
     caption = Text(
@@ -79,12 +79,14 @@ def tabulate_last(retold: Retold) -> Table:
 def _row(row: Restated) -> tuple[str | Text, ...]:
     before, now = row.before, row.now
     windows = dict.fromkeys(w for w in (before.window, now.window) if w)
+    # on a phone the value of today is set large, and has to fit
+    values = (write_told(told, is_brief=True) for told in (now, before))
     said = STATES[row.state]
     if row.has_turned:
         said += Text("；", "; ") + row.turn
     elif row.before.verdict and row.state in {"same_verdict", "other_verdict"}:
         said += Text("：", ": ") + VERDICT_WORDS[now.verdict]
-    return capital(now.about), write_told(now), write_told(before), " / ".join(windows) or NONE, said
+    return capital(now.about), *values, " / ".join(windows) or NONE, said
 
 
 def _datum(row: Restated) -> dict[str, Any]:

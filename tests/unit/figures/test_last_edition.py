@@ -26,8 +26,8 @@ def test_the_table_shows_both_numbers_and_how_the_verdict_turned() -> None:
     (row,) = table.rows
     assert [cell if isinstance(cell, str) else cell.en for cell in row] == [
         "Change of the pass rate (on a year ago)",
-        "−12.0 pp (95% CI −17.0 to −7.0)",
-        "−4.0 pp (95% CI −9.0 to 1.0)",
+        "−12.0 pp (−17.0 to −7.0)",
+        "−4.0 pp (−9.0 to 1.0)",
         "2024Q2→2025Q2",
         "beyond the interval of last time; cannot tell → down",
     ]
