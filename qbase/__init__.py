@@ -14,6 +14,7 @@ from qbase.core.package import VERSION
 if TYPE_CHECKING:
     from qbase.core.panel import Panel as Panel
     from qbase.core.policy import Policy as Policy
+    from qbase.core.results.compared_editions import compare_last as compare_last
     from qbase.core.results.conclusion import conclude as conclude
     from qbase.core.results.records import record as record
     from qbase.core.results.sentences import say_each as say_each
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from qbase.lake.workspace import Workspace as Workspace
     from qbase.lake.workspace import open_workspace as open_workspace
     from qbase.planning.needed_batches import plan_batches as plan_batches
+    from qbase.reports.comparing.last_results import read_last_results as read_last_results
     from qbase.reports.running.whole_run import run_report as run_report
     from qbase.scorecards.target_verdicts import score_targets as score_targets
     from qbase.trends.rates.rate_change import estimate_change as estimate_change

@@ -81,6 +81,12 @@ SECTIONS: Sections = {
         ),
         "prune": ("reports.prune_command", "prune", "清理旧的运行文件夹 | remove the folders of old runs"),
         "schedule": ("reports.schedule_command", "schedule", "按时间运行报告 | run reports when they are due"),
+        "diff": ("reports.diff_command", "diff", "两次运行有何不同 | what tells two runs apart"),
+        "moved": (
+            "reports.moved_command",
+            "moved",
+            "越出上次区间的数：列出、查看、签收 | numbers beyond their last interval: list, show, sign off",
+        ),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

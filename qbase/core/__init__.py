@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from qbase.core.policy import PolicyDate as PolicyDate
     from qbase.core.policy import Spell as Spell
     from qbase.core.policy import match_policy as match_policy
+    from qbase.core.results.compared_editions import compare_last as compare_last
     from qbase.core.results.conclusion import Conclusion as Conclusion
     from qbase.core.results.conclusion import conclude as conclude
     from qbase.core.results.decision import Decision as Decision
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from qbase.core.results.result import Result as Result
     from qbase.core.results.result import Scorecard as Scorecard
     from qbase.core.results.result import add_checks as add_checks
+    from qbase.core.results.retold import LastResults as LastResults
+    from qbase.core.results.retold import Retold as Retold
     from qbase.core.results.run_values import Limits as Limits
     from qbase.core.results.run_values import ReportSpec as ReportSpec
     from qbase.core.results.run_values import RunRecord as RunRecord

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from qbase.lake.schedule_entries import record_scheduled as record_scheduled
     from qbase.lake.schedule_entries import renew_scheduled as renew_scheduled
     from qbase.lake.schedule_entries import undo_scheduled as undo_scheduled
+    from qbase.lake.signoff_entries import SignOff as SignOff
+    from qbase.lake.signoff_entries import add_signoff as add_signoff
+    from qbase.lake.signoff_entries import list_signoffs as list_signoffs
     from qbase.lake.storage.fault_points import FAULT_POINTS as FAULT_POINTS
     from qbase.lake.storage.fault_points import RUN_FAULT_POINTS as RUN_FAULT_POINTS
     from qbase.lake.storage.snapshots import Delivery as Delivery

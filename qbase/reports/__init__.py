@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from qbase.reports.asking.run_arguments import check_params as check_params
     from qbase.reports.asking.run_arguments import read_grid as read_grid
     from qbase.reports.asking.run_arguments import read_words as read_words
+    from qbase.reports.comparing.last_results import read_last_results as read_last_results
+    from qbase.reports.comparing.moved_numbers import Moves as Moves
+    from qbase.reports.comparing.moved_numbers import close_moves as close_moves
+    from qbase.reports.comparing.moved_numbers import list_moves as list_moves
+    from qbase.reports.comparing.moved_numbers import read_moves as read_moves
+    from qbase.reports.comparing.run_difference import Difference as Difference
+    from qbase.reports.comparing.run_difference import compare_runs as compare_runs
     from qbase.reports.keeping.pruned_runs import Pruned as Pruned
     from qbase.reports.keeping.pruned_runs import prune_runs as prune_runs
     from qbase.reports.rendering.gallery import build_gallery as build_gallery

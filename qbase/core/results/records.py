@@ -19,6 +19,7 @@ from qbase.core.errors import DataError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
+from qbase.core.results.retold import Retold
 from qbase.core.shown.display import Bundle, Figure, Provenance, Table, run_folder, sha256_of
 from qbase.core.text import Text
 from qbase.core.values import Source
@@ -123,10 +124,12 @@ def _result(result: Result) -> dict[str, Any]:
         "name": result.name,
         "estimand": result.estimand,
         "outcome": result.outcome.id,
+        "label": result.outcome.label.payload(),
         "unit": result.unit,
         "method": result.method,
         "subject": result.subject.payload(),
         "estimates": [e.payload() for e in result.estimates],
+        "spoken": list(result.spoken),
         "checks": [c.payload() for c in result.checks],
         "sentences": [t.payload() for t in prose.items],
         "grades": list(prose.grades),
@@ -148,10 +151,12 @@ def _frame_sha256(frame: pd.DataFrame) -> str:
 def _scorecard(card: Scorecard) -> dict[str, Any]:
     return {
         "name": card.name,
+        "subject": card.subject.payload(),
         "preset": card.preset,
         "criteria": [
             {
                 "indicator": c.indicator.id,
+                "label": c.indicator.label.payload(),
                 "unit": c.indicator.unit,
                 "estimate": c.estimate.payload(),
                 "target": c.target,
@@ -165,7 +170,7 @@ def _scorecard(card: Scorecard) -> dict[str, Any]:
 
 
 def _sources(value: Recordable) -> tuple[Source, ...]:
-    return value.sources if isinstance(value, Result | Scorecard | Panel | Policy) else ()
+    return value.sources if isinstance(value, Result | Scorecard | Panel | Policy | Retold) else ()
 
 
 def _snapshot(value: Recordable) -> str:

@@ -57,6 +57,8 @@ class ReportSpec:
         Name of a schedule -> its table, see docs/scheduling.md; empty when it runs on request only.
     fan_out : mapping
         ``matrix``, ``list`` or ``query`` of the runs a batch makes; empty for one run.
+    follows_last : bool
+        Whether the letter reads what its last edition said; its results are then an input like a table.
 
     Examples
     --------
@@ -80,6 +82,7 @@ class ReportSpec:
     limits: Limits = Limits()
     schedule: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     fan_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    follows_last: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

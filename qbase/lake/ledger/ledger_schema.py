@@ -122,3 +122,15 @@ SCHEDULED_SLOTS = sa.Table(
     sa.Column("note", _TEXT, nullable=False, server_default=""),
     sa.Index("scheduled_in_state", "state", "due_at"),
 )
+SIGNOFFS = sa.Table(
+    "signoffs",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("run_id", _TEXT, nullable=False, index=True),
+    sa.Column("report_id", _TEXT, nullable=False),
+    sa.Column("compared_with", _TEXT, nullable=False),
+    sa.Column("content", _TEXT, nullable=False),
+    sa.Column("signed_by", _TEXT, nullable=False),
+    sa.Column("signed_at", _TEXT, nullable=False),
+    sa.Column("note", _TEXT, nullable=False),
+)

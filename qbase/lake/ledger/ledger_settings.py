@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BUSY_SECONDS = 60.0
-VERSION = 5
+VERSION = 6
 # what the file says when the ledger has moved to a server: to a qbase that knows no servers it is one too new
 MOVED = 1_000_000
 
@@ -11,6 +11,7 @@ MOVED = 1_000_000
 # version 2 -> 3: a delivery may bring rows to several tables, and rows know the contract they were stored under
 # version 3 -> 4: a run has a slot that one runner at a time may hold, a subject, and the steps it went through
 # version 4 -> 5: what was due by a schedule, and what became of it
+# version 5 -> 6: a person signs off what moved in a run
 UPGRADES = {
     1: (
         "ALTER TABLE deliveries ADD COLUMN attempt INTEGER NOT NULL DEFAULT '1'",
@@ -46,5 +47,11 @@ UPGRADES = {
         "run_id TEXT NOT NULL DEFAULT '', is_late INTEGER NOT NULL DEFAULT '0', note TEXT NOT NULL DEFAULT '', "
         "PRIMARY KEY (report_id, rule_key, due_at))",
         "CREATE INDEX scheduled_in_state ON scheduled_slots (state, due_at)",
+    ),
+    5: (
+        "CREATE TABLE signoffs (number INTEGER NOT NULL PRIMARY KEY, run_id TEXT NOT NULL, report_id TEXT NOT NULL, "
+        "compared_with TEXT NOT NULL, content TEXT NOT NULL, signed_by TEXT NOT NULL, signed_at TEXT NOT NULL, "
+        "note TEXT NOT NULL)",
+        "CREATE INDEX ix_signoffs_run_id ON signoffs (run_id)",
     ),
 }

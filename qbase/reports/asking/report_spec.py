@@ -31,6 +31,7 @@ TYPES: dict[str, str] = {
     "limits": "table",
     "schedule": "table",
     "fan_out": "table",
+    "follows_last": "true or false",
 }
 REQUIRED = ("notebook", "title_zh", "title_en")
 LIMITS = ("seconds", "memory_mb", "output_mb")
@@ -38,7 +39,7 @@ PROFILES = ("internal", "external", "statutory_public")
 # the handle is a file name, a URL and a word on the command line
 HANDLE = re.compile(r"[^\W_][\w-]{0,79}")
 # files of the gallery stand beside the pages
-RESERVED = ("index", "feed")
+RESERVED = ("index", "feed", "moved")
 
 
 def find_specs(workspace: Workspace) -> dict[str, pathlib.Path]:
@@ -170,6 +171,7 @@ def read_spec_file(workspace: Workspace, path: pathlib.Path) -> ReportSpec:
         limits=Limits(**raw.get("limits", {})),
         schedule=freeze(raw.get("schedule", {})),
         fan_out=freeze(raw.get("fan_out", {})),
+        follows_last=raw.get("follows_last", False),
     )
 
 
@@ -187,6 +189,7 @@ def _check_type(workspace: Workspace, path: pathlib.Path, name: str, value: Any)
         "text": isinstance(value, str) and bool(value.strip()),
         "list of text": isinstance(value, list) and all(isinstance(item, str) for item in value),
         "whole number": type(value) is int,
+        "true or false": type(value) is bool,
         "table": isinstance(value, dict),
     }[wanted]
     if not good:

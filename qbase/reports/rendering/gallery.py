@@ -20,6 +20,7 @@ from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with
 __all__ = ["build_gallery", "report_meta"]
 
 PAGE = "index.html"
+OTHERS = frozenset({"index", "moved"})
 FEED = "feed.json"
 FEED_VERSION = "https://jsonfeed.org/version/1.1"
 TITLE = Text("产业集群质量报告", "Reports on the quality of industrial clusters")
@@ -105,7 +106,11 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
     ('index.html', '产业集群质量报告 / Reports on the quality of industrial clusters', [])
     """
     cards = _cards(site, runs)
-    context = {"lang": "zh", "title": TITLE, "cards": cards, "good": sum(bool(c.meta) for c in cards)}
+    # how many runs wait for a signature under what moved; nothing where nothing ever did
+    waiting = read_meta(site / "moved.html").get("waiting")
+    context = {
+        "lang": "zh", "title": TITLE, "cards": cards, "good": sum(bool(c.meta) for c in cards), "waiting": waiting
+    }  # fmt: skip
     page = with_font(fill("gallery.html.j2", context), TITLE)
     site.mkdir(parents=True, exist_ok=True)
     write_atomic(site / FEED, json.dumps(_feed(cards), ensure_ascii=False, indent=1))
@@ -115,7 +120,7 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
 
 def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     """Return the cards, youngest run first."""
-    found = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.name != PAGE}
+    found = {page.stem: _read_meta(page) for page in sorted(site.glob("*.html")) if page.stem not in OTHERS}
     # a page that got another name points to it and is no report of its own
     published = {name: meta for name, meta in found.items() if meta is None or REDIRECT not in meta}
     done = sorted((run for run in runs if run.state not in UNFINISHED), key=lambda run: run.started_at)

@@ -26,6 +26,8 @@ def fingerprint_of(
     params: Mapping[str, Any],
     tables: Mapping[str, int],
     root: pathlib.Path,
+    *,
+    last: str = "",
 ) -> str:
     """Return the fingerprint of a run that has not been made yet.
 
@@ -39,6 +41,8 @@ def fingerprint_of(
         Version of each declared table.
     root : Path
         Workspace; its lock file counts, and without one the installed versions do.
+    last : str
+        Hash of what the last edition said, where the letter reads it.
 
     Returns
     -------
@@ -55,6 +59,7 @@ def fingerprint_of(
             "code": code_hash(),
             "template": template_hash(),
             "lock": lock_hash(root),
+            **({"last": last} if last else {}),
         }
     )
 
@@ -92,7 +97,8 @@ def lock_hash(root: pathlib.Path) -> str:
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
     found = [("qbase", VERSION), ("python", platform.python_version())]
-    return tuple(found + [(name, importlib.metadata.version(name)) for name in LIBRARIES])
+    found += [(name, importlib.metadata.version(name)) for name in LIBRARIES]
+    return (*found, ("code", code_hash()[:12]))
 
 
 def versions() -> dict[str, str]:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import DataError
-from qbase.core.results.run_values import ReportSpec
+from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.lake.entity_names import TOWN_LINKS
+from qbase.reports.comparing.last_results import mark_of, pin_last
 from qbase.reports.running import fingerprint
 
 if TYPE_CHECKING:
-    from qbase.lake import Snapshot
+    from qbase.core.results.retold import LastResults
+    from qbase.lake import Snapshot, Workspace
     from qbase.reports.asking.run_request import Request
 
 EVERY = "*"
@@ -21,14 +22,15 @@ EVERY = "*"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pinned:
-    """Snapshot, version of each table, fingerprint."""
+    """Snapshot, version of each table, fingerprint, and what the last edition said where the letter reads it."""
 
     snapshot: str
     versions: Mapping[str, int]
     fingerprint: str
+    last: LastResults | None = None
 
 
-def pin_data(request: Request, snapshot: Snapshot, root: pathlib.Path) -> Pinned:
+def pin_data(workspace: Workspace, request: Request, record: RunRecord, snapshot: Snapshot) -> Pinned:
     """Find the versions of the declared tables and the fingerprint; refuse when a table is missing.
 
     Raises
@@ -48,8 +50,11 @@ def pin_data(request: Request, snapshot: Snapshot, root: pathlib.Path) -> Pinned
         )
     tables = [*spec.tables, *list_usable(spec, snapshot)]
     versions = {name: snapshot.versions[name] for name in tables}
-    mark = fingerprint.fingerprint_of(request.cells, request.params, versions, root)
-    return Pinned(snapshot=snapshot.id if tables else "", versions=versions, fingerprint=mark)
+    at = snapshot.id if tables else ""
+    last = pin_last(workspace, spec, dataclasses.replace(record, snapshot=at), versions)
+    known = (request.cells, request.params, versions, workspace.root)
+    mark = fingerprint.fingerprint_of(*known, last=mark_of(last))
+    return Pinned(snapshot=at, versions=versions, fingerprint=mark, last=last)
 
 
 def list_usable(spec: ReportSpec, snapshot: Snapshot) -> list[str]:

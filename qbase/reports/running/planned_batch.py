@@ -74,7 +74,7 @@ def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecor
             record = first_record(workspace, request, slot, commit=commit)
         except (QbaseError, OSError):
             continue
-        pinned = _pin(workspace, request, snapshot)
+        pinned = _pin(workspace, request, record, snapshot)
         wanted = (job.report_id, slot, pinned.fingerprint) if pinned else None
         if pinned and wanted in marks and not job.force and shows(workspace, request.page_id, pinned.fingerprint):
             unchanged[place] = dataclasses.replace(
@@ -104,8 +104,8 @@ def held_queue(workspace: Workspace, queued: Iterable[str]) -> Iterator[None]:
         drop_queued(workspace, list(queued))
 
 
-def _pin(workspace: Workspace, request: Request, snapshot: Snapshot) -> Pinned | None:
+def _pin(workspace: Workspace, request: Request, record: RunRecord, snapshot: Snapshot) -> Pinned | None:
     try:
-        return pin_data(request, snapshot, workspace.root)
+        return pin_data(workspace, request, record, snapshot)
     except QbaseError:
         return None

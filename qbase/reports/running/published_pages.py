@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from qbase.core.errors import Lang
     from qbase.lake import Workspace
 
-NOT_PAGES = frozenset({"index", "feed"})
+NOT_PAGES = frozenset({"index", "feed", "moved"})
 RESULTS = "results.json"
 PAGE = "report.html"
 _RUN_ID = re.compile(r'<meta name="qbase-run" content="([\w-]+)">')

@@ -21,6 +21,7 @@ from qbase.reports.running.batch_jobs import Job, Outcome
 from qbase.reports.running.failure_classes import MOST_ATTEMPTS, is_passing
 from qbase.reports.running.planned_batch import held_queue, plan_batch
 from qbase.reports.running.run_states import RECENT, close_dead_runs
+from qbase.reports.telling.sent_notices import tell_runs
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -90,6 +91,9 @@ def run_many(
     if jobs_at_once > 1 and any(o.record and o.record.state in {"ok", "failed"} for o in found.done.values()):
         # two workers may have listed the runs at once, and the staler page may have been written last
         show_batch(workspace)
+    if jobs_at_once > 1 and chosen == "fork":
+        # each of the others tells of itself
+        tell_runs(workspace, [outcome.record for outcome in found.done.values()])
     return [found.done[place] for place in range(len(jobs))]
 
 
@@ -236,7 +240,7 @@ def fan_out(workspace: Workspace, found: Found, jobs_at_once: int) -> bool:
         open_door()
     except NoForkError:
         return False
-    close_dead_runs(workspace)
+    tell_runs(workspace, close_dead_runs(workspace))
     at_work: dict[Connection, int] = {}
     shown = time.monotonic()
     while found.waiting or at_work:
@@ -276,8 +280,10 @@ def serve_report(pipe: Connection) -> None:
 def show_batch(workspace: Workspace) -> None:
     """Build the gallery of a batch anew."""
     from qbase.lake import list_runs
+    from qbase.reports.comparing.moved_page import show_moves
     from qbase.reports.rendering.gallery import build_gallery
 
+    show_moves(workspace)
     build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
 
 

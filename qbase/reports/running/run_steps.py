@@ -13,6 +13,8 @@ from qbase.core.whole_files import write_atomic
 from qbase.lake import list_runs
 from qbase.lake.run_changes import publish_run
 from qbase.lake.storage.fault_points import fault
+from qbase.reports.comparing.last_results import write_last
+from qbase.reports.comparing.moved_numbers import note_moves
 from qbase.reports.executing.completeness import find_failure, read_results, too_much, traceback_of
 from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import stage_files
@@ -24,6 +26,8 @@ from qbase.reports.running.run_states import RECENT, keep_beside
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from qbase.core.results.retold import LastResults
+    from qbase.reports.comparing.moved_numbers import Moves
     from qbase.reports.executing.execution_job import Job
 
 STEPS = ("cells", "render", "verify", "publish")
@@ -31,6 +35,9 @@ STEPS = ("cells", "render", "verify", "publish")
 
 class OneRun(ClaimedRun):
     """One run on its way, from pinned data to a published page."""
+
+    moves: Moves | None = None
+    last: LastResults | None = None
 
     def pin(self) -> None:
         """Find the versions of the declared tables and the fingerprint; refuse when a table is missing.
@@ -40,20 +47,23 @@ class OneRun(ClaimedRun):
         DataError
             A declared table is not in the lake (QB810).
         """
-        pinned = pin_data(self.request, self.workspace.snapshot(), self.workspace.root)
-        self.versions = pinned.versions
+        pinned = pin_data(self.workspace, self.request, self.record, self.workspace.snapshot())
+        self.versions, self.last = pinned.versions, pinned.last
         self._set(fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
         spec = self.request.spec
         self.enter("running")
+        write_last(self.folder, self.last)
         executed = self._execute()
         self.enter("verifying")
         results = read_results(self.folder, self.record.run_id, spec.report_id)
         self._check_sources(results)
         page = self._render(executed, results)
         self._verify(page, results)
+        final, stem = self._final(), self.site_paths[0].stem
+        self.moves = note_moves(self.workspace, final, results, page=stem, title=spec.title)
         self._publish(executed, page, results)
 
     def _execute(self) -> NotebookNode:
@@ -222,9 +232,11 @@ class OneRun(ClaimedRun):
         RunError
             The gallery could not be written (QB822).
         """
+        from qbase.reports.comparing.moved_page import show_moves
         from qbase.reports.rendering.gallery import build_gallery
 
         try:
+            show_moves(self.workspace)
             build_gallery(self.workspace.site, runs=list_runs(self.workspace, limit=RECENT))
         except (OSError, QbaseError) as error:
             found = error.found if isinstance(error, QbaseError) else self._plain(error)

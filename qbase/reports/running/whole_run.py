@@ -12,6 +12,7 @@ from qbase.reports.running.claimed_run import Progress
 from qbase.reports.running.heartbeat import Heartbeat
 from qbase.reports.running.run_states import close_dead_runs, is_published
 from qbase.reports.running.run_steps import OneRun
+from qbase.reports.telling.sent_notices import tell_runs
 
 if TYPE_CHECKING:
     from qbase.core.errors import Lang
@@ -107,7 +108,7 @@ def attempt_report(
     workspace, report_id, params, lang, slot, force, engine, on_progress
         See `run_report`.
     is_one_of_many : bool
-        Of a batch that closes dead runs and builds the gallery itself.
+        Of a batch that closes dead runs, builds the gallery and sends notices itself.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def attempt_report(
     """
     request = read_request(workspace, report_id, params or {})
     if not is_one_of_many:
-        close_dead_runs(workspace, report_id)
+        tell_runs(workspace, close_dead_runs(workspace, report_id))
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
     failed: QbaseError | None = None
     with run.held(), Heartbeat(workspace, run.open()):
@@ -151,6 +152,7 @@ def attempt_report(
         record = run.fail(failed) if failed else run.finish()
     if is_one_of_many:
         return record, failed
+    tell_runs(workspace, [record])
     if failed:
         run.show_failure()
     else:

@@ -62,7 +62,7 @@ def test_the_seed_follows_report_and_parameters_only() -> None:
 
 
 def test_versions_and_commit(tmp_path: pathlib.Path) -> None:
-    assert {"qbase", "python", "pandas", "statsmodels", "pyfixest", "duckdb", "deltalake", "papermill"} == set(
+    assert {"qbase", "python", "pandas", "statsmodels", "pyfixest", "duckdb", "deltalake", "papermill", "code"} == set(
         versions()
     )
     assert commit_of(tmp_path / "nowhere") == ""
