@@ -35,7 +35,7 @@ from traitlets.config import Config
 
 from qbase.reports.executing import fork_template
 from qbase.reports.executing.cell_streams import Outlet
-from qbase.reports.executing.run_environment import watch_threads
+from qbase.reports.executing.run_environment import RUN_ID, mark_process, watch_threads
 from qbase.reports.executing.run_kernel import die_with_parent, limit_memory, seed_everything
 
 IOPUB, SHELL = "iopub", "shell"
@@ -133,6 +133,7 @@ def settle(plan: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(plan["environment"])
     os.environ.setdefault("MPLBACKEND", INLINE)
+    mark_process(os.environ.get(RUN_ID, ""))
     time.tzset()
     os.chdir(plan["root"])
     tempfile.tempdir = None

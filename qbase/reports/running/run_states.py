@@ -14,6 +14,7 @@ from qbase.core.errors import RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake import find_published, list_runs, update_run
+from qbase.reports.executing.run_environment import end_leftovers
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -70,6 +71,8 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
         folder = workspace.runs / record.report_id / record.run_id
         if record.state != "running" or _is_held(folder):
             continue
+        # its runner was not there to end what its cells had started
+        end_leftovers(record.run_id)
         html = page_of(workspace, record)
         if read_meta(workspace, html.stem).get("run_id") == record.run_id:
             shown = html.relative_to(workspace.root).as_posix()
