@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.reports.asking.run_request import read_request
+from qbase.reports.executing.run_log import RunLog
 from qbase.reports.running.run_states import close_dead_runs, hold, is_published
 from qbase.reports.running.run_steps import OneRun, Progress
 
@@ -126,16 +128,22 @@ def attempt_report(
         close_dead_runs(workspace, report_id)
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
     failed: QbaseError | None = None
-    with hold(run.folder):
+    with _held(run):
+        log = RunLog(run.folder)
+        run.on_progress = log.following(run.on_progress)
+        log.tell("run", "begun", engine=engine)
         run.open()
         try:
             run.pin()
             if not force and is_published(workspace, run.record, any_slot=slot is None):
-                return run.close("unchanged", (run.site_paths[0],)), None
+                record = run.close("unchanged", (run.site_paths[0],))
+                log.close(record, run.site_paths[0])
+                return record, None
             run.carry_out()
         except KeyboardInterrupt:
             expected, fix = "the run to go on to its end", f"qbase run {report_id}"
-            run.fail(RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix))
+            error = RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix)
+            log.close(run.fail(error), run.site_paths[0])
             raise
         except QbaseError as error:
             failed = error
@@ -145,6 +153,7 @@ def attempt_report(
             # a fault of the house itself ends this report like any other failure, and never the ones after it
             failed = run.fault(error)
         record = run.fail(failed) if failed else run.close("ok", run.outputs)
+        log.close(record, run.site_paths[0])
     if is_one_of_many:
         return record, failed
     if failed:
@@ -152,3 +161,13 @@ def attempt_report(
     else:
         run.show_gallery()
     return record, failed
+
+
+@contextlib.contextmanager
+def _held(run: OneRun) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(hold(run.folder))
+        except OSError as error:
+            raise run.unwritten(error) from error
+        yield
