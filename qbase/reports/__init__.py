@@ -28,5 +28,7 @@ if TYPE_CHECKING:
     from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
     from qbase.reports.running.run_states import read_meta as read_meta
     from qbase.reports.running.whole_run import run_report as run_report
+    from qbase.reports.upkeep.reconciliation import Discrepancy as Discrepancy
+    from qbase.reports.upkeep.reconciliation import reconcile_runs as reconcile_runs
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -1,7 +1,7 @@
 """A workspace with small letters for the tests of faults, and what every fault is held to.
 
-Whatever is done to a run: its row in the ledger names the reason, the report published before is the same byte for byte,
-and one second later no process of the run lives.
+Whatever is done to a run: its row in the ledger names the reason, the report before is the same byte for byte, and one
+second later no process of the run lives.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ import pytest
 
 from qbase.core.errors import QbaseError
 from qbase.lake import list_runs
-from qbase.reports import close_dead_runs, run_report
+from qbase.reports import close_dead_runs, reconcile_runs, run_report
 from qbase.reports.running.run_states import is_published
 from tests.faults.fault_letters import PROJECT, House
 from tests.faults.test_read_only import obey_permissions
@@ -42,6 +42,7 @@ def execute(job):
     (job.folder / "results.json").write_text(json.dumps(results))
 engine.execute = execute
 """
+STUDY = PROJECT / "tests" / "faults" / "study_torn_pages.py"
 OPENED, RENAMED = "open", "os.rename"
 
 
@@ -51,10 +52,10 @@ def instead(monkeypatch: pytest.MonkeyPatch) -> Instead:
 
 
 class Disk:
-    """Lets the n-th file that is opened for writing, made or renamed below a folder fail, and all after it."""
+    """Lets the n-th file opened for writing, made or renamed below a folder fail, alone or with all after it."""
 
     def __init__(self) -> None:
-        self.root, self.fails_at, self.number, self.passed = "", 0, 0, 0
+        self.root, self.fails_at, self.number, self.passed, self.is_lost = "", 0, 0, 0, False
         sys.addaudithook(self.look)
 
     def look(self, event: str, words: tuple[Any, ...]) -> None:
@@ -65,7 +66,7 @@ class Disk:
         if not str(words[0]).startswith(self.root):
             return
         self.passed += 1
-        if self.passed >= self.fails_at:
+        if self.passed == self.fails_at or (self.is_lost and self.passed > self.fails_at):
             raise OSError(self.number, os.strerror(self.number), str(words[0]))
 
 
@@ -79,7 +80,7 @@ def disk() -> Any:
 
 
 def fails_at(disk: Disk, house: House, n: int, number: int) -> QbaseError | None:
-    """Run the report on a disk that fails from the n-th call on."""
+    """Run the report on a disk that fails at the n-th call."""
     disk.root, disk.number, disk.passed, disk.fails_at = str(house.workspace.root), number, 0, n
     try:
         run_report(house.workspace, "plain", force=True)
@@ -90,27 +91,47 @@ def fails_at(disk: Disk, house: House, n: int, number: int) -> QbaseError | None
     return None
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS], ids=["full", "broken", "read-only"])
-def test_a_disk_that_fails_from_the_nth_call_on(house: House, instead: Instead, disk: Disk, number: int) -> None:
-    """F6, F8: n grows until the run passes; each failure is told, and no page changes before the last rename."""
+@pytest.mark.parametrize(
+    ("number", "is_lost"),
+    [(errno.ENOSPC, False), (errno.EIO, False), (errno.EROFS, True)],
+    ids=["full", "broken", "lost"],
+)
+def test_a_disk_that_fails_at_the_nth_call(
+    house: House, instead: Instead, disk: Disk, number: int, is_lost: bool
+) -> None:
+    """F6, F8: n grows until the run passes; each failure is told, and the report before stays as it was.
+
+    A disk that takes nothing any more from the second of two renames on cannot be made to show the old page again; that
+    its page is not the one the ledger names is what `qbase verify --all` says then.
+    """
     house.letter("plain")
-    before, n, told = house.published(), 1, []
-    while (error := fails_at(disk, house, n, number)) is not None:
+    run_report(house.workspace, "plain")
+    told: list[str] = []
+    disk.is_lost = is_lost
+    before = house.published()
+    while (error := fails_at(disk, house, len(told) + 1, number)) is not None:
         told.append(error.code)
+        parts = list(house.workspace.site.glob(".*.part"))
+        assert is_lost or not parts
+        for part in parts:
+            part.unlink()
+        close_dead_runs(house.workspace)
         if error.code == "QB822":
             # the report is out, whole, and the gallery is not
-            assert is_published(house.workspace, list_runs(house.workspace, "plain")[0], any_slot=True)
+            assert is_published(house.workspace, house.last("plain"), any_slot=True)
+        elif house.published() != before:
+            assert is_lost
+            assert [one.kind for one in reconcile_runs(house.workspace)[0]] == ["changed"]
+            assert run_report(house.workspace, "plain").state == "ok"
         else:
-            assert error.code in {"QB817", "QB207"}, (n, error)
-            close_dead_runs(house.workspace)
-            assert house.published() == before, n
-            assert all(r.state == "failed" and r.error for r in list_runs(house.workspace, "plain")), n
-        assert not list(house.workspace.site.glob(".*.part")), n
-        n += 1
+            assert error.code in {"QB817", "QB207"}, error
         before = house.published()
-    assert n > 12
+    assert len(told) > 12
     assert {"QB817", "QB207", "QB822"} <= set(told)
-    assert house.last("plain").state == "ok"
+    states = {run.state for run in list_runs(house.workspace, "plain")}
+    assert states == {"ok", "failed"}
+    assert all(run.error for run in list_runs(house.workspace, "plain") if run.state == "failed")
+    assert reconcile_runs(house.workspace)[0] == []
 
 
 @pytest.mark.parametrize("kilobytes", [0, 4, 40, 150, 400])
@@ -167,16 +188,15 @@ def test_a_disk_that_does_not_keep_what_it_was_told(
         except QbaseError as error:
             assert not list(house.workspace.site.glob(".*.part"))
             if error.code == "QB822":
-                break
-            assert error.code == "QB817"
+                return
             close_dead_runs(house.workspace)
-            assert house.last("plain").state == "failed"
+            assert (house.last("plain").error or {})["code"] == "QB817"
             assert house.published() == before
         else:
             # the folder of what was published: its files are out already
             assert is_published(house.workspace, house.last("plain"), any_slot=True)
             before = house.published()
-    assert n > 6
+    pytest.fail("no fsync of the gallery failed")
 
 
 def test_a_slow_rename_shows_the_old_page_or_the_new_one(
@@ -212,7 +232,7 @@ def test_a_slow_rename_shows_the_old_page_or_the_new_one(
 def test_publishing_is_never_seen_half_done_and_a_kill_tears_nothing(tmp_path: pathlib.Path) -> None:
     """F5, short: the long loop with a thousand kills is study_torn_pages.py."""
     done = subprocess.run(
-        [sys.executable, str(PROJECT / "tests" / "faults" / "study_torn_pages.py"), "--publishes", "40", "--kills", "6"],
+        [sys.executable, str(STUDY), "--publishes", "40", "--kills", "6"],
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(PROJECT)}, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

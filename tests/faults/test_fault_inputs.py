@@ -1,6 +1,5 @@
 """Faults of what a run reads and shows: ledger locked or corrupted, letter and data changed, floods. F31-F36."""
 
-# ruff: noqa: E501  (cells are one line each)
 from __future__ import annotations
 
 import contextlib
@@ -144,7 +143,19 @@ def test_data_replaced_while_a_report_runs(house: House, monkeypatch: pytest.Mon
             cell.execution_count = number
         load(house.workspace, "b")
         results: dict[str, Any] = {"schema": 1, "sentinel": job.environment["QBASE_RUN_ID"], "snapshot": seen}
-        results |= {"sources": [{"path": "t", "snapshot": seen, "producer": "", "licence": "", "sha256": "", "title": None, "retrieved_on": ""}]}
+        results |= {
+            "sources": [
+                {
+                    "path": "t",
+                    "snapshot": seen,
+                    "producer": "",
+                    "licence": "",
+                    "sha256": "",
+                    "title": None,
+                    "retrieved_on": "",
+                }
+            ]
+        }
         results |= {"results": [], "scorecards": [], "tables": {}, "figures": {}, "shown": {}}
         (job.folder / "results.json").write_text(json.dumps(results), encoding="utf-8")
 

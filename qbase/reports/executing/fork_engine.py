@@ -297,7 +297,7 @@ class Channel:
 
 
 def _watch(pid: int) -> int | None:
-    """Return a descriptor that can be read once a process has ended; None where the system has none (Linux before 5.3)."""
+    """Return a descriptor that can be read once a process has ended; None where the system has none."""
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):

@@ -1,4 +1,4 @@
-"""The log of a run for programs: ``log.jsonl`` in its folder, one JSON object a line, numbers and words of the house alone.
+"""The log of a run for programs: ``log.jsonl`` in its folder, one JSON object a line, numbers and words of the house.
 
 No output of a cell and no value of a table goes in, so that the log of every run may be collected in one place.
 """
