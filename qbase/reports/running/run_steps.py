@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -308,7 +309,9 @@ class OneRun:
         shown = tuple(self._below(path) if isinstance(path, pathlib.Path) else path for path in outputs)
         self._set(state=state, outputs=shown, error=error, seconds=self._seconds())
         update_run(self.workspace, self.record)
-        self._copy()
+        # the ledger knows the end of the run; without its copy a published report is published all the same
+        with contextlib.suppress(RunError):
+            self._copy()
         return self.record
 
     def fail(self, error: QbaseError) -> RunRecord:
