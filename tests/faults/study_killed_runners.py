@@ -1,8 +1,8 @@
 """Thousands of light runs whose runner is killed at random again and again: each published exactly once?
 
-A batch of forks is started anew after every SIGKILL, with the reports that have no page yet. At the end the whole batch is asked for once more, which must change nothing. Held: every report has one good run in the
-ledger and one page, every page is whole and is what its run wrote (`reconcile_runs`), and no process of a run is left.
-Prints JSON.
+A batch of forks is started anew after every SIGKILL, with the reports that have no page yet. At the end the whole batch
+is asked for once more, which must change nothing. Held: every report has one good run in the ledger and one page, every
+page is whole and is what its run wrote (`reconcile_runs`), and no process of a run is left. Prints JSON.
 
     python tests/faults/study_killed_runners.py --runs 5000 --kills 50
 """

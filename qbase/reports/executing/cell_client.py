@@ -35,6 +35,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             nb_man,
             timeout_func=remaining,
             startup_timeout=START_SECONDS,
+            # nbclient would give what a cell has shown four seconds to arrive, and call the rest a timeout of the cell
+            iopub_timeout=job.seconds,
             shutdown_kernel="immediate",
             on_cell_execute=begin,
             log=logging.getLogger("papermill"),
