@@ -1,17 +1,20 @@
 #!/usr/bin/env bash
-# What some tests need and pip cannot bring: a browser, and the example data of R's package survey (under the GPL, so
-# they are not part of this repository; 230 kB of one Debian package, R itself is not installed).
+# What some tests need and pip cannot bring: a browser, a clock that can be set (faketime), and the example data of R's
+# package survey (under the GPL, so they are not part of this repository; 230 kB of one Debian package, R itself is not
+# installed).
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 survey="${QBASE_SURVEY_DATA:-}"
 
 has_browser() { command -v chromium >/dev/null 2>&1; }
+has_clock() { command -v faketime >/dev/null 2>&1; }
 has_survey() { [ -z "$survey" ] || [ -f "$survey/api.rda" ]; }
 
-if has_browser && has_survey; then
+if has_browser && has_clock && has_survey; then
   exit 0
 fi
 apt-get update -qq
+has_clock || apt-get install -y -qq --no-install-recommends faketime
 has_browser || apt-get install -y -qq --no-install-recommends chromium
 if ! has_survey; then
   mkdir -p "$survey"

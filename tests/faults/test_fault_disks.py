@@ -204,7 +204,8 @@ def test_a_disk_that_does_not_keep_what_it_was_told(
             if error.code == "QB822":
                 return
             close_dead_runs(house.workspace)
-            assert (house.last("plain").error or {})["code"] == "QB817"
+            # where the row could be written and its copy could not, the row is closed by the next call
+            assert (house.last("plain").error or {})["code"] in {"QB817", "QB818"}
             assert house.published() == before
         else:
             # the folder of what was published: its files are out already

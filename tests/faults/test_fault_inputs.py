@@ -179,7 +179,7 @@ def test_data_replaced_while_a_report_runs(house: House, monkeypatch: pytest.Mon
 
 FLOODS = {
     "one-print": "print('x' * 30_000_000)",
-    "many-shown": "from IPython.display import display\nfor i in range(12_000): display(i)",
+    "many-shown": "from IPython.display import display\nfor i in range(1_500): display(str(i) * 400)",
     "many-errors": "import sys\nfor i in range(3_000): print('e' * 2_000, file=sys.stderr)",
 }
 
