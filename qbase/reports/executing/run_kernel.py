@@ -78,10 +78,21 @@ def main() -> None:
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
     watch_threads()
-    from ipykernel.kernelapp import launch_new_instance
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Application(IPKernelApp):
+        """ipykernel's application, which forgets no output where its reader is slow."""
+
+        def init_iopub(self, context: Any) -> None:
+            # a publishing socket drops what comes after a thousand messages that were not read yet
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
 
     seed = int(os.environ.get("QBASE_SEED", "0"))
-    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"])
+    Application.launch_instance(
+        exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"]
+    )
 
 
 if __name__ == "__main__":
