@@ -88,7 +88,9 @@ def test_a_copy_of_the_process_that_left_its_group_ends_with_its_run(house: Hous
         error = house.fail(house.letter("leaves", TELL, left, "os.kill(os.getpid(), 9)"), engine)
         assert error.code == "QB812"
         return
-    record = run_report(house.workspace, house.letter("leaves", TELL, left), engine=engine)  # type: ignore[arg-type]
+    # nor would a crash leave what it held in memory on the disk
+    core = "import resource; assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0"
+    record = run_report(house.workspace, house.letter("leaves", TELL, left, core), engine=engine)  # type: ignore[arg-type]
     assert record.state == "ok"
     assert ends([int((house.folder(record) / "pid_left").read_text())])
 
@@ -134,7 +136,7 @@ def test_a_cell_that_opens_files_until_none_is_left(house: House, engine: str) -
     assert "Too many open files" in error.found
 
 
-@pytest.mark.parametrize("files", [8, 12, 16, 24])
+@pytest.mark.parametrize("files", [8, 16])
 def test_a_runner_with_hardly_a_file_to_open(house: House, files: int) -> None:
     """F21: wherever it runs out, it says so, and what was published stays."""
     house.letter("few")

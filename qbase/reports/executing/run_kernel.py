@@ -51,6 +51,14 @@ def limit_memory(megabytes: int, held: int = 0) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def write_no_core() -> None:
+    """Let a crash leave no image of its memory on the disk: it would hold the rows of firms."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def seed_everything(seed: int) -> None:
     """Seed the global generators, so that a bootstrap inside a plot draws the same twice."""
     import numpy as np
@@ -77,6 +85,7 @@ def main() -> None:
     # set by jupyter_client
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
+    write_no_core()
     watch_threads()
     import zmq
     from ipykernel.kernelapp import IPKernelApp
