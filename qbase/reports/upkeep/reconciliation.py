@@ -40,10 +40,10 @@ class Discrepancy:
 
     Examples
     --------
-    >>> from qbase.core import same
+    >>> from qbase.core import Text
     >>> from qbase.reports import Discrepancy
-    >>> Discrepancy(kind="extra", path="reports/site/x.html", text=same("no row")).payload()
-    {'kind': 'extra', 'path': 'reports/site/x.html', 'text': {'zh': 'no row', 'en': 'no row'}}
+    >>> Discrepancy(kind="extra", path="reports/site/x.html", text=Text("账上没有", "no row")).payload()
+    {'kind': 'extra', 'path': 'reports/site/x.html', 'text': {'zh': '账上没有', 'en': 'no row'}}
     """
 
     kind: Kind
