@@ -171,11 +171,11 @@ def test_the_notebook_of_a_run_shows_its_figures_and_tables_to_whoever_opens_it(
     outputs = [new_output("display_data", data={"text/plain": "–", MIME: one.payload()}) for one in (figure, table)]
     notebook = with_fallbacks(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "zh")
     (workspace / "notebooks" / "run.ipynb").write_text(writes(notebook), encoding="utf-8")
-    opened = page.context.new_page()
+    opened = page.context.browser.new_context().new_page()
     opened.goto(f"{lab['url']}lab/tree/notebooks/run.ipynb?token={lab['token']}&reset")
     shown = opened.locator(".jp-OutputArea-output img")
     shown.wait_for()
     assert opened.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.get(0).trusted") is False
     assert shown.evaluate("image => image.naturalWidth > 0 && image.alt === '合格率'")
     assert opened.locator(".jp-OutputArea-output td", has_text="K003").count() == 1
-    opened.close()
+    opened.context.close()

@@ -74,9 +74,12 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
         # its runner was not there to end what its cells had started
         end_leftovers(record.run_id)
         html = page_of(workspace, record)
-        if read_meta(workspace, html.stem).get("run_id") == record.run_id:
+        meta = read_meta(workspace, html.stem)
+        if meta.get("run_id") == record.run_id:
             shown = html.relative_to(workspace.root).as_posix()
-            record = dataclasses.replace(record, state="ok", outputs=(shown,))
+            # the row was written before either was known
+            known = {"fingerprint": meta["fingerprint"], "snapshot": meta["snapshot"]}
+            record = dataclasses.replace(record, state="ok", outputs=(shown,), **known)
         else:
             told = RunError(
                 "QB818",
