@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -13,8 +14,8 @@ import time
 import pytest
 
 from qbase.core.results.run_values import RunRecord
-from qbase.lake import add_run, list_runs
-from qbase.reports import reconcile_runs, run_report
+from qbase.lake import add_run, list_runs, update_run
+from qbase.reports import close_dead_runs, reconcile_runs, run_report
 from qbase.reports.running.run_states import hold
 from qbase.reports.upkeep.left_behind import STALE_SECONDS, find_left_behind, is_held
 from qbase.reports.upkeep.trial_run import run_trial
@@ -141,3 +142,12 @@ def test_a_trial_run_is_a_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_trial("kernel").error == ""
     instead.sentinel = "another"
     assert run_trial("kernel").error.startswith("QB815")
+
+
+def test_a_page_whose_runner_died_before_it_could_say_so_is_not_made_again(house: House) -> None:
+    """The row of a run is written before its fingerprint is known."""
+    (record,) = list_runs(house.workspace, "c")[1:]
+    update_run(house.workspace, dataclasses.replace(record, state="running", fingerprint="", snapshot=""))
+    (closed,) = close_dead_runs(house.workspace, "c")
+    assert (closed.state, closed.fingerprint) == ("ok", record.fingerprint)
+    assert run_report(house.workspace, "c").state == "unchanged"
