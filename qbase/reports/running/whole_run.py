@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.executing.run_log import RunLog
+from qbase.reports.recording.run_log import RunLog
 from qbase.reports.running.run_states import close_dead_runs, hold, is_published
 from qbase.reports.running.run_steps import OneRun, Progress
 

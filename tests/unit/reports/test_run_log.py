@@ -11,7 +11,7 @@ import pytest
 from qbase.core.errors import RunError
 from qbase.lake import Workspace, list_runs
 from qbase.reports import run_report
-from qbase.reports.executing.run_log import RunLog
+from qbase.reports.recording.run_log import RunLog
 from tests.faults.fault_letters import House
 from tests.faults.test_runs import Instead
 
