@@ -45,5 +45,7 @@ if TYPE_CHECKING:
     from qbase.reports.scheduling.schedule_reading import read_schedules as read_schedules
     from qbase.reports.ticking.schedule_tick import Tick as Tick
     from qbase.reports.ticking.schedule_tick import run_due as run_due
+    from qbase.reports.upkeep.reconciliation import Discrepancy as Discrepancy
+    from qbase.reports.upkeep.reconciliation import reconcile_runs as reconcile_runs
 
 __getattr__, __dir__ = lazy_room(__name__)

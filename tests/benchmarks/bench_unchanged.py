@@ -45,11 +45,11 @@ def build(home: pathlib.Path, reports: int) -> tuple[Workspace, list[Job]]:
     records, page, snapshot = [], b"x" * PAGE_BYTES, workspace.snapshot()
     for job in jobs:
         request = read_request(workspace, job.report_id, job.params)
-        pinned = pin_data(request, snapshot, workspace.root)
+        record = first_record(workspace, request, None, commit="")
+        pinned = pin_data(workspace, request, record, snapshot)
         facts = {"fingerprint": pinned.fingerprint, "html_sha256": hashlib.sha256(page).hexdigest()}
         (workspace.site / f"{request.page_id}.html").write_bytes(page)
         (workspace.site / f"{request.page_id}.json").write_text(json.dumps(facts), encoding="utf-8")
-        record = first_record(workspace, request, None, commit="")
         records.append(dataclasses.replace(record, state="ok", fingerprint=pinned.fingerprint))
     record_runs(workspace, records)
     return workspace, jobs

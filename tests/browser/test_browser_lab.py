@@ -150,3 +150,32 @@ def test_the_check_passes_right_after_the_demo_was_loaded(lab: dict[str, Any], w
     words = [sys.executable, "-m", "qbase", "check", "--home", str(workspace), "--lang", "en"]
     done = subprocess.run(words, capture_output=True, text=True)
     assert done.returncode == 0, [line for line in done.stdout.splitlines() if "[!]" in line]
+
+
+def test_the_notebook_of_a_run_shows_its_figures_and_tables_to_whoever_opens_it(
+    page: Any, lab: dict[str, Any], workspace: pathlib.Path
+) -> None:
+    """Nobody on this server has run it, so that JupyterLab trusts none of its outputs."""
+    from nbformat.v4 import new_code_cell, new_notebook, new_output, writes
+
+    from qbase.core import Column, Figure, Table, Text
+    from qbase.core.shown.display import MIME
+    from qbase.reports.rendering.plain_fallbacks import with_fallbacks
+
+    words = Text("合格率", "pass rate")
+    table = Table(name="t", caption=words, columns=(Column(label=words),), rows=(("K003",),))
+    drawing = '<svg viewBox="0 0 90 90"><path style="stroke:var(--blue)" d="M 0 0 L 90 90" /><text>合格率</text></svg>'
+    texts = dict.fromkeys(("title", "subtitle", "how_to_read", "note", "alt"), words)
+    drawings = dict.fromkeys(("zh_wide", "zh_narrow", "en_wide", "en_narrow"), drawing)
+    figure = Figure(name="f", drawings=drawings, table=table, **texts)
+    outputs = [new_output("display_data", data={"text/plain": "–", MIME: one.payload()}) for one in (figure, table)]
+    notebook = with_fallbacks(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "zh")
+    (workspace / "notebooks" / "run.ipynb").write_text(writes(notebook), encoding="utf-8")
+    opened = page.context.browser.new_context().new_page()
+    opened.goto(f"{lab['url']}lab/tree/notebooks/run.ipynb?token={lab['token']}&reset")
+    shown = opened.locator(".jp-OutputArea-output img")
+    shown.wait_for()
+    assert opened.evaluate("() => window.jupyterapp.shell.currentWidget.content.model.cells.get(0).trusted") is False
+    assert shown.evaluate("image => image.naturalWidth > 0 && image.alt === '合格率'")
+    assert opened.locator(".jp-OutputArea-output td", has_text="K003").count() == 1
+    opened.context.close()

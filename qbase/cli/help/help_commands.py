@@ -18,6 +18,10 @@ NOT_WELL = 4
 
 def doctor(
     ctx: typer.Context,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="也看账本、锁、遗留和试运行 | also ledger, locks, leftovers and a trial run"),
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -28,6 +32,10 @@ def doctor(
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
     found = examine(shell.home)
+    if deep:
+        from qbase.cli.help.deep_checks import examine_deeply
+
+        found += examine_deeply(shell.home)
     for finding in found:
         fix = shell.text("办法: ", "to fix: ") + finding.fix if finding.fix else ""
         shell.out(f"{MARKS[finding.state]} {finding.name[shell.lang]}  {finding.text[shell.lang]}  {fix}".rstrip())

@@ -12,35 +12,73 @@ from qbase.cli.reports.report_commands import near
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import SetupError, UsageError
+from qbase.core.text import Text
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
     from qbase.release import Verification
     from qbase.reports.running.published_pages import Recorded
 
+KINDS = {"missing": Text("缺少", "missing"), "extra": Text("多出", "extra  "), "changed": Text("不同", "changed")}
 MARKS = {True: "[✓]", False: "[✗]", None: "[–]"}
 
 
 def verify(
     ctx: typer.Context,
     targets: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             metavar="FILE|REPORT [SUBJECT]",
             help="HTML 文件，或已发布的报告和它的对象 | HTML files, or published reports with their subject",
         ),
-    ],
+    ] = None,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="逐一核对账与文件 | hold ledger and files against each other, both ways"),
+    ] = False,
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     lang: Speech = None,
 ) -> int:
-    """Check finished reports against their records; exit code 1 when one does not pass."""
+    """Check finished reports against their records; exit code 1 when one does not pass.
+
+    Raises
+    ------
+    UsageError
+        Neither a report nor ``--all``, or both (QB947).
+    """
     shell = shell_of(ctx, home, as_json, quiet, lang)
+    if every == bool(targets):
+        found = " ".join(["--all", *(targets or ())] if every else ["–"])
+        raise UsageError("QB947", found=found, expected="FILE|REPORT … / --all", fix="qbase verify --all")
+    if every:
+        return _verify_all(shell)
     workspace, lacking = _workspace(shell)
-    document = [_check(shell, workspace, path) for path in _pages(workspace, targets, lacking)]
+    document = [_check(shell, workspace, path) for path in _pages(workspace, targets or (), lacking)]
     shell.document({"reports": document})
     return 0 if all(entry["passed"] for entry in document) else 1
+
+
+def _verify_all(shell: Shell) -> int:
+    """Tell one line for each place where ledger and files disagree."""
+    from qbase.reports import close_dead_runs, reconcile_runs
+
+    workspace = shell.workspace()
+    # a runner that died is no disagreement, once its row says so
+    close_dead_runs(workspace)
+    found, counts = reconcile_runs(workspace)
+    for one in found:
+        shell.out(f"{MARKS[False]} {KINDS[one.kind][shell.lang]}  {one.path}  {one.text[shell.lang]}")
+    zh = f"{counts['pages']} 个页面，{counts['rows']} 次运行，{counts['folders']} 个运行文件夹："
+    en = f"{counts['pages']} pages, {counts['rows']} runs, {counts['folders']} run folders: "
+    shell.out(
+        shell.text(zh, en) + shell.text(f"{len(found)} 处不符", f"{len(found)} disagree")
+        if found
+        else shell.text(zh + "账实相符", en + "ledger and files agree")
+    )
+    shell.document({"passed": not found, "counts": dict(counts), "found": [one.payload() for one in found]})
+    return 1 if found else 0
 
 
 def _workspace(shell: Shell) -> tuple[Workspace | None, SetupError | None]:

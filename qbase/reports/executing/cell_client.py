@@ -16,6 +16,9 @@ START_SECONDS = 60
 TIMES_LIMIT = 4
 """What a cell shows and clears again is no output in the end; only what is far above the limit ends a run early."""
 
+ENVELOPE_BYTES = 100
+"""What an output takes in the notebook beside what it shows, so that a flood of small ones ends too."""
+
 
 class CellClient(PapermillNotebookClient):  # type: ignore[misc]
     """Runs the cells of a job, wherever they run."""
@@ -35,6 +38,8 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
             nb_man,
             timeout_func=remaining,
             startup_timeout=START_SECONDS,
+            # nbclient would give what a cell has shown four seconds to arrive, and call the rest a timeout of the cell
+            iopub_timeout=job.seconds,
             shutdown_kernel="immediate",
             on_cell_execute=begin,
             log=logging.getLogger("papermill"),
@@ -44,7 +49,7 @@ class CellClient(PapermillNotebookClient):  # type: ignore[misc]
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> Any:
         """Count what is shown, and end a run that shows far more than it may."""
-        self.job.shown += _size(msg["content"])
+        self.job.shown += ENVELOPE_BYTES + _size(msg["content"])
         if self.job.output_mb and self.job.shown > TIMES_LIMIT * self.job.output_mb * 2**20:
             self.job.exceeded = True
             if self.task_poll_for_reply is not None:

@@ -35,8 +35,8 @@ from traitlets.config import Config
 
 from qbase.reports.executing import fork_template
 from qbase.reports.executing.cell_streams import Outlet
-from qbase.reports.executing.run_environment import watch_threads
-from qbase.reports.executing.run_kernel import die_with_parent, limit_memory, seed_everything
+from qbase.reports.executing.run_environment import RUN_ID, mark_process, watch_threads
+from qbase.reports.executing.run_kernel import die_with_parent, limit_memory, seed_everything, write_no_core
 
 IOPUB, SHELL = "iopub", "shell"
 INLINE = "module://matplotlib_inline.backend_inline"
@@ -133,6 +133,7 @@ def settle(plan: Mapping[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(plan["environment"])
     os.environ.setdefault("MPLBACKEND", INLINE)
+    mark_process(os.environ.get(RUN_ID, ""))
     time.tzset()
     os.chdir(plan["root"])
     tempfile.tempdir = None
@@ -140,6 +141,7 @@ def settle(plan: Mapping[str, Any]) -> None:
     sys.argv[:] = ["qbase"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")), held=_held_megabytes())
+    write_no_core()
     seed_everything(int(os.environ.get("QBASE_SEED", "0")))
     # what was warned of while the libraries were loaded is new to this run
     with warnings.catch_warnings():

@@ -12,6 +12,7 @@ import copy
 import datetime
 import json
 import logging
+import os
 import pathlib
 import queue
 import uuid
@@ -114,6 +115,7 @@ class Fork:
         self.iopub_channel, self.shell_channel = Channel(), Channel()
         self.on_death: Callable[[], Any] = lambda: None
         self._lives = True
+        self._end = _watch(pid)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._language: dict[str, Any] = {}
 
@@ -212,11 +214,18 @@ class Fork:
     def end(self) -> None:
         """Kill the fork with everything in its group and close the pipe."""
         if not self.pipe.closed:
-            if self._loop is not None and not self._loop.is_closed():
-                self._loop.remove_reader(self.pipe.fileno())
+            self._hear_no_more()
             end_group(self.pid)
             self.pipe.close()
+            if self._end is not None:
+                os.close(self._end)
         self._lives = False
+
+    def _hear_no_more(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self.pipe.fileno())
+            if self._end is not None:
+                self._loop.remove_reader(self._end)
 
     def _send(self, message: dict[str, Any]) -> None:
         # a fork that is gone is noticed where its answer is waited for
@@ -226,6 +235,20 @@ class Fork:
     def _listen(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self.pipe.fileno(), self._read)
+        if self._end is not None:
+            self._loop.add_reader(self._end, self._ended)
+
+    def _ended(self) -> None:
+        """Take what the fork has still said; a copy of it may hold the pipe open long after its death."""
+        self._read()
+        if self._lives:
+            self._die()
+
+    def _die(self) -> None:
+        self._lives = False
+        self._hear_no_more()
+        self.iopub_channel.put({"msg_type": "dead", "parent_header": {}, "content": {}})
+        self.on_death()
 
     def _read(self) -> None:
         try:
@@ -237,11 +260,7 @@ class Fork:
                 channel = self.shell_channel if message["channel"] == "shell" else self.iopub_channel
                 channel.put(message)
         except (EOFError, OSError):
-            self._lives = False
-            if self._loop is not None:
-                self._loop.remove_reader(self.pipe.fileno())
-            self.iopub_channel.put({"msg_type": "dead", "parent_header": {}, "content": {}})
-            self.on_death()
+            self._die()
 
 
 class Channel:
@@ -275,6 +294,14 @@ class Channel:
     def close(self) -> None:
         """Let whoever waits go."""
         self._came.put_nowait(None)
+
+
+def _watch(pid: int) -> int | None:
+    """Return a descriptor that can be read once a process has ended; None where the system has none."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
 
 
 def _both(header: dict[str, Any]) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import functools
 import os
 import sys
 import tempfile
 from typing import Any
 
+import zmq.asyncio
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 from nbformat import NotebookNode
 
@@ -41,6 +43,9 @@ def run_in_kernel(nb_man: Any, kernel_name: str, job: Job) -> None:
         job.started = True
         job.group = client.km.provisioner.pgid
 
+    context = zmq.asyncio.Context()
+    # nothing is dropped where this side reads slower than the kernel shows
+    context.setsockopt(zmq.RCVHWM, 0)
     client = CellClient(nb_man, job, kernel_name=kernel_name, on_notebook_start=ready)
     with tempfile.TemporaryDirectory(prefix="qb-", ignore_cleanup_errors=True) as scratch:
         manager = client.create_kernel_manager()
@@ -49,6 +54,7 @@ def run_in_kernel(nb_man: Any, kernel_name: str, job: Job) -> None:
         if os.name == "posix" and len(scratch) < SOCKET_PATH:
             # no port to race for and nothing on the network
             manager.transport = "ipc"
+        manager.client = functools.partial(manager.client, context=context)
         manager.connection_file = os.path.join(scratch, "k.json")
         own = {"IPYTHONDIR": scratch, THREAD_LOG: str(job.folder / FILE)}
         environment = allowed_environment(job.environment) | own
@@ -56,6 +62,7 @@ def run_in_kernel(nb_man: Any, kernel_name: str, job: Job) -> None:
             with (job.folder / "log.txt").open("ab") as log:
                 client.execute(env=environment, cwd=str(job.root), stdout=log, stderr=log)
         finally:
+            context.destroy(linger=0)
             end_group(job.group)
             end_leftovers(job.environment.get("QBASE_RUN_ID", ""))
             join_streams(nb_man.nb)

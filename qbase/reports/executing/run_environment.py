@@ -11,7 +11,7 @@ import os
 import pathlib
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from qbase.core.package import PACKAGE
@@ -27,6 +27,9 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 """Sums of a threaded matrix product depend on the number of cores, and a process with threads must not be forked."""
 THREAD_LOG = "QBASE_THREAD_LOG"
 FILE = "thread_errors.jsonl"
+RUN_ID = "QBASE_RUN_ID"
+NAME_BYTES = 15
+"""The name of a process holds no more."""
 
 
 def allowed_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -57,8 +60,20 @@ def end_group(group: int | None) -> None:
             os.killpg(group, signal.SIGKILL)
 
 
+def mark_process(run_id: str) -> None:
+    """Give this process, and every copy it will make of itself, a name that tells its run (Linux).
+
+    A fork keeps the environment of the process it comes from, in which no run is named.
+    """
+    name = pathlib.Path("/proc/self/comm")
+    if run_id and name.is_file():
+        name.write_text(run_id[-NAME_BYTES:], encoding="utf-8")
+
+
 def end_leftovers(run_id: str) -> list[int]:
-    """Kill programs that a run started and that left its group; they carry its id in their environment (Linux).
+    """Kill what a run started and what left its group (Linux).
+
+    A program carries the id of the run in its environment, a copy of a process in its name.
 
     Parameters
     ----------
@@ -70,14 +85,33 @@ def end_leftovers(run_id: str) -> list[int]:
     list of int
         Process ids of what was killed.
     """
-    mark = f"QBASE_RUN_ID={run_id}".encode()
     killed = []
-    for folder in pathlib.Path("/proc").glob("[0-9]*") if run_id else ():
+    for pid in find_processes({run_id} - {""}):
         with contextlib.suppress(OSError):
-            if int(folder.name) != os.getpid() and mark in (folder / "environ").read_bytes().split(b"\0"):
-                os.kill(int(folder.name), signal.SIGKILL)
-                killed.append(int(folder.name))
+            os.kill(pid, signal.SIGKILL)
+            killed.append(pid)
     return killed
+
+
+def find_processes(run_ids: Collection[str]) -> dict[int, str]:
+    """Return the processes of runs, other than this one, with the run each belongs to (Linux).
+
+    Parameters
+    ----------
+    run_ids : collection of str
+        Runs to look for.
+    """
+    variables = {f"{RUN_ID}={run_id}".encode(): run_id for run_id in run_ids}
+    names = {run_id[-NAME_BYTES:]: run_id for run_id in run_ids}
+    found: dict[int, str] = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*") if run_ids else ():
+        with contextlib.suppress(OSError):
+            named = names.get((folder / "comm").read_text(errors="replace").removesuffix("\n"))
+            carried = set((folder / "environ").read_bytes().split(b"\0")) & variables.keys()
+            run_id = named or next((variables[one] for one in carried), None)
+            if run_id is not None and int(folder.name) != os.getpid():
+                found[int(folder.name)] = run_id
+    return found
 
 
 def watch_threads() -> None:

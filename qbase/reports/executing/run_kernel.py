@@ -51,6 +51,14 @@ def limit_memory(megabytes: int, held: int = 0) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def write_no_core() -> None:
+    """Let a crash leave no image of its memory on the disk: it would hold the rows of firms."""
+    if os.name == "posix":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+
+
 def seed_everything(seed: int) -> None:
     """Seed the global generators, so that a bootstrap inside a plot draws the same twice."""
     import numpy as np
@@ -77,11 +85,23 @@ def main() -> None:
     # set by jupyter_client
     die_with_parent(int(os.environ["JPY_PARENT_PID"]))
     limit_memory(int(os.environ.get("QBASE_MEMORY_MB", "0")))
+    write_no_core()
     watch_threads()
-    from ipykernel.kernelapp import launch_new_instance
+    import zmq
+    from ipykernel.kernelapp import IPKernelApp
+
+    class Application(IPKernelApp):
+        """ipykernel's application, which forgets no output where its reader is slow."""
+
+        def init_iopub(self, context: Any) -> None:
+            # a publishing socket drops what comes after a thousand messages that were not read yet
+            context.setsockopt(zmq.SNDHWM, 0)
+            super().init_iopub(context)  # type: ignore[no-untyped-call]
 
     seed = int(os.environ.get("QBASE_SEED", "0"))
-    launch_new_instance(exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"])
+    Application.launch_instance(
+        exec_lines=[f"__import__('importlib').import_module({ITSELF!r}).seed_first_cell({seed})"]
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""What any notebook program can show, beside the type of the house: a drawing as SVG, words and tables as HTML."""
+"""What any notebook program can show, beside the type of the house: drawings as SVG and in HTML, words, tables."""
 
 from __future__ import annotations
 
+import base64
 import copy
 import html
 import re
@@ -46,7 +47,8 @@ def plain_forms(payload: Mapping[str, Any], lang: Lang) -> dict[str, str]:
     """Return the forms of a bundle by MIME type; a payload of another shape has none, and its page is refused later."""
     try:
         if payload["kind"] == "figure":
-            return {"image/svg+xml": _drawing(payload["drawings"][f"{lang}_wide"])}
+            drawing = _drawing(payload["drawings"][f"{lang}_wide"])
+            return {"image/svg+xml": drawing, "text/html": _figure(payload, drawing, lang)}
         return {"text/html": "".join(_html(payload, lang))}
     except (KeyError, TypeError, AttributeError):
         return {}
@@ -57,6 +59,15 @@ def _drawing(svg: str) -> str:
     coloured = _COLOUR.sub(lambda match: LIGHT.get(match[1], "#000000"), svg)
     place = f'<svg xmlns="http://www.w3.org/2000/svg" style="{FONT};background:{LIGHT["bg"]}"'
     return coloured.replace("<svg", place, 1)
+
+
+def _figure(payload: Mapping[str, Any], drawing: str, lang: Lang) -> str:
+    """Return a drawing as an image inside HTML: JupyterLab shows no SVG of a notebook that somebody else has run."""
+    data = base64.b64encode(drawing.encode()).decode()
+    alt, words = (html.escape(text) for text in (payload["alt"][lang], payload["title"][lang]))
+    under = "".join(_paragraphs([payload["subtitle"], payload["note"]], lang))
+    image = f'<img src="data:image/svg+xml;base64,{data}" alt="{alt}" style="max-width:100%">'
+    return f"<p><strong>{words}</strong></p>{image}{under}"
 
 
 def _html(payload: Mapping[str, Any], lang: Lang) -> Iterator[str]:

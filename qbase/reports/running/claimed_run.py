@@ -92,6 +92,8 @@ class ClaimedRun:
                 stack.enter_context(hold(self.folder))
             except BlockingIOError as error:
                 raise self._taken() from error
+            except OSError as error:
+                raise self.unwritten(error) from error
             stack.callback(self._leave)
             yield
 
@@ -162,7 +164,7 @@ class ClaimedRun:
         if not move_run(self.workspace, self.record, self.claim):
             # whoever took the slot over has closed this run, or will find that nobody holds it
             close_fenced(self.workspace, self.record)
-        self._copy()
+        self._copy_last()
         return self.record
 
     def _is_out(self) -> bool:
@@ -178,7 +180,7 @@ class ClaimedRun:
     def finish(self) -> RunRecord:
         """Write the copy of the record of a published run."""
         drop_beside(self.folder)
-        self._copy()
+        self._copy_last()
         fault("run_told")
         return self.record
 
@@ -221,6 +223,11 @@ class ClaimedRun:
             write_atomic(self.folder / "run.json", json.dumps(self.record.payload(), ensure_ascii=False, indent=1))
         except OSError as error:
             raise self.unwritten(error) from error
+
+    def _copy_last(self) -> None:
+        # the ledger knows the end of the run; without its copy a published report is published all the same
+        with contextlib.suppress(RunError):
+            self._copy()
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self.began, 3)

@@ -16,6 +16,7 @@ from qbase.core.whole_files import write_atomic
 from qbase.lake import find_published
 from qbase.lake.run_changes import NO_RUNNER, Unfinished, find_unfinished, settle_run
 from qbase.lake.storage.this_host import host_of
+from qbase.reports.executing.run_environment import end_leftovers
 from qbase.reports.running.atomic_publish import publish_files
 
 try:
@@ -97,6 +98,9 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
         record, reason = _ended(workspace, record, folder)
         if not settle_run(workspace, found, record, reason=reason, sure=sure):
             continue
+        if sure:
+            # its runner was not there to end what its cells had started
+            end_leftovers(record.run_id)
         if folder.is_dir():
             drop_beside(folder)
             write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))

@@ -83,6 +83,9 @@ class OneRun(ClaimedRun):
         )
         try:
             papermill_engine.execute(job)
+        except OSError:
+            # the disk, not the letter
+            raise
         except Exception as broken:
             raise self._stopped("QB833", broken, f"correct {spec.notebook}", report=spec.report_id) from broken
         finally:

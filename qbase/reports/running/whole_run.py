@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.reports.asking.run_request import read_request
+from qbase.reports.recording.run_log import RunLog
 from qbase.reports.running.claimed_run import Progress
 from qbase.reports.running.heartbeat import Heartbeat
 from qbase.reports.running.run_states import close_dead_runs, is_published
@@ -133,14 +134,20 @@ def attempt_report(
     run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
     failed: QbaseError | None = None
     with run.held(), Heartbeat(workspace, run.open()):
+        log = RunLog(run.folder)
+        run.on_progress = log.following(run.on_progress)
+        log.tell("run", "begun", engine=engine)
         try:
             run.pin()
             if not force and is_published(workspace, run.record, any_slot=slot is None):
-                return run.close("unchanged", (run.site_paths[0],)), None
+                record = run.close("unchanged", (run.site_paths[0],))
+                log.close(record, run.site_paths[0])
+                return record, None
             run.carry_out()
         except KeyboardInterrupt:
             expected, fix = "the run to go on to its end", f"qbase run {report_id}"
-            run.fail(RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix))
+            error = RunError("QB818", report=report_id, found="Ctrl-C", expected=expected, fix=fix)
+            log.close(run.fail(error), run.site_paths[0])
             raise
         except QbaseError as error:
             failed = error
@@ -150,6 +157,7 @@ def attempt_report(
             # a fault of the house itself ends this report like any other failure, and never the ones after it
             failed = run.fault(error)
         record = run.fail(failed) if failed else run.finish()
+        log.close(record, run.site_paths[0])
     if is_one_of_many:
         return record, failed
     tell_runs(workspace, [record])

@@ -250,6 +250,8 @@ def test_a_removed_table_and_an_added_one_are_noticed(report: tuple[str, dict[st
     for name in ("tables", "figures"):
         less = {**record, name: {}}
         assert failing(page, less) == {"numbers"}
+    # a figure that the run recorded and the page does not show
+    assert failing(page, {**record, "figures": {**record["figures"], "lost": "0"}}) == {"numbers"}
 
 
 def test_an_unsaid_sentence_is_noticed(report: tuple[str, dict[str, Any]]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import pathlib
 import re
 from xml.etree import ElementTree
 
@@ -35,6 +37,37 @@ def test_a_figure_is_a_drawing_that_needs_no_page_around_it() -> None:
     assert ElementTree.fromstring(svg).tag == "{http://www.w3.org/2000/svg}svg"  # noqa: S314
     assert re.search(r"stroke:#[0-9a-fA-F]{6}", svg)
     assert "var(" not in svg
+
+
+def test_a_figure_is_an_image_too_where_no_drawing_of_others_is_shown() -> None:
+    """JupyterLab trusts HTML, cleaned, of a notebook that somebody else has run; SVG it does not."""
+    found = shown(Figure(name="f", drawings=DRAWN, table=TABLE, **TEXTS))
+    (data,) = re.findall(
+        r'<img src="data:image/svg\+xml;base64,([^"]+)" alt="合格率 &lt;80%&gt;"', str(found["text/html"])
+    )
+    assert base64.b64decode(data).decode() == found["image/svg+xml"]
+    assert "<strong>合格率 &lt;80%&gt;</strong>" in str(found["text/html"])
+
+
+def test_plain_nbconvert_shows_figures_and_tables(chromium: str, tmp_path: pathlib.Path) -> None:
+    """In a browser, from the page that nbconvert makes of the notebook with a template of its own."""
+    from nbconvert import HTMLExporter
+    from playwright.sync_api import sync_playwright
+
+    bundles = (Figure(name="f", drawings=DRAWN, table=TABLE, **TEXTS), TABLE)
+    outputs = [
+        new_output("display_data", data={"text/plain": bundle.plain(), MIME: bundle.payload()}) for bundle in bundles
+    ]
+    notebook = with_fallbacks(new_notebook(cells=[new_code_cell("x", outputs=outputs)]), "zh")
+    page, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    (tmp_path / "run.html").write_text(f"<meta charset='utf-8'>{page}", encoding="utf-8")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        opened = browser.new_page()
+        opened.goto((tmp_path / "run.html").as_uri())
+        assert opened.evaluate("[...document.images].map(image => image.naturalWidth > 0)") == [True]
+        assert opened.locator("td", has_text="K003").count() == 1
+        browser.close()
 
 
 def test_tables_words_and_key_indicators_are_html_of_one_language() -> None:
