@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from qbase.reports.comparing.moved_numbers import read_moves as read_moves
     from qbase.reports.comparing.run_difference import Difference as Difference
     from qbase.reports.comparing.run_difference import compare_runs as compare_runs
-    from qbase.reports.keeping.pruned_runs import Pruned as Pruned
-    from qbase.reports.keeping.pruned_runs import prune_runs as prune_runs
+    from qbase.reports.upkeep.pruned_runs import Pruned as Pruned
+    from qbase.reports.upkeep.pruned_runs import prune_runs as prune_runs
     from qbase.reports.rendering.gallery import build_gallery as build_gallery
     from qbase.reports.rendering.page_meta import report_meta as report_meta
     from qbase.reports.rendering.page_rendering import render_report as render_report
-    from qbase.reports.running.batch_jobs import Job as Job
-    from qbase.reports.running.batch_jobs import Outcome as Outcome
+    from qbase.reports.batching.batch_jobs import Job as Job
+    from qbase.reports.batching.batch_jobs import Outcome as Outcome
     from qbase.reports.running.published_pages import find_pages as find_pages
-    from qbase.reports.running.run_batch import resume_runs as resume_runs
-    from qbase.reports.running.run_batch import run_many as run_many
-    from qbase.reports.running.run_planning import plan_jobs as plan_jobs
+    from qbase.reports.batching.run_batch import resume_runs as resume_runs
+    from qbase.reports.batching.run_batch import run_many as run_many
+    from qbase.reports.batching.run_planning import plan_jobs as plan_jobs
     from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
     from qbase.reports.running.run_states import read_meta as read_meta
     from qbase.reports.running.whole_run import run_report as run_report

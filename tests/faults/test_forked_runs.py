@@ -326,7 +326,7 @@ def test_a_batch_goes_on_after_a_runner_was_killed(workspace: Workspace, letter:
     )
     assert [o.error.code if o.error else None for o in outcomes][1:] == [None, None, "QB801"]
     assert told == ["bad", "good", "good", "none"]
-    from qbase.reports.running.run_batch import Found, fan_out
+    from qbase.reports.batching.run_batch import Found, fan_out
 
     again: list[tuple[str, int]] = []
     jobs = [Job(report_id=bad, force=True), Job(report_id=good, force=True)]

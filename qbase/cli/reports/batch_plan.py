@@ -97,7 +97,7 @@ def tell_plan(shell: Shell, workspace: Workspace, ready: Sequence[Job], refused:
     QbaseError
         The only report asked for does not hold.
     """
-    from qbase.reports.running.planned_batch import find_unchanged
+    from qbase.reports.batching.planned_batch import find_unchanged
 
     if len(refused) == 1 and not ready and refused[0].error:
         raise refused[0].error

@@ -65,7 +65,7 @@ def moved(
 
 def _rebuild(workspace: Workspace) -> None:
     from qbase.reports.comparing.moved_page import show_moves
-    from qbase.reports.running.run_batch import show_batch
+    from qbase.reports.batching.run_batch import show_batch
 
     show_moves(workspace)
     show_batch(workspace)

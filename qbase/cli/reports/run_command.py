@@ -119,7 +119,7 @@ def _run_all(
     shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int, engine: Engine | None
 ) -> list[Outcome]:
     from qbase.reports import run_many
-    from qbase.reports.running.run_batch import choose_engine, run_here
+    from qbase.reports.batching.run_batch import choose_engine, run_here
 
     if len(ready) == 1:
         with shell.progress(ready[0].report_id) as report:

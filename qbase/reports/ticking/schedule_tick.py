@@ -11,7 +11,7 @@ from qbase.core.errors import QbaseError, RunError
 from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, find_published, list_scheduled, undo_scheduled
 from qbase.lake.schedule_entries import LEASE_SECONDS
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.running.run_batch import Job, Outcome, choose_engine, run_many
+from qbase.reports.batching.run_batch import Job, Outcome, choose_engine, run_many
 from qbase.reports.running.run_states import close_dead_runs
 from qbase.reports.scheduling.schedule_reading import Schedule
 from qbase.reports.ticking.due_slots import Duty, list_duties, orphans_of, read_all_schedules

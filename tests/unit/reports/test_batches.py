@@ -18,8 +18,8 @@ from qbase.cli.main import run
 from qbase.core.errors import QbaseError, RunError, UsageError
 from qbase.lake import Delivery, Workspace, list_runs
 from qbase.reports import Job, Outcome, plan_jobs, run_many
-from qbase.reports.running import run_batch
-from qbase.reports.running.run_planning import key_of_run
+from qbase.reports.batching import run_batch
+from qbase.reports.batching.run_planning import key_of_run
 
 Captured = pytest.CaptureFixture[str]
 CLUSTERS = [("K001", "童装"), ("K002", "五金"), ("K003", "化纤"), ("K004", "家具")]

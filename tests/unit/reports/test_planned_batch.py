@@ -11,7 +11,7 @@ import pytest
 from qbase.core import UsageError
 from qbase.lake import Workspace, list_runs, read_steps
 from qbase.reports import Job, prune_runs, run_many
-from qbase.reports.running import run_batch
+from qbase.reports.batching import run_batch
 
 
 @pytest.fixture

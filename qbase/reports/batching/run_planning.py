@@ -12,7 +12,7 @@ from qbase.core.errors import UsageError
 from qbase.reports.asking.fan_out import Choice, check_count, combine, list_choices
 from qbase.reports.asking.run_request import Letter, Request, ask_letter, read_letter
 from qbase.reports.asking.subject_names import SUBJECT, KnownSubjects
-from qbase.reports.running.batch_jobs import Job
+from qbase.reports.batching.batch_jobs import Job
 from qbase.reports.running.fingerprint import content_params
 
 if TYPE_CHECKING:

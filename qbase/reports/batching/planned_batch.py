@@ -21,7 +21,7 @@ from qbase.reports.running.run_states import shows
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
-    from qbase.reports.running.batch_jobs import Job
+    from qbase.reports.batching.batch_jobs import Job
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -17,9 +17,9 @@ from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
 from qbase.lake.run_changes import drop_queued, find_interrupted, find_unfinished, key_of
-from qbase.reports.running.batch_jobs import Job, Outcome
-from qbase.reports.running.failure_classes import MOST_ATTEMPTS, is_passing
-from qbase.reports.running.planned_batch import held_queue, plan_batch
+from qbase.reports.batching.batch_jobs import Job, Outcome
+from qbase.reports.batching.failure_classes import MOST_ATTEMPTS, is_passing
+from qbase.reports.batching.planned_batch import held_queue, plan_batch
 from qbase.reports.running.run_states import RECENT, close_dead_runs
 from qbase.reports.telling.sent_notices import tell_runs
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from qbase.reports.executing.execution_job import EngineName
     from qbase.reports.running.claimed_run import Progress
 
-REPORT = "qbase.reports.running.run_batch:serve_report"
+REPORT = "qbase.reports.batching.run_batch:serve_report"
 RESUMED_DAYS = 7
 """What was interrupted before that is no part of anything that goes on."""
 GALLERY_SECONDS = 30.0

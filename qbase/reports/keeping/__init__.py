@@ -1,1 +1,0 @@
-"""What runs left behind in; what is still of use out."""
