@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from qbase.reports.asking.run_arguments import check_params as check_params
     from qbase.reports.asking.run_arguments import read_grid as read_grid
     from qbase.reports.asking.run_arguments import read_words as read_words
+    from qbase.reports.batching.batch_jobs import Job as Job
+    from qbase.reports.batching.batch_jobs import Outcome as Outcome
+    from qbase.reports.batching.run_batch import resume_runs as resume_runs
+    from qbase.reports.batching.run_batch import run_many as run_many
+    from qbase.reports.batching.run_planning import plan_jobs as plan_jobs
     from qbase.reports.comparing.last_results import read_last_results as read_last_results
     from qbase.reports.comparing.moved_numbers import Moves as Moves
     from qbase.reports.comparing.moved_numbers import close_moves as close_moves
@@ -26,17 +31,10 @@ if TYPE_CHECKING:
     from qbase.reports.comparing.moved_numbers import read_moves as read_moves
     from qbase.reports.comparing.run_difference import Difference as Difference
     from qbase.reports.comparing.run_difference import compare_runs as compare_runs
-    from qbase.reports.upkeep.pruned_runs import Pruned as Pruned
-    from qbase.reports.upkeep.pruned_runs import prune_runs as prune_runs
     from qbase.reports.rendering.gallery import build_gallery as build_gallery
     from qbase.reports.rendering.page_meta import report_meta as report_meta
     from qbase.reports.rendering.page_rendering import render_report as render_report
-    from qbase.reports.batching.batch_jobs import Job as Job
-    from qbase.reports.batching.batch_jobs import Outcome as Outcome
     from qbase.reports.running.published_pages import find_pages as find_pages
-    from qbase.reports.batching.run_batch import resume_runs as resume_runs
-    from qbase.reports.batching.run_batch import run_many as run_many
-    from qbase.reports.batching.run_planning import plan_jobs as plan_jobs
     from qbase.reports.running.run_states import close_dead_runs as close_dead_runs
     from qbase.reports.running.run_states import read_meta as read_meta
     from qbase.reports.running.whole_run import run_report as run_report
@@ -45,6 +43,8 @@ if TYPE_CHECKING:
     from qbase.reports.scheduling.schedule_reading import read_schedules as read_schedules
     from qbase.reports.ticking.schedule_tick import Tick as Tick
     from qbase.reports.ticking.schedule_tick import run_due as run_due
+    from qbase.reports.upkeep.pruned_runs import Pruned as Pruned
+    from qbase.reports.upkeep.pruned_runs import prune_runs as prune_runs
     from qbase.reports.upkeep.reconciliation import Discrepancy as Discrepancy
     from qbase.reports.upkeep.reconciliation import reconcile_runs as reconcile_runs
 

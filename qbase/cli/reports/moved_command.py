@@ -64,8 +64,8 @@ def moved(
 
 
 def _rebuild(workspace: Workspace) -> None:
-    from qbase.reports.comparing.moved_page import show_moves
     from qbase.reports.batching.run_batch import show_batch
+    from qbase.reports.comparing.moved_page import show_moves
 
     show_moves(workspace)
     show_batch(workspace)
