@@ -128,7 +128,7 @@ def test_placebos_of_the_study_are_those_of_the_product() -> None:
         seen = study.analyse(grid, places, controls, seed=3)
         told = invert_placebos(grid, replay, fit, exchange, level=0.95)
         around = calibrate_path(grid, replay, fit, exchange, level=0.95)
-        error = study.free_error(grid, fit, places, seed=3)
+        error = study.free_error(grid, fit, replay.noise, places, seed=3)
         assert error == pytest.approx(known_error(grid, replay, fit, exchange))
         event = fit.terms.index(("event", study.EVENT))
         assert (seen["perm_att"], seen["perm_event"]) == pytest.approx((told.p[0], told.p[event]))

@@ -297,9 +297,9 @@ def exchange_coefficients(
     every = np.concatenate([outcomes, treated[None]])
     histories = two_way_residuals(every, np.broadcast_to(noise.weight[:, None], pull.shape))
     taken = pull
-    if noise.root is not None:
+    if noise.root is not None and noise.cautious is not None:
         histories = standard_histories(histories, noise.root, noise.shared)
-        taken = np.einsum("ist,is->it", noise.root, pull @ contrast_basis(pull.shape[1]))
+        taken = np.einsum("ist,is->it", noise.cautious, pull @ contrast_basis(pull.shape[1]))
     # by [entity in whose place, entity whose history, outcome]
     pairs = np.moveaxis(histories @ taken.T, (2, 1, 0), (0, 1, 2))
     sums = np.asarray(pairs[np.arange(len(pull)), exchanged.places].sum(axis=1), dtype=float)
