@@ -88,8 +88,8 @@ def test_a_verdict_is_given_where_four_of_five_known_rejections_are_found(
     assert is_found[known].mean() < 0.8
     assert is_found[known & (undecided == 0)].mean() >= 0.85
     assert not (undecided[is_found]).any()
-    # what neither finds keeps its verdict
-    assert undecided[~known].mean() < 0.3
+    # most of what neither finds keeps its verdict
+    assert undecided[~known].mean() < 0.4
 
 
 @pytest.mark.parametrize("ratio", [1.0, 5.0])
