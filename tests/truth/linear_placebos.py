@@ -13,14 +13,9 @@ import numpy as np
 from average_base import AverageBase
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
 from qbase.effects.doubt.heavy_tails import Tails, cell_cumulants, term_cumulants
-from qbase.effects.doubt.history_noise import (
-    Noise,
-    contrast_basis,
-    missing_noise,
-    standard_histories,
-    two_way_residuals,
-)
+from qbase.effects.doubt.history_noise import Noise, contrast_basis, two_way_residuals
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,7 +40,8 @@ class Placed:
 
     def tails(self, grid: OutcomeGrid) -> Tails:
         """Return how heavy the tails of the terms are, as `read_tails` does."""
-        assert grid.n is not None and self.noise.batch is not None
+        assert grid.n is not None
+        assert self.noise.batch is not None
         treated = grid.is_treated
         cumulants = cell_cumulants(self.noise.batch[treated], grid.n[treated])
         cells = np.swapaxes(self.weights[treated], 1, 2)
@@ -87,7 +83,8 @@ def blank_grid(start: Floats, n_periods: int) -> OutcomeGrid:
 
 def place(grid: OutcomeGrid, estimator: AverageBase, noise: Noise, n_terms: int) -> Placed:
     """Return the tables of a complete grid with counts."""
-    assert noise.root is not None and noise.cautious is not None
+    assert noise.root is not None
+    assert noise.cautious is not None
     starts = tuple(-1.0 if np.isnan(s) else float(s) for s in grid.start)
     weights = term_weights(estimator, starts, grid.n_periods, n_terms)
     basis = contrast_basis(grid.n_periods)

@@ -2,7 +2,8 @@
 
 Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
 draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
-2,000 draws of each null design, 5,000 of the worst, or the seconds given as its argument. test_few_clusters.py runs a part of it.
+2,000 draws of each null design, 5,000 of the worst, or the seconds given as its argument. test_few_clusters.py runs a
+part of it.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import two_group_df
-from qbase.effects.doubt.few_clusters import LEAST
 from qbase.effects.doubt.conley_taber import MOST, NO_OWN, control_places, control_widening, untreated_only
-from qbase.effects.doubt.history_noise import Noise, fit_noise, without_caution
+from qbase.effects.doubt.few_clusters import LEAST
+from qbase.effects.doubt.history_noise import Noise, fit_noise, with_caution
 from qbase.effects.doubt.known_variance import attained_level, chance_of_known, is_undecided, share_of_power
 from qbase.effects.doubt.path_calibration import find_family, find_leads, largest_lead, placebo_band
 from qbase.effects.doubt.path_statistics import joint_f, quadratic_f
@@ -150,7 +151,7 @@ def analyse(
             fit.beta[family], bare[:, family], level=0.95, n_clusters=g, tails=tails.of_terms(family)
         )[1]
     if controls is not None:
-        p["ct_att"] = conley_taber_p(grid, fit_noise(grid, caution=NO_OWN), fit, controls)
+        p["ct_att"] = conley_taber_p(grid, with_caution(noise, grid.is_treated, NO_OWN), fit, controls)
     p |= {"undecided": float(is_withheld(grid, fit, noise, places, p["perm_att"], seed=seed))}
     return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0])}
 
@@ -166,7 +167,7 @@ def is_withheld(grid: OutcomeGrid, fit: PathFit, noise: Noise, places: Ints, p: 
 
 def free_error(grid: OutcomeGrid, fit: PathFit, noise: Noise, places: Ints, *, seed: int) -> float:
     """Return the standard error of the overall effect as `known_error` guesses it."""
-    plain = place(grid, ESTIMATOR, without_caution(noise), len(fit.beta))
+    plain = place(grid, ESTIMATOR, with_caution(noise, grid.is_treated, 0.0), len(fit.beta))
     bare = plain.sums(plain.outcome, places, seed=seed) - fit.beta[0] * plain.sums(plain.treatment, places)
     return float(bare[:, 0].std())
 
@@ -288,7 +289,7 @@ def main(seconds: float) -> None:
 
 
 def wanted(kept: Store) -> dict[Cell, int]:
-    """Return the draws of each cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 where nothing can reject."""
+    """Return the draws of each cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 of one in twelve."""
     goal: dict[Cell, int] = {}
     highest: dict[Cell, float] = {}
     for cell in cells():
@@ -298,9 +299,7 @@ def wanted(kept: Store) -> dict[Cell, int]:
             goal[cell] = 200
         elif not cell.change and len(found["estimate"]) >= ENOUGH:
             # by the first draws only: who is drawn again must not hang on what the further ones show
-            highest[cell] = max(
-                bounds(int(sum(found[name][:ENOUGH])), ENOUGH)[1] for name in tests_of(cell, found)
-            )
+            highest[cell] = max(bounds(int(sum(found[name][:ENOUGH])), ENOUGH)[1] for name in tests_of(cell, found))
     ranked = sorted(highest, key=lambda cell: -highest[cell])
     return goal | {cell: SURE for i, cell in enumerate(ranked) if i < WORST or highest[cell] >= LINE}
 

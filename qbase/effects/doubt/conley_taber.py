@@ -10,7 +10,7 @@ import numpy as np
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import Noise, fit_noise
+from qbase.effects.doubt.history_noise import Noise, with_caution
 from qbase.effects.doubt.placebo_paths import LISTED, Replay
 from qbase.effects.fitting.path_fit import Ints, PathFit
 from qbase.stats.testing.adoption_permutations import inverted_limits, permutation_p
@@ -101,7 +101,7 @@ def infer_conley_taber(
             expected=f"at most {MOST} treated, and more untreated than treated",
             fix='vcov=None, or vcov="CRV3" from four treated on',
         )
-    apart = dataclasses.replace(replay, noise=untreated_only(grid, fit_noise(grid, caution=NO_OWN)))
+    apart = dataclasses.replace(replay, noise=untreated_only(grid, with_caution(replay.noise, grid.is_treated, NO_OWN)))
     places = control_places(grid, draws=draws, seed=seed)
     beta = np.concatenate(list(apart.of_histories(grid.y, places)))
     beta = beta * control_widening(grid)

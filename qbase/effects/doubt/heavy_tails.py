@@ -20,7 +20,7 @@ from qbase.effects.fitting.path_fit import Ints
 FARTHEST = 15.0
 """Standard errors up to which tails are worked out; beyond, nothing differs."""
 
-STEPS = 1501
+STEPS = 301
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -11,7 +11,7 @@ from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.heavy_tails import Tails, read_tails
-from qbase.effects.doubt.history_noise import without_caution
+from qbase.effects.doubt.history_noise import with_caution
 from qbase.effects.doubt.lead_power import TEST_LEVEL, normal_slope, placebo_slope
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
 from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
@@ -121,7 +121,9 @@ def calibrate_path(
     drift = read_drift(grid, replay, exchange)
     return Calibration(
         lead_f=_tested("F", fit.beta[leads], drawn[:, leads], drift=None if drift is None else drift[[0, *leads]]),
-        lead_t=_tested("max_t", fit.beta[leads], drawn[:, leads], tails=None if tails is None else tails.of_terms(leads)),
+        lead_t=_tested(
+            "max_t", fit.beta[leads], drawn[:, leads], tails=None if tails is None else tails.of_terms(leads)
+        ),
         half=whole,
         joint_p=joint_p,
         is_scaled=is_rescaled(replay, exchange),
@@ -151,7 +153,7 @@ def known_error(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Excha
     if len(places) > SPREAD_DRAWS:
         rows = np.random.default_rng(exchange.seed).choice(len(places), SPREAD_DRAWS, replace=False)
         places = places[np.sort(rows)]
-    plain = dataclasses.replace(replay, noise=without_caution(replay.noise))
+    plain = dataclasses.replace(replay, noise=with_caution(replay.noise, grid.is_treated, 0.0))
     drawn = placebo_paths(grid, plain, fit, dataclasses.replace(exchange, places=places))
     return float(_spread(drawn[:, :1])[0])
 

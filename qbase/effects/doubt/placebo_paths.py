@@ -9,7 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import Noise, exchange_histories, fit_noise, missing_noise, two_way_residuals
+from qbase.effects.doubt.exchanged_histories import exchange_histories, missing_noise
+from qbase.effects.doubt.history_noise import Noise, fit_noise, two_way_residuals
 from qbase.effects.fitting.path_fit import Estimator, Ints, PathFit
 from qbase.stats.testing.adoption_permutations import exchanged_places, list_assignments
 

@@ -10,15 +10,9 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
 from qbase.effects.doubt.few_clusters import FEW, LEAST, MANY
-from qbase.effects.doubt.history_noise import (
-    Noise,
-    contrast_basis,
-    fit_noise,
-    missing_noise,
-    standard_histories,
-    two_way_residuals,
-)
+from qbase.effects.doubt.history_noise import Noise, contrast_basis, fit_noise, two_way_residuals
 from qbase.effects.doubt.placebo_paths import LISTED
 from qbase.effects.fitting.path_fit import Ints
 from qbase.effects.lab.batch_group_time import compare_many, group_time_weights

@@ -18,7 +18,7 @@ from qbase.effects.comparison.outcome_grid import OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import fit_jackknife, two_group_df
 from qbase.effects.doubt.few_clusters import infer, permutation_leads
 from qbase.effects.doubt.heavy_tails import Tails, read_tails
-from qbase.effects.doubt.history_noise import fit_noise, without_caution
+from qbase.effects.doubt.history_noise import fit_noise, with_caution
 from qbase.effects.doubt.known_variance import AS_KNOWN, ENOUGH_POWER, chance_of_known, is_undecided, share_of_power
 from qbase.effects.doubt.path_calibration import known_error
 from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
@@ -268,7 +268,7 @@ def test_a_history_in_its_own_place_is_itself() -> None:
     grid = grid_of(study.STARTS[3], ratio=5.0, noise="AR(.8) shocks")
     fit = fit_path(grid)
     replay = ready_replay(grid, fit_path, fit)
-    plain_noise = dataclasses.replace(without_caution(replay.noise), shared=None)
+    plain_noise = dataclasses.replace(with_caution(replay.noise, grid.is_treated, 0.0), shared=None)
     again = dataclasses.replace(replay, noise=plain_noise)
     (beta,) = again.of_histories(grid.y, np.arange(12)[None])
     assert np.allclose(beta[0], fit.beta)
@@ -343,15 +343,19 @@ def test_refusals() -> None:
 def test_caution_makes_the_treated_vary_more_in_their_new_place_only() -> None:
     grid = grid_of(study.STARTS[3], 36, noise="AR(.8) shocks")
     noise = fit_noise(grid)
-    assert noise.root is not None and noise.cautious is not None
+    assert noise.root is not None
+    assert noise.cautious is not None
     size = [np.einsum("ijk,ijk->i", root, root) for root in (noise.root, noise.cautious)]
     assert (size[1][grid.is_treated] > size[0][grid.is_treated]).all()
     assert np.allclose(size[1][~grid.is_treated], size[0][~grid.is_treated])
-    calm = without_caution(noise)
-    assert calm.cautious is noise.root
+    calm = with_caution(noise, grid.is_treated, 0.0)
+    assert calm.cautious is not None
+    assert np.allclose(calm.cautious, noise.root)
     treatment = np.where(grid.event_time >= 0, 1.0, 0.0)
     beta = fit_path(dataclasses.replace(grid, y=treatment)).beta
-    replay = dataclasses.replace(ready_replay(grid, fit_path, fit_path(grid)), noise=dataclasses.replace(calm, shared=None))
+    replay = dataclasses.replace(
+        ready_replay(grid, fit_path, fit_path(grid)), noise=dataclasses.replace(calm, shared=None)
+    )
     (own,) = replay.of_histories(treatment, np.arange(36)[None])
     assert np.allclose(own[0], beta)
 
@@ -360,14 +364,17 @@ def test_tails_are_those_of_binomial_batches() -> None:
     grid = grid_of(study.STARTS[3], 36, ratio=0.2)
     replay = ready_replay(grid, fit_path, fit_path(grid))
     tails = read_tails(grid, replay)
-    assert tails is not None and replay.noise.batch is not None
+    assert tails is not None
+    assert replay.noise.batch is not None
     term = fit_path(grid).terms.index(("event", 3))
     rng = np.random.default_rng(5)
     treated = np.flatnonzero(grid.is_treated)
     # passes of the treated drawn at the rates behind the fitted variances, all else without noise
     rate = 0.5 + np.sqrt(0.25 - replay.noise.batch[treated] / 1e4)
     y = np.zeros((20_000, *grid.y.shape))
-    y[:, treated] = 100 * rng.binomial(grid.n[treated].astype(int), rate[:, None], (len(y), 3, study.T)) / grid.n[treated]
+    y[:, treated] = (
+        100 * rng.binomial(grid.n[treated].astype(int), rate[:, None], (len(y), 3, study.T)) / grid.n[treated]
+    )
     drawn = np.concatenate([fit_path.fit_many(grid, part)[:, term] for part in np.split(y, 40)])
     found = tails.of_terms(np.array([term]))
     assert found.fourth[0] / drawn.var() ** 2 == pytest.approx(stats.kurtosis(drawn), abs=0.06)
