@@ -13,13 +13,9 @@ import numpy as np
 from average_base import AverageBase
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import (
-    Noise,
-    contrast_basis,
-    missing_noise,
-    standard_histories,
-    two_way_residuals,
-)
+from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
+from qbase.effects.doubt.heavy_tails import Tails, cell_cumulants, term_cumulants
+from qbase.effects.doubt.history_noise import Noise, contrast_basis, two_way_residuals
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -32,12 +28,24 @@ class Placed:
         Of the residuals of the outcome and of the treatment itself.
     common : numpy.ndarray, shape (K, T − 1)
         What noise that all histories share adds to each term.
+    weights : numpy.ndarray, shape (N, K, T)
+        Of each cell in each term.
     """
 
     outcome: Floats
     treatment: Floats
     common: Floats
+    weights: Floats
     noise: Noise
+
+    def tails(self, grid: OutcomeGrid) -> Tails:
+        """Return how heavy the tails of the terms are, as `read_tails` does."""
+        assert grid.n is not None
+        assert self.noise.batch is not None
+        treated = grid.is_treated
+        cumulants = cell_cumulants(self.noise.batch[treated], grid.n[treated])
+        cells = np.swapaxes(self.weights[treated], 1, 2)
+        return term_cumulants(cells.reshape(-1, cells.shape[2]), *(c.ravel() for c in cumulants))
 
     def sums(self, table: Floats, places: np.ndarray, *, seed: int | None = None) -> Floats:
         """Return coefficients of placebos, shape (A, K)."""
@@ -76,13 +84,14 @@ def blank_grid(start: Floats, n_periods: int) -> OutcomeGrid:
 def place(grid: OutcomeGrid, estimator: AverageBase, noise: Noise, n_terms: int) -> Placed:
     """Return the tables of a complete grid with counts."""
     assert noise.root is not None
+    assert noise.cautious is not None
     starts = tuple(-1.0 if np.isnan(s) else float(s) for s in grid.start)
     weights = term_weights(estimator, starts, grid.n_periods, n_terms)
     basis = contrast_basis(grid.n_periods)
     treated = (grid.event_time >= 0).astype(float)
     both = two_way_residuals(np.stack([grid.y, treated]), np.broadcast_to(noise.weight[:, None], grid.y.shape))
     standard = standard_histories(both, noise.root, noise.shared)
-    lever = (weights @ basis) @ noise.root
+    lever = (weights @ basis) @ noise.cautious
     n = len(grid.y)
     flat = lever.reshape(n * n_terms, -1)
     tables = [np.swapaxes((flat @ standard[v].T).reshape(n, n_terms, n), 1, 2) for v in (0, 1)]
@@ -90,5 +99,6 @@ def place(grid: OutcomeGrid, estimator: AverageBase, noise: Noise, n_terms: int)
         outcome=np.ascontiguousarray(tables[0]),
         treatment=np.ascontiguousarray(tables[1]),
         common=lever.sum(axis=0),
+        weights=weights,
         noise=noise,
     )

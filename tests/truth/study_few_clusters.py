@@ -2,7 +2,8 @@
 
 Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
 draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
-2,000 draws of each or the seconds given as its argument. test_few_clusters.py runs a part of it.
+2,000 draws of each null design, 5,000 of the worst, or the seconds given as its argument. test_few_clusters.py runs a
+part of it.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.cluster_jackknife import two_group_df
-from qbase.effects.doubt.conley_taber import MOST, control_places, control_widening, untreated_only
-from qbase.effects.doubt.history_noise import Noise, fit_noise
+from qbase.effects.doubt.conley_taber import MOST, NO_OWN, control_places, control_widening, untreated_only
+from qbase.effects.doubt.few_clusters import LEAST
+from qbase.effects.doubt.history_noise import Noise, fit_noise, with_caution
 from qbase.effects.doubt.known_variance import attained_level, chance_of_known, is_undecided, share_of_power
-from qbase.effects.doubt.path_calibration import find_family, find_leads, placebo_band
-from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f
+from qbase.effects.doubt.path_calibration import find_family, find_leads, largest_lead, placebo_band
+from qbase.effects.doubt.path_statistics import joint_f, quadratic_f
 from qbase.effects.doubt.placebo_paths import find_exchange
 from qbase.effects.fitting.path_fit import Ints, PathFit
 from qbase.stats.testing.adoption_permutations import TIE, permutation_p
@@ -42,14 +44,10 @@ KEPT = Path(tempfile.gettempdir()) / "study_few_clusters.jsonl"
 T, ROUND, ENOUGH, PERMUTATIONS, SAME_DEAL = 40, 50, 2_000, 199, 50
 FLAGGED = 100
 """Draws of a null cell stored without ``undecided`` that are made again for it when the study is written."""
-WORST = frozenset(
-    f"{design}|0"
-    for design in (
-        "8|12|5|binomial", "8|12|5|over-dispersed .1", "3|36|0.2|binomial", "3|36|0.2|AR(.8) shocks",
-        "4|36|0.2|binomial", "4|36|0.2|AR(.8) shocks",
-    )
-)  # fmt: skip
-"""Null designs whose bounds were highest after 2,000 draws."""
+WORST, SURE = 6, 5_000
+"""So many null designs of the highest bounds, and all above the line, are drawn so often."""
+LINE = 0.07
+"""The upper 99 % bound of a size has to be below."""
 SEED = 7_000
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 STARTS = {1: [20], 2: [18, 24], 3: [18, 20, 24], 4: [16, 18, 20, 24], 8: [16, 16, 18, 18, 20, 20, 24, 24]}
@@ -139,7 +137,8 @@ def analyse(
     lever = placed.sums(placed.treatment, places)
     bare = own - fit.beta[0] * lever
     every = np.vstack([fit.beta, bare])[:, leads]
-    f, t = quadratic_f(every), largest_t(every)
+    tails = placed.tails(grid)
+    f, t = quadratic_f(every), largest_lead(fit.beta[leads], bare[:, leads], tails.of_terms(leads))
     p = {
         "lead_f": permutation_p(float(f[0]), f[1:]),
         "lead_t": permutation_p(float(t[0]), t[1:]),
@@ -148,25 +147,27 @@ def analyse(
         "missed": permutation_p(abs(fit.beta[0] - effect), np.abs(own[:, 0] - effect * lever[:, 0])),
     }
     if len(family):
-        p["band"] = placebo_band(fit.beta[family], bare[:, family], level=0.95, n_clusters=g)[1]
+        p["band"] = placebo_band(
+            fit.beta[family], bare[:, family], level=0.95, n_clusters=g, tails=tails.of_terms(family)
+        )[1]
     if controls is not None:
-        p["ct_att"] = conley_taber_p(grid, noise, fit, controls)
-    p |= {"undecided": float(is_withheld(grid, fit, places, p["perm_att"], seed=seed))}
+        p["ct_att"] = conley_taber_p(grid, with_caution(noise, grid.is_treated, NO_OWN), fit, controls)
+    p |= {"undecided": float(is_withheld(grid, fit, noise, places, p["perm_att"], seed=seed))}
     return p | t_tests(grid, fit, leads, event) | {"estimate": float(fit.beta[0])}
 
 
-def is_withheld(grid: OutcomeGrid, fit: PathFit, places: Ints, p: float, *, seed: int) -> bool:
+def is_withheld(grid: OutcomeGrid, fit: PathFit, noise: Noise, places: Ints, p: float, *, seed: int) -> bool:
     """Return whether nothing is rejected and that is called undecidable, as `check_test_power` does."""
     if p <= ALPHA + TIE:
         return False
     df = float(len(grid.y) - 2)
-    chance = chance_of_known(float(fit.beta[0]) / free_error(grid, fit, places, seed=seed), df)
+    chance = chance_of_known(float(fit.beta[0]) / free_error(grid, fit, noise, places, seed=seed), df)
     return is_undecided(share_of_power(df, attained_level(len(places))), chance)
 
 
-def free_error(grid: OutcomeGrid, fit: PathFit, places: Ints, *, seed: int) -> float:
+def free_error(grid: OutcomeGrid, fit: PathFit, noise: Noise, places: Ints, *, seed: int) -> float:
     """Return the standard error of the overall effect as `known_error` guesses it."""
-    plain = place(grid, ESTIMATOR, fit_noise(grid, caution=0.0), len(fit.beta))
+    plain = place(grid, ESTIMATOR, with_caution(noise, grid.is_treated, 0.0), len(fit.beta))
     bare = plain.sums(plain.outcome, places, seed=seed) - fit.beta[0] * plain.sums(plain.treatment, places)
     return float(bare[:, 0].std())
 
@@ -224,6 +225,8 @@ def bounds(hit: int, of: int) -> tuple[float, float]:
     return low, 1.0 if hit == of else float(stats.beta.ppf(0.995, hit + 1, of - hit))
 
 
+SIZES = ("perm_att", "perm_event", "band", "lead_f", "lead_t", "ct_att")
+"""Tests that are offered."""
 Store = dict[str, dict[str, list[float]]]
 PLAIN: dict[str, Callable[[float], float]] = {"estimate": lambda value: round(value, 4), "undecided": int}
 """What is stored otherwise than as a rejection at 5 %."""
@@ -255,6 +258,11 @@ def add_undecided(kept: Store) -> Store:
     return added
 
 
+def tests_of(cell: Cell, found: dict[str, list[float]]) -> list[str]:
+    """Return the tests that say something of a cell."""
+    return [name for name in SIZES if found.get(name) and (name != "perm_event" or cell.treated >= LEAST)]
+
+
 def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
     """Return rejections and estimates of some draws, and append them to what is kept."""
     found: dict[str, list[float]] = {}
@@ -268,27 +276,32 @@ def add_round(cell: Cell, first: int, draws: int) -> dict[str, list[float]]:
 
 
 def main(seconds: float) -> None:
-    made = {key: len(store["estimate"]) for key, store in read_kept().items()}
-    begun = time.monotonic()
-
-    def share_done(cell: Cell) -> float:
-        return made.get(cell.key, 0) / wanted(cell)
-
+    kept, begun = read_kept(), time.monotonic()
     while time.monotonic() - begun < seconds:
-        due = min(cells(), key=lambda cell: (share_done(cell), cell.change != 0, -cell.treated))
-        if share_done(due) >= 1:
+        goal = wanted(kept)
+        made = {cell: len(kept.get(cell.key, {}).get("estimate", ())) for cell in goal}
+        due = min(goal, key=lambda cell: (made[cell] / goal[cell], cell.change != 0, -cell.treated))
+        if made[due] >= goal[due]:
             break
-        add_round(due, made.get(due.key, 0), ROUND)
-        made[due.key] = made.get(due.key, 0) + ROUND
+        store = kept.setdefault(due.key, {})
+        for name, values in add_round(due, made[due], ROUND).items():
+            store.setdefault(name, []).extend(values)
 
 
-def wanted(cell: Cell) -> int:
-    """Return the draws of a cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 where nothing can reject."""
-    if (cell.treated, cell.clusters) == (1, 12):
-        return 200
-    if cell.change:
-        return 400
-    return 5_000 if cell.key in WORST else ENOUGH
+def wanted(kept: Store) -> dict[Cell, int]:
+    """Return the draws of each cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 of one in twelve."""
+    goal: dict[Cell, int] = {}
+    highest: dict[Cell, float] = {}
+    for cell in cells():
+        found = kept.get(cell.key, {"estimate": []})
+        goal[cell] = 400 if cell.change else ENOUGH
+        if (cell.treated, cell.clusters) == (1, 12):
+            goal[cell] = 200
+        elif not cell.change and len(found["estimate"]) >= ENOUGH:
+            # by the first draws only: who is drawn again must not hang on what the further ones show
+            highest[cell] = max(bounds(int(sum(found[name][:ENOUGH])), ENOUGH)[1] for name in tests_of(cell, found))
+    ranked = sorted(highest, key=lambda cell: -highest[cell])
+    return goal | {cell: SURE for i, cell in enumerate(ranked) if i < WORST or highest[cell] >= LINE}
 
 
 def share(values: list[float]) -> str:

@@ -88,8 +88,8 @@ def test_a_verdict_is_given_where_four_of_five_known_rejections_are_found(
     assert is_found[known].mean() < 0.8
     assert is_found[known & (undecided == 0)].mean() >= 0.85
     assert not (undecided[is_found]).any()
-    # what neither finds keeps its verdict
-    assert undecided[~known].mean() < 0.3
+    # most of what neither finds keeps its verdict
+    assert undecided[~known].mean() < 0.4
 
 
 @pytest.mark.parametrize("ratio", [1.0, 5.0])
@@ -128,7 +128,7 @@ def test_placebos_of_the_study_are_those_of_the_product() -> None:
         seen = study.analyse(grid, places, controls, seed=3)
         told = invert_placebos(grid, replay, fit, exchange, level=0.95)
         around = calibrate_path(grid, replay, fit, exchange, level=0.95)
-        error = study.free_error(grid, fit, places, seed=3)
+        error = study.free_error(grid, fit, replay.noise, places, seed=3)
         assert error == pytest.approx(known_error(grid, replay, fit, exchange))
         event = fit.terms.index(("event", study.EVENT))
         assert (seen["perm_att"], seen["perm_event"]) == pytest.approx((told.p[0], told.p[event]))

@@ -29,7 +29,7 @@ PERSISTENCE = (0.4, 0.6, 0.8, 0.9)
 SAME = 1e-6
 """An outcome within this share of 100 k / n is a plain pass rate, whose sampling noise is known."""
 
-CAUTION = 0.5
+CAUTION = 0.25
 """Standard errors of the variance of shocks that last by which the treated are taken to have more of them."""
 
 ALIKE = 1e-4
@@ -49,27 +49,40 @@ class Noise:
     Parameters
     ----------
     root : numpy.ndarray, shape (N, T − 1, T − 1), or None
-        Lower Cholesky factor of its covariance net of the entity's mean, in the coordinates of `contrast_basis`; None
-        where all entities are alike.
+        Lower Cholesky factor of its covariance net of the entity's mean, in the coordinates of `contrast_basis`: the
+        best guess, by which a history is freed of the size of its noise. None where all entities are alike.
+    cautious : numpy.ndarray, shape (N, T − 1, T − 1), or None
+        The same with more shocks that last of the treated: a history gets its size in its new place. Freed by it too,
+        those of many treated would be divided by too much (8 of 12 with five times the batches: 7 % at 5 %).
     shared : numpy.ndarray, shape (N,), or None
         Direction, of length 1, in which period means took noise out of the entities' histories, each divided by its own
         noise; None leaves them as they are.
     weight : numpy.ndarray, shape (N,)
         Precision of each entity in the period means.
+    batch : numpy.ndarray, shape (N,), or None
+        Variance of the outcome of one batch, 10⁴ · p(1 − p); None where the outcome is no plain pass rate.
+    scale : numpy.ndarray, shape (N,), or None
+        What a share of shocks that last adds to the variance of each.
+    error : float
+        Standard error of ``lasting``.
     white, lasting, persistence : float
         Shares of the binomial variance of one batch: shocks of one cell, shocks that last, and their correlation from
         one period to the next.
     """
 
     root: Floats | None
+    cautious: Floats | None
     shared: Floats | None
     weight: Floats
+    batch: Floats | None = None
+    scale: Floats | None = None
+    error: float = 0.0
     white: float = 0.0
     lasting: float = 0.0
     persistence: float = 0.0
 
 
-def fit_noise(grid: OutcomeGrid, *, caution: float = CAUTION) -> Noise:
+def fit_noise(grid: OutcomeGrid) -> Noise:
     """Estimate the noise of each history: sampling by the batches, single shocks, and shocks that last.
 
     The variance of a cell is v · (white + own/n) + v² · lasting with v = p(1 − p) of its entity, for shocks that last
@@ -81,9 +94,6 @@ def fit_noise(grid: OutcomeGrid, *, caution: float = CAUTION) -> Noise:
     ----------
     grid : OutcomeGrid
         Without counts, all entities are taken as alike.
-    caution : float
-        Standard errors by which shocks of the treated are taken to be larger; 0 gives the best guess, which serves to
-        say what a known variance would have found.
 
     Returns
     -------
@@ -95,7 +105,7 @@ def fit_noise(grid: OutcomeGrid, *, caution: float = CAUTION) -> Noise:
     heteroskedasticity. Review of Economics and Statistics 101.
     """
     n_entities = len(grid.y)
-    alike = Noise(root=None, shared=None, weight=np.ones(n_entities))
+    alike = Noise(root=None, cautious=None, shared=None, weight=np.ones(n_entities))
     if grid.n is None or grid.k is None:
         return alike
     untreated = ~(np.arange(grid.n_periods) >= grid.start[:, None]) & (grid.n > 0) & np.isfinite(grid.y)
@@ -108,22 +118,48 @@ def fit_noise(grid: OutcomeGrid, *, caution: float = CAUTION) -> Noise:
     own, white, lasting, persistence, error = shares
     lag = np.abs(np.subtract.outer(np.arange(grid.n_periods), np.arange(grid.n_periods)))
     relative = size / size.mean()
-    lasting_of = relative * (lasting + np.where(grid.is_treated, caution * error, 0.0))
     own_cells = white + own / _batches(grid.n)
     basis = contrast_basis(grid.n_periods)
     # many small products: one large one waits for threads that are busy elsewhere
     covariance = (basis.T * own_cells[:, None, :]) @ basis
-    covariance += lasting_of[:, None, None] * (basis.T @ persistence**lag @ basis)
+    covariance += (relative * lasting)[:, None, None] * (basis.T @ persistence**lag @ basis)
     covariance *= size[:, None, None]
     weight = 1 / (size * (relative * lasting + own_cells.mean(axis=1)))
-    return Noise(
-        root=np.asarray(np.linalg.cholesky(covariance), dtype=float),
+    root = np.asarray(np.linalg.cholesky(covariance), dtype=float)
+    noise = Noise(
+        root=root,
+        cautious=root,
         shared=np.sqrt(weight / weight.sum()),
         weight=weight / weight.mean(),
+        batch=size if is_rate else None,
+        scale=size * relative,
+        error=error,
         white=white,
         lasting=lasting,
         persistence=persistence,
     )
+    return with_caution(noise, grid.is_treated, CAUTION)
+
+
+def with_caution(noise: Noise, treated: np.ndarray, errors: float) -> Noise:
+    """Return the same with shocks that last of the treated so many standard errors larger, in their new places.
+
+    Parameters
+    ----------
+    noise : Noise
+    treated : numpy.ndarray of bool, shape (N,)
+    errors : float
+        0 gives the best guess, which tells what a known variance would have found.
+    """
+    if noise.root is None or noise.scale is None:
+        return noise
+    n_periods = noise.root.shape[1] + 1
+    lag = np.abs(np.subtract.outer(np.arange(n_periods), np.arange(n_periods)))
+    basis, mine = contrast_basis(n_periods), noise.root[treated]
+    more = errors * noise.error * noise.scale[treated][:, None, None] * (basis.T @ noise.persistence**lag @ basis)
+    cautious = noise.root.copy()
+    cautious[treated] = np.linalg.cholesky(mine @ np.swapaxes(mine, 1, 2) + more)
+    return dataclasses.replace(noise, cautious=cautious)
 
 
 def _batches(n: Floats) -> Floats:
@@ -318,66 +354,3 @@ def contrast_basis(n_periods: int) -> Floats:
     for j in range(1, n_periods):
         basis[:j, j - 1], basis[j, j - 1] = 1.0, -j
     return np.asarray(basis / np.sqrt((basis**2).sum(axis=0)), dtype=float)
-
-
-def exchange_histories(residuals: Floats, places: np.ndarray, noise: Noise, missing: Floats | None = None) -> Floats:
-    """Return outcomes in which each entity carries another's residual history at its own size of noise.
-
-    Parameters
-    ----------
-    residuals : numpy.ndarray, shape (N, T)
-        From `two_way_residuals`.
-    places : numpy.ndarray of int, shape (A, N)
-        Whose history each entity takes on.
-    noise : Noise
-        Of the same entities.
-    missing : numpy.ndarray, shape (A, T − 1), or None
-        Noise that period means took out and that is put back, see `missing_noise`; None for a treatment, without noise.
-
-    Returns
-    -------
-    numpy.ndarray, shape (A, N, T)
-    """
-    if noise.root is None:
-        return np.asarray(residuals[places], dtype=float)
-    basis = contrast_basis(residuals.shape[1])
-    # one product of matrices an entity: (N, A, T − 1) @ (N, T − 1, T)
-    taken = standard_histories(residuals, noise.root, noise.shared)[places.T]
-    if missing is not None:
-        taken = taken + missing
-    return np.asarray(np.swapaxes(taken @ (np.swapaxes(noise.root, 1, 2) @ basis.T), 0, 1), dtype=float)
-
-
-def standard_histories(residuals: Floats, root: Floats, shared: Floats | None) -> Floats:
-    """Return histories freed of the size of their own noise, shape (..., N, T − 1), so that any may take any place.
-
-    Precise entities weigh more in the period means and lose more of their noise to them than others. Turned by the
-    smallest rotation that spreads the loss evenly, histories are exchangeable again.
-
-    Parameters
-    ----------
-    residuals : numpy.ndarray, shape (..., N, T)
-        From `two_way_residuals`.
-    root, shared
-        See `Noise`.
-    """
-    apart = residuals @ contrast_basis(residuals.shape[-1])
-    flat = np.moveaxis(apart.reshape(-1, *apart.shape[-2:]), 0, 2)
-    standard = np.moveaxis(np.linalg.solve(root, flat), 2, 0).reshape(apart.shape)
-    if shared is None:
-        return np.asarray(standard, dtype=float)
-    even = 1 / np.sqrt(len(root))
-    tilt = (shared + even) / (1 + even * shared.sum())
-    common = even * standard.sum(axis=-2, keepdims=True)
-    return np.asarray(standard - tilt[:, None] * common, dtype=float)
-
-
-def missing_noise(noise: Noise, draws: int, seed: int) -> Floats | None:
-    """Draw the noise all standard histories lost alike, (A, T − 1): entities of unequal noise do not cancel it.
-
-    Without it the placebos of eight noisy treated and four precise controls vary by a seventh too little.
-    """
-    if noise.root is None or noise.shared is None:
-        return None
-    drawn = np.random.default_rng(seed).standard_normal((draws, noise.root.shape[1]))
-    return np.asarray(drawn / np.sqrt(len(noise.root)), dtype=float)

@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import fit_noise
+from qbase.effects.doubt.heavy_tails import Tails, read_tails
+from qbase.effects.doubt.history_noise import with_caution
 from qbase.effects.doubt.lead_power import TEST_LEVEL, normal_slope, placebo_slope
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
 from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
@@ -107,15 +108,22 @@ def calibrate_path(
     if exchange is None:
         return _asymptotic(grid, replay, fit, leads, family, level=level)
     drawn = placebo_paths(grid, replay, fit, exchange)
+    tails = read_tails(grid, replay) if is_rescaled(replay, exchange) else None
     half, joint_p = placebo_band(
-        fit.beta[family], drawn[:, family], level=level, n_clusters=int(grid.cluster.max()) + 1
+        fit.beta[family],
+        drawn[:, family],
+        level=level,
+        n_clusters=int(grid.cluster.max()) + 1,
+        tails=None if tails is None else tails.of_terms(family),
     )
     whole = np.full(len(fit.terms), np.nan)
     whole[family] = half
     drift = read_drift(grid, replay, exchange)
     return Calibration(
         lead_f=_tested("F", fit.beta[leads], drawn[:, leads], drift=None if drift is None else drift[[0, *leads]]),
-        lead_t=_tested("max_t", fit.beta[leads], drawn[:, leads]),
+        lead_t=_tested(
+            "max_t", fit.beta[leads], drawn[:, leads], tails=None if tails is None else tails.of_terms(leads)
+        ),
         half=whole,
         joint_p=joint_p,
         is_scaled=is_rescaled(replay, exchange),
@@ -145,7 +153,7 @@ def known_error(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: Excha
     if len(places) > SPREAD_DRAWS:
         rows = np.random.default_rng(exchange.seed).choice(len(places), SPREAD_DRAWS, replace=False)
         places = places[np.sort(rows)]
-    plain = dataclasses.replace(replay, noise=fit_noise(grid, caution=0.0))
+    plain = dataclasses.replace(replay, noise=with_caution(replay.noise, grid.is_treated, 0.0))
     drawn = placebo_paths(grid, plain, fit, dataclasses.replace(exchange, places=places))
     return float(_spread(drawn[:, :1])[0])
 
@@ -220,12 +228,16 @@ def read_drift(grid: OutcomeGrid, replay: Replay, exchange: Exchange | None) -> 
 
 
 def _tested(
-    kind: Literal["F", "max_t"], beta: Floats, drawn: Floats, *, drift: Floats | None = None
+    kind: Literal["F", "max_t"],
+    beta: Floats,
+    drawn: Floats,
+    *,
+    drift: Floats | None = None,
+    tails: Tails | None = None,
 ) -> LeadTest | None:
     if not len(beta):
         return None
-    every = np.vstack([beta, drawn])
-    found = quadratic_f(every) if kind == "F" else largest_t(every)
+    found = quadratic_f(np.vstack([beta, drawn])) if kind == "F" else largest_lead(beta, drawn, tails)
     floor = attainable_p(float(found[0]), found[1:])
     is_testable = floor < TEST_LEVEL - TIE
     slope = placebo_slope(drawn, drift[1:]) if drift is not None and is_testable else None
@@ -242,7 +254,26 @@ def _tested(
     )
 
 
-def placebo_band(beta: Floats, drawn: Floats, *, level: float, n_clusters: int) -> tuple[Floats, float]:
+def largest_lead(beta: Floats, drawn: Floats, tails: Tails | None = None) -> Floats:
+    """Return the largest absolute t of the observed leads, then of each placebo, shape (1 + A,).
+
+    Parameters
+    ----------
+    beta : numpy.ndarray, shape (q,)
+    drawn : numpy.ndarray, shape (A, q)
+    tails : Tails or None
+        Of these terms, see `placebo_band`.
+    """
+    every = np.vstack([beta, drawn])
+    found = largest_t(every)
+    if tails is not None:
+        found[0] = tails.as_normal(beta, np.sqrt(np.nanmean(every**2, axis=0))).max()
+    return found
+
+
+def placebo_band(
+    beta: Floats, drawn: Floats, *, level: float, n_clusters: int, tails: Tails | None = None
+) -> tuple[Floats, float]:
     """Return half widths of a band from placebos, and p of the test it is: no difference at any event time.
 
     Parameters
@@ -255,6 +286,8 @@ def placebo_band(beta: Floats, drawn: Floats, *, level: float, n_clusters: int) 
         Of the band.
     n_clusters : int
         The effect taken out of the histories took one of G − 1 degrees of freedom with it; placebos are widened for it.
+    tails : Tails or None
+        Of these terms: an estimate of few batches is held against placebos by how rarely it would be as large.
 
     Returns
     -------
@@ -267,13 +300,15 @@ def placebo_band(beta: Floats, drawn: Floats, *, level: float, n_clusters: int) 
     drawn = drawn * math.sqrt((n_clusters - 1) / max(n_clusters - 2, 1))
     spread = np.sqrt(np.nanmean(drawn**2, axis=0))
     largest = largest_t(drawn / spread, scaled=True)
-    p = permutation_p(float(largest_t((beta / spread)[None], scaled=True)[0]), largest)
+    seen = beta / spread if tails is None else tails.as_normal(beta, spread)
+    p = permutation_p(float(largest_t(seen[None], scaled=True)[0]), largest)
     needed = math.floor((1 - level) * (1 + len(largest)) + TIE)
     if needed < 1:
         return np.full(len(beta), np.nan), p
     # a placebo that could not be estimated counts as wide
-    critical = np.sort(np.nan_to_num(largest, nan=np.inf))[-needed]
-    return np.where(np.isfinite(critical), critical * spread, np.nan), p
+    critical = float(np.sort(np.nan_to_num(largest, nan=np.inf))[-needed])
+    limits = np.full(len(beta), critical) if tails is None else tails.from_normal(critical, spread)
+    return np.where(np.isfinite(limits), limits * spread, np.nan), p
 
 
 def _asymptotic(

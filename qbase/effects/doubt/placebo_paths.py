@@ -9,7 +9,8 @@ from typing import Literal, Protocol, runtime_checkable
 import numpy as np
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import Noise, exchange_histories, fit_noise, missing_noise, two_way_residuals
+from qbase.effects.doubt.exchanged_histories import exchange_histories, missing_noise
+from qbase.effects.doubt.history_noise import Noise, fit_noise, two_way_residuals
 from qbase.effects.fitting.path_fit import Estimator, Ints, PathFit
 from qbase.stats.testing.adoption_permutations import exchanged_places, list_assignments
 
@@ -154,7 +155,7 @@ class Replay:
         for first in range(0, len(places), step):
             part = slice(first, first + step)
             drawn = None if missing is None else missing[part]
-            yield self._fit(exchange_histories(residuals, places[part], self.noise, drawn) + holes)
+            yield self.fit_each(exchange_histories(residuals, places[part], self.noise, drawn) + holes)
 
     def of_dates(self, grid: OutcomeGrid, places: Ints) -> Iterator[Floats]:
         """Yield the same under dates of adoption that clusters exchanged; ``places`` has shape (A, G)."""
@@ -165,7 +166,8 @@ class Replay:
             moved[row] = start_of
             yield self.estimator(grid.with_start(moved[grid.cluster])).beta[None]
 
-    def _fit(self, outcomes: Floats) -> Floats:
+    def fit_each(self, outcomes: Floats) -> Floats:
+        """Return the coefficients, shape (A, K), of each of some outcomes, (A, N, T), on this grid."""
         if isinstance(self.estimator, BatchEstimator):
             return self.estimator.fit_many(self.grid, outcomes)
         return np.stack([self.estimator(dataclasses.replace(self.grid, y=y)).beta for y in outcomes])

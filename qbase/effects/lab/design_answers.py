@@ -10,15 +10,9 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
+from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
 from qbase.effects.doubt.few_clusters import FEW, LEAST, MANY
-from qbase.effects.doubt.history_noise import (
-    Noise,
-    contrast_basis,
-    fit_noise,
-    missing_noise,
-    standard_histories,
-    two_way_residuals,
-)
+from qbase.effects.doubt.history_noise import Noise, contrast_basis, fit_noise, two_way_residuals
 from qbase.effects.doubt.placebo_paths import LISTED
 from qbase.effects.fitting.path_fit import Ints
 from qbase.effects.lab.batch_group_time import compare_many, group_time_weights
@@ -297,9 +291,9 @@ def exchange_coefficients(
     every = np.concatenate([outcomes, treated[None]])
     histories = two_way_residuals(every, np.broadcast_to(noise.weight[:, None], pull.shape))
     taken = pull
-    if noise.root is not None:
+    if noise.root is not None and noise.cautious is not None:
         histories = standard_histories(histories, noise.root, noise.shared)
-        taken = np.einsum("ist,is->it", noise.root, pull @ contrast_basis(pull.shape[1]))
+        taken = np.einsum("ist,is->it", noise.cautious, pull @ contrast_basis(pull.shape[1]))
     # by [entity in whose place, entity whose history, outcome]
     pairs = np.moveaxis(histories @ taken.T, (2, 1, 0), (0, 1, 2))
     sums = np.asarray(pairs[np.arange(len(pull)), exchanged.places].sum(axis=1), dtype=float)
