@@ -95,7 +95,8 @@ def list_signoffs(workspace: Workspace, run_id: str | None = None) -> list[SignO
     []
     """
     # columns are named above, values are bound
-    query = f"SELECT {', '.join(_COLUMNS)} FROM signoffs WHERE :run IS NULL OR run_id = :run ORDER BY number"  # noqa: S608
+    where = "TRUE" if run_id is None else "run_id = :run"
+    query = f"SELECT {', '.join(_COLUMNS)} FROM signoffs WHERE {where} ORDER BY number"  # noqa: S608
     with workspace.book.glancing() as connection:
-        found = () if connection is None else connection.execute(query, {"run": run_id})
+        found = () if connection is None else connection.execute(query, {} if run_id is None else {"run": run_id})
         return [SignOff(**dict(zip(_COLUMNS, row, strict=True))) for row in found]

@@ -11,9 +11,12 @@ from qbase.core.errors import QbaseError, RunError
 from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, find_published, list_scheduled, undo_scheduled
 from qbase.lake.schedule_entries import LEASE_SECONDS
 from qbase.reports.asking.run_request import read_request
-from qbase.reports.batching.run_batch import Job, Outcome, choose_engine, run_many
+from qbase.reports.batching.batch_jobs import Job, Outcome
+from qbase.reports.batching.run_batch import choose_engine, run_many
 from qbase.reports.running.run_states import close_dead_runs
 from qbase.reports.scheduling.schedule_reading import Schedule
+from qbase.reports.telling.notices import notice_of
+from qbase.reports.telling.sent_notices import tell
 from qbase.reports.ticking.due_slots import Duty, list_duties, orphans_of, read_all_schedules
 from qbase.reports.ticking.slot_holder import Clock, beating, is_living, new_holder, read_clock
 
@@ -186,6 +189,8 @@ class _OneTick:
             # one after the other or side by side: the libraries are loaded once for all that is due
             chosen = engine or choose_engine(len(self.duties))
             ended = run_many(self.workspace, jobs, jobs_at_once=len(jobs), engine=chosen) if jobs else []
+        late = [o.record for duty, o in zip(asked, ended, strict=True) if duty.slot.is_late and o.record]
+        tell(self.workspace, [notice_of(record, "late") for record in late])
         for duty, outcome in [*known, *zip(asked, ended, strict=True)]:
             self._tell(duty.schedule.name, self._close(duty.slot, outcome), outcome)
 

@@ -27,6 +27,9 @@ YOUNG_SECONDS = 3600.0
 """A folder without a run, or a staged file, may belong to a runner that has just begun."""
 
 
+BEFORE = "found"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Pruned:
     """A folder, or a staged file of a runner that died, that was removed.
@@ -58,6 +61,8 @@ class Pruned:
 
 def prune_runs(workspace: Workspace, *, keep: int, report_id: str | None = None, dry_run: bool = False) -> list[Pruned]:
     """Remove the folders of runs but the youngest; never that of a page that is published, nor of an unfinished run.
+
+    The newest published run on other data than the newest of all stays too: the next edition reads what it said.
 
     Parameters
     ----------
@@ -109,6 +114,7 @@ def _find_folders(workspace: Workspace, keep: int, report_id: str | None) -> Ite
     kept = {str(meta.get("run_id")) for _, meta in read_metas(workspace.site)}
     known: dict[str, RunRecord] = {}
     counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
+    marks: dict[tuple[str, str, str], str | None] = {}
     # youngest first: those that are counted while there is room stay
     for record in list_runs(workspace, report_id, limit=EVERY):
         known[record.run_id] = record
@@ -117,7 +123,12 @@ def _find_folders(workspace: Workspace, keep: int, report_id: str | None) -> Ite
             continue
         group = (record.report_id, _choice(record), record.state)
         counts[group] += 1
-        if counts[group] <= keep:
+        newest = marks.setdefault(group, record.fingerprint)
+        # the next edition says what the one before it said: its results are still read
+        is_last_edition = record.state == "ok" and newest not in (record.fingerprint, None)
+        if is_last_edition:
+            marks[group] = None
+        if counts[group] <= keep or is_last_edition:
             kept.add(record.run_id)
     for folder in sorted(workspace.runs.glob(f"{report_id or '*'}/*")):
         if folder.name in kept or not folder.is_dir() or is_held(folder):
