@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from qbase.core.errors import QbaseError, RunError
-from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, find_published, list_scheduled, undo_scheduled
+from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, list_scheduled, undo_scheduled
 from qbase.lake.schedule_entries import LEASE_SECONDS
-from qbase.reports.asking.run_request import read_request
 from qbase.reports.batching.batch_jobs import Job, Outcome
 from qbase.reports.batching.run_batch import choose_engine, run_many
+from qbase.reports.batching.run_planning import plan_jobs
 from qbase.reports.running.run_states import close_dead_runs
 from qbase.reports.scheduling.schedule_reading import Schedule
 from qbase.reports.telling.notices import notice_of
@@ -23,6 +22,9 @@ from qbase.reports.ticking.slot_holder import Clock, beating, is_living, new_hol
 if TYPE_CHECKING:
     from qbase.lake import Workspace
     from qbase.reports.executing.execution_job import EngineName
+
+HELD = "QB835"
+"""Another runner has the slot of a run."""
 
 MOST_ATTEMPTS = 3
 """A report that takes its scheduler down with it is not begun without end."""
@@ -134,7 +136,7 @@ def run_due(
     >>> monday.slot.spelled, monday.slot.is_late, monday.slot.state, monday.outcome.error.code  # there is no notebook
     ('2026-11-30T00:00:00Z', True, 'failed', 'QB809')
     """
-    tick = _OneTick(workspace, clock, on_seen, lease_seconds)
+    tick = _OneTick(workspace, clock, on_seen, lease_seconds, jobs_at_once)
     for group in tick.groups(jobs_at_once):
         if is_stopped():
             break
@@ -146,10 +148,15 @@ class _OneTick:
     """The state of one look: what it found, and in whose name it claims."""
 
     def __init__(
-        self, workspace: Workspace, clock: Clock, on_seen: Callable[[Seen], None], lease_seconds: float
+        self,
+        workspace: Workspace,
+        clock: Clock,
+        on_seen: Callable[[Seen], None],
+        lease_seconds: float,
+        jobs_at_once: int,
     ) -> None:
         self.workspace, self.clock, self.on_seen, self.lease_seconds = workspace, clock, on_seen, lease_seconds
-        self.holder, self.seen = new_holder(), list[Seen]()
+        self.holder, self.seen, self.jobs_at_once = new_holder(), list[Seen](), jobs_at_once
         now = clock().replace(microsecond=0)
         self.taken_back = undo_scheduled(workspace, now)
         schedules, self.problems = read_all_schedules(workspace)
@@ -181,18 +188,40 @@ class _OneTick:
     def run(self, group: Sequence[Duty], engine: EngineName | None) -> None:
         """Claim the due times of a group, run those that are ours, and write down how they ended."""
         ours = [Duty(schedule=duty.schedule, slot=slot) for duty in group if (slot := self._claim(duty.slot))]
-        told = [(duty, self._known(duty)) for duty in ours]
-        known = [(duty, outcome) for duty, outcome in told if outcome is not None]
-        asked = [duty for duty, outcome in told if outcome is None]
-        with beating(self.workspace, [duty.slot for duty in asked], self.clock, self.lease_seconds):
-            jobs = [_job(duty) for duty in asked]
+        planned = [(duty, *self._plan(duty)) for duty in ours]
+        jobs = [job for _, mine, refused in planned if refused is None for job in mine]
+        with beating(self.workspace, [duty.slot for duty in ours], self.clock, self.lease_seconds):
             # one after the other or side by side: the libraries are loaded once for all that is due
-            chosen = engine or choose_engine(len(self.duties))
-            ended = run_many(self.workspace, jobs, jobs_at_once=len(jobs), engine=chosen) if jobs else []
-        late = [o.record for duty, o in zip(asked, ended, strict=True) if duty.slot.is_late and o.record]
-        tell(self.workspace, [notice_of(record, "late") for record in late])
-        for duty, outcome in [*known, *zip(asked, ended, strict=True)]:
-            self._tell(duty.schedule.name, self._close(duty.slot, outcome), outcome)
+            chosen = engine or choose_engine(max(len(self.duties), len(jobs)))
+            at_once = max(1, min(self.jobs_at_once, len(jobs)))
+            ended = iter(run_many(self.workspace, jobs, jobs_at_once=at_once, engine=chosen) if jobs else ())
+        for duty, mine, outcome in planned:
+            outcomes = [outcome] if outcome is not None else [next(ended) for _ in mine]
+            if duty.slot.is_late:
+                tell(self.workspace, [notice_of(one.record, "late") for one in outcomes if one.record])
+            # of many pages the first that failed speaks for all
+            said = next((one for one in outcomes if one.error), outcomes[-1])
+            is_held = said.error is not None and said.error.code == HELD
+            # somebody else is at it: the claim runs out, and the next look finds what became of it
+            self._tell(duty.schedule.name, duty.slot if is_held else self._close(duty.slot, said), said)
+
+    def _plan(self, duty: Duty) -> tuple[list[Job], Outcome | None]:
+        """Return the runs of a due time, or how it ended where that can be told without one."""
+        schedule, slot = duty.schedule, duty.slot.spelled
+        job = Job(report_id=schedule.report_id, params=dict(schedule.params), lang=schedule.lang, slot=slot)
+        if duty.slot.attempts > MOST_ATTEMPTS:
+            found, expected = f"{duty.slot.attempts - 1} schedulers ended while it ran", "a report that can be run"
+            fix = f"qbase run {job.report_id}"
+            told = {"report": job.report_id, "found": found, "expected": expected, "fix": fix}
+            return [], Outcome(job=job, error=RunError("QB849", **told))
+        try:
+            jobs = plan_jobs(self.workspace, job.report_id, job.params, lang=job.lang, slot=slot)
+        except QbaseError as error:
+            return [], Outcome(job=job, error=error)
+        if duty.slot.attempts > 1:
+            # a page may have gone out before the scheduler died: then its run changes nothing
+            close_dead_runs(self.workspace, job.report_id)
+        return jobs, None
 
     def _claim(self, slot: ScheduledSlot) -> ScheduledSlot | None:
         there = claim_scheduled(
@@ -204,22 +233,6 @@ class _OneTick:
             is_alive=is_living,
         )
         return there if (there.claimed_by, there.state) == (self.holder, "claimed") else None
-
-    def _known(self, duty: Duty) -> Outcome | None:
-        """Return how a due time ended that another scheduler began, where that can be told without a run."""
-        job = _job(duty)
-        if duty.slot.attempts > MOST_ATTEMPTS:
-            found, expected = f"{duty.slot.attempts - 1} schedulers ended while it ran", "a report that can be run"
-            fix = f"qbase run {job.report_id}"
-            told = {"report": job.report_id, "found": found, "expected": expected, "fix": fix}
-            return Outcome(job=job, error=RunError("QB849", **told))
-        if duty.slot.attempts > 1:
-            # its page may have gone out before the scheduler died
-            close_dead_runs(self.workspace, job.report_id)
-            record = find_published(self.workspace, job.report_id, slot=job.slot)
-            if record is not None and _same(record.params, _params(self.workspace, job)):
-                return Outcome(job=job, record=record)
-        return None
 
     def _close(self, slot: ScheduledSlot, outcome: Outcome) -> ScheduledSlot:
         state: Literal["done", "failed"] = "failed" if outcome.error else "done"
@@ -239,19 +252,3 @@ class _OneTick:
     def _tell(self, schedule: str, slot: ScheduledSlot, outcome: Outcome | None = None) -> None:
         self.seen.append(Seen(schedule=schedule, slot=slot, outcome=outcome))
         self.on_seen(self.seen[-1])
-
-
-def _job(duty: Duty) -> Job:
-    schedule = duty.schedule
-    return Job(report_id=schedule.report_id, params=dict(schedule.params), lang=schedule.lang, slot=duty.slot.spelled)
-
-
-def _params(workspace: Workspace, job: Job) -> Mapping[str, Any] | None:
-    try:
-        return read_request(workspace, job.report_id, job.params).params
-    except QbaseError:
-        return None
-
-
-def _same(one: Mapping[str, Any], other: Mapping[str, Any] | None) -> bool:
-    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
