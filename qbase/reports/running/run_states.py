@@ -216,8 +216,11 @@ def is_held(folder: pathlib.Path) -> bool:
     try:
         with (folder / LOCK).open("rb+") as file:
             return not _lock(file.fileno())
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        # this process cannot look, for want of a file to open or of a right: what may live is never closed
+        return True
 
 
 def _lock(handle: int) -> bool:

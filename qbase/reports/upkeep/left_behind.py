@@ -92,10 +92,11 @@ def is_held(lock: pathlib.Path) -> bool:
     try:
         with lock.open("rb") as file:
             fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError:
+        # held, or this process cannot look
+        return True
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import pathlib
@@ -10,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -135,6 +137,26 @@ def test_what_dead_runs_leave_is_found_and_what_lives_is_left_alone(house: House
     assert (now.folders, now.files) == ((), ())
     assert later.folders == ("reports/runs/a/nobody",)
     assert later.files == ("reports/site/.a.html.x.part",)
+
+
+def test_a_run_is_not_taken_for_dead_by_who_cannot_open_its_lock(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has no file left to open knows nothing of the runs of others."""
+    record = house.last("a")
+    update_run(house.workspace, dataclasses.replace(record, state="running", error=None))
+    lock = house.folder(record) / "running.lock"
+    lock.touch()
+    real = pathlib.Path.open
+
+    def exhausted(path: pathlib.Path, *words: Any, **how: Any) -> Any:
+        if path == lock:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return real(path, *words, **how)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(pathlib.Path, "open", exhausted)
+        assert is_held(lock)
+        assert close_dead_runs(house.workspace, "a") == []
+    assert [run.run_id for run in close_dead_runs(house.workspace, "a")] == [record.run_id]
 
 
 def test_a_trial_run_is_a_real_run(monkeypatch: pytest.MonkeyPatch) -> None:
