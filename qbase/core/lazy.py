@@ -1,4 +1,4 @@
-"""What is loaded when first used: names of a room, what a process reads once; ``qbase --help`` pays for none of it."""
+"""What is loaded when first used: names of a room, and what is read once; ``qbase --help`` pays for none of it."""
 
 from __future__ import annotations
 
