@@ -85,7 +85,7 @@ def read_tails(grid: OutcomeGrid, replay: Replay) -> Tails | None:
         return None
     rows = np.flatnonzero(grid.is_treated)
     third, fourth = cell_cumulants(replay.noise.batch[rows], np.asarray(grid.n)[rows])
-    cells = [(i, t) for i in rows for t in range(grid.n_periods) if np.isfinite(grid.y[i, t])]
+    cells = [(int(i), t) for i in rows for t in range(grid.n_periods) if np.isfinite(grid.y[i, t])]
     weights = np.concatenate(list(_weights(grid, replay, cells)))
     inside = np.isfinite(grid.y[rows])
     return term_cumulants(weights, third[inside], fourth[inside])
