@@ -58,7 +58,7 @@ def test_a_lasting_change_is_found_about_as_often_as_with_the_variance_known(p: 
 
 
 def test_the_standard_change_of_the_province_is_labelled_and_never_sold_as_quality() -> None:
-    """By the pass rate alone: the planted step is 2.9 standard errors, and no test finds it in nine of ten provinces."""
+    """By the pass rate alone: the planted step is 2.9 standard errors, and no test finds it in nine of ten."""
     found = study.provinces("default", SEEDS)
     assert found["labelled"].mean() >= 0.5
     assert (found["labelled"] == found["within"]).all(), "a labelled break has the date of the document"
