@@ -59,7 +59,8 @@ def judge_twice(world: World) -> Panel:
     first = first_inspections(world)
     rows = build_inspections(world, first, rechecks(world, first), firms)
     items = build_items(world, rows)
-    used = rows[~rows["is_recheck"].astype(bool) & (rows["sample_type"] != "complaint")].set_index("sample_no")
+    is_counted = ~rows["is_recheck"].astype(bool) & (rows["sample_type"] != "complaint") & (rows["role"] == "producer")
+    used = rows[is_counted].set_index("sample_no")
     items = items.join(used[["product_name", "sample_date"]], on="sample_no", how="inner")
     newest = items[items["sample_date"] >= "2025"].groupby(["product_name", "item_name"])[
         ["lower_limit", "upper_limit"]

@@ -58,4 +58,4 @@ def tightened_distance(inside: Floats, usual: Ints, between: Bools, number: Floa
     """
     gap = tightened_by(usual)
     kept = gap + np.floor(inside * (usual - gap) / usual)
-    return np.asarray(np.where(between, np.floor(gap * number), kept))
+    return np.asarray(np.where(between, np.floor(gap * number), kept), dtype=float)

@@ -127,9 +127,9 @@ def estimate_standard_change(
     events = [] if twice is None or found is None else read_events(known, entity, twice.index)
     shown = twice if found is not None and found.p_value <= alpha else None
     own = [] if shown is None or found is None else _inside(events, shown.index, found)
-    tables: dict[str, Any] = {}
-    estimates: tuple[Estimate, ...] = ()
+    tables: dict[str, pd.DataFrame] = {}
     labels: dict[str, Text] = {}
+    estimates: tuple[Estimate, ...] = ()
     if shown is not None and found is not None:
         step = _step(shown, found, level)
         date = _date(shown.index, found, own)
@@ -195,12 +195,12 @@ def _step(twice: Twice, found: QuietEnd, level: float) -> tuple[float, float, fl
     parts = []
     for counts in (twice.loosened[side], twice.tightened[side]):
         deff = max(1.0, dispersion_test(counts, n)[0])
-        lows, highs = wilson_interval([counts.sum() / deff], [n.sum() / deff], level=level)
-        parts.append((counts.sum() / n.sum(), lows[0], highs[0]))
+        low, high = wilson_interval([counts.sum() / deff], [n.sum() / deff], level=level)
+        parts.append((counts.sum() / n.sum(), low[0], high[0]))
     # by limits of a base year the batches after the change are judged again, and newer limits lose what those pass
     first, second = parts if found.is_newer else parts[::-1]
-    value, low, high = (100 * float(x) for x in square_and_add(first, second))
-    return value, low, high
+    value, lower, upper = (100 * float(x) for x in square_and_add(first, second))
+    return value, lower, upper
 
 
 def _table(

@@ -20,6 +20,7 @@ from qbase.trends import (
     estimate_control,
     estimate_gap,
     estimate_level,
+    estimate_standard_change,
     estimate_trend,
 )
 
@@ -91,7 +92,10 @@ def test_a_change_never_ends_or_begins_in_a_preliminary_quarter() -> None:
 
 def test_of_a_subject_with_preliminary_periods_alone_every_estimate_says_so() -> None:
     panel, young = make_panel(("K1", "K2")), make_maturity({("K1", q): 30 for q in QUARTERS} | {("K2", QUARTERS[0]): 0})
-    functions = (estimate_level, estimate_change, estimate_trend, estimate_control, estimate_breaks, estimate_gap)
+    functions = (
+        estimate_level, estimate_change, estimate_trend, estimate_control, estimate_breaks, estimate_gap,
+        estimate_standard_change,
+    )  # fmt: skip
     for estimate in functions:
         result = estimate(panel, ID, entity="K1", maturity=young)
         assert not result.estimates
