@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import itertools
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -27,6 +29,39 @@ settings.load_profile("suite")
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
 STRICT = os.environ.get("QBASE_STRICT") == "1"
+
+
+LATER = {
+    2: (
+        "DROP TABLE contracts",
+        "ALTER TABLE deliveries DROP COLUMN by_table",
+        "ALTER TABLE delivery_tables DROP COLUMN contract",
+    ),
+    3: (
+        "DROP TABLE slots",
+        "DROP TABLE run_steps",
+        "DROP INDEX runs_of_slot",
+        "DROP INDEX runs_in_state",
+        "ALTER TABLE runs DROP COLUMN slot_key",
+        "ALTER TABLE runs DROP COLUMN subject",
+    ),
+    4: ("DROP TABLE scheduled_slots",),
+    5: ("DROP TABLE signoffs",),
+}
+"""What the ledger got after a version: without it, a file is one of that version."""
+
+
+@pytest.fixture(scope="session")
+def make_older() -> Callable[[pathlib.Path, int], None]:
+    """Return what makes the ledger in a file one of an older version."""
+
+    def make(path: pathlib.Path, version: int) -> None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as ledger:
+            for statement in (s for step in sorted(LATER, reverse=True) if step >= version for s in LATER[step]):
+                ledger.execute(statement)
+            ledger.execute(f"PRAGMA user_version = {version}")
+
+    return make
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
 draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
-2,000 draws of each null design, 5,000 of the worst, or the seconds given as its argument. test_few_clusters.py runs a
+2,000 draws of each design, 5,000 of the worst without effect, or the seconds given as its argument. test_few_clusters.py runs a
 part of it.
 """
 
@@ -144,7 +144,10 @@ def analyse(
         "lead_t": permutation_p(float(t[0]), t[1:]),
         "perm_att": permutation_p(abs(fit.beta[0]), np.abs(own[:, 0])),
         "perm_event": permutation_p(abs(fit.beta[event]), np.abs(own[:, event])),
-        "missed": permutation_p(abs(fit.beta[0] - effect), np.abs(own[:, 0] - effect * lever[:, 0])),
+        "missed": permutation_p(
+            abs(fit.beta[0] - effect) / placed.moved(grid).widening(effect, 0, float(bare[:, 0].std())),
+            np.abs(own[:, 0] - effect * lever[:, 0]),
+        ),
     }
     if len(family):
         p["band"] = placebo_band(
@@ -289,12 +292,12 @@ def main(seconds: float) -> None:
 
 
 def wanted(kept: Store) -> dict[Cell, int]:
-    """Return the draws of each cell: 2,000 of a null, 5,000 of the worst, 400 for power, 200 of one in twelve."""
+    """Return the draws of each cell: 2,000, of the worst null designs 5,000, of one in twelve 200."""
     goal: dict[Cell, int] = {}
     highest: dict[Cell, float] = {}
     for cell in cells():
         found = kept.get(cell.key, {"estimate": []})
-        goal[cell] = 400 if cell.change else ENOUGH
+        goal[cell] = ENOUGH
         if (cell.treated, cell.clusters) == (1, 12):
             goal[cell] = 200
         elif not cell.change and len(found["estimate"]) >= ENOUGH:

@@ -40,9 +40,12 @@ def examine_deeply(home: pathlib.Path | None) -> list[Finding]:
 
 def look_at_ledger(workspace: Workspace) -> Finding:
     """Check every page of the ledger."""
+    from qbase.lake import Ledger
     from qbase.lake.ledger.ledger_check import find_faults
 
-    name, file = Text("账本", "ledger"), workspace.ledger
+    name, file = Text("账本的页", "ledger pages"), workspace.ledger
+    if not isinstance(workspace.book, Ledger):
+        return Finding(name=name, text=Text("在服务器上，由服务器自己检查", "on a server, which checks its own"))
     faults = find_faults(file)
     if faults:
         fix = f"put back a copy of {file.relative_to(workspace.root).as_posix()}: qbase explain QB204"

@@ -14,7 +14,7 @@ import numpy as np
 from scipy import stats
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.placebo_paths import BLOCK, Replay
+from qbase.effects.doubt.placebo_paths import Replay
 from qbase.effects.fitting.path_fit import Ints
 
 FARTHEST = 15.0
@@ -83,24 +83,10 @@ def read_tails(grid: OutcomeGrid, replay: Replay) -> Tails | None:
     """
     if replay.noise.batch is None or grid.n is None:
         return None
-    rows = np.flatnonzero(grid.is_treated)
-    third, fourth = cell_cumulants(replay.noise.batch[rows], np.asarray(grid.n)[rows])
-    cells = [(int(i), t) for i in rows for t in range(grid.n_periods) if np.isfinite(grid.y[i, t])]
-    weights = np.concatenate(list(_weights(grid, replay, cells)))
-    inside = np.isfinite(grid.y[rows])
-    return term_cumulants(weights, third[inside], fourth[inside])
-
-
-def _weights(grid: OutcomeGrid, replay: Replay, cells: list[tuple[int, int]]) -> list[Floats]:
-    """Return the weight of each cell in each term, block by block: what an outcome of 1 there alone gives."""
-    holes = np.where(np.isfinite(grid.y), 0.0, np.nan)
-    step, found = max(1, BLOCK // grid.y.size), []
-    for first in range(0, len(cells), step):
-        part = cells[first : first + step]
-        outcomes = np.tile(holes, (len(part), 1, 1))
-        outcomes[(np.arange(len(part)), *np.array(part).T)] = 1.0
-        found.append(np.nan_to_num(replay.fit_each(outcomes)))
-    return found
+    treated = grid.is_treated
+    third, fourth = cell_cumulants(replay.noise.batch[treated], np.asarray(grid.n)[treated])
+    inside = np.isfinite(grid.y[treated])
+    return term_cumulants(replay.treated_weights, third[inside], fourth[inside])
 
 
 def cell_cumulants(batch: Floats, n: Floats) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.heavy_tails import Tails, read_tails
 from qbase.effects.doubt.history_noise import with_caution
 from qbase.effects.doubt.lead_power import TEST_LEVEL, normal_slope, placebo_slope
+from qbase.effects.doubt.moved_noise import read_moved_noise
 from qbase.effects.doubt.path_statistics import joint_f, largest_t, quadratic_f, sum_by_cluster
 from qbase.effects.doubt.placebo_paths import BatchEstimator, Exchange, Replay, without_effect
 from qbase.effects.fitting.joint_bands import sup_t_value
@@ -164,6 +165,7 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
     The placebos of an effect τ are those of the outcome less τ times those of the treatment itself, for the estimator
     is linear; two rounds of placebos answer every τ. Where dates are exchanged instead there is no interval. To take
     the estimate out of the histories first would gain no power at the same size: residuals then need widening by t.
+    Ends at which the treated would vary more than before are moved out (`MovedNoise`); p values know of no effect.
 
     Parameters
     ----------
@@ -186,8 +188,11 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
         if lever is not None:
             nearest, farthest = inverted_limits(beta[:, k] - fit.beta[k] * lever[:, k], lever[:, k], level=level)
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
-    apart = beta if lever is None else beta - fit.beta[0] * lever
-    return Inverted(spread=_spread(apart), low=low, high=high, p=p)
+    spread = _spread(beta if lever is None else beta - fit.beta[0] * lever)
+    moved = read_moved_noise(grid, replay) if is_rescaled(replay, exchange) else None
+    for k in np.flatnonzero(np.isfinite(fit.beta)) if moved is not None else ():
+        low[k], high[k] = (moved.move_out(float(fit.beta[k]), end, k, float(spread[k])) for end in (low[k], high[k]))
+    return Inverted(spread=spread, low=low, high=high, p=p)
 
 
 def _spread(drawn: Floats) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Literal, Protocol, runtime_checkable
 
@@ -165,6 +166,23 @@ class Replay:
             moved = np.empty_like(start_of)
             moved[row] = start_of
             yield self.estimator(grid.with_start(moved[grid.cluster])).beta[None]
+
+    @functools.cached_property
+    def treated_weights(self) -> Floats:
+        """Weight of every cell of a treated entity that has an outcome in each term, shape (C, K), entity by entity.
+
+        It is what an outcome of 1 there alone gives, for the estimator is linear.
+        """
+        grid = self.grid
+        cells = np.argwhere(np.isfinite(grid.y) & grid.is_treated[:, None])
+        holes = np.where(np.isfinite(grid.y), 0.0, np.nan)
+        step, found = max(1, BLOCK // grid.y.size), []
+        for first in range(0, len(cells), step):
+            part = cells[first : first + step]
+            outcomes = np.tile(holes, (len(part), 1, 1))
+            outcomes[(np.arange(len(part)), *part.T)] = 1.0
+            found.append(np.nan_to_num(self.fit_each(outcomes)))
+        return np.concatenate(found)
 
     def fit_each(self, outcomes: Floats) -> Floats:
         """Return the coefficients, shape (A, K), of each of some outcomes, (A, N, T), on this grid."""

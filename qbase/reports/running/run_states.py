@@ -124,9 +124,13 @@ def _ended(workspace: Workspace, record: RunRecord, folder: pathlib.Path) -> tup
     """Return what became of a run without a runner: its page is out, or in part and is completed, or is not."""
     html = page_of(workspace, record)
     _complete(html, folder)
-    if read_meta(workspace, html.stem).get("run_id") == record.run_id:
+    meta = read_meta(workspace, html.stem)
+    if meta.get("run_id") == record.run_id:
         shown = html.relative_to(workspace.root).as_posix()
-        return dataclasses.replace(record, state="ok", outputs=(shown,)), "its page was out when its runner ended"
+        # a row of an older ledger was written before either was known
+        known = {name: meta.get(name, getattr(record, name)) for name in ("fingerprint", "snapshot")}
+        record = dataclasses.replace(record, state="ok", outputs=(shown,), **known)
+        return record, "its page was out when its runner ended"
     told = RunError(
         "QB818",
         report=record.report_id,

@@ -59,13 +59,13 @@ def test_verify_takes_reports_or_all(house: House, capsys: Captured, words: list
 def test_the_doctor_looks_deeper_when_asked(house: House, capsys: Captured) -> None:
     assert call(house, "doctor", "--deep", "--json") == 0
     checks = {one["name"]["en"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
-    deep = ["ledger", "disk", "runs without a runner", "processes without a runner", "locks held by nobody"]
+    deep = ["ledger pages", "disk", "runs without a runner", "processes without a runner", "locks held by nobody"]
     deep += ["run folders without a row", "unfinished files", "old folders of forks"]
     deep += ["trial run, kernel", "trial run, fork"]
     assert list(checks)[-len(deep) :] == deep
     assert "a page published in" in checks["trial run, kernel"]["text"]["en"]
     assert call(house, "doctor", "--json") == 0
-    assert "ledger" not in capsys.readouterr().out
+    assert "ledger pages" not in capsys.readouterr().out
 
 
 def test_the_doctor_refuses_a_damaged_ledger_with_its_reason(
@@ -80,7 +80,7 @@ def test_the_doctor_refuses_a_damaged_ledger_with_its_reason(
     house.workspace.ledger.write_bytes(data)
     assert call(house, "doctor", "--deep") == 4
     told = capsys.readouterr().out
-    (line,) = (line for line in told.splitlines() if " ledger " in line)
+    (line,) = (line for line in told.splitlines() if " ledger pages " in line)
     assert line.startswith("[!]")
     assert "QB204" in line
     assert "runs without a runner" not in told

@@ -223,16 +223,9 @@ def test_an_older_package_is_a_breaking_change_too(home: Workspace, change: Any)
     assert back.broken == ("extra: text -> -",)
 
 
-def test_a_lake_from_before_contracts_were_recorded_is_upgraded_and_goes_on(home: Workspace) -> None:
+def test_a_lake_from_before_contracts_were_recorded_is_upgraded_and_goes_on(home: Workspace, make_older: Any) -> None:
     send(home, "a.csv", sample(1))
-    with home.book.writing() as connection:
-        for statement in (
-            "DROP TABLE contracts", "ALTER TABLE deliveries DROP COLUMN by_table",
-            "ALTER TABLE delivery_tables DROP COLUMN contract", "DROP TABLE slots", "DROP TABLE run_steps",
-            "DROP INDEX runs_of_slot", "DROP INDEX runs_in_state", "ALTER TABLE runs DROP COLUMN slot_key",
-            "ALTER TABLE runs DROP COLUMN subject", "PRAGMA user_version = 2",
-        ):  # fmt: skip
-            connection.exec_driver_sql(statement)
+    make_older(home.ledger, 2)
     assert read_stored_contract(home, "inspections") is None
     assert home.deliveries()["by_table"].tolist() == [{}]
     assert send(home, "b.csv", sample(2)).verdict == "OK"

@@ -224,18 +224,10 @@ def test_a_target_in_use_a_password_and_no_address_are_refused(home, tmp_path, n
     assert "secret7" not in home.book.marker.read_text() + home.book.name + repr(home.book)
 
 
-def test_an_older_or_damaged_file_is_brought_up_or_told_first(tmp_path, new_database):
-    from qbase.lake.ledger.ledger_settings import VERSION
-
+def test_an_older_or_damaged_file_is_brought_up_or_told_first(tmp_path, new_database, make_older):
     home = Workspace.create(tmp_path)
     add_run(home, run("r1"))
-    with sqlite3.connect(home.ledger) as connection:
-        connection.execute("DROP TABLE contracts")
-        for change in ("deliveries DROP COLUMN by_table", "delivery_tables DROP COLUMN contract"):
-            connection.execute(f"ALTER TABLE {change}")
-        connection.execute("PRAGMA user_version = 2")
-    connection.close()
-    assert VERSION > 2
+    make_older(home.ledger, 2)
     assert move_ledger(home, new_database()).rows["runs"] == 1
     broken = Workspace.create(tmp_path / "broken")
     broken.ledger.write_bytes(b"this is no database" * 100)

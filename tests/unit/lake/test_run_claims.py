@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 import zoneinfo
+from typing import Any
 
 import pytest
 
@@ -183,17 +184,12 @@ def structure(path: pathlib.Path) -> set[tuple[str, ...]]:
     return found
 
 
-def test_a_ledger_of_version_3_is_upgraded_to_what_a_new_one_is(tmp_path: pathlib.Path) -> None:
+def test_a_ledger_of_version_3_is_upgraded_to_what_a_new_one_is(tmp_path: pathlib.Path, make_older: Any) -> None:
     old, new = (Workspace.create(tmp_path / name) for name in ("old", "new"))
     for workspace in (old, new):
         add_run(workspace, run(run_id="R1"))
         add_run(workspace, run(run_id="R2", state="running", slot="any word"))
-    with contextlib.closing(sqlite3.connect(old.ledger)) as ledger, ledger:
-        for statement in (
-            "DROP TABLE slots", "DROP TABLE run_steps", "DROP INDEX runs_of_slot", "DROP INDEX runs_in_state",
-            "ALTER TABLE runs DROP COLUMN slot_key", "ALTER TABLE runs DROP COLUMN subject", "PRAGMA user_version = 3",
-        ):  # fmt: skip
-            ledger.execute(statement)
+    make_older(old.ledger, 3)
     # looking is enough; rows of before are read, found by their subject, and have no history
     assert list_runs(old, subject="K003") == list_runs(new, subject="K003") != []
     assert read_steps(old, "R1") == []

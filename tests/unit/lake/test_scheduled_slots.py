@@ -119,13 +119,12 @@ def test_nothing_is_there_before_anything_was_written(workspace):
     assert not workspace.ledger.exists()
 
 
-def test_a_ledger_of_before_gets_the_table_and_keeps_what_it_has(workspace):
+def test_a_ledger_of_before_gets_the_table_and_keeps_what_it_has(workspace, make_older):
     workspace.commit(Delivery(sha256="a" * 64, file_name="a", table="t", verdict="OK"), {"t": pa.table({"v": [1]})})
     with sqlite3.connect(workspace.ledger) as connection:
         new = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'scheduled_slots'").fetchone()[0]
-        connection.execute("DROP TABLE scheduled_slots")
-        connection.execute("PRAGMA user_version=4")
     connection.close()
+    make_older(workspace.ledger, 4)
     assert claim(workspace, "first").claimed_by == "first"
     assert workspace.snapshot().id == "S0001"
     with sqlite3.connect(workspace.ledger) as connection:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import pathlib
 import sqlite3
+from typing import Any
 
 import pytest
 
@@ -39,13 +40,11 @@ def test_every_signature_is_kept_in_order(home: Workspace) -> None:
     assert [signed.run_id for signed in list_signoffs(home)] == ["R2", "R2", "R3"]
 
 
-def test_a_ledger_of_before_gets_the_table_and_keeps_its_runs(home: Workspace, tmp_path: pathlib.Path) -> None:
+def test_a_ledger_of_before_gets_the_table_and_keeps_its_runs(home: Workspace, make_older: Any) -> None:
     known = dict.fromkeys(("notebook", "slot", "fingerprint", "commit", "snapshot", "started_at"), "")
     add_run(home, RunRecord(run_id="R1", report_id="trends", params={}, versions={}, state="ok", **known))
     fresh = schema(home.ledger, "signoffs")
-    with contextlib.closing(sqlite3.connect(home.ledger, isolation_level=None)) as connection:
-        connection.execute("DROP TABLE signoffs")
-        connection.execute("PRAGMA user_version=5")
+    make_older(home.ledger, 5)
     assert list_signoffs(home) == []
     assert schema(home.ledger, "signoffs") == fresh
     add_signoff(home, SIGNED)
