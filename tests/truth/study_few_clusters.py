@@ -2,8 +2,8 @@
 
 Run it from the root of the project: ``python tests/truth/study_few_clusters.py``. It goes round the cells, a hundred
 draws at a time, keeps what it has in ``study_few_clusters.json`` of the folder for temporary files and ends after
-2,000 draws of each design, 5,000 of the worst without effect, or the seconds given as its argument. test_few_clusters.py runs a
-part of it.
+2,000 draws of each design, 5,000 of the worst without effect, or the seconds given as its argument.
+test_few_clusters.py runs a part of it.
 """
 
 from __future__ import annotations
