@@ -80,11 +80,11 @@ def spell_instant(moment: datetime.datetime) -> str:
     Raises
     ------
     UsageError
-        It has no zone, or parts of seconds (QB226).
+        It has no zone, or parts of seconds (QB215).
     """
     if moment.tzinfo is None or moment.microsecond:
         raise UsageError(
-            "QB226",
+            "QB215",
             found=moment.isoformat(),
             expected="a time with zone and whole seconds",
             fix="datetime(2026, 11, 30, 8, tzinfo=ZoneInfo('Asia/Shanghai'))",
@@ -139,7 +139,7 @@ def record_scheduled(workspace: Workspace, slots: Iterable[ScheduledSlot]) -> No
     Raises
     ------
     UsageError
-        A due time without zone or with parts of seconds (QB226).
+        A due time without zone or with parts of seconds (QB215).
 
     Examples
     --------
@@ -193,7 +193,7 @@ def claim_scheduled(
     Raises
     ------
     UsageError
-        A due time without zone or with parts of seconds (QB226).
+        A due time without zone or with parts of seconds (QB215).
 
     Examples
     --------

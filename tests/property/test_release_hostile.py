@@ -119,7 +119,7 @@ def test_a_drawing_that_passes_is_inert_in_a_page(inner: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_a_title_never_leaves_its_style_string(zh: str, en: str) -> None:
-    page = fill("gallery.html.j2", {"lang": "zh", "title": Text(zh, en), "cards": [], "good": 0})
+    page = fill("gallery.html.j2", {"lang": "zh", "title": Text(zh, en), "cards": [], "good": 0, "waiting": 0})
     tree = html5lib.parse(page, namespaceHTMLElements=False)
     (style,) = tree.iter("style")
     assert (style.text or "").rstrip().endswith("}")

@@ -240,6 +240,16 @@ def rejudged(h: Hand) -> pd.Series:
     return share(b, b["overturned"] | (b["good"] & (b["ok"] | ~b["every_ok"])))
 
 
+def tightened(h: Hand) -> pd.Series:
+    b = items(h).batches
+    return share(b, ~b["overturned"] & b["ok"] & ~b["good"])
+
+
+def loosened(h: Hand) -> pd.Series:
+    b = items(h).batches
+    return share(b, ~b["overturned"] & ~b["ok"] & b["good"] & ~b["every_ok"])
+
+
 def on_core(h: Hand) -> pd.Series:
     b = items(h).batches[items(h).batches["has_core"]]
     return share(b, b["overturned"] | b["core_good"])

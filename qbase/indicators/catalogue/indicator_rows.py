@@ -213,7 +213,7 @@ def read_catalogue() -> ReadOnly[str, Measured]:
     >>> from qbase.indicators import read_catalogue
     >>> catalogue = read_catalogue()
     >>> len(catalogue), catalogue["D1.batch"].indicator.name.en, catalogue["D1.batch"].needs
-    (183, 'batch pass rate', ('inspections.result', 'inspections.sample_type', 'inspections.sample_date'))
+    (186, 'batch pass rate', ('inspections.result', 'inspections.sample_type', 'inspections.sample_date'))
     """
     return freeze({entry["id"]: _measured(raw, entry) for raw in _raw() for entry in raw["measure"]})
 

@@ -113,7 +113,7 @@ def estimate_standard_change(
     >>> panel = build_panel(workspace, ["D1.batch", "D1.tightened", "D1.loosened"])
     >>> found = estimate_standard_change(panel, known=list_standard_changes(workspace))
     >>> found.tables["breaks"][["period", "low", "high", "kind"]].values.tolist()
-    [['2021Q1', '2021Q1', '2021Q1', 'standard']]
+    [['2021Q1', '2021Q1', '2021Q2', 'standard']]
     """
     check_level(level)
     check_level(1 - alpha)

@@ -209,4 +209,4 @@ def test_the_command_tells_what_is_ready(lake: Workspace, capsys) -> None:
     assert "G2b.value" in out
     assert "D1.batch" not in out
     assert len(list_indicators(lake, clause="D1")) == len(read_rows()["D1"].measures)
-    assert len(list_indicators(lake, clause="3.near.2")) == 10
+    assert len(list_indicators(lake, clause="3.near.2")) == 11

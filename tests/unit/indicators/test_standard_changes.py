@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pathlib
+from typing import Any
+
 import pandas as pd
 import pytest
 
 from qbase.indicators.policies.standard_changes import EDITION, _changes, _merge, list_standard_changes
+from qbase.lake import Workspace
 
 
 def rows(*given: tuple[str, str, int, str, str, int]) -> pd.DataFrame:
@@ -21,21 +25,18 @@ def test_an_edition_is_the_year_after_the_dash(written: str) -> None:
     assert (found["base"], found["year"]) == ("GB/T 8960", "2015")
 
 
-class NoStandard:
+class NoStandard(Workspace):
     """A lake in which no inspection names a standard."""
 
-    def snapshot(self, name: str | None) -> str:
-        return "S0001"
-
-    def has_table(self, table: str, at: str) -> bool:
+    def has_table(self, table: str, at: Any = None) -> bool:
         return table == "inspections"
 
-    def query(self, statement: str, *, snapshot: str) -> pd.DataFrame:
+    def query(self, statement: str, **how: Any) -> pd.DataFrame:
         return pd.DataFrame(columns=["product_name", "std_no", "quarter", "entity", "n"])
 
 
-def test_where_no_inspection_names_a_standard_there_is_no_change() -> None:
-    assert list_standard_changes(NoStandard()) == ()  # type: ignore[arg-type]
+def test_where_no_inspection_names_a_standard_there_is_no_change(tmp_path: pathlib.Path) -> None:
+    assert list_standard_changes(NoStandard(Workspace.create(tmp_path).root)) == ()
 
 
 def test_a_number_without_edition_is_none() -> None:

@@ -389,7 +389,8 @@ def test_a_batch_in_forks_is_told_once(home: Workspace, hook: Hook) -> None:
         pytest.skip("forks need Linux")
     write_report(home)
     write_settings(home, f'[webhook]\nurl = "{hook.url}"\n')
-    outcomes = run_many(home, [Job(report_id="trends"), Job(report_id="trends")], jobs_at_once=2, engine="fork")
+    jobs = [Job(report_id="trends", slot=day) for day in ("2026-10-01", "2026-10-02")]
+    outcomes = run_many(home, jobs, jobs_at_once=2, engine="fork")
     assert [outcome.error and outcome.error.code for outcome in outcomes] == ["QB810", "QB810"]
     ((_, body),) = hook.seen
     assert json.loads(body)["counts"]["failed"] == 2
