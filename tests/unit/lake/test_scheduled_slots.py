@@ -49,7 +49,7 @@ def test_one_instant_is_one_slot_in_whatever_zone_it_is_said(workspace):
     (found,) = list_scheduled(workspace)
     assert (found.due_at, found.due_at.tzinfo, found.state) == (DUE, datetime.UTC, "skipped")
     for strange in (DUE.replace(tzinfo=None), DUE.replace(microsecond=1)):
-        with pytest.raises(UsageError, match="QB226"):
+        with pytest.raises(UsageError, match="QB215"):
             record_scheduled(workspace, [slot(strange, state="skipped")])
 
 
