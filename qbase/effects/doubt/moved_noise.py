@@ -39,7 +39,7 @@ class MovedNoise:
         """
         moved = np.clip(self.rate + effect, 0.0, 100.0)
         more = (moved * (100 - moved) - self.rate * (100 - self.rate)) / self.n
-        return float(np.sqrt(1 + max(more @ self.squares[:, term], 0.0) / spread**2)) if spread > 0 else 1.0
+        return float(np.sqrt(1 + max(float(more @ self.squares[:, term]), 0.0) / spread**2)) if spread > 0 else 1.0
 
     def move_out(self, beta: float, end: float, term: int, spread: float) -> float:
         """Return where one end of an interval lies when the noise is that of the effect at this end."""

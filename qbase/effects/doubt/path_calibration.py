@@ -190,8 +190,10 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
             low[k], high[k] = fit.beta[k] - farthest, fit.beta[k] - nearest
     spread = _spread(beta if lever is None else beta - fit.beta[0] * lever)
     moved = read_moved_noise(grid, replay) if is_rescaled(replay, exchange) else None
-    for k in np.flatnonzero(np.isfinite(fit.beta)) if moved is not None else ():
-        low[k], high[k] = (moved.move_out(float(fit.beta[k]), end, k, float(spread[k])) for end in (low[k], high[k]))
+    if moved is not None:
+        for k in np.flatnonzero(np.isfinite(fit.beta)).tolist():
+            beta_k, error = float(fit.beta[k]), float(spread[k])
+            low[k], high[k] = (moved.move_out(beta_k, float(end), k, error) for end in (low[k], high[k]))
     return Inverted(spread=spread, low=low, high=high, p=p)
 
 
