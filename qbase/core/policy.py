@@ -20,6 +20,11 @@ Kind = Literal["binary", "dose", "bundle"]
 Confidence = Literal["document", "report", "assumed", "fictional"]
 EventKind = Literal["standard", "policy", "break", "other"]
 
+INSTRUMENTS = tuple(f"W{i}" for i in range(1, 8))
+"""The seven kinds of work a policy consists of, by the numbers of the policy text."""
+MOST_INSTRUMENTS = 2
+"""A plan may single out no more: what seven looks find by chance is no finding."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicyDate:
@@ -154,7 +159,8 @@ class Plan:
 
     On ``decision_dates`` (ISO days, in order) the data are judged; between them they are monitored, without conclusion.
     Without any, every look is a decision. ``secondary`` outcomes are judged together, after the primary one;
-    ``placebo`` outcomes are those the policy cannot move.
+    ``placebo`` outcomes are those the policy cannot move. ``instruments`` are those of W1 to W7, at most two, whose own
+    effects are asked for beside that of the whole policy.
 
     Examples
     --------
@@ -179,6 +185,7 @@ class Plan:
     decision_dates: tuple[str, ...] = ()
     secondary: tuple[str, ...] = ()
     placebo: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
