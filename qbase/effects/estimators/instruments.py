@@ -118,7 +118,9 @@ def estimate_instruments(
     >>> panel, policy = build_panel(workspace, "D1.batch"), build_policy(workspace, "base")
     >>> doses = read_doses(workspace, policy)
     >>> found = estimate_instruments(panel, policy, "D1.batch", doses, instruments=["W2", "W6"])
-    >>> print(found[0].say().items[0].en)
+    >>> print(found[0].say().items[0].en)  # in the demo all instruments begin with the policy
+    The data can tell only the effect of the whole policy, not of its instruments: clusters in which one ran for 4
+    quarters before any other began: quality services (W2) 0, the test platform (W6) 0; 5 clusters are needed for each.
     """
     check_level(level)
     named = read_instruments_asked(policy, instruments)
