@@ -20,11 +20,6 @@ Kind = Literal["binary", "dose", "bundle"]
 Confidence = Literal["document", "report", "assumed", "fictional"]
 EventKind = Literal["standard", "policy", "break", "other"]
 
-INSTRUMENTS = tuple(f"W{i}" for i in range(1, 8))
-"""The seven kinds of work a policy consists of, by the numbers of the policy text."""
-MOST_INSTRUMENTS = 2
-"""A plan may single out no more: what seven looks find by chance is no finding."""
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PolicyDate:

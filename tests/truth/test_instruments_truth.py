@@ -1,4 +1,4 @@
-"""Instruments against a simulated truth: own effects recovered, a true null kept, doses that follow failures found out."""
+"""Instruments against a simulated truth: own effects recovered, doses that follow failures found out."""
 
 from __future__ import annotations
 
@@ -54,9 +54,7 @@ def _panel(names: list[str], y: np.ndarray) -> Panel:
         "entity": np.repeat(names, y.shape[1]), "period": np.tile(QUARTERS.astype(str), len(names)), ID: y.ravel(),
     }  # fmt: skip
     frame = pd.DataFrame(rows)
-    return Panel.from_frame(
-        frame, entity="entity", period="period", freq="Q", indicators={ID: RATE}, in_percent=True
-    )
+    return Panel.from_frame(frame, entity="entity", period="period", freq="Q", indicators={ID: RATE}, in_percent=True)
 
 
 def _policy(spells: list[Spell]) -> Policy:

@@ -1,4 +1,4 @@
-"""Doses of instruments beside a grid: which instrument began when in whom, and where one ran while no other had begun."""
+"""Doses of instruments beside a grid: which began when in whom, and where one ran while no other had begun."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from qbase.core import periods
 from qbase.core.errors import PolicyError
 from qbase.core.periods import read_period
-from qbase.core.policy import INSTRUMENTS, MOST_INSTRUMENTS, Policy
+from qbase.core.policy import Policy
 from qbase.core.text import Text
+from qbase.core.values import INSTRUMENTS, MOST_INSTRUMENTS
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 
 LEAST_APART = 4

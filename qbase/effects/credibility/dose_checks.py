@@ -56,8 +56,8 @@ def compare_doses(grid: OutcomeGrid, starts: DoseStarts, code: str, *, seed: int
     """Test whether failures of the four quarters before predict when an instrument began, and how large its dose was.
 
     For each quarter in which it began somewhere, those clusters are drawn anew from all that no instrument and no
-    policy had reached until then: who came next, given who was left. Recent failures are taken less those of the same cluster
-    earlier on, for clusters that are always worse bias no effect. Sizes change places among the clusters that began.
+    policy had reached until then: who came next, given who was left. Recent failures are taken less those of the same
+    cluster earlier on, for clusters that are always worse bias no effect. Sizes change places among those that began.
 
     Parameters
     ----------
@@ -137,17 +137,18 @@ def check_doses(test: DoseTest, code: str, *, effect: float, unit: str = "pp") -
         text = Text(
             f"{title.zh}开始前的不合格率能否预测其力度，无法检验：有此前记录、可供比较的先行集群只有 {n} 个，至少要"
             f" {LEAST} 个；按未通过处理。",
-            f"Whether failures before it predict the dose of {title.en} cannot be tested: {n} clusters in which it came "
-            f"first have a record before and others to compare with, {LEAST} are needed. Taken as not passed.",
+            f"Whether failures before it predict the dose of {title.en} cannot be tested: {n} clusters in which it "
+            f"came first have a record before and others to compare with, {LEAST} are needed. Taken as not passed.",
         )
         return CheckResult(name=NAME, passed=False, text=text)
     facts = Text(
-        f"置换检验 p = {p_value(test.p_value)}，先行集群 {n} 个", f"permutation p = {p_value(test.p_value)}, {n} clusters"
+        f"置换检验 p = {p_value(test.p_value)}，先行集群 {n} 个",
+        f"permutation p = {p_value(test.p_value)}, {n} clusters",
     )
     if test.p_value < LEVEL:
         text = Text(
-            f"此前 {LAGGED} 个季度的不合格率能预测{title.zh}何时开始或力度多大（{facts.zh}）：之后的变化可能只是回归常态，"
-            "不能算作效果。",
+            f"此前 {LAGGED} 个季度的不合格率能预测{title.zh}何时开始或力度多大（{facts.zh}）：之后的变化可能只是"
+            "回归常态，不能算作效果。",
             f"Failures of the {LAGGED} quarters before predict when {title.en} began or how large its dose was "
             f"({facts.en}): what followed may be a return to normal and not its effect.",
         )
@@ -157,8 +158,8 @@ def check_doses(test: DoseTest, code: str, *, effect: float, unit: str = "pp") -
     text = Text(
         f"未见此前 {LAGGED} 个季度的不合格率能预测{title.zh}何时开始或力度多大（{facts.zh}）；相差 {power.zh}才有 80% "
         f"的把握发现{'，比估计的效果还大，不能据此认定没有关系' if is_weak else ''}。",
-        f"Failures of the {LAGGED} quarters before were not seen to predict when {title.en} began or how large its dose "
-        f"was ({facts.en}); a gap of {power.en} would have been found with 80% power"
+        f"Failures of the {LAGGED} quarters before were not seen to predict when {title.en} began or how large its "
+        f"dose was ({facts.en}); a gap of {power.en} would have been found with 80% power"
         f"{', more than the effect estimated, so it proves nothing' if is_weak else ''}.",
     )
     return CheckResult(name=NAME, passed=None if is_weak else True, text=text)

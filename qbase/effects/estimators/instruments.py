@@ -41,10 +41,10 @@ METHOD = "instrument_imputation"
 LEAST_CLUSTERS = 5
 """Each instrument must have come first in so many clusters."""
 ALONE = Text(
-    "只算{name}已经开始、其他工具尚未开始的季度；“整套政策已实施但工具未到位”的季度不计。这是政策连同这一项工具的效果，"
+    "只算{name}已经开始、其他工具尚未开始的季度；政策已实施而这项工具未到位的季度不计。这是政策连同这一项工具的效果，"
     "与其他工具同时使用时的效果可能不同。",
-    "Counts only quarters in which {name} had begun and no other instrument had; quarters of the policy before it are left "
-    "out. It is the effect of the policy with this instrument alone; together with others it may be another.",
+    "Counts only quarters in which {name} had begun and no other instrument had; quarters of the policy before it are "
+    "left out. It is the effect of the policy with this instrument alone; together with others it may be another.",
 )
 AFTERWARDS = Text(
     "事后设定：{name}没有在锁定的方案中点名。", "Set afterwards: {name} was not singled out in a locked plan."

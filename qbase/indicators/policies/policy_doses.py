@@ -8,7 +8,8 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.periods import parse_period
-from qbase.core.policy import INSTRUMENTS, Policy
+from qbase.core.policy import Policy
+from qbase.core.values import INSTRUMENTS
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.tables import read_contract
 

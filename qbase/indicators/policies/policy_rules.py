@@ -10,8 +10,9 @@ import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import code
-from qbase.core.policy import INSTRUMENTS, MOST_INSTRUMENTS, Policy
+from qbase.core.policy import Policy
 from qbase.core.text import Text
+from qbase.core.values import INSTRUMENTS, MOST_INSTRUMENTS
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.intake.values.cell_values import narrow
 

@@ -135,7 +135,9 @@ def _no_policy(panel: Panel, policy: Policy, doses: pd.DataFrame) -> pd.DataFram
 
 
 def _early(panel: Panel, policy: Policy, doses: pd.DataFrame) -> pd.DataFrame:
-    return doses.assign(value=np.where((doses["entity"] == "K00") & (doses["period"] == QUARTERS[5]), 1, doses["value"]))
+    return doses.assign(
+        value=np.where((doses["entity"] == "K00") & (doses["period"] == QUARTERS[5]), 1, doses["value"])
+    )
 
 
 @pytest.mark.parametrize(
