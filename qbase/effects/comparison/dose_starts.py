@@ -85,16 +85,16 @@ def read_instruments_asked(policy: Policy, asked: Sequence[str] | None) -> tuple
     raise _refused(policy, why, ", ".join(named), f"at most two of {' · '.join(INSTRUMENTS)}", declared)
 
 
-def place_doses(grid: OutcomeGrid, policy: Policy, doses: pd.DataFrame) -> DoseStarts:
-    """Place doses beside the rows of a grid, or say why they tell nothing.
+def place_doses(grid: OutcomeGrid, policy: Policy) -> DoseStarts:
+    """Place the doses a policy carries beside the rows of a grid, or say why they tell nothing.
 
     Parameters
     ----------
     grid : OutcomeGrid
         By quarters; its starts are those of the policy.
     policy : Policy
-    doses : pandas.DataFrame
-        Columns entity, period, instrument, value, in any order of rows; entities outside the grid are passed over.
+        Its doses have columns entity, period, instrument, value, in any order of rows; entities outside the grid are
+        passed over.
 
     Raises
     ------
@@ -105,7 +105,9 @@ def place_doses(grid: OutcomeGrid, policy: Policy, doses: pd.DataFrame) -> DoseS
     if grid.freq != "Q":
         why = Text("面板不是季度", "the panel is not by quarters")
         raise _refused(policy, why, "periods of a year", "a panel of quarters", 'build_panel(…, freq="Q")')
-    row, column, code, value = _read_rows(grid, policy, doses)
+    if policy.doses is None:
+        raise _without_doses(policy)
+    row, column, code, value = _read_rows(grid, policy, policy.doses)
     start = np.full((len(grid.entities), len(INSTRUMENTS)), np.inf)
     given = value > 0
     np.minimum.at(start, (row[given], code[given]), column[given])
@@ -149,11 +151,11 @@ def _read_rows(
     if lost:
         why = Text("力度数据缺少列", "the doses lack columns")
         raise _refused(policy, why, f"no {', '.join(lost)}", " · ".join(COLUMNS), "doses=read_doses(workspace, policy)")
-    row = pd.Index(grid.entities).get_indexer(doses["entity"].astype(str))
+    row = pd.Index(grid.entities).get_indexer(doses["entity"].astype(str).tolist())
     rows = doses[row >= 0]
     row = row[row >= 0].astype(np.int64)
     read = [read_period(period) for period in rows["period"]]
-    code = pd.Index(INSTRUMENTS).get_indexer(rows["instrument"].astype(str)).astype(np.int64)
+    code = pd.Index(INSTRUMENTS).get_indexer(rows["instrument"].astype(str).tolist()).astype(np.int64)
     value = pd.to_numeric(rows["value"], errors="coerce").to_numpy(dtype=float)
     wrong = [
         i
@@ -174,8 +176,7 @@ def _read_rows(
 def _refuse_outside(grid: OutcomeGrid, policy: Policy, start: Floats) -> None:
     first = start.min(axis=1)
     if not (first[grid.is_treated] < grid.n_periods).any():
-        why = Text("没有力度数据", "no doses of its entities were delivered")
-        raise _refused(policy, why, "no dose above 0", "doses by cluster and quarter", "[[dose]] in the policy file")
+        raise _without_doses(policy)
     begun = np.where(np.isfinite(grid.start), grid.start, np.inf)
     early = np.flatnonzero((first < begun) & (first < grid.n_periods))
     if len(early):
@@ -204,6 +205,12 @@ def list_starts(grid: OutcomeGrid, starts: DoseStarts, codes: Sequence[str]) -> 
             told = (word(starts.package[i]), word(own[i]), word(other[i]))
             rows.append((grid.entities[i], code, *told, int(alone[i])))
     return pd.DataFrame(rows, columns=["entity", "instrument", "policy", "start", "other", "quarters_alone"])
+
+
+def _without_doses(policy: Policy) -> PolicyError:
+    why = Text("没有力度数据", "no doses of its entities were delivered")
+    expected = "doses by cluster and quarter, as read_doses(workspace, policy) gives them"
+    return _refused(policy, why, "no dose above 0", expected, "add [[dose]] entries to the policy file")
 
 
 def _refused(policy: Policy, why: Text, found: str, expected: str, fix: str) -> PolicyError:

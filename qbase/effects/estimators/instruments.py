@@ -61,7 +61,7 @@ def estimate_instruments(
     panel: Panel,
     policy: Policy,
     outcome: str,
-    doses: pd.DataFrame,
+    doses: pd.DataFrame | None = None,
     *,
     instruments: Sequence[str] | None = None,
     weight: Weight = "equal",
@@ -86,8 +86,9 @@ def estimate_instruments(
         Who was treated from when; its plan singles out the instruments.
     outcome : str
         Id of an indicator of the panel.
-    doses : pandas.DataFrame
-        As `qbase.indicators.read_doses` gives them: entity, period, instrument, value.
+    doses : pandas.DataFrame or None
+        As `qbase.indicators.read_doses` gives them: entity, period, instrument, value. None takes those the policy
+        carries.
     instruments : sequence of str or None
         At most two of ``W1`` to ``W7``; None takes those of the plan. What a locked plan does not name is 事后设定.
     weight, clusters, level, margin, seed
@@ -124,10 +125,10 @@ def estimate_instruments(
     """
     check_level(level)
     named = read_instruments_asked(policy, instruments)
-    policy = match_policy(dataclasses.replace(policy, doses=doses), panel.entities)
-    given = doses if policy.doses is None else policy.doses
+    carried = policy if doses is None else dataclasses.replace(policy, doses=doses)
+    policy = match_policy(carried, panel.entities)
     grid = build_grid(panel, policy, outcome, weight=weight, clusters=clusters)
-    starts = place_doses(grid, policy, given)
+    starts = place_doses(grid, policy)
     n_first = {code: _count_first(grid, starts, code) for code in named}
     if min(n_first.values()) < LEAST_CLUSTERS:
         return tuple(_only_package(panel, policy, grid, starts, code, n_first) for code in named)

@@ -80,7 +80,7 @@ def test_too_little_apart_or_too_few_clusters_is_unanswered_with_what_would_be_n
 def test_quarters_of_the_policy_outside_the_time_alone_are_left_out() -> None:
     panel, policy, doses = build(late=2)
     grid = build_grid(panel, policy, ID)
-    starts = place_doses(grid, policy, doses)
+    starts = place_doses(grid, dataclasses.replace(policy, doses=doses))
     cut = cut_alone(grid, starts, "W1")
     assert cut.entities == (*(f"K{i:02d}" for i in range(EACH)), *(f"K{i:02d}" for i in range(2 * EACH, N)))
     seen = np.isfinite(cut.y[0])
@@ -169,6 +169,16 @@ def test_what_cannot_be_judged_is_refused_in_four_lines(
     assert said in str(caught.value)
 
 
+def test_doses_a_policy_carries_serve_in_the_spelling_of_the_panel() -> None:
+    panel, policy, doses = build()
+    written = doses.assign(entity=doses["entity"].str.lower())
+    carried = estimate_instruments(panel, dataclasses.replace(policy, doses=written), ID)
+    plain = estimate_instruments(panel, policy, ID, doses)
+    assert carried[0]["att"] == plain[0]["att"]
+    with pytest.raises(PolicyError, match="QB569"):
+        estimate_instruments(panel, policy, ID)
+
+
 def test_without_a_plan_nothing_is_declared() -> None:
     panel, policy, doses = build(plan=None)
     with pytest.raises(PolicyError, match="QB569"):
@@ -191,7 +201,7 @@ def test_recent_failures_are_those_of_four_quarters_less_earlier_ones_by_hand() 
 def test_sizes_that_follow_failures_are_found_though_dates_do_not() -> None:
     panel, policy, doses = build()
     grid = build_grid(panel, policy, ID)
-    starts = place_doses(grid, policy, doses)
+    starts = place_doses(grid, dataclasses.replace(policy, doses=doses))
     gaps = np.array([recent_failures(grid, int(s))[i] for i, s in enumerate(starts.own("W1")[:EACH])])
     sizes = starts.size.copy()
     sizes[:EACH, 0] = 5 + gaps
