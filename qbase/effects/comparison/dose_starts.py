@@ -151,11 +151,11 @@ def _read_rows(
     if lost:
         why = Text("力度数据缺少列", "the doses lack columns")
         raise _refused(policy, why, f"no {', '.join(lost)}", " · ".join(COLUMNS), "doses=read_doses(workspace, policy)")
-    row = pd.Index(grid.entities).get_indexer(doses["entity"].astype(str).tolist())
+    row = pd.Index(grid.entities).get_indexer(pd.Index(doses["entity"].astype(str)))
     rows = doses[row >= 0]
     row = row[row >= 0].astype(np.int64)
     read = [read_period(period) for period in rows["period"]]
-    code = pd.Index(INSTRUMENTS).get_indexer(rows["instrument"].astype(str).tolist()).astype(np.int64)
+    code = pd.Index(INSTRUMENTS).get_indexer(pd.Index(rows["instrument"].astype(str))).astype(np.int64)
     value = pd.to_numeric(rows["value"], errors="coerce").to_numpy(dtype=float)
     wrong = [
         i
