@@ -154,7 +154,8 @@ class Plan:
 
     On ``decision_dates`` (ISO days, in order) the data are judged; between them they are monitored, without conclusion.
     Without any, every look is a decision. ``secondary`` outcomes are judged together, after the primary one;
-    ``placebo`` outcomes are those the policy cannot move.
+    ``placebo`` outcomes are those the policy cannot move. ``instruments`` are those of W1 to W7, at most two, whose own
+    effects are asked for beside that of the whole policy.
 
     Examples
     --------
@@ -179,6 +180,7 @@ class Plan:
     decision_dates: tuple[str, ...] = ()
     secondary: tuple[str, ...] = ()
     placebo: tuple[str, ...] = ()
+    instruments: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)

@@ -18,6 +18,11 @@ Better = Literal["up", "down", "none"]
 Role = Literal["outcome", "instrument", "context"]
 Grade = Literal["strong", "moderate", "limited"]
 
+INSTRUMENTS = tuple(f"W{i}" for i in range(1, 8))
+"""The seven kinds of work a policy consists of, by the numbers of the policy text."""
+MOST_INSTRUMENTS = 2
+"""A plan may single out no more: what seven looks find by chance is no finding."""
+
 K = TypeVar("K")
 T = TypeVar("T")
 

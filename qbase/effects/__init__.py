@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from qbase.effects.estimators.advised import estimate_advised as estimate_advised
     from qbase.effects.estimators.before_after import estimate_before_after as estimate_before_after
     from qbase.effects.estimators.imputed import estimate_imputation as estimate_imputation
+    from qbase.effects.estimators.instruments import estimate_instruments as estimate_instruments
     from qbase.effects.estimators.published_effects import estimate_published as estimate_published
     from qbase.effects.estimators.secondary import Secondary as Secondary
     from qbase.effects.estimators.secondary import estimate_secondary as estimate_secondary

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from qbase.indicators.policies.estimable import check_estimable as check_estimable
     from qbase.indicators.policies.locked_plan import read_plan as read_plan
     from qbase.indicators.policies.plan_locking import lock_plan as lock_plan
+    from qbase.indicators.policies.policy_doses import read_doses as read_doses
     from qbase.indicators.policies.policy_file import PolicyFile as PolicyFile
     from qbase.indicators.policies.policy_file import add_policy as add_policy
     from qbase.indicators.policies.policy_file import read_policy_file as read_policy_file

@@ -90,6 +90,12 @@ RULES: tuple[Rule, ...] = (
         words=Text("判定标准随政策改变", "the yardstick moved with the policy"),
     ),
     Rule(
+        name="dose_followed",
+        cap="limited",
+        holds=_fails("dose_unpredicted"),
+        words=Text("工具力度可能跟着不合格走", "the dose may have followed failures"),
+    ),
+    Rule(
         name="failed_twice",
         cap="limited",
         holds=lambda case: len(case.failed) > 1,

@@ -40,6 +40,7 @@ METHODS: Mapping[str, Text] = {
     "event_study": Text("事件研究", "event study"),
     "imputation": Text("插补估计", "imputation"),
     "imputation_logit": Text("对数几率上的插补估计", "imputation on the log-odds"),
+    "instrument_imputation": Text("单项工具的插补估计", "imputation for one instrument"),
     "group_time": Text("组别·时期估计", "group-time effects"),
     "sdid": Text("合成双重差分", "synthetic difference-in-differences"),
     "synthetic_sc": Text("合成控制", "synthetic control"),

@@ -17,6 +17,8 @@ RECIPE = "plan_lock"
 PLAN = ("outcome", "population", "weight", "window", "comparator", "inference")
 FURTHER = ("secondary", "placebo")
 """Lists of further outcomes; a plan that names none is stored without the word, as plans always were."""
+SINGLED = "instruments"
+"""The list of instruments; stored in the same way."""
 OBSERVED = ("inspections", "sample_date")
 """Table and day of the rows a plan must come before."""
 
@@ -95,6 +97,7 @@ def stored_plan(workspace: Workspace, found: dict[str, Any], *, post_hoc: bool) 
         decision_dates=tuple(words["decision_dates"]),
         secondary=tuple(words.get("secondary", ())),
         placebo=tuple(words.get("placebo", ())),
+        instruments=tuple(words.get(SINGLED, ())),
         locked_on=str(found["loaded_at"])[:10],
         sha256=sha256,
         post_hoc=post_hoc,

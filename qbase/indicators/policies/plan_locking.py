@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import PolicyError, UsageError
 from qbase.core.policy import Plan
 from qbase.indicators.catalogue.indicator_rows import find_indicator
-from qbase.indicators.policies.locked_plan import FURTHER, PLAN, RECIPE, file_name, find_lock, stored_plan
+from qbase.indicators.policies.locked_plan import FURTHER, PLAN, RECIPE, SINGLED, file_name, find_lock, stored_plan
+from qbase.indicators.policies.policy_rules import read_instruments
 from qbase.indicators.policies.policy_words import as_day, entries_of, read_policy_words
 from qbase.lake import Delivery
 
@@ -40,7 +41,8 @@ def lock_plan(workspace: Workspace, policy_id: str, path: pathlib.Path | None = 
     Raises
     ------
     UsageError
-        Not a readable TOML file (QB445), an unknown indicator (QB401), or words of the plan are missing (QB453).
+        Not a readable TOML file (QB445), an unknown indicator (QB401), words of the plan are missing (QB453),
+        or its instruments are unknown or more than two (QB456).
     PolicyError
         Another plan of this policy is locked already (QB454).
 
@@ -91,15 +93,16 @@ def _words(policy_id: str, file: pathlib.Path) -> dict[str, Any]:
             expected=" · ".join(PLAN) + '; decision_dates = ["2025-03-31"] where there are any',
             fix=f"complete [plan] in {file.name}, then: qbase policy lock {policy_id}",
         )  # fmt: skip
-    further = {word: _outcomes(section.get(word, [])) for word in FURTHER}
+    further = {word: _listed(section.get(word, [])) for word in FURTHER}
     for outcome in (str(section["outcome"]).strip(), *(i for ids in further.values() for i in ids)):
         find_indicator(outcome)
     plan = {word: " ".join(str(section[word]).split()) for word in PLAN}
+    further[SINGLED] = read_instruments(section.get(SINGLED, []))
     stated = {word: ids for word, ids in further.items() if ids}
     return {"policy": policy_id, **plan, "decision_dates": sorted(days), **stated}
 
 
-def _outcomes(given: object) -> list[str]:
+def _listed(given: object) -> list[str]:
     """Return the ids of further outcomes, each once, in order."""
     ids = given if isinstance(given, list) else [given]
     return list(dict.fromkeys(str(i).strip() for i in ids if str(i).strip()))

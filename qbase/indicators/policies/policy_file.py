@@ -19,7 +19,7 @@ from qbase.core.policy import Confidence, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.policies.policy_places import settle_places
-from qbase.indicators.policies.policy_rules import check_new, check_sense, find_rarities, misfit
+from qbase.indicators.policies.policy_rules import check_new, check_sense, find_rarities, misfit, read_instruments
 from qbase.indicators.policies.policy_spells import DATES
 from qbase.indicators.policies.policy_words import (
     LOCKED_ALONE,
@@ -96,7 +96,8 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     Raises
     ------
     UsageError
-        Not a readable TOML file (QB445), an unknown word (QB446), or an unknown indicator (QB401).
+        Not a readable TOML file (QB445), an unknown word (QB446), an unknown indicator (QB401), or
+        instruments that are unknown or more than two (QB456).
     DataError
         Something is missing (QB447), a value does not fit (QB448), a cluster, town or firm is unknown (QB449), the
         lake has the policy, its targets or its doses already (QB450), or no table of those named (QB403).
@@ -118,7 +119,7 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     raw = read_policy_words(pathlib.Path(path))
     faults = list(find_faults(raw))
     said = settle_days(raw, faults)
-    _find_unknown_indicators(said, faults)
+    _find_unknown_names(said, faults)
     names = settle_places(workspace, [*entries_of(said, "spell"), *entries_of(said, "dose")], faults)
     raise_all(faults)
     rows = _rows(said)
@@ -133,13 +134,18 @@ def read_policy_file(workspace: Workspace, path: str | pathlib.Path) -> PolicyFi
     return PolicyFile(policy=policy, tables=tables, names=names, is_loaded=is_loaded, warnings=warnings)
 
 
-def _find_unknown_indicators(raw: Mapping[str, Any], faults: list[QbaseError]) -> None:
+def _find_unknown_names(raw: Mapping[str, Any], faults: list[QbaseError]) -> None:
     for section, word in (("target", "indicator"), ("plan", "outcome")):
         for entry in entries_of(raw, section):
             try:
                 find_indicator(str(entry[word])) if word in entry else None
             except UsageError as fault:
                 faults.append(fault)
+    for entry in entries_of(raw, "plan"):
+        try:
+            read_instruments(entry.get("instruments", []))
+        except UsageError as fault:
+            faults.append(fault)
 
 
 def _say_rounded(raw: Mapping[str, Any]) -> list[Text]:

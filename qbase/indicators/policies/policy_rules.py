@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from qbase.core.errors import DataError
+from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import code
 from qbase.core.policy import Policy
 from qbase.core.text import Text
+from qbase.core.values import INSTRUMENTS, MOST_INSTRUMENTS
 from qbase.indicators.catalogue.indicator_rows import find_indicator
+from qbase.intake.values.cell_values import narrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,6 +39,28 @@ def check_id(policy_id: str) -> None:
     """
     if not _ID.fullmatch(policy_id):
         raise misfit("[policy] id", repr(policy_id), "letters, digits, _ . -", 'id = "zhili-2022"')
+
+
+def read_instruments(given: object) -> list[str]:
+    """Return the instruments a plan singles out, each once, in their own order: w3 and Ｗ3 are W3.
+
+    Raises
+    ------
+    UsageError
+        One that is none of W1 to W7, or more than two (QB456).
+    """
+    said = given if isinstance(given, list) else [given]
+    texts = [text for text in (narrow(str(word)).strip().upper() for word in said) if text]
+    unknown = [text for text in texts if text not in INSTRUMENTS]
+    named = [code for code in INSTRUMENTS if code in texts]
+    if unknown or len(named) > MOST_INSTRUMENTS:
+        shown = ", ".join(unknown) or f"{len(named)}: {', '.join(named)}"
+        kept = ", ".join(f'"{code}"' for code in named[:MOST_INSTRUMENTS] or INSTRUMENTS[:1])
+        raise UsageError(
+            "QB456", found=shown, expected=f"at most {MOST_INSTRUMENTS} of {' · '.join(INSTRUMENTS)}",
+            fix=f"instruments = [{kept}]",
+        )  # fmt: skip
+    return named
 
 
 def check_sense(policy: Policy, targets: Sequence[Mapping[str, str]]) -> None:

@@ -59,6 +59,7 @@ inference = ""    # 推断方法，如 采用时间置换 | inference
 decision_dates = []  # 作结论的日期，如 ["2025-03-31"]；其余时间只监测 | days of decision; between them no conclusion
 secondary = []    # 次要指标，一并校正多重检验 | secondary outcomes, judged together
 placebo = []      # 政策不应改变的指标 | outcomes the policy cannot move
+instruments = []  # 想单独判断的工具，至多两项，如 ["W1", "W3"] | instruments asked about by themselves, at most two
 # 锁定 / lock: qbase policy lock ID （锁定后不可改 | it cannot be changed then）
 locked = ""       # 写定的日期 | the day it was fixed
 

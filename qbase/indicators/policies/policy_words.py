@@ -31,6 +31,7 @@ ONCE: dict[str, dict[str, str]] = {
         "outcome": "plan_outcome", "population": "plan_population", "weight": "plan_weight", "window": "plan_window",
         "comparator": "plan_comparator", "inference": "plan_inference", "locked": "plan_locked_date",
         "decision_dates": LOCKED_ALONE, "secondary": LOCKED_ALONE, "placebo": LOCKED_ALONE,
+        "instruments": LOCKED_ALONE,
     },
 }  # fmt: skip
 MANY: dict[str, tuple[str, dict[str, str]]] = {

@@ -238,6 +238,7 @@ def test_an_added_policy_is_a_delivery_like_any_other(tmp_path, capsys):
         ('cluster = "K002"\nstart', 'cluster = "K02"\nstart', "QB449", "K002"),
         ('indicator = "D1.batch"', 'indicator = "D1.bacth"', "QB401", "D1.batch"),
         ('outcome = "D1.batch"', 'outcome = "D1.bacth"', "QB401", "D1.batch"),
+        ('outcome = "D1.batch"', 'instruments = ["W8"]', "QB456", "at most 2 of W1"),
         ('horizon = "near"', 'horizon = "nera"', "QB448", "near?"),
         ("w2 = 0.5", "w2 = -1.0", "QB448", "[[dose]] w2"),
         ("w2 = 0.5", 'w2 = "a lot"', "QB448", "[[dose]] w2"),

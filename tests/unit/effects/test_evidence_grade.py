@@ -46,6 +46,7 @@ CASES = [
     ("yardstick_moved", effect(), ("same_yardstick",), LOCKED, "limited"),
     ("failed_once", effect(), ("placebo_in_time",), LOCKED, "moderate"),
     ("failed_once in the result itself", effect(check("placebo_in_time")), (), LOCKED, "moderate"),
+    ("dose_followed", effect(), ("dose_unpredicted",), LOCKED, "limited"),
     ("failed_twice", effect(check("placebo_in_time")), ("spillover",), LOCKED, "limited"),
     ("set_afterwards", effect(), (), AFTER, "moderate"),
     ("no plan is set afterwards", effect(), (), None, "moderate"),
