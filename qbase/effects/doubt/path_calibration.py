@@ -191,9 +191,9 @@ def invert_placebos(grid: OutcomeGrid, replay: Replay, fit: PathFit, exchange: E
     spread = _spread(beta if lever is None else beta - fit.beta[0] * lever)
     moved = read_moved_noise(grid, replay) if is_rescaled(replay, exchange) else None
     if moved is not None:
-        for k in np.flatnonzero(np.isfinite(fit.beta)).tolist():
-            beta_k, error = float(fit.beta[k]), float(spread[k])
-            low[k], high[k] = (moved.move_out(beta_k, float(end), k, error) for end in (low[k], high[k]))
+        for term in map(int, np.flatnonzero(np.isfinite(fit.beta))):
+            at, error = float(fit.beta[term]), float(spread[term])
+            low[term], high[term] = (moved.move_out(at, float(end), term, error) for end in (low[term], high[term]))
     return Inverted(spread=spread, low=low, high=high, p=p)
 
 
