@@ -16,7 +16,7 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
 from qbase.effects.doubt.heavy_tails import Tails, cell_cumulants, term_cumulants
 from qbase.effects.doubt.history_noise import Noise, contrast_basis, two_way_residuals
-from qbase.effects.doubt.moved_noise import MovedNoise
+from qbase.effects.doubt.moved_noise import MovedNoise, moved_noise_of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -51,16 +51,9 @@ class Placed:
     def moved(self, grid: OutcomeGrid) -> MovedNoise:
         """Return what effects do to the noise of the treated, as `read_moved_noise` does."""
         assert self.noise.batch is not None
-        after, treated = grid.event_time >= 0, grid.is_treated
-        away = np.sqrt(np.maximum(2500.0 - self.noise.batch[treated], 0.0))
-        before = np.where(after[treated], np.nan, grid.y[treated])
-        rate = 50 + np.where(np.nanmean(before, axis=1) >= 50, away, -away)
-        shown = after[treated]
-        return MovedNoise(
-            rate=np.broadcast_to(rate[:, None], shown.shape)[shown],
-            n=np.maximum(np.asarray(grid.n)[treated][shown], 1.0),
-            squares=np.swapaxes(self.weights[treated], 1, 2)[shown] ** 2,
-        )
+        assert grid.n is not None
+        weights = np.swapaxes(self.weights, 1, 2)
+        return moved_noise_of(self.noise.batch, grid.y, grid.n, grid.event_time >= 0, weights)
 
     def sums(self, table: Floats, places: np.ndarray, *, seed: int | None = None) -> Floats:
         """Return coefficients of placebos, shape (A, K)."""

@@ -60,15 +60,28 @@ def read_moved_noise(grid: OutcomeGrid, replay: Replay) -> MovedNoise | None:
     """
     if replay.noise.batch is None or grid.n is None:
         return None
-    rows = np.flatnonzero(grid.is_treated)
-    is_above = np.array([np.nanmean(np.where(grid.event_time[i] < 0, grid.y[i], np.nan)) >= 50 for i in rows])
-    # the variance of one batch tells the rate but for its side
-    away = np.sqrt(np.maximum(2500.0 - replay.noise.batch[rows], 0.0))
-    rate = 50 + np.where(is_above, away, -away)
-    inside, after = np.isfinite(grid.y[rows]), grid.event_time[rows] >= 0
-    shown = after[inside]
-    return MovedNoise(
-        rate=np.broadcast_to(rate[:, None], inside.shape)[inside][shown],
-        n=np.maximum(np.asarray(grid.n)[rows][inside][shown], 1.0),
-        squares=replay.treated_weights[shown] ** 2,
-    )
+    cells = np.isfinite(grid.y) & grid.is_treated[:, None]
+    weights = np.zeros((*grid.y.shape, replay.treated_weights.shape[1]))
+    weights[cells] = replay.treated_weights
+    return moved_noise_of(replay.noise.batch, grid.y, grid.n, cells & (grid.event_time >= 0), weights)
+
+
+def moved_noise_of(batch: Floats, y: Floats, n: Floats, after: np.ndarray, weights: Floats) -> MovedNoise:
+    """Return the same from arrays.
+
+    Parameters
+    ----------
+    batch : numpy.ndarray, shape (N,)
+        Variance of one batch, see `Noise`; it tells a rate but for its side of one half.
+    y, n : numpy.ndarray, shape (N, T)
+        Outcomes and batches.
+    after : numpy.ndarray of bool, shape (N, T)
+        Cells of the treated after their start.
+    weights : numpy.ndarray, shape (N, T, K)
+        Of each cell in each term.
+    """
+    before = np.where(after, np.nan, y)
+    is_above = np.nansum(before - 50, axis=1) >= 0
+    away = np.sqrt(np.maximum(2500.0 - batch, 0.0))
+    rate = np.broadcast_to((50 + np.where(is_above, away, -away))[:, None], y.shape)
+    return MovedNoise(rate=rate[after], n=np.maximum(n[after], 1.0), squares=weights[after] ** 2)

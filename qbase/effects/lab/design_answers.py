@@ -13,6 +13,7 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 from qbase.effects.doubt.exchanged_histories import missing_noise, standard_histories
 from qbase.effects.doubt.few_clusters import FEW, LEAST, MANY
 from qbase.effects.doubt.history_noise import Noise, contrast_basis, fit_noise, two_way_residuals
+from qbase.effects.doubt.moved_noise import MovedNoise, moved_noise_of
 from qbase.effects.doubt.placebo_paths import LISTED
 from qbase.effects.fitting.path_fit import Ints
 from qbase.effects.lab.batch_group_time import compare_many, group_time_weights
@@ -88,12 +89,15 @@ class Exchanged:
     places : numpy.ndarray of int, shape (P, N)
         Ways to change places.
     missing : numpy.ndarray, shape (P, T − 1), or None
-        See `qbase.effects.doubt.history_noise.missing_noise`.
+        See `qbase.effects.doubt.exchanged_histories.missing_noise`.
+    n : numpy.ndarray, shape (N, T), or None
+        Batches of each cell.
     """
 
     noise: Noise
     places: Ints
     missing: Floats | None
+    n: Floats | None = None
 
 
 def ready_exchanges(
@@ -126,7 +130,10 @@ def _exchange(grid: OutcomeGrid, noise: Noise, inference: PathInference) -> Exch
     limit = LISTED * (inference.permutations + 1)
     rows = list_assignments(labels, draws=inference.permutations, limit=limit, seed=inference.seed).rows
     return Exchanged(
-        noise=noise, places=exchanged_places(labels, rows), missing=missing_noise(noise, len(rows), inference.seed)
+        noise=noise,
+        places=exchanged_places(labels, rows),
+        missing=missing_noise(noise, len(rows), inference.seed),
+        n=grid.n,
     )
 
 
@@ -255,15 +262,27 @@ def _by_exchange(
         treated = np.where(seen[a], since[a] >= 0, np.nan)
         drawn, lever = exchange_coefficients(y[a], treated, pulls[a], exchanges[a])
         floor = 1 / (1 + len(drawn))
+        moved = _moved_noise(exchanges[a], y[a, 0], since[a], pulls[a])
         for m in range(beta.shape[1]):
             if floor <= 1 - level + 1e-9:
                 p[a, m] = permutation_p(abs(beta[a, m]), np.abs(drawn[:, m]))
             nearest, farthest = inverted_limits(drawn[:, m] - beta[a, m] * lever, lever, level=level)
-            low[a, m], high[a, m] = beta[a, m] - farthest, beta[a, m] - nearest
+            at = float(beta[a, m])
+            low[a, m], high[a, m] = at - farthest, at - nearest
+            if moved is not None:
+                spread = float(np.nanstd(drawn[:, m] - at * lever))
+                low[a, m], high[a, m] = (moved.move_out(at, end, 0, spread) for end in (at - farthest, at - nearest))
     is_bounded = np.isfinite(low) & np.isfinite(high)
     low, high = np.where(is_bounded, low, np.nan), np.where(is_bounded, high, np.nan)
     behind = fit(start, seen, weight, y[:, :1]).n_treated
     return _refuse_few(Answers(beta=beta, low=low, high=high, p=p), behind, tells_p=True)
+
+
+def _moved_noise(exchanged: Exchanged, y: Floats, since: Floats, pull: Floats) -> MovedNoise | None:
+    noise = exchanged.noise
+    if noise.batch is None or exchanged.n is None:
+        return None
+    return moved_noise_of(noise.batch, y, exchanged.n, np.isfinite(y) & (since >= 0), pull[:, :, None])
 
 
 def exchange_coefficients(

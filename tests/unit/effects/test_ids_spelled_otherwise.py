@@ -73,6 +73,12 @@ def options(name: str) -> dict[str, Any]:
         return {"why": Text("不估计", "not estimated")}
     if name in ("estimate_design_quality", "estimate_design_power"):
         return {"draws": 20, "permutations": 19, "designs": ("imputation",)}
+    if name == "estimate_instruments":
+        given = [(e, start, w, 1.0) for e, start in TREATED.items() for w in ("W1", "W3")]
+        return {
+            "doses": pd.DataFrame(given, columns=["entity", "period", "instrument", "value"]),
+            "instruments": ("W1", "W3"),
+        }
     return {"clusters": pairs()[0]} if name == "estimate_triple_difference" else {}
 
 
