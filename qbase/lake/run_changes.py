@@ -270,15 +270,17 @@ def find_queued(workspace: Workspace, key: str) -> str:
 def find_unfinished(workspace: Workspace, report_id: str | None = None) -> list[Unfinished]:
     """Return the runs that have not come to an end, of one report or of all, oldest first."""
     names = ", ".join(f"'{state}'" for state in UNFINISHED)
+    which = "" if report_id is None else "AND r.report_id = :report_id "
     # words of the house, no words of a caller
     query = (
         "SELECT r.payload, r.slot_key, s.token, s.host, s.lease_until, s.lease_seconds FROM runs r "  # noqa: S608
         "LEFT JOIN slots s ON s.key = r.slot_key AND s.run_id = r.run_id "
-        f"WHERE r.state IN ({names}) AND (:report_id IS NULL OR r.report_id = :report_id) "
+        f"WHERE r.state IN ({names}) {which}"
         "ORDER BY r.started_at, r.run_id"
     )
+    asked = {} if report_id is None else {"report_id": report_id}
     with workspace.book.glancing() as connection:
-        rows = [] if connection is None else connection.execute(query, {"report_id": report_id}).fetchall()
+        rows = [] if connection is None else connection.execute(query, asked).fetchall()
     return [
         Unfinished(
             record=read_record(payload),

@@ -98,6 +98,7 @@ def test_language_theme_and_code_switch_without_script(visit: Any, report: pathl
     assert surface.bounding_box() is not None
     assert not any(shown(page, ".code"))
     page.click("label[for=C-code]")
+    page.click("details[data-annex] > summary")
     assert all(shown(page, ".code pre"))
     page.click("label[for=C-code]")
     assert not any(shown(page, ".code"))

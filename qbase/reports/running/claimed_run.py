@@ -93,6 +93,10 @@ class ClaimedRun:
             except BlockingIOError as error:
                 raise self._taken() from error
             except OSError as error:
+                if not self.workspace.book.is_writable:
+                    # a workspace that can only be read says so in its own words
+                    with self.workspace.book.writing():
+                        pass
                 raise self.unwritten(error) from error
             stack.callback(self._leave)
             yield

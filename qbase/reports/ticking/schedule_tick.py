@@ -7,8 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from qbase.core.errors import QbaseError, RunError
-from qbase.lake import ScheduledSlot, claim_scheduled, close_scheduled, list_scheduled, undo_scheduled
+from qbase.lake import (
+    ScheduledSlot,
+    claim_scheduled,
+    close_scheduled,
+    find_slot,
+    list_scheduled,
+    read_run,
+    slot_key,
+    undo_scheduled,
+)
 from qbase.lake.schedule_entries import LEASE_SECONDS
+from qbase.reports.asking.run_request import read_request
 from qbase.reports.batching.batch_jobs import Job, Outcome
 from qbase.reports.batching.run_batch import choose_engine, run_many
 from qbase.reports.batching.run_planning import plan_jobs
@@ -20,6 +30,7 @@ from qbase.reports.ticking.due_slots import Duty, list_duties, orphans_of, read_
 from qbase.reports.ticking.slot_holder import Clock, beating, is_living, new_holder, read_clock
 
 if TYPE_CHECKING:
+    from qbase.core.results.run_values import RunRecord
     from qbase.lake import Workspace
     from qbase.reports.executing.execution_job import EngineName
 
@@ -219,9 +230,24 @@ class _OneTick:
         except QbaseError as error:
             return [], Outcome(job=job, error=error)
         if duty.slot.attempts > 1:
-            # a page may have gone out before the scheduler died: then its run changes nothing
+            # what went out before the scheduler died is not made anew, even where the data have moved on
             close_dead_runs(self.workspace, job.report_id)
+            jobs, last = self._left(jobs)
+            if not jobs and last is not None:
+                return [], Outcome(job=job, record=last)
         return jobs, None
+
+    def _left(self, jobs: Sequence[Job]) -> tuple[list[Job], RunRecord | None]:
+        """Return the jobs whose slot holds no published page, and the last run that published for one of the others."""
+        left, last = [], None
+        for job in jobs:
+            params = read_request(self.workspace, job.report_id, job.params).params
+            slot = find_slot(self.workspace, slot_key(job.report_id, params, job.slot or ""))
+            if slot is None or not slot.published:
+                left.append(job)
+            else:
+                last = read_run(self.workspace, slot.published)
+        return left, last
 
     def _claim(self, slot: ScheduledSlot) -> ScheduledSlot | None:
         there = claim_scheduled(
