@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 REPORT = "qbase.reports.batching.run_batch:serve_report"
 RESUMED_DAYS = 7
 """What was interrupted before that is no part of anything that goes on."""
+LOST, LOOKS, LOOK_SECONDS = "QB818", 20, 0.05
 GALLERY_SECONDS = 30.0
 """Between two galleries of a batch: building one for every report would look at every page once for each other."""
 
@@ -131,10 +132,8 @@ class Found:
         """Keep an outcome, or put its job back to the end of the line."""
         self._begun[place] += 1
         outcome = dataclasses.replace(outcome, attempts=self._begun[place])
-        if is_passing(outcome.error):
-            # the row of a runner that died would stand as running
-            with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
-                close_dead_runs(self.workspace, outcome.job.report_id)
+        if outcome.error is not None and outcome.error.code == LOST:
+            self._close_lost(outcome.job.report_id)
         if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
             self.waiting.append(place)
             if self.on_retry:
@@ -189,6 +188,17 @@ def resume_runs(
     # one that cannot be run any more, such as of a report that is gone, is told once
     drop_queued(workspace, [record.run_id for record in waiting])
     return outcomes
+
+    def _close_lost(self, report_id: str) -> None:
+        """Close the row of a runner that died, which would stand as running.
+
+        Its pipe ends before the system has let go of its lock: a look a moment too early finds it alive.
+        """
+        with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
+            for _ in range(LOOKS):
+                if close_dead_runs(self.workspace, report_id):
+                    return
+                time.sleep(LOOK_SECONDS)
 
 
 def choose_engine(reports: int) -> EngineName:
