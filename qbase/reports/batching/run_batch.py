@@ -143,6 +143,17 @@ class Found:
         if self.on_done:
             self.on_done(outcome)
 
+    def _close_lost(self, report_id: str) -> None:
+        """Close the row of a runner that died, which would stand as running.
+
+        Its pipe ends before the system has let go of its lock: a look a moment too early finds it alive.
+        """
+        with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
+            for _ in range(LOOKS):
+                if close_dead_runs(self.workspace, report_id):
+                    return
+                time.sleep(LOOK_SECONDS)
+
 
 def resume_runs(
     workspace: Workspace,
@@ -188,17 +199,6 @@ def resume_runs(
     # one that cannot be run any more, such as of a report that is gone, is told once
     drop_queued(workspace, [record.run_id for record in waiting])
     return outcomes
-
-    def _close_lost(self, report_id: str) -> None:
-        """Close the row of a runner that died, which would stand as running.
-
-        Its pipe ends before the system has let go of its lock: a look a moment too early finds it alive.
-        """
-        with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
-            for _ in range(LOOKS):
-                if close_dead_runs(self.workspace, report_id):
-                    return
-                time.sleep(LOOK_SECONDS)
 
 
 def choose_engine(reports: int) -> EngineName:
