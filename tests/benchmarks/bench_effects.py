@@ -125,7 +125,7 @@ def run_differences(entities: int, periods: int, adjust: str | None) -> dict[str
     frame = frame.set_index(["unit", "time"])
 
     def fit() -> Any:
-        model = ATTgt(data=frame, cohort_name="g")
+        model = ATTgt(data=frame, cohort_column="g")
         model.fit("y ~ x" if adjust else "y", est_method="dr", control_group="never_treated", progress_bar=False)
         return model.aggregate("event", boot_iterations=999, random_state=1)
 
@@ -143,7 +143,7 @@ def run_moderndid(entities: int, periods: int, adjust: str | None) -> dict[str, 
             frame, yname="y", tname="time", idname="unit", gname="g", xformla="~ x" if adjust else "~ 1", boot=False,
             cband=False, control_group="nevertreated",
         )  # fmt: skip
-        return moderndid.aggte(found, type="dynamic", bstrap=False, cband=False)
+        return moderndid.aggte(found, type="dynamic", boot=False, cband=False)
 
     return _timed(fit)[1]
 
