@@ -92,9 +92,6 @@ def run_many(
     if jobs_at_once > 1 and any(o.record and o.record.state in {"ok", "failed"} for o in found.done.values()):
         # two workers may have listed the runs at once, and the staler page may have been written last
         show_batch(workspace)
-    if jobs_at_once > 1 and chosen == "fork":
-        # each of the others tells of itself
-        tell_runs(workspace, [outcome.record for outcome in found.done.values()])
     return [found.done[place] for place in range(len(jobs))]
 
 
@@ -270,6 +267,8 @@ def fan_out(workspace: Workspace, found: Found, jobs_at_once: int) -> bool:
         if time.monotonic() - shown > GALLERY_SECONDS and found.done:
             show_batch(workspace)
             shown = time.monotonic()
+    # a run that is no fork of a batch tells of itself
+    tell_runs(workspace, [outcome.record for outcome in found.done.values()])
     return True
 
 

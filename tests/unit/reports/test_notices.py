@@ -23,6 +23,7 @@ from qbase.core import RunRecord
 from qbase.core.errors import DataError, UsageError
 from qbase.lake import Workspace, add_run, list_runs
 from qbase.reports import Job, run_many, run_report
+from qbase.reports.batching import run_batch
 from qbase.reports.telling import sent_notices
 from qbase.reports.telling.notice_settings import FILE, read_settings
 from qbase.reports.telling.notices import MOST, Notice, body_of, notice_of
@@ -394,6 +395,18 @@ def test_a_batch_in_forks_is_told_once(home: Workspace, hook: Hook) -> None:
     assert [outcome.error and outcome.error.code for outcome in outcomes] == ["QB810", "QB810"]
     ((_, body),) = hook.seen
     assert json.loads(body)["counts"]["failed"] == 2
+
+
+def test_a_batch_that_finds_no_forks_is_not_told_twice(
+    home: Workspace, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_batch, "fan_out", lambda *given: False)
+    write_report(home)
+    write_settings(home, f'[webhook]\nurl = "{hook.url}"\n')
+    jobs = [Job(report_id="trends", slot=day) for day in ("2026-10-01", "2026-10-02")]
+    outcomes = run_many(home, jobs, jobs_at_once=2, engine="fork")
+    assert [outcome.error and outcome.error.code for outcome in outcomes] == ["QB810", "QB810"]
+    assert sum(json.loads(body)["counts"]["failed"] for _, body in hook.seen) == 2
 
 
 def test_a_notice_that_cannot_be_sent_changes_nothing_of_the_run(home: Workspace, hook: Hook) -> None:
