@@ -20,10 +20,12 @@ from qbase.effects.doubt.few_clusters import infer, permutation_leads
 from qbase.effects.doubt.heavy_tails import Tails, read_tails
 from qbase.effects.doubt.history_noise import fit_noise, with_caution
 from qbase.effects.doubt.known_variance import AS_KNOWN, ENOUGH_POWER, chance_of_known, is_undecided, share_of_power
+from qbase.effects.doubt.moved_noise import moved_noise_of
 from qbase.effects.doubt.path_calibration import known_error
 from qbase.effects.doubt.placebo_paths import find_exchange, ready_replay
 from qbase.effects.fitting.path_fit import PathFit
 from qbase.effects.judging.lead_tests import check_leads, check_test_power, settle_power
+from qbase.stats.testing.adoption_permutations import TIE
 
 TRUTH = pathlib.Path(__file__).resolve().parents[2] / "truth"
 
@@ -403,3 +405,34 @@ def test_tails_of_a_normal_term_are_normal_and_the_band_is_the_inverted_test() -
 def test_uncounted_batches_have_no_known_tails() -> None:
     grid = dataclasses.replace(grid_of(study.STARTS[3]), n=None, k=None)
     assert read_tails(grid, ready_replay(grid, fit_path, fit_path(grid))) is None
+
+
+@pytest.mark.parametrize(("rate", "effect"), [(0.9, -10.0), (0.2, 15.0)])
+def test_an_effect_towards_one_half_widens_by_what_the_batches_vary_more(rate: float, effect: float) -> None:
+    n, weights = np.full((2, 8), 5.0), np.zeros((2, 8, 1))
+    after = np.zeros((2, 8), dtype=bool)
+    after[0, 4:], weights[0, 4:, 0] = True, 0.25
+    y = np.full((2, 8), 100 * rate)
+    y[after] += effect
+    moved = moved_noise_of(np.full(2, 1e4 * rate * (1 - rate)), y, n, after, weights)
+    rng = np.random.default_rng(8)
+    errors = [100 * rng.binomial(5, p, (200_000, 4)).mean(axis=1) / 5 for p in (rate, rate + effect / 100)]
+    assert moved.widening(effect, 0, float(errors[0].std())) == pytest.approx(
+        errors[1].std() / errors[0].std(), rel=0.01
+    )
+    # away from one half it varies less, and no end is moved in
+    assert moved.widening(-effect / 2, 0, float(errors[0].std())) == 1.0
+    assert moved.move_out(0.0, -effect / 2, 0, 1.0) == -effect / 2
+    assert abs(moved.move_out(0.0, effect, 0, float(errors[0].std()))) > abs(effect)
+
+
+def test_an_interval_leaves_out_nothing_exactly_where_its_p_value_says_so() -> None:
+    agreed = set()
+    for seed in range(12):
+        grid = grid_of(study.STARTS[4], seed=seed, ratio=0.2, change=-8.0)
+        found = infer(grid, fit_path, fit_path(grid), draws=199)
+        for low, high, p in zip(found.ci_low, found.ci_high, found.p_value, strict=True):
+            if np.isfinite(low):
+                assert (low > 0 or high < 0) == (p <= 0.05 + TIE)
+                agreed.add(bool(p <= 0.05))
+    assert agreed == {True, False}
