@@ -51,8 +51,9 @@ def moved(
         call = f"qbase moved {action}"
         raise UsageError("QB943", found=call, expected=f"{call} RUN", fix="qbase moved list")
     if action == "show":
-        _show(shell, read_moves(workspace, run))
-        shell.document(read_moves(workspace, run).payload())
+        moves = read_moves(workspace, run)
+        _show(shell, moves)
+        shell.document(moves.payload())
         return 0
     done = close_moves(workspace, run, by=by, note=note)
     _rebuild(workspace)

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from qbase.compute import ShardQuery
 from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
+from qbase.indicators.cells.kept_files import kept_name, make_room
 
 FOLDER = ".cells"
 CODE = {
@@ -107,7 +108,7 @@ def _read(folder: pathlib.Path, key: str) -> pd.DataFrame | None:
         with contextlib.suppress(OSError, pa.ArrowException, ValueError, KeyError):
             data = path.read_bytes()
             # the name carries the hash of the content: what was changed or cut short is not trusted
-            if path.name == _name(key, data):
+            if path.name == kept_name(key, data, "parquet"):
                 table = pq.read_table(pa.BufferReader(data))
                 frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
                 with contextlib.suppress(OSError):
@@ -120,24 +121,6 @@ def _write(folder: pathlib.Path, key: str, cells: pd.DataFrame) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(cells, preserve_index=False), buffer, compression="zstd", compression_level=1)
     data = buffer.getvalue()
-    write_atomic(folder / _name(key, data), data)
-    _make_room(folder, key, keep=_name(key, data))
-
-
-def _name(key: str, data: bytes) -> str:
-    return f"{key}.{hashlib.sha256(data).hexdigest()}.parquet"
-
-
-def _make_room(folder: pathlib.Path, key: str, *, keep: str) -> None:
-    """Remove what is damaged or has not been used for longest; another process may be doing the same."""
-    used = []
-    for path in folder.glob("*.parquet"):
-        with contextlib.suppress(OSError):
-            seen = path.stat()
-            used.append((path.name == keep, seen.st_mtime_ns, seen.st_size, path))
-    total = 0
-    for place, (is_new, _, size, path) in enumerate(sorted(used, reverse=True)):
-        total += size
-        is_stale = path.name.startswith(key) or place >= MOST_FILES or total > MOST_BYTES
-        if is_stale and not is_new:
-            path.unlink(missing_ok=True)
+    name = kept_name(key, data, "parquet")
+    write_atomic(folder / name, data)
+    make_room(folder, key, keep=name, most_files=MOST_FILES, most_bytes=MOST_BYTES)

@@ -20,6 +20,7 @@ import pyarrow as pa
 from qbase.core.lazy import read_once
 from qbase.core.package import PACKAGE
 from qbase.core.whole_files import write_atomic
+from qbase.indicators.cells.kept_files import kept_name, make_room
 from qbase.indicators.cells.value_bytes import from_buffer, to_bytes
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _read(folder: pathlib.Path, key: str) -> tuple[Any] | None:
             with pa.memory_map(str(path)) as file:
                 buffer = file.read_buffer()
                 # the name carries the hash of the content: what was changed or cut short is not trusted
-                if path.name != _name(key, buffer):
+                if path.name != kept_name(key, buffer, "arrow"):
                     continue
                 value = from_buffer(buffer)
             with contextlib.suppress(OSError):
@@ -113,13 +114,9 @@ def _write(folder: pathlib.Path, key: str, value: object) -> None:
     data = to_bytes(value)
     if data is None:
         return
-    name = _name(key, data)
+    name = kept_name(key, data, "arrow")
     write_atomic(folder / name, data)
-    _make_room(folder, key, keep=name)
-
-
-def _name(key: str, data: bytes | pa.Buffer) -> str:
-    return f"{key}.{hashlib.sha256(data).hexdigest()}.arrow"
+    make_room(folder, key, keep=name, most_files=MOST_FILES, most_bytes=MOST_BYTES)
 
 
 @contextlib.contextmanager
@@ -145,18 +142,3 @@ def _alone(folder: pathlib.Path, key: str) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _make_room(folder: pathlib.Path, key: str, *, keep: str) -> None:
-    """Remove what is damaged or has not been used for longest; another process may be doing the same."""
-    used = []
-    for path in folder.glob("*.arrow"):
-        with contextlib.suppress(OSError):
-            seen = path.stat()
-            used.append((path.name == keep, seen.st_mtime_ns, seen.st_size, path))
-    total = 0
-    for place, (is_new, _, size, path) in enumerate(sorted(used, reverse=True)):
-        total += size
-        is_stale = path.name.startswith(key) or place >= MOST_FILES or total > MOST_BYTES
-        if is_stale and not is_new:
-            path.unlink(missing_ok=True)

@@ -218,8 +218,9 @@ def shows(workspace: Workspace, page_id: str, fingerprint: str) -> bool:
 def is_held(folder: pathlib.Path) -> bool:
     """Whether a runner of this machine holds the lock of a run folder."""
     try:
-        with (folder / LOCK).open("rb+") as file:
-            return not _lock(file.fileno())
+        # shared: two who look at once do not take each other for a runner
+        with (folder / LOCK).open("rb") as file:
+            return not _lock(file.fileno(), is_shared=True)
     except FileNotFoundError:
         return False
     except OSError:
@@ -227,12 +228,12 @@ def is_held(folder: pathlib.Path) -> bool:
         return True
 
 
-def _lock(handle: int) -> bool:
+def _lock(handle: int, *, is_shared: bool = False) -> bool:
     if not _HAS_LOCKS:
         # no advisory locks here: a run counts as living as long as its lock file stands
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

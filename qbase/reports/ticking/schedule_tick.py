@@ -148,7 +148,7 @@ def run_due(
     ('2026-11-30T00:00:00Z', True, 'failed', 'QB809')
     """
     tick = _OneTick(workspace, clock, on_seen, lease_seconds, jobs_at_once)
-    for group in tick.groups(jobs_at_once):
+    for group in tick.groups():
         if is_stopped():
             break
         tick.run(group, engine)
@@ -181,13 +181,13 @@ class _OneTick:
             for slot in passed_over:
                 self._tell(schedule.name, slot)
 
-    def groups(self, size: int) -> Iterator[list[Duty]]:
+    def groups(self) -> Iterator[list[Duty]]:
         """Yield what is to be run, oldest first, so many at a time; never two times of one schedule side by side."""
         group: list[Duty] = []
         keys: set[tuple[str, str]] = set()
         for duty in sorted(self.duties, key=lambda duty: (duty.slot.due_at, duty.slot.report_id, duty.slot.rule_key)):
             key = (duty.slot.report_id, duty.slot.rule_key)
-            if len(group) == size or key in keys:
+            if len(group) == self.jobs_at_once or key in keys:
                 # of one page the newest is to be published last
                 yield group
                 group, keys = [], set()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from qbase.lake import list_runs
 from qbase.reports.executing.run_environment import find_processes
-from qbase.reports.running.run_states import LOCK
+from qbase.reports.running.run_states import LOCK, is_held
 from qbase.reports.upkeep.reconciliation import ENDED, EVERY
 
 if TYPE_CHECKING:
@@ -65,14 +65,13 @@ def find_left_behind(workspace: Workspace, now: float | None = None) -> LeftBehi
     at = time.time() if now is None else now
     rows = list_runs(workspace, limit=EVERY)
     known = {row.run_id for row in rows}
-    held = {folder.parent.name for folder in workspace.runs.glob(f"*/*/{LOCK}") if is_held(folder)}
+    locks = sorted(workspace.runs.glob(f"*/*/{LOCK}"))
+    held = {path.parent.name for path in locks if is_held(path.parent)}
     begun = [row.run_id for row in rows if row.state not in ENDED and row.state != WAITING]
     return LeftBehind(
         runs=tuple(run_id for run_id in begun if run_id not in held),
         processes=find_processes(known - held),
-        locks=tuple(
-            _below(workspace, path) for path in sorted(workspace.runs.glob(f"*/*/{LOCK}")) if not is_held(path)
-        ),
+        locks=tuple(_below(workspace, path) for path in locks if path.parent.name not in held),
         folders=tuple(
             _below(workspace, path)
             for path in sorted(workspace.runs.glob("*/*"))
@@ -81,23 +80,6 @@ def find_left_behind(workspace: Workspace, now: float | None = None) -> LeftBehi
         files=tuple(_below(workspace, path) for path in _staged(workspace) if _age(path, at) > STALE_SECONDS),
         scratch=tuple(sorted(_scratch(at))),
     )
-
-
-def is_held(lock: pathlib.Path) -> bool:
-    """Whether a living process holds a lock file; where locks cannot be asked, a file that stands is held."""
-    try:
-        import fcntl
-    except ImportError:
-        return lock.is_file()
-    try:
-        with lock.open("rb") as file:
-            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        # held, or this process cannot look
-        return True
-    return False
 
 
 def _staged(workspace: Workspace) -> Iterator[pathlib.Path]:

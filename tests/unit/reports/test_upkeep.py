@@ -18,8 +18,8 @@ import pytest
 from qbase.core.results.run_values import RunRecord
 from qbase.lake import add_run, list_runs, update_run
 from qbase.reports import close_dead_runs, reconcile_runs, run_report
-from qbase.reports.running.run_states import hold
-from qbase.reports.upkeep.left_behind import STALE_SECONDS, find_left_behind, is_held
+from qbase.reports.running.run_states import hold, is_held
+from qbase.reports.upkeep.left_behind import STALE_SECONDS, find_left_behind
 from qbase.reports.upkeep.trial_run import run_trial
 from tests.faults.fault_letters import House
 from tests.faults.test_runs import Instead
@@ -125,7 +125,7 @@ def test_what_dead_runs_leave_is_found_and_what_lives_is_left_alone(house: House
         assert child.stdout is not None
         child.stdout.readline()
         with hold(living):
-            assert (is_held(living / "running.lock"), is_held(dead / "running.lock")) == (True, False)
+            assert (is_held(living), is_held(dead)) == (True, False)
             now = find_left_behind(house.workspace)
             later = find_left_behind(house.workspace, now=time.time() + STALE_SECONDS + 60)
     finally:
@@ -154,7 +154,7 @@ def test_a_run_is_not_taken_for_dead_by_who_cannot_open_its_lock(house: House, m
 
     with monkeypatch.context() as patched:
         patched.setattr(pathlib.Path, "open", exhausted)
-        assert is_held(lock)
+        assert is_held(lock.parent)
         assert close_dead_runs(house.workspace, "a") == []
     assert [run.run_id for run in close_dead_runs(house.workspace, "a")] == [record.run_id]
 
