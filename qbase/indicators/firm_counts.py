@@ -14,10 +14,10 @@ from qbase.core.panel import Sampling
 from qbase.core.periods import Freq, to_periods
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.indicators.cells.inspection_window import Rows, open_rows
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.sorted_runs import WAYS
-from qbase.indicators.cells.value_bytes import learn
 from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.kept.kept_values import keep_value
+from qbase.indicators.kept.value_bytes import learn
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace

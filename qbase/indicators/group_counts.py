@@ -24,9 +24,9 @@ from qbase.indicators.cells.group_factors import (
     group_parts,
 )
 from qbase.indicators.cells.inspection_window import Rows, open_rows
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.strata import UNKNOWN
 from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.panel_building import build_panel
 
 if TYPE_CHECKING:

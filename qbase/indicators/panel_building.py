@@ -16,10 +16,10 @@ from qbase.core.values import Source
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
 from qbase.indicators.cells.batch_counts import TALLIES
 from qbase.indicators.cells.inspection_window import Rows, open_rows
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.record_fates import count_fates
 from qbase.indicators.cells.sampling_design import Design
 from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.measures.measure_run import measure
 from qbase.indicators.measures.measure_scope import (
     Scope,

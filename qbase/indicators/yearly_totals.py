@@ -9,8 +9,8 @@ import pandas as pd
 
 from qbase.core.panel import Panel
 from qbase.core.values import Source
-from qbase.indicators.cells.kept_values import keep_value
-from qbase.indicators.cells.value_bytes import learn
+from qbase.indicators.kept.kept_values import keep_value
+from qbase.indicators.kept.value_bytes import learn
 from qbase.intake import TownCodes, read_towns
 
 if TYPE_CHECKING:

@@ -102,7 +102,7 @@ def measure(home: pathlib.Path, name: str) -> dict[str, Any]:
 
     import qbase.indicators.measures.derived_measures  # noqa: F401
     from qbase.indicators import build_panel
-    from qbase.indicators.cells import kept_counts, kept_values
+    from qbase.indicators.kept import kept_counts, kept_values
     from qbase.lake import Workspace
 
     workspace = Workspace(home)

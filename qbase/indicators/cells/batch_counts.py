@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from qbase.compute import add_up, open_files, query_frames
 from qbase.indicators.catalogue.indicator_rows import read_sql
-from qbase.indicators.cells.kept_counts import count_once
 from qbase.indicators.cells.snapshot_files import REGISTER
 from qbase.indicators.cells.sorted_runs import WAYS, Column, number_column, sum_batches
+from qbase.indicators.kept.kept_counts import count_once
 
 if TYPE_CHECKING:
     from qbase.indicators.cells.window_sql import WindowSql

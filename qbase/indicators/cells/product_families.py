@@ -16,7 +16,7 @@ from qbase.core.numbers import number
 from qbase.core.text import Text
 from qbase.indicators.catalogue.indicator_rows import read_sql
 from qbase.indicators.cells.inspection_window import Rows
-from qbase.indicators.cells.kept_counts import count_once
+from qbase.indicators.kept.kept_counts import count_once
 from qbase.stats.design.design_weights import Floats
 
 LEAST_PAIRS = 400

@@ -16,9 +16,9 @@ from qbase.compute import ShardQuery, open_files
 from qbase.core.coverage import COUNTED, Coverage
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
-from qbase.indicators.cells.kept_counts import count_once
 from qbase.indicators.cells.snapshot_files import MEMORY_MB, table_files
 from qbase.indicators.cells.window_sql import ALWAYS
+from qbase.indicators.kept.kept_counts import count_once
 
 if TYPE_CHECKING:
     from qbase.core.panel import Sampling

@@ -21,9 +21,9 @@ from qbase.indicators.cells.batch_counts import (
     sort_cells,
 )
 from qbase.indicators.cells.inspection_window import Rows, require_table
-from qbase.indicators.cells.kept_counts import count_once
 from qbase.indicators.cells.snapshot_files import REGISTER
 from qbase.indicators.cells.sorted_runs import KK_SCALE, Column, add_rows, count_strata
+from qbase.indicators.kept.kept_counts import count_once
 from qbase.stats.design.design_weights import Ints
 
 if TYPE_CHECKING:

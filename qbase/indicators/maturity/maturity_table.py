@@ -7,7 +7,7 @@ import functools
 
 import pandas as pd
 
-from qbase.indicators.cells.value_bytes import learn
+from qbase.indicators.kept.value_bytes import learn
 
 LEAST_SHARE = 0.95
 """Below this share of final results a period is preliminary, unless the call declares another."""

@@ -24,8 +24,8 @@ from qbase.core.periods import Freq, to_periods
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult
 from qbase.indicators.cells.inspection_window import Rows, open_rows
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.maturity.maturity_table import LEAST_SHARE, STATES, Maturity, add_bounds
 from qbase.indicators.maturity.maturity_words import say_preliminary, say_withheld
 

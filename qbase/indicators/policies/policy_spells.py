@@ -14,8 +14,8 @@ from qbase.core.periods import Freq, parse_period, to_periods
 from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import STEPS, Entity
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.policies.locked_plan import PLAN, read_plan
 from qbase.indicators.policies.policy_places import carry_spells
 from qbase.lake.entity_names import read_replaced

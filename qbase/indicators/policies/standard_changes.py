@@ -15,8 +15,8 @@ from qbase.core.given import check_word
 from qbase.core.policy import DatedEvent
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
-from qbase.indicators.cells.kept_values import keep_value
 from qbase.indicators.cells.window_sql import Entity
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.intake import read_towns
 from qbase.lake import Snapshot, Workspace
 

@@ -28,8 +28,8 @@ from qbase.indicators import (
     read_history,
     read_maturity,
 )
-from qbase.indicators.cells import kept_values as kept
-from qbase.indicators.cells.value_bytes import from_buffer, to_bytes
+from qbase.indicators.kept import kept_values as kept
+from qbase.indicators.kept.value_bytes import from_buffer, to_bytes
 from qbase.lake import Delivery, Workspace
 from tests.unit.indicators.sampled_lake import directed_sample, fill, put
 

@@ -20,8 +20,8 @@ import pyarrow as pa
 from qbase.core.lazy import read_once
 from qbase.core.package import PACKAGE
 from qbase.core.whole_files import write_atomic
-from qbase.indicators.cells.kept_files import kept_name, make_room
-from qbase.indicators.cells.value_bytes import from_buffer, to_bytes
+from qbase.indicators.kept.kept_files import kept_name, make_room
+from qbase.indicators.kept.value_bytes import from_buffer, to_bytes
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from qbase.compute import ShardQuery
 from qbase.core.lazy import read_once
 from qbase.core.whole_files import write_atomic
-from qbase.indicators.cells.kept_files import kept_name, make_room
+from qbase.indicators.kept.kept_files import kept_name, make_room
 
 FOLDER = ".cells"
 CODE = {
