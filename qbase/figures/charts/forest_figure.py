@@ -261,11 +261,9 @@ def _draw_row(row: _Row, sheet: Sheet, middle: float, left: float, right: float)
     (_write_above if sheet.narrow else _write_beside)(row, sheet, middle, left, right)
     if low is not None and high is not None:
         sheet.stroke([sheet.px(low), sheet.px(high)], [y, y], row.role, width=3.4, under=False)
-    inverse = sheet.ax.transData.inverted()
-    at = inverse.transform(sheet.fig.transFigure.transform((0, 1 - y / sheet.height)))[1]
     sheet.ax.scatter(
-        [row.estimate.value], [np.round(at, 9)], s=64, color=LIGHT[row.role], edgecolor=LIGHT["bg"], lw=1.4, zorder=4,
-        clip_on=False,
+        [row.estimate.value], [np.round(sheet.value_at(y), 9)], s=64, color=LIGHT[row.role],
+        edgecolor=LIGHT["bg"], lw=1.4, zorder=4, clip_on=False,
     )  # fmt: skip
 
 

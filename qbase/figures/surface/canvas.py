@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import functools
-import io
+import contextlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.lazy import read_once
 from qbase.core.shown.display import run_folder, shown_language
-from qbase.core.shown.fonts import font_file, missing_glyphs
+from qbase.core.shown.fonts import missing_glyphs
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
 from qbase.figures.surface.figure_svg import finish_svg
-from qbase.figures.surface.theme import FAMILIES, house_rc
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as MplFigure
-    from matplotlib.font_manager import FontProperties
+from qbase.figures.surface.plain_axes import Call, NotPlainError, PlainAxes
+from qbase.figures.surface.real_axes import RealSheet
+from qbase.figures.surface.svg_elements import css, read_glyph, text_element, whole_drawing
+from qbase.figures.surface.theme import house_rc
 
 WIDE, NARROW, HEIGHT = 820, 350, 400
-PREVIEW_DPI = 144
 LINE = 1.3
 # browsers make the bold of a family with one weight a little wider than the regular
 BOLD = 1.04
 Align = Literal["left", "center", "right"]
+ANCHORS: dict[str, str] = {"left": "start", "center": "middle", "right": "end"}
 
 
 class Variant(NamedTuple):
@@ -58,16 +54,17 @@ class Sheet:
     """
 
     def __init__(self, variant: Variant, height: int) -> None:
-        from matplotlib.figure import Figure
-
         self.lang, self.narrow = variant
         self.width, self.height = (NARROW if self.narrow else WIDE), height
         self.size = 12.0 if self.narrow else 13.0
         self.small = self.size - 1
         self.texts: list[str] = []
-        self.fig: MplFigure = Figure(figsize=(self.width / 72, height / 72), dpi=72)
-        self.fig.patch.set_visible(False)
-        self.ax: Axes
+        self.calls: list[Call] = []
+        self.ax: Any
+        self.plain: PlainAxes | None = None
+        self.settings = contextlib.ExitStack()
+        self._words: list[str] = []
+        self._real: RealSheet | None = None
         self._box = (0.0, 0.0, 1.0, 1.0)
         self._range = (0.0, 1.0, 0.0, 1.0)
 
@@ -75,11 +72,50 @@ class Sheet:
         self, *, left: float, top: float, right: float, bottom: float, x: tuple[float, float], y: tuple[float, float]
     ) -> None:
         """Open the axes: edges in pixels of the sheet, then the limits of the data."""
-        w, h = self.width, self.height
         self._box, self._range = (left, top, right, bottom), (*x, *y)
-        self.ax = self.fig.add_axes((left / w, 1 - bottom / h, (right - left) / w, (bottom - top) / h))
-        self.ax.set(xlim=x, ylim=y)
-        self.ax.patch.set_visible(False)
+        if self.plain is not None:
+            # several axes on a sheet are left to matplotlib
+            self.real()
+        size = (float(self.width), float(self.height))
+        self.ax = self.plain = PlainAxes(box=self._box, x=x, y=y, size=size, calls=self.calls, turn=self._turn)
+        self._tell("frame", left=left, top=top, right=right, bottom=bottom, x=x, y=y)
+        if self._real is not None:
+            self.plain.real = self.ax = self._real.ax
+
+    def real(self) -> RealSheet:
+        """Return the sheet as matplotlib draws it, under the settings of the house until the sheet is closed."""
+        if self._real is None:
+            import matplotlib as mpl
+
+            self.settings.enter_context(mpl.rc_context(house_rc()))
+            self._real = RealSheet(self.width, self.height)
+            self._real.repeat(self.calls)
+        return self._real
+
+    def svg(self, *, name: str, title: str, desc: str) -> str:
+        """Return the drawing as a report carries it.
+
+        Raises
+        ------
+        DataError
+            The drawing leaves our SVG list (QB709).
+        """
+        known = {"name": name, "title": title, "desc": desc}
+        if self._real is None and (self.plain is None or self.plain.is_whole()):
+            marks, clip = (self.plain.elements(), self.plain.clip_definition()) if self.plain else ((), "")
+            return whole_drawing([*marks, *self._words, clip], box=(self.width, self.height), **known)
+        return finish_svg(self.real().svg(), **known)
+
+    def _turn(self) -> Any:
+        """Let matplotlib draw the sheet from here on; return its axes."""
+        self.ax = self.real().ax
+        return self.ax
+
+    def _tell(self, name: str, *args: Any, **options: Any) -> None:
+        call = Call(False, name, args, options)
+        self.calls.append(call)
+        if self._real is not None:
+            self._real.repeat([call])
 
     def px(self, value: float) -> float:
         """Return the pixel of an x value."""
@@ -93,6 +129,12 @@ class Sheet:
         _, _, low, high = self._range
         return bottom - (value - low) / (high - low) * (bottom - top)
 
+    def value_at(self, pixel: float) -> float:
+        """Return the y value at a pixel, counted from the top."""
+        _, top, _, bottom = self._box
+        _, _, low, high = self._range
+        return low + (bottom - pixel) / (bottom - top) * (high - low)
+
     def t(self, text: Text) -> str:
         """Return a text in the language of the drawing."""
         return text[self.lang]
@@ -102,11 +144,15 @@ class Sheet:
         ha: Align = "left", va: str = "center",
     ) -> None:  # fmt: skip
         """Write one line at a pixel."""
+        size = size or self.size
         self.texts.append(text)
-        self.fig.text(
-            x / self.width, 1 - y / self.height, text, color=LIGHT[role], ha=ha, parse_math=False,
-            va="center_baseline" if va == "center" else va, fontproperties=_font(size or self.size, bold),
-        )  # fmt: skip
+        self._tell("text", x, y, text, role=role, size=size, bold=bold, ha=ha, va=va)
+        if text:
+            self._words.append(
+                text_element(
+                    x, y, text, size=size, bold=bold, anchor=ANCHORS[ha], colour=LIGHT[role], middle=va == "center"
+                )
+            )
 
     def lines(self, x: float, y: float, lines: Sequence[str], **how: Any) -> None:
         """Write several lines, the first at ``y``."""
@@ -119,21 +165,26 @@ class Sheet:
         under: bool = True,
     ) -> None:  # fmt: skip
         """Draw a line through pixels, under the data unless told otherwise."""
-        from matplotlib.lines import Line2D
+        self._tell("stroke", xs, ys, role, width=width, dash=dash, under=under)
+        style = css(stroke=LIGHT[role], width=width, dash=dash)
+        at = (np.asarray(line, dtype=float) for line in (xs, ys))
+        self.opened().stroke(*at, 2.0 if under else 3.5, style)
 
-        self.ax.add_artist(
-            Line2D(
-                [x / self.width for x in xs], [1 - y / self.height for y in ys], color=LIGHT[role], lw=width,
-                ls=(0, tuple(dash)) if dash else "-", transform=self.fig.transFigure, clip_on=False,
-                zorder=2.0 if under else 3.5, dash_capstyle="butt",
-            )
-        )  # fmt: skip
+    def opened(self) -> PlainAxes:
+        """Return the axes, which `frame` has opened."""
+        if self.plain is None:
+            raise RuntimeError("frame() comes first")
+        return self.plain
 
     def y_axis(self, ticks: Sequence[float], labels: Sequence[str], title: str) -> None:
         """Label the grid lines, with the title horizontal above the axis."""
         left, top, _, _ = self._box
         self.texts += labels
-        self.ax.set_yticks(list(ticks), list(labels), fontproperties=_font(self.size, False))
+        try:
+            self.opened().grid(ticks, labels, self.size)
+        except NotPlainError:
+            self.opened().turn()
+        self._tell("ticks", ticks, labels, self.size)
         self.text(left, top - 9, title, role="mut", va="baseline")
 
     def x_labels(self, at: Sequence[float], labels: Sequence[str], *, size: float | None = None) -> None:
@@ -170,36 +221,9 @@ class Sheet:
         return [*rows, self.fit(text, room, **how)] if text else rows
 
 
-@functools.cache
-def _font(size: float, bold: bool) -> FontProperties:
-    """Return the font by file: no search, and no complaint that the package has no bold face."""
-    from matplotlib.font_manager import FontProperties
-
-    return FontProperties(family=list(FAMILIES), fname=str(font_file()), size=size, weight="bold" if bold else "normal")
-
-
-@read_once
-def _metrics() -> Any:
-    from matplotlib.ft2font import FT2Font
-
-    font = FT2Font(str(font_file()))
-    font.set_size(100, 72)
-    return font
-
-
-@functools.cache
-def _advance(character: str) -> float:
-    from matplotlib.ft2font import LoadFlags
-
-    if missing_glyphs(character):
-        # refused by `render` with all its fellows, so its width does not matter
-        return 1.0
-    return float(_metrics().load_char(ord(character), flags=LoadFlags.NO_HINTING).linearHoriAdvance) / 65536 / 100
-
-
 def text_width(text: str) -> float:
     """Return the width of a line in units of the font size."""
-    return sum(map(_advance, text))
+    return sum(read_glyph(character).advance for character in text)
 
 
 def spread(centres: Sequence[float], heights: Sequence[float], low: float, high: float) -> list[float]:
@@ -265,19 +289,17 @@ def render(
     DataError
         A character has no glyph (QB701), or the drawing leaves our SVG list (QB709).
     """
-    import matplotlib as mpl
-
     drawings, preview = {}, b""
-    with mpl.rc_context(house_rc()):
-        for variant in VARIANTS:
-            sheet = Sheet(variant, height(variant.narrow) if callable(height) else height)
+    for variant in VARIANTS:
+        sheet = Sheet(variant, height(variant.narrow) if callable(height) else height)
+        with sheet.settings:
             draw(sheet)
             refuse_missing(name, "".join(sheet.texts) + title[sheet.lang] + alt[sheet.lang])
-            drawings[variant.key] = finish_svg(
-                _svg(sheet.fig), name=f"{name}/{variant.key}", title=title[sheet.lang], desc=alt[sheet.lang]
+            drawings[variant.key] = sheet.svg(
+                name=f"{name}/{variant.key}", title=title[sheet.lang], desc=alt[sheet.lang]
             )
             if not run_folder() and variant == Variant(shown_language(), False):
-                preview = _png(sheet.fig)
+                preview = sheet.real().png()
     return drawings, preview
 
 
@@ -300,22 +322,3 @@ def refuse_missing(name: str, text: str) -> None:
             expected="characters of Noto Sans SC",
             fix="write the name with common characters where the data come from",
         )
-
-
-def _svg(fig: MplFigure) -> str:
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    buffer = io.StringIO()
-    FigureCanvasSVG(fig)
-    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    return buffer.getvalue()
-
-
-def _png(fig: MplFigure) -> bytes:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    fig.patch.set(visible=True, facecolor=LIGHT["bg"])
-    fig.set_canvas(FigureCanvasAgg(fig))
-    buffer = io.BytesIO()
-    fig.savefig(buffer, format="png", dpi=PREVIEW_DPI, metadata={"Software": None})
-    return buffer.getvalue()

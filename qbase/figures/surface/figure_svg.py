@@ -100,7 +100,7 @@ def _attributes(element: ET.Element, tag: str) -> Iterator[tuple[str, str]]:
     for name, value in element.attrib.items():
         local = name.rpartition("}")[2]
         if local == "style":
-            value = _style(value, tag)
+            value = short_style(value)
         elif local == "transform":
             value = _short(_IDLE_TRANSFORM.sub("", value)).strip()
         elif local == "d":
@@ -111,7 +111,8 @@ def _attributes(element: ET.Element, tag: str) -> Iterator[tuple[str, str]]:
             yield local, value
 
 
-def _style(style: str, tag: str) -> str:
+def short_style(style: str) -> str:
+    """Return a style with what reports know of it: two decimals, roles instead of colours."""
     kept = []
     for part in style.split(";"):
         key, _, value = (p.strip() for p in part.partition(":"))
@@ -156,7 +157,7 @@ def _rename(body: ET.Element, prefix: str) -> None:
     for element in body.iter():
         for reference in _references(element):
             if reference not in names:
-                _refuse(f"reference to {reference}")
+                refuse(f"reference to {reference}")
         if "id" in element.attrib:
             element.set("id", names[element.attrib["id"]])
         if "href" in element.attrib:
@@ -169,13 +170,20 @@ def _refuse_leftovers(root: ET.Element, text: str) -> None:
     for element in root.iter():
         wrong = [n for n in element.attrib if n not in ATTRIBUTES]
         if element.tag not in ELEMENTS or wrong:
-            _refuse(f"{element.tag} {' '.join(wrong)}".strip())
+            refuse(f"{element.tag} {' '.join(wrong)}".strip())
     styles = " ".join(element.get("style", "") for element in root.iter())
     if (left := _HEX.search(styles)) or (left := re.search(r"url\((?!#)", text)):
-        _refuse(left[0])
+        refuse(left[0])
 
 
-def _refuse(what: str) -> NoReturn:
+def refuse(what: str) -> NoReturn:
+    """Refuse a drawing for something outside the list.
+
+    Raises
+    ------
+    DataError
+        Always (QB709).
+    """
     raise DataError(
         "QB709", what=what, found=what, expected="elements, attributes and colour roles of the house", fix="report it"
     )
