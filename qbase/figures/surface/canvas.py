@@ -167,8 +167,8 @@ class Sheet:
         """Draw a line through pixels, under the data unless told otherwise."""
         self._tell("stroke", xs, ys, role, width=width, dash=dash, under=under)
         style = css(stroke=LIGHT[role], width=width, dash=dash)
-        at = (np.asarray(line, dtype=float) for line in (xs, ys))
-        self.opened().stroke(*at, 2.0 if under else 3.5, style)
+        x, y = (np.asarray(line, dtype=float) for line in (xs, ys))
+        self.opened().stroke(x, y, 2.0 if under else 3.5, style)
 
     def opened(self) -> PlainAxes:
         """Return the axes, which `frame` has opened."""

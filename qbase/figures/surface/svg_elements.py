@@ -78,12 +78,12 @@ def line_data(x: Floats, y: Floats, width: float, height: float) -> str:
         return "M " + " L ".join(f"{short(a)} {short(b)}" for a, b in points)
     from matplotlib.path import Path
 
-    whole = Path(np.column_stack([x, y]))
+    whole: Any = Path(np.column_stack([x, y]))
     # whatever the settings outside
     whole.simplify_threshold = THRESHOLD
-    seen = whole.cleaned(remove_nans=True, clip=(0.0, 0.0, width, height), simplify=len(x) >= SIMPLIFIED)
+    seen: Any = whole.cleaned(remove_nans=True, clip=(0.0, 0.0, width, height), simplify=len(x) >= SIMPLIFIED)
     codes = () if seen.codes is None else seen.codes.tolist()
-    letters = {Path.MOVETO: "M", Path.LINETO: "L"}
+    letters = {int(Path.MOVETO): "M", int(Path.LINETO): "L"}
     at = zip(codes, seen.vertices.tolist(), strict=True)
     return path_data((letters[code], point) for code, point in at if code in letters)
 
@@ -94,8 +94,8 @@ def marker_steps(marker: str, area: float) -> tuple[Steps, int]:
     from matplotlib.markers import MarkerStyle
     from matplotlib.transforms import Affine2D
 
-    style = MarkerStyle(marker)  # type: ignore[arg-type]
-    path = style.get_path().transformed(style.get_transform())
+    style = MarkerStyle(marker)
+    path: Any = style.get_path().transformed(style.get_transform())
     sized = Affine2D().scale(float(np.sqrt(area))).scale(1.0, -1.0)
     letters = {path.MOVETO: "M", path.LINETO: "L", path.CURVE3: "Q", path.CURVE4: "C", path.CLOSEPOLY: "z"}
     steps = tuple(
