@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import pathlib
 import pickle
@@ -170,3 +171,26 @@ def test_mpdta_pre_test_as_published(mpdta):
     influence, att = found.spread(shares), np.array([found.att[cell] for cell in early])
     wald = att @ np.linalg.solve(influence.T @ influence, att)
     assert round(float(stats.chi2.sf(wald, len(early))), 5) == 0.16812
+
+
+ONE_SUM = 1e-9
+"""The same sums in another order: outcomes around 1 with hundreds of entities."""
+
+
+@pytest.mark.parametrize("control", ["not_yet", "never"])
+@pytest.mark.parametrize("base", ["universal", "varying"])
+@pytest.mark.parametrize("adjust", ["dr", "reg", "ipw"])
+@pytest.mark.parametrize("skip", [0, 1])
+def test_a_panel_without_gaps_has_the_effects_that_its_entities_have_one_by_one(control, base, adjust, skip):
+    """A last period that nobody is seen in makes it a panel with gaps, which is compared entity by entity."""
+    grid = simulate(7, n=300)
+    x = np.random.default_rng(8).normal(size=(300, 2)) + 0.3 * np.isfinite(grid.start)[:, None]
+    open_end = dataclasses.replace(grid, y=np.column_stack([grid.y, np.full(300, np.nan)]))
+    words = {"control": control, "base": base, "adjust": adjust, "skip": skip, "covariates": x}
+    whole, alone = fit_group_time(grid, **words), fit_group_time(open_end, **words)
+    assert whole.att == pytest.approx(alone.att[:, :-1], abs=ONE_SUM, nan_ok=True)
+    assert (whole.n_treated == alone.n_treated[:, :-1]).all()
+    assert (whole.n_control == alone.n_control[:, :-1]).all()
+    shares = np.random.default_rng(9).random((3, *whole.att.shape)) * np.isfinite(whole.att)
+    padded = np.concatenate([shares, np.zeros((*shares.shape[:2], 1))], axis=2)
+    assert whole.spread(shares) == pytest.approx(alone.spread(padded), abs=ONE_SUM)

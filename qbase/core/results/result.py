@@ -20,6 +20,9 @@ NO_WORDS = Text("", "")
 RECORDS = frozenset({"inspections"})
 """Tables of single records: what is made from them says how many of them count."""
 
+SAME_QUESTION = ("policy", "weight", "level", "freq", "entity_kind")
+"""Settings that are no assumption: estimates that differ in one of them do not answer one question."""
+
 Estimand = Literal["level", "change", "trend", "effect", "need", "gap"]
 
 

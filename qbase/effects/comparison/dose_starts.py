@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qbase.core import periods
 from qbase.core.errors import PolicyError
+from qbase.core.numbers import count
 from qbase.core.periods import read_period
 from qbase.core.policy import Policy
 from qbase.core.text import Text
@@ -19,6 +20,8 @@ from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
 
 LEAST_APART = 4
 """Quarters one instrument must run before any other begins."""
+LEAST_CLUSTERS = 5
+"""Each instrument must have come first in so many clusters."""
 COLUMNS = ("entity", "period", "instrument", "value")
 TITLES = {
     "W1": Text("产业集聚（W1）", "agglomeration (W1)"),
@@ -119,6 +122,18 @@ def place_doses(grid: OutcomeGrid, policy: Policy) -> DoseStarts:
     np.add.at(number, (row[is_first], code[is_first]), 1.0)
     size = np.where(number > 0, total / np.where(number > 0, number, 1.0), np.nan)
     return DoseStarts(package=grid.start, start=start, size=size)
+
+
+def count_first(grid: OutcomeGrid, starts: DoseStarts, code: str) -> int:
+    """Return in how many clusters an instrument ran for four quarters before any other began."""
+    came_first = grid.is_treated & (starts.quarters_alone(code, grid.n_periods) >= LEAST_APART)
+    return len(np.unique(grid.cluster[came_first]))
+
+
+def say_first(n_first: Mapping[str, int]) -> Text:
+    """Say in how many clusters each instrument came first, as part of a sentence."""
+    parts = [(TITLES[code], count(n)) for code, n in n_first.items()]
+    return Text("、".join(f"{t.zh} {n} 个" for t, n in parts), ", ".join(f"{t.en} {n}" for t, n in parts))
 
 
 def cut_alone(grid: OutcomeGrid, starts: DoseStarts, code: str) -> OutcomeGrid:

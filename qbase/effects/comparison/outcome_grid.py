@@ -92,7 +92,7 @@ class OutcomeGrid:
     @property
     def cohorts(self) -> list[int]:
         """Columns in which somebody was first treated, in order."""
-        return sorted({int(s) for s in self.start[self.is_treated]})
+        return [int(s) for s in np.unique(self.start[self.is_treated])]
 
     def code_of(self, column: int) -> str:
         """Return the code of a period by its column: ``2022Q3``."""

@@ -32,6 +32,11 @@ NO_ODDS = CheckResult(
     passed=None,
     text=Text("对数几率上的估计无法作出。", "On the log-odds it could not be estimated."),
 )
+DRAWS_LEAD = Text(
+    "全部批次的抽样方式随政策改变，因此以只用双随机批次的估计为主，它不受影响。",
+    "The way of drawing all batches changed with the policy: the estimate on random draws alone leads, which this does "
+    "not touch.",
+)
 MAKERS: Mapping[Name, Callable[..., Result]] = {"imputation": estimate_imputation, "staggered": estimate_staggered}
 COMPARATOR = "default controls"
 """Word of ``settings["comparator"]`` of the estimate against default controls alone."""
@@ -71,8 +76,9 @@ def estimate_compared(
     first, base, beside = plain, main, [] if random is None else [random]
     if random is not None and drawn is not None and has_failed(plain.checks, "same_sampling"):
         # what it finds is in part the way of drawing, whatever its interval
-        plain = dataclasses.replace(plain, grade="limited")
-        first, base, beside = say_random_leads(random, plain), drawn, [plain]
+        moved = tuple(_moved_of_all(c) if c.name == "same_sampling" else c for c in plain.checks)
+        plain = dataclasses.replace(plain, grade="limited", checks=moved)
+        first, base, beside = say_random_leads(random), drawn, [plain]
     tried = [try_estimate(name, base, policy, outcome, options) for name in MAKERS if name != lead and advice.can(name)]
     others = [*(result for result in tried if result is not None), *beside]
     checks: tuple[CheckResult, ...] = ()
@@ -100,16 +106,14 @@ def estimate_compared(
     return first, others, (check_trend_departures(first), *made, *checks)
 
 
-def say_random_leads(random: Result, plain: Result) -> Result:
-    """Return the estimate on random draws with what was found of the way of drawing, and that it leads for that."""
-    moved = next(check for check in plain.checks if check.name == "same_sampling")
-    found = _of_all_batches(moved.text)
-    text = Text(
-        f"{found.zh}因此以只用双随机批次的估计为主，它不受影响。",
-        f"{found.en} The estimate on random draws alone leads, which this does not touch.",
-    )
-    said = dataclasses.replace(moved, passed=True, text=text)
-    return dataclasses.replace(random, checks=tuple(said if c.name == said.name else c for c in random.checks))
+def say_random_leads(random: Result) -> Result:
+    """Return the estimate on random draws with why it leads; how far drawing moved is said of all batches, once."""
+    told = CheckResult(name="same_sampling", passed=True, text=DRAWS_LEAD)
+    return dataclasses.replace(random, checks=tuple(told if c.name == told.name else c for c in random.checks))
+
+
+def _moved_of_all(moved: CheckResult) -> CheckResult:
+    return dataclasses.replace(moved, text=_of_all_batches(moved.text))
 
 
 def _of_all_batches(found: Text) -> Text:

@@ -9,19 +9,22 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.given import check_margin
-from qbase.core.numbers import count, difference_unit
+from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
 from qbase.core.policy import Plan, Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.effects.comparison.dose_starts import (
     LEAST_APART,
+    LEAST_CLUSTERS,
     TITLES,
     DoseStarts,
+    count_first,
     cut_alone,
     list_starts,
     place_doses,
     read_instruments_asked,
+    say_first,
 )
 from qbase.effects.comparison.effect_words import drawing_notes, given_notes, treated_text
 from qbase.effects.comparison.outcome_grid import OutcomeGrid, Weight, build_grid
@@ -38,8 +41,6 @@ from qbase.effects.judging.path_result import assemble_path, path_checks
 from qbase.stats.rates.difference_intervals import check_level
 
 METHOD = "instrument_imputation"
-LEAST_CLUSTERS = 5
-"""Each instrument must have come first in so many clusters."""
 ALONE = Text(
     "只算{name}已经开始、其他工具尚未开始的季度；政策已实施而这项工具未到位的季度不计。这是政策连同这一项工具的效果，"
     "与其他工具同时使用时的效果可能不同。",
@@ -129,7 +130,7 @@ def estimate_instruments(
     policy = match_policy(carried, panel.entities)
     grid = build_grid(panel, policy, outcome, weight=weight, clusters=clusters)
     starts = place_doses(grid, policy)
-    n_first = {code: _count_first(grid, starts, code) for code in named}
+    n_first = {code: count_first(grid, starts, code) for code in named}
     if min(n_first.values()) < LEAST_CLUSTERS:
         return tuple(_only_package(panel, policy, grid, starts, code, n_first) for code in named)
     options = _Options(vcov=vcov, level=level, margin=check_margin(margin), seed=read_count("seed", seed, example="1"))
@@ -193,8 +194,6 @@ def _estimate(
 def _only_package(
     panel: Panel, policy: Policy, grid: OutcomeGrid, starts: DoseStarts, code: str, n_first: Mapping[str, int]
 ) -> Result:
-    parts = [(TITLES[name], count(n)) for name, n in n_first.items()]
-    found = Text("、".join(f"{t.zh} {n} 个" for t, n in parts), ", ".join(f"{t.en} {n}" for t, n in parts))
     words = {"quarters": str(LEAST_APART), "least": str(LEAST_CLUSTERS)}
     return Result(
         estimand="effect",
@@ -211,14 +210,9 @@ def _only_package(
         },
         sources=(*panel.sources, *policy.sources),
         labels={"unanswered": Text("只能判断整套政策", "only the whole policy can be judged")},
-        unanswered=ONLY_PACKAGE.format(found=found, **words),
+        unanswered=ONLY_PACKAGE.format(found=say_first(n_first), **words),
         coverage=panel.coverage_of(grid.indicator.id),
     )  # fmt: skip
-
-
-def _count_first(grid: OutcomeGrid, starts: DoseStarts, code: str) -> int:
-    came_first = grid.is_treated & (starts.quarters_alone(code, grid.n_periods) >= LEAST_APART)
-    return len(np.unique(grid.cluster[came_first]))
 
 
 def _plan_of(policy: Policy, n_first: Mapping[str, int]) -> Plan | None:

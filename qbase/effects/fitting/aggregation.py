@@ -13,6 +13,8 @@ from qbase.effects.fitting.group_time import Adjust, Base, Bools, Control, Group
 from qbase.effects.fitting.path_fit import Ints, PathFit, Term
 
 Rows = Literal["entities", "batches"]
+BLOCK = 2048
+"""Entities at once: what is between stays in the processor's cache."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -93,11 +95,14 @@ class Averages:
         beta = self.weigh(found)
         is_there = np.isfinite(beta)
         influence = found.spread(self.shares)
-        for i, own in enumerate(self.rows):
-            # a heavier cohort pulls the average its way: what its size adds to the error
-            apart = att[i] - np.where(is_there, beta, 0.0)[:, None]
-            pull = (self.shares[:, i, :] * apart).sum(axis=1) / self.mass[i]
-            influence[own] += self.grid.weight[own, None] * pull[None, :]
+        apart = att[:, None, :] - np.where(is_there, beta, 0.0)[None, :, None]
+        # a heavier cohort pulls the average its way: what its size adds to the error
+        pull = np.einsum("kgt,gkt->gk", self.shares, apart) / self.mass[:, None]
+        starts = np.array(found.cohorts, dtype=float)
+        for first in range(0, len(influence), BLOCK):
+            block = slice(first, first + BLOCK)
+            is_of = self.grid.start[block, None] == starts
+            influence[block] += np.where(is_of, self.grid.weight[block, None], 0.0) @ pull
         return beta, influence
 
 
@@ -135,9 +140,8 @@ def aggregate_effects(
     """
     plan = plan_averages(grid, found, leads=leads, lags=lags, balanced=balanced, partial=partial)
     beta, influence = plan.average(found)
-    seen = [np.isfinite(grid.y[r]) for r in plan.rows]
-    weights = [grid.weight[r] for r in plan.rows]
-    counts = [_behind(found, share > 0, weights, seen) for share in plan.shares]
+    groups = [_Seen.read(np.isfinite(grid.y[r]), grid.weight[r]) for r in plan.rows]
+    counts = [_behind(found, share > 0, groups) for share in plan.shares]
     return PathFit(
         terms=plan.terms,
         beta=beta,
@@ -155,11 +159,29 @@ def _whole(found: GroupTime, event: np.ndarray, lags: int) -> Bools:
     )
 
 
-def _behind(found: GroupTime, mask: Bools, weights: list[Floats], seen: list[Bools]) -> tuple[int, int, float]:
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Seen:
+    """The periods in which entities of a cohort are observed, and how many there are of each kind: (P, T), (P,)."""
+
+    periods: Bools
+    n: Floats
+    weight: Floats
+    squares: Floats
+
+    @classmethod
+    def read(cls, periods: Bools, weight: Floats) -> _Seen:
+        if periods.all():  # one kind, however many entities
+            sums = (np.array([float(v)]) for v in (len(weight), weight.sum(), weight @ weight))
+            return cls(periods=periods[:1], **dict(zip(("n", "weight", "squares"), sums, strict=True)))
+        return cls(periods=periods, n=np.ones(len(weight)), weight=weight, squares=weight**2)
+
+
+def _behind(found: GroupTime, mask: Bools, groups: list[_Seen]) -> tuple[int, int, float]:
     """Return treated entities and cells behind an average, and its effective number of entities."""
     n, total, squares = 0, 0.0, 0.0
     for i in np.flatnonzero(mask.any(axis=1)):
-        periods = seen[i][:, mask[i]].sum(axis=1)
-        share = weights[i] * periods
-        n, total, squares = n + int((periods > 0).sum()), total + share.sum(), squares + (share**2).sum()
+        own = groups[i]
+        periods = own.periods[:, mask[i]].sum(axis=1)
+        n += int(own.n[periods > 0].sum())
+        total, squares = total + own.weight @ periods, squares + own.squares @ periods**2
     return n, int(found.n_treated[mask].sum()), float(total**2 / squares) if squares else 0.0

@@ -10,7 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.fitting.covariate_adjustment import Side, compare_adjusted, scale_covariates
+from qbase.effects.fitting.covariate_adjustment import (
+    Side,
+    compare_adjusted,
+    compare_sorted,
+    scale_covariates,
+    sort_rows,
+    spread_errors,
+)
 
 Control = Literal["not_yet", "never"]
 Base = Literal["universal", "varying"]
@@ -80,9 +87,9 @@ def fit_group_time(
     """
     cohorts = tuple(g for g in grid.cohorts if g - 1 - skip >= 0)
     sides = [list_sides(grid, g, control, base, skip) for g in cohorts]
-    if covariates is None and np.isfinite(grid.y).all():
-        return fit_complete(grid, cohorts, sides)
     x = None if covariates is None else scale_covariates(covariates)
+    if np.isfinite(grid.y).all():
+        return fit_complete(grid, cohorts, sides) if x is None else fit_adjusted(grid, cohorts, sides, x, adjust)
     found = [_cohort(grid, side, x, adjust) for side in sides]
     shape = (len(cohorts), grid.n_periods)
     influence = tuple(f[1] for f in found)
@@ -151,7 +158,7 @@ def _cohort(
         down, down_part = _mean(change, weight * compared)
         att, influence = up - down, up_part - down_part
     else:
-        for columns in _alike(treated, compared):
+        for columns in _alike(np.vstack([treated, compared])):
             first = columns[0]
             if not n_treated[first] or not n_control[first]:
                 continue
@@ -165,12 +172,11 @@ def _cohort(
     return np.where(empty, np.nan, att), influence, n_treated, n_control
 
 
-def _alike(treated: Bools, compared: Bools) -> list[NDArray[np.int64]]:
-    """Return periods in which the same entities are seen, together: they share their propensity."""
+def _alike(present: Bools) -> list[NDArray[np.int64]]:
+    """Return periods in which the same are present, shape (n, T), together: they share their propensity."""
     found: dict[bytes, list[int]] = {}
-    for t in range(treated.shape[1]):
-        key = np.packbits(treated[:, t]).tobytes() + np.packbits(compared[:, t]).tobytes()
-        found.setdefault(key, []).append(t)
+    for t in range(present.shape[1]):
+        found.setdefault(np.packbits(present[:, t]).tobytes(), []).append(t)
     return [np.array(columns, dtype=np.int64) for columns in found.values()]
 
 
@@ -233,5 +239,37 @@ def fit_complete(grid: OutcomeGrid, cohorts: tuple[int, ...], sides: list[Sides]
         att=np.array(att).reshape(shape),
         n_treated=np.array(n_own, dtype=np.int64).reshape(shape),
         n_control=np.array(n_control, dtype=np.int64).reshape(shape),
+        spread=spread,
+    )
+
+
+def fit_adjusted(
+    grid: OutcomeGrid, cohorts: tuple[int, ...], sides: list[Sides], x: Floats, adjust: Adjust
+) -> GroupTime:
+    """Return effects adjusted for covariates where every cell is observed: from sums of each distinct start."""
+    types = np.unique(grid.start)
+    rows = sort_rows(grid.y, x, grid.weight, np.searchsorted(types, grid.start))
+    sizes = np.diff(rows.edges)
+    att = np.full((len(cohorts), grid.n_periods), np.nan)
+    compared = []
+    for i, side in enumerate(sides):
+        for columns in _alike(side.is_control):
+            others = tuple(np.flatnonzero(side.is_control[:, columns[0]]).tolist())
+            if others:
+                own = int(np.searchsorted(types, side.cohort))
+                found = compare_sorted(rows, own, others, columns, side.base[columns], adjust=adjust)
+                att[i, columns] = found.att
+                compared.append((i, found))
+
+    def spread(shares: Shares) -> Floats:
+        return spread_errors(rows, [(one, shares[:, i, one.columns]) for i, one in compared], len(shares))
+
+    n_own = [np.full(grid.n_periods, sizes[np.searchsorted(types, side.cohort)]) for side in sides]
+    n_control = [(sizes[:, None] * side.is_control).sum(axis=0) for side in sides]
+    return GroupTime(
+        cohorts=cohorts,
+        att=att,
+        n_treated=np.array(n_own, dtype=np.int64).reshape(att.shape),
+        n_control=np.array(n_control, dtype=np.int64).reshape(att.shape),
         spread=spread,
     )

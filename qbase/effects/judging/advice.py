@@ -10,10 +10,10 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Column, Prose, Table
-from qbase.core.text import Text, spaced
+from qbase.core.text import Text, join, spaced
 from qbase.effects.comparison.default_controls import Controls
 from qbase.effects.comparison.untreated_facts import UntreatedFacts, read_facts
-from qbase.effects.judging.design_options import DesignOption, Name, judge_designs
+from qbase.effects.judging.design_options import DesignOption, Name, judge_designs, judge_instruments
 from qbase.effects.judging.headroom import Headroom, largest_gain
 from qbase.stats.testing.detectable_effect import minimum_detectable_effect
 
@@ -84,10 +84,20 @@ class Advice:
             name="advice_designs",
             caption=Text(f"{self.subject.zh}：数据能支持哪些设计", f"{self.subject.en}: designs the data can carry"),
             columns=columns,
-            rows=tuple((o.title, yes if o.can else no, spaced(o.why)) for o in self.options),
+            rows=tuple((o.title, yes if o.can else no, spaced(o.why)) for o in self.options if o.is_asked),
             style="effects",
-            note=Text("未看任何采用政策之后的结果。", "No outcome under the policy was looked at."),
+            note=self._note(),
         )
+
+    def _note(self) -> Text:
+        """Return what the rows do not say: that nothing of the outcome was seen, and what nobody asked for."""
+        unseen = Text("未看任何采用政策之后的结果。", "No outcome under the policy was looked at.")
+        left = [
+            Text(f"{o.title.zh}：{o.why.zh}。", f"{o.title.en[:1].upper()}{o.title.en[1:]}: {o.why.en}.")
+            for o in self.options
+            if not o.is_asked
+        ]
+        return join([unseen, *left], zh="", en=" ")
 
     def payload(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -114,7 +124,8 @@ def advise(panel: Panel, policy: Policy, outcome: str, *, controls: Controls | N
     panel : Panel
         Outcomes; those of treated cells are masked before anything is read, so that no choice can follow them.
     policy : Policy
-        Who was treated from when; its treated should be those of the panel's entities.
+        Who was treated from when; its treated should be those of the panel's entities. Where its plan names
+        instruments, its doses tell whether these can be judged one by one.
     outcome : str
         Id of an indicator of the panel.
     controls : Controls or None
@@ -146,7 +157,8 @@ def advise(panel: Panel, policy: Policy, outcome: str, *, controls: Controls | N
     """
     facts = read_facts(panel, policy, outcome)
     indicator = panel.indicator(outcome)
-    options = judge_designs(facts, sampling=panel.sampling, controls=controls)
+    designs = judge_designs(facts, sampling=panel.sampling, controls=controls)
+    options = (*designs, judge_instruments(panel, policy, outcome))
     subject = Text(f"{policy.title.zh} · {indicator.label.zh}", f"{policy.title.en} · {indicator.label.en}")
     room = None
     if facts.block_error is not None:

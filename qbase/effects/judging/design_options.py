@@ -5,11 +5,25 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
+from qbase.core.errors import DataError
+from qbase.core.panel import Panel
+from qbase.core.policy import Policy, match_policy
 from qbase.core.text import Text
 from qbase.effects.comparison.default_controls import Controls
+from qbase.effects.comparison.dose_starts import (
+    LEAST_APART,
+    LEAST_CLUSTERS,
+    count_first,
+    place_doses,
+    read_instruments_asked,
+    say_first,
+)
+from qbase.effects.comparison.outcome_grid import build_grid
 from qbase.effects.comparison.untreated_facts import UntreatedFacts
 
-Name = Literal["imputation", "staggered", "random_draws", "default_controls", "synthetic", "before_after", "path"]
+Name = Literal[
+    "imputation", "staggered", "random_draws", "default_controls", "synthetic", "before_after", "path", "instruments"
+]
 
 LEAST_TREATED = 3
 """Below three treated a term has no interval and no verdict."""
@@ -27,6 +41,8 @@ LEAST_RANDOM = 3.0
 class DesignOption:
     """One design, whether the data carry it, why or why not, and the function that estimates it.
 
+    One that nobody asked for, ``is_asked`` false, is mentioned below the table alone.
+
     Examples
     --------
     >>> from qbase.core import Text
@@ -41,6 +57,7 @@ class DesignOption:
     can: bool
     why: Text
     how: str
+    is_asked: bool = True
 
 
 def judge_designs(
@@ -194,3 +211,44 @@ def _before_after(f: UntreatedFacts) -> DesignOption:
 def _path(f: UntreatedFacts) -> DesignOption:
     carries = Text("只描述走势，不给出效果", "describes how the outcome moved, without an effect")
     return _judged("path", Text("描述走势", "the described path"), "estimate_level", [], carries)
+
+
+def judge_instruments(panel: Panel, policy: Policy, outcome: str) -> DesignOption:
+    """Judge whether effects of the single instruments a plan names can be told apart, from their dates alone.
+
+    Parameters
+    ----------
+    panel : Panel
+    policy : Policy
+        With its doses, as `qbase.indicators.build_policy` carries them where the plan names instruments.
+    outcome : str
+        Tells which periods are held; no outcome is looked at.
+    """
+    title, how = Text("各项工具单独的效果", "effects of single instruments"), "estimate_instruments"
+    if policy.plan is None or not policy.plan.instruments:
+        why = Text("没有事先锁定的方案点名工具", "no plan locked beforehand singles one out")
+        return DesignOption(name="instruments", title=title, can=False, why=why, how=how, is_asked=False)
+    lacks: list[Text] = []
+    found = Text("", "")
+    try:
+        named, matched = read_instruments_asked(policy, None), match_policy(policy, panel.entities)
+        grid = build_grid(panel, matched, outcome)
+        starts = place_doses(grid, matched)
+    except DataError as refused:  # no instrument can be judged; the policy as a whole can
+        lacks = [Text(f"{refused.what_zh}（{refused.found}）", f"{refused.what_en} ({refused.found})")]
+    else:
+        n_first = {code: count_first(grid, starts, code) for code in named}
+        found = say_first(n_first)
+        if min(n_first.values()) < LEAST_CLUSTERS:
+            lacks = [
+                Text(
+                    f"只能判断整套政策：先行满 {LEAST_APART} 个季度的集群，{found.zh}；每项至少要 {LEAST_CLUSTERS} 个",
+                    f"only the whole policy can be judged: clusters in which one ran {LEAST_APART} quarters before any "
+                    f"other: {found.en}; {LEAST_CLUSTERS} are needed for each",
+                )
+            ]
+    carries = Text(
+        f"先行满 {LEAST_APART} 个季度的集群：{found.zh}；只算一项单独实施的季度",
+        f"clusters in which one ran {LEAST_APART} quarters before any other: {found.en}; read while it ran alone",
+    )
+    return _judged("instruments", title, how, lacks, carries)

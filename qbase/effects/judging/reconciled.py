@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from qbase.core.errors import UsageError
 from qbase.core.numbers import count, number
-from qbase.core.results.result import Result
+from qbase.core.results.result import SAME_QUESTION, Result
 from qbase.core.results.sentences import digits_of, direction_of, doubt, quantity
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join, same, spaced
@@ -210,8 +210,7 @@ def find_alike(leading: Result, *others: Result) -> tuple[Result, ...]:
 
 
 def _question(result: Result) -> tuple[object, ...]:
-    asked = (result.settings.get(name) for name in ("policy", "weight", "level", "freq", "entity_kind"))
-    return (result.outcome.id, result.unit, *asked)
+    return (result.outcome.id, result.unit, *(result.settings.get(name) for name in SAME_QUESTION))
 
 
 def _check_pair(leading: Result, other: Result) -> None:

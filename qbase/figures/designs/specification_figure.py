@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, number
-from qbase.core.results.result import Result
+from qbase.core.results.result import SAME_QUESTION, Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join
@@ -25,9 +25,6 @@ from qbase.figures.surface.figure_words import (
     verdict,
     with_unit,
 )
-
-SAME = ("policy", "weight", "level", "freq", "entity_kind")
-"""What is no assumption: estimates that differ in it do not answer one question."""
 
 KINDS: Mapping[str, Text] = {
     "parallel": Text("前提", "Assumption"),
@@ -185,7 +182,7 @@ def _refuse_apart(items: tuple[Specification, ...]) -> None:
     for other in (s.result for s in items[1:]):
         if (other.outcome.id, other.unit) != (first.outcome.id, first.unit):
             raise _refusal(f"{first.outcome.id} in {first.unit}, {other.outcome.id} in {other.unit}")
-        for name in SAME:
+        for name in SAME_QUESTION:
             mine, its = first.settings.get(name), other.settings.get(name)
             if mine is not None and its is not None and mine != its:
                 raise _refusal(f"{name} = {mine} and {its}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,14 +15,16 @@ from qbase.indicators.cells.inspection_window import require_table
 from qbase.tables import read_contract
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 TABLE = "instruments"
 COLUMNS = ("entity", "period", "instrument", "value", "unit")
+NO_DOSES = frozenset({"QB403", "QB457"})
+"""Errors that say the lake holds none: no table, or nobody of the policy in it."""
 _DOSES = "SELECT DISTINCT * FROM instruments ORDER BY cluster_id, quarter"
 
 
-def read_doses(workspace: Workspace, policy: Policy, *, snapshot: str | None = None) -> pd.DataFrame:
+def read_doses(workspace: Workspace, policy: Policy, *, snapshot: Snapshot | str | None = None) -> pd.DataFrame:
     """Read the doses of instruments W1 to W7, by cluster and quarter.
 
     Clusters outside the policy are there too: one that got a dose without it is no comparison, and must be seen.
@@ -32,8 +35,8 @@ def read_doses(workspace: Workspace, policy: Policy, *, snapshot: str | None = N
         Its table instruments.
     policy : Policy
         Whose clusters must have doses.
-    snapshot : str or None
-        Snapshot of the lake; None is the latest.
+    snapshot : Snapshot, str or None
+        Of the lake; None is the latest.
 
     Returns
     -------
@@ -82,3 +85,19 @@ def read_doses(workspace: Workspace, policy: Policy, *, snapshot: str | None = N
         },
         columns=list(COLUMNS),
     ).reset_index(drop=True)
+
+
+def carry_doses(workspace: Workspace, policy: Policy, *, snapshot: Snapshot) -> Policy:
+    """Return a policy with the doses of the instruments that its plan names.
+
+    It stays as it is where the plan names none, or the lake holds no doses of its entities: that is told where the
+    instruments are judged, and stops nothing else.
+    """
+    if policy.plan is None or not policy.plan.instruments:
+        return policy
+    try:
+        return dataclasses.replace(policy, doses=read_doses(workspace, policy, snapshot=snapshot))
+    except DataError as lost:
+        if lost.code not in NO_DOSES:
+            raise
+        return policy

@@ -17,6 +17,7 @@ from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.cells.window_sql import STEPS, Entity
 from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.policies.locked_plan import PLAN, read_plan
+from qbase.indicators.policies.policy_doses import carry_doses
 from qbase.indicators.policies.policy_places import carry_spells
 from qbase.lake.entity_names import read_replaced
 
@@ -51,7 +52,8 @@ def build_policy(
     Returns
     -------
     Policy
-        ``plan`` is that of `read_plan`: locked in the ledger, else as the table states it, else None.
+        ``plan`` is that of `read_plan`: locked in the ledger, else as the table states it, else None. Where it names
+        instruments, ``doses`` are those of `read_doses`, if there are any.
 
     Raises
     ------
@@ -76,7 +78,8 @@ def build_policy(
     asked = (policy_id, freq, entity)
     policy = keep_value(workspace, "policy", asked, at, lambda: _read(workspace, policy_id, freq, entity, at))
     # whether a plan was locked, and is still the one that was, is asked anew each time
-    return dataclasses.replace(policy, plan=read_plan(workspace, policy, snapshot=at))
+    planned = dataclasses.replace(policy, plan=read_plan(workspace, policy, snapshot=at))
+    return carry_doses(workspace, planned, snapshot=at)
 
 
 def _read(workspace: Workspace, policy_id: str, freq: Freq, entity: Entity | None, at: Snapshot) -> Policy:

@@ -29,6 +29,9 @@ COUNTED = "D1.batch"
 _RIPE: weakref.WeakKeyDictionary[Panel, weakref.WeakKeyDictionary[Maturity, dict[bool, Panel]]] = (
     weakref.WeakKeyDictionary()
 )
+_YOUNG: weakref.WeakKeyDictionary[
+    Panel, weakref.WeakKeyDictionary[Maturity, dict[str | None, tuple[pd.DataFrame, bool]]]
+] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,8 +111,8 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     if maturity is None:
         return Parted(panel=panel)
     entity = None if entity is None else find_entity(panel, entity)
-    young = young_periods(panel, entity, maturity)
-    if is_all_young(panel, entity, young):
+    young, is_all = young_periods(panel, entity, maturity)
+    if is_all:
         raise _refused(periods.code(young.index[-1]), outcome, int(young["pending_count"].iloc[-1]), None)
     ripe = _ripe(panel, maturity, is_pooled=entity is None)
     is_bounded = outcome == BOUNDED and panel.sampling == "naive"
@@ -129,14 +132,20 @@ def _ripe(panel: Panel, maturity: Maturity, *, is_pooled: bool) -> Panel:
     return held[is_pooled]
 
 
-def young_periods(panel: Panel, entity: str | None, maturity: Maturity) -> pd.DataFrame:
-    """Return the rows of maturity that are preliminary, of one subject in the window of a panel."""
-    rows: pd.DataFrame = maturity.of(entity)
-    return rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
+def young_periods(panel: Panel, entity: str | None, maturity: Maturity) -> tuple[pd.DataFrame, bool]:
+    """Return the preliminary rows of maturity of one subject in the window of a panel, and whether it has no others.
+
+    Every estimate of a subject asks twice, and a letter makes many: what was found is held with panel and maturity.
+    """
+    held = _YOUNG.setdefault(panel, weakref.WeakKeyDictionary()).setdefault(maturity, {})
+    if entity not in held:
+        rows: pd.DataFrame = maturity.of(entity)
+        young = rows[rows["is_preliminary"] & (rows.index >= panel.periods[0])]
+        held[entity] = young, _is_all_young(panel, entity, young)
+    return held[entity]
 
 
-def is_all_young(panel: Panel, entity: str | None, young: pd.DataFrame) -> bool:
-    """Return whether a subject has periods, and every one of them is preliminary."""
+def _is_all_young(panel: Panel, entity: str | None, young: pd.DataFrame) -> bool:
     held = panel.data.index
     mine = held if entity is None else held[held.get_level_values("entity") == entity]
     return bool(len(mine) and mine.get_level_values("period").isin(young.index).all())

@@ -14,7 +14,7 @@ from qbase.core.results.result import Estimand, Result
 from qbase.core.text import Text
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import EVERYBODY, find_entity
-from qbase.trends.counts.preliminary_periods import is_all_young, young_periods
+from qbase.trends.counts.preliminary_periods import young_periods
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
@@ -53,8 +53,8 @@ def leave_preliminary(
     if maturity is None:
         return None
     entity = None if entity is None else find_entity(panel, entity)
-    young = young_periods(panel, entity, maturity)
-    if not is_all_young(panel, entity, young):
+    young, is_all = young_periods(panel, entity, maturity)
+    if not is_all:
         return None
     indicator = panel.indicator(outcome)
     subject = EVERYBODY.get(panel.entity, Text("全部对象", "all entities")) if entity is None else panel.label(entity)

@@ -61,9 +61,11 @@ def test_random_draws_lead_where_the_way_of_drawing_moved() -> None:
     assert lead.settings["sampling"] == "random_draw"
     check = next(c for c in lead.checks if c.name == "same_sampling")
     assert check.passed is True
-    assert "+4" in check.text.en
     assert "random draws alone leads" in check.text.en
     plain = next(r for r in others if r.method == "imputation")
+    moved = next(c for c in plain.checks if c.name == "same_sampling")
+    assert (moved.passed, moved.text.en.startswith("On all batches: "), "+4" in moved.text.en) == (False, True, True)
+    assert "+4" not in check.text.en, "how far it moved is said once"
     assert plain.settings["sampling"] == "naive"
     said = reconcile(lead, plain)
     assert "random draws only" in said.en

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import Indicator, Panel, Plan, Policy, Spell, Text
+from qbase.core import Indicator, Panel, Plan, Policy, Spell, Text, conclude
 from qbase.core.errors import PolicyError
-from qbase.effects import estimate_instruments
+from qbase.effects import advise, estimate_instruments
 from qbase.effects.comparison.dose_starts import cut_alone, place_doses
 from qbase.effects.comparison.outcome_grid import build_grid
 from qbase.effects.credibility.dose_checks import DoseTest, check_doses, compare_doses, recent_failures
@@ -227,3 +227,53 @@ def test_a_test_that_cannot_be_made_is_not_passed_and_a_weak_one_adds_nothing(p,
     check = check_doses(test, "W2", effect=effect)
     assert check.passed is passed
     assert said in check.text.en
+
+
+def advised(case: Case, *, with_doses: bool = True):
+    panel, policy, doses = case
+    return advise(panel, dataclasses.replace(policy, doses=doses if with_doses else None), ID)
+
+
+def test_the_advice_tells_where_the_data_carry_the_instruments_of_the_plan_and_the_letter_then_estimates_them() -> None:
+    panel, policy, doses = build()
+    advice = advised((panel, policy, doses))
+    option = advice.find("instruments")
+    assert (option.can, option.is_asked, advice.can("instruments")) == (True, True, True)
+    assert "innovation (W3) 5" in option.why.en
+    assert option.title in [row[0] for row in advice.table().rows]
+    assert advice.lead.name == "imputation"
+    apart = estimate_instruments(panel, dataclasses.replace(policy, doses=doses), ID)
+    limits = [text.en for text in conclude(*apart).limits]
+    assert all(any(f"Counts only quarters in which {name}" in text for text in limits) for name in ("agg", "innov"))
+
+
+@pytest.mark.parametrize(("gap", "first", "n"), [(3, EACH, "(W1) 0, innovation (W3) 0"), (5, 4, "(W1) 4")])
+def test_the_advice_counts_the_clusters_where_instruments_cannot_be_told_apart(gap: int, first: int, n: str) -> None:
+    option = advised(build(gap=gap, first=first)).find("instruments")
+    assert not option.can
+    assert "only the whole policy can be judged" in option.why.en
+    assert n in option.why.en
+
+
+def test_the_advice_says_which_doses_are_missing_or_impossible_and_still_leads() -> None:
+    panel, policy, doses = build()
+    without = advised((panel, policy, doses), with_doses=False)
+    assert "no doses of its entities" in without.find("instruments").why.en
+    early = doses.assign(value=doses["value"].where(doses["instrument"] != "W1", 1.0))
+    advice = advised((panel, policy, early))
+    assert not advice.can("instruments")
+    assert "before the policy" in advice.find("instruments").why.en
+    assert advice.lead.name == without.lead.name == "imputation"
+
+
+@pytest.mark.parametrize("plan", [None, dataclasses.replace(PLAN, instruments=())])
+def test_without_instruments_in_the_plan_the_advice_has_one_sentence_and_no_row_of_them(
+    plan: Plan | None,
+) -> None:
+    advice = advised(build(plan=plan))
+    option = advice.find("instruments")
+    assert (option.can, option.is_asked) == (False, False)
+    table = advice.table()
+    assert option.title not in [row[0] for row in table.rows]
+    assert "Effects of single instruments: no plan" in table.note.en
+    assert option.why.zh in table.note.zh
