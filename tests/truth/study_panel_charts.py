@@ -36,7 +36,7 @@ breaks = _load_breaks()
 OUT = Path("docs/studies/breaks.md")
 HEAD = breaks.PANEL
 N_QUIET, N_MOVED, ENTITIES, SEED = 2000, 500, 36, 20261130
-DRAWS = 499
+DRAWS, BAR_DRAWS = 499, 20_000
 Floats = np.ndarray
 
 
@@ -121,7 +121,7 @@ def power(kind: Kind, p: float, shift: float, size: int, seed: int) -> dict[str,
     """Return how often a lasting change is found: with the variance known, by the series alone, by the panel."""
     rng = np.random.default_rng([SEED, seed])
     rho = kind.groups[0][1]
-    bar = np.quantile(breaks.known_statistic(*breaks.draw_counts(rng, p, rho, 0.0, 4000)), 1 - breaks.ALPHA)
+    bar = np.quantile(breaks.known_statistic(*breaks.draw_counts(rng, p, rho, 0.0, BAR_DRAWS)), 1 - breaks.ALPHA)
     rows = []
     share = np.where(np.arange(breaks.T) < breaks.AT, p, p + shift)
     for _ in range(size):

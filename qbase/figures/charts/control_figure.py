@@ -116,18 +116,15 @@ def chart_name(result: Result, kind: Literal["control", "memory"]) -> str:
     Two charts of one entity have one name only where they show the same. A chart of one phase, of all batches, chosen
     by the data, is ``control:D1.batch:K001``; what was asked for otherwise is added.
     """
-    asked, settings = result.settings, []
-    if kind == "memory":
-        settings.append(str(asked["memory"]))
-    if asked.get("asked", "auto") != "auto":
-        settings.append(str(asked["asked"]))
-    if asked.get("dispersion_asked", "panel") != "panel":
-        settings.append(str(asked["dispersion_asked"]))
-    if asked.get("sampling", "naive") != "naive":
-        settings.append(str(asked["sampling"]))
+    asked = result.settings
+    usual = {
+        "memory": None, "asked": "auto", "dispersion_asked": "panel", "sampling": "naive", "alpha": 0.05,
+        "level": 0.95, "target": None,
+    }  # fmt: skip
+    added = [str(asked[word]) for word, value in usual.items() if word in asked and asked[word] != value]
     starts = result.tables["phases"]["first"].astype(str).tolist()[1:]
-    settings += ["from", *starts] if starts else []
-    return ":".join([kind, result.outcome.id, str(entity_of(result) or "all"), *settings])
+    added += ["from", *starts] if starts else []
+    return ":".join([kind, result.outcome.id, str(entity_of(result) or "all"), *added])
 
 
 def axis_of(frame: pd.DataFrame) -> tuple[tuple[pd.Period, ...], npt.NDArray[np.intp]]:
