@@ -140,6 +140,13 @@ def power(kind: Kind, p: float, shift: float, size: int, seed: int) -> dict[str,
 
 QUIET = tuple((alike(rho), p) for p in (0.9, 0.97) for rho in (0.0, 0.1)) + tuple((kind, 0.9) for kind in UNLIKE)
 
+Calm = tuple[Kind, float, int, dict[str, float]]
+Moved = tuple[float, float, float, dict[str, float]]
+LEAST = 9
+"""The smallest panel that is borrowed from: eight others."""
+FEW = ((alike(0.1), 0.9), (UNLIKE[0], 0.9))
+MOVED = tuple((p, shift, rho) for p, shift in breaks.MOVED for rho in (0.0, 0.1))
+
 
 def main(n_quiet: int, n_moved: int) -> None:
     """Run everything and write its half of the page."""
@@ -154,10 +161,6 @@ def main(n_quiet: int, n_moved: int) -> None:
         moved.append((p, shift, rho, power(alike(rho), p, shift, n_moved, 50 + i)))
         print(moved[-1], round(time.process_time()), flush=True)
     write(calm, moved, n_quiet, n_moved, time.process_time())
-
-
-Calm = tuple[Kind, float, int, dict[str, float]]
-Moved = tuple[float, float, float, dict[str, float]]
 
 
 def write(calm: list[Calm], moved: list[Moved], n_quiet: int, n_moved: int, seconds: float) -> None:
@@ -177,7 +180,7 @@ def write(calm: list[Calm], moved: list[Moved], n_quiet: int, n_moved: int, seco
         "a p′ chart of the one series fires (a rule is a lead and no verdict). Correlation of the batches of a "
         "quarter; 4 to 30 batches, in panels of unlike entities about 6, 15, 17 or 40.",
         "",
-        "| correlation | rate | entities | verdict % | upper 99 % bound | | widest sixth % | borrow % | any run rule % |",
+        "| correlation | rate | entities | verdict % | upper 99 % bound | | widest sixth % | borrow % | rules % |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for kind, p, entities, row in calm:
@@ -204,11 +207,6 @@ def write(calm: list[Calm], moved: list[Moved], n_quiet: int, n_moved: int, seco
     kept = OUT.read_text(encoding="utf-8").split(HEAD)[0].rstrip()
     OUT.write_text("\n".join([kept, "", *lines, ""]).replace("| -", "| −"), encoding="utf-8")
 
-
-LEAST = 9
-"""The smallest panel that is borrowed from: eight others."""
-FEW = ((alike(0.1), 0.9), (UNLIKE[0], 0.9))
-MOVED = tuple((p, shift, rho) for p, shift in breaks.MOVED for rho in (0.0, 0.1))
 
 if __name__ == "__main__":
     main(

@@ -56,7 +56,7 @@ def run_slope(
 def draw_passes(
     rng: np.random.Generator, rate: np.ndarray, firms: int, batches: int, icc: float, *, is_paired: bool
 ) -> np.ndarray:
-    """Return the passes of every firm in every period, period by period; a firm keeps its place where it comes again."""
+    """Return the passes of every firm, period by period; a firm keeps its place where it comes again."""
     chance = np.repeat(rate[:, None], firms, axis=1)
     total = (1 - icc) / icc if icc > 0 else np.inf
     if icc > 0 and is_paired:

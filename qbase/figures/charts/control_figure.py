@@ -186,7 +186,8 @@ def _read(result: Result, policy: Policy | None, card: Scorecard | None) -> Sign
         result=result, periods=periods, value=np.where(young, np.nan, value), low=column("lower_limit"),
         high=column("upper_limit"), state=np.where(young, 0, state), young=np.where(young, value, np.nan),
         stretches=stretches, marks=marks_of(result, periods, policy),
-        target=float(target) if target is not None else (targets[0] if targets else None), turn=turn_of(result, periods),
+        target=float(target) if target is not None else (targets[0] if targets else None),
+        turn=turn_of(result, periods),
     )  # fmt: skip
 
 

@@ -56,16 +56,16 @@ HOW = {
     "ewma": Text(
         "线为各期偏离均值的加权平均，越近的时期权重越大；灰带为没有变化时的范围。三角为越出界限的时期（蓝色向上有利，橙色向下不利）。"
         "标题依据此线与检验的共同判断。",
-        "The line averages how far periods lie from the mean, the newest counting most; the grey band is where it stays "
-        "when nothing changes. Triangles are periods beyond the limits (blue up for the better, orange down for the "
-        "worse). The title rests on the line and the test together.",
+        "The line averages how far periods lie from the mean, the newest counting most; the grey band is where it "
+        "stays when nothing changes. Triangles are periods beyond the limits (blue up for the better, orange down for "
+        "the worse). The title rests on the line and the test together.",
     ),
     "cusum": Text(
         "上线累积高于均值的偏离，下线累积低于均值的偏离，每期各减去半个标准误；灰带为没有变化时的范围。"
         "三角为越出界限的时期（蓝色向上有利，橙色向下不利）。标题依据此线与检验的共同判断。",
-        "The upper line adds up what lies above the mean, the lower line what lies below it, each less half a standard "
-        "error a period; the grey band is where they stay when nothing changes. Triangles are periods beyond the limits "
-        "(blue up for the better, orange down for the worse). The title rests on the lines and the test together.",
+        "The upper line adds up what lies above the mean, the lower line what lies below it, each less half a "
+        "standard error a period; the grey band is where they stay when nothing changes. Triangles are periods beyond "
+        "the limits (blue up for the better, orange down for the worse). The title rests on the lines and the test together.",
     ),
 }
 SAID = ("memory", "phase_length", "small_n_limits", "dispersion", "independence")

@@ -77,7 +77,8 @@ def estimate_control(
         In the unit of the outcome: whether the process as it is meets it always, sometimes or never.
     chart : {"auto", "p", "laney", "xmr"}
         ``auto`` is a p chart, Laney's p′ chart where the counts are over-dispersed within phases (exact conditional
-        test, 5 %; or those of the panel are), and XmR where there are no counts or the rate is weighted by its sampling design.
+        test, 5 %; or those of the panel are), and XmR where there are no counts or the rate is weighted by its sampling
+        design.
     memory : {"ewma", "cusum"} or None
         A path that carries earlier periods on, judged together with the test, with one chance of a false alarm for
         both. Looking back it finds no more than the test alone, which stays the default.
