@@ -65,7 +65,8 @@ HOW = {
         "三角为越出界限的时期（蓝色向上有利，橙色向下不利）。标题依据此线与检验的共同判断。",
         "The upper line adds up what lies above the mean, the lower line what lies below it, each less half a "
         "standard error a period; the grey band is where they stay when nothing changes. Triangles are periods beyond "
-        "the limits (blue up for the better, orange down for the worse). The title rests on the lines and the test together.",
+        "the limits (blue up for the better, orange down for the worse). The title rests on the lines and "
+        "the test together.",
     ),
 }
 SAID = ("memory", "phase_length", "small_n_limits", "dispersion", "independence")
