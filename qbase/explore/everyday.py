@@ -15,6 +15,7 @@ from qbase.figures import (
     plot_estimates,
     plot_event_study,
     plot_funnel,
+    plot_memory,
     plot_ranks,
     plot_trend,
 )
@@ -30,10 +31,10 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Parameters
     ----------
     *results : Result
-        One result: a level of `estimate_level` becomes a trend, a control chart or a series with breaks its own figure,
-        estimates by event time become an event study, peers a funnel, ranks their intervals, what `decompose_mix` found
-        its parts, anything else a line with its interval. A level followed by its change is one trend. Other results go
-        under each other.
+        One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory) or a series
+        with breaks its own figure, estimates by event time become an event study, peers a funnel, ranks their
+        intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed by its
+        change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -62,6 +63,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     'Batch pass rate 75.0%; change on 2024 Q4 cannot be told yet'
     """
     match results:
+        case (path,) if _has_path(path):
+            return plot_memory(path, policy=policy)
         case (chart,) if "phases" in chart.tables:
             return plot_control(chart, policy=policy, target=target)
         case (series,) if "breaks" in series.tables:
@@ -79,6 +82,11 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
     return plot_estimates(*results)
+
+
+def _has_path(result: Result) -> bool:
+    """Whether a control chart has a path, and a phase long enough for its limit."""
+    return "memory" in result.settings and bool(result.tables["series"]["memory_limit"].notna().any())
 
 
 def _has_series(result: Result) -> bool:

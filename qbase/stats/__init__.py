@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from qbase.stats.control.memory_charts import memory_chance as memory_chance
     from qbase.stats.control.memory_charts import memory_chart as memory_chart
     from qbase.stats.control.memory_charts import memory_limit as memory_limit
+    from qbase.stats.control.pooled_likeness import LikenessPool as LikenessPool
+    from qbase.stats.control.pooled_likeness import period_likeness as period_likeness
+    from qbase.stats.control.pooled_likeness import pool_likeness as pool_likeness
+    from qbase.stats.control.pooled_verdicts import PooledVerdict as PooledVerdict
+    from qbase.stats.control.pooled_verdicts import judge_pooled as judge_pooled
     from qbase.stats.control.run_lengths import cusum_run_length as cusum_run_length
     from qbase.stats.control.run_lengths import ewma_run_length as ewma_run_length
     from qbase.stats.decomposing.change_parts import ChangeParts as ChangeParts

@@ -31,6 +31,7 @@ FIRST_SEED, N_SEEDS = 7000, 200
 N_DRAWS, T, AT = 4000, 40, 20
 ALPHA, BAR = 0.05, 0.07
 OUT = Path("docs/studies/breaks.md")
+PANEL = "## Over-dispersion learnt from the panel"
 CHANGE = DatedEvent(
     period=pd.Period("2021Q1", freq="Q-DEC"), title=Text("标准修订", "revised standards"), kind="standard"
 )
@@ -154,7 +155,10 @@ def main(n_seeds: int, n_draws: int) -> None:
     print("charts", round(time.monotonic() - start), flush=True)
     found = {name: provinces(name, n_seeds if name == "default" else n_seeds // 4) for name in SCENARIOS}
     OUT.parent.mkdir(parents=True, exist_ok=True)
-    OUT.write_text(report(quiet, moved, found, n_seeds, n_draws, time.monotonic() - start), encoding="utf-8")
+    # the half of study_panel_charts.py stays
+    kept = OUT.read_text(encoding="utf-8").partition(PANEL)[1:] if OUT.exists() else ("", "")
+    page = report(quiet, moved, found, n_seeds, n_draws, time.monotonic() - start)
+    OUT.write_text(page + ("\n" if kept[0] else "") + "".join(kept), encoding="utf-8")
 
 
 def report(

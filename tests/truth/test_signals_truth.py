@@ -1,6 +1,7 @@
 """Verdicts, breaks and changes of standard on few draws.
 
-The long versions are study_breaks.py, study_standard_change.py and study_memory.py (docs/studies).
+The long versions are study_breaks.py, study_panel_charts.py, study_standard_change.py and study_memory.py
+(docs/studies).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def load_study(name: str) -> ModuleType:
 study = load_study("study_breaks")
 standards = load_study("study_standard_change")
 memory = load_study("study_memory")
+panels = load_study("study_panel_charts")
 
 
 @pytest.mark.parametrize(("p", "rho"), study.QUIET)
@@ -113,3 +115,16 @@ def test_a_path_is_no_way_to_more_power() -> None:
         assert found["scan"] > max(found["ewma"], found["cusum"])
         for kind in memory.KINDS:
             assert found["scan"] >= found[f"{kind} together"] > found[kind]
+
+
+@pytest.mark.parametrize("kind", [panels.alike(0.1), panels.UNLIKE[0]], ids=lambda kind: kind.name)
+def test_a_quiet_entity_of_a_panel_seldom_gets_a_verdict(kind: object) -> None:
+    """Of 200 charts at 5 %, 20 or more get one once in 300 times."""
+    found = panels.quiet(kind, 0.9, 200, 3)
+    assert found["share"] < 0.1
+    assert found["pooled"] > 0.8
+
+
+def test_a_panel_finds_more_of_what_a_known_variance_finds_than_one_series_does() -> None:
+    found = panels.power(panels.alike(0.1), 0.9, -0.1, 100, 5)
+    assert found["both"] >= max(found["alone"], 0.75)

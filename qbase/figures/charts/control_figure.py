@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable
-from typing import Any
+from collections.abc import Hashable, Sequence
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -101,14 +101,30 @@ def plot_control(result: Result, *, policy: Policy | None = None, target: Scorec
     'Batch pass rate of Wangdai polyester fibre cluster: no more than routine variation'
     """
     drawn = _read(result, policy, target)
-    entity = entity_of(result)
-    name = f"control:{result.outcome.id}:{entity or 'all'}"
-    title, alt = _title(result), _alt(drawn)
+    name = chart_name(result, "control")
+    title, alt = title_of(result), _alt(drawn)
     drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_signals, drawn))
     return Figure(
         name=name, title=title, subtitle=_subtitle(drawn), how_to_read=HOW, note=_note(drawn), alt=alt,
         drawings=drawings, table=_table(drawn, name), preview=preview,
     )  # fmt: skip
+
+
+def chart_name(result: Result, kind: Literal["control", "memory"]) -> str:
+    """Return the name of a chart: what, whose, by which statistic, over which draws, and where its phases begin.
+
+    Two charts of one entity have one name only where they show the same. A chart of one phase, of all batches, chosen
+    by the data, is ``control:D1.batch:K001``; what was asked for otherwise is added.
+    """
+    asked = result.settings
+    usual = {
+        "memory": None, "asked": "auto", "dispersion_asked": "panel", "sampling": "naive", "alpha": 0.05,
+        "level": 0.95, "target": None,
+    }  # fmt: skip
+    added = [str(asked[word]) for word, value in usual.items() if word in asked and asked[word] != value]
+    starts = result.tables["phases"]["first"].astype(str).tolist()[1:]
+    added += ["from", *starts] if starts else []
+    return ":".join([kind, result.outcome.id, str(entity_of(result) or "all"), *added])
 
 
 def axis_of(frame: pd.DataFrame) -> tuple[tuple[pd.Period, ...], npt.NDArray[np.intp]]:
@@ -170,11 +186,12 @@ def _read(result: Result, policy: Policy | None, card: Scorecard | None) -> Sign
         result=result, periods=periods, value=np.where(young, np.nan, value), low=column("lower_limit"),
         high=column("upper_limit"), state=np.where(young, 0, state), young=np.where(young, value, np.nan),
         stretches=stretches, marks=marks_of(result, periods, policy),
-        target=float(target) if target is not None else (targets[0] if targets else None), turn=_turn(result, periods),
+        target=float(target) if target is not None else (targets[0] if targets else None),
+        turn=turn_of(result, periods),
     )  # fmt: skip
 
 
-def _turn(result: Result, periods: tuple[pd.Period, ...]) -> tuple[int, str, Text] | None:
+def turn_of(result: Result, periods: tuple[pd.Period, ...]) -> tuple[int, str, Text] | None:
     """Return where the lasting change of the last phase begins."""
     last = result.tables["phases"].iloc[-1]
     if last["variation"] not in TURNS:
@@ -184,7 +201,8 @@ def _turn(result: Result, periods: tuple[pd.Period, ...]) -> tuple[int, str, Tex
     return start.ordinal - periods[0].ordinal, role, word + Text("（", " (") + both(start) + Text(" 起）", " on)")
 
 
-def _title(result: Result) -> Text:
+def title_of(result: Result) -> Text:
+    """Return the verdict on the last phase as a title."""
     last = result.tables["phases"].iloc[-1]
     words = VERDICTS[str(last["variation"])]
     outcome, subject = result.outcome.label, result.subject
@@ -241,9 +259,14 @@ def _note(drawn: Signals) -> Text:
         held = "1 period holds" if gaps == 1 else f"{gaps} periods hold"
         parts.append(Text(f"{gaps} 期没有数据，线在此断开。", f"{held} no data; the line is broken there."))
     if drawn.marks:
-        listed = join([_told(m) for m in drawn.marks], zh="；", en="; ")
-        parts.append(Text(f"竖线：{listed.zh}。", f"Vertical lines: {listed.en}."))
+        parts.append(marks_text(drawn.marks))
     return sentences(definition_note(result.outcome), *parts, source_note(result))
+
+
+def marks_text(marks: Sequence[Mark]) -> Text:
+    """Return the upright lines of a drawing as a sentence."""
+    listed = join([_told(m) for m in marks], zh="；", en="; ")
+    return Text(f"竖线：{listed.zh}。", f"Vertical lines: {listed.en}.")
 
 
 def _told(mark: Mark) -> Text:

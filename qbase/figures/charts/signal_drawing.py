@@ -78,6 +78,10 @@ class Signals:
         Drawn in gold.
     turn : tuple of int, str and Text, or None
         Index of the first period after a lasting change, its colour and its word.
+    twin, twin_state : numpy.ndarray, shape (T,), or None
+        A second line and its states: the lower sum of a CUSUM.
+    axis : Text or None
+        What is drawn where that is not the outcome itself.
     """
 
     result: Result
@@ -92,6 +96,9 @@ class Signals:
     bands: tuple[Band, ...] = ()
     target: float | None = None
     turn: tuple[int, str, Text] | None = None
+    twin: Floats | None = None
+    twin_state: npt.NDArray[np.int64] | None = None
+    axis: Text | None = None
 
     @property
     def x(self) -> Floats:
@@ -105,11 +112,18 @@ class Signals:
 
     def written(self, value: float) -> str:
         """Return a value as it stands in the drawing."""
-        return number(value, self.digits) + ("%" if self.result.outcome.unit == "pct" else "")
+        return number(value, self.digits) + ("%" if self.is_share else "")
+
+    @property
+    def is_share(self) -> bool:
+        """Whether the values are percentages."""
+        return self.axis is None and self.result.outcome.unit == "pct"
 
     @property
     def digits(self) -> int:
         """Decimals of the values: those of the unit, or what their range needs."""
+        if self.axis is not None:
+            return 1
         seen = self.value[np.isfinite(self.value)]
         return digits_for(self.result.outcome.unit, None, float(seen.min()), float(seen.max()))
 
@@ -129,7 +143,8 @@ def draw_signals(drawn: Signals, sheet: Sheet) -> None:
     head = sum(len(n.lines) for n in names) * sheet.size * LINE + (8 if names else 0)
     reach = (high - low) / (bottom - top - head) * (bottom - top)
     sheet.frame(left=left, top=top, right=right, bottom=bottom, x=x, y=(low, low + reach))
-    title = sheet.t(capital(with_unit(drawn.result.outcome.label, drawn.result.outcome.unit)))
+    outcome = drawn.result.outcome
+    title = sheet.t(capital(with_unit(outcome.label, outcome.unit) if drawn.axis is None else drawn.axis))
     sheet.y_axis(ticks, labels, sheet.fit(title, sheet.width - left))
     _x_axis(drawn, sheet, right - left)
     _draw_bands(drawn, sheet, top + head, bottom)
@@ -143,11 +158,12 @@ def draw_signals(drawn: Signals, sheet: Sheet) -> None:
 
 def _range(drawn: Signals) -> tuple[float, float, list[float]]:
     """Return low, high and ticks of the value axis; a percentage never has a tick outside 0 to 100."""
-    values = np.concatenate([drawn.value, drawn.low, drawn.high, drawn.young])
+    twin = [] if drawn.twin is None else [drawn.twin]
+    values = np.concatenate([drawn.value, drawn.low, drawn.high, drawn.young, *twin])
     values = values[np.isfinite(values)]
     told = [*values, *([] if drawn.target is None else [drawn.target])]
     ticks = number_ticks(float(min(told)), float(max(told)))
-    if drawn.result.unit == "pct":
+    if drawn.axis is None and drawn.result.unit == "pct":
         ticks = [t for t in ticks if -1e-9 <= t <= 100 + 1e-9]
     return min(ticks[0], float(min(told))), max(ticks[-1], float(max(told))), ticks
 
@@ -195,22 +211,31 @@ def _draw_values(drawn: Signals, sheet: Sheet) -> None:
     ax, x = sheet.ax, drawn.x
     slot = sheet.px(1.0) - sheet.px(0.0)
     dot = float(np.clip(slot * 0.36, 3.6, 6.5))
-    seen = drawn.observed
-    for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
-        ax.plot(x[run], drawn.value[run], color=LIGHT["grey"], lw=1.3, zorder=3, clip_on=False)
-    for state, role, marker, wider in ((0, "grey", "o", 0.0), (1, "blue", "^", 4.0), (-1, "orange", "v", 4.0)):
-        part = seen[drawn.state[seen] == state]
-        if len(part):
-            ax.scatter(
-                x[part], drawn.value[part], s=(dot + wider) ** 2, marker=marker, color=LIGHT[role],
-                edgecolor=LIGHT["bg"], lw=0.8, zorder=4, clip_on=False,
-            )  # fmt: skip
+    lines = [(drawn.value, drawn.state)]
+    if drawn.twin is not None and drawn.twin_state is not None:
+        lines.append((drawn.twin, drawn.twin_state))
+    for value, states in lines:
+        _draw_line(drawn, sheet, value, states, dot)
     young = np.flatnonzero(np.isfinite(drawn.young))
     if len(young):
         ax.scatter(
             x[young], drawn.young[young], s=(dot + 1) ** 2, color=LIGHT["bg"], edgecolor=LIGHT["grey"], lw=1.4,
             zorder=4, clip_on=False,
         )  # fmt: skip
+
+
+def _draw_line(drawn: Signals, sheet: Sheet, value: Floats, states: npt.NDArray[np.int64], dot: float) -> None:
+    """Draw one line with its points; it is broken where nothing was measured."""
+    ax, x, seen = sheet.ax, drawn.x, drawn.observed
+    for run in np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1):
+        ax.plot(x[run], value[run], color=LIGHT["grey"], lw=1.3, zorder=3, clip_on=False)
+    for state, role, marker, wider in ((0, "grey", "o", 0.0), (1, "blue", "^", 4.0), (-1, "orange", "v", 4.0)):
+        part = seen[states[seen] == state]
+        if len(part):
+            ax.scatter(
+                x[part], value[part], s=(dot + wider) ** 2, marker=marker, color=LIGHT[role],
+                edgecolor=LIGHT["bg"], lw=0.8, zorder=4, clip_on=False,
+            )  # fmt: skip
 
 
 def _draw_turn(drawn: Signals, sheet: Sheet, top: float, bottom: float) -> None:
@@ -296,9 +321,11 @@ def _ends(drawn: Signals, sheet: Sheet) -> list[End]:
     i, part = int(drawn.observed[-1]), drawn.stretches[-1]
     last = f"{shown(drawn.periods[i], sheet.lang)} {drawn.written(float(drawn.value[i]))}"
     ends: list[End] = [(float(drawn.value[i]), ((last, "mut", True, sheet.size),), "grey")]
-    ends.append(
-        (part.mean, ((_worded(drawn, sheet, Text("均值", "Mean"), part.mean), "ink", False, sheet.small),), "ink")
-    )
+    if drawn.twin is not None:
+        second = drawn.written(float(drawn.twin[i]))
+        ends.append((float(drawn.twin[i]), ((second, "mut", True, sheet.size),), "grey"))
+    middle = Text("均值", "Mean") if drawn.axis is None else Text("中线", "Centre")
+    ends.append((part.mean, ((_worded(drawn, sheet, middle, part.mean), "ink", False, sheet.small),), "ink"))
     for end, word in ((drawn.high[i], Text("上限", "Upper")), (drawn.low[i], Text("下限", "Lower"))):
         if np.isfinite(end):
             ends.append((float(end), ((_worded(drawn, sheet, word, float(end)), "mut", False, sheet.small),), "grey"))

@@ -92,10 +92,19 @@ def p_chart(k: Floats, n: Floats, *, phases: Ints | None = None, sigmas: float =
     return _shares(k, n, phases, sigmas, is_laney=False)
 
 
-def laney_chart(k: Floats, n: Floats, *, phases: Ints | None = None, sigmas: float = 3.0) -> ControlChart:
+def laney_chart(
+    k: Floats, n: Floats, *, phases: Ints | None = None, sigmas: float = 3.0, factor: Floats | None = None
+) -> ControlChart:
     """Return the chart of a share whose periods differ by more than chance: limits of `p_chart` times sigma_z.
 
     sigma_z is the mean moving range of the z scores over 1.128, by phase; 1 in a phase of fewer than two points.
+
+    Parameters
+    ----------
+    k, n, phases, sigmas
+        As `p_chart`.
+    factor : numpy.ndarray, shape (T,) or (S, T), or None
+        sigma_z where it is known from elsewhere; NaN where it is not.
 
     References
     ----------
@@ -110,7 +119,7 @@ def laney_chart(k: Floats, n: Floats, *, phases: Ints | None = None, sigmas: flo
     >>> chart.sigma_z[0, 0].round(2), bool((abs(chart.z) > 3).any())
     (np.float64(6.27), False)
     """
-    return _shares(k, n, phases, sigmas, is_laney=True)
+    return _shares(k, n, phases, sigmas, is_laney=True, given=factor)
 
 
 def xmr_chart(value: Floats, *, phases: Ints | None = None, sigmas: float = 3.0) -> ControlChart:
@@ -216,7 +225,9 @@ def cusum_paths(z: Floats, *, slack: float = 0.5) -> tuple[Floats, Floats]:
     return upper, lower
 
 
-def _shares(k: Floats, n: Floats, phases: Ints | None, sigmas: float, *, is_laney: bool) -> ControlChart:
+def _shares(
+    k: Floats, n: Floats, phases: Ints | None, sigmas: float, *, is_laney: bool, given: Floats | None = None
+) -> ControlChart:
     part = read_phases(phases, k.shape)
     known = n > 0
     size = np.where(known, n, 0.0)
@@ -229,6 +240,7 @@ def _shares(k: Floats, n: Floats, phases: Ints | None, sigmas: float, *, is_lane
     if is_laney:
         moved = _mean_moving_range(z, known, part) / D2
         factor = np.where(np.isfinite(moved) & (moved > 0), moved, 1.0)
+        factor = factor if given is None else np.where(np.isfinite(given), given, factor)
     half = sigmas * error * factor
     return ControlChart(
         value=value, centre=centre, low=np.maximum(centre - half, 0.0), high=np.minimum(centre + half, 1.0),

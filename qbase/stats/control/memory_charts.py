@@ -98,13 +98,15 @@ def memory_chart(
     return MemoryChart(upper=upper, lower=lower, limit=limit, fired=fired)
 
 
-def standardise(value: Floats, weight: Floats | None = None) -> Floats:
+def standardise(value: Floats, weight: Floats | None = None, *, variance: float | None = None) -> Floats:
     """Return distances from the weighted mean of each series in standard deviations of a period of its weight.
 
     Parameters
     ----------
     value, weight : numpy.ndarray, shape (S, T)
         As `memory_chart`.
+    variance : float or None
+        Of a value of weight 1, where it is known from elsewhere; None takes that of each series.
 
     Returns
     -------
@@ -118,24 +120,29 @@ def standardise(value: Floats, weight: Floats | None = None) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = (w * y).sum(axis=1, keepdims=True) / w.sum(axis=1, keepdims=True)
         spread = (w * (y - mean) ** 2).sum(axis=1, keepdims=True) / (known.sum(axis=1, keepdims=True) - 1)
+        spread = spread if variance is None else np.full_like(spread, variance)
         z = np.where(spread > 1e-12 * np.maximum(mean**2, 1e-12), np.sqrt(w / spread) * (y - mean), 0.0)
     return np.where(known, z, np.nan)
 
 
-def memory_paths(value: Floats, weight: Floats | None = None, *, kind: Memory = "ewma") -> tuple[Floats, Floats]:
+def memory_paths(
+    value: Floats, weight: Floats | None = None, *, kind: Memory = "ewma", variance: float | None = None
+) -> tuple[Floats, Floats]:
     """Return the upper and lower path of each series, carried on through periods without a value.
 
     Parameters
     ----------
     value, weight, kind
         As `memory_chart`.
+    variance : float or None
+        As `standardise`.
 
     Returns
     -------
     tuple of numpy.ndarray, shape (S, T)
         The same path twice for an EWMA; lower sums of a CUSUM are negative.
     """
-    z = standardise(value, weight)
+    z = standardise(value, weight, variance=variance)
     if kind == "cusum":
         upper, lower = cusum_paths(z, slack=SLACK)
         return upper, -lower
@@ -151,10 +158,19 @@ def memory_paths(value: Floats, weight: Floats | None = None, *, kind: Memory = 
     return path, path
 
 
-def _heights(z: Floats, kind: Memory) -> Floats:
-    """Return how far the paths of series without gaps get, shape (S,); periods come first, so that memory is read once.
+def path_heights(z: Floats, kind: Memory) -> Floats:
+    """Return how far the paths of series without gaps get: the recursion of `memory_paths`, without keeping the paths.
 
-    The same recursion as `memory_paths`, without keeping the paths.
+    Parameters
+    ----------
+    z : numpy.ndarray, shape (T, S)
+        Standardised values; periods come first, so that memory is read once.
+    kind : {"ewma", "cusum"}
+        As `memory_chart`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (S,)
     """
     best, up, down = (np.zeros(z.shape[1]) for _ in range(3))
     left = 1.0
@@ -190,7 +206,7 @@ def memory_limit(points: int, *, kind: Memory = "ewma", alpha: float = 0.05) -> 
     """
     z = np.random.default_rng([LIMIT_SEED, points]).standard_normal((points, LIMIT_DRAWS))
     z = (z - z.mean(axis=0)) / z.std(axis=0, ddof=1)
-    return float(np.quantile(_heights(z, kind), 1 - alpha, method="higher"))
+    return float(np.quantile(path_heights(z, kind), 1 - alpha, method="higher"))
 
 
 def memory_chance(
@@ -227,7 +243,7 @@ def memory_chance(
         if len(points) < 4 or not np.ptp(points) > 0:
             continue
         order = permutations(len(points), draws, seed)
-        drawn = _heights(np.concatenate([points[None, :], points[order]]).T, kind)
+        drawn = path_heights(np.concatenate([points[None, :], points[order]]).T, kind)
         out[i] = (drawn >= drawn[0] * (1 - 1e-9)).mean()
     return out
 
@@ -308,15 +324,28 @@ def judge_together(
         return JudgedTogether(p_value=1.0, scan_p=1.0, memory_p=1.0, limit=float("inf"))
     order = np.concatenate([np.arange(len(z))[None, :], permutations(len(z), draws, seed)])
     moved = weight * (value - np.average(value, weights=weight))
-    found = (step_gains(moved[order], weight[order], least).max(axis=1), _heights(z[order].T, kind))
-    chances = [_shares_as_large(x) for x in found]
+    found = (step_gains(moved[order], weight[order], least).max(axis=1), path_heights(z[order].T, kind))
+    return join_chances(*found, alpha)
+
+
+def join_chances(gains: Floats, heights: Floats, alpha: float) -> JudgedTogether:
+    """Join two statistics of a series, first, and of its draws into one p value, by the smaller of the two of each.
+
+    Parameters
+    ----------
+    gains, heights : numpy.ndarray, shape (1 + draws,)
+        Of the best step, and of the path.
+    alpha : float
+        For both together.
+    """
+    chances = [_shares_as_large(x) for x in (gains, heights)]
     smaller = np.minimum(*chances)
     own = float((smaller <= smaller[0] * (1 + 1e-9)).mean())
     ordered = np.sort(smaller)
     # the largest level of each alone at which both together stay within alpha
     reached = np.searchsorted(ordered, ordered, side="right") / len(ordered)
-    inside = found[1][chances[1] <= ordered[reached <= alpha].max(initial=0.0)]
-    limit = float(inside.min(initial=found[1].max()))
+    inside = heights[chances[1] <= ordered[reached <= alpha].max(initial=0.0)]
+    limit = float(inside.min(initial=heights.max()))
     return JudgedTogether(
         p_value=own, scan_p=float(chances[0][0]), memory_p=float(chances[1][0]), limit=limit * (1 - 1e-9)
     )

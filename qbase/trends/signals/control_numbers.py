@@ -17,6 +17,8 @@ from qbase.stats.control.change_scan import LEAST_POINTS, ChangeScan, dispersion
 from qbase.stats.control.control_limits import ControlChart, laney_chart, p_chart, xmr_chart
 from qbase.stats.control.control_rules import RULES, find_signals
 from qbase.stats.control.memory_charts import JudgedTogether, Memory, judge_together, memory_paths
+from qbase.stats.control.pooled_likeness import LikenessPool
+from qbase.stats.control.pooled_verdicts import PooledVerdict, judge_pooled
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.signals.measured_series import Measured
 
@@ -34,11 +36,16 @@ TRIAL_POINTS = 12
 DISPERSED = 0.05
 """The p′ chart where the periods differ by more than chance would let them in one of twenty quiet series."""
 QUIET_DRAWS, QUIET_SEED = 400, 40
+STEPS = (5, 10)
+"""Percentage points whose chance of being found is told beside a chart without a verdict."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One phase: positions ``start`` to ``stop`` (not included) of the series, its centre, its verdict."""
+    """One phase: positions ``start`` to ``stop`` (not included) of the series, its centre, its verdict.
+
+    ``pooled`` is there where the verdict rests on a variance learnt from the whole panel.
+    """
 
     start: int
     stop: int
@@ -52,6 +59,7 @@ class Phase:
     after: float
     assurance: Assurance
     together: JudgedTogether | None = None
+    pooled: PooledVerdict | None = None
 
     @property
     def points(self) -> int:
@@ -77,10 +85,13 @@ class Charted:
     paths: tuple[Floats, Floats] | None = None
 
 
-def choose_chart(measured: Measured, asked: str, of: Ints) -> tuple[Chart, float, float]:
+def choose_chart(
+    measured: Measured, asked: str, of: Ints, pool: LikenessPool | None = None
+) -> tuple[Chart, float, float]:
     """Return the chart, the dispersion of the counts and its p value.
 
-    Counts get a p chart, or Laney's p′ where they are over-dispersed within phases; values without counts get XmR.
+    Counts get a p chart, or Laney's p′ where they, or those of the pool, are over-dispersed within phases; values
+    without counts get XmR.
 
     Raises
     ------
@@ -97,7 +108,8 @@ def choose_chart(measured: Measured, asked: str, of: Ints) -> tuple[Chart, float
         return "xmr", math.nan, math.nan
     ratio, p = dispersion_test(measured.k, measured.n, phases=of)
     if asked == "auto":
-        return ("laney" if p <= DISPERSED else "p"), ratio, p
+        is_wide = p <= DISPERSED or (pool is not None and pool.p_value <= DISPERSED)
+        return ("laney" if is_wide else "p"), ratio, p
     return asked, ratio, p  # type: ignore[return-value]
 
 
@@ -110,6 +122,7 @@ def chart_series(
     level: float,
     target: float | None,
     memory: Memory | None = None,
+    pool: LikenessPool | None = None,
 ) -> Charted:
     """Chart a series of T measured periods in phases.
 
@@ -129,47 +142,81 @@ def chart_series(
         In the unit of the values.
     memory : {"ewma", "cusum"} or None
         A path that is judged together with the test of a lasting change.
+    pool : LikenessPool or None
+        What other series say of over-dispersion; None learns it from this one alone.
     """
-    chart, ratio, p = choose_chart(measured, asked, of)
-    limits = _limits(measured, of, chart)
-    signals = {r: found[0] for r, found in find_signals(limits.z, limits.value, phases=of[None, :]).items()}
+    chart, ratio, p = choose_chart(measured, asked, of, pool)
     edges = [int(np.flatnonzero(of == i)[0]) for i in np.unique(of)] + [len(of)]
     alpha_phase = 1 - (1 - alpha) ** (1 / (len(edges) - 1))
+    spans = [slice(a, b) for a, b in itertools.pairwise(edges)]
+    verdicts = [_judge(measured, own, chart, pool, memory, alpha_phase) for own in spans]
+    limits = _limits(measured, of, chart, _factors(measured, spans, verdicts))
+    signals = {r: found[0] for r, found in find_signals(limits.z, limits.value, phases=of[None, :]).items()}
     phases = tuple(
         _remember(
-            _phase(measured, limits, a, b, chart, ratio, alpha_phase, level, target), measured, memory, alpha_phase
+            _phase(measured, limits, own, verdict, chart, ratio, alpha_phase, level, target),
+            measured, memory, alpha_phase,
         )
-        for a, b in itertools.pairwise(edges)
-    )
+        for own, verdict in zip(spans, verdicts, strict=True)
+    )  # fmt: skip
     return Charted(
         chart=chart, limits=limits, signals=signals, phases=phases, of=of, dispersion=ratio, dispersion_p=p,
-        alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart, limits), serial=_serial(limits.z[0], of),
-        memory=memory, paths=None if memory is None else _paths(measured, phases, memory),
+        alpha_phase=alpha_phase, quiet_share=_quiet_share(measured, of, chart, limits, is_given=_is_pooled(phases)),
+        serial=_serial(limits.z[0], of), memory=memory,
+        paths=None if memory is None else _paths(measured, phases, memory),
     )  # fmt: skip
 
 
-def _limits(measured: Measured, of: Ints, chart: Chart) -> ControlChart:
+def _is_pooled(phases: Sequence[Phase]) -> bool:
+    return any(p.pooled is not None for p in phases)
+
+
+def _judge(
+    measured: Measured, own: slice, chart: Chart, pool: LikenessPool | None, memory: Memory | None, alpha: float
+) -> PooledVerdict | None:
+    """Return the verdict by the variance of the panel; None where the phase has none, or is not like the panel."""
+    k, n = measured.k[own], measured.n[own]
+    if pool is None or chart == "xmr" or len(k) < VERDICT_POINTS or np.ptp(measured.value[own]) <= 1e-9:
+        return None
+    found = judge_pooled(k, n, pool, alpha=alpha, memory=memory, steps=[s / 100 for s in STEPS])
+    return found if found.is_alike else None
+
+
+def _factors(measured: Measured, spans: Sequence[slice], verdicts: Sequence[PooledVerdict | None]) -> Floats:
+    """Return sigma_z of each period as the panel has it, NaN where the phase is on its own."""
+    factor = np.full(len(measured.value), np.nan)
+    for own, verdict in zip(spans, verdicts, strict=True):
+        if verdict is not None:
+            factor[own] = math.sqrt(1 + (float(measured.n[own].mean()) - 1) * verdict.likeness)
+    return factor
+
+
+def _limits(measured: Measured, of: Ints, chart: Chart, factor: Floats) -> ControlChart:
     """Return the limits in the unit of the values; a phase in which nothing varies has none."""
-    return _drawn_limits(measured.k[None, :], measured.n[None, :], measured.value[None, :], of, chart)
+    return _drawn_limits(measured.k[None, :], measured.n[None, :], measured.value[None, :], of, chart, factor)
 
 
-def _drawn_limits(k: Floats, n: Floats, value: Floats, of: Ints, chart: Chart) -> ControlChart:
+def _drawn_limits(
+    k: Floats, n: Floats, value: Floats, of: Ints, chart: Chart, factor: Floats | None = None
+) -> ControlChart:
     if chart == "xmr":
         found, scale = xmr_chart(value, phases=of[None, :]), 1.0
+    elif chart == "laney":
+        found, scale = laney_chart(k, n, phases=of[None, :], factor=factor), 100.0
     else:
-        found, scale = (laney_chart if chart == "laney" else p_chart)(k, n, phases=of[None, :]), 100.0
+        found, scale = p_chart(k, n, phases=of[None, :]), 100.0
     flat = found.high - found.low <= 1e-12
     low, high = (np.where(flat, np.nan, scale * end) for end in (found.low, found.high))
     return dataclasses.replace(found, value=scale * found.value, centre=scale * found.centre, low=low, high=high)
 
 
-def _quiet_share(measured: Measured, of: Ints, chart: Chart, limits: ControlChart) -> float:
+def _quiet_share(measured: Measured, of: Ints, chart: Chart, limits: ControlChart, *, is_given: bool) -> float:
     """Return the share of charts of the process as it is, and without any change, in which some rule fires.
 
     They are drawn anew: the points in another order would hold the very point that is in question.
     """
     k, n, value = _quiet_charts(measured, chart, limits)
-    drawn = _drawn_limits(k, n, value, of, chart)
+    drawn = _drawn_limits(k, n, value, of, chart, limits.sigma_z[0] if is_given else None)
     fired = find_signals(drawn.z, drawn.value, phases=np.broadcast_to(of, drawn.value.shape))
     return float(np.any([fired[r].any(axis=1) for r in RULES], axis=0).mean())
 
@@ -204,20 +251,28 @@ def _serial(z: Floats, of: Ints) -> float:
 
 
 def _phase(
-    measured: Measured, limits: ControlChart, start: int, stop: int, chart: Chart, ratio: float, alpha: float,
-    level: float, target: float | None,
+    measured: Measured, limits: ControlChart, own: slice, pooled: PooledVerdict | None, chart: Chart, ratio: float,
+    alpha: float, level: float, target: float | None,
 ) -> Phase:  # fmt: skip
-    own = slice(start, stop)
     value, weight = measured.value[own], measured.weight[own]
     scan = scan_changes(value[None, :], weight[None, :], least=LEAST_POINTS)
+    if pooled is not None:
+        scan = dataclasses.replace(scan, p_value=np.array([pooled.p_value]))
     variation = _variation(value, scan, measured.indicator.better, alpha)
-    centre, low, high = _centre(measured, own, chart, ratio, level)
+    effect = max(1.0, ratio) if pooled is None else _effect(measured.n[own], pooled.likeness)
+    centre, low, high = _centre(measured, own, chart, effect, level)
     last = int(scan.last[0])
     return Phase(
-        start=start, stop=stop, centre=centre, low=low, high=high, variation=variation, p_value=float(scan.p_value[0]),
-        last=start + last if last >= 0 else -1, before=float(scan.before[0]), after=float(scan.after[0]),
+        start=own.start, stop=own.stop, centre=centre, low=low, high=high, variation=variation,
+        p_value=float(scan.p_value[0]), last=own.start + last if last >= 0 else -1, before=float(scan.before[0]),
+        after=float(scan.after[0]), pooled=pooled,
         assurance=_assurance(limits.low[0, own], limits.high[0, own], measured.indicator.better, target),
     )  # fmt: skip
+
+
+def _effect(n: Floats, likeness: float) -> float:
+    """Return by how much batches that are alike within a period widen the variance of the mean of all."""
+    return float((n * (1 + (n - 1) * likeness)).sum() / n.sum())
 
 
 def _remember(phase: Phase, measured: Measured, memory: Memory | None, alpha: float) -> Phase:
@@ -226,12 +281,15 @@ def _remember(phase: Phase, measured: Measured, memory: Memory | None, alpha: fl
         return phase
     own = slice(phase.start, phase.stop)
     value, weight, better = measured.value[own], measured.weight[own], measured.indicator.better
-    found = judge_together(value, weight, kind=memory, alpha=alpha)
+    if phase.pooled is not None and phase.pooled.together is not None:
+        found = phase.pooled.together
+    else:
+        found = judge_together(value, weight, kind=memory, alpha=alpha)
     phase = dataclasses.replace(phase, p_value=found.p_value, together=found)
     if found.p_value > alpha:
         return dataclasses.replace(phase, variation="common_cause")
     if found.is_by_memory:
-        upper, lower = (p[0] for p in memory_paths(value[None, :], weight[None, :], kind=memory))
+        upper, lower = _paths(measured, [phase], memory)
         last, _ = furthest_stretch(upper, lower)
         sides = [np.average(value[s], weights=weight[s]) for s in (slice(0, last + 1), slice(last + 1, None))]
         phase = dataclasses.replace(phase, last=phase.start + last, before=float(sides[0]), after=float(sides[1]))
@@ -249,9 +307,12 @@ def furthest_stretch(upper: Floats, lower: Floats) -> tuple[int, int]:
 def _paths(measured: Measured, phases: Sequence[Phase], memory: Memory) -> tuple[Floats, Floats]:
     """Return upper and lower path of the series, begun anew in every phase."""
     found = [
-        memory_paths(measured.value[None, p.start : p.stop], measured.weight[None, p.start : p.stop], kind=memory)
+        memory_paths(
+            measured.value[None, p.start : p.stop], measured.weight[None, p.start : p.stop], kind=memory,
+            variance=None if p.pooled is None else 1e4 * p.pooled.variance,
+        )
         for p in phases
-    ]
+    ]  # fmt: skip
     upper, lower = (np.concatenate([pair[i][0] for pair in found]) for i in (0, 1))
     return upper, lower
 
@@ -272,13 +333,12 @@ def _variation(value: Floats, scan: ChangeScan, better: str, alpha: float) -> Va
     return _direction(bool(scan.after[0] > scan.before[0]), better)
 
 
-def _centre(measured: Measured, own: slice, chart: Chart, ratio: float, level: float) -> tuple[float, float, float]:
+def _centre(measured: Measured, own: slice, chart: Chart, effect: float, level: float) -> tuple[float, float, float]:
     """Return the mean of a phase with its interval: Wilson's, on counts shared out among alike batches; else t."""
     value = measured.value[own]
     if chart != "xmr":
         n, k = float(measured.n[own].sum()), float(measured.k[own].sum())
-        deff = max(1.0, ratio)
-        low, high = wilson_interval([k / deff], [n / deff], level=level)
+        low, high = wilson_interval([k / effect], [n / effect], level=level)
         return 100 * k / n, 100 * float(low[0]), 100 * float(high[0])
     mean = float(value.mean())
     if len(value) < 2:

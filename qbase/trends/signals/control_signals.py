@@ -13,7 +13,7 @@ from qbase.core.errors import UsageError
 from qbase.core.given import check_word
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
-from qbase.core.text import Text
+from qbase.core.text import Text, join
 from qbase.core.values import Estimate, Key
 from qbase.stats.control.memory_charts import Memory
 from qbase.stats.rates.difference_intervals import check_level
@@ -25,6 +25,7 @@ from qbase.trends.signals.control_numbers import Charted, Ints, chart_series
 from qbase.trends.signals.control_words import INDEPENDENT, check_chart, say_later, tell_phases
 from qbase.trends.signals.given_events import Given, read_events, tell_events
 from qbase.trends.signals.measured_series import Measured, read_measured
+from qbase.trends.signals.panel_likeness import Dispersion, likeness_settings, read_likeness, say_likeness
 
 if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
@@ -47,6 +48,7 @@ def estimate_control(
     target: float | None = None,
     chart: Literal["auto", "p", "laney", "xmr"] = "auto",
     memory: Memory | None = None,
+    dispersion: Dispersion = "panel",
     maturity: Maturity | None = None,
     alpha: float = ALPHA,
     level: float = 0.95,
@@ -54,9 +56,11 @@ def estimate_control(
     """Estimate a control chart: centre and limits by phase, the rules that fired, and whether anything changed.
 
     The usual rules fire somewhere in four to ten of ten quiet charts of 40 quarters, so they mark points to look at
-    and no more. The verdict comes from one test of a lasting change per phase, which permutes the points: in a series
-    in which nothing changes it says "special cause" anywhere with probability ``alpha``, for small n, rates near 1 and
-    over-dispersion alike.
+    and no more. The verdict comes from one test of a lasting change per phase: in a series in which nothing changes it
+    says "special cause" anywhere with probability ``alpha``, for small n, rates near 1 and over-dispersion alike. How
+    far the periods of one entity differ beyond sampling is learnt from all entities of the panel, its own periods
+    counting by what they are worth, and the test is held against series drawn so; where that cannot be, or is not
+    wanted, it permutes the points of the one series, which finds fewer changes.
 
     Parameters
     ----------
@@ -73,10 +77,15 @@ def estimate_control(
         In the unit of the outcome: whether the process as it is meets it always, sometimes or never.
     chart : {"auto", "p", "laney", "xmr"}
         ``auto`` is a p chart, Laney's p′ chart where the counts are over-dispersed within phases (exact conditional
-        test, 5 %), and XmR where there are no counts or the rate is weighted by its sampling design.
+        test, 5 %; or those of the panel are), and XmR where there are no counts or the rate is weighted by its sampling
+        design.
     memory : {"ewma", "cusum"} or None
         A path that carries earlier periods on, judged together with the test, with one chance of a false alarm for
         both. Looking back it finds no more than the test alone, which stays the default.
+    dispersion : {"panel", "own"}
+        ``panel`` learns over-dispersion from at least eight other entities with counts; a chart of all together, of
+        values without counts, of a smaller panel, or of an entity whose periods vary more than those of the others,
+        falls back to ``own``: Laney's sigma_z and a permutation test of this series alone.
     maturity : Maturity or None
         From `qbase.indicators.read_maturity`: preliminary periods are in the series and enter nothing.
     alpha : float
@@ -100,7 +109,7 @@ def estimate_control(
         No such indicator (QB123), shrunk values (QB125), a measure without counts over several entities (QB124).
     UsageError
         Unknown entity (QB501), a level or alpha that is none (QB503), no event (QB555), no such chart (QB556),
-        no such memory (QB144).
+        no such memory or dispersion (QB144).
     DataError
         Nothing was measured (QB502), or a weighted panel is to be pooled (QB505).
 
@@ -121,6 +130,7 @@ def estimate_control(
     """
     check_level(level)
     check_level(1 - alpha)
+    check_word("dispersion", dispersion, get_args(Dispersion))
     if memory is not None:
         check_word("memory", memory, get_args(Memory))
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="p_chart")
@@ -133,10 +143,14 @@ def estimate_control(
         raise UsageError("QB503", level=target, found=f"target={target}", expected="a number", fix="target=90")
     events = read_events(phases, entity, measured.index)
     of = _phases(measured, [e.at(measured.index.freqstr) for e in events])
-    charted = chart_series(measured, of, asked=chart, alpha=alpha, level=level, target=target, memory=memory)
+    learnt = read_likeness(parted.panel, outcome, measured, entity=entity, asked=dispersion)
+    charted = chart_series(
+        measured, of, asked=chart, alpha=alpha, level=level, target=target, memory=memory, pool=learnt.pool
+    )
     estimates = _estimates(measured, charted, entity, level)
     table = tell_events(events, measured.index.freqstr)
-    later = say_later(measured, charted, target)
+    said = (say_later(measured, charted, target), say_likeness(learnt, measured, charted))
+    later = join([text for text in said if text.zh], zh="", en=" ")
     return Result(
         estimand="level",
         outcome=measured.indicator,
@@ -156,6 +170,7 @@ def estimate_control(
             "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "chart": charted.chart, "asked": chart,
             "target": target, "alpha": alpha, "alpha_phase": charted.alpha_phase, "level": level, "freq": panel.freq,
             "sampling": panel.sampling, "quiet_share": charted.quiet_share,
+            **likeness_settings(learnt, charted),
             **({} if memory is None else {"memory": memory}),
         },
         sources=panel.sources,

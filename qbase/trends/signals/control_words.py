@@ -15,7 +15,15 @@ from qbase.stats.control.control_rules import RULES, SHIFT_POINTS, TREND_POINTS
 from qbase.stats.control.memory_charts import SLACK, WEIGHT
 from qbase.stats.control.run_lengths import cusum_run_length, ewma_run_length
 from qbase.stats.rates.wilson import wilson_interval
-from qbase.trends.signals.control_numbers import TRIAL_POINTS, VERDICT_POINTS, Assurance, Charted, Phase, Variation
+from qbase.trends.signals.control_numbers import (
+    STEPS,
+    TRIAL_POINTS,
+    VERDICT_POINTS,
+    Assurance,
+    Charted,
+    Phase,
+    Variation,
+)
 from qbase.trends.signals.measured_series import Measured
 
 VARIATIONS: dict[Variation, Text] = {
@@ -53,7 +61,6 @@ USUAL = {
     "cusum": (4, round(cusum_run_length(SLACK, 4.0))),
 }
 """The handbooks' limit, and the mean number of periods until it gives a false alarm."""
-STEPS = (5, 10)
 INDEPENDENT = Text(
     "判断以各期相互独立、没有季节波动为前提；规则触发的点只是线索，不是结论。",
     "The verdict takes the periods as independent and without season; points at which a rule fires are leads, "
@@ -199,9 +206,9 @@ def _check_small(measured: Measured, charted: Charted) -> list[CheckResult]:
         )
         return [CheckResult(name="small_n_limits", passed=True, text=text)]
     text = Text(
-        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，界限只是近似；判断依据排列检验。",
+        f"{len(measured.n)} 期中有 {few} 期预计不足 1 个不合格（或合格）样本，界限只是近似；判断依据检验，不依据界限。",
         f"In {few} of {len(measured.n)} periods less than one failure (or pass) is expected: their limits are rough. "
-        "The verdict comes from a permutation test and does not rest on them.",
+        "The verdict comes from a test of its own and does not rest on them.",
     )
     return [CheckResult(name="small_n_limits", passed=False, text=text)]
 
@@ -252,7 +259,10 @@ def _check_power(measured: Measured, charted: Charted) -> CheckResult | None:
     if phase.variation != "common_cause" or not measured.has_counts:
         return None
     own = slice(phase.start, phase.stop)
-    found = scan_power(measured.value[own], measured.weight[own], STEPS, alpha=charted.alpha_phase)
+    if phase.pooled is not None:
+        found = list(phase.pooled.power)
+    else:
+        found = scan_power(measured.value[own], measured.weight[own], STEPS, alpha=charted.alpha_phase)
     shares = [percent(100 * p, 0) for p in found]
     text = Text(
         f"在这样的图上，阶段中段 {STEPS[0]} 个百分点的持久变化约有 {shares[0]} 会被发现，"

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from qbase.core import DataError, DatedEvent, Figure, Panel, Result, Text
+from qbase.core import DataError, DatedEvent, Figure, Panel, Result, Text, record
 from qbase.explore import plot
-from qbase.figures import plot_breaks, plot_control
+from qbase.figures import plot_breaks, plot_control, plot_memory
 from qbase.trends import estimate_breaks, estimate_control
 from tests.unit.figures import test_drawings as every
 from tests.unit.figures.drawing_rules import RULES
@@ -51,6 +51,10 @@ CASES: dict[str, Callable[[], Figure]] = {
     "control_rise": lambda: plot_control(control(make(rise=0.2)), policy=policy("2018Q4"), target=card(95.0)),
     "control_all_pass": lambda: plot_control(control(make(all_pass=True))),
     "control_short": lambda: plot_control(control(make(periods=5))),
+    "memory_ewma": lambda: plot_memory(control(make(rise=0.2), memory="ewma")),
+    "memory_cusum": lambda: plot_memory(
+        control(make(rise=0.15, gaps=True), memory="cusum", phases=STANDARD), policy=policy("2018Q4")
+    ),
     "breaks": lambda: plot_breaks(breaks(make(rise=0.2))),
     "breaks_standard": lambda: plot_breaks(breaks(make(rise=0.2), known=[STANDARD, EARLY])),
     "breaks_policy": lambda: plot_breaks(breaks(make(rise=0.2), known=policy("2019Q1")), policy=policy("2019Q1")),
@@ -127,11 +131,64 @@ def test_a_phase_in_which_all_passed_has_no_limits_drawn(drawn: dict[str, Figure
 
 def test_plot_finds_the_figure_of_each_kind() -> None:
     assert plot(control(make())).name == "control:D1.batch:C00"
+    assert plot(control(make(), memory="cusum")).name == "memory:D1.batch:C00:cusum"
+    # no phase is long enough for a limit of the path
+    assert plot(control(make(periods=5), memory="cusum")).name == "control:D1.batch:C00:cusum"
     assert plot(breaks(make(rise=0.2))).name == "breaks:D1.batch:C00"
 
 
 def test_a_result_without_the_tables_is_refused() -> None:
     bare = dataclasses.replace(control(make()), tables={})
-    for draw in (plot_control, plot_breaks):
+    for draw in (plot_control, plot_breaks, plot_memory):
         with pytest.raises(DataError, match="QB703"):
             draw(bare)
+    with pytest.raises(DataError, match="QB703"):
+        plot_memory(control(make()))
+
+
+def test_charts_of_one_entity_have_one_name_only_where_they_show_the_same() -> None:
+    panel = make(rise=0.2)
+    charts = [
+        *(control(panel, chart=chart) for chart in ("auto", "p", "laney", "xmr")),
+        control(panel, phases=STANDARD),
+        control(panel, phases=LATE),
+        control(panel, dispersion="own"),
+        control(panel, memory="ewma"),
+        control(panel, target=90.0),
+        control(panel, alpha=0.01),
+    ]
+    figures = [plot_control(c) for c in charts]
+    figures += [plot(control(panel, memory=m)) for m in ("ewma", "cusum")]
+    names = [f.name for f in figures]
+    assert len(set(names)) == len(names)
+    # the record refuses two of one name: it takes them all, and the same one twice
+    record(*figures, figures[0])
+
+
+def test_the_path_is_that_of_the_table_and_signals_have_sign_and_word(drawn: dict[str, Figure]) -> None:
+    result, figure = control(make(rise=0.2), memory="ewma"), drawn["memory_ewma"]
+    series = result.tables["series"]
+    low, high = (series["memory_upper"] < -series["memory_limit"]), (series["memory_upper"] > series["memory_limit"])
+    assert low.any()
+    assert figure.table.data["memory_upper"] == pytest.approx(series["memory_upper"].tolist())
+    told = [row[-1] for row in figure.table.rows]
+    assert [t.en.startswith("▼") for t in told] == low.tolist()
+    assert [t.en.startswith("▲") for t in told] == high.tolist()
+    first = series.loc[low, "period"].iloc[0]
+    assert f"▼ beyond the limit, worse side: {first[:4]} {first[4:]}" in figure.alt.en
+    assert "EWMA of batch pass rate (standard errors)" in figure.subtitle.en
+    for key, svg in figure.drawings.items():
+        shown = " ".join(texts_of(svg))
+        assert ("standard errors" if key.startswith("en") else "标准误") in shown, key
+    assert f"Upper {series['memory_limit'].iloc[-1]:.1f}" in texts_of(figure.drawings["en_wide"])
+    assert figure.title.en.endswith("special cause, improving")
+
+
+def test_a_cusum_has_two_lines_and_limits_anew_in_every_phase(drawn: dict[str, Figure]) -> None:
+    figure = drawn["memory_cusum"]
+    assert [c.label.en for c in figure.table.columns][3:5] == ["Upper path", "Lower path"]
+    upper, lower = (np.array(figure.table.data[f"memory_{side}"], dtype=float) for side in ("upper", "lower"))
+    assert (upper >= 0).all()
+    assert (lower <= 0).all()
+    assert len(set(figure.table.data["memory_limit"])) == 2
+    assert "Vertical lines" in figure.note.en

@@ -301,3 +301,66 @@ def test_a_chart_without_a_verdict_says_what_it_would_have_found() -> None:
     assert "none found is not none there" in check.text.en
     assert "没有发现不等于没有变化" in check.text.zh
     assert not [c for c in estimate_control(make(*RISE), ID).checks if c.name == "power"]
+
+
+def panel_of(entities: int, *, rho: float = 0.1, share: Sequence[float] | float = 0.9) -> Panel:
+    """K1 with a rate of its own, and others like it but for that."""
+    others = [
+        pd.DataFrame({"cluster_id": f"M{i}", "quarter": QUARTERS, f"{ID}__k": k, f"{ID}__n": n})
+        for i, (k, n) in enumerate(draw(100 + i, 0.85, rho=rho) for i in range(entities - 1))
+    ]
+    return make(*draw(7, share, rho=rho), more=pd.concat(others) if others else None)
+
+
+def test_over_dispersion_is_learnt_from_the_panel_and_said() -> None:
+    panel = panel_of(16)
+    pooled, own = (estimate_control(panel, ID, entity="K1", dispersion=d) for d in ("panel", "own"))
+    alone = estimate_control(panel_of(1), ID, entity="K1", dispersion="own")
+    pd.testing.assert_frame_equal(own.tables["series"], alone.tables["series"])
+    pd.testing.assert_frame_equal(own.tables["phases"], alone.tables["phases"])
+    assert (pooled.settings["dispersion"], own.settings["dispersion"]) == ("panel", "own")
+    assert pooled.settings["dispersion_entities"] == 15
+    assert 0.05 < pooled.settings["likeness"] < 0.15
+    assert 0 < pooled.settings["likeness_own_share"] < 0.5
+    n = panel.counts(ID).loc["K1", "n"]
+    wide = np.sqrt(1 + (n.mean() - 1) * pooled.settings["likeness"])
+    assert pooled.tables["series"]["sigma_z"].to_numpy() == pytest.approx(wide, rel=1e-3)
+    said = pooled.say().items[0]
+    assert f"learnt from 15 other entities of the panel and from itself (sigma_Z {wide:.2f}" in said.en
+    assert "另外 15 个对象" in said.zh
+    assert "learnt from" not in own.say().items[0].en
+
+
+def test_a_small_panel_falls_back_to_its_own_series_and_says_so() -> None:
+    for entities in (1, 8):
+        result = estimate_control(panel_of(entities), ID, entity="K1")
+        assert (result.settings["dispersion"], result.settings["dispersion_asked"]) == ("own", "panel")
+        assert "this series alone, which finds fewer changes" in result.say().items[0].en
+        assert "能力较低" in result.say().items[0].zh
+    assert estimate_control(panel_of(9), ID, entity="K1").settings["dispersion"] == "panel"
+    everybody = estimate_control(panel_of(9), ID)
+    assert everybody.settings["dispersion"] == "own"
+    assert "learnt from" not in everybody.say().items[0].en
+
+
+def test_an_entity_that_varies_more_than_its_panel_does_not_borrow() -> None:
+    wild = estimate_control(panel_of(16), ID, entity="K1").settings["dispersion"]
+    k, n = draw(7, 0.8, rho=0.6)
+    more = panel_of(16, rho=0.0).data.drop("K1", level="entity").reset_index()
+    more = more.rename(columns={"entity": "cluster_id", "period": "quarter"}).astype({"quarter": str}).drop(columns=ID)
+    result = estimate_control(make(k, n, more=more), ID, entity="K1")
+    assert (wild, result.settings["dispersion"]) == ("panel", "own")
+    assert "vary more than those of the other entities" in result.say().items[0].en
+    with pytest.raises(UsageError, match="QB144"):
+        estimate_control(make(k, n), ID, dispersion="theirs")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("memory", ["ewma", "cusum"])
+def test_a_path_of_a_pooled_chart_is_drawn_in_the_variance_of_the_panel(memory: str) -> None:
+    panel = panel_of(16, share=np.where(np.arange(40) < 20, 0.95, 0.6))
+    pooled, own = (estimate_control(panel, ID, entity="K1", memory=memory, dispersion=d) for d in ("panel", "own"))
+    assert last(pooled)["variation"] == "worsening"
+    assert last(pooled)["p_value"] <= last(own)["p_value"] + 0.01
+    # its own spread holds the change, the panel's does not
+    for column in ("memory_upper", "memory_lower"):
+        assert pooled.tables["series"][column].abs().max() >= own.tables["series"][column].abs().max()
