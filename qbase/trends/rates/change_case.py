@@ -18,6 +18,7 @@ from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
 from qbase.trends.counts.period_counts import Counts
 from qbase.trends.counts.period_windows import Compared
+from qbase.trends.counts.policy_windows import SEASONS
 from qbase.trends.counts.preliminary_periods import Parted
 
 SEASON = Text(
@@ -102,8 +103,9 @@ class Case:
         """Return the limits of the comparison."""
         known = DESIGN_KNOWS if self.counts.is_weighted and self.has_firms else None
         told = known if self.firms is None else self.firms.note()
+        apart = (SEASONS,) if self.compared.sides is not None and self.panel.freq == "Q" else ()
         season = (SEASON,) if self.compared.against == "previous" and self.panel.freq == "Q" else ()
-        return (*season, *notes_of(self.panel, self.counts.indicator, self.entity, of_firms=told))
+        return (*apart, *season, *notes_of(self.panel, self.counts.indicator, self.entity, of_firms=told))
 
     def settings(self) -> dict[str, Any]:
         """Return everything needed to repeat it."""
@@ -111,9 +113,10 @@ class Case:
             "outcome": self.counts.indicator.id,
             "entity_kind": self.panel.entity,
             "entity": self.entity,
-            "first": periods.code(self.start),
-            "last": periods.code(self.end),
+            "first": self.compared.code(self.start),
+            "last": self.compared.code(self.end),
             "against": self.compared.against,
+            **({} if self.compared.sides is None else {"policy": self.compared.sides.policy.policy_id}),
             "level": self.level,
             "freq": self.panel.freq,
             "sampling": self.panel.sampling,

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from qbase.core import periods
 from qbase.core.panel import Panel
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
-from qbase.trends.counts.half_years import Half, end_of, sum_half_years
+from qbase.trends.counts.half_years import Summed, end_of, sum_half_years, sum_sides
 from qbase.trends.counts.matched_entities import check_all_entities
 from qbase.trends.counts.period_counts import find_entity, read_counts
+from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 
@@ -35,7 +38,8 @@ def estimate_level(
     maturity: Maturity | None = None,
     history: History | None = None,
     firms: FirmCounts | None = None,
-    window: Half | None = None,
+    window: Summed | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
@@ -62,9 +66,13 @@ def estimate_level(
         and enter no estimate.
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections; None takes batches as independent.
-    window : {"half_year"} or None
+    window : {"half_year", "since_policy"} or None
         Sums the counts of an unweighted panel of quarters by half-year, each under its last quarter; ``period`` may
-        then be ``2025H2``. A half-year with a preliminary quarter is left out.
+        then be ``2025H2``. A half-year with a preliminary quarter is left out. Or sums all periods before a policy and
+        all since, and speaks of those since.
+    policy : Policy or None
+        Parts before from since, with ``window="since_policy"``: the start of the subject itself, else that of the first
+        to adopt; periods between draft or announcement and start are on neither side.
 
     Returns
     -------
@@ -79,10 +87,12 @@ def estimate_level(
     PanelError
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
-        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), another window (QB144).
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), another window (QB144), no
+        policy to part by (QB532).
     DataError
-        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505) or summed (QB528), the period
-        is preliminary (QB506), or the firms are not those of the panel (QB525).
+        No period on one side of the policy (QB533), nothing was tested in the period (QB502), a weighted panel is to be
+        pooled (QB505) or summed (QB528), the period is preliminary (QB506), or the firms are not those of the panel
+        (QB525).
 
     References
     ----------
@@ -109,6 +119,9 @@ def estimate_level(
     entity = None if entity is None else find_entity(panel, entity)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     parted, firms, _ = sum_half_years(parted, firms, window)
+    sides = find_sides(policy, parted.panel.periods, entity) if window == SINCE else None
+    if sides is not None:
+        parted, firms = sum_sides(parted, firms, sides)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
     counts = widen_counts(counts, matched, level=level)
@@ -120,6 +133,11 @@ def estimate_level(
     totals = read_totals(history, outcome, entity, counts.index[0])
     estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
     code = periods.code(spoken)
+    if sides is not None:
+        at = [sides.code(p) for p in counts.index]
+        estimates = tuple(
+            dataclasses.replace(e, key={**e.key, "period": p}) for e, p in zip(estimates, at, strict=True)
+        )
     silent = check_up_to_date(panel, counts, parted) if period is None and window is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
     return Result(
@@ -132,6 +150,7 @@ def estimate_level(
         tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
         checks=(
             small,
+            *([] if sides is None else [sides.check()]),
             *parted.checks,
             *(check for check in (silent, absent) if check is not None),
             *check_history(totals),
@@ -146,7 +165,7 @@ def estimate_level(
 
 
 def _settings(
-    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Half | None
+    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Summed | None
 ) -> dict[str, Any]:
     asked = {"outcome": outcome, "entity_kind": panel.entity, "entity": entity, "period": code, "level": level}
     about = {"freq": panel.freq, "sampling": panel.sampling}
