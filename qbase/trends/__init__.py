@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qbase.trends.rates.rate_trend import estimate_trend as estimate_trend
     from qbase.trends.signals.control_signals import estimate_control as estimate_control
     from qbase.trends.signals.rate_breaks import estimate_breaks as estimate_breaks
+    from qbase.trends.signals.rate_joinpoints import estimate_joinpoints as estimate_joinpoints
     from qbase.trends.signals.standard_change import estimate_standard_change as estimate_standard_change
     from qbase.trends.watching.alarm_families import Family as Family
     from qbase.trends.watching.alarm_families import estimate_every_change as estimate_every_change

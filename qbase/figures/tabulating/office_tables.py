@@ -47,6 +47,11 @@ def tabulate_elsewhere(result: Result) -> Table:
     >>> from qbase.trends import find_elsewhere
     >>> panel = build_panel(open_workspace(), "D1.batch")
     >>> tabulate_elsewhere(find_elsewhere(open_workspace(), panel, subject="K001"))
+    Failures found away from the firms, traced back to them, 2025Q1–2025Q4: Qingzhao polyester fibre cluster
+    Where drawn | Failed / tested | Share failed | 95% CI | Firms
+    In trade, away from the firms | 1 / 8 | 12.5% | 2.2–47.1 | 1
+    清沅立澜化纤厂 | 1 / 1 | – | – | –
+    At the firms | 18 / 73 | 24.7% | 16.2–35.6 | 14
     """
     places, firms = result.tables["places"], result.tables["firms"]
     by = {str(e.key["where"]): e for e in result.estimates}
@@ -98,7 +103,7 @@ def tabulate_elsewhere(result: Result) -> Table:
 def tabulate_watchlist(
     result: Result, *, entity: str = "cluster_id", subject: str | None = None, most: int = 10
 ) -> Table:
-    """Tabulate whom to visit first: firm, why, risk, and until when the line holds.
+    """Tabulate whom to visit first: firm, why, risk, and until when the list holds.
 
     Parameters
     ----------
@@ -124,6 +129,10 @@ def tabulate_watchlist(
     >>> from qbase.trends import estimate_watchlist, read_watch_tables
     >>> listed = estimate_watchlist(read_watch_tables(open_workspace()))
     >>> tabulate_watchlist(listed, subject="K001", most=2)
+    Visit list: whom to visit first, and why (review by 2026-04-01, void from 2026-07-01)
+    Rank | Firm | Reasons | Risk of a failure (95% CI)
+    16 | 清沅宏信化纤有限公司 | 4 of 9 earlier batches failed; small firm; 12 items failed before | 32% (23–43)
+    19 | 清沅凯源化纤有限公司 | 3 of 5 earlier batches failed; small firm; product 涤纶长丝 | 30% (21–41)
     """
     listed = result.tables["watchlist"]
     own = listed if subject is None else listed[listed[entity].astype(str) == subject]
@@ -135,7 +144,6 @@ def tabulate_watchlist(
                 value=same(percent(float(row["risk_pct"]), 0)),
                 ends=interval(float(row["ci_low"]), float(row["ci_high"]), 0),
             ),
-            str(row["review_on"]), str(row["expires_on"]),
         )
         for row in shown.to_dict("records")
     ]  # fmt: skip
@@ -147,18 +155,25 @@ def tabulate_watchlist(
     )
     return Table(
         name="watchlist",
-        caption=Text("走访名单：先走访哪些企业，为什么", "Visit list: whom to visit first, and why"),
+        caption=Text("走访名单：先走访哪些企业，为什么", "Visit list: whom to visit first, and why") + _valid(result),
         columns=(
             Column(label=Text("序", "Rank"), numeric=True),
             Column(label=Text("企业", "Firm")),
             Column(label=Text("理由", "Reasons")),
             Column(label=Text("不合格的可能（95% CI）", "Risk of a failure (95% CI)"), numeric=True),
-            Column(label=Text("复核日期", "Review by")),
-            Column(label=Text("失效日期", "Void from")),
         ),
-        rows=tuple(rows) or ((NONE, nobody, NONE, NONE, NONE, NONE),),
+        rows=tuple(rows) or ((NONE, nobody, NONE, NONE),),
         note=sentences(VISITS, *([more] if len(listed) else []), source_note(result)),
         data={c: shown[c].tolist() for c in ("rank", "firm_id", "risk_pct", "review_on", "expires_on")}
         | account_data([result.coverage] * len(shown)),
         style="effects",
     )
+
+
+def _valid(result: Result) -> Text:
+    """Return until when a list holds; every row of it was made on one day."""
+    listed = result.tables["watchlist"]
+    if listed.empty:
+        return Text("", "")
+    review, end = str(listed["review_on"].iloc[0]), str(listed["expires_on"].iloc[0])
+    return Text(f"（{review} 前复核，{end} 起失效）", f" (review by {review}, void from {end})")

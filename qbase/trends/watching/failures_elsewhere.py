@@ -116,6 +116,10 @@ def find_elsewhere(
     >>> workspace = open_workspace()
     >>> found = find_elsewhere(workspace, build_panel(workspace, "D1.batch"), subject="K001")
     >>> found.tables["places"].to_dict("records")
+    [{'where': 'circulation', 'n': 8, 'k': 1, 'n_firms': 1}, {'where': 'production', 'n': 73, 'k': 18, 'n_firms': 14}]
+    >>> print(found.say().items[0].en)
+    In 2025Q1–2025Q4 8 batches of Qingzhao polyester fibre cluster were drawn in trade, away from the firms; 1 failed,
+    traced back to 1 firm (by level of the inspection: 1 provincial).
     """
     last = panel.periods[-1] if period is None else parse_period(period, panel.freq)
     first = max(last - (WINDOW[panel.freq] - 1), panel.periods[0])

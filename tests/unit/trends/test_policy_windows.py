@@ -101,8 +101,7 @@ def test_what_cannot_be_parted_is_refused_by_name() -> None:
         late = dataclasses.replace(policy(), spells=(Spell(entity="K1", start="2026Q2"),))
         with pytest.raises(DataError, match="QB533"):
             estimate(PANEL, ID, entity="K1", policy=late, **words)  # type: ignore[operator]
-    weighted = dataclasses.replace(
-        PANEL, data=PANEL.data.assign(**{f"{ID}__lo": PANEL.data[ID], f"{ID}__hi": PANEL.data[ID]}), sampling="random_draw"
-    )
+    data = PANEL.data.assign(**{f"{ID}__lo": PANEL.data[ID], f"{ID}__hi": PANEL.data[ID]})
+    weighted = dataclasses.replace(PANEL, data=data, sampling="random_draw")
     with pytest.raises(DataError, match="QB528"):
         estimate_level(weighted, ID, entity="K1", window="since_policy", policy=policy())

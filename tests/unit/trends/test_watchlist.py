@@ -76,9 +76,9 @@ def test_the_owner_and_the_town_change_nothing(tables: WatchTables) -> None:
     plain = dataclasses.replace(tables, draws=one)
     firms = tables.firms.assign(town_code=rng.permutation(tables.firms["town_code"].to_numpy()), ownership="state")
     moved = dataclasses.replace(plain, firms=firms)
-    pd.testing.assert_frame_equal(
-        estimate_watchlist(plain).tables["watchlist"], estimate_watchlist(moved).tables["watchlist"]
-    )
+    # where a firm lies is told of it, and nothing else moves
+    one, other = (estimate_watchlist(t).tables["watchlist"].drop(columns="town_code") for t in (plain, moved))
+    pd.testing.assert_frame_equal(one, other)
     assert {"ownership", "town_code", "cluster_id"} <= NEVER
 
 
