@@ -201,7 +201,8 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
     Returns
     -------
     Table
-        Failed checks first, then those for information, then those passed; one row for those of one name and verdict.
+        Failed checks first, then those for information, then those passed. Where the failed are left out,
+        one row holds those of one name and verdict.
 
     Raises
     ------
@@ -223,7 +224,7 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
     found = sorted(distinct_checks(*results), key=lambda c: (False, None, True).index(c.passed))
     left = 0 if failed else sum(c.passed is False for c in found)
     # the conclusion says the account of the records as well, whatever its verdict
-    checks = _merge([c for c in found if failed or (c.passed is not False and c.name != "coverage")])
+    checks = found if failed else _merge([c for c in found if c.passed is not False and c.name != "coverage"])
     rows: list[tuple[str | Text, ...]] = [(check_name(c.name), PASSED[c.passed], sentence(c.text)) for c in checks]
     rows = rows or [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
     return Table(

@@ -123,14 +123,7 @@ def decompose_mix(
     if last is None and unripe is not None:
         return unripe
     case, counts = arrange_case(
-        counts,
-        entity=entity,
-        first=first,
-        last=last,
-        against=against,
-        level=level,
-        maturity=maturity,
-        policy=policy,
+        counts, entity=entity, first=first, last=last, against=against, level=level, maturity=maturity, policy=policy
     )
     parted, held, start, end, entity = case.parted, case.counts, case.start, case.end, case.entity
     why = find_reason(case, counts, first)
@@ -160,7 +153,7 @@ def decompose_mix(
         estimates=estimates,
         subject=held.subject,
         tables=_tables(counts, parts, estimates, factors, rows, held, start, end),
-        checks=(*_checks(counts, parts, rows, factors, held, start, end, entity, level), *parted.checks),
+        checks=(*_checks(counts, parts, rows, factors, held, start, end, entity, level), *case.alone, *parted.checks),
         notes=(*notes, SYMMETRIC, NOT_NOTHING),
         settings=settings,
         sources=counts.panel.sources,

@@ -14,6 +14,7 @@ from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
+from qbase.core.values import CheckResult
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
 from qbase.trends.counts.period_counts import Counts
@@ -81,6 +82,11 @@ class Case:
     def series(self) -> pd.DataFrame:
         """The series of the subject; of single periods with those that are preliminary."""
         return self.parted.join(self.counts.series) if self.compared.window is None else self.counts.series
+
+    @property
+    def alone(self) -> tuple[CheckResult, ...]:
+        """What says that before against after a policy has no comparison group."""
+        return () if self.compared.sides is None else (self.compared.sides.check(),)
 
     def refuse(self, period: pd.Period, outcome: str) -> None:
         """Refuse a period that is preliminary, in part or as a whole, or was not tested.

@@ -292,8 +292,7 @@ def _checks(
     tested, indicator = {case.start: before, case.end: after}, case.counts.indicator
     small = check_small_n(tested, level=case.level, is_pass=indicator.better == "up", name=indicator.label)
     beside = [x.check for x in (twin, within) if x is not None]
-    alone = [] if case.compared.sides is None else [case.compared.sides.check()]
-    return [small, *alone, *check_enough(tested), same, *beside, *case.parted.checks]
+    return [small, *case.alone, *check_enough(tested), same, *beside, *case.parted.checks]
 
 
 def _labels(case: Case, twin: Twin | None, within: Within | None, others: tuple[Estimate, ...]) -> dict[str, Text]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -131,13 +130,9 @@ def estimate_level(
     is_pass, name = counts.indicator.better == "up", counts.indicator.label
     small = check_small_n({spoken: counts.at(spoken)}, level=level, is_pass=is_pass, name=name)
     totals = read_totals(history, outcome, entity, counts.index[0])
-    estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
-    code = periods.code(spoken)
-    if sides is not None:
-        at = [sides.code(p) for p in counts.index]
-        estimates = tuple(
-            dataclasses.replace(e, key={**e.key, "period": p}) for e, p in zip(estimates, at, strict=True)
-        )
+    code, code_of = periods.code(spoken), periods.code if sides is None else sides.code
+    rows = zip(counts.series.itertuples(index=False), counts.index, strict=True)
+    estimates = tuple(_estimate(row, code_of(p), entity, level) for row, p in rows)
     silent = check_up_to_date(panel, counts, parted) if period is None and window is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
     return Result(
@@ -179,8 +174,8 @@ def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -
     return {"later": join(later, zh="", en=" ")} if later else {}
 
 
-def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
-    key: dict[str, Key] = {"period": row.period}
+def _estimate(row: Any, code: str, entity: str | None, level: float) -> Estimate:
+    key: dict[str, Key] = {"period": code}
     if entity is not None:
         key["entity"] = entity
     return Estimate(

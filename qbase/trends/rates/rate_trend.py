@@ -176,23 +176,21 @@ def estimate_trend(
     entity = None if entity is None else find_entity(panel, entity)
     parted, firms, step = sum_half_years(parted, firms, window)
     sides = find_sides(policy, parted.panel.periods, entity) if window == SINCE else None
-    first = first if sides is None else sides.since[0]
     whole = read_counts(parted.panel, outcome, entity=entity, level=level)
-    series = _arrange(whole, end_of(first, window), end_of(last, window), panel.freq)
+    start = end_of(first, window) if sides is None else sides.since[0]
+    series = _arrange(whole, start, end_of(last, window), panel.freq)
     counts = series.counts
     is_short = len(counts.index) < LEAST_PERIODS
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
     fit = None if is_short else _fit(series, matched, _effective(parted.panel, outcome, counts, entity), level)
-    known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
-    told = _firm_note(matched) if matched is not None else known
+    told = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
+    told = told if matched is None else _firm_note(matched)
     settings = {
         "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "level": level,
         "first": periods.code(counts.index[0]), "last": periods.code(counts.index[-1]),
         "freq": panel.freq, "sampling": panel.sampling,
         **({} if window is None else {"window": window}),
-        "has_season": series.has_season,
-        **settings_of(matched),
-        **declared,
+        "has_season": series.has_season, **settings_of(matched), **declared,
     }  # fmt: skip
     method = "design_trend" if counts.is_weighted else ("binomial_trend" if matched is None else "firm_trend")
     empty = Result(

@@ -86,12 +86,9 @@ def test_lists_count_failures_sampled_at_somebody_elses_alone(
         ("5", maker, "远方超市", "2025-05-01", "pass"),
         ("6", "无名厂", "远方超市", "2025-05-01", "fail"),
     ]
-    notices = pd.DataFrame(rows, columns=["record_no", "firm_name", "sampled_name", "publish_date", "result"])
     ask, has, source = demo_lake.query, demo_lake.has_table, demo_lake.source
-    listed = ", ".join(
-        "(" + ", ".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in notices.itertuples(index=False)
-    )
-    columns = ", ".join(notices.columns)
+    listed = ", ".join("(" + ", ".join("NULL" if v is None else f"'{v}'" for v in row) + ")" for row in rows)
+    columns = "record_no, firm_name, sampled_name, publish_date, result"
     table = f"(SELECT * REPLACE (CAST(publish_date AS DATE) AS publish_date) FROM (VALUES {listed}) AS v({columns}))"  # noqa: S608
 
     def query(self: Workspace, sql: str, **words: object) -> pd.DataFrame:
