@@ -46,12 +46,11 @@ def tabulate_elsewhere(result: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> from qbase.trends import find_elsewhere
     >>> panel = build_panel(open_workspace(), "D1.batch")
-    >>> tabulate_elsewhere(find_elsewhere(open_workspace(), panel, subject="K001"))
+    >>> table = tabulate_elsewhere(find_elsewhere(open_workspace(), panel, subject="K001"))
+    >>> print(table.caption.en)
     Failures found away from the firms, traced back to them, 2025Q1–2025Q4: Qingzhao polyester fibre cluster
-    Where drawn | Failed / tested | Share failed | 95% CI | Firms
-    In trade, away from the firms | 1 / 8 | 12.5% | 2.2–47.1 | 1
-    清沅立澜化纤厂 | 1 / 1 | – | – | –
-    At the firms | 18 / 73 | 24.7% | 16.2–35.6 | 14
+    >>> table.rows[0][1], table.rows[-1][1]
+    ('1 / 8', '18 / 73')
     """
     places, firms = result.tables["places"], result.tables["firms"]
     by = {str(e.key["where"]): e for e in result.estimates}
