@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.integrity_table import tabulate_integrity as tabulate_integrity
     from qbase.figures.tabulating.last_edition import tabulate_last as tabulate_last
+    from qbase.figures.tabulating.office_tables import tabulate_elsewhere as tabulate_elsewhere
+    from qbase.figures.tabulating.office_tables import tabulate_watchlist as tabulate_watchlist
     from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates

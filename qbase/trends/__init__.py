@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from qbase.trends.rates.rate_trend import estimate_trend as estimate_trend
     from qbase.trends.signals.control_signals import estimate_control as estimate_control
     from qbase.trends.signals.rate_breaks import estimate_breaks as estimate_breaks
+    from qbase.trends.signals.rate_joinpoints import estimate_joinpoints as estimate_joinpoints
     from qbase.trends.signals.standard_change import estimate_standard_change as estimate_standard_change
     from qbase.trends.watching.alarm_families import Family as Family
     from qbase.trends.watching.alarm_families import estimate_every_change as estimate_every_change
     from qbase.trends.watching.alarm_families import judge_family as judge_family
     from qbase.trends.watching.credit_grades import estimate_grades as estimate_grades
+    from qbase.trends.watching.failures_elsewhere import find_elsewhere as find_elsewhere
     from qbase.trends.watching.integrity_page import check_integrity as check_integrity
     from qbase.trends.watching.repeated_looks import estimate_looks as estimate_looks
     from qbase.trends.watching.visit_list import estimate_watchlist as estimate_watchlist

@@ -40,6 +40,7 @@ AGAINST: Mapping[str, Text] = {
     "previous": Text("环比", "on the quarter before"),
     "cumulative": Text("累计同比", "year to date"),
     "half_year": Text("半年同比", "half-year on a year ago"),
+    "since_policy": Text("政策前后", "since the policy, against before"),
 }
 VERDICT_WORDS: Mapping[str, Text] = {
     "up": Text("上升", "up"),

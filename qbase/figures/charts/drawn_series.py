@@ -147,6 +147,8 @@ def read_series(result: Result) -> Series:
         a value without interval though it is no full count (QB702).
     """
     frame = result.tables.get("series")
+    if result.settings.get("window") == "since_policy":
+        _refuse(result, "all periods before a policy, and all since, summed")
     if frame is None or not set(COLUMNS) <= set(frame.columns):
         _refuse(result, "no table series" if frame is None else ", ".join(map(str, frame.columns)))
     assert frame is not None  # noqa: S101 - for the type checker; refused above

@@ -58,6 +58,9 @@ METHODS: Mapping[str, Text] = {
     "peer_gap": Text("与同类平均之差", "difference from the mean of peers"),
     "rank_intervals": Text("全部位次同时成立的区间", "intervals that hold for all ranks at once"),
     "kitagawa": Text("Kitagawa 对称分解", "Kitagawa's symmetric decomposition"),
+    "goodman": Text("Goodman 同时区间", "Goodman's simultaneous intervals"),
+    "ridge_logit": Text("岭回归（logit）", "ridge logit"),
+    "joinpoint": Text("连接点回归（二项）", "binomial joinpoint regression"),
     "laboratories": Text("同一对象同一时期内比较", "compared within entities and periods"),
 }
 ENTITIES: Mapping[str, Text] = {

@@ -23,6 +23,7 @@ KINDS = {
     "previous": Text("环比", "Quarter before"),
     "cumulative": Text("累计同比", "Year to date"),
     "half_year": Text("半年同比", "Same half-year a year ago"),
+    "since_policy": Text("政策前后", "Since the policy, against before"),
 }
 ALIKE = {
     "matched_change": Text("两期都抽到的对象", "entities tested in both"),

@@ -89,6 +89,13 @@ CHECKS: Mapping[str, Text] = {
     "same_scheme": Text("评价办法一致", "One grading scheme"),
     "one_grade": Text("一年一个等级", "One grade a year"),
     "looks": Text("逐期查看", "Repeated looks"),
+    "power": Text("发现变化的把握", "Chance of finding a change"),
+    "gain": Text("名单是否更准", "Whether the list finds more"),
+    "plan": Text("现行风险等级有记录", "Risk classes on record"),
+    "calibration": Text("各类企业是否估得准", "Calibration by group"),
+    "weights": Text("抽样权数", "Weights of the draws"),
+    "features": Text("用了哪些特征", "Features used"),
+    "no_comparison": Text("有没有比较对象", "Comparison group"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
 }
 

@@ -14,7 +14,7 @@ from qbase.core.results.sentences import criterion_digits, digits_of, quantity, 
 from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
-from qbase.core.values import Estimate
+from qbase.core.values import CheckResult, Estimate
 from qbase.figures.surface.figure_words import (
     account_data,
     bracket,
@@ -195,13 +195,14 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
     *results : Result
         One or more.
     failed : bool
-        Whether those that failed are listed; False where the conclusion of a letter says them, and the note counts
-        them.
+        Whether those that failed are listed; False where the conclusion of a letter says them, and the account of
+        the records, and the note counts them.
 
     Returns
     -------
     Table
-        Failed checks first, then those for information, then those passed.
+        Failed checks first, then those for information, then those passed. Where the failed are left out,
+        one row holds those of one name and verdict.
 
     Raises
     ------
@@ -221,8 +222,9 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
     """
     _refuse_nothing(results, "tabulate_checks(result, …)")
     found = sorted(distinct_checks(*results), key=lambda c: (False, None, True).index(c.passed))
-    checks = [c for c in found if failed or c.passed is not False]
-    left = len(found) - len(checks)
+    left = 0 if failed else sum(c.passed is False for c in found)
+    # the conclusion says the account of the records as well, whatever its verdict
+    checks = found if failed else _merge([c for c in found if c.passed is not False and c.name != "coverage"])
     rows: list[tuple[str | Text, ...]] = [(check_name(c.name), PASSED[c.passed], sentence(c.text)) for c in checks]
     rows = rows or [(Text("无", "None"), NONE, Text("这些方法没有随附检查。", "These methods come without checks."))]
     return Table(
@@ -240,6 +242,14 @@ def tabulate_checks(*results: Result, failed: bool = True) -> Table:
             "text_zh": [c.text.zh for c in checks], "text_en": [c.text.en for c in checks],
         },
     )  # fmt: skip
+
+
+def _merge(checks: Sequence[CheckResult]) -> list[CheckResult]:
+    """Return checks of one name and verdict as one row: a page with six comparisons has six of some."""
+    texts: dict[tuple[str, bool | None], list[Text]] = {}
+    for c in checks:
+        texts.setdefault((c.name, c.passed), []).append(sentence(c.text))
+    return [CheckResult(name=n, passed=p, text=join(own, zh="", en=" ")) for (n, p), own in texts.items()]
 
 
 def tabulate_scorecard(card: Scorecard) -> Table:

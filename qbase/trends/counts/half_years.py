@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 import pandas as pd
 
 from qbase.core import periods
 from qbase.core.given import check_word
 from qbase.trends.counts.period_windows import merge_firm_counts, merge_periods
+from qbase.trends.counts.policy_windows import Sides
 from qbase.trends.counts.preliminary_periods import Parted
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts
 
 Half = Literal["half_year"]
+Summed = Literal["half_year", "since_policy"]
+"""What a level or a trend may be asked for beside single periods."""
 
 
 def sum_half_years(
-    parted: Parted, firms: FirmCounts | None, window: Half | None
+    parted: Parted, firms: FirmCounts | None, window: Summed | None
 ) -> tuple[Parted, FirmCounts | None, int]:
     """Return a subject and its firms by half-year, each under its last quarter, and how many quarters a step has.
 
@@ -31,8 +34,8 @@ def sum_half_years(
         By quarter, of an unweighted panel.
     firms : FirmCounts or None
         Of the same inspections.
-    window : {"half_year"} or None
-        None leaves all as it is.
+    window : {"half_year", "since_policy"} or None
+        None and ``since_policy`` leave all as it is.
 
     Raises
     ------
@@ -43,7 +46,9 @@ def sum_half_years(
     """
     if window is None:
         return parted, firms, 1
-    check_word("window", window, ("half_year",))
+    check_word("window", window, get_args(Summed))
+    if window != "half_year":
+        return parted, firms, 1
     held, last = parted.panel.data.index, parted.panel.periods[-1]
     if firms is not None:
         kept = pd.MultiIndex.from_frame(firms.data[["entity", "period"]]).isin(held)
@@ -55,10 +60,25 @@ def sum_half_years(
     return dataclasses.replace(parted, panel=whole, young=None), firms, 2
 
 
-def end_of(period: str | pd.Period | None, window: Half | None) -> str | pd.Period | None:
+def sum_sides(parted: Parted, firms: FirmCounts | None, sides: Sides) -> tuple[Parted, FirmCounts | None]:
+    """Return a subject and its firms summed before and since a policy.
+
+    Raises
+    ------
+    DataError
+        The panel is weighted (QB528).
+    """
+    last = parted.panel.periods[-1]
+    if firms is not None:
+        kept = pd.MultiIndex.from_frame(firms.data[["entity", "period"]]).isin(parted.panel.data.index)
+        firms = merge_firm_counts(dataclasses.replace(firms, data=firms.data[kept]), sides, last)
+    return dataclasses.replace(parted, panel=merge_periods(parted.panel, sides), young=None), firms
+
+
+def end_of(period: str | pd.Period | None, window: Summed | None) -> str | pd.Period | None:
     """Return the last quarter of a half-year written as ``2025H2``; anything else is itself."""
     text = str(period)
-    if window is None or len(text) != 6 or text[4] not in "Hh" or text[5] not in "12" or not text[:4].isdigit():
+    if window != "half_year" or len(text) != 6 or text[4] not in "Hh" or text[5] not in "12" or not text[:4].isdigit():
         return period
     return f"{text[:4]}Q{2 * int(text[5])}"
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.stats.rates.wilson import wilson_interval
+from qbase.trends.counts.policy_windows import Sides
 
 if TYPE_CHECKING:
     from qbase.indicators.firm_counts import FirmCounts
 
-Against = Literal["year_ago", "previous", "cumulative", "half_year"]
+Against = Literal["year_ago", "previous", "cumulative", "half_year", "since_policy"]
 Window = Literal["cumulative", "half_year"]
 WINDOWS = frozenset(get_args(Window))
 STEPS_PER_YEAR = {"Q": 4, "A": 1}
@@ -29,29 +31,44 @@ class Compared:
 
     Parameters
     ----------
-    against : {"year_ago", "previous", "cumulative", "half_year"}
+    against : {"year_ago", "previous", "cumulative", "half_year", "since_policy"}
         As asked.
     steps : int
         Periods between the two.
+    sides : Sides or None
+        Before and since, where a policy parts them.
     """
 
     against: Against
     steps: int
+    sides: Sides | None = None
 
     @property
-    def window(self) -> Window | None:
+    def window(self) -> Window | Sides | None:
         """How periods are summed; None leaves them as they are."""
-        return self.against if self.against in ("cumulative", "half_year") else None
+        return self.against if self.against in ("cumulative", "half_year") else self.sides
+
+    def before(self, end: pd.Period) -> pd.Period:
+        """Return the earlier period where none is given."""
+        return end - self.steps if self.sides is None else self.sides.before[1]
 
     def parts(self, period: pd.Period) -> pd.PeriodIndex:
         """Return the periods summed into one."""
+        if self.sides is not None:
+            return pd.period_range(*self.sides.span(period))
         if self.window is None:
             return pd.PeriodIndex([period])
         first = 1 if self.window == "cumulative" else period.quarter - 1
         return pd.period_range(period - (period.quarter - first), period)
 
+    def code(self, period: pd.Period) -> str:
+        """Return the code of a period, or of all that are summed on one side of a policy."""
+        return periods.code(period) if self.sides is None else self.sides.code(period)
+
     def label(self, period: pd.Period) -> Text:
         """Return a period in words: 2025 年第 4 季度, 2025 年前 3 个季度, 2025 年上半年."""
+        if self.sides is not None:
+            return self.sides.label(period)
         if self.window is None:
             return periods.label(period)
         if self.window == "half_year":
@@ -65,6 +82,8 @@ class Compared:
     @property
     def ago(self) -> tuple[Text, Text]:
         """What the earlier period is called: in a sentence, and in a few words."""
+        if self.sides is not None:
+            return Text("政策开始前", "before the policy"), Text("政策开始前", "before the policy")
         if self.against == "previous":
             return Text("上一期", "the period before"), Text("上一期", "the period before")
         return Text("上年同期", "a year earlier"), Text("上年同期", "a year ago")
@@ -92,15 +111,16 @@ def read_against(against: str, freq: str) -> Compared:
     return Compared(against=against, steps=steps)  # type: ignore[arg-type]
 
 
-def merge_periods(panel: Panel, window: Window) -> Panel:
+def merge_periods(panel: Panel, window: Window | Sides) -> Panel:
     """Sum the counts of a quarterly panel over longer windows, each under its last quarter.
 
     Parameters
     ----------
     panel : Panel
         Quarterly and unweighted; its rates have counts.
-    window : {"cumulative", "half_year"}
-        The year to date (累计), or half-years (rows of second and fourth quarters only).
+    window : {"cumulative", "half_year"} or Sides
+        The year to date (累计), half-years (rows of second and fourth quarters only), or all before and all since a
+        policy.
 
     Returns
     -------
@@ -124,7 +144,7 @@ def merge_periods(panel: Panel, window: Window) -> Panel:
     >>> merge_periods(panel, "cumulative").counts("D1.batch").loc["K001"].to_dict("list")
     {'k': [12, 32, 50, 62], 'n': [20, 46, 65, 81]}
     """
-    if panel.sampling != "naive" or panel.freq != "Q":
+    if panel.sampling != "naive" or (panel.freq != "Q" and not isinstance(window, Sides)):
         raise DataError(
             "QB528",
             sampling=panel.sampling,
@@ -149,27 +169,32 @@ def merge_periods(panel: Panel, window: Window) -> Panel:
     return dataclasses.replace(panel, data=data, indicators=indicators, cells=cells)
 
 
-def merge_firm_counts(firms: FirmCounts, window: Window, last: pd.Period) -> FirmCounts:
+def merge_firm_counts(firms: FirmCounts, window: Window | Sides, last: pd.Period) -> FirmCounts:
     """Return counts by firm summed over the same windows as `merge_periods`, up to the last period of the panel."""
     return dataclasses.replace(firms, data=_sum(firms.data, window, last))
 
 
-def merge_group_cells(cells: pd.DataFrame, window: Window, last: pd.Period) -> pd.DataFrame:
+def merge_group_cells(cells: pd.DataFrame, window: Window | Sides, last: pd.Period) -> pd.DataFrame:
     """Return counts by group and firm summed over the same windows as `merge_periods`."""
     return _sum(cells, window, last)
 
 
-def _sum(rows: pd.DataFrame, window: Window, last: pd.Period) -> pd.DataFrame:
+def _sum(rows: pd.DataFrame, window: Window | Sides, last: pd.Period) -> pd.DataFrame:
     """Sum the numbers of rows into every window they belong to."""
     quarter = pd.PeriodIndex(rows["period"])
-    parts = []
-    for end in (1, 2, 3, 4) if window == "cumulative" else (2, 4):
-        first = 1 if window == "cumulative" else end - 1
-        inside = (quarter.quarter >= first) & (quarter.quarter <= end)
-        target = pd.PeriodIndex(quarter[inside] + (end - quarter.quarter[inside]))
-        parts.append(rows[inside].assign(period=target))
-    whole = pd.concat(parts, ignore_index=True)
+    targets = window.targets(quarter) if isinstance(window, Sides) else _targets(quarter, window)
+    whole = pd.concat([rows[inside].assign(period=target) for inside, target in targets], ignore_index=True)
     whole = whole[whole["period"] <= last]
     keys = [c for c in whole.columns if not pd.api.types.is_numeric_dtype(whole[c].dtype)]
     summed: pd.DataFrame = whole.groupby(keys, as_index=False, sort=True, observed=True).sum()
     return summed
+
+
+def _targets(quarter: pd.PeriodIndex, window: Window) -> list[tuple[NDArray[np.bool_], pd.PeriodIndex]]:
+    """Return for every quarter a window may end in which rows it holds and the period they are summed under."""
+    targets = []
+    for end in (1, 2, 3, 4) if window == "cumulative" else (2, 4):
+        first = 1 if window == "cumulative" else end - 1
+        inside = np.asarray((quarter.quarter >= first) & (quarter.quarter <= end))
+        targets.append((inside, pd.PeriodIndex(quarter[inside] + (end - quarter.quarter[inside]))))
+    return targets

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.indicators.group_counts import GroupCounts
 from qbase.trends.counts.period_counts import find_entity, read_counts
 from qbase.trends.counts.period_windows import Against, merge_group_cells, merge_periods, read_against
+from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.rates.change_case import Case, check_order, find_obstacle, leave_unanswered
 
@@ -25,7 +27,7 @@ NO_GROUP = Text("没有一个组在两期都被抽查", "no group was inspected 
 
 def arrange_case(
     counts: GroupCounts, *, entity: str | None, first: str | pd.Period | None, last: str | pd.Period | None,
-    against: Against, level: float, maturity: Maturity | None,
+    against: Against, level: float, maturity: Maturity | None, policy: Policy | None = None,
 ) -> tuple[Case, GroupCounts]:  # fmt: skip
     """Return the comparison, and the counts by group of its periods; those of a sum of periods are summed.
 
@@ -33,14 +35,17 @@ def arrange_case(
     ------
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), periods in the wrong order
-        (QB504), an unknown comparison (QB527).
+        (QB504), an unknown comparison (QB527), no policy to part by (QB532).
     DataError
-        Nothing was tested in a period asked for (QB502), or it is preliminary (QB506).
+        No period on one side of a policy (QB533), nothing was tested in a period asked for (QB502), or it is
+        preliminary (QB506).
     """
     compared = read_against(against, counts.panel.freq)
     parted = part_preliminary(counts.panel, counts.outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(counts.panel, entity)
     seen = parted.panel
+    if against == SINCE:
+        compared = dataclasses.replace(compared, sides=find_sides(policy, seen.periods, entity))
     if compared.window is not None and not counts.missing.zh:
         kept = pd.MultiIndex.from_frame(counts.cells[["entity", "period"]]).isin(seen.data.index)
         cells = merge_group_cells(counts.cells[kept], compared.window, seen.periods[-1])
@@ -48,7 +53,7 @@ def arrange_case(
         counts = dataclasses.replace(counts, panel=seen, cells=cells)
     held = read_counts(seen, counts.outcome, entity=entity, level=level)
     end = held.period(last)
-    start = end - compared.steps if first is None else held.period(first)
+    start = compared.before(end) if first is None else held.period(first)
     check_order(start, end)
     case = Case(
         panel=counts.panel, parted=parted, seen=seen, counts=held, compared=compared, entity=entity, start=start,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from qbase.core import periods
 from qbase.core.numbers import difference_unit, interval, level_text
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_among, quantity
 from qbase.core.text import Text, join
@@ -55,6 +55,7 @@ def decompose_mix(
     against: Against = "year_ago",
     level: float = 0.95,
     maturity: Maturity | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Decompose the change of a rate into who was inspected and changes within groups of one kind.
 
@@ -72,12 +73,14 @@ def decompose_mix(
         One entity; None adds all up.
     first, last : str, pandas.Period or None
         The two periods, as for `estimate_change`: the last one with tests, and what ``against`` says.
-    against : {"year_ago", "previous", "cumulative", "half_year"}
+    against : {"year_ago", "previous", "cumulative", "half_year", "since_policy"}
         As for `estimate_change`.
     level : float
         Confidence level.
     maturity : Maturity or None
         A preliminary period is never compared.
+    policy : Policy or None
+        Parts before from since, with ``against="since_policy"``, as for `estimate_change`.
 
     Returns
     -------
@@ -120,7 +123,7 @@ def decompose_mix(
     if last is None and unripe is not None:
         return unripe
     case, counts = arrange_case(
-        counts, entity=entity, first=first, last=last, against=against, level=level, maturity=maturity
+        counts, entity=entity, first=first, last=last, against=against, level=level, maturity=maturity, policy=policy
     )
     parted, held, start, end, entity = case.parted, case.counts, case.start, case.end, case.entity
     why = find_reason(case, counts, first)
@@ -133,11 +136,11 @@ def decompose_mix(
     if first is None and not has_shared_group(rows, is_late, factors):
         return leave_mix(case, NO_GROUP)
     parts = decompose_change(rows["n"], rows["k"], is_late, rows[list(factors)], firms=firms, level=level)
-    keys: dict[str, Key] = {"first": periods.code(start), "period": periods.code(end)}
+    keys: dict[str, Key] = {"first": case.compared.code(start), "period": case.compared.code(end)}
     estimates = _estimates(parts, factors, keys if entity is None else {**keys, "entity": entity}, level, rows)
     settings: dict[str, object] = {
         "outcome": counts.outcome, "entity_kind": counts.panel.entity, "entity": entity, "by": list(factors),
-        "first": periods.code(start), "last": periods.code(end), "against": against, "level": level,
+        "first": case.compared.code(start), "last": case.compared.code(end), "against": against, "level": level,
         "freq": counts.panel.freq, "sampling": counts.panel.sampling, "firms": parts.n_firms,
     }  # fmt: skip
     notes = [n for n in notes_of(counts.panel, counts.indicator, entity) if n != INDEPENDENT or firms is None]
@@ -150,7 +153,7 @@ def decompose_mix(
         estimates=estimates,
         subject=held.subject,
         tables=_tables(counts, parts, estimates, factors, rows, held, start, end),
-        checks=(*_checks(counts, parts, rows, factors, held, start, end, entity, level), *parted.checks),
+        checks=(*_checks(counts, parts, rows, factors, held, start, end, entity, level), *case.alone, *parted.checks),
         notes=(*notes, SYMMETRIC, NOT_NOTHING),
         settings=settings,
         sources=counts.panel.sources,

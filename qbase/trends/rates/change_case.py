@@ -14,10 +14,12 @@ from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
+from qbase.core.values import CheckResult
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
 from qbase.trends.counts.period_counts import Counts
 from qbase.trends.counts.period_windows import Compared
+from qbase.trends.counts.policy_windows import SEASONS
 from qbase.trends.counts.preliminary_periods import Parted
 
 SEASON = Text(
@@ -81,6 +83,11 @@ class Case:
         """The series of the subject; of single periods with those that are preliminary."""
         return self.parted.join(self.counts.series) if self.compared.window is None else self.counts.series
 
+    @property
+    def alone(self) -> tuple[CheckResult, ...]:
+        """What says that before against after a policy has no comparison group."""
+        return () if self.compared.sides is None else (self.compared.sides.check(),)
+
     def refuse(self, period: pd.Period, outcome: str) -> None:
         """Refuse a period that is preliminary, in part or as a whole, or was not tested.
 
@@ -102,8 +109,9 @@ class Case:
         """Return the limits of the comparison."""
         known = DESIGN_KNOWS if self.counts.is_weighted and self.has_firms else None
         told = known if self.firms is None else self.firms.note()
+        apart = (SEASONS,) if self.compared.sides is not None and self.panel.freq == "Q" else ()
         season = (SEASON,) if self.compared.against == "previous" and self.panel.freq == "Q" else ()
-        return (*season, *notes_of(self.panel, self.counts.indicator, self.entity, of_firms=told))
+        return (*apart, *season, *notes_of(self.panel, self.counts.indicator, self.entity, of_firms=told))
 
     def settings(self) -> dict[str, Any]:
         """Return everything needed to repeat it."""
@@ -111,9 +119,10 @@ class Case:
             "outcome": self.counts.indicator.id,
             "entity_kind": self.panel.entity,
             "entity": self.entity,
-            "first": periods.code(self.start),
-            "last": periods.code(self.end),
+            "first": self.compared.code(self.start),
+            "last": self.compared.code(self.end),
             "against": self.compared.against,
+            **({} if self.compared.sides is None else {"policy": self.compared.sides.policy.policy_id}),
             "level": self.level,
             "freq": self.panel.freq,
             "sampling": self.panel.sampling,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from qbase.core import periods
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Key, Margin
@@ -22,6 +22,7 @@ from qbase.trends.counts.firm_intervals import match_firms, widen_counts
 from qbase.trends.counts.matched_entities import Twin, compare_entities, match_change
 from qbase.trends.counts.period_counts import TOST_LEVEL, find_entity, read_counts
 from qbase.trends.counts.period_windows import Against, merge_firm_counts, merge_periods, read_against
+from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.counts.within_entities import Within, compare_within
@@ -51,6 +52,7 @@ def estimate_change(
     margin: Margin | float | None = None,
     maturity: Maturity | None = None,
     firms: FirmCounts | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Estimate the change of a rate between two periods.
 
@@ -68,10 +70,12 @@ def estimate_change(
         One entity; None pools all entities (counts are summed).
     first, last : str, pandas.Period or None
         The two periods. ``last`` defaults to the last one with tests, ``first`` to what ``against`` says.
-    against : {"year_ago", "previous", "cumulative", "half_year"}
+    against : {"year_ago", "previous", "cumulative", "half_year", "since_policy"}
         The same quarter (or year) a year before (同比), or the period before (环比); the quarters of the year so far
         against the same ones of last year (累计同比), or the half-year that ends in ``last`` against the same half of
-        last year: both sum the counts of an unweighted panel of quarters.
+        last year: both sum the counts of an unweighted panel of quarters. With ``policy``, all periods since its
+        start against all before it, those between draft or announcement and start left out; that is before against
+        after without a comparison group, never an effect, and ``first`` and ``last`` play no part.
     level : float
         Confidence level.
     margin : Margin, float or None
@@ -84,6 +88,9 @@ def estimate_change(
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections. A weighted panel keeps the interval of its
         design, which knows them already.
+    policy : Policy or None
+        Parts before from since, with ``against="since_policy"``: the start of the subject itself, else that of the
+        first to adopt.
 
     Returns
     -------
@@ -105,9 +112,11 @@ def estimate_change(
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503),
-        periods in the wrong order (QB504), a margin that is none (QB507), an unknown comparison (QB527).
+        periods in the wrong order (QB504), a margin that is none (QB507), an unknown comparison (QB527), no policy to
+        part by (QB532).
     DataError
-        Nothing was tested in a period asked for (QB502), a weighted panel is to be pooled (QB505) or summed (QB528),
+        No period on one side of the policy (QB533), nothing was tested in a period asked for (QB502), a weighted
+        panel is to be pooled (QB505) or summed (QB528),
         such a period is preliminary (QB506), or the firms are not those of the panel (QB525).
 
     References
@@ -136,11 +145,14 @@ def estimate_change(
     if last is None and unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
-    seen = parted.panel if compared.window is None else merge_periods(parted.panel, compared.window)
     entity = None if entity is None else find_entity(panel, entity)
+    if against == SINCE:
+        sides = find_sides(policy, parted.panel.periods, entity)
+        compared, first, last = dataclasses.replace(compared, sides=sides), None, sides.since[1]
+    seen = parted.panel if compared.window is None else merge_periods(parted.panel, compared.window)
     counts = read_counts(seen, outcome, entity=entity, level=level)
     end = counts.period(last)
-    start = end - compared.steps if first is None else counts.period(first)
+    start = compared.before(end) if first is None else counts.period(first)
     check_order(start, end)
     case = Case(
         panel=panel, parted=parted, seen=seen, counts=counts, compared=compared, entity=entity, start=start, end=end,
@@ -241,7 +253,9 @@ def _answer(case: Case, outcome: str) -> Result:
             **({} if twin is None else {"entities": twin.entities}),
         },
         checks=(*_checks(case, before, after, same, twin, within), *check_steady_power(estimate, case.declared)),
-        grade=cap_grade(
+        grade="limited"
+        if case.compared.sides is not None
+        else cap_grade(
             is_naive=case.panel.sampling == "naive",
             is_pooled=is_pooled,
             is_unknown=same.passed is None,
@@ -278,7 +292,7 @@ def _checks(
     tested, indicator = {case.start: before, case.end: after}, case.counts.indicator
     small = check_small_n(tested, level=case.level, is_pass=indicator.better == "up", name=indicator.label)
     beside = [x.check for x in (twin, within) if x is not None]
-    return [small, *check_enough(tested), same, *beside, *case.parted.checks]
+    return [small, *case.alone, *check_enough(tested), same, *beside, *case.parted.checks]
 
 
 def _labels(case: Case, twin: Twin | None, within: Within | None, others: tuple[Estimate, ...]) -> dict[str, Text]:
@@ -297,7 +311,7 @@ def _estimate(case: Case, outcome: str) -> Estimate:
         value, low, high = (float(x) for x in square_and_add(*limits))
     else:
         value, low, high = case.firms.compare(case.start, case.end, level=case.level)
-    key: dict[str, Key] = {"first": periods.code(case.start), "period": periods.code(case.end)}
+    key: dict[str, Key] = {"first": case.compared.code(case.start), "period": case.compared.code(case.end)}
     if case.entity is not None:
         key["entity"] = case.entity
     tost = _tost(case, outcome) if "margin_declared_on" in case.declared else (None, None)

@@ -8,14 +8,16 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.panel import Panel
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.trends.counts.count_checks import check_small_n, notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, match_firms, settings_of, widen_counts
-from qbase.trends.counts.half_years import Half, end_of, sum_half_years
+from qbase.trends.counts.half_years import Summed, end_of, sum_half_years, sum_sides
 from qbase.trends.counts.matched_entities import check_all_entities
 from qbase.trends.counts.period_counts import find_entity, read_counts
+from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import check_history, check_up_to_date, part_preliminary, read_totals
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 
@@ -35,7 +37,8 @@ def estimate_level(
     maturity: Maturity | None = None,
     history: History | None = None,
     firms: FirmCounts | None = None,
-    window: Half | None = None,
+    window: Summed | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Estimate the level of a rate with Wilson's interval, period by period.
 
@@ -62,9 +65,13 @@ def estimate_level(
         and enter no estimate.
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections; None takes batches as independent.
-    window : {"half_year"} or None
+    window : {"half_year", "since_policy"} or None
         Sums the counts of an unweighted panel of quarters by half-year, each under its last quarter; ``period`` may
-        then be ``2025H2``. A half-year with a preliminary quarter is left out.
+        then be ``2025H2``. A half-year with a preliminary quarter is left out. Or sums all periods before a policy and
+        all since, and speaks of those since.
+    policy : Policy or None
+        Parts before from since, with ``window="since_policy"``: the start of the subject itself, else that of the first
+        to adopt; periods between draft or announcement and start are on neither side.
 
     Returns
     -------
@@ -79,10 +86,12 @@ def estimate_level(
     PanelError
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
-        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), another window (QB144).
+        Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), another window (QB144), no
+        policy to part by (QB532).
     DataError
-        Nothing was tested in the period (QB502), a weighted panel is to be pooled (QB505) or summed (QB528), the period
-        is preliminary (QB506), or the firms are not those of the panel (QB525).
+        No period on one side of the policy (QB533), nothing was tested in the period (QB502), a weighted panel is to be
+        pooled (QB505) or summed (QB528), the period is preliminary (QB506), or the firms are not those of the panel
+        (QB525).
 
     References
     ----------
@@ -109,6 +118,9 @@ def estimate_level(
     entity = None if entity is None else find_entity(panel, entity)
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     parted, firms, _ = sum_half_years(parted, firms, window)
+    sides = find_sides(policy, parted.panel.periods, entity) if window == SINCE else None
+    if sides is not None:
+        parted, firms = sum_sides(parted, firms, sides)
     counts = read_counts(parted.panel, outcome, entity=entity, level=level)
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
     counts = widen_counts(counts, matched, level=level)
@@ -118,8 +130,9 @@ def estimate_level(
     is_pass, name = counts.indicator.better == "up", counts.indicator.label
     small = check_small_n({spoken: counts.at(spoken)}, level=level, is_pass=is_pass, name=name)
     totals = read_totals(history, outcome, entity, counts.index[0])
-    estimates = tuple(_estimate(row, entity, level) for row in counts.series.itertuples(index=False))
-    code = periods.code(spoken)
+    code, code_of = periods.code(spoken), periods.code if sides is None else sides.code
+    rows = zip(counts.series.itertuples(index=False), counts.index, strict=True)
+    estimates = tuple(_estimate(row, code_of(p), entity, level) for row, p in rows)
     silent = check_up_to_date(panel, counts, parted) if period is None and window is None else None
     absent = check_all_entities(parted.panel, outcome, counts, spoken) if entity is None else None
     return Result(
@@ -132,6 +145,7 @@ def estimate_level(
         tables={"series": parted.join(counts.series), **({} if totals.empty else {"history": totals})},
         checks=(
             small,
+            *([] if sides is None else [sides.check()]),
             *parted.checks,
             *(check for check in (silent, absent) if check is not None),
             *check_history(totals),
@@ -146,7 +160,7 @@ def estimate_level(
 
 
 def _settings(
-    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Half | None
+    panel: Panel, outcome: str, entity: str | None, code: str, level: float, window: Summed | None
 ) -> dict[str, Any]:
     asked = {"outcome": outcome, "entity_kind": panel.entity, "entity": entity, "period": code, "level": level}
     about = {"freq": panel.freq, "sampling": panel.sampling}
@@ -160,8 +174,8 @@ def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -
     return {"later": join(later, zh="", en=" ")} if later else {}
 
 
-def _estimate(row: Any, entity: str | None, level: float) -> Estimate:
-    key: dict[str, Key] = {"period": row.period}
+def _estimate(row: Any, code: str, entity: str | None, level: float) -> Estimate:
+    key: dict[str, Key] = {"period": code}
     if entity is not None:
         key["entity"] = entity
     return Estimate(

@@ -13,14 +13,16 @@ from qbase.core import periods
 from qbase.core.errors import DataError
 from qbase.core.numbers import count
 from qbase.core.panel import Panel
+from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Key, Margin
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settings_of
-from qbase.trends.counts.half_years import Half, end_of, sum_half_years
+from qbase.trends.counts.half_years import Summed, end_of, sum_half_years
 from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
 from qbase.trends.counts.period_windows import STEPS_PER_YEAR
+from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.rates.change_verdicts import add_verdicts, cap_grade, check_steady_power, margin_settings
@@ -88,7 +90,8 @@ def estimate_trend(
     margin: Margin | float | None = None,
     maturity: Maturity | None = None,
     firms: FirmCounts | None = None,
-    window: Half | None = None,
+    window: Summed | None = None,
+    policy: Policy | None = None,
 ) -> Result:
     """Estimate by how many percentage points a rate moved a year, over all periods of a window.
 
@@ -116,8 +119,11 @@ def estimate_trend(
         From `qbase.indicators.read_maturity`: preliminary periods are left out.
     firms : FirmCounts or None
         From `qbase.indicators.read_firm_counts`, of the same inspections.
-    window : {"half_year"} or None
-        Sums the counts of an unweighted panel of quarters by half-year, as for `estimate_level`.
+    window : {"half_year", "since_policy"} or None
+        Sums the counts of an unweighted panel of quarters by half-year, as for `estimate_level`; or takes the periods
+        since a policy alone, in place of ``first``.
+    policy : Policy or None
+        Gives the start, with ``window="since_policy"``: that of the subject itself, else that of the first to adopt.
 
     Returns
     -------
@@ -135,9 +141,10 @@ def estimate_trend(
         No such indicator (QB123), no counts (QB124), shrunk values (QB125).
     UsageError
         Unknown entity (QB501), a period that is none (QB101), a level that is none (QB503), a margin that is none
-        (QB507), another window (QB144).
+        (QB507), another window (QB144), no policy to part by (QB532).
     DataError
-        Nothing was tested (QB502), a weighted panel is to be pooled (QB505) or summed (QB528), the
+        No period on one side of the policy (QB533), nothing was tested (QB502), a weighted panel is to be pooled
+        (QB505) or summed (QB528), the
         firms are not those of the panel (QB525), or the window asked for has fewer than five periods (QB529).
 
     References
@@ -168,22 +175,22 @@ def estimate_trend(
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     entity = None if entity is None else find_entity(panel, entity)
     parted, firms, step = sum_half_years(parted, firms, window)
+    sides = find_sides(policy, parted.panel.periods, entity) if window == SINCE else None
     whole = read_counts(parted.panel, outcome, entity=entity, level=level)
-    series = _arrange(whole, end_of(first, window), end_of(last, window), panel.freq)
+    start = end_of(first, window) if sides is None else sides.since[0]
+    series = _arrange(whole, start, end_of(last, window), panel.freq)
     counts = series.counts
     is_short = len(counts.index) < LEAST_PERIODS
     matched = match_firms(parted.panel, outcome, counts, firms, entity=entity)
     fit = None if is_short else _fit(series, matched, _effective(parted.panel, outcome, counts, entity), level)
-    known = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
-    told = _firm_note(matched) if matched is not None else known
+    told = DESIGN_KNOWS if counts.is_weighted and firms is not None else None
+    told = told if matched is None else _firm_note(matched)
     settings = {
         "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "level": level,
         "first": periods.code(counts.index[0]), "last": periods.code(counts.index[-1]),
         "freq": panel.freq, "sampling": panel.sampling,
         **({} if window is None else {"window": window}),
-        "has_season": series.has_season,
-        **settings_of(matched),
-        **declared,
+        "has_season": series.has_season, **settings_of(matched), **declared,
     }  # fmt: skip
     method = "design_trend" if counts.is_weighted else ("binomial_trend" if matched is None else "firm_trend")
     empty = Result(
@@ -194,7 +201,7 @@ def estimate_trend(
         estimates=(),
         subject=counts.subject,
         tables={"series": parted.join(counts.series)},
-        checks=parted.checks,
+        checks=(*([] if sides is None else [sides.check()]), *parted.checks),
         notes=(*_notes(series, matched), *notes_of(panel, counts.indicator, entity, of_firms=told)),
         settings=settings,
         sources=panel.sources,
@@ -232,7 +239,7 @@ def _answer(
         tables={**empty.tables, "fitted": _fitted(series, fit), "coefficients": _coefficients(series, fit)},
         checks=(
             *(c for c in checks if c is not None),
-            *parted.checks,
+            *empty.checks,
             *check_steady_power(estimate, empty.settings, df=fit.df),
         ),
         grade=cap_grade(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import norm
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import UsageError
 from qbase.core.given import check_day, read_number
 from qbase.core.numbers import count, percent
 from qbase.core.results.result import Result
@@ -55,6 +55,13 @@ LEAST_DRAWS, LEAST_FAILURES = 200, 20
 """Below this neither the list nor its validation says anything."""
 
 REVIEW_MONTHS, EXPIRY_MONTHS = 3, 6
+PLACES = ("cluster_id", "town_code")
+"""Told of a listed firm, so that a page can show its own; never a reason to be on the list."""
+LISTED = [
+    "rank", "firm_id", "firm_name", *PLACES, "risk_pct", "ci_low", "ci_high", "reason_zh", "reason_en", "made_on",
+    "review_on", "expires_on", "use",
+]  # fmt: skip
+SHORT = Text("双随机批次太少，不编名单", "No list: too few random draws")
 
 GAIN = Indicator(
     id="watch.gain",
@@ -105,17 +112,16 @@ def estimate_watchlist(
     Result
         Estimand ``level`` in percentage points; term ``gain``: failure rate among the firms the list chooses less that
         among as many chosen by the risk classes in force, both on random draws not used for fitting. Tables
-        ``watchlist`` (rank, firm_id, firm_name, risk_pct with ci_low and ci_high, reason_zh, reason_en, made_on,
-        review_on, expires_on, use), ``validation`` (hit rates of list, risk classes, chance), ``calibration`` (by size,
-        age and town) and ``coefficients``. None has counts of firms behind each row, so that `qbase.release.protect`
-        lets it out to nobody.
+        ``watchlist`` (rank, firm_id, firm_name, cluster_id, town_code, risk_pct with ci_low and ci_high, reason_zh,
+        reason_en, made_on, review_on, expires_on, use), ``validation`` (hit rates of list, risk classes, chance),
+        ``calibration`` (by size, age and town) and ``coefficients``. None has counts of firms behind each row, so that
+        `qbase.release.protect` lets it out to nobody. Without an answer where there are too few random draws or
+        failures before or within the last eight quarters.
 
     Raises
     ------
     UsageError
         The share or the day is none (QB599, QB148), or the level (QB503).
-    DataError
-        Too few random draws or failures before or within the last eight quarters (QB599).
 
     References
     ----------
@@ -147,7 +153,8 @@ def estimate_watchlist(
     quarter = quarter_of(draws["sample_date"])
     is_early, is_late = quarter < split, quarter >= split
     failed = (~draws["is_pass"].to_numpy(dtype=bool)).astype(float)
-    _check_enough(failed, is_early, is_late)
+    if (why := _say_too_few(failed, is_early, is_late)) is not None:
+        return _unanswered(tables, why, part, level)
     firm = np.asarray(history.firms.get_indexer(pd.Index(draws["firm_id"])), dtype=np.int64)
     tested = _fit(history, firm, quarter, failed, weights, is_early, split)
     shown = tested.features(firm[is_late], quarter[is_late])
@@ -193,17 +200,36 @@ def _start(draws: pd.DataFrame, as_of: str | None) -> int:
     return int(quarter_of(draws["sample_date"]).max()) + 1 if len(draws) else 0
 
 
-def _check_enough(failed: Floats, *windows: NDArray[np.bool_]) -> None:
+def _say_too_few(failed: Floats, *windows: NDArray[np.bool_]) -> Text | None:
+    """Return why no list is made, None where there are draws and failures enough before and within the test."""
     found = [(int(w.sum()), int(failed[w].sum())) for w in windows]
-    if any(n < LEAST_DRAWS or f < LEAST_FAILURES for n, f in found):
-        (n0, f0), (n1, f1) = found
-        raise DataError(
-            "QB599",
-            found=f"{n0} random draws with {f0} failures before, {n1} with {f1} in the last "
-            f"{VALIDATED_QUARTERS} quarters",
-            expected=f"{LEAST_DRAWS} draws and {LEAST_FAILURES} failures in each",
-            fix="load more years of random draws (双随机), or choose a later as_of",
-        )
+    if all(n >= LEAST_DRAWS and f >= LEAST_FAILURES for n, f in found):
+        return None
+    (n0, f0), (n1, f1) = ((count(n), count(f)) for n, f in found)
+    return Text(
+        f"双随机批次太少，不编走访名单：最近 {VALIDATED_QUARTERS} 个季度 {n1} 批（{f1} 批不合格），此前 {n0} 批"
+        f"（{f0} 批不合格）；两段各需 {LEAST_DRAWS} 批、{LEAST_FAILURES} 批不合格。",
+        f"No visit list: {n1} random draws with {f1} failures in the last {VALIDATED_QUARTERS} quarters and {n0} with "
+        f"{f0} before are too few; {LEAST_DRAWS} with {LEAST_FAILURES} are needed in each.",
+    )
+
+
+def _unanswered(tables: WatchTables, why: Text, share: float, level: float) -> Result:
+    return Result(
+        estimand="level",
+        outcome=GAIN,
+        unit="pp",
+        method="ridge_logit",
+        estimates=(),
+        subject=LIST,
+        tables={"watchlist": pd.DataFrame(columns=LISTED)},
+        notes=(USE,),
+        labels={"unanswered": SHORT},
+        settings={"share": share, "level": level, "profile": "internal"},
+        sources=tables.sources,
+        coverage=tables.coverage,
+        unanswered=why,
+    )
 
 
 def _fit(
@@ -232,7 +258,7 @@ def _list(tables: WatchTables, fit: _Fit, now: int, share: float, level: float) 
         {
             "rank": np.arange(1, len(chosen) + 1),
             "firm_id": ids[chosen],
-            "firm_name": register["firm_name"].reindex(ids[chosen]).to_numpy(dtype=object),
+            **{c: register[c].reindex(ids[chosen]).to_numpy(dtype=object) for c in ("firm_name", *PLACES)},
             "risk_pct": 100 * risk[chosen],
             "ci_low": 100 * expit(logit(risk[chosen]) - z * error[chosen]),
             "ci_high": 100 * expit(logit(risk[chosen]) + z * error[chosen]),
