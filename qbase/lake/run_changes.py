@@ -228,14 +228,16 @@ def queue_runs(workspace: Workspace, records: Sequence[RunRecord]) -> list[str]:
 
     names, added = [], []
     with workspace.book.writing() as connection:
-        waiting = sa.select(RUNS.c.slot_key, RUNS.c.run_id).where(RUNS.c.state == "queued")
-        known = {row.slot_key: row.run_id for row in connection.execute(waiting)}
+        waiting = sa.select(RUNS.c.slot_key, RUNS.c.payload).where(RUNS.c.state == "queued")
+        known = {row.slot_key: read_record(row.payload) for row in connection.execute(waiting)}
         for record in records:
-            key = key_of(record)
-            if key not in known:
-                known[key] = record.run_id
+            waits = known.setdefault(key_of(record), record)
+            names.append(waits.run_id)
+            if waits is record:
                 added.append(record)
-            names.append(known[key])
+            elif record.is_forced and not waits.is_forced:
+                known[key_of(record)] = dataclasses.replace(waits, is_forced=True)
+                _replace(connection, known[key_of(record)])
         add_rows(connection, added)
     return names
 

@@ -22,6 +22,7 @@ from qbase.lake.storage.fault_points import fault
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing.completeness import Place
 from qbase.reports.running import fingerprint
+from qbase.reports.running.page_place import PagePlace, choose_place
 from qbase.reports.running.run_states import LOCK, close_dead_runs, close_fenced, drop_beside, hold, read_meta
 
 if TYPE_CHECKING:
@@ -64,6 +65,8 @@ class ClaimedRun:
         slot: str | None,
         on_progress: Progress,
         engine: EngineName = "kernel",
+        *,
+        is_forced: bool = False,
     ) -> None:
         self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
         self.engine, self.began = engine, time.monotonic()
@@ -74,9 +77,21 @@ class ClaimedRun:
         record = first_record(workspace, request, slot, commit=fingerprint.commit_of(workspace.root))
         # a run of this slot that was queued is taken up under its own id
         queued = find_queued(workspace, key_of(record))
-        self.record = dataclasses.replace(record, run_id=queued or record.run_id)
+        self.record = dataclasses.replace(record, run_id=queued or record.run_id, lang=lang, is_forced=is_forced)
         self.folder = workspace.runs / request.spec.report_id / self.record.run_id
-        self.site_paths = tuple(workspace.site / f"{request.page_id}.{end}" for end in ("html", "json"))
+        self.page = PagePlace(stem=request.page_id, key=request.page_key or request.page_id)
+
+    @property
+    def site_paths(self) -> tuple[pathlib.Path, pathlib.Path]:
+        """Where the page of the run stands, or will stand, and the facts beside it."""
+        html = self.workspace.site / f"{self.page.stem}.html"
+        return html, html.with_name(f"{self.page.stem}.json")
+
+    def aim(self) -> PagePlace:
+        """Choose where to publish, by what the site shows now."""
+        self.page = choose_place(self.workspace.site, self.request, self.record)
+        self._set(outputs=(self._below(self.site_paths[0]),))
+        return self.page
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:

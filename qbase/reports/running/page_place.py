@@ -1,0 +1,96 @@
+"""Where a run publishes: on the page of its report, or under its date where that page shows a later logical date.
+
+The page of a report shows the newest date. A back-fill that comes later, or a time made up for in the wrong order, gets
+a place of its own and replaces nothing but an earlier run of the same date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from qbase.lake import find_published
+from qbase.lake.run_slots import read_moment
+from qbase.reports.asking.page_names import REDIRECT, date_page, moment_of, read_meta
+from qbase.reports.running.published_pages import find_old_names
+from qbase.reports.running.run_states import page_of, shows
+
+if TYPE_CHECKING:
+    from qbase.core.results.run_values import RunRecord
+    from qbase.lake import Workspace
+    from qbase.reports.asking.run_request import Request
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PagePlace:
+    """A place of the site: its stem, the keys its page has and had, and whether it is that of an older date."""
+
+    stem: str
+    key: str
+    former_keys: tuple[str, ...] = ()
+    is_dated: bool = False
+
+
+class OvertakenError(Exception):
+    """Between staging and publishing a page of another date appeared."""
+
+
+def choose_place(site: pathlib.Path, request: Request, record: RunRecord) -> PagePlace:
+    """Return the place of a run as the site is now; it is asked again in the transaction that publishes.
+
+    Parameters
+    ----------
+    site : Path
+        Folder of the published pages.
+    request : Request
+        Knows the name of the page.
+    record : RunRecord
+        Logical date and beginning of the run.
+    """
+    stem, key = request.page_id, request.page_key or request.page_id
+    known = {"report_id": record.report_id, "key": key, "former_keys": request.former_keys, "params": record.params}
+    now = read_moment(record.slot, record.started_at)
+    if not any(moment_of(meta) > now for meta in _shown(site, stem, known)):
+        return PagePlace(stem=stem, key=key, former_keys=request.former_keys)
+    return PagePlace(
+        stem=date_page(stem, record.slot),
+        key=date_page(key, record.slot),
+        former_keys=tuple(date_page(former, record.slot) for former in request.former_keys),
+        is_dated=True,
+    )
+
+
+def find_shown(workspace: Workspace, place: PagePlace, record: RunRecord) -> str:
+    """Return the stem of the page that shows what was published before for the date of a run, byte for byte.
+
+    A date that was the newest, and stands no more on the page of its report, is shown while that page says the same.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Whose site and ledger.
+    place : PagePlace
+        As `choose_place` gives it.
+    record : RunRecord
+        With its fingerprint, which the ledger knows as published.
+
+    Returns
+    -------
+    str
+        Empty where the run has something to publish.
+    """
+    if shows(workspace, place.stem, record.fingerprint):
+        return place.stem
+    before = find_published(workspace, record.report_id, slot=record.slot, fingerprint=record.fingerprint)
+    stem = page_of(workspace, before).stem if place.is_dated and before else ""
+    return stem if stem and shows(workspace, stem, record.fingerprint) else ""
+
+
+def _shown(site: pathlib.Path, stem: str, known: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what is known of the page of a report, under its name of today or an earlier one."""
+    own = read_meta(site / f"{stem}.html")
+    if own and REDIRECT not in own:
+        return [own]
+    return [read_meta(site / f"{name}.html") for name in find_old_names(site, known, stem)]
