@@ -179,7 +179,7 @@ def claim_scheduled(
     holder : str
         Who claims it.
     now : datetime.datetime
-        With zone.
+        With zone. It decides about leases where this machine alone uses the ledger; on a server its clock does.
     lease_seconds : float
         For so long the claim holds without a sign of life.
     is_alive : callable
@@ -211,11 +211,11 @@ def claim_scheduled(
     """
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
-    at = now.replace(microsecond=0)
-    until = at + datetime.timedelta(seconds=lease_seconds)
-    mine: dict[str, Any] = {"claimed_by": holder, "is_late": int(slot.is_late)}
-    mine |= {"claimed_at": spell_instant(at), "lease_until": spell_instant(until)}
     with workspace.book.writing() as connection:
+        at = _lease_time(workspace, connection, now)
+        until = at + datetime.timedelta(seconds=lease_seconds)
+        mine: dict[str, Any] = {"claimed_by": holder, "is_late": int(slot.is_late)}
+        mine |= {"claimed_at": spell_instant(at), "lease_until": spell_instant(until)}
         new = {**_values(slot), "state": "claimed", "attempts": 1, "run_id": "", "note": "", **mine}
         _insert(connection, new)
         before = _read(connection, slot)
@@ -255,10 +255,17 @@ def renew_scheduled(
     """
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
-    until = spell_instant(now.replace(microsecond=0) + datetime.timedelta(seconds=lease_seconds))
     with workspace.book.writing() as connection:
+        until = spell_instant(_lease_time(workspace, connection, now) + datetime.timedelta(seconds=lease_seconds))
         connection.execute(TABLE.update().where(*_is(slot), *_is_ours(slot)).values(lease_until=until))
         return _holds(_read(connection, slot), slot)
+
+
+def _lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
+    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
+    if connection.dialect.name != "postgresql":
+        return now.replace(microsecond=0)
+    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)
 
 
 def close_scheduled(

@@ -143,6 +143,19 @@ def test_an_older_date_that_fails_says_nothing_of_the_page_of_the_newest(
         assert [item["url"] for item in feed["items"] if "_last_run_failed" in item] == failed
 
 
+def test_a_newer_date_under_an_earlier_name_of_the_page_is_not_replaced(quick: House) -> None:
+    run(quick, NEWEST)
+    site = quick.workspace.site
+    for end in ("html", "json"):
+        (site / f"plain.{end}").rename(site / f"plain-旧名.{end}")
+    newest = (site / "plain-旧名.html").read_bytes()
+    assert run(quick, DAYS[0]).outputs[0] == f"reports/site/plain@{DAYS[0]}.html"
+    assert (site / "plain-旧名.html").read_bytes() == newest
+    # a later date takes the name of today, and the old one points to it
+    assert run(quick, "2026-06-30").outputs[0] == "reports/site/plain.html"
+    assert json.loads((site / "plain-旧名.json").read_text(encoding="utf-8"))["redirect"] == "plain"
+
+
 def test_a_newer_date_that_appears_while_an_older_one_is_about_to_is_not_replaced(
     quick: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from qbase.reports.asking.run_request import Letter, Request, ask_letter, read_l
 from qbase.reports.asking.subject_names import KnownSubjects
 from qbase.reports.running import fingerprint
 from qbase.reports.running.claimed_run import first_record
-from qbase.reports.running.page_place import choose_place, find_shown
+from qbase.reports.running.page_place import choose_place, find_near, find_shown
 from qbase.reports.running.pinned_data import Pinned, pin_data
 
 if TYPE_CHECKING:
@@ -79,13 +79,14 @@ def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecor
         if pinned:
             record = dataclasses.replace(record, fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
             if not job.force and (job.report_id, slot, pinned.fingerprint) in marks:
-                page = find_shown(workspace, choose_place(workspace.site, request, record), record)
+                near = find_near(workspace.site, request)
+                page = find_shown(workspace, choose_place(workspace.site, request, record, near), record)
         if page:
             shown = (workspace.site / f"{page}.html").relative_to(workspace.root).as_posix()
             unchanged[place] = dataclasses.replace(record, state="unchanged", outputs=(shown,))
         else:
-            asked = {"lang": job.lang, "is_forced": job.force}
-            waiting.append(dataclasses.replace(record, state="queued", outputs=(), **asked))
+            record = dataclasses.replace(record, lang=job.lang, is_forced=job.force)
+            waiting.append(dataclasses.replace(record, state="queued", outputs=()))
     return unchanged, waiting
 
 

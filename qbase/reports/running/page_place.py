@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from qbase.lake import find_published
@@ -37,7 +37,18 @@ class OvertakenError(Exception):
     """Between staging and publishing a page of another date appeared."""
 
 
-def choose_place(site: pathlib.Path, request: Request, record: RunRecord) -> PagePlace:
+def find_near(site: pathlib.Path, request: Request) -> tuple[str, ...]:
+    """Return the other names under which the page of a report may stand now; none where it stands under its own."""
+    own = read_meta(site / f"{request.page_id}.html")
+    if own and REDIRECT not in own:
+        return ()
+    key = request.page_key or request.page_id
+    about = {"report_id": request.spec.report_id, "params": request.params}
+    known: dict[str, Any] = {"key": key, "former_keys": request.former_keys, **about}
+    return tuple(find_old_names(site, known, request.page_id))
+
+
+def choose_place(site: pathlib.Path, request: Request, record: RunRecord, near: Collection[str] = ()) -> PagePlace:
     """Return the place of a run as the site is now; it is asked again in the transaction that publishes.
 
     Parameters
@@ -48,11 +59,13 @@ def choose_place(site: pathlib.Path, request: Request, record: RunRecord) -> Pag
         Knows the name of the page.
     record : RunRecord
         Logical date and beginning of the run.
+    near : collection of str
+        As `find_near` gives it.
     """
     stem, key = request.page_id, request.page_key or request.page_id
-    known = {"report_id": record.report_id, "key": key, "former_keys": request.former_keys, "params": record.params}
     now = read_moment(record.slot, record.started_at)
-    if not any(moment_of(meta) > now for meta in _shown(site, stem, known)):
+    shown = (read_meta(site / f"{name}.html") for name in (stem, *near))
+    if not any(REDIRECT not in meta and moment_of(meta) > now for meta in shown):
         return PagePlace(stem=stem, key=key, former_keys=request.former_keys)
     return PagePlace(
         stem=date_page(stem, record.slot),
@@ -86,11 +99,3 @@ def find_shown(workspace: Workspace, place: PagePlace, record: RunRecord) -> str
     before = find_published(workspace, record.report_id, slot=record.slot, fingerprint=record.fingerprint)
     stem = page_of(workspace, before).stem if place.is_dated and before else ""
     return stem if stem and shows(workspace, stem, record.fingerprint) else ""
-
-
-def _shown(site: pathlib.Path, stem: str, known: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what is known of the page of a report, under its name of today or an earlier one."""
-    own = read_meta(site / f"{stem}.html")
-    if own and REDIRECT not in own:
-        return [own]
-    return [read_meta(site / f"{name}.html") for name in find_old_names(site, known, stem)]

@@ -228,7 +228,7 @@ class OneRun(ClaimedRun):
             fault("page_staged")
 
             def appear() -> None:
-                if choose_place(self.workspace.site, self.request, final) != place:
+                if choose_place(self.workspace.site, self.request, final, self.near or ()) != place:
                     raise OvertakenError
                 replace()
 

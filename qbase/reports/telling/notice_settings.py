@@ -116,7 +116,7 @@ def _authorities(root: pathlib.Path, section: str, given: Mapping[str, Any]) -> 
     """Return the file of authorities that a section declares, below the workspace where the path is relative."""
     if "ca" not in given:
         return None
-    path = root / given["ca"]
+    path = root / str(given["ca"])
     try:
         is_some = bool(ssl.create_default_context(cafile=path).get_ca_certs())
     except (OSError, ValueError) as error:
