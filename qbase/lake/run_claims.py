@@ -7,6 +7,7 @@ whose lease ran out while it was asleep, and whose slot was taken over, finds an
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import secrets
 from collections.abc import Mapping
@@ -225,6 +226,13 @@ def find_slot(workspace: Workspace, key: str) -> Slot | None:
         row = None if connection is None else connection.execute(_READ, {"key": key}).fetchone()
     names = ("key", "report_id", "slot", "run_id", "token", "host", "lease_until", "published")
     return None if row is None else Slot(**dict(zip(names, row, strict=True)))
+
+
+def lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
+    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
+    if connection.dialect.name != "postgresql":
+        return now.replace(microsecond=0)
+    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)
 
 
 def is_over(lease_until: float | None, lease_seconds: float, now: float) -> bool:

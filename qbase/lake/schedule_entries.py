@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.errors import UsageError
+from qbase.lake.run_claims import lease_time
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -212,10 +213,10 @@ def claim_scheduled(
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
     with workspace.book.writing() as connection:
-        at = _lease_time(workspace, connection, now)
-        until = at + datetime.timedelta(seconds=lease_seconds)
+        at = lease_time(workspace, connection, now)
+        until = spell_instant(at + datetime.timedelta(seconds=lease_seconds))
         mine: dict[str, Any] = {"claimed_by": holder, "is_late": int(slot.is_late)}
-        mine |= {"claimed_at": spell_instant(at), "lease_until": spell_instant(until)}
+        mine |= {"claimed_at": spell_instant(at), "lease_until": until}
         new = {**_values(slot), "state": "claimed", "attempts": 1, "run_id": "", "note": "", **mine}
         _insert(connection, new)
         before = _read(connection, slot)
@@ -256,25 +257,13 @@ def renew_scheduled(
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
     with workspace.book.writing() as connection:
-        until = spell_instant(_lease_time(workspace, connection, now) + datetime.timedelta(seconds=lease_seconds))
+        until = spell_instant(lease_time(workspace, connection, now) + datetime.timedelta(seconds=lease_seconds))
         connection.execute(TABLE.update().where(*_is(slot), *_is_ours(slot)).values(lease_until=until))
         return _holds(_read(connection, slot), slot)
 
 
-def _lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
-    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
-    if connection.dialect.name != "postgresql":
-        return now.replace(microsecond=0)
-    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)
-
-
 def close_scheduled(
-    workspace: Workspace,
-    slot: ScheduledSlot,
-    *,
-    state: Literal["done", "failed"],
-    run_id: str = "",
-    note: str = "",
+    workspace: Workspace, slot: ScheduledSlot, *, state: Literal["done", "failed"], run_id: str = "", note: str = ""
 ) -> bool:
     """Write what became of a claimed slot; return whether it was still ours to close.
 
