@@ -59,7 +59,7 @@ def name_page(report_id: str, subject: Subject | None, other: Mapping[str, Any])
     return f"{begin}-{name}{key.removeprefix(begin)}" if name else key
 
 
-def date_page(name: str, slot: str) -> str:
+def name_edition(name: str, slot: str) -> str:
     """Return what a page or its key is called in the place of its own that an older logical date has.
 
     Parameters
@@ -71,8 +71,8 @@ def date_page(name: str, slot: str) -> str:
 
     Examples
     --------
-    >>> from qbase.reports.asking.page_names import date_page
-    >>> date_page("trends", "2026-09-30"), date_page("trends~K003", "2026-09-29T22:00:00Z")
+    >>> from qbase.reports.asking.page_names import name_edition
+    >>> name_edition("trends", "2026-09-30"), name_edition("trends~K003", "2026-09-29T22:00:00Z")
     ('trends@2026-09-30', 'trends~K003@2026-09-29T220000Z')
     """
     return f"{name}{DATED}{slot.replace(':', '')}"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.lake import find_published
 from qbase.lake.run_slots import read_moment
-from qbase.reports.asking.page_names import REDIRECT, date_page, moment_of, read_meta
+from qbase.reports.asking.page_names import REDIRECT, moment_of, name_edition, read_meta
 from qbase.reports.running.published_pages import find_old_names
 from qbase.reports.running.run_states import page_of, shows
 
@@ -68,9 +68,9 @@ def choose_place(site: pathlib.Path, request: Request, record: RunRecord, near: 
     if not any(REDIRECT not in meta and moment_of(meta) > now for meta in shown):
         return PagePlace(stem=stem, key=key, former_keys=request.former_keys)
     return PagePlace(
-        stem=date_page(stem, record.slot),
-        key=date_page(key, record.slot),
-        former_keys=tuple(date_page(former, record.slot) for former in request.former_keys),
+        stem=name_edition(stem, record.slot),
+        key=name_edition(key, record.slot),
+        former_keys=tuple(name_edition(former, record.slot) for former in request.former_keys),
         is_dated=True,
     )
 
