@@ -63,7 +63,9 @@ def begin_run(workspace: Workspace, record: RunRecord, *, lease_seconds: float =
     with workspace.book.writing() as connection:
         fault("leased_begun")
         found = _state_of(connection, record.run_id)
-        claim = take_slot(connection, slot, record.run_id, lease_seconds) if found in (None, "queued") else None
+        now = workspace.book.read_clock(connection)
+        is_new = found in (None, "queued")
+        claim = take_slot(connection, slot, record.run_id, lease_seconds, now=now) if is_new else None
         if claim is None:
             return None
         if found is None:
@@ -86,7 +88,7 @@ def move_run(workspace: Workspace, record: RunRecord, claim: Claim, *, reason: s
     """
     with workspace.book.writing() as connection:
         _pass(record, "begun")
-        if not hold_slot(connection, claim):
+        if not hold_slot(connection, claim, now=workspace.book.read_clock(connection)):
             return False
         _replace(connection, record)
         add_step(connection, record, reason)
@@ -128,7 +130,7 @@ def publish_run(workspace: Workspace, record: RunRecord, claim: Claim, replace: 
     try:
         with workspace.book.writing() as connection:
             fault("publish_begun")
-            if not hold_slot(connection, claim):
+            if not hold_slot(connection, claim, now=workspace.book.read_clock(connection)):
                 return False
             try:
                 replace()
@@ -184,7 +186,8 @@ def settle_run(
             return False
         own = sa.select(SLOTS).where(SLOTS.c.key == found.key, SLOTS.c.run_id == record.run_id)
         row = connection.execute(own).mappings().first()
-        if row is not None and not sure and not is_over(row["lease_until"], row["lease_seconds"]):
+        now = workspace.book.read_clock(connection)
+        if row is not None and not sure and not is_over(row["lease_until"], row["lease_seconds"], now):
             return False
         _replace(connection, record)
         add_step(connection, record, reason)
@@ -228,14 +231,16 @@ def queue_runs(workspace: Workspace, records: Sequence[RunRecord]) -> list[str]:
 
     names, added = [], []
     with workspace.book.writing() as connection:
-        waiting = sa.select(RUNS.c.slot_key, RUNS.c.run_id).where(RUNS.c.state == "queued")
-        known = {row.slot_key: row.run_id for row in connection.execute(waiting)}
+        waiting = sa.select(RUNS.c.slot_key, RUNS.c.payload).where(RUNS.c.state == "queued")
+        known = {row.slot_key: read_record(row.payload) for row in connection.execute(waiting)}
         for record in records:
-            key = key_of(record)
-            if key not in known:
-                known[key] = record.run_id
+            waits = known.setdefault(key_of(record), record)
+            names.append(waits.run_id)
+            if waits is record:
                 added.append(record)
-            names.append(known[key])
+            elif record.is_forced and not waits.is_forced:
+                known[key_of(record)] = dataclasses.replace(waits, is_forced=True)
+                _replace(connection, known[key_of(record)])
         add_rows(connection, added)
     return names
 
@@ -281,13 +286,14 @@ def find_unfinished(workspace: Workspace, report_id: str | None = None) -> list[
     asked = {} if report_id is None else {"report_id": report_id}
     with workspace.book.glancing() as connection:
         rows = [] if connection is None else connection.execute(query, asked).fetchall()
+        now = 0.0 if connection is None else workspace.book.read_clock(connection)
     return [
         Unfinished(
             record=read_record(payload),
             key=key,
             token=token,
             host=host or "",
-            is_over=is_over(until, seconds or 0.0),
+            is_over=is_over(until, seconds or 0.0, now),
         )
         for payload, key, token, host, until, seconds in rows
     ]

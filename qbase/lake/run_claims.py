@@ -7,10 +7,13 @@ whose lease ran out while it was asleep, and whose slot was taken over, finds an
 from __future__ import annotations
 
 import dataclasses
+import datetime
+import os
 import secrets
-import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from qbase.core.errors import UsageError
 from qbase.lake.storage.this_host import host_of
 
 if TYPE_CHECKING:
@@ -18,7 +21,8 @@ if TYPE_CHECKING:
 
     from qbase.lake.workspace import Workspace
 
-LEASE_SECONDS = 60.0
+LEASE_SECONDS, LEAST_LEASE, MOST_LEASE = 60.0, 1.0, 3600.0
+LEASE = "QBASE_LEASE_SECONDS"
 # SQLite and PostgreSQL read it alike
 _PUT = "INSERT INTO slots (key, report_id, slot) VALUES (:key, :report_id, :slot) ON CONFLICT (key) DO NOTHING"
 _READ = "SELECT key, report_id, slot, run_id, token, host, lease_until, published FROM slots WHERE key = :key"
@@ -88,6 +92,37 @@ class Slot:
     published: str = ""
 
 
+def read_lease(environment: Mapping[str, str] = os.environ) -> float:
+    """Return for how many seconds a run holds its slot without a sign of life.
+
+    Parameters
+    ----------
+    environment : mapping
+        ``QBASE_LEASE_SECONDS``, 60 where it says nothing; the same on all machines that share a workspace.
+
+    Raises
+    ------
+    UsageError
+        It is no number from 1 to 3600 (QB233).
+
+    Examples
+    --------
+    >>> from qbase.lake.run_claims import read_lease
+    >>> read_lease({}), read_lease({"QBASE_LEASE_SECONDS": "300"})
+    (60.0, 300.0)
+    """
+    written = environment.get(LEASE, "") or str(LEASE_SECONDS)
+    try:
+        seconds = float(written)
+    except ValueError:
+        seconds = 0.0
+    if LEAST_LEASE <= seconds <= MOST_LEASE:
+        return seconds
+    raise UsageError(
+        "QB233", found=f"{LEASE}={written}", expected=f"{LEAST_LEASE:g}–{MOST_LEASE:g}", fix=f"unset {LEASE}"
+    )
+
+
 def claim_slot(workspace: Workspace, key: str, *, run_id: str, lease_seconds: float = LEASE_SECONDS) -> Claim | None:
     """Claim a slot that nobody holds, or whose holder let its lease run out.
 
@@ -116,7 +151,8 @@ def claim_slot(workspace: Workspace, key: str, *, run_id: str, lease_seconds: fl
     (1, None)
     """
     with workspace.book.writing() as connection:
-        return take_slot(connection, Slot(key=key, report_id="", slot=""), run_id, lease_seconds)
+        now = workspace.book.read_clock(connection)
+        return take_slot(connection, Slot(key=key, report_id="", slot=""), run_id, lease_seconds, now=now)
 
 
 def renew_claim(workspace: Workspace, claim: Claim) -> bool:
@@ -140,7 +176,7 @@ def renew_claim(workspace: Workspace, claim: Claim) -> bool:
     (False, True)
     """
     with workspace.book.writing() as connection:
-        return hold_slot(connection, claim)
+        return hold_slot(connection, claim, now=workspace.book.read_clock(connection))
 
 
 def release_claim(workspace: Workspace, claim: Claim) -> None:
@@ -192,26 +228,30 @@ def find_slot(workspace: Workspace, key: str) -> Slot | None:
     return None if row is None else Slot(**dict(zip(names, row, strict=True)))
 
 
-def lease_clock() -> float:
-    """Return the time by which leases run out, in seconds since 1970."""
-    return time.time()
+def lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
+    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
+    if connection.dialect.name != "postgresql":
+        return now.replace(microsecond=0)
+    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)
 
 
-def is_over(lease_until: float | None, lease_seconds: float) -> bool:
-    """Whether a lease has run out, or was never given, or lies so far ahead that the clock was set back since."""
-    now = lease_clock()
+def is_over(lease_until: float | None, lease_seconds: float, now: float) -> bool:
+    """Whether a lease has run out, or was never given, or lies so far ahead that the clock was set back since.
+
+    ``now`` is what `Book.read_clock` says: leases are given and judged by one clock, whoever claims.
+    """
     return lease_until is None or lease_until < now or lease_until > now + 2 * lease_seconds
 
 
-def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds: float) -> Claim | None:
-    """Claim a slot inside a transaction; None while somebody else holds it."""
+def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds: float, *, now: float) -> Claim | None:
+    """Claim a slot inside a transaction; None while somebody else holds it. ``now`` as `is_over` takes it."""
     import sqlalchemy as sa
 
     from qbase.lake.ledger.ledger_schema import SLOTS
 
     connection.execute(sa.text(_PUT), {"key": slot.key, "report_id": slot.report_id, "slot": slot.slot})
     # two runners may give the same run id, of a row that was queued: who holds the slot is told by a word of its own
-    now, holder = lease_clock(), secrets.token_hex(8)
+    holder = secrets.token_hex(8)
     until, ahead = SLOTS.c.lease_until, now + 2 * SLOTS.c.lease_seconds
     is_free = sa.or_(SLOTS.c.run_id == "", until.is_(None), until < now, until > ahead)
     connection.execute(
@@ -232,15 +272,15 @@ def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds:
     return Claim(key=slot.key, run_id=run_id, token=found.token, lease_seconds=lease_seconds)
 
 
-def hold_slot(connection: sa.Connection, claim: Claim) -> bool:
-    """Renew a lease inside a transaction and return whether the claim still holds."""
+def hold_slot(connection: sa.Connection, claim: Claim, *, now: float) -> bool:
+    """Renew a lease inside a transaction and return whether the claim still holds. ``now`` as `is_over` takes it."""
     import sqlalchemy as sa
 
     from qbase.lake.ledger.ledger_schema import SLOTS
 
     own = (SLOTS.c.key == claim.key, SLOTS.c.token == claim.token, SLOTS.c.run_id == claim.run_id)
     # the row is written first: nobody else can take it until this transaction ends
-    connection.execute(sa.update(SLOTS).where(*own).values(lease_until=lease_clock() + claim.lease_seconds))
+    connection.execute(sa.update(SLOTS).where(*own).values(lease_until=now + claim.lease_seconds))
     return connection.execute(sa.select(SLOTS.c.key).where(*own)).first() is not None
 
 

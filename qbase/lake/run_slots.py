@@ -57,6 +57,44 @@ def _read(text: str) -> datetime.date:
         return datetime.datetime.fromisoformat(text)
 
 
+def read_moment(slot: str, begun: str) -> datetime.datetime:
+    """Return the moment that a run stands for, by which the editions of one report have an order.
+
+    A logical date that is an instant is that instant. A day is the moment within it at which the run began; its end for
+    a run begun later, its beginning for one begun before it. Where the local day ends is the zone of this machine.
+
+    Parameters
+    ----------
+    slot : str
+        Logical date, as `name_slot` spells it. What is none, as an older ledger took it, says nothing.
+    begun : str
+        When the run began, ISO; without an offset it is in UTC.
+
+    Examples
+    --------
+    >>> from qbase.lake.run_slots import read_moment
+    >>> read_moment("2026-09-30T22:00:00Z", "2026-11-30T01:00:00+00:00").isoformat()
+    '2026-09-30T22:00:00+00:00'
+    >>> of_that_day = read_moment("2026-10-01", "2026-10-01T05:30:00+00:00")
+    >>> read_moment("2026-10-01", "2026-11-30T01:00:00+00:00") > of_that_day
+    True
+    """
+    try:
+        began = datetime.datetime.fromisoformat(begun)
+    except ValueError:
+        began = datetime.datetime.min
+    if began.tzinfo is None:
+        began = began.replace(tzinfo=datetime.UTC)
+    try:
+        of = _read(name_slot(slot))
+        if isinstance(of, datetime.datetime):
+            return of.astimezone(datetime.UTC)
+        start, end = (datetime.datetime.combine(day, datetime.time()) for day in (of, of + datetime.timedelta(days=1)))
+        return min(max(began, start.astimezone()), end.astimezone()).astimezone(datetime.UTC)
+    except (UsageError, ValueError, OverflowError, OSError):
+        return began.astimezone(datetime.UTC)
+
+
 def slot_key(report_id: str, params: Mapping[str, Any], slot: str | datetime.date) -> str:
     """Return the key of a slot: report, parameters without the language shown first, logical date.
 

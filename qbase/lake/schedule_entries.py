@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.errors import UsageError
+from qbase.lake.run_claims import lease_time
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -179,7 +180,7 @@ def claim_scheduled(
     holder : str
         Who claims it.
     now : datetime.datetime
-        With zone.
+        With zone. It decides about leases where this machine alone uses the ledger; on a server its clock does.
     lease_seconds : float
         For so long the claim holds without a sign of life.
     is_alive : callable
@@ -211,11 +212,11 @@ def claim_scheduled(
     """
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
-    at = now.replace(microsecond=0)
-    until = at + datetime.timedelta(seconds=lease_seconds)
-    mine: dict[str, Any] = {"claimed_by": holder, "is_late": int(slot.is_late)}
-    mine |= {"claimed_at": spell_instant(at), "lease_until": spell_instant(until)}
     with workspace.book.writing() as connection:
+        at = lease_time(workspace, connection, now)
+        until = spell_instant(at + datetime.timedelta(seconds=lease_seconds))
+        mine: dict[str, Any] = {"claimed_by": holder, "is_late": int(slot.is_late)}
+        mine |= {"claimed_at": spell_instant(at), "lease_until": until}
         new = {**_values(slot), "state": "claimed", "attempts": 1, "run_id": "", "note": "", **mine}
         _insert(connection, new)
         before = _read(connection, slot)
@@ -255,19 +256,14 @@ def renew_scheduled(
     """
     from qbase.lake.ledger.ledger_schema import SCHEDULED_SLOTS as TABLE
 
-    until = spell_instant(now.replace(microsecond=0) + datetime.timedelta(seconds=lease_seconds))
     with workspace.book.writing() as connection:
+        until = spell_instant(lease_time(workspace, connection, now) + datetime.timedelta(seconds=lease_seconds))
         connection.execute(TABLE.update().where(*_is(slot), *_is_ours(slot)).values(lease_until=until))
         return _holds(_read(connection, slot), slot)
 
 
 def close_scheduled(
-    workspace: Workspace,
-    slot: ScheduledSlot,
-    *,
-    state: Literal["done", "failed"],
-    run_id: str = "",
-    note: str = "",
+    workspace: Workspace, slot: ScheduledSlot, *, state: Literal["done", "failed"], run_id: str = "", note: str = ""
 ) -> bool:
     """Write what became of a claimed slot; return whether it was still ours to close.
 

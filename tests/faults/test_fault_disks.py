@@ -22,7 +22,7 @@ import pytest
 from qbase.core.errors import QbaseError
 from qbase.lake import list_runs
 from qbase.reports import Discrepancy, close_dead_runs, reconcile_runs, run_report
-from qbase.reports.running.run_states import is_published
+from qbase.reports.running.run_states import shows
 from tests.faults.fault_letters import PROJECT, House
 from tests.faults.test_read_only import obey_permissions
 from tests.faults.test_runs import Instead
@@ -209,7 +209,7 @@ def test_a_disk_that_does_not_keep_what_it_was_told(
             assert house.published() == before
         else:
             # the folder of what was published: its files are out already
-            assert is_published(house.workspace, house.last("plain"), any_slot=True)
+            assert shows(house.workspace, "plain", house.last("plain").fingerprint)
             before = house.published()
     pytest.fail("no fsync of the gallery failed")
 

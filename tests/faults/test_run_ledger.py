@@ -52,11 +52,11 @@ def run(ask):
     home = open_workspace(ask["home"])
     try:
         if ask["batch"]:
-            asked = [Job(report_id="plain", slot=day) for day in ask["batch"]]
+            asked = [Job(report_id="plain", slot=day, force=ask["force"], lang="en") for day in ask["batch"]]
             return " ".join(outcome.record.state for outcome in run_many(home, asked, engine="kernel"))
         if ask["resume"]:
             return " ".join(outcome.record.state for outcome in resume_runs(home))
-        return run_report(home, "plain", slot=ask["slot"]).state
+        return run_report(home, "plain", slot=ask["slot"], force=ask["force"]).state
     except QbaseError as error:
         return error.code
 def serve(ask):
@@ -126,6 +126,7 @@ class Runner:
             "until": None,
             "batch": [],
             "resume": False,
+            "force": False,
         } | how
         assert server.stdin is not None
         server.stdin.write(json.dumps({**ask, "out": str(self.out)}) + "\n")
@@ -310,6 +311,31 @@ def test_what_a_killed_runner_left_is_resumed_and_published_once(
         assert [run.state for run in runs if run.slot == day].count("ok") == 1
     assert start(resume=True).end() == ("", 0)
     assert list_runs(workspace) == runs
+
+
+def test_who_resumes_a_batch_asks_for_it_as_it_was_asked_for(workspace: Workspace, start: Start) -> None:
+    """What was forced is forced again: the run that was interrupted, and those that had not begun."""
+    days = ["2026-03-31", "2026-04-30", "2026-05-31"]
+    assert start(batch=days).end() == ("ok ok ok", 0)
+    # without force there is nothing to do, with it all is run anew; it dies while it executes the first
+    assert start(batch=days).end() == ("unchanged unchanged unchanged", 0)
+    assert start(batch=days, force=True, fault="running_committed").end() == ("", EXIT)
+    begun = [run for run in list_runs(workspace) if run.state in {"running", "queued"}]
+    assert [(run.is_forced, run.lang) for run in begun] == [(True, "en")] * 3
+    close_dead_runs(workspace)
+    assert start(resume=True).end() == ("ok ok ok", 0)
+    assert start(resume=True).end() == ("", 0)
+    assert [run.state for run in list_runs(workspace) if run.is_forced].count("ok") == 3
+
+
+def test_a_run_that_waits_is_forced_when_it_is_asked_for_by_force(workspace: Workspace, start: Start) -> None:
+    assert start(slot="2026-03-31").end() == ("ok", 0)
+    (done,) = list_runs(workspace)
+    waiting = dataclasses.replace(done, run_id="R-waits", state="queued", outputs=())
+    forced = dataclasses.replace(waiting, run_id="R-again", is_forced=True)
+    assert queue_runs(workspace, [waiting]) == queue_runs(workspace, [forced, waiting])[:1] == ["R-waits"]
+    assert read_run(workspace, "R-waits").is_forced
+    assert start(resume=True).end() == ("ok", 0)
 
 
 def test_a_batch_killed_again_and_again_publishes_every_slot_once(workspace: Workspace, start: Start) -> None:

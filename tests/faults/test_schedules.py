@@ -20,6 +20,7 @@ from qbase.core import SetupError
 from qbase.lake import Delivery, Workspace, claim_scheduled, list_runs, list_scheduled
 from qbase.reports import read_schedules, read_spec, run_due
 from qbase.reports.executing import papermill_engine
+from qbase.reports.scheduling.rule_words import RULE_WORDS
 from qbase.reports.ticking import schedule_tick
 from qbase.reports.ticking.schedule_edits import add_schedule, remove_schedule
 from qbase.reports.ticking.schedule_loop import run_schedules
@@ -327,6 +328,34 @@ def test_clocks_that_change_run_each_day_once(home):
     # 1 November has two 1:30; 2 November is an hour later in UTC
     assert [due for due, _, _ in states(home)] == ["10-31T05:30", "11-01T05:30", "11-02T06:30"]
     assert executed() == 3
+
+
+def test_a_night_without_its_hour_runs_once_by_the_clock_of_the_machine(home):
+    """F23, with a machine that is in that zone: at 1:00 clocks are put forward to 2:00, and there is no 1:30."""
+    told = {"rule": "FREQ=DAILY", "start": "2027-03-27T01:30", "zone": "Europe/London"}
+    night = datetime.datetime(2027, 3, 28, 1, 30, tzinfo=datetime.UTC)
+    add_schedule(home, "trends", "night", told, clock=at(night - DAY - HOUR))
+    for minutes in (-31, -1):
+        run_due(home, clock=at(night + minutes * MINUTE))
+    for minutes in (1, 31):
+        tick(home, night + minutes * MINUTE, "Europe/London")
+    assert [due for due, _, _ in states(home)] == ["03-27T01:30", "03-28T01:30"]
+    assert executed() == 2
+
+
+def test_every_end_of_a_month_runs_once(home):
+    """F24: of a leap year, by a clock that goes on half a day at a time, and by the machine's on 29 February."""
+    told = {**RULE_WORDS["month-end"], "start": "2027-12-31T18:00", "zone": "Asia/Shanghai"}
+    begin = datetime.datetime(2028, 1, 20, tzinfo=datetime.UTC)
+    leap = datetime.datetime(2028, 2, 29, 10, 1, tzinfo=datetime.UTC)
+    add_schedule(home, "trends", "end", told, clock=at(begin))
+    for half_day in range(1, 2 * 103):
+        moment = begin + half_day * DAY / 2
+        if moment - DAY / 2 < leap <= moment:
+            tick(home, leap)
+        run_due(home, clock=at(moment))
+    assert [due for due, _, _ in states(home)] == ["01-31T10:00", "02-29T10:00", "03-31T10:00", "04-30T10:00"]
+    assert executed() == 4
 
 
 def load(workspace, table, number):

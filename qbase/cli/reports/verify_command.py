@@ -119,10 +119,12 @@ def _pages(workspace: Workspace | None, targets: Sequence[str], lacking: SetupEr
 
 def _none(workspace: Workspace, report: str, subject: str = "") -> list[pathlib.Path]:
     from qbase.reports import find_pages, read_spec
+    from qbase.reports.asking.page_names import undated
 
-    read_spec(workspace, report.partition("~")[0])
-    known = " · ".join(page.stem for page in find_pages(workspace, report.partition("~")[0])[:8])
-    again = f"qbase run {report.partition('~')[0]}" + (f" -p subject={subject}" if subject else "")
+    own = undated(report).partition("~")[0]
+    read_spec(workspace, own)
+    known = " · ".join(page.stem for page in find_pages(workspace, own)[:8])
+    again = f"qbase run {own}" + (f" -p subject={subject}" if subject else "")
     expected = known or near(workspace.site / f"{report}.html")
     name = f"{report} {subject}".strip()
     raise UsageError("QB824", name=name, found=f"{name}: –", expected=expected, fix=again)

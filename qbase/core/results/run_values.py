@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.text import Text
+
+if TYPE_CHECKING:
+    from qbase.core.errors import Lang
 
 State = Literal["queued", "leased", "running", "verifying", "ok", "failed", "unchanged"]
 """In this order; ``ok`` is published, and the last three are ends."""
@@ -117,6 +120,10 @@ class RunRecord:
         Paths below the workspace.
     error : mapping or None
         ``cell``, ``code``, ``text``.
+    lang : {"zh", "en"}
+        Which language its page shows first.
+    is_forced : bool
+        Asked for even where nothing changed, also by whoever goes on with it after its runner died.
 
     Examples
     --------
@@ -144,11 +151,16 @@ class RunRecord:
     seconds: float = 0.0
     outputs: tuple[str, ...] = ()
     error: Mapping[str, Any] | None = None
+    lang: Lang = "zh"
+    is_forced: bool = False
 
     def payload(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return plain values for JSON; how it was asked for only where that was not the usual way."""
         plain = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name, value in plain.items():
             if isinstance(value, Mapping):
                 plain[name] = dict(value)
+        for name, usual in (("lang", "zh"), ("is_forced", False)):
+            if plain[name] == usual:
+                del plain[name]
         return {**plain, "outputs": list(self.outputs)}

@@ -50,5 +50,8 @@ class Book(Protocol):
     def writing(self) -> AbstractContextManager[sa.Connection]:
         """Give a transaction that nobody else writes beside, committed at the end of the block."""
 
+    def read_clock(self, connection: Glance | sa.Connection) -> float:
+        """Return the seconds since 1970 by the one clock of all who share the ledger."""
+
     def holding(self, what: Lock = "lake") -> AbstractContextManager[Held]:
         """Keep other writers of the lake, or of the diary of links, out while the block runs."""

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import pathlib
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, TypeVar
@@ -71,6 +72,10 @@ class Ledger:
     def is_writable(self) -> bool:
         """Whether it can be written; one that cannot is read all the same."""
         return self.is_empty or is_writable(self.path)
+
+    def read_clock(self, connection: object = None) -> float:
+        """Return the seconds since 1970 by the clock of this machine, which alone uses the file."""
+        return time.time()
 
     def glancing(self) -> AbstractContextManager[sqlite3.Connection | None]:
         """Give what `reading` gives, as a connection of the standard library.

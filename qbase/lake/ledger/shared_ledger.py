@@ -15,7 +15,7 @@ import pathlib
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from qbase.core.errors import SetupError
 from qbase.lake.ledger.ledger_address import VARIABLE, LedgerAddress, Marker, marker_of, read_marker, write_marker
@@ -32,6 +32,7 @@ SPACE = 0x71626173
 WRITER = 1
 LOCKS: dict[Lock, int] = {"lake": 2, "diary": 3}
 SLICE_SECONDS = 30.0
+_CLOCK = "SELECT extract(epoch FROM clock_timestamp())"
 _HELD = """
 SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND pid = pg_backend_pid()
 AND classid = :space AND objid = :number AND objsubid = 2
@@ -76,6 +77,16 @@ class SharedLedger:
     def is_writable(self) -> bool:
         """Whether the workspace can be written, without which its ledger is only read."""
         return is_writable(self.file.parent)
+
+    def read_clock(self, connection: Glance | sa.Connection) -> float:
+        """Return the seconds since 1970 by the clock of the server, whatever those of the machines say.
+
+        Of this moment: ``now()`` would be the beginning of the transaction, which may have waited for its turn.
+        """
+        from qbase.lake.ledger.ledger_engine import Asked
+
+        asked = connection if isinstance(connection, Asked) else Asked(cast("sa.Connection", connection))
+        return float(asked.execute(_CLOCK).scalar_one())
 
     @contextlib.contextmanager
     def glancing(self) -> Iterator[Glance | None]:

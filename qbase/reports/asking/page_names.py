@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import pathlib
 import re
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.shown.display import sha256_of
+from qbase.lake.run_slots import read_moment
 
 if TYPE_CHECKING:
     from qbase.reports.asking.subject_names import Subject
@@ -24,6 +26,8 @@ MOST_BYTES_OF_A_CODE = 60
 MARK = 6
 REDIRECT = "redirect"
 """Beside a page that only points to another: the stem of that one."""
+DATED = "@"
+"""Parts the name of a page from the logical date of an older edition; neither a report nor a safe code has it."""
 # what Windows, a URL or a shell would stumble over; ~ and - part the pieces
 _UNSAFE = re.compile(r"[^\w.]+")
 
@@ -55,6 +59,30 @@ def name_page(report_id: str, subject: Subject | None, other: Mapping[str, Any])
     return f"{begin}-{name}{key.removeprefix(begin)}" if name else key
 
 
+def name_edition(name: str, slot: str) -> str:
+    """Return what a page or its key is called in the place of its own that an older logical date has.
+
+    Parameters
+    ----------
+    name : str
+        Stem or key of the page of the report.
+    slot : str
+        Logical date, as the ledger spells it.
+
+    Examples
+    --------
+    >>> from qbase.reports.asking.page_names import name_edition
+    >>> name_edition("trends", "2026-09-30"), name_edition("trends~K003", "2026-09-29T22:00:00Z")
+    ('trends@2026-09-30', 'trends~K003@2026-09-29T220000Z')
+    """
+    return f"{name}{DATED}{slot.replace(':', '')}"
+
+
+def undated(name: str) -> str:
+    """Return the name of the page of a report, whatever edition of it a name stands for."""
+    return name.partition(DATED)[0]
+
+
 def read_meta(page: pathlib.Path) -> dict[str, Any]:
     """Return what was written beside a page; empty where nothing there can be read."""
     try:
@@ -62,6 +90,19 @@ def read_meta(page: pathlib.Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return meta if isinstance(meta, dict) else {}
+
+
+def moment_of(meta: Mapping[str, Any]) -> datetime.datetime:
+    """Return the moment that a published page stands for; the earliest of all where nothing is known of it.
+
+    Parameters
+    ----------
+    meta : mapping
+        As `read_meta` returns it.
+    """
+    # the run itself told it, because its day ended where it ran; of pages of before only their run's end is known
+    slot = meta.get("moment") or meta.get("slot")
+    return read_moment(str(slot or ""), str(meta.get("finished_at") or ""))
 
 
 def _safe(text: str) -> str:

@@ -16,8 +16,8 @@ from qbase.reports.asking.run_request import Letter, Request, ask_letter, read_l
 from qbase.reports.asking.subject_names import KnownSubjects
 from qbase.reports.running import fingerprint
 from qbase.reports.running.claimed_run import first_record
+from qbase.reports.running.page_place import choose_place, find_near, find_shown
 from qbase.reports.running.pinned_data import Pinned, pin_data
-from qbase.reports.running.run_states import shows
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -75,12 +75,17 @@ def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecor
         except (QbaseError, OSError):
             continue
         pinned = _pin(workspace, request, record, snapshot)
-        wanted = (job.report_id, slot, pinned.fingerprint) if pinned else None
-        if pinned and wanted in marks and not job.force and shows(workspace, request.page_id, pinned.fingerprint):
-            unchanged[place] = dataclasses.replace(
-                record, state="unchanged", fingerprint=pinned.fingerprint, snapshot=pinned.snapshot
-            )
+        page = ""
+        if pinned:
+            record = dataclasses.replace(record, fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
+            if not job.force and (job.report_id, slot, pinned.fingerprint) in marks:
+                near = find_near(workspace.site, request)
+                page = find_shown(workspace, choose_place(workspace.site, request, record, near), record)
+        if page:
+            shown = (workspace.site / f"{page}.html").relative_to(workspace.root).as_posix()
+            unchanged[place] = dataclasses.replace(record, state="unchanged", outputs=(shown,))
         else:
+            record = dataclasses.replace(record, lang=job.lang, is_forced=job.force)
             waiting.append(dataclasses.replace(record, state="queued", outputs=()))
     return unchanged, waiting
 

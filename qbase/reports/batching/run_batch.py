@@ -159,7 +159,7 @@ def resume_runs(
     engine: EngineName | None = None,
     on_done: Callable[[Outcome], None] | None = None,
 ) -> list[Outcome]:
-    """Go on where runners died: what they had begun within the last week, and what waits in the queue.
+    """Go on where runners died, as they were asked: what they had begun within a week, and what waits in the queue.
 
     Parameters
     ----------
@@ -191,7 +191,9 @@ def resume_runs(
     begun = find_interrupted(workspace, since.isoformat())
     waiting = [found.record for found in find_unfinished(workspace) if found.record.state == "queued"]
     left = {key_of(record): record for record in (*begun, *waiting)}
-    jobs = [Job(report_id=r.report_id, params=r.params, slot=r.slot) for r in left.values()]
+    jobs = [
+        Job(report_id=r.report_id, params=r.params, lang=r.lang, slot=r.slot, force=r.is_forced) for r in left.values()
+    ]
     outcomes = run_many(workspace, jobs, jobs_at_once=jobs_at_once, engine=engine, on_done=on_done)
     # one that cannot be run any more, such as of a report that is gone, is told once
     drop_queued(workspace, [record.run_id for record in waiting])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import UsageError
 from qbase.core.results.run_values import RunRecord
 from qbase.lake import list_runs
+from qbase.lake.run_slots import read_moment
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
@@ -22,7 +24,9 @@ RECENT = 1000
 
 
 def list_family(workspace: Workspace, record: RunRecord) -> Iterator[RunRecord]:
-    """Yield the published runs of a run's family, newest first; the run itself is one of them once it is published.
+    """Yield the published runs of a run's family, newest edition first; the run itself is one once it is published.
+
+    The newest edition is that of the newest logical date: one filled in later is not.
 
     Parameters
     ----------
@@ -33,7 +37,8 @@ def list_family(workspace: Workspace, record: RunRecord) -> Iterator[RunRecord]:
     """
     subject, asked = record.params.get("subject"), content_of(record)
     narrowed = {"subject": subject} if isinstance(subject, str) else {}
-    for run in list_runs(workspace, record.report_id, limit=RECENT, **narrowed):
+    runs = list_runs(workspace, record.report_id, limit=RECENT, **narrowed)
+    for run in sorted(runs, key=edition_of, reverse=True):
         if run.state == "ok" and content_of(run) == asked:
             yield run
 
@@ -78,6 +83,11 @@ def find_last_edition(
         if document:
             return run, document
     return None
+
+
+def edition_of(record: RunRecord) -> tuple[datetime.datetime, str, str]:
+    """Return by what the runs of one report are ordered: logical date, then when they began."""
+    return read_moment(record.slot, record.started_at), record.started_at, record.run_id
 
 
 def content_of(record: RunRecord) -> dict[str, Any]:
@@ -129,7 +139,7 @@ def resolve_run(workspace: Workspace, record: RunRecord) -> tuple[RunRecord, dic
 
 
 def _is_before(run: RunRecord, record: RunRecord) -> bool:
-    if run.run_id == record.run_id or run.slot > record.slot:
+    if run.run_id == record.run_id or edition_of(run)[0] > edition_of(record)[0]:
         return False
     return (run.started_at, run.run_id) < (record.started_at, record.run_id)
 

@@ -36,6 +36,8 @@ from qbase.reports.executing.run_environment import (
     read_thread_errors,
 )
 
+MOST_WAITING = 500
+"""A fork that shows more than is looked at meanwhile waits, or a flood would fill the memory before it is counted."""
 CELLS = "qbase.reports.executing.cell_kernel:serve_cells"
 BOOT_SECONDS = 120
 """The first fork waits until the server has loaded the libraries."""
@@ -240,7 +242,7 @@ class Fork:
 
     def _ended(self) -> None:
         """Take what the fork has still said; a copy of it may hold the pipe open long after its death."""
-        self._read()
+        self._read(is_last=True)
         if self._lives:
             self._die()
 
@@ -250,9 +252,10 @@ class Fork:
         self.iopub_channel.put({"msg_type": "dead", "parent_header": {}, "content": {}})
         self.on_death()
 
-    def _read(self) -> None:
+    def _read(self, *, is_last: bool = False) -> None:
+        """Take what has come; while much of it waits to be looked at, the pipe holds the fork back."""
         try:
-            while self.pipe.poll():
+            while (is_last or self.iopub_channel.size < MOST_WAITING) and self.pipe.poll():
                 message = json.loads(self.pipe.recv_bytes())
                 message["buffers"] = [base64.b64decode(b) for b in message["buffers"]]
                 if message["msg_type"] == "failed":
@@ -268,6 +271,11 @@ class Channel:
 
     def __init__(self) -> None:
         self._came: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
+
+    @property
+    def size(self) -> int:
+        """How many messages wait."""
+        return self._came.qsize()
 
     def put(self, message: dict[str, Any]) -> None:
         """Add a message."""

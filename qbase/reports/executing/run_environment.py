@@ -22,6 +22,8 @@ ALLOWED = (
     "SOURCE_DATE_EPOCH", "QBASE_CACHE",
     # by these a letter reads the lake where the ledger is on a server; what a page shows of them is looked for
     "QBASE_LEDGER", "PGPASSFILE",
+    # a runner of a batch is a fork too, and holds its slot by the same lease
+    "QBASE_LEASE_SECONDS",
 )  # fmt: skip
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Sums of a threaded matrix product depend on the number of cores, and a process with threads must not be forked."""

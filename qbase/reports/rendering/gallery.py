@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,8 +13,9 @@ from qbase.core.errors import QbaseError
 from qbase.core.results.run_values import UNFINISHED, RunRecord
 from qbase.core.text import Text, same
 from qbase.core.whole_files import write_atomic
+from qbase.lake.run_slots import read_moment
 from qbase.release import check_svg
-from qbase.reports.asking.page_names import REDIRECT, read_meta
+from qbase.reports.asking.page_names import REDIRECT, moment_of, read_meta, undated
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
 from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with_font
 
@@ -40,12 +42,15 @@ class Card:
         The page is there, its meta file cannot be read.
     failed : RunRecord or None
         The last run, when it failed and is younger than the published one.
+    earlier : tuple of Card
+        Pages of earlier logical dates that were filled in later, newest first.
     """
 
     report_id: str
     meta: Mapping[str, Any]
     damaged: bool = False
     failed: RunRecord | None = None
+    earlier: tuple[Card, ...] = ()
 
     @property
     def title(self) -> Text:
@@ -125,7 +130,7 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     published = {name: meta for name, meta in found.items() if meta is None or REDIRECT not in meta}
     done = sorted((run for run in runs if run.state not in UNFINISHED), key=lambda run: run.started_at)
     last = {run.report_id: run for run in done}
-    cards = [
+    cards = _with_earlier(
         Card(
             report_id=name,
             meta=meta or {},
@@ -133,7 +138,7 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
             failed=_failed(run for run in done if _is_of(run, name, meta)),
         )
         for name, meta in published.items()
-    ]
+    )
     shown = {str(card.meta.get("report_id", card.report_id)) for card in cards}
     cards += [
         Card(report_id=name, meta={}, failed=run)
@@ -144,12 +149,36 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     return sorted(cards, key=lambda c: str(c.meta.get("finished_at", "")), reverse=True)
 
 
+def _with_earlier(cards: Iterable[Card]) -> list[Card]:
+    """Put the pages of earlier dates on the card of their report; one whose report has no page has its own."""
+    dated: dict[str, list[Card]] = {}
+    own: list[Card] = []
+    for card in cards:
+        (dated.setdefault(undated(_key(card)), []) if _is_dated(card) else own).append(card)
+    for group in dated.values():
+        group.sort(key=lambda card: moment_of(card.meta), reverse=True)
+    own = [dataclasses.replace(card, earlier=tuple(dated.pop(_key(card), ()))) for card in own]
+    return [*own, *(card for group in dated.values() for card in group)]
+
+
+def _key(card: Card) -> str:
+    return str(card.meta.get("key", card.report_id))
+
+
+def _is_dated(card: Card) -> bool:
+    return undated(_key(card)) != _key(card) and not card.damaged
+
+
 def _is_of(run: RunRecord, name: str, meta: Mapping[str, Any] | None) -> bool:
-    """Whether a run was to make this page: the same report with the same choices, as far as both know them."""
+    """Whether a run was to make this page: same report, choices and date, as far as both know them."""
     if meta is None:
         return run.report_id == name
     asked: Mapping[str, Any] = meta.get("params") or {}
-    return run.report_id == meta.get("report_id") and all(run.params.get(n, v) == v for n, v in asked.items())
+    is_same = run.report_id == meta.get("report_id") and all(run.params.get(n, v) == v for n, v in asked.items())
+    if undated(name) != name:
+        return is_same and run.slot == meta.get("slot")
+    # an earlier date that is filled in was not to make the page of the newest
+    return is_same and read_moment(run.slot, run.started_at) >= moment_of(meta)
 
 
 def _failed(runs: Iterable[RunRecord]) -> RunRecord | None:
@@ -174,7 +203,7 @@ def _text(value: Any) -> Text | None:
 
 def _feed(cards: Sequence[Card]) -> dict[str, Any]:
     items = []
-    for card in cards:
+    for card in itertools.chain.from_iterable((card, *card.earlier) for card in cards):
         item: dict[str, Any] = {"id": card.report_id, "title": f"{card.title.zh} / {card.title.en}"}
         if card.meta:
             item |= {

@@ -18,10 +18,12 @@ from qbase.core.results.run_values import RunRecord, State
 from qbase.core.whole_files import write_atomic
 from qbase.lake import Claim, find_slot, name_slot
 from qbase.lake.run_changes import begin_run, find_queued, key_of, move_run, publish_run
+from qbase.lake.run_claims import read_lease
 from qbase.lake.storage.fault_points import fault
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing.completeness import Place
 from qbase.reports.running import fingerprint
+from qbase.reports.running.page_place import PagePlace, choose_place, find_near
 from qbase.reports.running.run_states import LOCK, close_dead_runs, close_fenced, drop_beside, hold, read_meta
 
 if TYPE_CHECKING:
@@ -64,6 +66,8 @@ class ClaimedRun:
         slot: str | None,
         on_progress: Progress,
         engine: EngineName = "kernel",
+        *,
+        is_forced: bool = False,
     ) -> None:
         self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
         self.engine, self.began = engine, time.monotonic()
@@ -74,9 +78,25 @@ class ClaimedRun:
         record = first_record(workspace, request, slot, commit=fingerprint.commit_of(workspace.root))
         # a run of this slot that was queued is taken up under its own id
         queued = find_queued(workspace, key_of(record))
-        self.record = dataclasses.replace(record, run_id=queued or record.run_id)
+        self.record = dataclasses.replace(record, run_id=queued or record.run_id, lang=lang, is_forced=is_forced)
         self.folder = workspace.runs / request.spec.report_id / self.record.run_id
-        self.site_paths = tuple(workspace.site / f"{request.page_id}.{end}" for end in ("html", "json"))
+        self.page = PagePlace(stem=request.page_id, key=request.page_key or request.page_id)
+        # looked for once: it takes a look at every name of the site
+        self.near: tuple[str, ...] | None = None
+
+    @property
+    def site_paths(self) -> tuple[pathlib.Path, pathlib.Path]:
+        """Where the page of the run stands, or will stand, and the facts beside it."""
+        html = self.workspace.site / f"{self.page.stem}.html"
+        return html, html.with_name(f"{self.page.stem}.json")
+
+    def aim(self) -> PagePlace:
+        """Choose where to publish, by what the site shows now."""
+        if self.near is None:
+            self.near = find_near(self.workspace.site, self.request)
+        self.page = choose_place(self.workspace.site, self.request, self.record, self.near)
+        self._set(outputs=(self._below(self.site_paths[0]),))
+        return self.page
 
     @contextlib.contextmanager
     def held(self) -> Iterator[None]:
@@ -115,11 +135,14 @@ class ClaimedRun:
         ------
         RunError
             Somebody else is running the slot (QB835); nothing was written.
+        UsageError
+            The lease that is set is none (QB233).
         """
         fault("run_folder_held")
-        claim = begin_run(self.workspace, self.record)
+        lease = read_lease()
+        claim = begin_run(self.workspace, self.record, lease_seconds=lease)
         if claim is None and close_dead_runs(self.workspace, self.record.report_id):
-            claim = begin_run(self.workspace, self.record)
+            claim = begin_run(self.workspace, self.record, lease_seconds=lease)
         if claim is None:
             raise self._taken()
         self.claim, self.is_begun = claim, True

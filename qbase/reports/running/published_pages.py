@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from qbase.core.text import Text
 from qbase.lake.entity_names import read_replaced
-from qbase.reports.asking.page_names import MARK, REDIRECT, read_meta
+from qbase.reports.asking.page_names import MARK, REDIRECT, read_meta, undated
 from qbase.reports.asking.subject_names import SUBJECT, Subject, match_subjects
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ def find_pages(workspace: Workspace, report_id: str, subject: str | None = None)
     workspace : Workspace
         Whose site.
     report_id : str
-        Name of a report, or of one page as far as its key: ``quality_trends~K003``.
+        Name of a report, or of one page as far as its key: ``quality_trends~K003``, or with the date of an older
+        edition that has a page of its own: ``quality_trends~K003@2026-09-30``.
     subject : str, optional
         Only pages about it: its code, its name, or a part of the name.
 
@@ -92,16 +93,22 @@ def find_pages(workspace: Workspace, report_id: str, subject: str | None = None)
     """
     everything = dict(read_metas(workspace.site))
     report_id = str(everything.get(report_id, {}).get(REDIRECT, report_id))
-    whole, _, rest = report_id.partition("~")
+    whole, _, rest = undated(report_id).partition("~")
     metas = {stem: meta for stem, meta in everything.items() if REDIRECT not in meta}
-    own = {s: m for s, m in metas.items() if s.partition("~")[0] == whole and m.get("report_id", whole) == whole}
-    if rest:
+    own = {s: m for s, m in metas.items() if _report_of(s) == whole and m.get("report_id", whole) == whole}
+    if undated(report_id) != report_id:
+        found = [s for s, m in own.items() if report_id in (s, m.get("key"))]
+    elif rest:
         exact = [s for s, m in own.items() if report_id in (s, m.get("key"))]
         found = exact or [s for s in own if s.startswith((f"{report_id}-", f"{report_id}~"))] or _about(own, rest)
     else:
         now = read_replaced(workspace).get(subject, subject) if subject else None
         found = list(own) if subject is None or now is None else _about(own, now) or _about(own, subject)
     return [workspace.site / f"{stem}.html" for stem in found]
+
+
+def _report_of(stem: str) -> str:
+    return undated(stem).partition("~")[0]
 
 
 def _about(metas: Mapping[str, Mapping[str, Any]], word: str) -> list[str]:

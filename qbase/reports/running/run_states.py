@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from qbase.core.errors import RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
-from qbase.lake import find_published
 from qbase.lake.run_changes import NO_RUNNER, Unfinished, find_unfinished, settle_run
 from qbase.lake.storage.this_host import host_of
 from qbase.reports.executing.run_environment import end_leftovers
@@ -122,8 +121,7 @@ def _is_out_of_reach(found: Unfinished) -> bool:
 
 def _ended(workspace: Workspace, record: RunRecord, folder: pathlib.Path) -> tuple[RunRecord, str]:
     """Return what became of a run without a runner: its page is out, or in part and is completed, or is not."""
-    html = page_of(workspace, record)
-    _complete(html, folder)
+    html = _complete(workspace, record, folder)
     meta = read_meta(workspace, html.stem)
     if meta.get("run_id") == record.run_id:
         shown = html.relative_to(workspace.root).as_posix()
@@ -146,7 +144,8 @@ def keep_beside(folder: pathlib.Path, contents: Mapping[pathlib.Path, bytes]) ->
     """Keep in the folder of a run what is to stand beside its page, so that a publication can be completed."""
     html, *rest = contents
     texts = {path.name: contents[path].decode() for path in rest}
-    write_atomic(folder / BESIDE, json.dumps({"page": _hash(contents[html]), "files": texts}, ensure_ascii=False))
+    kept = {"name": html.name, "page": _hash(contents[html]), "files": texts}
+    write_atomic(folder / BESIDE, json.dumps(kept, ensure_ascii=False))
 
 
 def drop_beside(folder: pathlib.Path) -> None:
@@ -154,15 +153,18 @@ def drop_beside(folder: pathlib.Path) -> None:
     (folder / BESIDE).unlink(missing_ok=True)
 
 
-def _complete(html: pathlib.Path, folder: pathlib.Path) -> None:
-    """Put out what is lacking beside a page whose runner died while its files appeared."""
+def _complete(workspace: Workspace, record: RunRecord, folder: pathlib.Path) -> pathlib.Path:
+    """Put out what is lacking beside a page whose runner died while its files appeared; return where that page is."""
+    html = page_of(workspace, record)
     try:
         kept = json.loads((folder / BESIDE).read_text(encoding="utf-8"))
-        if _hash(html.read_bytes()) != kept["page"]:
-            return
+        # where it was to publish was decided last, and may not be in its row yet
+        html = html.with_name(pathlib.Path(kept.get("name", html.name)).name)
+        if _hash(html.read_bytes()) == kept["page"]:
+            publish_files({html.parent / name: text.encode() for name, text in kept["files"].items()})
     except (OSError, ValueError):
-        return
-    publish_files({html.parent / name: text.encode() for name, text in kept["files"].items()})
+        pass
+    return html
 
 
 def close_fenced(workspace: Workspace, record: RunRecord) -> None:
@@ -197,14 +199,6 @@ def read_meta(workspace: Workspace, page_id: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return meta if isinstance(meta, dict) else {}
-
-
-def is_published(workspace: Workspace, record: RunRecord, *, any_slot: bool) -> bool:
-    """Return whether a run's fingerprint is what the site shows, byte for byte, for its slot."""
-    if not shows(workspace, page_of(workspace, record).stem, record.fingerprint):
-        return False
-    slot = None if any_slot else record.slot
-    return find_published(workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is not None
 
 
 def shows(workspace: Workspace, page_id: str, fingerprint: str) -> bool:

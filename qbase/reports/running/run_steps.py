@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 from qbase.core.errors import QbaseError, RunError
 from qbase.core.whole_files import write_atomic
-from qbase.lake import list_runs
+from qbase.lake import find_published, list_runs
 from qbase.lake.run_changes import publish_run
+from qbase.lake.run_slots import read_moment
 from qbase.lake.storage.fault_points import fault
 from qbase.reports.comparing.last_results import write_last
 from qbase.reports.comparing.moved_numbers import note_moves
@@ -19,6 +21,7 @@ from qbase.reports.executing.completeness import find_failure, read_results, too
 from qbase.reports.running import fingerprint
 from qbase.reports.running.atomic_publish import stage_files
 from qbase.reports.running.claimed_run import ClaimedRun
+from qbase.reports.running.page_place import OvertakenError, PagePlace, choose_place, find_shown
 from qbase.reports.running.pinned_data import list_usable, pin_data
 from qbase.reports.running.published_pages import build_redirects
 from qbase.reports.running.run_states import RECENT, keep_beside
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
     from qbase.core.results.retold import LastResults
+    from qbase.core.results.run_values import RunRecord
     from qbase.reports.comparing.moved_numbers import Moves
     from qbase.reports.executing.execution_job import Job
 
@@ -50,6 +54,15 @@ class OneRun(ClaimedRun):
         pinned = pin_data(self.workspace, self.request, self.record, self.workspace.snapshot())
         self.versions, self.last = pinned.versions, pinned.last
         self._set(fingerprint=pinned.fingerprint, snapshot=pinned.snapshot)
+        self.aim()
+
+    def find_same(self, *, any_slot: bool) -> pathlib.Path | None:
+        """Return the page that shows what the run would publish, byte for byte; None where there is something to do."""
+        record, slot = self.record, None if any_slot else self.record.slot
+        if find_published(self.workspace, record.report_id, slot=slot, fingerprint=record.fingerprint) is None:
+            return None
+        stem = find_shown(self.workspace, self.page, record)
+        return self.workspace.site / f"{stem}.html" if stem else None
 
     def carry_out(self) -> None:
         """Execute, prove, render, verify, publish; each step raises when it is not sound."""
@@ -62,9 +75,11 @@ class OneRun(ClaimedRun):
         self._check_sources(results)
         page = self._render(executed, results)
         self._verify(page, results)
-        final, stem = self._final(), self.site_paths[0].stem
-        self.moves = note_moves(self.workspace, final, results, page=stem, title=spec.title)
-        self._publish(executed, page, results)
+        self.on_progress("publish", 0, 1)
+        while not self._publish(self.aim(), executed, page, results):
+            # a page of another date has appeared since: what this one is in the way of decides anew where it goes
+            continue
+        self.on_progress("publish", 1, 1)
 
     def _execute(self) -> NotebookNode:
         from qbase.reports.executing import papermill_engine
@@ -196,36 +211,52 @@ class OneRun(ClaimedRun):
             fix=f"qbase verify {staged}",
         )
 
-    def _publish(self, executed: NotebookNode, page: bytes, results: Mapping[str, Any]) -> None:
-        from qbase.reports.rendering.page_meta import report_meta
-
-        self.on_progress("publish", 0, 1)
-        final, request = self._final(), self.request
-        named = request.names.get("subject")
-        meta = {
-            **report_meta(request.spec, final, results, notebook=executed, names=request.names),
-            "key": request.page_key or request.page_id,
-            "subject": named.payload() if named else None,
-            **({"former_keys": list(request.former_keys)} if request.former_keys else {}),
-            "run_id": final.run_id,
-            "fingerprint": final.fingerprint,
-            "html_sha256": hashlib.sha256(page).hexdigest(),
-        }
+    def _publish(self, place: PagePlace, executed: NotebookNode, page: bytes, results: Mapping[str, Any]) -> bool:
+        """Publish in a place; False where it is the right one no more, and nothing was touched."""
         html, side = self.site_paths
-        meta_text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True)
-        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
         outputs = (self._below(html), self._shown("run.ipynb"), self._shown("results.json"))
         final = dataclasses.replace(self._final(), outputs=outputs)
+        self.moves = note_moves(self.workspace, final, results, page=place.stem, title=self.request.spec.title)
+        meta = self._meta(place, final, executed, page, results)
+        meta_text = json.dumps(meta, ensure_ascii=False, indent=1, sort_keys=True)
+        moved = build_redirects(self.workspace.site, meta, html.stem, self.lang)
         # the page first and its facts last: by them is told whether all of it went out
         contents = {html: page, **moved, side: meta_text.encode()}
         keep_beside(self.folder, contents)
         self.final = final
         with stage_files(contents) as replace:
             fault("page_staged")
-            if not publish_run(self.workspace, final, self.claim, replace):
-                raise self._fenced()
+
+            def appear() -> None:
+                if choose_place(self.workspace.site, self.request, final, self.near or ()) != place:
+                    raise OvertakenError
+                replace()
+
+            try:
+                if not publish_run(self.workspace, final, self.claim, appear):
+                    raise self._fenced()
+            except OvertakenError:
+                return False
         self.record = final
-        self.on_progress("publish", 1, 1)
+        return True
+
+    def _meta(
+        self, place: PagePlace, final: RunRecord, executed: NotebookNode, page: bytes, results: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        from qbase.reports.rendering.page_meta import report_meta
+
+        request = self.request
+        named = request.names.get("subject")
+        return {
+            **report_meta(request.spec, final, results, notebook=executed, names=request.names),
+            "key": place.key,
+            "subject": named.payload() if named else None,
+            **({"former_keys": list(place.former_keys)} if place.former_keys else {}),
+            "run_id": final.run_id,
+            "moment": read_moment(final.slot, final.started_at).isoformat(),
+            "fingerprint": final.fingerprint,
+            "html_sha256": hashlib.sha256(page).hexdigest(),
+        }
 
     def show_gallery(self) -> None:
         """Build the gallery anew; the report is out already, so a failure here is told apart (QB822).

@@ -11,7 +11,7 @@ from qbase.reports.asking.run_request import read_request
 from qbase.reports.recording.run_log import RunLog
 from qbase.reports.running.claimed_run import Progress
 from qbase.reports.running.heartbeat import Heartbeat
-from qbase.reports.running.run_states import close_dead_runs, is_published
+from qbase.reports.running.run_states import close_dead_runs
 from qbase.reports.running.run_steps import OneRun
 from qbase.reports.telling.sent_notices import tell_runs
 
@@ -131,7 +131,8 @@ def attempt_report(
     request = read_request(workspace, report_id, params or {})
     if not is_one_of_many:
         tell_runs(workspace, close_dead_runs(workspace, report_id))
-    run = OneRun(workspace, request, lang, slot, on_progress or (lambda step, done, total: None), engine)
+    watch = on_progress or (lambda step, done, total: None)
+    run = OneRun(workspace, request, lang, slot, watch, engine, is_forced=force)
     failed: QbaseError | None = None
     with run.held(), Heartbeat(workspace, run.open()):
         log = RunLog(run.folder)
@@ -139,9 +140,10 @@ def attempt_report(
         log.tell("run", "begun", engine=engine)
         try:
             run.pin()
-            if not force and is_published(workspace, run.record, any_slot=slot is None):
-                record = run.close("unchanged", (run.site_paths[0],))
-                log.close(record, run.site_paths[0])
+            same = None if force else run.find_same(any_slot=slot is None)
+            if same:
+                record = run.close("unchanged", (same,))
+                log.close(record, same)
                 return record, None
             run.carry_out()
         except KeyboardInterrupt:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import ssl
 import tomllib
 import urllib.parse
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from qbase.reports.telling.notices import KINDS
 FILE = "notify.toml"
 KEYS: dict[str, dict[str, type]] = {
     "notices": {"on": list, "link": str},
-    "webhook": {"url": str},
-    "mail": {"to": list, "from": str, "host": str, "port": int, "security": str, "user": str},
+    "webhook": {"url": str, "ca": str},
+    "mail": {"to": list, "from": str, "host": str, "port": int, "security": str, "user": str, "ca": str},
 }
 SECURITY = ("starttls", "tls", "none")
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -26,10 +27,14 @@ WEBHOOK_URL, WEBHOOK_TOKEN, MAIL_PASSWORD = "QBASE_WEBHOOK_URL", "QBASE_WEBHOOK_
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Webhook:
-    """An address that takes JSON; it and its token may be secret, so neither is ever shown."""
+    """An address that takes JSON; it and its token may be secret, so neither is ever shown.
+
+    ``ca`` is the file of the authorities whose certificates are believed; those of this machine where it is None.
+    """
 
     url: str = dataclasses.field(repr=False)
     token: str = dataclasses.field(default="", repr=False)
+    ca: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,7 @@ class Mail:
     security: str
     user: str = ""
     password: str = dataclasses.field(default="", repr=False)
+    ca: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,8 +90,8 @@ def read_settings(root: pathlib.Path, environment: Mapping[str, str] = os.enviro
     return NoticeSettings(
         on=on,
         link=link if link.endswith("/") else f"{link}/",
-        webhook=_webhook(web.get("url", ""), environment),
-        mail=_mail(mail, environment) if mail else None,
+        webhook=_webhook(web.get("url", ""), environment, _authorities(root, "webhook", web)),
+        mail=_mail(mail, environment, _authorities(root, "mail", mail)) if mail else None,
     )
 
 
@@ -106,7 +112,21 @@ def _read(path: pathlib.Path) -> dict[str, Any]:
     return raw
 
 
-def _webhook(written: str, environment: Mapping[str, str]) -> Webhook | None:
+def _authorities(root: pathlib.Path, section: str, given: Mapping[str, Any]) -> pathlib.Path | None:
+    """Return the file of authorities that a section declares, below the workspace where the path is relative."""
+    if "ca" not in given:
+        return None
+    path = root / str(given["ca"])
+    try:
+        is_some = bool(ssl.create_default_context(cafile=path).get_ca_certs())
+    except (OSError, ValueError) as error:
+        raise _bad(f"[{section}] ca: {type(error).__name__}", "a readable file of certificates in PEM") from error
+    if not is_some:
+        raise _bad(f"[{section}] ca", "certificates of authorities, in PEM")
+    return path
+
+
+def _webhook(written: str, environment: Mapping[str, str], ca: pathlib.Path | None) -> Webhook | None:
     url, token = environment.get(WEBHOOK_URL, "") or written, environment.get(WEBHOOK_TOKEN, "")
     if not url:
         return None
@@ -117,10 +137,10 @@ def _webhook(written: str, environment: Mapping[str, str]) -> Webhook | None:
         raise _bad("[webhook] url with a key", f"an address with a key in {WEBHOOK_URL}")
     if token and parts.scheme == "http" and parts.hostname not in LOCAL:
         raise _bad(f"{WEBHOOK_TOKEN} for an http address", "https://…")
-    return Webhook(url=url, token=token)
+    return Webhook(url=url, token=token, ca=ca)
 
 
-def _mail(given: Mapping[str, Any], environment: Mapping[str, str]) -> Mail:
+def _mail(given: Mapping[str, Any], environment: Mapping[str, str], ca: pathlib.Path | None) -> Mail:
     lacking = [name for name in ("to", "from", "host") if not given.get(name)]
     if lacking:
         raise _bad(f"[mail] without {' · '.join(lacking)}", "to · from · host")
@@ -137,7 +157,7 @@ def _mail(given: Mapping[str, Any], environment: Mapping[str, str]) -> Mail:
     port = given.get("port", {"starttls": 587, "tls": 465, "none": 25}[security])
     return Mail(
         to=tuple(given["to"]), sender=given["from"], host=given["host"], port=port, security=security, user=user,
-        password=password,
+        password=password, ca=ca,
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.message
 import http.client
 import json
+import pathlib
 import smtplib
 import ssl
 import urllib.error
@@ -40,7 +41,8 @@ def post(webhook: Webhook, notices: Sequence[Notice], link: str) -> None:
     data = json.dumps(body_of(notices, link), ensure_ascii=False).encode()
     request = urllib.request.Request(webhook.url, data=data, headers=headers, method="POST")  # noqa: S310
     try:
-        with urllib.request.build_opener(_NoRedirect).open(request, timeout=SECONDS):
+        opener = urllib.request.build_opener(_NoRedirect, urllib.request.HTTPSHandler(context=_trust(webhook.ca)))
+        with opener.open(request, timeout=SECONDS):
             pass
     except http.client.HTTPException as error:
         raise ConnectionError(type(error).__name__) from error
@@ -58,7 +60,7 @@ def mail(settings: Mail, notices: Sequence[Notice], link: str) -> None:
     message["Subject"], message["From"], message["To"] = title_of(notices), settings.sender, ", ".join(settings.to)
     message.set_content(text_of(notices, link))
     # without a context of ours smtplib believes any certificate
-    context = ssl.create_default_context()
+    context = _trust(settings.ca)
     server: smtplib.SMTP
     if settings.security == "tls":
         server = smtplib.SMTP_SSL(settings.host, settings.port, timeout=SECONDS, context=context)
@@ -74,10 +76,18 @@ def mail(settings: Mail, notices: Sequence[Notice], link: str) -> None:
         raise smtplib.SMTPRecipientsRefused(refused)
 
 
+def _trust(ca: pathlib.Path | None) -> ssl.SSLContext:
+    """Return the context in which a server proves its name: before the authorities declared, else those known here."""
+    return ssl.create_default_context(cafile=ca)
+
+
 def may_pass(error: OSError) -> bool:
     """Whether it is worth trying again."""
     if isinstance(error, urllib.error.HTTPError):
         return error.code >= 500 or error.code == BUSY
     if isinstance(error, smtplib.SMTPResponseException):
         return 400 <= error.smtp_code < 500
-    return not isinstance(error, smtplib.SMTPNotSupportedError | smtplib.SMTPRecipientsRefused)
+    reason = error.reason if isinstance(error, urllib.error.URLError) else error
+    # a certificate is no better a moment later
+    never = smtplib.SMTPNotSupportedError | smtplib.SMTPRecipientsRefused | ssl.SSLCertVerificationError
+    return not isinstance(reason, never)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from qbase.core.errors import UsageError
 from qbase.core.results.run_values import UNFINISHED, RunRecord
 from qbase.lake import list_runs
+from qbase.reports.comparing.earlier_runs import edition_of
 from qbase.reports.running.fingerprint import content_params
 from qbase.reports.running.published_pages import read_metas
 from qbase.reports.running.run_states import is_held
@@ -115,8 +116,8 @@ def _find_folders(workspace: Workspace, keep: int, report_id: str | None) -> Ite
     known: dict[str, RunRecord] = {}
     counts: collections.Counter[tuple[str, str, str]] = collections.Counter()
     marks: dict[tuple[str, str, str], str | None] = {}
-    # youngest first: those that are counted while there is room stay
-    for record in list_runs(workspace, report_id, limit=EVERY):
+    # newest logical date first, as editions follow each other: those that are counted while there is room stay
+    for record in sorted(list_runs(workspace, report_id, limit=EVERY), key=edition_of, reverse=True):
         known[record.run_id] = record
         if record.state in UNFINISHED or not (workspace.runs / record.report_id / record.run_id).is_dir():
             kept.add(record.run_id)

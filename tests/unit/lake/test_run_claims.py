@@ -27,7 +27,7 @@ from qbase.lake import (
     renew_claim,
     slot_key,
 )
-from qbase.lake import run_claims as claims
+from qbase.lake.ledger.ledger_file import Ledger
 
 SHANGHAI = zoneinfo.ZoneInfo("Asia/Shanghai")
 
@@ -75,10 +75,10 @@ def test_a_lease_that_was_never_given_or_ran_out_or_lies_in_a_future_that_is_non
     with contextlib.closing(sqlite3.connect(workspace.ledger)) as ledger, ledger:
         ledger.execute("UPDATE slots SET lease_until = NULL")
     never = claimed(workspace, "R1")
-    monkeypatch.setattr(claims, "lease_clock", lambda: now + 3600)
+    monkeypatch.setattr(Ledger, "read_clock", lambda self, connection: now + 3600)
     late = claimed(workspace, "R2")
     # the clock is set back an hour
-    monkeypatch.setattr(claims, "lease_clock", lambda: now)
+    monkeypatch.setattr(Ledger, "read_clock", lambda self, connection: now)
     back = claimed(workspace, "R3")
     assert [claim.token for claim in (before, never, late, back)] == [1, 2, 3, 4]
     assert [renew_claim(workspace, claim) for claim in (before, never, late, back)] == [False, False, False, True]
