@@ -8,6 +8,7 @@ task has a key of its own and is held until it ended, and a task must find out f
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import logging
@@ -46,6 +47,7 @@ class Ended:
         What the function returned.
     error : Exception or None
         What Dask says where there is no answer: the worker was lost again and again, or could not call the function.
+        Neither value nor error where the task was taken back because no worker had it.
 
     Examples
     --------
@@ -93,7 +95,6 @@ class ClusterTasks:
         # what it would write beside the bar of a batch is told as an error
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         self._check, self._given, self._mark = check, given, mark
-        self._call = uuid.uuid4().hex
         self._heard: queue.SimpleQueue[tuple[Any, Any]] = queue.SimpleQueue()
         self._futures: dict[Any, Any] = {}
         self._asked: dict[str, Any] = {}
@@ -101,11 +102,13 @@ class ClusterTasks:
         self._known: dict[str, int] = {}
         self._refused: set[str] = set()
         self._looked = 0.0
+        self._knock: Any = None
+        self._nowhere: set[Any] = set()
 
     @property
     def given(self) -> int:
-        """Tasks that have not ended."""
-        return len(self._futures)
+        """Tasks whose end was not told yet."""
+        return len(self._futures) + self._heard.qsize()
 
     @property
     def threads(self) -> int:
@@ -119,8 +122,8 @@ class ClusterTasks:
 
     @property
     def room(self) -> int:
-        """How many tasks may be given now; one where no worker is there yet, so that a cluster that grows will grow."""
-        return max(1, AHEAD * self.threads) - self.given
+        """How many tasks may be given now; none before a worker fits."""
+        return AHEAD * self.threads - self.given
 
     def look(self) -> list[tuple[str, Exception]]:
         """Look for workers that came or went, and return those that were refused since, each with its reason.
@@ -131,12 +134,15 @@ class ClusterTasks:
             The scheduler is gone.
         """
         if time.monotonic() - self._looked >= LOOK_SECONDS:
-            self._looked = time.monotonic()
             self._confirm()
             try:
                 self._known = dict(self._client.nthreads())
+                self._take_back()
             except Exception as error:
                 raise LostSchedulerError(str(error)) from error
+            self._looked = time.monotonic()
+            # a cluster that grows by need starts its first worker for a task that waits
+            self._knock = None if self._known else self._knock or self._client.submit(int, key=_new_key("knock"))
             self._threads = {worker: n for worker, n in self._threads.items() if worker in self._known}
             self._refused &= self._known.keys()
             for worker in [worker for worker in self._asked if worker not in self._known]:
@@ -144,7 +150,7 @@ class ClusterTasks:
             for worker in self._known.keys() - self._threads.keys() - self._refused - self._asked.keys():
                 self._asked[worker] = self._client.submit(
                     enter_cluster, self._check, worker, self._given, self._mark,
-                    key=f"qbase-check-{uuid.uuid4().hex}", workers=[worker], pure=False, retries=0, priority=10,
+                    key=_new_key("check"), workers=[worker], pure=False, retries=0, priority=10,
                 )  # fmt: skip
         return [found for worker in list(self._asked) if (found := self._admit(worker))]
 
@@ -153,7 +159,7 @@ class ClusterTasks:
         future = self._client.submit(
             function,
             task,
-            key=f"qbase-{self._call}-{uuid.uuid4().hex}",
+            key=_new_key("task"),
             pure=False,
             retries=0,
             resources={self._mark: 1},
@@ -169,13 +175,14 @@ class ClusterTasks:
         LostSchedulerError
             The scheduler is gone, and with it what was given.
         """
-        ended: list[Ended] = []
+        heard: list[tuple[Any, Any]] = []
         with contextlib.suppress(queue.Empty):
-            ended.append(self._read(*self._heard.get(timeout=seconds)))
+            heard.append(self._heard.get(timeout=seconds))
             while True:
-                ended.append(self._read(*self._heard.get_nowait()))
+                heard.append(self._heard.get_nowait())
         self._confirm()
-        return ended
+        # of a task that was taken back nothing more is told
+        return [self._read(ticket, one) for ticket, one in heard if one is None or self._futures.get(ticket) is one]
 
     def stop(self, function: Callable[[Any], Any], given: Any) -> None:
         """Cancel what waits, and call a function on every worker that fits, which may end what goes on."""
@@ -203,15 +210,37 @@ class ClusterTasks:
         if not future.done():
             return None
         del self._asked[worker]
-        error = future.exception() if future.status == "error" else None
-        refused = error if error is not None else future.result(timeout=RESULT_SECONDS)
+        try:
+            refused = future.result(timeout=RESULT_SECONDS)
+        except (TimeoutError, concurrent.futures.CancelledError):
+            # the worker is going, or the scheduler: the next look will tell
+            return None
+        except Exception as error:
+            refused = error
         if refused is None:
             self._threads[worker] = self._known[worker]
             return None
         self._refused.add(worker)
         return worker, refused
 
+    def _take_back(self) -> None:
+        """Take back the tasks that no worker has, though there is one that fits.
+
+        A task whose last worker was lost waits for the next that joins, and is not looked at again when that gets its
+        resource a moment later.
+        """
+        at_work = {key for keys in self._client.processing().values() for key in keys}
+        nowhere = {t for t, one in self._futures.items() if one.status == "pending" and one.key not in at_work}
+        # one that ended just now may not be heard of yet
+        stuck = nowhere & self._nowhere if self._threads else set()
+        self._nowhere = nowhere - stuck
+        for ticket in stuck:
+            self._client.cancel([self._futures.pop(ticket)])
+            self._heard.put((ticket, None))
+
     def _read(self, ticket: Any, future: Any) -> Ended:
+        if future is None:
+            return Ended(ticket=ticket)
         del self._futures[ticket]
         if future.status == "cancelled":
             raise LostSchedulerError("the scheduler forgot what it was given")
@@ -225,6 +254,10 @@ class ClusterTasks:
     def _confirm(self) -> None:
         if self._client.status != "running":
             raise LostSchedulerError("the connection is lost")
+
+
+def _new_key(word: str) -> str:
+    return f"qbase-{word}-{uuid.uuid4().hex}"
 
 
 def enter_cluster(check: Check, worker: str, given: Any, mark: str) -> QbaseError | None:

@@ -29,26 +29,26 @@ class Machines:
     A nanny starts a worker anew that was killed, as it does by default; its worker is daemonic.
     """
 
-    def __init__(
-        self, folder: pathlib.Path, workers: int, *, nanny: bool = True, env: dict[str, str] | None = None, wait: int = -1
-    ) -> None:
-        self.folder, self.processes, self.env = folder, [], env or {}
+    def __init__(self, folder: pathlib.Path, workers: int, *, nanny: bool = True) -> None:
+        self.folder = folder
         note = folder / "scheduler.json"
         words = ("--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(note), "--no-dashboard")
         self.scheduler = self.start("scheduler", *words)
-        for _ in range(workers):
-            self.start_worker(nanny=nanny)
+        if nanny:
+            self.start_worker("--nworkers", str(workers))
+        for _ in range(0 if nanny else workers):
+            self.start_worker("--no-nanny")
         deadline = time.monotonic() + 60
         while not note.exists() or not note.read_text():
             assert time.monotonic() < deadline, "no scheduler"
             time.sleep(0.02)
         self.address = json.loads(note.read_text())["address"]
         self.client = open_client(self.address)
-        self.client.wait_for_workers(workers if wait < 0 else wait, timeout=60)
+        self.client.wait_for_workers(workers, timeout=60)
 
     def start(self, kind: str, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a program of Dask."""
-        known = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **self.env, **(env or {})}
+        known = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore", **(env or {})}
         code = f"from distributed.cli import dask_{kind} as m; m.main()"
         with (self.folder / f"{kind}-{len(self.processes)}.log").open("wb") as log:
             started = [sys.executable, "-c", code, *words]
@@ -56,10 +56,10 @@ class Machines:
         self.processes.append(process)
         return process
 
-    def start_worker(self, *, nanny: bool = True, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a worker."""
+    def start_worker(self, *also: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start a worker, or several under nannies."""
         words = ["--scheduler-file", str(self.folder / "scheduler.json"), "--nthreads", "1", "--no-dashboard"]
-        words += ["--local-directory", str(self.folder), "--death-timeout", "60", *([] if nanny else ["--no-nanny"])]
+        words += ["--local-directory", str(self.folder), "--death-timeout", "60", *also]
         return self.start("worker", *words, env=env)
 
     def pids(self) -> list[int]:
