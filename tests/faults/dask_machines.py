@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = "number: int = 0  # 号 | Number"
 LIGHT = ("shown = number * number\nshown",)
 RECORD = "from qbase.core import record\nrecord()"
+START_SECONDS = 240
+"""A program of Dask stands in two seconds, and on a busy machine in a hundred times that."""
 SPEC = 'notebook = "notebooks/{name}.ipynb"\ntitle_zh = "试验"\ntitle_en = "Trial"\n'
 
 
@@ -38,13 +40,13 @@ class Machines:
             self.start_worker("--nworkers", str(workers))
         for _ in range(0 if nanny else workers):
             self.start_worker("--no-nanny")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + START_SECONDS
         while not note.exists() or not note.read_text():
             assert time.monotonic() < deadline, "no scheduler"
             time.sleep(0.02)
         self.address = json.loads(note.read_text())["address"]
         self.client = open_client(self.address)
-        self.client.wait_for_workers(workers, timeout=60)
+        self.client.wait_for_workers(workers, timeout=START_SECONDS)
 
     def start(self, kind: str, *words: str, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         """Start a program of Dask."""
@@ -68,7 +70,7 @@ class Machines:
 
     def wait(self, workers: int) -> None:
         """Wait until so many workers stand."""
-        self.client.wait_for_workers(workers, timeout=60)
+        self.client.wait_for_workers(workers, timeout=START_SECONDS)
 
     def stop(self) -> None:
         """End everything."""

@@ -223,9 +223,9 @@ def test_a_zombie_that_comes_back_cannot_publish(machines: Machines, home: Works
     machines.wait(2)
 
 
-def forget(address: str, dask_scheduler: Any) -> Any:
+async def forget(address: str, dask_scheduler: Any) -> None:
     """Let the scheduler hold a worker for lost."""
-    return dask_scheduler.remove_worker(address, stimulus_id="test", close=False)
+    await dask_scheduler.remove_worker(address, stimulus_id="test", close=False)
 
 
 def test_one_giving_runs_once_even_by_force(home: Workspace) -> None:

@@ -177,7 +177,8 @@ class _OnCluster:
                 self._settle()
                 self._show()
         except LostSchedulerError as error:
-            raise self._stopped("QB863", str(error), "a scheduler that lives to the end of the batch") from error
+            expected = "a scheduler that lives to the end of the batch"
+            raise self._stopped("QB863", str(error), expected, address=self.address) from error
 
     def _look(self) -> None:
         for worker, error in self.tasks.look():
@@ -193,12 +194,13 @@ class _OnCluster:
         elif self.refused:
             raise self.refused[0]
         elif time.monotonic() - self.with_worker > WORKER_SECONDS:
-            raise self._stopped("QB864", f"none for {WORKER_SECONDS:.0f} s", f"dask worker {self.address}")
+            found, expected = f"none for {WORKER_SECONDS:.0f} s", f"dask worker {self.address}"
+            raise self._stopped("QB864", found, expected, address=self.address)
 
-    def _stopped(self, code: str, found: str, expected: str) -> SetupError:
+    def _stopped(self, code: str, found: str, expected: str, *, address: str) -> SetupError:
         done = f"{len(self.found.done)}/{len(self.found.jobs)}"
         fix = "qbase runs resume, here or after the cluster stands again"
-        return SetupError(code, address=self.address, found=f"{found} · {done}", expected=expected, fix=fix)
+        return SetupError(code, address=address, found=f"{found} · {done}", expected=expected, fix=fix)
 
     def _give(self, place: int) -> None:
         job, key, known = self.found.jobs[place], "", Slot(key="", report_id="", slot="")
@@ -236,7 +238,7 @@ class _OnCluster:
 
     def _is_held(self, place: int) -> bool:
         """Whether somebody holds the slot of a job, who lives or may live."""
-        slot = find_slot(self.workspace, self.before[place].key) if place in self.planned else None
+        slot = find_slot(self.workspace, key_of(self.planned[place])) if place in self.planned else None
         return slot is not None and slot.run_id != "" and not is_over(slot.lease_until, LEASE_SECONDS)
 
     def _decide(self, place: int, reason: str) -> None:
