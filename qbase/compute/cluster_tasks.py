@@ -51,7 +51,7 @@ class Ended:
 
     Examples
     --------
-    >>> from qbase.compute import Ended
+    >>> from qbase.compute.cluster_tasks import Ended
     >>> Ended(ticket=3, value="done").error is None
     True
     """

@@ -220,6 +220,8 @@ def test_a_zombie_that_comes_back_cannot_publish(machines: Machines, home: Works
         time.sleep(0.1)
     assert next(home.site.glob("first*.html")).read_bytes() == page
     hold_whole(home, 1)
+    # a worker that finds itself forgotten closes, and its nanny does not start it anew
+    machines.start_worker()
     machines.wait(2)
 
 
