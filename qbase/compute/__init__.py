@@ -12,6 +12,7 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.compute.added_shards import Added as Added
     from qbase.compute.added_shards import add_up as add_up
+    from qbase.compute.cluster_tasks import ClusterTasks as ClusterTasks
     from qbase.compute.dask_client import Cluster as Cluster
     from qbase.compute.dask_client import open_client as open_client
     from qbase.compute.process_tasks import Outcome as Outcome

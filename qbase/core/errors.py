@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, cast
 
 from qbase.core.lazy import read_once
 
@@ -112,6 +113,12 @@ def _restore(cls: type[QbaseError], state: dict[str, object]) -> QbaseError:
     Exception.__init__(error, state["code"], state["what_en"])
     error.__dict__.update(state)
     return error
+
+
+def read_error(payload: Mapping[str, str]) -> RunError:
+    """Return the error that the record of a failed run holds."""
+    state = {name: payload[name] for name in ("code", "what_zh", "what_en", "found", "expected", "fix")}
+    return cast("RunError", _restore(RunError, dict(state)))
 
 
 class RunError(QbaseError):

@@ -254,6 +254,12 @@ def find_published(
     return found[0] if found else None
 
 
+def find_latest(workspace: Workspace, key: str) -> RunRecord | None:
+    """Return the run of a slot that was begun or queued last, by the key of the slot; None when there is none."""
+    found = _runs(workspace, 1, slot_key=key)
+    return found[0] if found else None
+
+
 def find_marks(workspace: Workspace, reports: Collection[str]) -> set[tuple[str, str | None, str]]:
     """Return report, logical date and fingerprint of all that was published of some reports.
 

@@ -14,6 +14,7 @@ from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 
 if TYPE_CHECKING:
+    from qbase.core.errors import QbaseError
     from qbase.lake import Workspace
     from qbase.reports import Job, Outcome
 
@@ -38,6 +39,15 @@ Dry = Annotated[
     bool,
     typer.Option("--dry-run", help="只列出会运行什么、什么没有变化 | only list what would run and what is unchanged"),
 ]
+OnCluster = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="在 Dask 的工作进程上运行，如 tcp://主机:8786（代替 --jobs） | "
+        "run on the workers of a Dask scheduler, tcp://HOST:8786 (instead of --jobs)",
+    ),
+]
 
 
 def run(
@@ -53,6 +63,7 @@ def run(
     shard: Shard = None,
     dry_run: Dry = False,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="同时运行的报告数 | reports at once")] = 1,
+    cluster: OnCluster = "",
     engine: Annotated[
         Engine | None, typer.Option("--engine", help="单元在哪里运行 | where cells run: a kernel each, or forks")
     ] = None,
@@ -69,7 +80,7 @@ def run(
     workspace = shell.workspace()
     if dry_run:
         return tell_plan(shell, workspace, *plan(shell, workspace, list(dict.fromkeys(reports)), asked))
-    return run_and_tell(shell, workspace, reports, asked, jobs=jobs, engine=engine)
+    return run_and_tell(shell, workspace, reports, asked, jobs=jobs, engine=engine, cluster=cluster)
 
 
 def run_and_tell(
@@ -80,6 +91,7 @@ def run_and_tell(
     *,
     jobs: int = 1,
     engine: Engine | None = None,
+    cluster: str = "",
     also: Mapping[str, Any] | None = None,
 ) -> int:
     """Run reports by name, print each outcome as it comes, and return the exit code.
@@ -94,7 +106,7 @@ def run_and_tell(
         raise outcomes[0].error
     for outcome in outcomes:
         tell_outcome(shell, workspace, outcome)
-    outcomes += _run_all(shell, workspace, ready, jobs, engine)
+    outcomes += _run_all(shell, workspace, ready, jobs, engine, cluster)
     gallery = workspace.site / "index.html"
     failed = [outcome for outcome in outcomes if outcome.error]
     shell.document(
@@ -116,37 +128,40 @@ def run_and_tell(
 
 
 def _run_all(
-    shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int, engine: Engine | None
+    shell: Shell, workspace: Workspace, ready: Sequence[Job], jobs: int, engine: Engine | None, cluster: str
 ) -> list[Outcome]:
-    from qbase.reports import run_many
+    from qbase.reports import run_many, run_on_cluster
     from qbase.reports.batching.run_batch import choose_engine, run_here
 
-    if len(ready) == 1:
+    if len(ready) == 1 and not cluster:
         with shell.progress(ready[0].report_id) as report:
             outcome = run_here(workspace, ready[0], engine=engine or choose_engine(1), on_progress=report)
         tell_outcome(shell, workspace, outcome)
         return [outcome]
     if ready:
-        names, at_once = several(ready), min(jobs, len(ready))
-        shell.note(
-            shell.text(
-                f"{len(ready)} 份报告，同时 {at_once} 份：{names}", f"{len(ready)} reports, {at_once} at once: {names}"
-            )
-        )
+        shell.note(_plan_line(shell, ready, jobs, cluster))
     with batch_bar(shell, len(ready)) as advance:
 
         def tell(outcome: Outcome) -> None:
             tell_outcome(shell, workspace, outcome, is_one_of_many=True)
             advance(outcome.error is not None)
 
-        return run_many(
-            workspace,
-            ready,
-            jobs_at_once=jobs,
-            engine=engine,
-            on_done=tell,
-            on_retry=lambda outcome: _tell_retry(shell, outcome),
-        )
+        def retry(outcome: Outcome) -> None:
+            _tell_retry(shell, outcome)
+
+        def refuse(error: QbaseError) -> None:
+            shell.complain(error.payload())
+
+        if not cluster:
+            return run_many(workspace, ready, jobs_at_once=jobs, engine=engine, on_done=tell, on_retry=retry)
+        return run_on_cluster(workspace, ready, cluster, engine=engine, on_done=tell, on_retry=retry, on_refused=refuse)
+
+
+def _plan_line(shell: Shell, ready: Sequence[Job], jobs: int, cluster: str) -> str:
+    number, names, at_once = len(ready), several(ready), min(jobs, len(ready))
+    if cluster:
+        return shell.text(f"{number} 份报告，交给 {cluster}：{names}", f"{number} reports at {cluster}: {names}")
+    return shell.text(f"{number} 份报告，同时 {at_once} 份：{names}", f"{number} reports, {at_once} at once: {names}")
 
 
 def _tell_retry(shell: Shell, outcome: Outcome) -> None:

@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Of a batch: the runs that were recorded as unchanged, by their place in it, and the ids that wait."""
+    """Of a batch: by their place in it, runs recorded as unchanged and those to be made; and the ids that wait."""
 
     unchanged: Mapping[int, RunRecord]
+    waiting: Mapping[int, RunRecord]
     queued: Sequence[str]
 
 
@@ -40,7 +41,8 @@ def plan_batch(workspace: Workspace, jobs: Sequence[Job]) -> Plan:
     unchanged, waiting = _part(workspace, jobs)
     if unchanged:
         record_runs(workspace, list(unchanged.values()))
-    return Plan(unchanged=unchanged, queued=queue_runs(workspace, waiting) if waiting else ())
+    queued = queue_runs(workspace, list(waiting.values())) if waiting else ()
+    return Plan(unchanged=unchanged, waiting=waiting, queued=queued)
 
 
 def find_unchanged(workspace: Workspace, jobs: Sequence[Job]) -> dict[int, RunRecord]:
@@ -56,12 +58,12 @@ def find_unchanged(workspace: Workspace, jobs: Sequence[Job]) -> dict[int, RunRe
     return _part(workspace, jobs)[0]
 
 
-def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecord], list[RunRecord]]:
+def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecord], dict[int, RunRecord]]:
     snapshot, commit = workspace.snapshot(), fingerprint.commit_of(workspace.root)
     marks = find_marks(workspace, {job.report_id for job in jobs})
     known, letters = KnownSubjects(workspace), dict[str, Letter | None]()
     unchanged: dict[int, RunRecord] = {}
-    waiting: list[RunRecord] = []
+    waiting: dict[int, RunRecord] = {}
     for place, job in enumerate(jobs):
         if job.report_id not in letters:
             letters[job.report_id] = _read(workspace, job.report_id)
@@ -86,7 +88,7 @@ def _part(workspace: Workspace, jobs: Sequence[Job]) -> tuple[dict[int, RunRecor
             unchanged[place] = dataclasses.replace(record, state="unchanged", outputs=(shown,))
         else:
             record = dataclasses.replace(record, lang=job.lang, is_forced=job.force)
-            waiting.append(dataclasses.replace(record, state="queued", outputs=()))
+            waiting[place] = dataclasses.replace(record, state="queued", outputs=())
     return unchanged, waiting
 
 

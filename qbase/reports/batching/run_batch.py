@@ -19,7 +19,7 @@ from qbase.core.errors import QbaseError, RunError
 from qbase.lake.run_changes import drop_queued, find_interrupted, find_unfinished, key_of
 from qbase.reports.batching.batch_jobs import Job, Outcome
 from qbase.reports.batching.failure_classes import MOST_ATTEMPTS, is_passing
-from qbase.reports.batching.planned_batch import held_queue, plan_batch
+from qbase.reports.batching.planned_batch import Plan, held_queue, plan_batch
 from qbase.reports.running.run_states import RECENT, close_dead_runs
 from qbase.reports.telling.sent_notices import tell_runs
 
@@ -105,8 +105,11 @@ class Found:
         most_attempts: int = MOST_ATTEMPTS,
         on_done: Callable[[Outcome], None] | None = None,
         on_retry: Callable[[Outcome], None] | None = None,
+        *,
+        closes_lost: bool = True,
     ) -> None:
         self.workspace, self.jobs, self.most_attempts = workspace, jobs, most_attempts
+        self.closes_lost = closes_lost
         self.on_done, self.on_retry = on_done, on_retry
         self.waiting = collections.deque(range(len(jobs)))
         self.done: dict[int, Outcome] = {}
@@ -117,9 +120,10 @@ class Found:
 
         A single job finds out itself.
         """
-        if len(self.jobs) < 2:
-            return ()
-        plan = plan_batch(self.workspace, self.jobs)
+        return () if len(self.jobs) < 2 else self.take_plan(plan_batch(self.workspace, self.jobs))
+
+    def take_plan(self, plan: Plan) -> Sequence[str]:
+        """Take the jobs that need no run as done, and return the ids of those that were queued."""
         self.waiting = collections.deque(place for place in self.waiting if place not in plan.unchanged)
         for place, record in plan.unchanged.items():
             self.take(place, Outcome(job=self.jobs[place], record=record))
@@ -129,8 +133,8 @@ class Found:
         """Keep an outcome, or put its job back to the end of the line."""
         self._begun[place] += 1
         outcome = dataclasses.replace(outcome, attempts=self._begun[place])
-        if outcome.error is not None and outcome.error.code == LOST:
-            self._close_lost(outcome.job.report_id)
+        if self.closes_lost and outcome.error is not None and outcome.error.code == LOST:
+            close_lost(self.workspace, outcome.job.report_id)
         if is_passing(outcome.error) and outcome.attempts < self.most_attempts:
             self.waiting.append(place)
             if self.on_retry:
@@ -140,16 +144,17 @@ class Found:
         if self.on_done:
             self.on_done(outcome)
 
-    def _close_lost(self, report_id: str) -> None:
-        """Close the row of a runner that died, which would stand as running.
 
-        Its pipe ends before the system has let go of its lock: a look a moment too early finds it alive.
-        """
-        with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
-            for _ in range(LOOKS):
-                if close_dead_runs(self.workspace, report_id):
-                    return
-                time.sleep(LOOK_SECONDS)
+def close_lost(workspace: Workspace, report_id: str) -> None:
+    """Close the row of a runner of this machine that died, which would stand as running.
+
+    Its pipe ends before the system has let go of its lock: a look a moment too early finds it alive.
+    """
+    with contextlib.suppress(QbaseError):  # a ledger that is busy must not stop the rest
+        for _ in range(LOOKS):
+            if close_dead_runs(workspace, report_id):
+                return
+            time.sleep(LOOK_SECONDS)
 
 
 def resume_runs(
@@ -212,6 +217,11 @@ def run_here(
     return _attempt(workspace, job, engine=engine, on_progress=on_progress)
 
 
+def run_one(workspace: Workspace, job: Job, *, engine: EngineName) -> Outcome:
+    """Run one job of a batch, which closes dead runs, builds the gallery and sends notices itself."""
+    return _attempt(workspace, job, engine=engine, is_one_of_many=True)
+
+
 def run_job(task: tuple[str, Job]) -> Outcome:
     """Run one job in the workspace at a path; the work of one process of a batch."""
     from qbase.lake import open_workspace
@@ -260,7 +270,7 @@ def fan_out(workspace: Workspace, found: Found, jobs_at_once: int) -> bool:
                 pipe, _ = open_door().start(REPORT)
                 pipe.send((str(workspace.root), found.jobs[place]))
             except (NoForkError, OSError) as error:
-                found.take(place, _ended_early(found.jobs[place], f"{type(error).__name__}: {error}"))
+                found.take(place, build_lost(found.jobs[place], f"{type(error).__name__}: {error}"))
             else:
                 at_work[pipe] = place
         for ready in multiprocessing.connection.wait(list(at_work)) if at_work else ():
@@ -282,7 +292,7 @@ def serve_report(pipe: Connection) -> None:
     os.setsid()
     die_with_parent(os.getppid())
     root, job = pipe.recv()
-    pipe.send(_attempt(open_workspace(root), job, engine="fork", is_one_of_many=True))
+    pipe.send(run_one(open_workspace(root), job, engine="fork"))
     pipe.close()
     # the outcome is told and every file is written; taking the libraries apart would cost more than the page
     os._exit(0)
@@ -314,7 +324,7 @@ def _hear(pipe: Connection, job: Job) -> Outcome:
     try:
         outcome: Outcome = pipe.recv()
     except (EOFError, OSError) as error:
-        return _ended_early(job, f"{type(error).__name__}: {error}")
+        return build_lost(job, f"{type(error).__name__}: {error}")
     finally:
         pipe.close()
     return outcome
@@ -326,9 +336,10 @@ def _outcome(task: TaskOutcome[tuple[str, Job], Outcome]) -> Outcome:
     job, error = task.task[1], task.error
     if isinstance(error, QbaseError):
         return Outcome(job=job, error=error)
-    return _ended_early(job, f"{type(error).__name__}: {error}")
+    return build_lost(job, f"{type(error).__name__}: {error}")
 
 
-def _ended_early(job: Job, found: str) -> Outcome:
+def build_lost(job: Job, found: str) -> Outcome:
+    """Return how a job ended whose runner was lost."""
     expected, fix = "a worker that lives to the end", f"qbase run {job.report_id}"
     return Outcome(job=job, error=RunError("QB818", report=job.report_id, found=found, expected=expected, fix=fix))
