@@ -1,8 +1,9 @@
-"""How many firms of each stratum keep every precision asked for: Bethel's multi-purpose allocation, by Chromy's steps.
+"""How many firms of each stratum keep every precision asked for: Bethel's allocation, by Chromy's steps.
 
-Every precision is a sum of ``a / m`` over strata of m firms, convex in m. At the optimum m is the root of a weighted sum
-of these ``a`` over the cost, and the weights, the prices of the precisions, are found by letting each grow as long as
-its limit is exceeded. The prices also give a bound on what any allocation must cost, so every answer is proved.
+Every precision is a sum of ``a / m`` over strata of m firms, convex in m. At the optimum m is the root of a weighted
+sum of these ``a`` over the cost, and the weights, the prices of the precisions, are found by letting each grow as long
+as its limit is exceeded. The prices also give a bound on what any allocation must cost, so every answer is proved.
+A linear program over tangents (HiGHS) has the same answer and takes a hundred times as long (docs/studies/planning.md).
 """
 
 from __future__ import annotations

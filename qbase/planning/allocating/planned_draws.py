@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Literal
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from qbase.core.errors import DataError, UsageError
+from qbase.core.errors import UsageError
 from qbase.core.given import check_word, read_number, read_whole
 from qbase.core.numbers import count, number, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate
 from qbase.indicators import find_indicator
-from qbase.planning.allocating.convex_spending import Spending, best_firms, cheapest_firms
-from qbase.planning.allocating.sampling_strata import Strata
-from qbase.planning.precision.assured_draws import (
-    Arm,
-    Rates,
-    design_effect,
-    fewest_firms,
-    keeps_target,
-    nearest_target,
+from qbase.planning.allocating.planned_precision import (
+    Aim,
+    Asked,
+    Ints,
+    Parts,
+    build_precision,
+    build_prices,
+    choose_firms,
 )
+from qbase.planning.allocating.sampling_strata import Strata
+from qbase.planning.precision.assured_draws import Arm
 from qbase.stats.rates.difference_intervals import check_level
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Aim = Literal["entities", "province"]
-
-ROUNDS = 8
-MORE = 1.05
-"""An entity whose promise falls short of the assurance is asked for a twentieth more effective batches, and so on."""
-
-DRAWS, MOST_VALUES = 4000, 6_000_000
-"""Draws of next year that tell the chance of keeping a target (Monte Carlo error at most .008), fewer of many strata."""
-
-POINTS = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
-"""Targets, in points beside the one asked for, at which the price is told."""
 
 MOST_PER_FIRM = 6
 APART = Text(
@@ -50,47 +33,6 @@ APART = Text(
     "These random draws measure, and are kept apart from draws directed at finding problems; neither may stand in for "
     "the other.",
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Asked:
-    """What is asked of a plan: the options of `plan_draws`, checked."""
-
-    within: Mapping[str, float]
-    budget: float | None
-    aim: Aim
-    arm: Arm
-    assurance: float
-    level: float
-    per_firm: int
-    cost: float
-    least: int
-    seed: int
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Parts:
-    """Strata as arrays: whose they are, their share of the firms of their entity, and of all firms."""
-
-    entity: Ints
-    names: tuple[str, ...]
-    share: Floats
-    share_of_all: Floats
-    rates: Floats
-
-    @classmethod
-    def of(cls, strata: Strata) -> Parts:
-        """Return the arrays of some strata."""
-        codes, names = pd.factorize(strata.data["entity"], sort=True)
-        n = strata.data["n_firms"].to_numpy(dtype=float)
-        return cls(
-            entity=codes.astype(np.int64), names=tuple(map(str, names)), share=n / np.bincount(codes, n)[codes],
-            share_of_all=n / n.sum(), rates=strata.rates,
-        )  # fmt: skip
-
-    def sums(self, values: Floats) -> Floats:
-        """Return sums over the strata of every entity."""
-        return np.bincount(self.entity, values, len(self.names))
 
 
 def plan_draws(
@@ -166,9 +108,9 @@ def plan_draws(
     asked = _asked(strata, within_pp, budget, aim, arm, assurance, level, batches_per_firm, least_firms, seed,
                    cost_per_firm, cost_per_batch)  # fmt: skip
     parts = Parts.of(strata)
-    firms = _promised(strata, parts, asked)
-    precision = _precision(strata, parts, asked, firms)
-    price = _price(strata, parts, asked)
+    firms = choose_firms(strata, parts, asked)
+    precision = build_precision(strata, parts, asked, firms)
+    price = build_prices(strata, parts, asked)
     return _result(strata, parts, asked, firms, precision, price)
 
 
@@ -223,163 +165,6 @@ def _targets(strata: Strata, within: float | Mapping[str, float] | None) -> dict
         if read_number(value) is None or not 0.1 <= value <= 50:
             raise _refused("within_pp", value, "0.1 to 50", "within_pp=5")
     return each
-
-
-def _spending(strata: Strata, parts: Parts, asked: Asked, n_eff: Mapping[str, float]) -> Spending:
-    """Return the convex problem: each entity's printed n_eff as a demand, the variance as the loss."""
-    effect = design_effect(asked.per_firm, strata.likeness) / asked.per_firm
-    wanted = [e for e in parts.names if e in n_eff]
-    row = pd.Index(wanted).get_indexer(pd.Index(parts.names))[parts.entity]
-    used = np.flatnonzero(row >= 0)
-    demands = csr_matrix((parts.share[used] ** 2 * effect, (row[used], used)), shape=(len(wanted), len(row)))
-    share = parts.share if asked.aim == "entities" else parts.share_of_all
-    most = strata.data["n_firms"].to_numpy(dtype=np.int64)
-    return Spending(
-        cost=np.full(len(most), asked.cost), least=np.minimum(asked.least, most), most=most,
-        loss=share**2 * parts.rates * (1 - parts.rates) * effect, demands=demands,
-        limits=1 / np.array([n_eff[e] for e in wanted]) if wanted else np.zeros(0),
-    )  # fmt: skip
-
-
-def _promised(strata: Strata, parts: Parts, asked: Asked) -> Ints:
-    """Return firms with which every entity keeps its target with the assured chance."""
-    n_eff = {e: float(n) for e, n in _needed(strata, parts, asked, asked.within).items()}
-    for _ in range(ROUNDS):
-        spending = _spending(strata, parts, asked, n_eff)
-        _refuse_unmet(strata, parts, asked, spending, sorted(n_eff))
-        firms = cheapest_firms(spending)
-        chance = dict(zip(parts.names, _chances(strata, parts, asked, firms), strict=True))
-        short = {e for e in n_eff if chance[e] < asked.assurance and not _all_drawn(strata, parts, firms, e)}
-        if not short:
-            break
-        n_eff |= {e: n_eff[e] * MORE for e in short}
-    if asked.budget is None:
-        return firms
-    found = best_firms(spending, asked.budget)
-    if found is None:
-        raise DataError(
-            "QB624", found=f"budget {asked.budget:,.0f}",
-            expected=f"{firms @ spending.cost:,.0f} or more for what is asked of {len(n_eff)} entities",
-            fix=f"plan_draws(strata, …, budget={np.ceil(firms @ spending.cost):.0f}), or a wider within_pp",
-        )  # fmt: skip
-    return found
-
-
-def _needed(strata: Strata, parts: Parts, asked: Asked, within: Mapping[str, float]) -> dict[str, int]:
-    """Return the effective batches with which an entity's arms keep their target, rates as uncertain as they are."""
-    rates = _entity_rates(strata, parts)
-    found = {}
-    for entity, target in within.items():
-        n = fewest_firms(
-            rates[parts.names.index(entity)], 1, target=target / 100, assurance=asked.assurance, arm=asked.arm,
-            level=asked.level, method="jeffreys",
-        )  # fmt: skip
-        found[entity] = n if n is not None else 10**9
-    return found
-
-
-def _entity_rates(strata: Strata, parts: Parts) -> list[Rates]:
-    """Return each entity's rate as the middles of its posterior draws."""
-    drawn = parts_of_draws(strata, parts, 400, 1)
-    ordered = np.sort(drawn, axis=0)[np.linspace(10, 389, 15).round().astype(int)]
-    return [Rates(values=ordered[:, i], weights=np.full(15, 1 / 15)) for i in range(len(parts.names))]
-
-
-def parts_of_draws(strata: Strata, parts: Parts, draws: int, seed: int) -> Floats:
-    """Return draws of the entities' rates from the posterior of their strata, shape (draws, entities)."""
-    rng = np.random.default_rng(seed)
-    a, b = (strata.data[c].to_numpy(dtype=float) for c in ("alpha", "beta"))
-    return np.stack([parts.sums(parts.share * rng.beta(a, b)) for _ in range(draws)])
-
-
-def _chances(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> Floats:
-    """Return the chance that each entity's arms keep its target, from draws of next year; 1 where nothing is asked."""
-    target = np.array([asked.within.get(e, 1e3) for e in parts.names]) / 100
-    rng = np.random.default_rng(asked.seed)
-    a, b = (strata.data[c].to_numpy(dtype=float) for c in ("alpha", "beta"))
-    size = firms * asked.per_firm
-    n_eff = _n_eff(strata, parts, asked, firms)
-    kept = np.zeros(len(parts.names))
-    draws = min(DRAWS, max(300, MOST_VALUES // len(a)))
-    for _ in range(draws):
-        rate = _drawn_rates(rng, rng.beta(a, b), size, firms, strata.likeness)
-        shown = np.clip(parts.sums(parts.share * rate), 0, 1)
-        kept += keeps_target(shown, n_eff, target=target, arm=asked.arm, level=asked.level, method="jeffreys")
-    return kept / draws
-
-
-def _drawn_rates(rng: np.random.Generator, rate: Floats, size: Ints, firms: Ints, likeness: float) -> Floats:
-    """Return pass rates of strata as drawn: binomial around a rate that the firms drawn move (same variance)."""
-    extra = np.where(size > 1, (size / firms - 1) * likeness / np.maximum(size - 1, 1), 0.0)
-    moved = rate
-    if (extra > 0).any():
-        total = (1 - extra) / np.maximum(extra, 1e-12)
-        moved = np.where(
-            extra > 0, rng.beta(np.maximum(rate * total, 1e-9), np.maximum((1 - rate) * total, 1e-9)), rate
-        )
-    return np.asarray(rng.binomial(size, np.clip(moved, 0, 1)) / size, dtype=float)
-
-
-def _n_eff(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> Floats:
-    effect = design_effect(asked.per_firm, strata.likeness) / asked.per_firm
-    return np.asarray(1 / parts.sums(parts.share**2 * effect / firms), dtype=float)
-
-
-def _all_drawn(strata: Strata, parts: Parts, firms: Ints, entity: str) -> bool:
-    own = parts.entity == parts.names.index(entity)
-    return bool((firms[own] == strata.data["n_firms"].to_numpy()[own]).all())
-
-
-def _refuse_unmet(strata: Strata, parts: Parts, asked: Asked, spending: Spending, wanted: list[str]) -> None:
-    if not len(unmet := spending.unmet()):
-        return
-    entity = wanted[unmet[0]]
-    reachable = 1 / float((spending.demands @ (1 / spending.most))[unmet[0]])
-    rates = _entity_rates(strata, parts)[parts.names.index(entity)]
-    nearest = nearest_target(
-        rates, int(reachable), 1, assurance=asked.assurance, arm=asked.arm, level=asked.level, method="jeffreys"
-    )
-    raise DataError(
-        "QB623", entity=entity, found=f"{strata.firms_of(entity)} firms, worth {reachable:.0f} batches when all are drawn"
-        f" {asked.per_firm} times ({len(unmet)} entities fall short)",
-        expected=f"{1 / spending.limits[unmet[0]]:.0f} for ±{asked.within[entity]:g} points",
-        fix=f"within_pp={100 * nearest:.1f} for {entity}, the nearest, or batches_per_firm={asked.per_firm + 1}",
-    )  # fmt: skip
-
-
-def _precision(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> pd.DataFrame:
-    is_asked = np.array([e in asked.within for e in parts.names])
-    chance = _chances(strata, parts, asked, firms)
-    return pd.DataFrame(
-        {
-            "entity": parts.names,
-            "n_firms": parts.sums(strata.data["n_firms"].to_numpy(dtype=float)).astype(int),
-            "drawn": parts.sums(firms.astype(float)).astype(int),
-            "batches": parts.sums(firms * float(asked.per_firm)).astype(int),
-            "n_eff": _n_eff(strata, parts, asked, firms).round(1),
-            "rate_pct": (100 * parts.sums(parts.share * parts.rates)).round(1),
-            "within_pp": [asked.within.get(e, np.nan) for e in parts.names],
-            "chance": np.where(is_asked, chance, np.nan),
-        }
-    )
-
-
-def _price(strata: Strata, parts: Parts, asked: Asked) -> pd.DataFrame:
-    """Return what other targets would cost, each entity as many points wider or narrower."""
-    rows = []
-    for points in POINTS:
-        wanted = {e: w + points for e, w in asked.within.items() if w + points >= 1}
-        if not wanted:
-            continue
-        needed = {e: float(n) for e, n in _needed(strata, parts, asked, wanted).items()}
-        full = _spending(strata, parts, asked, needed)
-        names = sorted(needed)
-        beyond = {names[i] for i in full.unmet()}
-        some = {e: n for e, n in needed.items() if e not in beyond}
-        firms = cheapest_firms(_spending(strata, parts, asked, some))
-        rows.append({"points": points, "reachable": len(some), "entities": len(wanted), "firms": int(firms.sum()),
-                     "batches": int(firms.sum()) * asked.per_firm, "cost": float(firms.sum()) * asked.cost})  # fmt: skip
-    return pd.DataFrame(rows, columns=["points", "reachable", "entities", "firms", "batches", "cost"])
 
 
 def _result(

@@ -162,7 +162,7 @@ def _spread(found: pd.DataFrame, earliest: NDArray[np.int64], year: int) -> list
     """Return the quarter of each visit: of a stratum as many in each, those that may only come late put late."""
     quarter = np.zeros(len(found), dtype=np.int64)
     for rows in found.groupby(["level", "entity"], sort=True).indices.values():
-        order = rows[np.lexsort((found["number"].to_numpy()[rows], earliest[rows]))]
+        order = np.asarray(rows)[np.lexsort((found["number"].to_numpy()[rows], earliest[rows]))]
         slots = _slots(len(order))
         quarter[order] = np.maximum(slots, earliest[order])
     return [periods.code(pd.Period(year=year, quarter=int(q), freq="Q-DEC")) for q in quarter]

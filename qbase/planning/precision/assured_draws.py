@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.special import betaincinv, betaln, gammaln
-from scipy.stats import binom, norm
+from scipy.special import betaincinv
+from scipy.stats import betabinom, binom, norm
 
 from qbase.stats.design.design_intervals import Method, design_interval
 
@@ -30,6 +30,7 @@ STEADY, MOST_STEADY = 50, 12
 not be looked at for more than twelve."""
 
 MOST_FIRMS = 2_000_000
+BISECTIONS = 34
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,6 +141,32 @@ def keeps_target(
     return kept
 
 
+def kept_rates(n_eff: Floats, target: Floats, *, arm: Arm, level: float, method: Method) -> tuple[Floats, Floats]:
+    """Return up to and from which rate the arms of intervals stay within a target; they are longest near one half.
+
+    Parameters
+    ----------
+    n_eff, target : numpy.ndarray, shape (m,)
+
+    Returns
+    -------
+    low, high : numpy.ndarray, shape (m,)
+        Rates at or below ``low`` and at or above ``high`` keep it; both are one half where all rates do.
+    """
+    how = {"target": target, "arm": arm, "level": level, "method": method}
+    half = np.full(len(n_eff), 0.5)
+    is_kept = keeps_target(half, n_eff, **how)  # type: ignore[arg-type]
+    ends = []
+    for end in (-1e-9, 1 + 1e-9):
+        inner, outer = half.copy(), np.full(len(n_eff), end)
+        for _ in range(BISECTIONS):
+            middle = (inner + outer) / 2
+            found = keeps_target(np.clip(middle, 0, 1), n_eff, **how)  # type: ignore[arg-type]
+            inner, outer = np.where(found, inner, middle), np.where(found, middle, outer)
+        ends.append(np.where(is_kept, half, outer))
+    return ends[0], ends[1]
+
+
 def _passes(rates: Rates, firms: int, each: int, likeness: float) -> Floats:
     """Return the chance of every number of passes, one row a rate, shape (R, n + 1)."""
     n = firms * each
@@ -147,19 +174,15 @@ def _passes(rates: Rates, firms: int, each: int, likeness: float) -> Floats:
         return np.asarray(binom.pmf(np.arange(n + 1), n, rates.values[:, None]), dtype=float)
     one = np.stack([_one_firm(float(rate), each, likeness) for rate in rates.values])
     power = np.fft.rfft(one, n + 1, axis=1) ** firms
-    return np.clip(np.fft.irfft(power, n + 1, axis=1), 0, None)
+    return np.asarray(np.clip(np.fft.irfft(power, n + 1, axis=1), 0, None), dtype=float)
 
 
 def _one_firm(rate: float, each: int, likeness: float) -> Floats:
     k = np.arange(each + 1)
-    if rate <= 0 or rate >= 1:
-        return (k == (each if rate >= 1 else 0)).astype(float)
-    if likeness >= 1:
-        return np.asarray(np.where(k == each, rate, np.where(k == 0, 1 - rate, 0.0)), dtype=float)
+    if likeness >= 1 or rate <= 0 or rate >= 1:
+        return np.asarray((k == each) * rate + (k == 0) * (1 - rate), dtype=float)
     total = (1 - likeness) / likeness
-    a, b = rate * total, (1 - rate) * total
-    ways = gammaln(each + 1) - gammaln(k + 1) - gammaln(each - k + 1)
-    return np.asarray(np.exp(ways + betaln(k + a, each - k + b) - betaln(a, b)), dtype=float)
+    return np.asarray(betabinom.pmf(k, each, rate * total, (1 - rate) * total), dtype=float)
 
 
 def fewest_firms(

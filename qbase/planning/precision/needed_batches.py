@@ -39,12 +39,8 @@ ARITHMETIC = Text(
 )
 ARMS: dict[Arm, Text] = {
     "both": Text("控制在 ±{w} 个百分点以内", "within ±{w} percentage points"),
-    "lower": Text(
-        "的下限控制在估计值以下 {w} 个百分点以内", "with a lower limit at most {w} percentage points below it"
-    ),
-    "upper": Text(
-        "的上限控制在估计值以上 {w} 个百分点以内", "with an upper limit at most {w} percentage points above it"
-    ),
+    "lower": Text("的下限控制在估计值以下 {w} 个百分点以内", "with a lower limit at most {w} points below it"),
+    "upper": Text("的上限控制在估计值以上 {w} 个百分点以内", "with an upper limit at most {w} points above it"),
 }
 
 

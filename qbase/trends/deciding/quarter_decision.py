@@ -210,8 +210,8 @@ def _would_settle(change: Result, level: Result, need: Result | None, verdict: Q
     both, shown, firms = number(half * 2**0.5, 1), number(half, 1), count(int(wanted.key["firms"]))
     chance = percent(100 * float(need.settings["assurance"]), 0)
     text = Text(
-        f"两期各在 {firms} 家企业随机抽 {count(int(wanted.value))} 批（现有 {count(now)} 批），每期合格率有 {chance} 的把握"
-        f"精确到 ±{shown} 个百分点，两期之差约 ±{both} 个百分点。",
+        f"两期各在 {firms} 家企业随机抽 {count(int(wanted.value))} 批（现有 {count(now)} 批），每期合格率"
+        f"有 {chance} 的把握精确到 ±{shown} 个百分点，两期之差约 ±{both} 个百分点。",
         f"{count(int(wanted.value))} batches of {firms} firms drawn at random in each of the two quarters (now "
         f"{count(now)}): with a chance of {chance} each rate is then known within ±{shown} points, their difference "
         f"within about ±{both}.",
