@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from qbase.intake.review.delivery_check import check_delivery as check_delivery
     from qbase.lake.workspace import Workspace as Workspace
     from qbase.lake.workspace import open_workspace as open_workspace
-    from qbase.planning.needed_batches import plan_batches as plan_batches
+    from qbase.planning.precision.needed_batches import plan_batches as plan_batches
     from qbase.reports.comparing.last_results import read_last_results as read_last_results
     from qbase.reports.running.whole_run import run_report as run_report
     from qbase.scorecards.target_verdicts import score_targets as score_targets

@@ -1,4 +1,4 @@
-"""Storey 6b: how many batches it would take to know more."""
+"""Storey 6b: what is drawn next year, and what will be known then."""
 
 from __future__ import annotations
 
@@ -7,6 +7,15 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.planning.needed_batches import plan_batches as plan_batches
+    from qbase.planning.allocating.planned_draws import plan_draws as plan_draws
+    from qbase.planning.allocating.sampling_strata import Strata as Strata
+    from qbase.planning.allocating.sampling_strata import build_strata as build_strata
+    from qbase.planning.allocating.sampling_strata import read_strata as read_strata
+    from qbase.planning.drawing.committed_seed import Commitment as Commitment
+    from qbase.planning.drawing.committed_seed import build_commitment as build_commitment
+    from qbase.planning.drawing.committed_seed import new_secret as new_secret
+    from qbase.planning.drawing.committed_seed import reveal_seed as reveal_seed
+    from qbase.planning.drawing.drawn_firms import draw_firms as draw_firms
+    from qbase.planning.precision.needed_batches import plan_batches as plan_batches
 
 __getattr__, __dir__ = lazy_room(__name__)

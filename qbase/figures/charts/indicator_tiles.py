@@ -110,7 +110,7 @@ def _below(result: Result, change: Result | None) -> Text:
     """Return the line below the interval: the change of a level, at which rate a need was reckoned, else whom it is."""
     if result.estimand == "need":
         expected = float(result.settings.get("rate_pct", 0))
-        is_declared = result.estimates[result.spoken[0]].ci_low is None
+        is_declared = bool(result.settings.get("is_given_rate", True))
         rate = percent(expected, declared_digits(expected, "pct") if is_declared else 1)
         return Text(f"按合格率 {rate} 计", f"At a rate of {rate}")
     return _change(change) if result.estimand == "level" else result.subject

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import count, level_text, number
+from qbase.core.numbers import count, level_text, number, percent
 from qbase.core.results.decision import FAILED, Decision
 from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of, grade_of, withheld
@@ -47,6 +47,9 @@ LATEST = Text("最新一期如何：", "How the latest quarter stands: ")
 NOTHING_BEFORE = Text(
     "上年同期的抽查记录完整入库之后，才能同比。",
     "A comparison takes the inspections of the same quarter a year ago, complete and on record.",
+)
+POOLED = Text(
+    "更可行的是合并同类集群，或看多年趋势。", "Pooling like clusters, or the trend over years, is the nearer way."
 )
 FAULTLESS = Text("“数据没有问题”：", "That nothing is wrong with the data: ")
 NO_CAUSE = Text(
@@ -199,15 +202,19 @@ def _would_settle(change: Result, level: Result, need: Result | None, verdict: Q
         return [NOTHING_BEFORE]
     if need is None or verdict != "cannot_tell" or not level.estimates:
         return []
-    wanted, now = need.estimates[0], level.estimates[level.spoken[0]].n_obs or 0
+    now = level.estimates[level.spoken[0]].n_obs or 0
+    if not need.estimates:
+        return [need.say().items[0], POOLED]
+    wanted = need.estimates[0]
     half = float(wanted.key["half_width_pp"])
-    both = number(half * 2**0.5, 1)
-    shown = number(half, 1)
+    both, shown, firms = number(half * 2**0.5, 1), number(half, 1), count(int(wanted.key["firms"]))
+    chance = percent(100 * float(need.settings["assurance"]), 0)
     text = Text(
-        f"两期各抽 {count(int(wanted.value))} 批（现有 {count(now)} 批），每期精度达到 ±{shown} 个百分点，"
-        f"两期之差约 ±{both} 个百分点。批次应随机抽取并分散到各企业。",
-        f"{count(int(wanted.value))} batches in each of the two quarters (now {count(now)}): each rate is then known "
-        f"within ±{shown} points and their difference within about ±{both}. Draw at random, spread over firms.",
+        f"两期各在 {firms} 家企业随机抽 {count(int(wanted.value))} 批（现有 {count(now)} 批），每期合格率"
+        f"有 {chance} 的把握精确到 ±{shown} 个百分点，两期之差约 ±{both} 个百分点。",
+        f"{count(int(wanted.value))} batches of {firms} firms drawn at random in each of the two quarters (now "
+        f"{count(now)}): with a chance of {chance} each rate is then known within ±{shown} points, their difference "
+        f"within about ±{both}.",
     )
     if now and wanted.value <= 4 * now:
         return [text]

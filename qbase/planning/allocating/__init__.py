@@ -1,0 +1,1 @@
+"""Firms, past rates, costs and what is asked in; how many firms of each stratum out."""

@@ -1,0 +1,255 @@
+"""How surely a number of firms brings the arms of an interval within a target, and how many firms that takes.
+
+Half the width of an interval is not "within": at 98 % the lower arm is twice the upper one, and a plan that holds on
+average fails in half of all years. What is promised here is the chance that the arms printed next year keep the target.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import betaincinv
+from scipy.stats import betabinom, binom, norm
+
+from qbase.stats.design.design_intervals import Method, design_interval
+
+Floats = NDArray[np.float64]
+Arm = Literal["both", "lower", "upper"]
+
+NODES = 15
+"""Rates at which what is not known of the rate is averaged out: middles of equally likely slices."""
+
+STEADY, MOST_STEADY = 50, 12
+"""The chance goes up and down as whole batches come and go: it has to hold for a fiftieth more firms as well, but need
+not be looked at for more than twelve."""
+
+MOST_FIRMS = 2_000_000
+BISECTIONS = 34
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Rates:
+    """Rates to expect, with their weights.
+
+    Parameters
+    ----------
+    values, weights : numpy.ndarray, shape (R,)
+        Shares from 0 to 1; weights sum to 1.
+    """
+
+    values: Floats
+    weights: Floats
+
+    @property
+    def mean(self) -> float:
+        """Expected rate."""
+        return float(self.values @ self.weights)
+
+
+def known_rate(rate: float) -> Rates:
+    """Return a rate that is given, not estimated."""
+    return Rates(values=np.array([rate]), weights=np.ones(1))
+
+
+def uncertain_rate(rate: float, low: float, high: float, *, level: float = 0.95) -> Rates:
+    """Return what an interval leaves open of a rate: the beta posterior of as many batches as give that width.
+
+    Jeffreys' prior on the effective number of batches, the one whose Wilson interval is as wide as the given one.
+    """
+    wide = max(high - low, 1e-6)
+    n_eff = _batches_of_width(rate, wide, level)
+    a, b = rate * n_eff + 0.5, (1 - rate) * n_eff + 0.5
+    middles = (np.arange(NODES) + 0.5) / NODES
+    return Rates(values=np.asarray(betaincinv(a, b, middles), dtype=float), weights=np.full(NODES, 1 / NODES))
+
+
+def _batches_of_width(rate: float, wide: float, level: float) -> float:
+    def gap(log_n: float) -> float:
+        low, high = design_interval(rate, np.exp(log_n), level=level, method="wilson")
+        return float(high - low) - wide
+
+    ends = (np.log(0.05), np.log(1e9))
+    if gap(ends[0]) <= 0:
+        return float(np.exp(ends[0]))
+    return float(np.exp(brentq(gap, *ends))) if gap(ends[1]) < 0 else float(np.exp(ends[1]))
+
+
+def design_effect(batches_per_firm: int, likeness: float) -> float:
+    """Return by what factor batches of one firm count for less than as many of other firms: ``1 + (b − 1)ρ``."""
+    return 1 + (batches_per_firm - 1) * likeness
+
+
+def arm_chance(
+    rates: Rates,
+    firms: int,
+    batches_per_firm: int,
+    *,
+    target: float,
+    likeness: float = 0.0,
+    arm: Arm = "both",
+    level: float = 0.95,
+    method: Method = "wilson",
+) -> float:
+    """Return the chance that the arms of next year's interval stay within a target.
+
+    The interval is the one the letters print, on ``n / (1 + (b − 1)ρ)`` batches: Wilson's for counts, Jeffreys' for
+    weighted rates. Passes of one firm are beta-binomial, firms are independent; their sum is exact, by convolution.
+
+    Parameters
+    ----------
+    rates : Rates
+        To expect; the chance is averaged over them.
+    firms, batches_per_firm : int
+        To draw.
+    target : float
+        Longest arm, as a share.
+    likeness : float
+        Correlation of batches of one firm.
+    arm : {"both", "lower", "upper"}
+        Which must stay within.
+    level, method
+        See `qbase.stats.design_interval`.
+
+    Returns
+    -------
+    float
+    """
+    n = firms * batches_per_firm
+    share, n_eff = np.arange(n + 1) / n, n / design_effect(batches_per_firm, likeness)
+    kept = keeps_target(share, n_eff, target=target, arm=arm, level=level, method=method).astype(float)
+    chances = _passes(rates, firms, batches_per_firm, likeness)
+    return float(rates.weights @ (chances @ kept))
+
+
+def keeps_target(
+    rate: Floats, n_eff: float | Floats, *, target: float | Floats, arm: Arm, level: float, method: Method
+) -> NDArray[np.bool_]:
+    """Return whether the arms of the intervals of rates stay within a target."""
+    size = np.broadcast_to(np.asarray(n_eff, dtype=float), rate.shape)
+    low, high = design_interval(rate, size, level=level, method=method)
+    kept = np.ones(rate.shape, dtype=bool)
+    if arm != "upper":
+        kept &= rate - low <= target
+    if arm != "lower":
+        kept &= high - rate <= target
+    return kept
+
+
+def kept_rates(n_eff: Floats, target: Floats, *, arm: Arm, level: float, method: Method) -> tuple[Floats, Floats]:
+    """Return up to and from which rate the arms of intervals stay within a target; they are longest near one half.
+
+    Parameters
+    ----------
+    n_eff, target : numpy.ndarray, shape (m,)
+
+    Returns
+    -------
+    low, high : numpy.ndarray, shape (m,)
+        Rates at or below ``low`` and at or above ``high`` keep it; both are one half where all rates do.
+    """
+    how = {"target": target, "arm": arm, "level": level, "method": method}
+    half = np.full(len(n_eff), 0.5)
+    is_kept = keeps_target(half, n_eff, **how)  # type: ignore[arg-type]
+    ends = []
+    for end in (-1e-9, 1 + 1e-9):
+        inner, outer = half.copy(), np.full(len(n_eff), end)
+        for _ in range(BISECTIONS):
+            middle = (inner + outer) / 2
+            found = keeps_target(np.clip(middle, 0, 1), n_eff, **how)  # type: ignore[arg-type]
+            inner, outer = np.where(found, inner, middle), np.where(found, middle, outer)
+        ends.append(np.where(is_kept, half, outer))
+    return ends[0], ends[1]
+
+
+def _passes(rates: Rates, firms: int, each: int, likeness: float) -> Floats:
+    """Return the chance of every number of passes, one row a rate, shape (R, n + 1)."""
+    n = firms * each
+    if each == 1 or likeness <= 0:
+        return np.asarray(binom.pmf(np.arange(n + 1), n, rates.values[:, None]), dtype=float)
+    one = np.stack([_one_firm(float(rate), each, likeness) for rate in rates.values])
+    power = np.fft.rfft(one, n + 1, axis=1) ** firms
+    return np.asarray(np.clip(np.fft.irfft(power, n + 1, axis=1), 0, None), dtype=float)
+
+
+def _one_firm(rate: float, each: int, likeness: float) -> Floats:
+    k = np.arange(each + 1)
+    if likeness >= 1 or rate <= 0 or rate >= 1:
+        return np.asarray((k == each) * rate + (k == 0) * (1 - rate), dtype=float)
+    total = (1 - likeness) / likeness
+    return np.asarray(betabinom.pmf(k, each, rate * total, (1 - rate) * total), dtype=float)
+
+
+def fewest_firms(
+    rates: Rates,
+    batches_per_firm: int,
+    *,
+    target: float,
+    assurance: float,
+    likeness: float = 0.0,
+    arm: Arm = "both",
+    level: float = 0.95,
+    method: Method = "wilson",
+    most: int = MOST_FIRMS,
+) -> int | None:
+    """Return the fewest firms from which on the arms keep the target with the assured chance; None beyond ``most``."""
+
+    def kept(firms: int) -> bool:
+        how = {"target": target, "likeness": likeness, "arm": arm, "level": level, "method": method}
+        return arm_chance(rates, firms, batches_per_firm, **how) >= assurance  # type: ignore[arg-type]
+
+    return _first_steady(kept, _start(rates, batches_per_firm, target, likeness, level), most)
+
+
+def _start(rates: Rates, each: int, target: float, likeness: float, level: float) -> int:
+    """Return the firms the normal formula asks for at the expected rate: where the search begins."""
+    z = float(norm.ppf(0.5 + level / 2))
+    spread = max(rates.mean * (1 - rates.mean), target * (1 - target) / 4)
+    return max(1, int(z * z * spread / target**2 * design_effect(each, likeness) / each))
+
+
+def _first_steady(kept: Callable[[int], bool], start: int, most: int) -> int | None:
+    low, high = 0, min(start, most)
+    while not kept(high):
+        if high == most:
+            return None
+        low, high = high, min(2 * high, most)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if kept(middle) else (middle, high)
+    kept = functools.lru_cache(maxsize=None)(kept)
+    reach = min(max(1, high // STEADY), MOST_STEADY)
+    first = max(1, high - reach)
+    while first < most:
+        broken = [m for m in range(first, min(first + reach, most) + 1) if not kept(m)]
+        if not broken:
+            return first
+        first = broken[-1] + 1
+    return first if first == most and kept(most) else None
+
+
+def nearest_target(
+    rates: Rates,
+    firms: int,
+    batches_per_firm: int,
+    *,
+    assurance: float,
+    likeness: float = 0.0,
+    arm: Arm = "both",
+    level: float = 0.95,
+    method: Method = "wilson",
+    step: float = 0.001,
+) -> float:
+    """Return the shortest arms, as a share in whole steps, that so many firms keep with the assured chance."""
+    how = {"likeness": likeness, "arm": arm, "level": level, "method": method}
+    low, high = 0, round(1 / step)
+    while high - low > 1:
+        middle = (low + high) // 2
+        chance = arm_chance(rates, firms, batches_per_firm, target=middle * step, **how)  # type: ignore[arg-type]
+        low, high = (low, middle) if chance >= assurance else (middle, high)
+    return high * step
