@@ -7,7 +7,6 @@ whose lease ran out while it was asleep, and whose slot was taken over, finds an
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import os
 import secrets
 from collections.abc import Mapping
@@ -228,11 +227,14 @@ def find_slot(workspace: Workspace, key: str) -> Slot | None:
     return None if row is None else Slot(**dict(zip(names, row, strict=True)))
 
 
-def lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
-    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
-    if connection.dialect.name != "postgresql":
-        return now.replace(microsecond=0)
-    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)
+def is_held(workspace: Workspace, key: str) -> bool:
+    """Whether somebody holds a slot whose lease, by the ledger's clock, has not run out."""
+    query = "SELECT lease_until, lease_seconds FROM slots WHERE key = :key AND run_id <> :nobody"
+    with workspace.book.glancing() as connection:
+        row = None if connection is None else connection.execute(query, {"key": key, "nobody": ""}).fetchone()
+        if connection is None or row is None:
+            return False
+        return not is_over(row[0], row[1] or 0.0, workspace.book.read_clock(connection))
 
 
 def is_over(lease_until: float | None, lease_seconds: float, now: float) -> bool:

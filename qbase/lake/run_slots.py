@@ -6,9 +6,14 @@ import datetime
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from qbase.lake.workspace import Workspace
 
 LANGUAGE = "lang"
 """Sets which language a page shows first; it makes no slot of its own."""
@@ -122,3 +127,10 @@ def slot_key(report_id: str, params: Mapping[str, Any], slot: str | datetime.dat
     chosen = {name: value for name, value in params.items() if name != LANGUAGE}
     text = json.dumps([report_id, chosen, name_slot(slot)], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def lease_time(workspace: Workspace, connection: sa.Connection, now: datetime.datetime) -> datetime.datetime:
+    """Return the time by which a lease is given and judged, in whole seconds: one for all who share the ledger."""
+    if connection.dialect.name != "postgresql":
+        return now.replace(microsecond=0)
+    return datetime.datetime.fromtimestamp(int(workspace.book.read_clock(connection)), datetime.UTC)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.errors import UsageError
-from qbase.lake.run_claims import lease_time
+from qbase.lake.run_slots import lease_time
 
 if TYPE_CHECKING:
     import sqlalchemy as sa

@@ -100,9 +100,9 @@ def estimate_compared(
         by_one = next(iter(constant.indicators))
         ours = try_estimate(lead, _without(constant, arm), policy, by_one, options)
         if ours is not None:
-            moved = next(check for check in made if check.name == "same_yardstick")
+            yardstick = next(check for check in made if check.name == "same_yardstick")
             kept = [c for c in check_design(constant, policy, by_one, **asked) if c.name != "same_yardstick"]
-            return ours, [first, *others], (check_trend_departures(ours), *kept, say_constant_leads(moved), *checks)
+            return ours, [first, *others], (check_trend_departures(ours), *kept, say_constant_leads(yardstick), *checks)
     return first, others, (check_trend_departures(first), *made, *checks)
 
 

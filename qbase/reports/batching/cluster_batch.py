@@ -20,7 +20,7 @@ from qbase.core.errors import QbaseError, SetupError, read_error
 from qbase.core.whole_files import write_atomic
 from qbase.lake import Slot, find_slot, read_run
 from qbase.lake.run_changes import drop_queued, key_of
-from qbase.lake.run_claims import LEASE_SECONDS, is_over
+from qbase.lake.run_claims import is_held
 from qbase.lake.run_entries import find_latest
 from qbase.reports.batching.batch_jobs import Job, Outcome
 from qbase.reports.batching.failure_classes import MOST_ATTEMPTS
@@ -238,8 +238,7 @@ class _OnCluster:
 
     def _is_held(self, place: int) -> bool:
         """Whether somebody holds the slot of a job, who lives or may live."""
-        slot = find_slot(self.workspace, key_of(self.planned[place])) if place in self.planned else None
-        return slot is not None and slot.run_id != "" and not is_over(slot.lease_until, LEASE_SECONDS)
+        return place in self.planned and is_held(self.workspace, key_of(self.planned[place]))
 
     def _decide(self, place: int, reason: str) -> None:
         """Take what the ledger says of a job that nobody holds; put it back in line where it was not done."""

@@ -79,7 +79,8 @@ class _Space:
         total = np.asarray((clear**2).sum(axis=0), dtype=float)
         if m == 0:
             return total
-        return total - functools.reduce(np.maximum, (g.max(axis=0) for g in self.gains(clear, m)))
+        most = functools.reduce(np.maximum, (g.max(axis=0) for g in self.gains(clear, m)))
+        return np.asarray(total - most, dtype=float)
 
 
 def fit_joinpoints(

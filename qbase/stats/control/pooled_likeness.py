@@ -155,10 +155,10 @@ def pool_likeness(k: Floats, n: Floats) -> LikenessPool | None:
     mean, count = float(weight @ own), len(own)
     error = float(np.sqrt((weight**2 * (own - mean) ** 2).sum() * count / (count - 1)))
     middle = k.shape[1] // 2
-    halves = [period_likeness(k[used, half], n[used, half])[0] for half in (slice(0, middle), slice(middle, None))]
+    first, last = (period_likeness(k[used, half], n[used, half])[0] for half in (slice(0, middle), slice(middle, None)))
     p_value = float(stats.t.sf(mean / error, count - 1)) if error > 0 else float(mean <= 0)
     return LikenessPool(
-        mean=max(mean, 0.0), spread=_shared_spread(*halves, weight), error=error, entities=count, p_value=p_value
+        mean=max(mean, 0.0), spread=_shared_spread(first, last, weight), error=error, entities=count, p_value=p_value
     )
 
 

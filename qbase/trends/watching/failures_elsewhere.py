@@ -217,8 +217,8 @@ def _estimates(places: pd.DataFrame, when: str, entity: str | None, level: float
 
 def _say(places: pd.DataFrame, levels: pd.DataFrame, who: Text, when: str) -> Text:
     """Return in one sentence how many failures were found outside the firms, whose they are and who found them."""
-    at = places.set_index("where")
-    n, k, firms = (count(int(at.loc["circulation", c])) for c in ("n", "k", "n_firms"))
+    at = places.set_index("where")[["n", "k", "n_firms"]].astype(int).to_dict("index")
+    n, k, firms = (count(at["circulation"][c]) for c in ("n", "k", "n_firms"))
     said = Text(
         f"{when} 在流通领域（企业以外）抽到{who.zh}的产品 {n} 批，{k} 批不合格，追溯到 {firms} 家企业",
         f"In {when} {n} batches of {who.en} were drawn in trade, away from the firms; {k} failed, traced back to "
@@ -231,8 +231,8 @@ def _say(places: pd.DataFrame, levels: pd.DataFrame, who: Text, when: str) -> Te
             [Text(f"{LEVELS[a].zh} {count(k)} 批", f"{count(k)} {LEVELS[a].en}") for a, k in counted], zh="、", en=", "
         )
         said += Text("（按抽查级别：{x}）", " (by level of the inspection: {x})").format(x=parts)
-    if "listed" in at.index:
-        k, firms = (count(int(at.loc["listed", c])) for c in ("k", "n_firms"))
+    if "listed" in at:
+        k, firms = (count(at["listed"][c]) for c in ("k", "n_firms"))
         said += Text(
             f"；公告名单中另有 {k} 条在其他单位抽到，涉及 {firms} 家企业",
             f"; published lists name {k} failures sampled at somebody else's, of {firms} firms",
