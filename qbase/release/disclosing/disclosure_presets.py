@@ -13,6 +13,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.text import Text
 
+ROOM = "qbase.release.disclosing"
 NEVER = "never"
 _TEXTS = ("id", "zh", "en", "source_zh", "source_en")
 _BOUNDS: Mapping[str, tuple[float, float]] = {
@@ -100,7 +101,7 @@ def list_disclosure_presets() -> list[str]:
     >>> list_disclosure_presets()
     ['cn_default', 'opensafely', 'sacro']
     """
-    folder = resources.files("qbase.release.disclosing.presets")
+    folder = resources.files(ROOM).joinpath("presets")
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
@@ -140,7 +141,7 @@ def read_disclosure_preset(preset_id: str = "cn_default") -> DisclosurePreset:
             expected=" | ".join(known),
             fix=suggest_names(preset_id, known),
         )
-    file = resources.files("qbase.release.disclosing.presets").joinpath(f"{preset_id}.toml")
+    file = resources.files(ROOM).joinpath("presets", f"{preset_id}.toml")
     return parse_disclosure_preset(tomllib.loads(file.read_text(encoding="utf-8")), name=preset_id)
 
 
@@ -162,7 +163,9 @@ def parse_disclosure_preset(raw: Mapping[str, Any], *, name: str) -> DisclosureP
     known = (*_TEXTS, *_BOUNDS)
     for key in raw:
         if key not in known:
-            raise _bad(name, f"{key} = {raw[key]!r}", suggest_names(key, known), f"take out {key}, or spell it as above")
+            raise _bad(
+                name, f"{key} = {raw[key]!r}", suggest_names(key, known), f"take out {key}, or spell it as above"
+            )
     for key in known:
         if key not in raw:
             raise _bad(name, f"no {key}", ", ".join(known), f"add {key} = …")

@@ -172,7 +172,7 @@ def _check_rows(counts: pd.DataFrame) -> pd.DataFrame:
             "QB756",
             found=found,
             expected=f"columns {', '.join(COUNTED)}; a firm in every row; quarters of one year",
-            fix="read_contributors(workspace, first=\"2025Q1\", last=\"2025Q4\")",
+            fix='read_contributors(workspace, first="2025Q1", last="2025Q4")',
         )
     rows[["cluster", "town"]] = rows[["cluster", "town"]].fillna("").astype(str)
     rows = rows.groupby(list(COUNTED[:5]), as_index=False)[["n", "k"]].sum()
@@ -215,7 +215,9 @@ def _list_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Ints]]:
 def _list_times(quarters: list[str]) -> tuple[list[str], NDArray[np.bool_]]:
     """Return quarters, then years to date from the second quarter on, and which quarters each holds."""
     to_date = [f"{quarters[0]}-{last[-2:]}" for last in quarters[1:]]
-    held = [np.eye(len(quarters), dtype=bool)] + [np.arange(len(quarters))[:, None] <= i for i in range(1, len(quarters))]
+    held = [np.eye(len(quarters), dtype=bool)] + [
+        np.arange(len(quarters))[:, None] <= i for i in range(1, len(quarters))
+    ]
     return [*quarters, *to_date], np.hstack(held)
 
 

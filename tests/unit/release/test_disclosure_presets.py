@@ -14,7 +14,7 @@ from qbase.release.disclosing.disclosure_presets import parse_disclosure_preset
 
 
 def raw(name: str) -> dict[str, Any]:
-    file = resources.files("qbase.release.disclosing.presets").joinpath(f"{name}.toml")
+    file = resources.files("qbase.release.disclosing").joinpath("presets", f"{name}.toml")
     return tomllib.loads(file.read_text(encoding="utf-8"))
 
 

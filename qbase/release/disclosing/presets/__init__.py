@@ -1,1 +1,0 @@
-"""Sets of rules of disclosure control, each with its source; one TOML file per preset."""
