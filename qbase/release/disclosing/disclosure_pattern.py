@@ -62,6 +62,18 @@ class DisclosurePattern:
         It holds what is withheld: it never leaves the house.
     previous : str
         Hash of the pattern it was handed, empty for the first.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.release import DisclosurePattern
+    >>> cells = pd.DataFrame({"kind": "province", "place": "*", "group": "*", "period": ["2025Q1"], "state": "shown"})
+    >>> known = {"outcome": "D1.batch", "period": "2025Q1", "snapshot": "S0001", "preset": "cn_default-1"}
+    >>> pattern = DisclosurePattern(cells=cells, **known)
+    >>> pattern
+    <DisclosurePattern D1.batch 2025Q1 cn_default-1: 1 shown>
+    >>> bool(pattern.is_hidden.any()), len(pattern.content)
+    (False, 64)
     """
 
     outcome: str
@@ -177,7 +189,7 @@ def _join_history(linked: LinkedCells, earlier: Sequence[DisclosurePattern]) -> 
     """Return all cells an attacker has seen or misses, and where the new ones stand among them."""
     parts = [linked, *(link_cells(pattern.cells) for pattern in earlier)]
     stacked = pd.concat([part.cells.assign(edition=i) for i, part in enumerate(parts)], ignore_index=True)
-    number = stacked.groupby([*KEY, *CONTENT], sort=False).ngroup().to_numpy()
+    number = stacked.groupby([*KEY, *CONTENT], sort=False).ngroup().to_numpy(dtype=np.int64)
     first = stacked.drop_duplicates([*KEY, *CONTENT])
     size = len(first)
     offset = np.cumsum([0, *(len(part.cells) for part in parts)])

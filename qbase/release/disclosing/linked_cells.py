@@ -87,6 +87,16 @@ def build_linked_cells(counts: pd.DataFrame) -> LinkedCells:
     ------
     DataError
         A column is missing, firms are unknown, or the quarters are of several years (QB756).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.release import build_linked_cells
+    >>> rows = {"cluster": "A", "town": "T", "group": "small", "period": ["2025Q1", "2025Q2"], "firm": "f1",
+    ...         "n": [3, 2], "k": [3, 1]}
+    >>> linked = build_linked_cells(pd.DataFrame(rows))
+    >>> linked.cells.query("kind == 'cluster' and group == '*'")[["period", "n", "n_firms"]].values.tolist()
+    [['2025Q1', 3, 1], ['2025Q1-Q2', 5, 1], ['2025Q2', 2, 1]]
     """
     rows = _check_rows(counts)
     places, of_row = _list_places(rows)
@@ -108,10 +118,10 @@ def build_linked_cells(counts: pd.DataFrame) -> LinkedCells:
     cell, source = np.concatenate(at), np.concatenate(of)
     sums = _sum_firms(cell, firm[source], rows["n"].to_numpy()[source], rows["k"].to_numpy()[source], len(firms))
     node, rest = np.divmod(sums.pop("cell"), len(groups) * len(times))
-    g, time = np.divmod(rest, len(times))
+    of_group, of_time = np.divmod(rest, len(times))
     frame = places.iloc[node].reset_index(drop=True)
-    frame.insert(2, "group", np.array(groups, dtype=object)[g])
-    frame.insert(3, "period", np.array(times, dtype=object)[time])
+    frame.insert(2, "group", np.array(groups, dtype=object)[of_group])
+    frame.insert(3, "period", np.array(times, dtype=object)[of_time])
     return link_cells(frame.assign(**sums))
 
 

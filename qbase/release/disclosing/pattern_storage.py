@@ -59,14 +59,15 @@ def build_pattern(
 
     Examples
     --------
-    >>> import shutil, tempfile
+    >>> import pathlib, shutil, tempfile
     >>> from qbase.lake import Workspace, open_workspace
     >>> from qbase.release import build_pattern
-    >>> copy = shutil.copytree(open_workspace().root, tempfile.mkdtemp() + "/home")
-    >>> pattern = build_pattern(Workspace(root=copy), "2025Q1")
+    >>> copy = pathlib.Path(tempfile.mkdtemp(), "home")
+    >>> workspace = Workspace(root=shutil.copytree(open_workspace().root, copy))
+    >>> pattern = build_pattern(workspace, "2025Q1")
     >>> pattern.period, pattern.preset, pattern.previous
     ('2025Q1', 'cn_default-1', '')
-    >>> build_pattern(Workspace(root=copy), "2025Q1").content == pattern.content
+    >>> build_pattern(workspace, "2025Q1").content == pattern.content
     True
     """
     rules, when = read_disclosure_preset(preset), parse_period(period, "Q")
@@ -76,7 +77,7 @@ def build_pattern(
         for stored in earlier:
             if (stored.period, stored.snapshot) == (code(when), at.id):
                 return stored
-        late = [p for p in earlier if p.period > code(when) or p.snapshot > at.id]
+        late = [p for p in earlier if p.period > code(when) or workspace.snapshot(p.snapshot).number > at.number]
         if late:
             raise DataError(
                 "QB759",
@@ -149,8 +150,8 @@ def find_pattern(workspace: Workspace, snapshot: str, preset: str, year: int) ->
     return stored[-1]
 
 
-def hash_patterns(workspace: Workspace, snapshot: str) -> str:
-    """Return the names of all stored patterns of a snapshot as one text, for the fingerprint of a run.
+def read_pattern_hashes(workspace: Workspace, snapshot: str) -> str:
+    """Return the hashes of all stored patterns of a snapshot as one text, for the fingerprint of a run.
 
     Parameters
     ----------
@@ -163,6 +164,18 @@ def hash_patterns(workspace: Workspace, snapshot: str) -> str:
     -------
     str
         Empty where there is none.
+
+    Raises
+    ------
+    DataError
+        A file is damaged (QB758).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.release import read_pattern_hashes
+    >>> read_pattern_hashes(open_workspace(), "S0001")
+    ''
     """
     found = sorted((workspace.lake / FOLDER).glob(f"*~{snapshot}.parquet"))
     return " ".join(_read(path).content for path in found)

@@ -63,7 +63,7 @@ def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: s
     Traceback (most recent call last):
         ...
     qbase.core.errors.DataError: error[QB763] nothing of 2025 may be shown outside yet: there is no pattern
-      found     no pattern cn_default-1 of 2025 in S0001
+      found     no pattern cn_default-1 of 2025 in S...
       expected  a pattern made before anything is shown
       to fix    qbase release pattern --period 2025Q4 --preset cn_default
     """
@@ -106,6 +106,18 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
         A row of the panel is in no pattern, or with other counts (QB765).
     PanelError
         Nothing is left (QB127).
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel, read_contributors
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.release import build_linked_cells, plan_pattern, read_disclosure_preset, withhold_cells
+    >>> workspace, rules = open_workspace(), read_disclosure_preset("cn_default")
+    >>> quarter = {"first": "2025Q1", "last": "2025Q1"}
+    >>> pattern = plan_pattern(build_linked_cells(read_contributors(workspace, **quarter)), rules)
+    >>> panel = build_panel(workspace, "D1.batch", **quarter)
+    >>> print(withhold_cells(panel, [pattern], rules).notes[-1].en)
+    2 of 10 values are withheld (…) to protect firms; rates and intervals are of what is shown
     """
     kind = KIND_OF.get(panel.entity)
     if kind is None or panel.freq != "Q" or panel.sampling != "naive" or panel.shrunk or len(panel.indicators) != 1:

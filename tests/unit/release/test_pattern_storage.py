@@ -12,7 +12,7 @@ from qbase.core import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.indicators import build_panel, read_contributors
 from qbase.lake import Workspace
-from qbase.release import build_pattern, hash_patterns, list_patterns, protect, protect_panel
+from qbase.release import build_pattern, list_patterns, protect, protect_panel, read_pattern_hashes
 from qbase.release.disclosing.pattern_storage import FOLDER
 from tests.unit.indicators.sampled_lake import draw, firms, put
 
@@ -51,8 +51,8 @@ def test_a_pattern_is_made_once_and_read_after(home: Workspace) -> None:
     assert made.counts()["primary"] > 0
     assert build_pattern(home, FIRST).content == made.content
     assert [p.content for p in list_patterns(home, EDITION, 2024)] == [made.content]
-    assert hash_patterns(home, made.snapshot) == made.content
-    assert hash_patterns(home, "S9999") == ""
+    assert read_pattern_hashes(home, made.snapshot) == made.content
+    assert read_pattern_hashes(home, "S9999") == ""
 
 
 def test_the_next_snapshot_is_handed_what_was_shown(home: Workspace) -> None:
