@@ -189,7 +189,7 @@ def _join_history(linked: LinkedCells, earlier: Sequence[DisclosurePattern]) -> 
     """Return all cells an attacker has seen or misses, and where the new ones stand among them."""
     parts = [linked, *(link_cells(pattern.cells) for pattern in earlier)]
     stacked = pd.concat([part.cells.assign(edition=i) for i, part in enumerate(parts)], ignore_index=True)
-    number = stacked.groupby([*KEY, *CONTENT], sort=False).ngroup().to_numpy(dtype=np.int64)
+    number: NDArray[np.int64] = np.asarray(stacked.groupby([*KEY, *CONTENT], sort=False).ngroup(), dtype=np.int64)
     first = stacked.drop_duplicates([*KEY, *CONTENT])
     size = len(first)
     offset = np.cumsum([0, *(len(part.cells) for part in parts)])
