@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qbase.release.disclosing.linked_cells import build_linked_cells as build_linked_cells
     from qbase.release.disclosing.pattern_storage import build_pattern as build_pattern
     from qbase.release.disclosing.pattern_storage import list_patterns as list_patterns
-    from qbase.release.disclosing.pattern_storage import read_pattern_hashes as read_pattern_hashes
+    from qbase.release.disclosing.pattern_storage import read_pattern_marks as read_pattern_marks
     from qbase.release.disclosing.primary_rules import judge_cells as judge_cells
     from qbase.release.disclosing.primary_rules import judge_statistic as judge_statistic
     from qbase.release.disclosing.private_words import scan_private as scan_private

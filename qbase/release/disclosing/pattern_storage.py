@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import pathlib
+import secrets
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -150,8 +151,11 @@ def find_pattern(workspace: Workspace, snapshot: str, preset: str, year: int) ->
     return stored[-1]
 
 
-def read_pattern_hashes(workspace: Workspace, snapshot: str) -> str:
-    """Return the hashes of all stored patterns of a snapshot as one text, for the fingerprint of a run.
+def read_pattern_marks(workspace: Workspace, snapshot: str) -> str:
+    """Return the marks of all stored patterns of a snapshot as one text, for the fingerprint of a run.
+
+    A mark is drawn at random when a pattern is stored. The hash of its content would let a reader of the page try what
+    the few withheld counts may be until it fits.
 
     Parameters
     ----------
@@ -173,12 +177,12 @@ def read_pattern_hashes(workspace: Workspace, snapshot: str) -> str:
     Examples
     --------
     >>> from qbase.lake import open_workspace
-    >>> from qbase.release import read_pattern_hashes
-    >>> read_pattern_hashes(open_workspace(), "S0001")
+    >>> from qbase.release import read_pattern_marks
+    >>> read_pattern_marks(open_workspace(), "S0001")
     ''
     """
     found = sorted((workspace.lake / FOLDER).glob(f"*~{snapshot}.parquet"))
-    return " ".join(_read(path).content for path in found)
+    return " ".join(_open(path)[1]["mark"] for path in found)
 
 
 def check_outcomes(outcomes: list[str]) -> None:
@@ -205,22 +209,27 @@ def _path(workspace: Workspace, pattern: DisclosurePattern) -> pathlib.Path:
 
 def _to_bytes(pattern: DisclosurePattern) -> bytes:
     table = pa.Table.from_pandas(pattern.cells, preserve_index=False)
-    told = {name: str(getattr(pattern, name)) for name in (*_TOLD, "content")}
+    told = {name: str(getattr(pattern, name)) for name in (*_TOLD, "content")} | {"mark": secrets.token_hex(16)}
     buffer = io.BytesIO()
     pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **told}), buffer)
     return buffer.getvalue()
 
 
 def _read(path: pathlib.Path) -> DisclosurePattern:
+    return _open(path)[0]
+
+
+def _open(path: pathlib.Path) -> tuple[DisclosurePattern, dict[str, str]]:
+    """Return a stored pattern and what its file tells of it."""
     try:
         table = pq.read_table(path)
         told = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
         pattern = DisclosurePattern(cells=table.to_pandas(), **{name: told[name] for name in _TOLD})
     except (OSError, pa.ArrowException, KeyError, UnicodeDecodeError) as problem:
         raise _damaged(f"{path.name}: {type(problem).__name__}") from problem
-    if pattern.content != told["content"]:
+    if pattern.content != told.get("content") or not told.get("mark"):
         raise _damaged(f"{path.name} is not what was written")
-    return pattern
+    return pattern, told
 
 
 def _damaged(found: str) -> DataError:

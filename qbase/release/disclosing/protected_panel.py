@@ -135,7 +135,8 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
         f"为保护企业信息，{len(state)} 个数中有 {gone} 个不显示（…），比率和区间由显示的计数重算",
         f"{gone} of {len(state)} values are withheld (…) to protect firms; rates and intervals are of what is shown",
     )
-    mark = Source(path=f"pattern {rules.edition}", sha256=",".join(p.content for p in patterns), title=rules.title)
+    # without the hash of the pattern, by which a reader could try what the withheld counts may be
+    mark = Source(path=f"pattern {rules.edition}", title=rules.title)
     # what is left is no longer the records of a snapshot, and an account of those would add up what is withheld
     sources = [dataclasses.replace(s, snapshot="") if s.path == "inspections" else s for s in panel.sources]
     return dataclasses.replace(

@@ -62,9 +62,9 @@ def _patterns(workspace: Workspace, request: Request, snapshot: Snapshot) -> str
     if request.params.get("profile", request.spec.profile) == "internal":
         return ""
     # pages for the house, which are most, do not pay for it
-    from qbase.release import read_pattern_hashes
+    from qbase.release import read_pattern_marks
 
-    return read_pattern_hashes(workspace, snapshot.id)
+    return read_pattern_marks(workspace, snapshot.id)
 
 
 def list_usable(spec: ReportSpec, snapshot: Snapshot) -> list[str]:

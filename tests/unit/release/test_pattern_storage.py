@@ -12,7 +12,15 @@ from qbase.core import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.indicators import build_panel, read_contributors
 from qbase.lake import Workspace
-from qbase.release import build_pattern, list_patterns, protect, protect_panel, read_pattern_hashes
+from qbase.release import (
+    build_pattern,
+    list_patterns,
+    protect,
+    protect_panel,
+    read_disclosure_preset,
+    read_pattern_marks,
+    withhold_cells,
+)
 from qbase.release.disclosing.pattern_storage import FOLDER
 from tests.unit.indicators.sampled_lake import draw, firms, put
 
@@ -51,8 +59,10 @@ def test_a_pattern_is_made_once_and_read_after(home: Workspace) -> None:
     assert made.counts()["primary"] > 0
     assert build_pattern(home, FIRST).content == made.content
     assert [p.content for p in list_patterns(home, EDITION, 2024)] == [made.content]
-    assert read_pattern_hashes(home, made.snapshot) == made.content
-    assert read_pattern_hashes(home, "S9999") == ""
+    mark = read_pattern_marks(home, made.snapshot)
+    assert mark == read_pattern_marks(home, made.snapshot) != ""
+    assert made.content not in mark
+    assert read_pattern_marks(home, "S9999") == ""
 
 
 def test_the_next_snapshot_is_handed_what_was_shown(home: Workspace) -> None:
@@ -110,6 +120,21 @@ def test_a_panel_for_outside_is_computed_from_what_is_left(home: Workspace) -> N
     assert left.coverage is None
     assert "…" in left.notes[-1].zh
     assert protect(left, profile="external") is left
+
+
+def test_nothing_of_what_is_withheld_is_in_what_is_left(home: Workspace) -> None:
+    panel, pattern = panel_of(home), build_pattern(home, FIRST)
+    left = protect_panel(home, panel, profile="external")
+    other, cells, hidden = panel.data.copy(), pattern.cells.copy(), pattern.is_hidden
+    cells.loc[hidden, ["n", "k", "n_firms"]] += 5
+    gone = ~other.index.isin(left.data.index)
+    other.loc[gone, [f"{BATCH}__n", f"{BATCH}__k", f"{BATCH}__n_firms"]] += 5
+    changed = dataclasses.replace(panel, data=other)
+    again = withhold_cells(changed, [dataclasses.replace(pattern, cells=cells)], read_disclosure_preset())
+    assert gone.any()
+    assert again.data.equals(left.data)
+    assert (again.labels, again.sources, again.notes) == (left.labels, left.sources, left.notes)
+    assert (again.cells, again.coverage, again.indicators) == (left.cells, left.coverage, left.indicators)
 
 
 def test_what_no_pattern_covers_stays_inside(home: Workspace) -> None:
