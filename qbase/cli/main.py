@@ -87,6 +87,11 @@ SECTIONS: Sections = {
             "moved",
             "越出上次区间的数：列出、查看、签收 | numbers beyond their last interval: list, show, sign off",
         ),
+        "release": (
+            "reports.release_command",
+            "release",
+            "对外发布前算好哪些数不显示 | settle what is withheld before anything is shown outside",
+        ),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

@@ -216,8 +216,8 @@ class Coverage:
 
 
 UNKNOWN_COVERAGE = Text(
-    "依据的记录占多少无从得知：数据由使用者直接给出。",
-    "How much of what is on record this stands on is not known: the frame was handed over.",
+    "依据的记录占多少无从得知：数据由使用者直接给出，或有一部分不对外显示。",
+    "How much of what is on record this stands on is not known: the frame was handed over, or part is withheld.",
 )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qbase.indicators.catalogue.indicator_rows import read_catalogue as read_catalogue
     from qbase.indicators.catalogue.indicator_rows import read_rows as read_rows
     from qbase.indicators.cells.sampling_design import Design as Design
+    from qbase.indicators.contributors import read_contributors as read_contributors
     from qbase.indicators.firm_counts import FirmCounts as FirmCounts
     from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
     from qbase.indicators.followup_panel import read_followup as read_followup

@@ -1,7 +1,8 @@
 """Disclosure control before anything is shown.
 
-Until secondary suppression is there, an external report either shows cells that each rest on at least three
-firms, or it does not come out: blanking small cells alone gives 28 % of them back by subtraction.
+A panel of the batch pass rate is protected by its pattern first (`qbase.release.protect_panel`). Whatever else an
+external report shows rests on at least three firms in every cell, or the report does not come out: blanking small
+cells alone gives 28 % of them back by subtraction.
 """
 
 from __future__ import annotations

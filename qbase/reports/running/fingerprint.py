@@ -28,6 +28,7 @@ def fingerprint_of(
     root: pathlib.Path,
     *,
     last: str = "",
+    patterns: str = "",
 ) -> str:
     """Return the fingerprint of a run that has not been made yet.
 
@@ -43,6 +44,8 @@ def fingerprint_of(
         Workspace; its lock file counts, and without one the installed versions do.
     last : str
         Hash of what the last edition said, where the letter reads it.
+    patterns : str
+        Hashes of what is withheld, where the page leaves the house.
 
     Returns
     -------
@@ -60,6 +63,7 @@ def fingerprint_of(
             "template": template_hash(),
             "lock": lock_hash(root),
             **({"last": last} if last else {}),
+            **({"patterns": patterns} if patterns else {}),
         }
     )
 

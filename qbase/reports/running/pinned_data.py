@@ -53,8 +53,18 @@ def pin_data(workspace: Workspace, request: Request, record: RunRecord, snapshot
     at = snapshot.id if tables else ""
     last = pin_last(workspace, spec, dataclasses.replace(record, snapshot=at), versions)
     known = (request.cells, request.params, versions, workspace.root)
-    mark = fingerprint.fingerprint_of(*known, last=mark_of(last))
+    mark = fingerprint.fingerprint_of(*known, last=mark_of(last), patterns=_patterns(workspace, request, snapshot))
     return Pinned(snapshot=at, versions=versions, fingerprint=mark, last=last)
+
+
+def _patterns(workspace: Workspace, request: Request, snapshot: Snapshot) -> str:
+    """Return what is withheld of a snapshot, as hashes, where the page is for outside the house; else nothing."""
+    if request.params.get("profile", request.spec.profile) == "internal":
+        return ""
+    # pages for the house, which are most, do not pay for it
+    from qbase.release import read_pattern_marks
+
+    return read_pattern_marks(workspace, snapshot.id)
 
 
 def list_usable(spec: ReportSpec, snapshot: Snapshot) -> list[str]:

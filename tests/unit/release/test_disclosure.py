@@ -81,7 +81,7 @@ def test_results_and_tables_need_counts_in_every_part() -> None:
     assert caught.value.code == "QB751"
 
 
-def test_the_catalogue_says_that_secondary_suppression_is_missing() -> None:
+def test_the_catalogue_says_what_has_secondary_suppression() -> None:
     from qbase.core.errors import read_codes
 
     assert "secondary suppression" in read_codes()["QB750"]["meaning_en"]
