@@ -17,7 +17,7 @@ from qbase.core.policy import Policy, Spell
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.effects import estimate_event_study, estimate_twfe
-from qbase.planning.needed_batches import smallest_n, wilson_half_width
+from qbase.planning.precision.assured_draws import arm_chance, fewest_firms, known_rate
 from qbase.trends import estimate_change, estimate_level
 
 ROUNDING = 1e-7
@@ -159,8 +159,9 @@ def _reversed(data: pd.DataFrame) -> pd.DataFrame:
 
 
 @MANY
-@given(st.floats(0, 1), st.floats(0.001, 0.25), st.sampled_from([0.8, 0.9, 0.95, 0.99]))
-def test_the_planned_number_is_the_smallest(rate, half_width, level):
-    n = smallest_n(rate, half_width, level=level)
-    assert wilson_half_width(rate, n, level=level) <= half_width
-    assert n == 1 or wilson_half_width(rate, n - 1, level=level) > half_width
+@given(st.floats(0, 1), st.floats(0.02, 0.25), st.sampled_from([0.8, 0.9, 0.95]), st.sampled_from([0.5, 0.8, 0.95]))
+def test_the_planned_number_keeps_its_chance_and_one_firm_less_does_not(rate, target, level, assurance):
+    rates, how = known_rate(rate), {"target": target, "level": level}
+    n = fewest_firms(rates, 1, assurance=assurance, **how)
+    assert arm_chance(rates, n, 1, **how) >= assurance
+    assert n == 1 or arm_chance(rates, n - 1, 1, **how) < assurance
