@@ -171,7 +171,13 @@ class Sheet:
         self.opened().stroke(x, y, 2.0 if under else 3.5, style)
 
     def opened(self) -> PlainAxes:
-        """Return the axes, which `frame` has opened."""
+        """Return the axes, which `frame` has opened.
+
+        Raises
+        ------
+        RuntimeError
+            It has not.
+        """
         if self.plain is None:
             raise RuntimeError("frame() comes first")
         return self.plain

@@ -124,14 +124,26 @@ class PlainAxes:
 
     @plain
     def set_xticks(self, ticks: Sequence[float]) -> None:
-        """Have no ticks on the x axis."""
+        """Have no ticks on the x axis.
+
+        Raises
+        ------
+        NotPlainError
+            There are to be some.
+        """
         if len(ticks):
             raise NotPlainError
         self._has_x = True
 
     @plain
     def set_yticks(self, ticks: Sequence[float]) -> None:
-        """Have no ticks on the y axis."""
+        """Have no ticks on the y axis.
+
+        Raises
+        ------
+        NotPlainError
+            There are to be some.
+        """
         if len(ticks):
             raise NotPlainError
         self._grid = ""

@@ -97,7 +97,13 @@ def build_spending(strata: Strata, parts: Parts, asked: Asked, n_eff: Mapping[st
 
 
 def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
-    """Return firms with which every entity keeps its target with the assured chance."""
+    """Return firms with which every entity keeps its target with the assured chance.
+
+    Raises
+    ------
+    DataError
+        Not even all firms keep a target (QB623), or the budget does not suffice (QB624).
+    """
     n_eff = {e: float(n) for e, n in needed_batches(strata, parts, asked, asked.within).items()}
     for _ in range(ROUNDS):
         spending = build_spending(strata, parts, asked, n_eff)

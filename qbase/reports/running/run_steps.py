@@ -227,13 +227,13 @@ class OneRun(ClaimedRun):
         with stage_files(contents) as replace:
             fault("page_staged")
 
-            def appear() -> None:
+            def _appear() -> None:
                 if choose_place(self.workspace.site, self.request, final, self.near or ()) != place:
                     raise OvertakenError
                 replace()
 
             try:
-                if not publish_run(self.workspace, final, self.claim, appear):
+                if not publish_run(self.workspace, final, self.claim, _appear):
                     raise self._fenced()
             except OvertakenError:
                 return False

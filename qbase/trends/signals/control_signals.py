@@ -128,19 +128,13 @@ def estimate_control(
     >>> control.method, control.tables["phases"]["variation"].tolist()
     ('laney_chart', ['common_cause'])
     """
-    check_level(level)
-    check_level(1 - alpha)
-    check_word("dispersion", dispersion, get_args(Dispersion))
-    if memory is not None:
-        check_word("memory", memory, get_args(Memory))
+    _check_asked(dispersion, memory, target, alpha, level)
     unripe = leave_preliminary(panel, outcome, entity, maturity, estimand="level", method="p_chart")
     if unripe is not None:
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
     entity = None if entity is None else find_entity(panel, entity)
-    if target is not None and not np.isfinite(target):
-        raise UsageError("QB503", level=target, found=f"target={target}", expected="a number", fix="target=90")
     events = read_events(phases, entity, measured.index)
     of = _phases(measured, [e.at(measured.index.freqstr) for e in events])
     learnt = read_likeness(parted.panel, outcome, measured, entity=entity, asked=dispersion)
@@ -178,6 +172,18 @@ def estimate_control(
         spoken=(len(estimates) - 1,) if estimates else (),
         unanswered=Text("", "") if estimates else NO_SPREAD,
     )  # fmt: skip
+
+
+def _check_asked(
+    dispersion: Dispersion, memory: Memory | None, target: float | None, alpha: float, level: float
+) -> None:
+    check_level(level)
+    check_level(1 - alpha)
+    check_word("dispersion", dispersion, get_args(Dispersion))
+    if memory is not None:
+        check_word("memory", memory, get_args(Memory))
+    if target is not None and not np.isfinite(target):
+        raise UsageError("QB503", level=target, found=f"target={target}", expected="a number", fix="target=90")
 
 
 def _phases(measured: Measured, starts: list[pd.Period]) -> Ints:

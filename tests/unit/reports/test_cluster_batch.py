@@ -193,7 +193,7 @@ def test_a_slot_that_somebody_may_hold_is_waited_for_until_its_lease_is_over(
     case.begin()
     case.lose()
     assert (list(case.batch.unsettled), case.again) == ([0], [])
-    monkeypatch.setattr("qbase.lake.run_claims.lease_clock", lambda: time.time() + 61)
+    monkeypatch.setattr(type(case.home.book), "read_clock", lambda self, connection=None: time.time() + 61)
     case.settle()
     assert (list(case.batch.unsettled), case.again) == ([], [1])
     slot = find_slot(case.home, case.key)
