@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qbase.planning.allocating.planned_draws import plan_draws as plan_draws
     from qbase.planning.allocating.sampling_strata import Strata as Strata
     from qbase.planning.allocating.sampling_strata import build_strata as build_strata
+    from qbase.planning.allocating.sampling_strata import read_listed_firms as read_listed_firms
     from qbase.planning.allocating.sampling_strata import read_strata as read_strata
     from qbase.planning.drawing.committed_seed import Commitment as Commitment
     from qbase.planning.drawing.committed_seed import build_commitment as build_commitment

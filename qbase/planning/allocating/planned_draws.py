@@ -103,7 +103,8 @@ def plan_draws(
     >>> from qbase.lake import open_workspace
     >>> from qbase.planning import plan_draws, read_strata
     >>> plan = plan_draws(read_strata(open_workspace()), within_pp=10)
-    >>> plan.tables["precision"][["entity", "drawn", "batches", "chance"]].head(2).values.tolist()
+    >>> plan.tables["precision"][["entity", "drawn", "batches", "chance"]].round(2).head(2).values.tolist()
+    [['K001', 32, 96, 0.86], ['K002', 28, 84, 0.87]]
     """
     asked = _asked(strata, within_pp, budget, aim, arm, assurance, level, batches_per_firm, least_firms, seed,
                    cost_per_firm, cost_per_batch)  # fmt: skip

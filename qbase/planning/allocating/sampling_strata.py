@@ -207,7 +207,7 @@ def read_strata(
     >>> from qbase.planning import read_strata
     >>> strata = read_strata(open_workspace())
     >>> strata, strata.firms_of("K001")
-    (<Strata D1.batch: 12 entities, 165 strata, 588 firms>, 46)
+    (<Strata D1.batch: 12 entities, 90 strata, 564 firms>, 46)
     """
     at = workspace.snapshot(snapshot)
     require_table(workspace, "frame", at)
@@ -226,6 +226,36 @@ def read_strata(
         outcome=outcome,
         sources=panel.sources,
     )
+
+
+def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot: str | None = None) -> dict[str, int]:
+    """Read how many firms stand on each cluster's newest list.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Its table ``frame``.
+    last : str or None
+        Last quarter that is looked at, ``2025Q4``; None is the newest.
+    snapshot : str or None
+        Snapshot of the lake; None is the latest.
+
+    Returns
+    -------
+    dict of str to int
+        By cluster; empty where no list was delivered.
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.planning import read_listed_firms
+    >>> read_listed_firms(open_workspace(), last="2025Q4")["K001"]
+    46
+    """
+    if not workspace.has_table("frame", workspace.snapshot(snapshot)):
+        return {}
+    found = _newest_frame(workspace, last or "9999Q4", snapshot)
+    return {str(e): int(n) for e, n in found.groupby("entity")["n_firms"].sum().items()}
 
 
 def _newest_frame(workspace: Workspace, last: str, snapshot: str | None) -> pd.DataFrame:

@@ -61,6 +61,7 @@ def build_commitment(secret: str, day: datetime.date) -> Commitment:
     >>> import datetime
     >>> from qbase.planning import build_commitment
     >>> build_commitment("5d" * 32, datetime.date(2025, 11, 3)).digest[:12]
+    'a0353e72dc5c'
     """
     return Commitment(digest=_hash(_read(secret)), day=day)
 
@@ -96,6 +97,7 @@ def reveal_seed(secret: str, commitment: Commitment, frame: pd.DataFrame, closed
     >>> frame = pd.DataFrame({"firm_id": ["F1", "F2"], "entity": "K001", "stratum": "A-small"})
     >>> published = build_commitment("5d" * 32, datetime.date(2025, 11, 3))
     >>> reveal_seed("5d" * 32, published, frame, datetime.date(2025, 12, 1))[:12]
+    '31902f63bcd1'
     """
     if _hash(_read(secret)) != commitment.digest:
         raise DataError(

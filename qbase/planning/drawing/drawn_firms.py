@@ -80,6 +80,7 @@ def draw_firms(
     >>> plan = pd.DataFrame({"entity": ["K001"], "stratum": ["B-small"], "drawn": [3]})
     >>> drawn = draw_firms(frame, plan, seed="5d" * 32, year=2026)
     >>> drawn[["firm_id", "probability", "quarter"]].round(3).values.tolist()
+    [['F6', 0.333, '2026Q1'], ['F3', 0.333, '2026Q2'], ['F1', 0.333, '2026Q4']]
     """
     if not isinstance(spacing_months, int) or not 0 <= spacing_months <= 12:
         raise DataError("QB627", found=f"spacing_months={spacing_months!r}", expected="0 to 12", fix="spacing_months=6")

@@ -7,7 +7,6 @@ average fails in half of all years. What is promised here is the chance that the
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,6 +19,7 @@ from scipy.stats import betabinom, binom, norm
 from qbase.stats.design.design_intervals import Method, design_interval
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Arm = Literal["both", "lower", "upper"]
 
 NODES = 15
@@ -31,6 +31,8 @@ not be looked at for more than twelve."""
 
 MOST_FIRMS = 2_000_000
 BISECTIONS = 34
+ROUNDING = 1e-6
+AT_ONCE = 24
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -120,11 +122,30 @@ def arm_chance(
     -------
     float
     """
-    n = firms * batches_per_firm
-    share, n_eff = np.arange(n + 1) / n, n / design_effect(batches_per_firm, likeness)
-    kept = keeps_target(share, n_eff, target=target, arm=arm, level=level, method=method).astype(float)
-    chances = _passes(rates, firms, batches_per_firm, likeness)
-    return float(rates.weights @ (chances @ kept))
+    how = {"target": target, "likeness": likeness, "arm": arm, "level": level, "method": method}
+    return float(_chances(rates, np.array([firms]), batches_per_firm, **how)[0])  # type: ignore[arg-type]
+
+
+def _chances(
+    rates: Rates, firms: Ints, each: int, *, target: float, likeness: float, arm: Arm, level: float, method: Method
+) -> Floats:
+    """Return the chance for every number of firms, shape (m,)."""
+    n = firms * each
+    n_eff = n / design_effect(each, likeness)
+    low, high = kept_rates(n_eff, np.full(len(n), target), arm=arm, level=level, method=method)
+    least, most = np.floor(low * n + ROUNDING), np.ceil(high * n - ROUNDING)
+    all_kept = most <= least
+    if each == 1 or likeness <= 0:
+        p = rates.values[:, None]
+        found = rates.weights @ (binom.cdf(least, n, p) + binom.sf(most - 1, n, p))
+    else:
+        ends = zip(firms, least.astype(int), most.astype(int), strict=True)
+        found = np.array([_outside(rates.weights @ _passes(rates, int(m), each, likeness), a, b) for m, a, b in ends])
+    return np.where(all_kept, 1.0, found)
+
+
+def _outside(chances: Floats, least: int, most: int) -> float:
+    return float(chances[: max(least + 1, 0)].sum() + chances[most:].sum())
 
 
 def keeps_target(
@@ -153,11 +174,13 @@ def kept_rates(n_eff: Floats, target: Floats, *, arm: Arm, level: float, method:
     low, high : numpy.ndarray, shape (m,)
         Rates at or below ``low`` and at or above ``high`` keep it; both are one half where all rates do.
     """
+    if method == "wilson":
+        return _kept_by_score(n_eff, target, arm, level)
     how = {"target": target, "arm": arm, "level": level, "method": method}
     half = np.full(len(n_eff), 0.5)
     is_kept = keeps_target(half, n_eff, **how)  # type: ignore[arg-type]
     ends = []
-    for end in (-1e-9, 1 + 1e-9):
+    for end in (-0.5, 1.5):
         inner, outer = half.copy(), np.full(len(n_eff), end)
         for _ in range(BISECTIONS):
             middle = (inner + outer) / 2
@@ -167,11 +190,20 @@ def kept_rates(n_eff: Floats, target: Floats, *, arm: Arm, level: float, method:
     return ends[0], ends[1]
 
 
+def _kept_by_score(n_eff: Floats, target: Floats, arm: Arm, level: float) -> tuple[Floats, Floats]:
+    """Return the same for Wilson's interval, whose limit q solves ``n (p − q)² = z² q (1 − q)``."""
+    z = float(norm.ppf(0.5 + level / 2))
+    root = np.sqrt(np.maximum(1 - 4 * n_eff * target**2 / z**2, 0))
+    low, high = (1 - root) / 2, (1 + root) / 2
+    far = (low + target, high + target), (low - target, high - target)
+    some = {"lower": far[:1], "upper": far[1:]}.get(arm, far)
+    ends = np.min([x for x, _ in some], axis=0), np.max([x for _, x in some], axis=0)
+    return np.where(root > 0, ends[0], 0.5), np.where(root > 0, ends[1], 0.5)
+
+
 def _passes(rates: Rates, firms: int, each: int, likeness: float) -> Floats:
-    """Return the chance of every number of passes, one row a rate, shape (R, n + 1)."""
+    """Return the chance of every number of passes of firms alike inside, one row a rate, shape (R, n + 1)."""
     n = firms * each
-    if each == 1 or likeness <= 0:
-        return np.asarray(binom.pmf(np.arange(n + 1), n, rates.values[:, None]), dtype=float)
     one = np.stack([_one_firm(float(rate), each, likeness) for rate in rates.values])
     power = np.fft.rfft(one, n + 1, axis=1) ** firms
     return np.asarray(np.clip(np.fft.irfft(power, n + 1, axis=1), 0, None), dtype=float)
@@ -198,12 +230,18 @@ def fewest_firms(
     most: int = MOST_FIRMS,
 ) -> int | None:
     """Return the fewest firms from which on the arms keep the target with the assured chance; None beyond ``most``."""
+    how = {"target": target, "likeness": likeness, "arm": arm, "level": level, "method": method}
 
-    def kept(firms: int) -> bool:
-        how = {"target": target, "likeness": likeness, "arm": arm, "level": level, "method": method}
-        return arm_chance(rates, firms, batches_per_firm, **how) >= assurance  # type: ignore[arg-type]
+    def kept(firms: Ints) -> NDArray[np.bool_]:
+        found = _chances(rates, firms, batches_per_firm, **how)  # type: ignore[arg-type]
+        return np.asarray(found >= assurance, dtype=bool)
 
-    return _first_steady(kept, _start(rates, batches_per_firm, target, likeness, level), most)
+    if most < MOST_FIRMS and not kept(np.array([most]))[0]:
+        return None
+    is_summed = batches_per_firm > 1 and likeness > 0
+    return _first_steady(
+        kept, _start(rates, batches_per_firm, target, likeness, level), most, 2 if is_summed else AT_ONCE
+    )
 
 
 def _start(rates: Rates, each: int, target: float, likeness: float, level: float) -> int:
@@ -213,24 +251,31 @@ def _start(rates: Rates, each: int, target: float, likeness: float, level: float
     return max(1, int(z * z * spread / target**2 * design_effect(each, likeness) / each))
 
 
-def _first_steady(kept: Callable[[int], bool], start: int, most: int) -> int | None:
+def _first_steady(kept: Callable[[Ints], NDArray[np.bool_]], start: int, most: int, at_once: int) -> int | None:
+    """Return the first number from which on all are kept; so many are looked at together."""
     low, high = 0, min(start, most)
-    while not kept(high):
+    while not kept(np.array([high]))[0]:
         if high == most:
             return None
         low, high = high, min(2 * high, most)
     while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if kept(middle) else (middle, high)
-    kept = functools.lru_cache(maxsize=None)(kept)
+        some = np.unique(np.linspace(low, high, at_once + 1)[1:].round().astype(np.int64))
+        some = some[(some > low) & (some <= high)] if at_once > 2 else np.array([(low + high) // 2, high])
+        broken = np.flatnonzero(~kept(some))
+        if not len(broken):
+            high = int(some[0])
+            low = low if high > low + 1 else high - 1
+        else:
+            low, high = int(some[broken[-1]]), int(some[min(broken[-1] + 1, len(some) - 1)])
     reach = min(max(1, high // STEADY), MOST_STEADY)
     first = max(1, high - reach)
-    while first < most:
-        broken = [m for m in range(first, min(first + reach, most) + 1) if not kept(m)]
-        if not broken:
+    while first <= most:
+        some = np.arange(first, min(first + reach, most) + 1)
+        broken = np.flatnonzero(~kept(some))
+        if not len(broken):
             return first
-        first = broken[-1] + 1
-    return first if first == most and kept(most) else None
+        first = int(some[broken[-1]]) + 1
+    return None
 
 
 def nearest_target(

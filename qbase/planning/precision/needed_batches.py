@@ -136,11 +136,11 @@ def plan_batches(
     >>> from qbase.planning import plan_batches
     >>> need = plan_batches(92.0, half_width_pp=2.0)
     >>> print(need.say().items[0].en)
-    To know the batch pass rate within ±2.0 percentage points (95% interval, with a chance of 80%), 831 batches are
+    To know the batch pass rate within ±2.0 percentage points (95% interval, with a chance of 80%), 924 batches are
     needed (at a rate of 92.0%, one batch of each firm).
     >>> print(plan_batches(92.0, half_width_pp=2.0, firms=46, likeness=0.2).say().items[0].en)
     The 46 firms do not suffice to know the batch pass rate within ±2.0 percentage points (95% interval, with a chance
-    of 80%): 4 batches of every one of them bring it within ±5.6.
+    of 80%): 4 batches of every one of them bring it within ±7.0.
     """
     given = rate_pct if isinstance(rate_pct, Result) else None
     rates, rate, indicator = _expected(rate_pct, outcome, in_percent, level)

@@ -142,7 +142,12 @@ def test_the_way_to_an_answer_names_the_batches_of_the_plan_and_is_left_out_wher
     change, year, before, level = read(two(40, 32, 33))
     need = plan_batches(level, half_width_pp=2.0)
     settle = decide_quarter(change, year, before, level=level, need=need).would_settle
-    assert f"{need['batches'].value:,.0f} batches in each of the two quarters (now 40)" in settle[0].en
+    n = f"{need['batches'].value:,.0f}"
+    assert f"{n} batches of {n} firms drawn at random in each of the two quarters (now 40)" in settle[0].en
+    few = plan_batches(level, half_width_pp=2.0, firms=46)
+    told = decide_quarter(change, year, before, level=level, need=few).would_settle
+    assert "The 46 firms do not suffice" in told[0].en
+    assert "Pooling like clusters" in told[1].en
     assert f"about {need['batches'].value / 160:.0f} years" in settle[1].en
     change, year, before, level = read(two(1000, 800, 900))
     need = plan_batches(level, half_width_pp=2.0)
