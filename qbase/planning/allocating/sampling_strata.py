@@ -123,7 +123,7 @@ def build_strata(
     >>> strata
     <Strata D1.batch: 1 entities, 4 strata, 46 firms>
     >>> strata.rates.round(3)  # none of 20 failed, which does not make it 1
-    array([0.95 , 0.923, 0.882, 0.849])
+    array([0.932, 0.911, 0.879, 0.846])
     """
     missing = [c for c in COLUMNS if c not in frame.columns]
     if missing:

@@ -91,7 +91,7 @@ def period_likeness(k: Floats, n: Floats) -> tuple[Floats, Floats]:
     >>> from qbase.stats import period_likeness
     >>> n = np.full((1, 8), 20.0)
     >>> [period_likeness(np.array([k]), n)[0][0].round(2) for k in ([18.0, 12, 19, 11, 20, 13, 18, 12], [18.0] * 8)]
-    [np.float64(0.19), np.float64(-0.05)]
+    [np.float64(0.25), np.float64(-0.05)]
     """
     n = np.nan_to_num(np.asarray(n, dtype=float))
     known = n > 0
@@ -145,7 +145,7 @@ def pool_likeness(k: Floats, n: Floats) -> LikenessPool | None:
     >>> n = np.full((36, 40), 20.0)
     >>> pool = pool_likeness(rng.binomial(20, rng.beta(0.9 * 9, 0.1 * 9, n.shape)).astype(float), n)
     >>> round(pool.mean, 2), pool.entities, pool.p_value < 0.001
-    (0.1, 36, True)
+    (0.09, 36, True)
     """
     own, weight = period_likeness(k, n)
     used = np.isfinite(own)

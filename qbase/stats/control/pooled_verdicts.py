@@ -128,7 +128,7 @@ def judge_pooled(
     >>> fallen = np.array([18.0, 19, 18, 17, 19, 18, 18, 19, 15, 14, 16, 15, 14, 16, 15, 15])
     >>> found = judge_pooled(fallen, np.full(16, 20.0), pool, steps=(0.05, 0.1))
     >>> found.p_value < 0.01, [round(p, 1) for p in found.power]
-    (True, [0.3, 0.9])
+    (True, [0.1, 0.4])
     """
     drawn, own_share = _draw_quiet(np.asarray(k, dtype=float), np.asarray(n, dtype=float), pool, draws, seed)
     variance, distance = drawn.variance, drawn.distance
