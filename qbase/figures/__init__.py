@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.figures.charts.break_figure import plot_breaks as plot_breaks
-    from qbase.figures.charts.control_figure import plot_control as plot_control
     from qbase.figures.charts.decomposition_figure import plot_decomposition as plot_decomposition
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
-    from qbase.figures.charts.memory_figure import plot_memory as plot_memory
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
@@ -25,6 +22,9 @@ if TYPE_CHECKING:
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
     from qbase.figures.designs.synthetic_figure import plot_synthetic as plot_synthetic
     from qbase.figures.effect_figure import plot_effect as plot_effect
+    from qbase.figures.signals.break_figure import plot_breaks as plot_breaks
+    from qbase.figures.signals.control_figure import plot_control as plot_control
+    from qbase.figures.signals.memory_figure import plot_memory as plot_memory
     from qbase.figures.surface.theme import house_rc as house_rc
     from qbase.figures.surface.theme import use_theme as use_theme
     from qbase.figures.tabulating.brief_tables import tabulate_changes as tabulate_changes

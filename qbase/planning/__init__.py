@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from qbase.planning.allocating.sampling_strata import read_strata as read_strata
     from qbase.planning.drawing.committed_seed import Commitment as Commitment
     from qbase.planning.drawing.committed_seed import build_commitment as build_commitment
+    from qbase.planning.drawing.committed_seed import build_seed as build_seed
     from qbase.planning.drawing.committed_seed import new_secret as new_secret
-    from qbase.planning.drawing.committed_seed import reveal_seed as reveal_seed
     from qbase.planning.drawing.drawn_firms import draw_firms as draw_firms
     from qbase.planning.precision.needed_batches import plan_batches as plan_batches
 

@@ -45,6 +45,14 @@ class Strata:
     outcome : str
         Indicator whose rate it is.
     sources : tuple of Source
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.planning import Strata
+    >>> data = pd.DataFrame({"entity": ["K001"], "stratum": ["A"], "n_firms": [9], "alpha": [18.5], "beta": [1.5]})
+    >>> Strata(data=data, likeness=0.1).rates
+    array([0.925])
     """
 
     data: pd.DataFrame

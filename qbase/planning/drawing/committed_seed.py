@@ -30,6 +30,13 @@ class Commitment:
         SHA-256 of the secret, 64 hexadecimal digits.
     day : datetime.date
         On which it was published.
+
+    Examples
+    --------
+    >>> import datetime
+    >>> from qbase.planning import Commitment
+    >>> Commitment(digest="a0353e72dc5c" + "0" * 52, day=datetime.date(2025, 11, 3)).day.isoformat()
+    '2025-11-03'
     """
 
     digest: str
@@ -66,7 +73,7 @@ def build_commitment(secret: str, day: datetime.date) -> Commitment:
     return Commitment(digest=_hash(_read(secret)), day=day)
 
 
-def reveal_seed(secret: str, commitment: Commitment, frame: pd.DataFrame, closed: datetime.date) -> str:
+def build_seed(secret: str, commitment: Commitment, frame: pd.DataFrame, closed: datetime.date) -> str:
     """Return the seed of a draw: the hash of the revealed secret and of the closed list.
 
     Parameters
@@ -93,10 +100,10 @@ def reveal_seed(secret: str, commitment: Commitment, frame: pd.DataFrame, closed
     Examples
     --------
     >>> import datetime, pandas as pd
-    >>> from qbase.planning import build_commitment, reveal_seed
+    >>> from qbase.planning import build_commitment, build_seed
     >>> frame = pd.DataFrame({"firm_id": ["F1", "F2"], "entity": "K001", "stratum": "A-small"})
     >>> published = build_commitment("5d" * 32, datetime.date(2025, 11, 3))
-    >>> reveal_seed("5d" * 32, published, frame, datetime.date(2025, 12, 1))[:12]
+    >>> build_seed("5d" * 32, published, frame, datetime.date(2025, 12, 1))[:12]
     '31902f63bcd1'
     """
     if _hash(_read(secret)) != commitment.digest:

@@ -45,7 +45,7 @@ def draw_firms(
         Columns entity, stratum, drawn, as in table ``allocation`` of `plan_draws`; or one for each level, in the order
         in which they choose.
     seed : str
-        Of `reveal_seed`.
+        Of `build_seed`.
     year : int
         Of the visits.
     visited : pandas.DataFrame or None

@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import chisquare
 
 from qbase.core.errors import QbaseError
-from qbase.planning import build_commitment, draw_firms, new_secret, reveal_seed
+from qbase.planning import build_commitment, build_seed, draw_firms, new_secret
 
 SECRET = "5d" * 32
 PUBLISHED, CLOSED = datetime.date(2025, 11, 3), datetime.date(2025, 12, 1)
@@ -79,9 +79,9 @@ def test_visits_are_spread_and_six_months_apart():
 
 def test_the_seed_holds_secret_and_list():
     published = build_commitment(SECRET, PUBLISHED)
-    seed = reveal_seed(SECRET, published, make_list(), CLOSED)
-    assert seed == reveal_seed(SECRET, published, make_list().sample(frac=1, random_state=2), CLOSED)
-    assert seed != reveal_seed(SECRET, published, make_list().iloc[1:], CLOSED)
+    seed = build_seed(SECRET, published, make_list(), CLOSED)
+    assert seed == build_seed(SECRET, published, make_list().sample(frac=1, random_state=2), CLOSED)
+    assert seed != build_seed(SECRET, published, make_list().iloc[1:], CLOSED)
     assert SECRET not in published.digest
     assert len({new_secret() for _ in range(50)}) == 50
 
@@ -90,8 +90,8 @@ def test_the_seed_holds_secret_and_list():
     ("call", "code"),
     [
         (lambda: build_commitment("1234", PUBLISHED), "QB625"),
-        (lambda: reveal_seed("ab" * 32, build_commitment(SECRET, PUBLISHED), make_list(), CLOSED), "QB626"),
-        (lambda: reveal_seed(SECRET, build_commitment(SECRET, CLOSED), make_list(), CLOSED), "QB626"),
+        (lambda: build_seed("ab" * 32, build_commitment(SECRET, PUBLISHED), make_list(), CLOSED), "QB626"),
+        (lambda: build_seed(SECRET, build_commitment(SECRET, CLOSED), make_list(), CLOSED), "QB626"),
         (lambda: draw(spacing_months=13), "QB627"),
         (lambda: draw_firms(make_list().drop(columns="stratum"), make_plan(), seed=SECRET, year=2026), "QB627"),
         (lambda: draw_firms(pd.concat([make_list()] * 2), make_plan(), seed=SECRET, year=2026), "QB627"),

@@ -15,7 +15,7 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
-from qbase.figures.charts.control_figure import (
+from qbase.figures.signals.control_figure import (
     COLUMNS,
     EVERY,
     MAX_ROWS,
@@ -28,7 +28,7 @@ from qbase.figures.charts.control_figure import (
     title_of,
     turn_of,
 )
-from qbase.figures.charts.signal_drawing import Floats, Signals, Stretch, draw_signals
+from qbase.figures.signals.signal_drawing import Floats, Signals, Stretch, draw_signals
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
     account_data,

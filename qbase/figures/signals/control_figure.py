@@ -17,7 +17,7 @@ from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
 from qbase.figures.charts.drawn_series import entity_of, starts_of, targets_of
-from qbase.figures.charts.signal_drawing import Mark, Signals, Stretch, draw_signals
+from qbase.figures.signals.signal_drawing import Mark, Signals, Stretch, draw_signals
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
     METHODS,

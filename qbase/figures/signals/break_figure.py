@@ -15,9 +15,9 @@ from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
-from qbase.figures.charts.control_figure import EVERY, axis_of, marks_of, spread_column
 from qbase.figures.charts.drawn_series import entity_of
-from qbase.figures.charts.signal_drawing import Band, Signals, Stretch, draw_signals
+from qbase.figures.signals.control_figure import EVERY, axis_of, marks_of, spread_column
+from qbase.figures.signals.signal_drawing import Band, Signals, Stretch, draw_signals
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
     account_data,

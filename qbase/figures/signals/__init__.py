@@ -1,0 +1,1 @@
+"""Control charts, charts with a memory and breaks, drawn from results."""
