@@ -17,8 +17,7 @@ from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
 from qbase.figures.charts.drawn_series import entity_of
 from qbase.figures.signals.control_figure import EVERY, axis_of, marks_of, spread_column
-from qbase.figures.signals.signal_drawing import Band, Signals, Stretch, draw_signals
-from qbase.figures.surface.canvas import render
+from qbase.figures.signals.signal_drawing import Band, Signals, Stretch, figure_of
 from qbase.figures.surface.figure_words import (
     account_data,
     capital,
@@ -76,11 +75,9 @@ def plot_breaks(result: Result, *, policy: Policy | None = None) -> Figure:
     drawn = _read(result, policy)
     entity = entity_of(result)
     name = f"breaks:{result.outcome.id}:{entity or 'all'}"
-    title, alt = _title(result), _alt(drawn)
-    drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_signals, drawn))
-    return Figure(
-        name=name, title=title, subtitle=_subtitle(drawn), how_to_read=HOW, note=_note(drawn), alt=alt,
-        drawings=drawings, table=_table(drawn, name), preview=preview,
+    return figure_of(
+        name, drawn, _table(drawn, name), title=_title(result), alt=_alt(drawn), subtitle=_subtitle(drawn),
+        how_to_read=HOW, note=_note(drawn),
     )  # fmt: skip
 
 

@@ -17,8 +17,7 @@ from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
 from qbase.figures.charts.drawn_series import entity_of, starts_of, targets_of
-from qbase.figures.signals.signal_drawing import Mark, Signals, Stretch, draw_signals
-from qbase.figures.surface.canvas import render
+from qbase.figures.signals.signal_drawing import Mark, Signals, Stretch, figure_of
 from qbase.figures.surface.figure_words import (
     METHODS,
     account_data,
@@ -102,11 +101,9 @@ def plot_control(result: Result, *, policy: Policy | None = None, target: Scorec
     """
     drawn = _read(result, policy, target)
     name = chart_name(result, "control")
-    title, alt = title_of(result), _alt(drawn)
-    drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_signals, drawn))
-    return Figure(
-        name=name, title=title, subtitle=_subtitle(drawn), how_to_read=HOW, note=_note(drawn), alt=alt,
-        drawings=drawings, table=_table(drawn, name), preview=preview,
+    return figure_of(
+        name, drawn, _table(drawn, name), title=title_of(result), alt=_alt(drawn), subtitle=_subtitle(drawn),
+        how_to_read=HOW, note=_note(drawn),
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable
 from typing import Any
 
@@ -28,8 +27,7 @@ from qbase.figures.signals.control_figure import (
     title_of,
     turn_of,
 )
-from qbase.figures.signals.signal_drawing import Floats, Signals, Stretch, draw_signals
-from qbase.figures.surface.canvas import render
+from qbase.figures.signals.signal_drawing import Floats, Signals, Stretch, figure_of
 from qbase.figures.surface.figure_words import (
     account_data,
     capital,
@@ -104,11 +102,9 @@ def plot_memory(result: Result, *, policy: Policy | None = None) -> Figure:
     """
     drawn, kind = _read(result, policy), str(result.settings.get("memory"))
     name = chart_name(result, "memory")
-    title, alt = title_of(result), _alt(drawn, kind)
-    drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_signals, drawn))
-    return Figure(
-        name=name, title=title, subtitle=_subtitle(drawn), how_to_read=HOW[kind], note=_note(drawn), alt=alt,
-        drawings=drawings, table=_table(drawn, name), preview=preview,
+    return figure_of(
+        name, drawn, _table(drawn, name), title=title_of(result), alt=_alt(drawn, kind), subtitle=_subtitle(drawn),
+        how_to_read=HOW[kind], note=_note(drawn),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,10 @@ import pandas as pd
 
 from qbase.core.numbers import digits_for, number
 from qbase.core.results.result import Result
+from qbase.core.shown.display import Figure, Table
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
-from qbase.figures.surface.canvas import LINE, Sheet, spread
+from qbase.figures.surface.canvas import LINE, Sheet, render, spread
 from qbase.figures.surface.figure_words import capital, with_unit
 from qbase.figures.surface.period_axis import number_ticks, place_ticks, position, shown, tick_digits
 
@@ -126,6 +128,17 @@ class Signals:
             return 1
         seen = self.value[np.isfinite(self.value)]
         return digits_for(self.result.outcome.unit, None, float(seen.min()), float(seen.max()))
+
+
+def figure_of(
+    name: str, drawn: Signals, table: Table, *, title: Text, subtitle: Text, how_to_read: Text, note: Text, alt: Text
+) -> Figure:
+    """Return the figure of a series."""
+    drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_signals, drawn))
+    return Figure(
+        name=name, title=title, subtitle=subtitle, how_to_read=how_to_read, note=note, alt=alt,
+        drawings=drawings, table=table, preview=preview,
+    )  # fmt: skip
 
 
 def draw_signals(drawn: Signals, sheet: Sheet) -> None:

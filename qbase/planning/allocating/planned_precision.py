@@ -15,10 +15,11 @@ from qbase.core.errors import DataError
 from qbase.planning.allocating.convex_spending import Spending, best_firms, cheapest_firms
 from qbase.planning.allocating.sampling_strata import Strata
 from qbase.planning.precision.assured_draws import (
+    NODES,
     Arm,
     Rates,
     design_effect,
-    fewest_firms,
+    fewest_batches,
     kept_rates,
     nearest_target,
 )
@@ -64,20 +65,31 @@ class Parts:
     share: Floats
     share_of_all: Floats
     rates: Floats
+    expected: tuple[Rates, ...]
 
     @classmethod
     def of(cls, strata: Strata) -> Parts:
         """Return the arrays of some strata."""
         codes, names = pd.factorize(strata.data["entity"], sort=True)
         n = strata.data["n_firms"].to_numpy(dtype=float)
+        share = n / np.bincount(codes, n)[codes]
         return cls(
-            entity=codes.astype(np.int64), names=tuple(map(str, names)), share=n / np.bincount(codes, n)[codes],
-            share_of_all=n / n.sum(), rates=strata.rates,
+            entity=codes.astype(np.int64), names=tuple(map(str, names)), share=share, share_of_all=n / n.sum(),
+            rates=strata.rates, expected=_entity_rates(strata, codes, share),
         )  # fmt: skip
 
     def sums(self, values: Floats) -> Floats:
         """Return sums over the strata of every entity."""
         return np.asarray(np.bincount(self.entity, values, len(self.names)), dtype=float)
+
+
+def _entity_rates(strata: Strata, entity: Ints, share: Floats) -> tuple[Rates, ...]:
+    """Return what is not known of each entity's rate: evenly spaced draws from the posterior of its strata."""
+    rng = np.random.default_rng(1)
+    a, b = (strata.data[c].to_numpy(dtype=float) for c in ("alpha", "beta"))
+    drawn = np.stack([np.bincount(entity, share * rng.beta(a, b)) for _ in range(400)])
+    ordered = np.sort(drawn, axis=0)[np.linspace(10, 389, NODES).round().astype(int)]
+    return tuple(Rates(values=values, weights=np.full(NODES, 1 / NODES)) for values in ordered.T)
 
 
 def build_spending(strata: Strata, parts: Parts, asked: Asked, n_eff: Mapping[str, float]) -> Spending:
@@ -104,7 +116,7 @@ def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
     DataError
         Not even all firms keep a target (QB623), or the budget does not suffice (QB624).
     """
-    n_eff = {e: float(n) for e, n in needed_batches(strata, parts, asked, asked.within).items()}
+    n_eff = {e: float(n) for e, n in needed_batches(parts, asked, asked.within).items()}
     for _ in range(ROUNDS):
         spending = build_spending(strata, parts, asked, n_eff)
         _refuse_unmet(strata, parts, asked, spending, sorted(n_eff))
@@ -126,31 +138,16 @@ def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
     return found
 
 
-def needed_batches(strata: Strata, parts: Parts, asked: Asked, within: Mapping[str, float]) -> dict[str, int]:
+def needed_batches(parts: Parts, asked: Asked, within: Mapping[str, float]) -> dict[str, int]:
     """Return the effective batches with which an entity's arms keep their target, rates as uncertain as they are."""
-    rates = _entity_rates(strata, parts)
-    found = {}
-    for entity, target in within.items():
-        n = fewest_firms(
-            rates[parts.names.index(entity)], 1, target=target / 100, assurance=asked.assurance, arm=asked.arm,
-            level=asked.level, method="jeffreys",
-        )  # fmt: skip
-        found[entity] = n if n is not None else 10**9
-    return found
-
-
-def _entity_rates(strata: Strata, parts: Parts) -> list[Rates]:
-    """Return each entity's rate as the middles of its posterior draws."""
-    drawn = drawn_rates_of_entities(strata, parts, 400, 1)
-    ordered = np.sort(drawn, axis=0)[np.linspace(10, 389, 15).round().astype(int)]
-    return [Rates(values=ordered[:, i], weights=np.full(15, 1 / 15)) for i in range(len(parts.names))]
-
-
-def drawn_rates_of_entities(strata: Strata, parts: Parts, draws: int, seed: int) -> Floats:
-    """Return draws of the entities' rates from the posterior of their strata, shape (draws, entities)."""
-    rng = np.random.default_rng(seed)
-    a, b = (strata.data[c].to_numpy(dtype=float) for c in ("alpha", "beta"))
-    return np.stack([parts.sums(parts.share * rng.beta(a, b)) for _ in range(draws)])
+    if not within:
+        return {}
+    at = [parts.names.index(e) for e in within]
+    rates = Rates(values=np.array([parts.expected[i].values for i in at]), weights=parts.expected[0].weights)
+    targets = np.array(list(within.values())) / 100
+    how = {"assurance": asked.assurance, "arm": asked.arm, "level": asked.level}
+    found = fewest_batches(rates, targets, **how, method="jeffreys")  # type: ignore[arg-type]
+    return dict(zip(within, found.tolist(), strict=True))
 
 
 def promised_chances(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> Floats:
@@ -201,7 +198,7 @@ def _refuse_unmet(strata: Strata, parts: Parts, asked: Asked, spending: Spending
         return
     entity = wanted[unmet[0]]
     reachable = 1 / float((spending.demands @ (1 / spending.most))[unmet[0]])
-    rates = _entity_rates(strata, parts)[parts.names.index(entity)]
+    rates = parts.expected[parts.names.index(entity)]
     nearest = nearest_target(
         rates, int(reachable), 1, assurance=asked.assurance, arm=asked.arm, level=asked.level, method="jeffreys"
     )
@@ -238,7 +235,7 @@ def build_prices(strata: Strata, parts: Parts, asked: Asked) -> pd.DataFrame:
         wanted = {e: w + points for e, w in asked.within.items() if w + points >= 1}
         if not wanted:
             continue
-        needed = {e: float(n) for e, n in needed_batches(strata, parts, asked, wanted).items()}
+        needed = {e: float(n) for e, n in needed_batches(parts, asked, wanted).items()}
         full = build_spending(strata, parts, asked, needed)
         names = sorted(needed)
         beyond = {names[i] for i in full.unmet()}

@@ -30,9 +30,10 @@ STEADY, MOST_STEADY = 50, 12
 not be looked at for more than twelve."""
 
 MOST_FIRMS = 2_000_000
-BISECTIONS = 34
+BISECTIONS = 26
 ROUNDING = 1e-6
 AT_ONCE = 24
+NEAR = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -244,6 +245,51 @@ def fewest_firms(
     )
 
 
+def fewest_batches(rates: Rates, targets: Floats, *, assurance: float, arm: Arm, level: float, method: Method) -> Ints:
+    """Return the fewest independent batches that keep each target with the assured chance, for many rates at once.
+
+    Parameters
+    ----------
+    rates : Rates
+        Values of shape (m, R).
+    targets : numpy.ndarray, shape (m,)
+        Longest arms, as shares.
+    assurance, arm, level, method
+        See `arm_chance`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,)
+    """
+
+    def kept(n: Ints, method: Method) -> NDArray[np.bool_]:
+        low, high = kept_rates(n.astype(float), targets, arm=arm, level=level, method=method)
+        least, most = np.floor(low * n + ROUNDING)[:, None], np.ceil(high * n - ROUNDING)[:, None]
+        found = binom.cdf(least, n[:, None], rates.values) + binom.sf(most - 1, n[:, None], rates.values)
+        return np.asarray((most[:, 0] <= least[:, 0]) | (found @ rates.weights >= assurance), dtype=bool)
+
+    def between(low: Ints, high: Ints, method: Method) -> Ints:
+        while (high - low > 1).any():
+            middle = np.maximum((low + high) // 2, 1)
+            done = kept(middle, method)
+            low, high = np.where(done, low, middle), np.where(done, middle, high)
+        return high
+
+    high = np.full(len(targets), 16, dtype=np.int64)
+    while not (done := kept(high, "wilson")).all():
+        high = np.where(done, high, 2 * high)
+    near = between(np.zeros_like(high), high, "wilson")
+    if method == "wilson":
+        return near
+    # the search among the dearer intervals begins beside the answer of the cheap ones
+    high, low = near + near // NEAR + 1, near - near // NEAR - 1
+    while not (done := kept(high, method)).all():
+        high = np.where(done, high, high + near // NEAR + 1)
+    while (done := kept(np.maximum(low, 1), method) & (low > 1)).any():
+        low = np.where(done, np.maximum(low - near // NEAR, 1), low)
+    return between(np.maximum(low, 0), high, method)
+
+
 def _start(rates: Rates, each: int, target: float, likeness: float, level: float) -> int:
     """Return the firms the normal formula asks for at the expected rate: where the search begins."""
     z = float(norm.ppf(0.5 + level / 2))
@@ -260,13 +306,10 @@ def _first_steady(kept: Callable[[Ints], NDArray[np.bool_]], start: int, most: i
         low, high = high, min(2 * high, most)
     while high - low > 1:
         some = np.unique(np.linspace(low, high, at_once + 1)[1:].round().astype(np.int64))
-        some = some[(some > low) & (some <= high)] if at_once > 2 else np.array([(low + high) // 2, high])
+        some = some[some > low]  # the last of them is kept
         broken = np.flatnonzero(~kept(some))
-        if not len(broken):
-            high = int(some[0])
-            low = low if high > low + 1 else high - 1
-        else:
-            low, high = int(some[broken[-1]]), int(some[min(broken[-1] + 1, len(some) - 1)])
+        last = int(broken[-1]) if len(broken) else -1
+        low, high = int(some[last]) if last >= 0 else low, int(some[last + 1])
     reach = min(max(1, high // STEADY), MOST_STEADY)
     first = max(1, high - reach)
     while first <= most:
