@@ -51,8 +51,12 @@ class Unfinished:
     is_over: bool
 
 
-def begin_run(workspace: Workspace, record: RunRecord, *, lease_seconds: float = LEASE_SECONDS) -> Claim | None:
+def begin_run(
+    workspace: Workspace, record: RunRecord, *, lease_seconds: float = LEASE_SECONDS, after: int | None = None
+) -> Claim | None:
     """Claim the slot of a run and write its row, or take up the row that was queued under its id.
+
+    ``after`` is as `qbase.lake.run_claims.take_slot` takes it.
 
     Returns
     -------
@@ -64,8 +68,9 @@ def begin_run(workspace: Workspace, record: RunRecord, *, lease_seconds: float =
         fault("leased_begun")
         found = _state_of(connection, record.run_id)
         now = workspace.book.read_clock(connection)
-        is_new = found in (None, "queued")
-        claim = take_slot(connection, slot, record.run_id, lease_seconds, now=now) if is_new else None
+        if found not in (None, "queued"):
+            return None
+        claim = take_slot(connection, slot, record.run_id, lease_seconds, now=now, after=after)
         if claim is None:
             return None
         if found is None:

@@ -245,8 +245,13 @@ def is_over(lease_until: float | None, lease_seconds: float, now: float) -> bool
     return lease_until is None or lease_until < now or lease_until > now + 2 * lease_seconds
 
 
-def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds: float, *, now: float) -> Claim | None:
-    """Claim a slot inside a transaction; None while somebody else holds it. ``now`` as `is_over` takes it."""
+def take_slot(
+    connection: sa.Connection, slot: Slot, run_id: str, lease_seconds: float, *, now: float, after: int | None = None
+) -> Claim | None:
+    """Claim a slot inside a transaction; None while somebody else holds it. ``now`` as `is_over` takes it.
+
+    ``after`` is the number of the latest claim that whoever claims knows of: with a later one the slot is not given.
+    """
     import sqlalchemy as sa
 
     from qbase.lake.ledger.ledger_schema import SLOTS
@@ -258,7 +263,7 @@ def take_slot(connection: sa.Connection, slot: Slot, run_id: str, lease_seconds:
     is_free = sa.or_(SLOTS.c.run_id == "", until.is_(None), until < now, until > ahead)
     connection.execute(
         sa.update(SLOTS)
-        .where(SLOTS.c.key == slot.key, is_free)
+        .where(SLOTS.c.key == slot.key, is_free, sa.true() if after is None else SLOTS.c.token == after)
         .values(
             run_id=run_id,
             holder=holder,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qbase.reports.batching.batch_jobs import Job as Job
     from qbase.reports.batching.batch_jobs import Outcome as Outcome
     from qbase.reports.batching.cluster_batch import run_on_cluster as run_on_cluster
-    from qbase.reports.batching.run_batch import resume_runs as resume_runs
+    from qbase.reports.batching.resumed_runs import resume_runs as resume_runs
     from qbase.reports.batching.run_batch import run_many as run_many
     from qbase.reports.batching.run_planning import plan_jobs as plan_jobs
     from qbase.reports.comparing.last_results import read_last_results as read_last_results

@@ -289,6 +289,14 @@ def begun(workspace: Workspace) -> set[int]:
     return cells_of(workspace)
 
 
+def test_what_a_killed_caller_left_is_resumed_on_the_cluster(machines: Machines, home: Workspace) -> None:
+    plan_batch(home, jobs(1, 2, 3))
+    assert {row.state for row in list_runs(home)} == {"queued"}
+    outcomes = resume_runs(home, cluster=machines.address)
+    assert states(outcomes) == ["ok"] * 3
+    hold_whole(home, 3)
+
+
 def test_ctrl_c_ends_what_goes_on_and_takes_out_what_waits(machines: Machines, home: Workspace) -> None:
     where = ("--home", str(home.root), "--cluster", machines.address)
     batch = call("run", "first", "--grid", "number=1,2,3,4,5,6", *where)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qbase.cli.reports.report_commands import STATES, near, parted
+from qbase.cli.reports.run_command import OnCluster, outcome_payload, tell_outcome
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, four_lines, shell_of
 from qbase.core.errors import UsageError
@@ -41,6 +42,7 @@ def runs(
     state: Annotated[State | None, typer.Option("--state", help="只看这种状态 | only in this state")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="行数 | rows")] = 20,
     jobs: Annotated[int, typer.Option("--jobs", min=1, help="resume 同时运行的报告数 | reports at once of resume")] = 1,
+    cluster: OnCluster = "",
     home: Home = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -56,7 +58,7 @@ def runs(
     shell = shell_of(ctx, home, as_json, quiet, lang)
     workspace = shell.workspace()
     if report == "resume":
-        return _resume(shell, workspace, jobs)
+        return _resume(shell, workspace, jobs, cluster)
     if report == "show":
         if subject is None:
             raise UsageError("QB932", found="qbase runs show", expected="RUN", fix="qbase runs")
@@ -124,12 +126,15 @@ def _show(shell: Shell, workspace: Workspace, run_id: str) -> int:
     return 0
 
 
-def _resume(shell: Shell, workspace: Workspace, jobs: int) -> int:
-    from qbase.cli.reports.run_command import outcome_payload, tell_outcome
+def _resume(shell: Shell, workspace: Workspace, jobs: int, cluster: str) -> int:
     from qbase.reports import resume_runs
 
     outcomes = resume_runs(
-        workspace, jobs_at_once=jobs, on_done=lambda outcome: tell_outcome(shell, workspace, outcome)
+        workspace,
+        jobs_at_once=jobs,
+        cluster=cluster,
+        on_done=lambda outcome: tell_outcome(shell, workspace, outcome),
+        on_refused=lambda error: shell.complain(error.payload()),
     )
     if not outcomes:
         shell.note(shell.text("没有中断或排队的运行", "nothing was interrupted or waits"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import datetime
 import multiprocessing.connection
 import os
 import time
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 from qbase.compute import Outcome as TaskOutcome
 from qbase.compute import map_tasks
 from qbase.core.errors import QbaseError, RunError
-from qbase.lake.run_changes import drop_queued, find_interrupted, find_unfinished, key_of
 from qbase.reports.batching.batch_jobs import Job, Outcome
 from qbase.reports.batching.failure_classes import MOST_ATTEMPTS, is_passing
 from qbase.reports.batching.planned_batch import Plan, held_queue, plan_batch
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from qbase.reports.running.claimed_run import Progress
 
 REPORT = "qbase.reports.batching.run_batch:serve_report"
-RESUMED_DAYS = 7
-"""What was interrupted before that is no part of anything that goes on."""
 LOST, LOOKS, LOOK_SECONDS = "QB818", 20, 0.05
 GALLERY_SECONDS = 30.0
 """Between two galleries of a batch: building one for every report would look at every page once for each other."""
@@ -157,54 +153,6 @@ def close_lost(workspace: Workspace, report_id: str) -> None:
             time.sleep(LOOK_SECONDS)
 
 
-def resume_runs(
-    workspace: Workspace,
-    *,
-    jobs_at_once: int = 1,
-    engine: EngineName | None = None,
-    on_done: Callable[[Outcome], None] | None = None,
-) -> list[Outcome]:
-    """Go on where runners died, as they were asked: what they had begun within a week, and what waits in the queue.
-
-    Parameters
-    ----------
-    workspace : Workspace
-        Whose ledger.
-    jobs_at_once, engine, on_done
-        As `run_many` takes them.
-
-    Returns
-    -------
-    list of Outcome
-        Empty when nothing was left.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from qbase.core import RunRecord
-    >>> from qbase.lake import Workspace, queue_runs
-    >>> from qbase.reports import resume_runs
-    >>> home = Workspace.create(tempfile.mkdtemp())
-    >>> known = dict.fromkeys(("notebook", "fingerprint", "commit", "snapshot"), "")
-    >>> asked = {"report_id": "trends", "state": "queued", "slot": "2026-10-01", "started_at": "2026-10-01T02:00:00Z"}
-    >>> _ = queue_runs(home, [RunRecord(run_id="R1", params={}, versions={}, **asked, **known)])
-    >>> [(outcome.job.report_id, outcome.job.slot, outcome.error.code) for outcome in resume_runs(home)]
-    [('trends', '2026-10-01', 'QB801')]
-    """
-    close_dead_runs(workspace)
-    since = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=RESUMED_DAYS)
-    begun = find_interrupted(workspace, since.isoformat())
-    waiting = [found.record for found in find_unfinished(workspace) if found.record.state == "queued"]
-    left = {key_of(record): record for record in (*begun, *waiting)}
-    jobs = [
-        Job(report_id=r.report_id, params=r.params, lang=r.lang, slot=r.slot, force=r.is_forced) for r in left.values()
-    ]
-    outcomes = run_many(workspace, jobs, jobs_at_once=jobs_at_once, engine=engine, on_done=on_done)
-    # one that cannot be run any more, such as of a report that is gone, is told once
-    drop_queued(workspace, [record.run_id for record in waiting])
-    return outcomes
-
-
 def choose_engine(reports: int) -> EngineName:
     """Return the engine for so many reports: loading the libraries once pays from the second on."""
     return "fork" if reports > 1 else "kernel"
@@ -217,9 +165,12 @@ def run_here(
     return _attempt(workspace, job, engine=engine, on_progress=on_progress)
 
 
-def run_one(workspace: Workspace, job: Job, *, engine: EngineName) -> Outcome:
-    """Run one job of a batch, which closes dead runs, builds the gallery and sends notices itself."""
-    return _attempt(workspace, job, engine=engine, is_one_of_many=True)
+def run_one(workspace: Workspace, job: Job, *, engine: EngineName, after: int | None = None) -> Outcome:
+    """Run one job of a batch, which closes dead runs, builds the gallery and sends notices itself.
+
+    ``after`` is as `qbase.reports.running.whole_run.attempt_report` takes it.
+    """
+    return _attempt(workspace, job, engine=engine, after=after, is_one_of_many=True)
 
 
 def run_job(task: tuple[str, Job]) -> Outcome:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 FORKED = "qbase.reports.batching.worker_runs:serve_given"
 STARTED = "from qbase.reports.batching.worker_runs import main; main()"
+TAKEN = "QB835"
 DRAWING = ("numpy", "scipy", "pyarrow", "matplotlib", "seaborn")
 """Beside the libraries of a fingerprint: with others, numbers or pictures may be others."""
 
@@ -234,8 +235,11 @@ def _end_with_worker(pipe: Connection) -> None:
 
 
 def _answer(given: Given, engine: EngineName) -> Outcome | None:
+    """Run what is given unless its slot was claimed since; None leaves it to the ledger to say what became of it."""
     workspace = open_workspace(given.root)
-    slot = find_slot(workspace, given.key) if given.key else None
-    if slot is not None and slot.token != given.token:
-        return None
-    return run_one(workspace, given.job, engine=engine)
+    after = given.token if given.key else None
+    outcome = run_one(workspace, given.job, engine=engine, after=after)
+    if after is not None and outcome.error is not None and outcome.error.code == TAKEN:
+        slot = find_slot(workspace, given.key)
+        return None if slot is not None and slot.token != after else outcome
+    return outcome

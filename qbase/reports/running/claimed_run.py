@@ -68,9 +68,10 @@ class ClaimedRun:
         engine: EngineName = "kernel",
         *,
         is_forced: bool = False,
+        after: int | None = None,
     ) -> None:
         self.workspace, self.request, self.lang, self.on_progress = workspace, request, lang, on_progress
-        self.engine, self.began = engine, time.monotonic()
+        self.engine, self.after, self.began = engine, after, time.monotonic()
         self.place: Place | None = None
         self.claim: Claim
         self.final: RunRecord | None = None
@@ -134,15 +135,15 @@ class ClaimedRun:
         Raises
         ------
         RunError
-            Somebody else is running the slot (QB835); nothing was written.
+            Somebody else is running the slot, or has run it since (QB835); nothing was written.
         UsageError
             The lease that is set is none (QB233).
         """
         fault("run_folder_held")
         lease = read_lease()
-        claim = begin_run(self.workspace, self.record, lease_seconds=lease)
+        claim = begin_run(self.workspace, self.record, lease_seconds=lease, after=self.after)
         if claim is None and close_dead_runs(self.workspace, self.record.report_id):
-            claim = begin_run(self.workspace, self.record, lease_seconds=lease)
+            claim = begin_run(self.workspace, self.record, lease_seconds=lease, after=self.after)
         if claim is None:
             raise self._taken()
         self.claim, self.is_begun = claim, True

@@ -100,6 +100,7 @@ def attempt_report(
     force: bool = False,
     engine: EngineName = "kernel",
     on_progress: Progress | None = None,
+    after: int | None = None,
     is_one_of_many: bool = False,
 ) -> tuple[RunRecord, QbaseError | None]:
     """Do as `run_report`, but return the record of a failed run beside its error.
@@ -108,6 +109,8 @@ def attempt_report(
     ----------
     workspace, report_id, params, lang, slot, force, engine, on_progress
         See `run_report`.
+    after : int, optional
+        Number of the latest claim of the slot when the run was asked for: once there is a later one it is not run.
     is_one_of_many : bool
         Of a batch that closes dead runs, builds the gallery and sends notices itself.
 
@@ -124,7 +127,7 @@ def attempt_report(
         Report, notebook or parameters do not hold; nothing was started or recorded (QB801-QB809,
         QB827-QB831).
     RunError
-        Somebody else is running this slot (QB835); nothing was started or recorded.
+        Somebody else is running this slot, or has begun it since ``after`` (QB835); nothing was started or recorded.
     KeyboardInterrupt
         The run was interrupted; recorded as failed (QB818).
     """
@@ -132,7 +135,7 @@ def attempt_report(
     if not is_one_of_many:
         tell_runs(workspace, close_dead_runs(workspace, report_id))
     watch = on_progress or (lambda step, done, total: None)
-    run = OneRun(workspace, request, lang, slot, watch, engine, is_forced=force)
+    run = OneRun(workspace, request, lang, slot, watch, engine, is_forced=force, after=after)
     failed: QbaseError | None = None
     with run.held(), Heartbeat(workspace, run.open()):
         log = RunLog(run.folder)

@@ -11,7 +11,7 @@ import pytest
 
 from qbase.core.errors import QbaseError, RunError, SetupError, read_error
 from qbase.core.results.run_values import RunRecord
-from qbase.lake import Workspace, claim_slot, find_ledger, find_slot
+from qbase.lake import Workspace, find_ledger, find_slot
 from qbase.lake.run_changes import begin_run, key_of, move_run, publish_run, queue_runs
 from qbase.reports import Job, Outcome
 from qbase.reports.batching import cluster_batch, worker_runs
@@ -211,13 +211,31 @@ def test_a_runner_that_was_lost_on_a_worker_that_lives_is_settled_by_the_ledger_
 
 
 def test_what_dask_begins_again_runs_nothing(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[Job] = []
-    monkeypatch.setattr(worker_runs, "run_one", lambda workspace, job, engine: ran.append(job) or Outcome(job=job))
+    ran: list[int] = []
+
+    def run_one(workspace: Workspace, job: Job, *, engine: str, after: int | None) -> Outcome:
+        """Claim as a run does, and be the second to do so where another beginning of the task came between."""
+        assert after is not None
+        if begin_run(workspace, case.record, after=after) is None:
+            return Outcome(job=job, error=RunError("QB835", report="t", found="f", expected="e", fix="x"))
+        ran.append(after)
+        return Outcome(job=job)
+
+    monkeypatch.setattr(worker_runs, "run_one", run_one)
     given = case.tasks.tasks[0]
     assert worker_runs._answer(given, "fork") == Outcome(job=given.job)
-    assert claim_slot(case.home, case.key, run_id="R9") is not None
     assert worker_runs._answer(given, "fork") is None
-    assert len(ran) == 1
+    assert ran == [given.token]
+
+
+def test_of_two_beginnings_that_knew_the_same_claim_one_alone_gets_the_slot(case: Case) -> None:
+    token = case.tasks.tasks[0].token
+    first, claim = case.begin()
+    # published and let go, the slot is free again: only what it was when both began tells the second one
+    assert publish_run(case.home, dataclasses.replace(first, state="ok"), claim, lambda: None)
+    second = dataclasses.replace(first, run_id="R2")
+    assert begin_run(case.home, second, after=token) is None
+    assert begin_run(case.home, second, after=token + 1) is not None
 
 
 def test_an_error_is_read_back_as_it_was_recorded() -> None:
