@@ -22,8 +22,9 @@ import pytest
 from qbase.cli.main import run
 from qbase.core.errors import SetupError
 from qbase.lake import Workspace, list_runs, move_ledger
-from qbase.reports import Job, Outcome, reconcile_runs, run_many, run_on_cluster, run_report
+from qbase.reports import Job, Outcome, reconcile_runs, resume_runs, run_many, run_on_cluster, run_report
 from qbase.reports.batching import cluster_batch, worker_runs
+from qbase.reports.batching.planned_batch import plan_batch
 from qbase.reports.executing.run_environment import find_processes
 from tests.faults.dask_machines import ROOT, Machines, descendants, end_within, open_machines, parents, write_letter
 
