@@ -54,9 +54,10 @@ report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gal
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
 test: $(VENV)/test.done $(VENV)/lab.done check ## Set up, check the code, run all tests, the examples and the letters
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope tests
-	$(BIN)/python tests/doctests/run_doctests.py
-	$(BIN)/python tests/notebooks/run_letters.py
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests
+	@# side by side: each uses one core
+	$(BIN)/python tests/doctests/run_doctests.py & examples=$$!; status=0; \
+	  $(BIN)/python tests/notebooks/run_letters.py || status=$$?; wait $$examples || status=$$?; exit $$status
 
 check: $(VENV)/test.done ## Lint, types, and the one-way street
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import sqlite3
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -88,6 +89,24 @@ def shared_data() -> pathlib.Path:
     if not SHARED.is_dir():
         pytest.skip("needs ../shared/data, which is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Give the demo, made once for all processes of a call; a test that changes it takes a copy."""
+    import fcntl
+
+    from qbase.lake import Workspace
+
+    own = tmp_path_factory.getbasetemp()
+    home = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "demo_lake"
+    with home.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / "made").exists():
+            words = [sys.executable, "-m", "qbase", "demo", "--no-run", "--quiet", "--home", str(home)]
+            subprocess.run(words, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+            (home / "made").touch()
+    return Workspace(home)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ or nothing. It can always be built again: a file that is damaged, foreign or gon
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import importlib.metadata
 import os
@@ -39,7 +40,15 @@ WAIT_SECONDS = 120.0
 """So long another process is given to build what is needed here as well."""
 
 
-def keep_value(workspace: Workspace, kind: str, asked: tuple[object, ...], at: Snapshot, build: Callable[[], T]) -> T:
+def keep_value(
+    workspace: Workspace,
+    kind: str,
+    asked: tuple[object, ...],
+    at: Snapshot,
+    build: Callable[[], T],
+    *,
+    rooms: tuple[str, ...] = (),
+) -> T:
     """Return a value as it was built before, or build and keep it.
 
     Parameters
@@ -54,9 +63,11 @@ def keep_value(workspace: Workspace, kind: str, asked: tuple[object, ...], at: S
         What it is built from.
     build : callable
         Builds it; what it raises is raised, and nothing is kept.
+    rooms : tuple of str
+        Whose code it depends on, beside this room and those below it.
     """
     folder = workspace.lake / FOLDER
-    key = _key(workspace, kind, asked, at)
+    key = _key(workspace, kind, asked, at, rooms)
     found = _read(folder, key)
     if found is None:
         with _alone(folder, key):
@@ -70,10 +81,10 @@ def keep_value(workspace: Workspace, kind: str, asked: tuple[object, ...], at: S
     return found[0]  # type: ignore[no-any-return]
 
 
-def _key(workspace: Workspace, kind: str, asked: tuple[object, ...], at: Snapshot) -> str:
+def _key(workspace: Workspace, kind: str, asked: tuple[object, ...], at: Snapshot, rooms: tuple[str, ...]) -> str:
     # deliveries that brought no row belong to the snapshot before, and coverage counts those that were refused
     state = [at.id, at.created_at, at.delivery, sorted(at.versions.items()), _deliveries(workspace, at)]
-    return hashlib.sha256(repr([_code(), kind, asked, state]).encode()).hexdigest()
+    return hashlib.sha256(repr([_code(), *map(_code_of, rooms), kind, asked, state]).encode()).hexdigest()
 
 
 def _deliveries(workspace: Workspace, at: Snapshot) -> int:
@@ -86,12 +97,17 @@ def _deliveries(workspace: Workspace, at: Snapshot) -> int:
 @read_once
 def _code() -> str:
     """Return the hash of the code that builds, and the versions of the libraries that reckon."""
+    libraries = [(name, importlib.metadata.version(name)) for name in LIBRARIES]
+    return repr([*map(_code_of, ROOMS), libraries])
+
+
+@functools.cache
+def _code_of(room: str) -> str:
     digest = hashlib.sha256()
-    for path in sorted(path for room in ROOMS for pattern in CODE for path in (PACKAGE / room).rglob(pattern)):
+    for path in sorted(path for pattern in CODE for path in (PACKAGE / room).rglob(pattern)):
         data = path.read_bytes()
         digest.update(f"{path.relative_to(PACKAGE).as_posix()}\0{len(data)}\0".encode())
         digest.update(data)
-    digest.update(repr([(name, importlib.metadata.version(name)) for name in LIBRARIES]).encode())
     return digest.hexdigest()
 
 

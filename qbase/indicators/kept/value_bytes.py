@@ -10,19 +10,25 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from qbase.core.coverage import Coverage
 from qbase.core.panel import Panel
 from qbase.core.policy import DatedEvent, Plan, Policy, PolicyDate, Spell
+from qbase.core.results.result import Result
 from qbase.core.text import Text
-from qbase.core.values import Indicator, Source, freeze
+from qbase.core.values import CheckResult, Estimate, Indicator, Source, freeze
 
 MARK = "$"
 HEAD = b"qbase"
 _CLASSES: dict[str, type] = {
-    one.__name__: one for one in (Coverage, DatedEvent, Indicator, Panel, Plan, Policy, PolicyDate, Source, Spell, Text)
+    one.__name__: one
+    for one in (
+        *(CheckResult, Coverage, DatedEvent, Estimate, Indicator, Panel),
+        *(Plan, Policy, PolicyDate, Result, Source, Spell, Text),
+    )
 }
 
 
@@ -69,6 +75,8 @@ def from_buffer(buffer: pa.Buffer) -> Any:
 def _told(value: Any, frames: list[pd.DataFrame]) -> Any:
     if value is None or type(value) in {str, int, float, bool}:
         return value
+    if isinstance(value, np.floating | np.integer | np.bool_):
+        return {MARK: "number", "type": value.dtype.str, "of": value.item()}
     if isinstance(value, pd.DataFrame):
         frames.append(value)
         return {MARK: "frame", "at": len(frames) - 1}
@@ -92,6 +100,8 @@ def _value(told: Any, frames: list[pd.DataFrame]) -> Any:
     of: Any = told.get("of")
     if kind == "frame":
         return frames[told["at"]]
+    if kind == "number":
+        return np.dtype(told["type"]).type(of)
     if kind == "period":
         return pd.Period(ordinal=of[0], freq=of[1])
     if kind in {"tuple", "list"}:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import nbformat
 import pandas as pd
@@ -28,14 +25,6 @@ WHERE f.cluster_id = 'K003' AND i.sample_date BETWEEN DATE '2025-01-01' AND DATE
   AND i.sample_type NOT IN ('complaint', 'followup')
 GROUP BY ALL
 """
-
-
-@pytest.fixture(scope="module")
-def demo_lake(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    home = tmp_path_factory.mktemp("home")
-    words = [sys.executable, "-m", "qbase", "demo", "--no-run", "--quiet", "--home", str(home)]
-    subprocess.run(words, check=True, cwd=ROOT, env={**os.environ}, stdout=subprocess.DEVNULL)
-    return Workspace(root=home)
 
 
 def test_places_and_firms_are_those_counted_by_hand(demo_lake: Workspace) -> None:
