@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from qbase.trends.watching.credit_grades import estimate_grades as estimate_grades
     from qbase.trends.watching.failures_elsewhere import find_elsewhere as find_elsewhere
     from qbase.trends.watching.integrity_page import check_integrity as check_integrity
-    from qbase.trends.watching.kept_watching import read_integrity as read_integrity
-    from qbase.trends.watching.kept_watching import read_watchlist as read_watchlist
+    from qbase.trends.watching.integrity_page import read_integrity as read_integrity
     from qbase.trends.watching.repeated_looks import estimate_looks as estimate_looks
     from qbase.trends.watching.visit_list import estimate_watchlist as estimate_watchlist
+    from qbase.trends.watching.visit_list import read_watchlist as read_watchlist
     from qbase.trends.watching.watch_tables import WatchTables as WatchTables
     from qbase.trends.watching.watch_tables import read_watch_tables as read_watch_tables
 

@@ -205,17 +205,19 @@ def _kept_by_score(n_eff: Floats, target: Floats, arm: Arm, level: float) -> tup
 def _passes(rates: Rates, firms: int, each: int, likeness: float) -> Floats:
     """Return the chance of every number of passes of firms alike inside, one row a rate, shape (R, n + 1)."""
     n = firms * each
-    one = np.stack([_one_firm(float(rate), each, likeness) for rate in rates.values])
-    power = np.fft.rfft(one, n + 1, axis=1) ** firms
+    power = np.fft.rfft(_one_firm(rates.values, each, likeness), n + 1, axis=1) ** firms
     return np.asarray(np.clip(np.fft.irfft(power, n + 1, axis=1), 0, None), dtype=float)
 
 
-def _one_firm(rate: float, each: int, likeness: float) -> Floats:
-    k = np.arange(each + 1)
-    if likeness >= 1 or rate <= 0 or rate >= 1:
-        return np.asarray((k == each) * rate + (k == 0) * (1 - rate), dtype=float)
-    total = (1 - likeness) / likeness
-    return np.asarray(betabinom.pmf(k, each, rate * total, (1 - rate) * total), dtype=float)
+def _one_firm(rate: Floats, each: int, likeness: float) -> Floats:
+    """Return the chance of every number of passes of one firm, one row a rate."""
+    k, p = np.arange(each + 1), rate[:, None]
+    certain = np.where(k == each, p, 0.0) + np.where(k == 0, 1 - p, 0.0)
+    if likeness >= 1:
+        return certain
+    total, inside = (1 - likeness) / likeness, np.clip(p, 1e-300, 1 - 1e-16)
+    found = betabinom.pmf(k, each, inside * total, (1 - inside) * total)
+    return np.asarray(np.where((p <= 0) | (p >= 1), certain, found), dtype=float)
 
 
 def fewest_firms(

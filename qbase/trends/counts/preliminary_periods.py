@@ -32,6 +32,9 @@ _RIPE: weakref.WeakKeyDictionary[Panel, weakref.WeakKeyDictionary[Maturity, dict
 _YOUNG: weakref.WeakKeyDictionary[
     Panel, weakref.WeakKeyDictionary[Maturity, dict[str | None, tuple[pd.DataFrame, bool]]]
 ] = weakref.WeakKeyDictionary()
+_ROWS: weakref.WeakKeyDictionary[
+    Panel, weakref.WeakKeyDictionary[Maturity, dict[tuple[str, str | None], pd.DataFrame]]
+] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -118,7 +121,7 @@ def part_preliminary(panel: Panel, outcome: str, *, entity: str | None, maturity
     is_bounded = outcome == BOUNDED and panel.sampling == "naive"
     return Parted(
         panel=ripe,
-        young=_rows(panel, outcome, entity, young, is_bounded=is_bounded),
+        young=_held_rows(panel, outcome, entity, maturity, young, is_bounded=is_bounded),
         checks=(check_maturity(ripe, maturity, entity=entity, is_pooled=entity is None),),
         said=say_preliminary(maturity, entity, has_bounds=outcome == BOUNDED, is_weighted=panel.sampling != "naive"),
     )
@@ -179,6 +182,15 @@ def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResul
         "without tests): this is not the latest state.",
     )
     return CheckResult(name="up_to_date", passed=None, text=text)
+
+
+def _held_rows(
+    panel: Panel, outcome: str, entity: str | None, maturity: Maturity, young: pd.DataFrame, *, is_bounded: bool
+) -> pd.DataFrame:
+    held = _ROWS.setdefault(panel, weakref.WeakKeyDictionary()).setdefault(maturity, {})
+    if (outcome, entity) not in held:
+        held[outcome, entity] = _rows(panel, outcome, entity, young, is_bounded=is_bounded)
+    return held[outcome, entity]
 
 
 def _rows(panel: Panel, outcome: str, entity: str | None, young: pd.DataFrame, *, is_bounded: bool) -> pd.DataFrame:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qbase.core.numbers import count, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.trends.watching.integrity_counts import check_bunching, check_laboratory_mix, check_missing_numbers
 from qbase.trends.watching.integrity_signals import (
     SHARE,
@@ -14,7 +17,10 @@ from qbase.trends.watching.integrity_signals import (
     check_repeated_clean,
     check_switched_laboratory,
 )
-from qbase.trends.watching.watch_tables import WatchTables
+from qbase.trends.watching.watch_tables import WatchTables, read_watch_tables
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
 
 SIGNALS = Indicator(
     id="watch.integrity",
@@ -106,6 +112,45 @@ def check_integrity(tables: WatchTables, *, target: float | None = None) -> Resu
         sources=tables.sources,
         coverage=tables.coverage,
     )
+
+
+def read_integrity(workspace: Workspace, *, snapshot: str | None = None, target: float | None = None) -> Result:
+    """Read the integrity signals of a lake as they were found before for the same data, or look for and keep them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Holds inspections and firms.
+    snapshot : str or None
+        The latest when None.
+    target : float or None
+        As `qbase.trends.check_integrity` takes it.
+
+    Returns
+    -------
+    Result
+        What `qbase.trends.check_integrity` gives for the tables of the lake.
+
+    Raises
+    ------
+    UsageError
+        The target is no percentage (QB598).
+    DataError
+        There are no inspections, or no firms (QB403).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import read_integrity
+    >>> [check.name for check in read_integrity(open_workspace()).checks if not check.passed]
+    ['missing_numbers']
+    """
+    at = workspace.snapshot(snapshot)
+
+    def build() -> Result:
+        return check_integrity(read_watch_tables(workspace, snapshot=at.id), target=target)
+
+    return keep_value(workspace, "integrity", (target,), at, build, rooms=("trends",))
 
 
 def _count(pattern: str, n: int) -> Estimate:

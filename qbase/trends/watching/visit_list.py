@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from qbase.core.numbers import count, percent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult, Estimate, Indicator
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.stats.regression.ridge_logit import RidgeLogit, fit_ridge_logit
 from qbase.trends.watching.firm_features import (
@@ -45,7 +47,10 @@ from qbase.trends.watching.list_validation import (
     compare_hits,
     weigh_draws,
 )
-from qbase.trends.watching.watch_tables import WatchTables
+from qbase.trends.watching.watch_tables import WatchTables, read_watch_tables
+
+if TYPE_CHECKING:
+    from qbase.lake import Workspace
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -174,6 +179,54 @@ def estimate_watchlist(
     known = float(draws.loc[is_late, "risk_class"].isin(list(RANKS)).mean())
     told = (check_plan(known), check_calibration(calibration), check_weights(is_weighted))
     return _result(tables, hits, calibration, watchlist, final, (split, now), part, level, int(is_late.sum()), told)
+
+
+def read_watchlist(
+    workspace: Workspace,
+    *,
+    snapshot: str | None = None,
+    as_of: str | None = None,
+    share: float = 0.2,
+    level: float = 0.95,
+) -> Result:
+    """Read the visit list of a lake as it was made before for the same data, or make and keep it.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Holds inspections and firms.
+    snapshot : str or None
+        The latest when None.
+    as_of, share, level
+        As `qbase.trends.estimate_watchlist` takes them.
+
+    Returns
+    -------
+    Result
+        What `qbase.trends.estimate_watchlist` gives for the tables of the lake.
+
+    Raises
+    ------
+    UsageError
+        The share or the day is none (QB599, QB148), or the level (QB503).
+    DataError
+        There are no inspections, or no firms (QB403).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.trends import read_watchlist
+    >>> read_watchlist(open_workspace())
+    <Result level:watch.gain:ridge_logit: the visit list>
+      gain period=2024Q1–2025Q4: 9.2 pp (3.4), 95% CI 2.5–15.9, n = 849
+    """
+    at = workspace.snapshot(snapshot)
+
+    def build() -> Result:
+        tables = read_watch_tables(workspace, snapshot=at.id)
+        return estimate_watchlist(tables, as_of=as_of, share=share, level=level)
+
+    return keep_value(workspace, "watchlist", (as_of, share, level), at, build, rooms=("trends",))
 
 
 def _known_before(tables: WatchTables, now: int) -> WatchTables:

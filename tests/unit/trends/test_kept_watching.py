@@ -8,7 +8,7 @@ import pytest
 from qbase.core.results.result import Result
 from qbase.lake import Workspace
 from qbase.trends import check_integrity, estimate_watchlist, read_integrity, read_watch_tables, read_watchlist
-from qbase.trends.watching import kept_watching
+from qbase.trends.watching import integrity_page, visit_list
 
 
 def facts(result: Result) -> list[object]:
@@ -34,7 +34,8 @@ def test_the_second_asking_reads_what_the_first_one_made(demo_lake: Workspace, m
     tables = read_watch_tables(demo_lake)
     hold_same(read_watchlist(demo_lake), estimate_watchlist(tables))
     hold_same(read_integrity(demo_lake), check_integrity(tables))
-    monkeypatch.setattr(kept_watching, "read_watch_tables", pytest.fail)
+    for module in (visit_list, integrity_page):
+        monkeypatch.setattr(module, "read_watch_tables", pytest.fail)
     hold_same(read_watchlist(demo_lake), estimate_watchlist(tables))
     hold_same(read_integrity(demo_lake), check_integrity(tables))
 
