@@ -15,6 +15,7 @@ from qbase.core.text import Text, same
 from qbase.core.values import Source
 from qbase.indicators.cells.inspection_window import require_table
 from qbase.indicators.firm_counts import read_firm_counts
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.panel_building import build_panel
 from qbase.stats.rates.firm_likeness import fit_firm_likeness
 from qbase.stats.rates.shrinkage import BetaBinomial, fit_beta_binomial
@@ -260,10 +261,14 @@ def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot
     >>> read_listed_firms(open_workspace(), last="2025Q4")["K001"]
     46
     """
-    if not workspace.has_table("frame", workspace.snapshot(snapshot)):
-        return {}
-    found = _newest_frame(workspace, last or "9999Q4", snapshot)
-    return {str(e): int(n) for e, n in found.groupby("entity")["n_firms"].sum().items()}
+    at = workspace.snapshot(snapshot)
+
+    def build() -> dict[str, int]:
+        found = _newest_frame(workspace, last or "9999Q4", at.id)
+        return {str(e): int(n) for e, n in found.groupby("entity")["n_firms"].sum().items()}
+
+    has_list = workspace.has_table("frame", at)
+    return dict(keep_value(workspace, "listed_firms", (last,), at, build, rooms=("planning",))) if has_list else {}
 
 
 def _newest_frame(workspace: Workspace, last: str, snapshot: str | None) -> pd.DataFrame:

@@ -75,8 +75,8 @@ def decompose_leads(
     """
     rows = pd.DataFrame({"n": np.asarray(n, dtype=float), "k": np.asarray(k, dtype=float)})
     rows["firm"] = np.arange(len(rows)) if firms is None else pd.factorize(np.asarray(firms, dtype=object))[0]
-    labels = [np.asarray(x, dtype=object).astype(str) for x in (entity, period)]
-    (rows["e"], entities), (rows["t"], times) = (pd.factorize(x, sort=True) for x in labels)
+    rows["e"], entities = pd.factorize(np.asarray(entity, dtype=object).astype(str), sort=True)
+    rows["t"], times = pd.factorize(pd.Index(period))
     names = pd.Index(differences.table["laboratory"])
     rows["lab"] = names.get_indexer(np.asarray(laboratory, dtype=object).astype(str))
     if (rows["lab"] < 0).any():

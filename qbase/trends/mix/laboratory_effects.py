@@ -147,7 +147,7 @@ def estimate_laboratories(
     leads = decompose_leads(n, k, who, rows["entity"], rows["period"], found, firms=firms, level=level)
     estimates = _estimates(found, leads, level, int(n.sum()), None if firms is None else int(firms.nunique()))
     settings |= {
-        "first": periods.code(min(rows["period"])), "last": periods.code(max(rows["period"])),
+        "first": periods.code(rows["period"].min()), "last": periods.code(rows["period"].max()),
         "statistic": found.statistic, "df": found.df,
     }  # fmt: skip
     return Result(
