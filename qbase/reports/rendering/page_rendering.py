@@ -33,13 +33,14 @@ from qbase.reports.asking.asked_words import Asked, read_asked, written
 from qbase.reports.rendering.bundle_payloads import check_accounts
 from qbase.reports.rendering.cell_outputs import as_inert
 from qbase.reports.rendering.letter_cells import NUMERALS
+from qbase.reports.rendering.page_fonts import font_faces
 from qbase.reports.rendering.page_parts import Letter, read_letter
 from qbase.reports.rendering.sentence_marks import emphasise, keep_together, mark_head, said_values
 
 Lang = Literal["zh", "en"]
 
 TEMPLATES = pathlib.Path(__file__).parent / "template"
-FONT_SLOT = "@qbase-font@"
+FONT_SLOT, FAMILY = "@qbase-font@", "QB Sans"
 PROFILES = {
     "internal": Text("内部资料", "Internal"),
     "external": Text("对外发布", "For release"),
@@ -187,7 +188,7 @@ def fill(template: str, context: Mapping[str, Any], notebook: NotebookNode | Non
 
 
 def with_font(page: str, title: Text) -> str:
-    """Embed the font cut down to the characters of a page.
+    """Embed the fonts that draw the characters of a page.
 
     Raises
     ------
@@ -205,8 +206,7 @@ def with_font(page: str, title: Text) -> str:
             expected=f"characters of {fonts.FAMILY}",
             fix=f"correct the text in report {title.en}, or write the character in another way",
         )
-    data = base64.b64encode(fonts.subset_woff2(set(text))).decode()
-    return page.replace(FONT_SLOT, f"url(data:font/woff2;base64,{data})", 1)
+    return page.replace(FONT_SLOT, font_faces(set(text), FAMILY), 1)
 
 
 @functools.cache
