@@ -79,7 +79,7 @@ def check_bunching(tables: WatchTables, target: float) -> CheckResult:
     cells = draws.groupby(["town", "year"], as_index=False).agg(n=("is_pass", "size"), k=("is_pass", "sum"))
     cells = cells[cells["n"] >= LEAST_TESTED]
     if len(cells) < LEAST_ENTITIES:
-        return say_pattern(BUNCHING, pd.DataFrame(columns=COLUMNS[:5]))
+        return say_pattern(BUNCHING, pd.DataFrame(columns=COLUMNS[:5]), tables.names)
     n, k = cells["n"].to_numpy(dtype=float), cells["k"].to_numpy(dtype=float)
     line = np.ceil(number / 100 * n - 1e-9)
     is_near = (k >= line - NEAR_BATCHES) & (k < line + NEAR_BATCHES)
@@ -99,7 +99,7 @@ def check_bunching(tables: WatchTables, target: float) -> CheckResult:
                 "p_value": _chance_of_so_many(chance[own], above) if is_told else np.nan,
             }
         )
-    return say_pattern(BUNCHING, pd.DataFrame(rows, columns=COLUMNS[:5]))
+    return say_pattern(BUNCHING, pd.DataFrame(rows, columns=COLUMNS[:5]), tables.names)
 
 
 def _chance_above(rates: BetaBinomial, n: Floats, line: Floats) -> Floats:
@@ -145,7 +145,7 @@ def check_laboratory_mix(tables: WatchTables) -> CheckResult:
         seen = pd.concat([by_year[~is_rare], pooled[pooled.sum(axis=1) > 0]])
         rows.append({"place": str(town), "n": int(seen.to_numpy().sum()), **_homogeneity(seen)})
     columns = [*COLUMNS[:5], "lab_name", "year"]
-    return say_pattern(MIX, pd.DataFrame(rows, columns=columns))
+    return say_pattern(MIX, pd.DataFrame(rows, columns=columns), tables.names)
 
 
 def _homogeneity(seen: pd.DataFrame) -> dict[str, object]:

@@ -6,6 +6,7 @@ Each pattern is what chance alone would hardly make of honest records: it says w
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from qbase.core.numbers import count, number
-from qbase.core.text import Text
+from qbase.core.text import Text, same
 from qbase.core.values import CheckResult
 from qbase.stats.testing.false_discovery import false_discovery_q
 from qbase.stats.testing.stratified_excess import stratified_excess
@@ -149,7 +150,7 @@ def check_level_gap(tables: WatchTables) -> CheckResult:
                 "p_value": float(student.cdf(beta[i] / error[i], groups - 1)) if is_told else np.nan,
             }
         )
-    return say_pattern(LEVELS, pd.DataFrame(rows, columns=COLUMNS[:5]))
+    return say_pattern(LEVELS, pd.DataFrame(rows, columns=COLUMNS[:5]), tables.names)
 
 
 def _fit_by_group(y: Floats, x: Floats, code: Ints) -> tuple[Floats, Floats]:
@@ -201,7 +202,7 @@ def check_repeated_clean(tables: WatchTables) -> CheckResult:
     found = stratified_excess(
         chosen[f, t], clean[f, t], stratum=t, group=register["cluster_id"].fillna("").to_numpy(dtype=object)[f]
     )
-    return say_pattern(CLEAN, _counted(found[found["group"] != ""]))
+    return say_pattern(CLEAN, _counted(found[found["group"] != ""]), tables.names)
 
 
 def _summed_before(values: Floats) -> Floats:
@@ -224,7 +225,7 @@ def check_dropped_items(tables: WatchTables) -> CheckResult:
         ``dropped_items``; table as of `check_level_gap`, place a town; counts are of items left untested.
     """
     if tables.items.empty:
-        return say_pattern(ITEMS, pd.DataFrame(columns=COLUMNS[:5]))
+        return say_pattern(ITEMS, pd.DataFrame(columns=COLUMNS[:5]), tables.names)
     draws = tables.draws.assign(town=towns_of(tables), quarter=quarter_of(tables.draws["sample_date"]))
     series = ["town", "product_name"]
     tested = tables.items.merge(draws[["sample_no", "quarter", *series]], on="sample_no")
@@ -243,7 +244,7 @@ def check_dropped_items(tables: WatchTables) -> CheckResult:
         # where one item of a batch is tested another is not: they are no occasions of their own
         together=grid["sample_no"].to_numpy(dtype=object),
     )
-    return say_pattern(ITEMS, _counted(found))
+    return say_pattern(ITEMS, _counted(found), tables.names)
 
 
 def check_switched_laboratory(tables: WatchTables) -> CheckResult:
@@ -271,7 +272,7 @@ def check_switched_laboratory(tables: WatchTables) -> CheckResult:
         stratum=before["lab_name"].to_numpy(dtype=object)[held],
         group=draws["town"].to_numpy(dtype=object)[held],
     )
-    return say_pattern(LABS, _counted(found))
+    return say_pattern(LABS, _counted(found), tables.names)
 
 
 def _counted(found: pd.DataFrame) -> pd.DataFrame:
@@ -281,7 +282,7 @@ def _counted(found: pd.DataFrame) -> pd.DataFrame:
     return table[COLUMNS[:5]]
 
 
-def say_pattern(pattern: Pattern, table: pd.DataFrame) -> CheckResult:
+def say_pattern(pattern: Pattern, table: pd.DataFrame, names: Mapping[str, Text]) -> CheckResult:
     """Return a pattern as a check: failed where a place stands out, None where nothing could be tested.
 
     Parameters
@@ -290,6 +291,8 @@ def say_pattern(pattern: Pattern, table: pd.DataFrame) -> CheckResult:
         Its words.
     table : pandas.DataFrame
         place, n, observed, expected, p_value.
+    names : mapping of str to Text
+        Of places by code; a place without one is told by its code.
     """
     q = false_discovery_q(table["p_value"].to_numpy(dtype=float))
     table = table.assign(q_value=q, is_signal=np.nan_to_num(q, nan=1.0) <= SHARE)
@@ -303,15 +306,16 @@ def say_pattern(pattern: Pattern, table: pd.DataFrame) -> CheckResult:
             f"{pattern.quiet.zh}（{count(tested)} 处）。", f"{_capital(pattern.quiet.en)} ({count(tested)} places)."
         )
         return CheckResult(name=pattern.name, passed=True, text=text, table=table)
-    named = [_name_place(row) for row in told.to_dict("records")]
+    named = [_name_place(row, names) for row in told.to_dict("records")]
     places = Text("、".join(t.zh for t in named), ", ".join(t.en for t in named))
     text = pattern.told.format(places=places)
     return CheckResult(name=pattern.name, passed=False, text=Text(f"{text.zh}。", f"{_capital(text.en)}."), table=table)
 
 
-def _name_place(row: dict[Any, Any]) -> Text:
+def _name_place(row: dict[Any, Any], names: Mapping[str, Text]) -> Text:
     seen, due = number(float(row["observed"]), 0), number(float(row["expected"]), 1)
-    return Text(f"{row['place']}（{seen} 次，预计 {due}）", f"{row['place']} ({seen} seen, {due} expected)")
+    place = names.get(row["place"], same(str(row["place"])))
+    return Text(f"{place.zh}（{seen} 次，预计 {due}）", f"{place.en} ({seen} seen, {due} expected)")
 
 
 def _capital(text: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from qbase.core.numbers import count, percent
-from qbase.core.text import Text
+from qbase.core.text import Text, same
 from qbase.core.values import CheckResult, Estimate
 
 OFF_Q = 0.05
@@ -16,7 +18,12 @@ USE = Text(
     "名单只用于内部安排走访和帮扶，不作为处罚、评级或公开的依据。",
     "The list is for arranging visits inside the office; it is no ground for penalties, grades or publication.",
 )
-GROUP_WORDS = {"size": Text("规模", "size"), "age": Text("新老企业", "age"), "town": Text("乡镇", "town")}
+VALUE_WORDS = {
+    "size": {"small": Text("小型企业", "small firms"), "medium": Text("中型企业", "medium-sized firms"),
+             "large": Text("大型企业", "large firms")},
+    "age": {"new": Text("新企业", "new firms"), "old": Text("老企业", "firms known for longer")},
+}  # fmt: skip
+GROUP_WORDS = {"size": Text("规模 ", "size "), "town": Text("乡镇 ", "town ")}
 
 
 def check_gain(gain: Estimate) -> CheckResult:
@@ -52,8 +59,11 @@ def check_plan(known_share: float) -> CheckResult:
     return CheckResult(name="plan", passed=False, text=text)
 
 
-def check_calibration(table: pd.DataFrame) -> CheckResult:
-    """Check by size, age and town whether the risks are right: a group off by more than chance is named."""
+def check_calibration(table: pd.DataFrame, names: Mapping[str, Text]) -> CheckResult:
+    """Check by size, age and town whether the risks are right: a group off by more than chance is named.
+
+    ``names`` are those of towns by code.
+    """
     off = table[table["q_value"] <= OFF_Q]
     if off.empty:
         text = Text(
@@ -64,18 +74,21 @@ def check_calibration(table: pd.DataFrame) -> CheckResult:
         return CheckResult(name="calibration", passed=True, text=text, table=table)
     off = off.sort_values("q_value", kind="stable")
     rates = (list(map(percent, off[name])) for name in ("expected_pct", "observed_pct"))
+    groups = [_name_group(group, value, names) for group, value in zip(off["group"], off["value"], strict=True)]
     named = [
-        Text(
-            f"{GROUP_WORDS[group].zh} {value}（预计 {expected}，实际 {observed}）",
-            f"{GROUP_WORDS[group].en} {value} (expected {expected}, observed {observed})",
-        )
-        for group, value, expected, observed in zip(off["group"], off["value"], *rates, strict=True)
+        Text(f"{who.zh}（预计 {expected}，实际 {observed}）", f"{who.en} (expected {expected}, observed {observed})")
+        for who, expected, observed in zip(groups, *rates, strict=True)
     ]
     text = Text(
         f"名单对这些组偏高或偏低：{'、'.join(t.zh for t in named)}；安排走访时应分组使用。",
         f"The list is off for {', '.join(t.en for t in named)}: use it within these groups, not across them.",
     )
     return CheckResult(name="calibration", passed=False, text=text, table=table)
+
+
+def _name_group(group: str, value: str, names: Mapping[str, Text]) -> Text:
+    known = VALUE_WORDS.get(group, names).get(value)
+    return GROUP_WORDS.get(group, same("")) + same(value) if known is None else known
 
 
 def check_weights(is_weighted: bool) -> CheckResult:

@@ -177,7 +177,7 @@ def estimate_watchlist(
     final = _fit(history, firm, quarter, failed, weights, is_early | is_late, now)
     watchlist = _list(tables, final, now, part, level)
     known = float(draws.loc[is_late, "risk_class"].isin(list(RANKS)).mean())
-    told = (check_plan(known), check_calibration(calibration), check_weights(is_weighted))
+    told = (check_plan(known), check_calibration(calibration, tables.names), check_weights(is_weighted))
     return _result(tables, hits, calibration, watchlist, final, (split, now), part, level, int(is_late.sum()), told)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from qbase.core.coverage import Coverage
+from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.cells.inspection_window import open_rows
 from qbase.indicators.cells.record_fates import count_fates
+from qbase.lake.entity_names import names_sql
 
 if TYPE_CHECKING:
-    from qbase.lake import Workspace
+    from qbase.lake import Snapshot, Workspace
 
 _MORE = (
     "m.sample_no, m.sample_date, m.product_name, m.lab_name, m.level, m.risk_class, m.size_class, "
@@ -52,6 +55,8 @@ class WatchTables:
         sample_no, item_name, is_ok; empty where none is on record.
     numbers : pandas.Series
         Every sample number on record, whatever became of the batch.
+    names : mapping of str to Text
+        Names of towns by code; empty where none is on record.
     sources : tuple of Source
         Where they come from.
     coverage : Coverage or None
@@ -71,6 +76,7 @@ class WatchTables:
     frame: pd.DataFrame
     items: pd.DataFrame
     numbers: pd.Series[str]
+    names: Mapping[str, Text] = dataclasses.field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     coverage: Coverage | None = None
 
@@ -115,6 +121,16 @@ def read_watch_tables(workspace: Workspace, *, snapshot: str | None = None) -> W
         frame=frame,
         items=items,
         numbers=workspace.query(_NUMBERS, snapshot=rows.at)["sample_no"],
+        names=_names(workspace, rows.at),
         sources=tuple(workspace.source(t, rows.at) for t in used),
         coverage=count_fates(rows, counted=len(draws)),
     )
+
+
+def _names(workspace: Workspace, at: Snapshot) -> dict[str, Text]:
+    if not workspace.has_table("towns", at):
+        return {}
+    source = names_sql(workspace, "town_code", at)
+    found = workspace.query(f"SELECT * FROM {source} WHERE zh IS NOT NULL", snapshot=at)  # noqa: S608  (of ours)
+    english = found["en"].fillna(found["zh"])
+    return {str(code): Text(str(zh), str(en)) for code, zh, en in zip(found["code"], found["zh"], english, strict=True)}

@@ -43,3 +43,13 @@ def test_the_second_asking_reads_what_the_first_one_made(demo_lake: Workspace, m
 def test_another_choice_is_made_anew(demo_lake: Workspace) -> None:
     few, many = (len(read_watchlist(demo_lake, share=share).tables["watchlist"]) for share in (0.1, 0.2))
     assert few < many
+
+
+def test_groups_and_places_are_told_by_name(demo_lake: Workspace) -> None:
+    (calibration,) = (check for check in read_watchlist(demo_lake).checks if check.name == "calibration")
+    off = calibration.table[calibration.table["q_value"] <= 0.05]
+    assert set(off["group"]) == {"town"}
+    towns = demo_lake.query("SELECT DISTINCT town_code, town_name FROM towns").set_index("town_code")["town_name"]
+    for code in off["value"]:
+        assert code not in calibration.text.zh
+        assert towns[code] in calibration.text.zh
