@@ -50,7 +50,7 @@ WITHHELD: dict[str, Text] = {
     "min_n": Text("样本过少，不判断升降", "too few were tested for a verdict"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""
-_PERIOD = re.compile(r"\d{4}(Q[1-4])?")
+_PERIOD = re.compile(r"\d{4}(Q[1-4]|H[12])?")
 CANNOT_TELL = Text("尚无法判断", "cannot be told yet")
 
 
@@ -225,7 +225,7 @@ def _when(result: SayableResult, estimate: Estimate) -> Text:
         return Text("", "")
     if not _PERIOD.fullmatch(str(code)):
         return Text(f"{code} ", f" in {code}")
-    period = periods.parse_period(str(code), "Q" if "Q" in str(code) else "A")
+    period = periods.parse_code(str(code))
     named = periods.label(period, is_half=result.settings.get("window") == "half_year")
     return Text(named.zh, f" in {named.en}")
 

@@ -21,7 +21,7 @@ COUNTED_KEYS = frozenset({"entities", "peers", "rate_pct"})
 """Parts of a key that were counted, and tell nothing apart."""
 PLAIN_TERMS = frozenset({"rate", "change", "trend", "att", "gap", "batches", "score"})
 """Terms that say no more than their result does."""
-_PERIOD = re.compile(r"\d{4}(Q[1-4])?(–\d{4}(Q[1-4])?)?")
+_PERIOD = re.compile(r"\d{4}(Q[1-4]|H[12])?(–\d{4}(Q[1-4]|H[12])?)?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 _FIELDS = frozenset(field.name for field in dataclasses.fields(Estimate))
 _PLACED = frozenset({*PERIOD_KEYS, *COUNTED_KEYS, "first", "since"})

@@ -11,6 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, interval, level_text, number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Figure, Table
@@ -107,7 +108,7 @@ def _read(result: Result, policy: Policy | None) -> Signals:
 def _band(row: dict[Hashable, Any]) -> Band:
     """Return a break on the axis: grey where the yardstick moved, plum for a policy, blue with nothing on record."""
     role = {"standard": "grey", "policy": "plum"}.get(str(row["kind"]), "blue")
-    low, high, at = (float(read_period(row[c]).ordinal) - 0.5 for c in ("low", "high", "period"))
+    low, high, at = (ordinal(read_period(row[c])) - 0.5 for c in ("low", "high", "period"))
     return Band(low=low, high=max(high, low + 0.25), at=at, role=role)
 
 
@@ -156,7 +157,7 @@ def _title(result: Result) -> Text:
 
 def _subtitle(drawn: Signals) -> Text:
     result = drawn.result
-    every = EVERY.get(drawn.periods[0].freqstr[:1], same(""))
+    every = EVERY[freq_of(drawn.periods[0])]
     span = both(drawn.periods[0]) + Text("～", "–") + both(drawn.periods[-1])
     tested = result.tables["series"]["n"].dropna()
     n = counts((int(v) for v in tested), UNITS[result.outcome.counted]) if len(tested) else same("")

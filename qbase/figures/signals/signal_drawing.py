@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.numbers import digits_for, number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Figure, Table
 from qbase.core.shown.palette import LIGHT
@@ -105,7 +106,7 @@ class Signals:
     @property
     def x(self) -> Floats:
         """Positions on the axis: ordinals of the periods."""
-        return np.array([p.ordinal for p in self.periods], dtype=float)
+        return np.array([ordinal(p) for p in self.periods], dtype=float)
 
     @property
     def observed(self) -> npt.NDArray[np.intp]:
@@ -285,8 +286,8 @@ def _names(drawn: Signals, sheet: Sheet, x: tuple[float, float], left: float, ri
     A line begins beside its name. Names right of their lines come from the left, names left of theirs from the right.
     Each stands on its roomier side where those left of their lines end before the others begin; else all on one side.
     """
-    freqstr = drawn.periods[0].freqstr
-    place = [left + (position(m.period, freqstr) - x[0]) / (x[1] - x[0]) * (right - left) for m in drawn.marks]
+    freq = freq_of(drawn.periods[0])
+    place = [left + (position(m.period, freq) - x[0]) / (x[1] - x[0]) * (right - left) for m in drawn.marks]
     on_left = [at - left > right - at for at in place]
     stop = max([at for at, is_left in zip(place, on_left, strict=True) if not is_left], default=left)
     crowded = [

@@ -23,7 +23,6 @@ from qbase.stats.control.joinpoints import Joined, fit_joinpoints
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.rates.trend_fit import season_columns
@@ -155,7 +154,7 @@ def estimate_joinpoints(
             "joinpoints": table,
             "tests": pd.DataFrame(found.tests if found else [], columns=["few", "many", "p_value"]),
             "series": _series(measured, found),
-            "events": tell_events(events, measured.index.freqstr),
+            "events": tell_events(events, panel.freq),
         },
         checks=(*_checks(table, found), *parted.checks),
         grade="limited" if is_yardstick else "moderate",
@@ -184,10 +183,10 @@ def _check_given(measured: Measured, outcome: str, most: int) -> None:
         )
 
 
-def _fit(measured: Measured, freq: str, most: int, alpha: float, level: float) -> Joined:
-    time = np.array([p.ordinal for p in measured.index], dtype=float) / STEPS_PER_YEAR[freq]
+def _fit(measured: Measured, freq: periods.Freq, most: int, alpha: float, level: float) -> Joined:
+    time = periods.ordinals(measured.index) / periods.PER_YEAR[freq]
     season = None
-    if freq == "Q":
+    if freq != "A":
         season = season_columns(measured.index.quarter.to_numpy(dtype=np.int64), measured.n, measured.k)
     return fit_joinpoints(
         measured.value, measured.n, time - time.mean(), season=season, most=int(most), least=LEAST_SEGMENT, alpha=alpha,
@@ -221,7 +220,7 @@ def _table(index: pd.PeriodIndex, found: Joined | None, events: list[DatedEvent]
     """Return one row per joinpoint with what stands on record inside its interval, a changed standard before all."""
     rows = []
     for at, low, high in [] if found is None else zip(found.knots, found.low, found.high, strict=True):
-        own = [e for e in events if index[low] <= e.at(index.freqstr) <= index[high]]
+        own = [e for e in events if index[low] <= e.at(periods.freq_of(index)) <= index[high]]
         kind = min((e.kind for e in own), key=ORDER.index) if own else "none"
         title = join(list(dict.fromkeys(e.title for e in own if e.kind == kind)), zh="；", en="; ")
         rows.append((*(periods.code(index[i]) for i in (at, low, high)), kind, title.zh, title.en))
@@ -266,7 +265,7 @@ def _say_turns(table: pd.DataFrame, found: Joined, level: float) -> Text:
 
 
 def _named(code: str) -> Text:
-    return periods.label(periods.parse_period(code, "Q" if "Q" in code else "A"))
+    return periods.label(periods.parse_code(code))
 
 
 def _checks(table: pd.DataFrame, found: Joined | None) -> list[CheckResult]:
