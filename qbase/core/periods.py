@@ -39,22 +39,28 @@ def parse_period(text: object, freq: Freq = "Q") -> pd.Period:
     """
     period = read_period(text)
     if period is None or period.freqstr != CODES[freq]:
-        example = EXAMPLES[freq]
-        raise UsageError(
-            "QB101", text=text, found=repr(text), expected=f"a period such as {example}", fix=f"write {example}"
-        )
+        raise _no_period(text, EXAMPLES[freq])
     return period
 
 
-def parse_code(text: str) -> pd.Period:
-    """Read what `code` wrote, whatever its frequency.
+def parse_any(text: object) -> pd.Period:
+    """Read a period of whatever frequency is meant, such as what `code` wrote.
 
     Raises
     ------
     UsageError
-        It is no period (QB101).
+        It is none (QB101).
     """
-    return parse_period(text, next((freq for freq in ("Q", "H") if freq in text), "A"))
+    period = read_period(text)
+    if period is None:
+        raise _no_period(text, " | ".join(EXAMPLES.values()))
+    return period
+
+
+def _no_period(text: object, example: str) -> UsageError:
+    return UsageError(
+        "QB101", text=text, found=repr(text), expected=f"a period such as {example}", fix=f"write {example}"
+    )
 
 
 def read_period(given: object) -> pd.Period | None:

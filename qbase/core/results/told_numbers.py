@@ -37,7 +37,7 @@ KINDS: Mapping[str, Text] = {
 }
 AGAINST: Mapping[str, Text] = {
     "year_ago": Text("同比", "on a year ago"),
-    "previous": Text("环比", "on the quarter before"),
+    "previous": Text("环比", "on the period before"),
     "cumulative": Text("累计同比", "year to date"),
     "half_year": Text("半年同比", "half-year on a year ago"),
     "since_policy": Text("政策前后", "since the policy, against before"),

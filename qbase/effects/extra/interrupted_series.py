@@ -185,7 +185,7 @@ def _one_date(policy: Policy) -> pd.Period:
     raise PolicyError(
         "QB567",
         policy=policy.policy_id,
-        found=f"{len(starts)} dates of adoption, {starts[0]} to {starts[-1]}",
+        found=f"{len(starts)} dates of adoption, {periods.code(starts[0])} to {periods.code(starts[-1])}",
         expected="one date for all treated",
         fix="a policy of the entities of one date, or estimate_staggered(panel, policy, outcome)",
     )

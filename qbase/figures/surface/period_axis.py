@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from qbase.core.errors import UsageError
-from qbase.core.periods import PER_YEAR, Freq, code, convert, freq_of, label, ordinal, parse_code
+from qbase.core.periods import PER_YEAR, Freq, code, convert, freq_of, label, ordinal, parse_any
 from qbase.core.text import Text, same
 
 GAP = 7.0
@@ -32,7 +32,7 @@ def read_period(value: object) -> pd.Period:
     UsageError
         None of them (QB101).
     """
-    return parse_code(str(value).upper())
+    return parse_any(str(value).upper())
 
 
 def shown(period: pd.Period, lang: str) -> str:

@@ -328,4 +328,4 @@ def _interval(e: Estimate, digits: int) -> Text:
 
 
 def _period(code: str) -> Text:
-    return periods.label(periods.parse_code(code))
+    return periods.label(periods.parse_any(code))

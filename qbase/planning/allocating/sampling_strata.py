@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qbase.core import periods
 from qbase.core.errors import DataError, PanelError
 from qbase.core.given import read_ids
 from qbase.core.text import Text, same
@@ -244,7 +245,7 @@ def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot
     workspace : Workspace
         Its table ``frame``.
     last : str or None
-        Last quarter that is looked at, ``2025Q4``; None is the newest.
+        Last period that is looked at, ``2025Q4``, ``2025H2`` or ``2025``; None is the newest.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
 
@@ -262,7 +263,8 @@ def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot
     """
     if not workspace.has_table("frame", workspace.snapshot(snapshot)):
         return {}
-    found = _newest_frame(workspace, last or "9999Q4", snapshot)
+    end = "9999Q4" if last is None else periods.code(periods.period_at(periods.parse_any(last).end_time, "Q"))
+    found = _newest_frame(workspace, end, snapshot)
     return {str(e): int(n) for e, n in found.groupby("entity")["n_firms"].sum().items()}
 
 

@@ -349,11 +349,13 @@ def _fitted(series: Series, fit: TrendFit) -> pd.DataFrame:
 
 
 def _coefficients(series: Series, fit: TrendFit) -> pd.DataFrame:
-    quarters = [int(q) for q in np.unique(series.counts.index.quarter)[1:]] if series.has_season else []
+    index = series.counts.index
+    season = "half" if periods.freq_of(index) == "H" else "quarter"
+    later = [q if season == "quarter" else (q + 1) // 2 for q in np.unique(index.quarter)[1:].tolist()]
     scale = 100.0 if series.counts.is_weighted else 1.0
     return pd.DataFrame(
         {
-            "term": ["constant", "year", *(f"quarter_{q}" for q in quarters)],
+            "term": ["constant", "year", *(f"{season}_{q}" for q in later if series.has_season)],
             "value": scale * fit.coefficients,
             "std_error": scale * fit.errors,
         }

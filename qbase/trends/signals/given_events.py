@@ -73,7 +73,7 @@ def _of_policy(policy: Policy, entity: str | None) -> list[DatedEvent]:
 def _of_breaks(result: Result) -> list[DatedEvent]:
     return [
         DatedEvent(
-            period=periods.parse_code(str(row["period"])),
+            period=periods.parse_any(str(row["period"])),
             title=Text(str(row["title_zh"]), str(row["title_en"])),
             kind=row["kind"],
         )

@@ -101,8 +101,8 @@ def estimate_joinpoints(
     Result
         Estimand ``trend`` in percentage points a year; terms ``segment_1`` … with keys ``since`` and ``until``, one
         more than there are joinpoints. Tables ``joinpoints`` (period, low, high, kind, title_zh, title_en), ``tests``
-        (few, many, p_value), ``series`` (period, n, k, value, fitted) and ``events``. Without an answer below 12
-        periods.
+        (few, many, p_value), ``series`` (period, n, k, value, fitted, trend: at the mean of
+        the seasons) and ``events``. Without an answer below 12 periods, or for a rate without counts of its own.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def estimate_joinpoints(
     UsageError
         Unknown entity (QB501), a level that is none (QB503), no event (QB555).
     DataError
-        Nothing was measured (QB502), no counts, or ``most`` is not 0 to 3 (QB534).
+        Nothing was measured (QB502), or ``most`` is not 0 to 3 (QB534).
 
     References
     ----------
@@ -137,10 +137,11 @@ def estimate_joinpoints(
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
-    _check_given(measured, outcome, most)
+    _check_most(outcome, most)
     entity = None if entity is None else find_entity(panel, entity)
     events = read_events(known, entity, measured.index)
-    found = None if len(measured.index) < LEAST_PERIODS else _fit(measured, panel.freq, most, alpha, level)
+    silent = _say_silent(measured)
+    found = _fit(measured, panel.freq, most, alpha, level) if silent is None else None
     table = _table(measured.index, found, events)
     is_yardstick = bool((table["kind"] == "standard").any())
     return Result(
@@ -167,19 +168,15 @@ def estimate_joinpoints(
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
         spoken=() if found is None else tuple(range(len(found.slopes))),
-        unanswered=Text("", "") if found is not None else _say_short(len(measured.index)),
+        unanswered=silent or Text("", ""),
     )  # fmt: skip
 
 
-def _check_given(measured: Measured, outcome: str, most: int) -> None:
+def _check_most(outcome: str, most: int) -> None:
     given = read_number(most)
-    if not measured.has_counts or given is None or given not in (0, 1, 2, 3):
+    if given is None or given not in (0, 1, 2, 3):
         raise DataError(
-            "QB534",
-            outcome=outcome,
-            found=f"most={most!r}" if measured.has_counts else "a rate without counts of its own",
-            expected="counts of batches, most = 0, 1, 2 or 3",
-            fix='build_panel(…, sampling="naive"), most=3',
+            "QB534", outcome=outcome, most=most, found=f"most={most!r}", expected="most = 0, 1, 2 or 3", fix="most=3"
         )
 
 
@@ -228,9 +225,14 @@ def _table(index: pd.PeriodIndex, found: Joined | None, events: list[DatedEvent]
 
 
 def _series(measured: Measured, found: Joined | None) -> pd.DataFrame:
-    fitted = np.full(len(measured.index), np.nan) if found is None else found.fitted
-    code = [periods.code(p) for p in measured.index]
-    return pd.DataFrame({"period": code, "n": measured.n, "k": measured.k, "value": measured.value, "fitted": fitted})
+    nothing = np.full(len(measured.index), np.nan)
+    fitted, trend = (nothing, nothing) if found is None else (found.fitted, found.trend)
+    return pd.DataFrame(
+        {
+            "period": [periods.code(p) for p in measured.index], "n": measured.n, "k": measured.k,
+            "value": measured.value, "fitted": fitted, "trend": trend,
+        }
+    )  # fmt: skip
 
 
 def _labels(index: pd.PeriodIndex, found: Joined, table: pd.DataFrame, level: float) -> dict[str, Text]:
@@ -265,7 +267,7 @@ def _say_turns(table: pd.DataFrame, found: Joined, level: float) -> Text:
 
 
 def _named(code: str) -> Text:
-    return periods.label(periods.parse_code(code))
+    return periods.label(periods.parse_any(code))
 
 
 def _checks(table: pd.DataFrame, found: Joined | None) -> list[CheckResult]:
@@ -284,7 +286,16 @@ def _checks(table: pd.DataFrame, found: Joined | None) -> list[CheckResult]:
     return [CheckResult(name="same_yardstick", passed=True, text=text)]
 
 
-def _say_short(n: int) -> Text:
+def _say_silent(measured: Measured) -> Text | None:
+    """Return why no turns are sought; None where they are."""
+    n = len(measured.index)
+    if not measured.has_counts:
+        return Text(
+            "{subject}的{outcome}没有自己的批次数，不找趋势的转折。",
+            "Turns of a trend are sought in counts; the {outcome} of {subject} has none of its own.",
+        )
+    if n >= LEAST_PERIODS:
+        return None
     return Text(
         f"{{subject}}的{{outcome}}只有 {n} 期，至少 {LEAST_PERIODS} 期才能找趋势的转折。",
         f"The {{outcome}} of {{subject}} has {n} periods: turns of a trend take at least {LEAST_PERIODS}.",
