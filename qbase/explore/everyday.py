@@ -34,8 +34,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     *results : Result
         One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory), a series
         with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks
-        their intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed by its
-        change is one trend. Other results go under each other.
+        their intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed
+        by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None

@@ -8,7 +8,7 @@ import itertools
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import interval, level_text, number
+from qbase.core.numbers import UNITS_SHORT, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, quantity
@@ -16,6 +16,7 @@ from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
 from qbase.figures.charts.drawn_series import entity_of
+from qbase.figures.charts.event_figure import refuse_bare
 from qbase.figures.signals.break_figure import band_of, subtitle_of
 from qbase.figures.signals.control_figure import axis_of, marks_of, spread_column
 from qbase.figures.signals.signal_drawing import Signals, figure_of
@@ -25,7 +26,6 @@ from qbase.figures.surface.figure_words import (
     data_row,
     definition_note,
     first_fit,
-    refuse_bare,
     sentence,
     sentences,
     source_note,
@@ -119,9 +119,9 @@ def _title(result: Result) -> Text:
             "{when} 转折与标准变化重合，不说明质量", "turn of {when} at a change of standard, no verdict on quality"
         ).format(when=when)
     else:
-        before, after = (_slope(result, e, is_long=True) for e in result.estimates)
-        found = Text("趋势在 {when} 转折，由 {a} 变为 {b}", "turn in {when}, from {a} to {b}").format(
-            when=when, a=before, b=after
+        before, after = (_slope(result, e) for e in result.estimates)
+        found = Text("{when} 转折，由 {a} 变为 {b} {unit}", "turn in {when}, from {a} to {b} {unit}").format(
+            when=when, a=before, b=after, unit=UNITS_SHORT[result.unit]
         )
     return first_fit([*(capital(head + colon + found) for head in heads), capital(found)])
 

@@ -151,7 +151,8 @@ def test_a_turn_is_where_the_lines_meet_and_every_segment_has_a_row(drawn: dict[
     assert row["low"] <= "2019Q1" <= row["high"]
     at = f"{row['period'][:4]} {row['period'][4:]}"
     first, second = result.estimates
-    assert figure.title.en.startswith(("Batch pass rate", "Turn")) and f"urn in {at}, from −" in figure.title.en
+    assert figure.title.en.startswith(("Batch pass rate", "Turn"))
+    assert f"urn in {at}, from −" in figure.title.en
     assert figure.title.zh.endswith("个百分点/年")
     assert figure.table.data["slope"] == [pytest.approx(first.value), pytest.approx(second.value)]
     assert figure.table.data["turn_low"] == [row["low"], ""]

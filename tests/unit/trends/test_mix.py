@@ -125,7 +125,7 @@ def test_sums_of_periods_are_told_apart_like_those_periods() -> None:
     plain = decompose_mix(counts_of(whole))
     assert result["composition"].value == pytest.approx(plain["composition"].value)
     assert result["change"].n_obs == plain["change"].n_obs == 420
-    assert "Between Q1–Q3 of 2023 and Q1–Q3 of 2024 the pass rate" in result.say().items[0].en
+    assert "between Q1–Q3 of 2023 and Q1–Q3 of 2024 in the pass rate" in result.say().items[0].en
     assert "Q1–Q3 of 2024 vs Q1–Q3 of 2023" in plot_decomposition(result).subtitle.en
     before = decompose_mix(counts_of(quarters), against="previous")
     assert before.settings["first"] == "2024Q2"
