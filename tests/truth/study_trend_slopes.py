@@ -24,7 +24,7 @@ N_DRAWS, SEED = 2000, 20261130
 SHAPES = ((20, 5), (6, 10), (16, 1))
 LIKE = (0.0, 0.2, 0.4)
 PERIODS, LEAST = 8, 0.93
-SLOPES = ((0.0, True), (0.0, False), (0.1, True), (0.15, False))
+SLOPES = ((0.0, True), (0.0, False), (0.1, True), (0.15, False), (0.15, True))
 """On the log-odds a period, and whether the same firms come in all periods."""
 
 

@@ -17,6 +17,7 @@ from qbase.core.numbers import level_text, p_value
 from qbase.core.panel import Panel
 from qbase.core.policy import DatedEvent
 from qbase.core.results.result import Result
+from qbase.core.results.sentences import add_article
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.stats.control.joinpoints import Joined, fit_joinpoints
@@ -164,7 +165,7 @@ def estimate_joinpoints(
             "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "freq": panel.freq,
             "sampling": panel.sampling, "most": most, "alpha": alpha, "level": level, "least": LEAST_SEGMENT,
         },
-        labels={} if found is None else _labels(measured.index, found, table, level),
+        labels={} if found is None else _labels(measured, found, table, level),
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
         spoken=() if found is None else tuple(range(len(found.slopes))),
@@ -235,22 +236,31 @@ def _series(measured: Measured, found: Joined | None) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def _labels(index: pd.PeriodIndex, found: Joined, table: pd.DataFrame, level: float) -> dict[str, Text]:
-    edges = [periods.label(p) for p in _edges(index, found)]
+def _labels(measured: Measured, found: Joined, table: pd.DataFrame, level: float) -> dict[str, Text]:
+    edges = [periods.label(p) for p in _edges(measured.index, found)]
     labels = {
         f"segment_{i + 1}": Text(f"{a.zh}至 {b.zh}，", f"From {a.en} to {b.en} ")
         for i, (a, b) in enumerate(itertools.pairwise(edges))
     }
-    return {**labels, f"later[segment_{len(found.slopes)}]": _say_turns(table, found, level)}
-
-
-def _say_turns(table: pd.DataFrame, found: Joined, level: float) -> Text:
     if table.empty:
-        p = p_value(found.tests[0][2]) if found.tests else "–"
-        return Text(
-            f"趋势没有找到转折（p = {p}）；没有找到不等于没有。",
-            f"No turn of the trend was found (p = {p}; none found is not none there).",
-        )
+        # how steep the whole trend is, is said of the trend itself (`estimate_trend`)
+        return {**labels, "said[segment_1]": _say_none(measured, found)}
+    return {**labels, f"later[segment_{len(found.slopes)}]": _say_turns(table, level)}
+
+
+def _say_none(measured: Measured, found: Joined) -> Text:
+    shown = p_value(found.tests[0][2]) if found.tests else "–"
+    shown = shown if shown[0] in "<>" else f"= {shown}"
+    first, last = periods.label(measured.index[0]), periods.label(measured.index[-1])
+    subject, outcome = add_article(measured.subject), measured.indicator.label
+    return Text(
+        f"{first.zh}至 {last.zh}，{subject.zh}的{outcome.zh}趋势没有找到转折（p {shown}；没有找到不等于没有）。",
+        f"No turn was found in the trend of the {outcome.en} of {subject.en} from {first.en} to {last.en} (p {shown}; "
+        "none found is not none there).",
+    )
+
+
+def _say_turns(table: pd.DataFrame, level: float) -> Text:
     said = []
     for row in table.to_dict("records"):
         when, low, high = (_named(str(row[c])) for c in ("period", "low", "high"))
