@@ -142,9 +142,7 @@ class Spell:
                 continue
             period = read_period(given)
             if period is None:
-                raise _no_spell(
-                    side, given, "a quarter, half-year or year: a day has no length", _how_to_say(side, given)
-                )
+                raise _no_spell(side, given, "a quarter, half or whole year, not a day", _how_to_say(side, given))
             object.__setattr__(self, side, period)
         if self.end is not None and self.end.freqstr != self.start.freqstr:
             raise _no_spell(
