@@ -14,7 +14,7 @@ import pandas as pd
 from qbase.core.errors import PanelError
 from qbase.core.given import read_ids, settle_spellings, tell_wider
 from qbase.core.numbers import SIGNED_UNITS, UNITS
-from qbase.core.periods import Freq, read_period, to_periods
+from qbase.core.periods import CODES, EXAMPLES, Freq, code, period_at, read_period, to_periods
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 
@@ -38,8 +38,11 @@ SCALE_BELOW = 30
 
 _DAY = re.compile(r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?(?:[ T]00:00(?::00(?:\.0+)?)?)?")
 _ZONED = re.compile(r"\d{4}-\d\d?-\d\d?[ T]\d\d:\d\d.*(?:Z|[+-]\d\d:?\d\d)")
-_EXPECTED = {"Q": "2022Q3, a date, or quarters of the calendar year", "A": "2022, a date, or calendar years"}
-_CODES = {"Q": "Q-DEC", "A": "Y-DEC"}
+_EXPECTED = {
+    "Q": "2022Q3, a date, or quarters of the calendar year",
+    "H": "2022H2, a date, or half-years of the calendar year",
+    "A": "2022, a date, or calendar years",
+}
 
 
 def check_call(
@@ -50,7 +53,7 @@ def check_call(
     Raises
     ------
     PanelError
-        The definitions are none (QB137), the frequency is neither Q nor A (QB102), a column is missing (QB120), or
+        The definitions are none (QB137), the frequency is none of Q, H and A (QB102), a column is missing (QB120), or
         one column is named, or stands in the frame, twice (QB136).
     """
     if not isinstance(indicators, Mapping) or not all(isinstance(i, Indicator) for i in indicators.values() or [0]):
@@ -60,8 +63,8 @@ def check_call(
             expected='{"D1.batch": Indicator(…)}',
             fix='indicators={"D1.batch": qbase.indicators.find_indicator("D1.batch").indicator}',
         )
-    if freq not in _CODES:
-        raise PanelError("QB102", found=f"freq={freq!r}", expected="Q | A", fix='freq="Q"')
+    if freq not in CODES:
+        raise PanelError("QB102", found=f"freq={freq!r}", expected=" | ".join(CODES), fix='freq="Q"')
     wanted = [entity, period, *indicators]
     if not isinstance(frame, pd.DataFrame):
         raise PanelError(
@@ -117,7 +120,7 @@ def read_periods(values: pd.Series, freq: Freq) -> pd.PeriodIndex:
     ----------
     values : pandas.Series
         Dates, periods of the calendar year, or their codes; for years whole numbers too.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         What they must be: a year is not its first quarter, and a quarter or a month is not its year.
 
     Raises
@@ -127,13 +130,13 @@ def read_periods(values: pd.Series, freq: Freq) -> pd.PeriodIndex:
     """
     _refuse_unplaced(int(values.isna().sum()), "period")
     if isinstance(values.dtype, pd.PeriodDtype):
-        if values.dtype != pd.PeriodDtype(_CODES[freq]):
+        if values.dtype != pd.PeriodDtype(CODES[freq]) or any(read_period(p) is None for p in values.unique()):
             raise _unreadable(values.iloc[0], str(values.dtype), freq)
         return to_periods(values, freq)
     places, distinct = pd.factorize(values.astype(object))
     read = [_one_period(v, freq) for v in distinct]
     _refuse_shifted([v for v in distinct if isinstance(v, datetime.datetime)], freq)
-    return pd.PeriodIndex(read, dtype=f"period[{_CODES[freq]}]").take(places)
+    return pd.PeriodIndex(read, dtype=f"period[{CODES[freq]}]").take(places)
 
 
 def _refuse_shifted(moments: list[datetime.datetime], freq: Freq) -> None:
@@ -144,17 +147,9 @@ def _refuse_shifted(moments: list[datetime.datetime], freq: Freq) -> None:
     clock = next(iter(clocks))
     if clock == datetime.time() or clock.second or clock.microsecond or clock.minute % 15:
         return
-    moved = [m for m in moments if _period_of(m, freq) != _period_of(m + datetime.timedelta(days=1), freq)]
+    moved = [m for m in moments if period_at(m, freq) != period_at(m + datetime.timedelta(days=1), freq)]
     if moved:
         raise _zoned(f"{len(moved)} of {len(moments)} moments at {clock:%H:%M} on the last day of a period, {moved[0]}")
-
-
-def _period_of(day: datetime.date, freq: Freq) -> pd.Period:
-    return (
-        pd.Period(year=day.year, quarter=(day.month + 2) // 3, freq=_CODES["Q"])
-        if freq == "Q"
-        else pd.Period(year=day.year, freq=_CODES["A"])
-    )
 
 
 def _zoned(found: str) -> PanelError:
@@ -173,14 +168,14 @@ def _one_period(value: object, freq: Freq) -> pd.Period:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         raise _zoned(f"{value!s}, in the time zone {value.tzinfo}")
     if isinstance(value, datetime.date):
-        return _period_of(value, freq)
+        return period_at(value, freq)
     period = read_period(value)
-    if period is not None and period.freqstr == _CODES[freq]:
+    if period is not None and period.freqstr == CODES[freq]:
         return period
     text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
     if match := _DAY.fullmatch(text):
         try:
-            return _period_of(datetime.date(*(int(part) for part in match.groups())), freq)
+            return period_at(datetime.date(*(int(part) for part in match.groups())), freq)
         except ValueError:
             pass
     if _ZONED.fullmatch(text):
@@ -355,7 +350,7 @@ def _impossible(data: pd.DataFrame, name: str, wrong: np.ndarray, expected: str,
 
 def _first(data: pd.DataFrame, wrong: np.ndarray) -> str:
     entity, period = data.index[int(np.argmax(wrong))]
-    return f"{int(wrong.sum())} of {len(data)} rows, first {entity} {period}"
+    return f"{int(wrong.sum())} of {len(data)} rows, first {entity} {code(period)}"
 
 
 def _refuse_unplaced(rows: int, what: str) -> None:
@@ -369,10 +364,8 @@ def _refuse_unplaced(rows: int, what: str) -> None:
 
 
 def _unreadable(value: object, found: str, freq: Freq) -> PanelError:
-    example = "2022Q3" if freq == "Q" else "2022"
-    return PanelError(
-        "QB102", value=str(value), found=found, expected=_EXPECTED[freq], fix=f"write {example}, or choose another freq"
-    )
+    fix = f"write {EXAMPLES[freq]}, or choose another freq"
+    return PanelError("QB102", value=str(value), found=found, expected=_EXPECTED[freq], fix=fix)
 
 
 def _no_number(name: str, found: str) -> PanelError:

@@ -12,13 +12,13 @@ from qbase.core import frames
 from qbase.core.coverage import Coverage
 from qbase.core.errors import PanelError
 from qbase.core.given import check_word, read_entity_id, read_text
-from qbase.core.periods import Freq
+from qbase.core.periods import Freq, code
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
 
 Sampling = Literal["naive", "random_draw", "post_stratified", "prediction_powered"]
 COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi", "num", "den")
-FREQ_NAMES = {"Q": "quarterly", "A": "annual"}
+FREQ_NAMES = {"Q": "quarterly", "H": "half-yearly", "A": "annual"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -34,7 +34,7 @@ class Panel:
         Rates are in percent, counts are counts.
     entity : str
         Name of the first level: ``cluster_id``, ``firm_id`` or ``town_code``.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         One frequency.
     sampling : {"naive", "random_draw", "post_stratified", "prediction_powered"}
         How draws were treated.
@@ -115,7 +115,7 @@ class Panel:
             One row per entity and period.
         entity, period : str
             Columns of the entity and the period (dates, ``2022Q3``, or years).
-        freq : {"Q", "A"}
+        freq : {"Q", "H", "A"}
             Frequency of the period.
         indicators : mapping
             id -> Indicator; the frame has a column named id (companions are taken along).
@@ -278,7 +278,7 @@ class Panel:
         names = ", ".join(self.indicators)
         return (
             f"<Panel {names}: {len(self.entities)} x {len(self.periods)} {FREQ_NAMES[self.freq]} periods "
-            f"{first} to {last}, {len(self.data)} rows, {self.sampling}>"
+            f"{code(first)} to {code(last)}, {len(self.data)} rows, {self.sampling}>"
         )
 
 
@@ -323,7 +323,7 @@ def _check_counts(data: pd.DataFrame, outcome: str) -> None:
             raise PanelError(
                 "QB128",
                 outcome=outcome,
-                found=f"{len(wrong)} rows, first {entity} {period}: k {first[k]:g}, n {first[n]:g}",
+                found=f"{len(wrong)} rows, first {entity} {code(period)}: k {first[k]:g}, n {first[n]:g}",
                 expected="whole numbers, 0 <= k <= n",
                 fix="check which column counts passes and which counts inspections",
             )

@@ -11,7 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import PolicyError, UsageError
 from qbase.core.given import check_word, is_wider, match_spellings, read_entity_id, read_text
-from qbase.core.periods import read_period
+from qbase.core.periods import Freq, code, convert, read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze
 
@@ -82,8 +82,8 @@ class DatedEvent:
         period = read_period(self.period)
         if period is None:
             raise UsageError(
-                "QB101", text=self.period, found=repr(self.period), expected="a quarter or a year, such as 2021Q1",
-                fix='period="2021Q1"',
+                "QB101", text=self.period, found=repr(self.period),
+                expected="a quarter, half-year or year, such as 2021Q1", fix='period="2021Q1"',
             )  # fmt: skip
         object.__setattr__(self, "period", period)
 
@@ -91,9 +91,9 @@ class DatedEvent:
         """Return whether an entity, or with None the sum of all, is touched by it."""
         return entity is None or not self.entities or entity in self.entities
 
-    def at(self, freqstr: str) -> pd.Period:
+    def at(self, freq: Freq) -> pd.Period:
         """Return its first period on an axis of another frequency."""
-        return self.period if self.period.freqstr == freqstr else self.period.asfreq(freqstr[:1], how="start")
+        return convert(self.period, freq)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -105,7 +105,7 @@ class Spell:
     entity : str
         Its id; a whole number is written as text.
     start, end : pandas.Period
-        A quarter or a year, or what is clearly one: ``"2022Q3"``, ``2022``.
+        A quarter, half-year or year, or what is clearly one: ``"2022Q3"``, ``"2022H2"``, ``2022``.
     written : str
         How the id was written where that was in full width; filled in.
 
@@ -142,10 +142,12 @@ class Spell:
                 continue
             period = read_period(given)
             if period is None:
-                raise _no_spell(side, given, "a quarter or a year: a day has no length", _how_to_say(side, given))
+                raise _no_spell(side, given, "a quarter, half or whole year, not a day", _how_to_say(side, given))
             object.__setattr__(self, side, period)
         if self.end is not None and self.end.freqstr != self.start.freqstr:
-            raise _no_spell("end", self.end, f"a period as long as start, {self.start}", f'start="{self.end}"')
+            raise _no_spell(
+                "end", self.end, f"a period as long as start, {code(self.start)}", f'start="{code(self.end)}"'
+            )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -267,7 +269,7 @@ class Policy:
             )
         other = next((s for s in self.spells if s.start.freqstr != self.spells[0].start.freqstr), None)
         if other is not None:
-            first = self.spells[0].start
+            first = code(self.spells[0].start)
             raise _no_spell("start", other.start, f"a period as long as that of the first spell, {first}", f'"{first}"')
         _check_spells(self)
 
@@ -390,7 +392,8 @@ def _check_spells(policy: Policy) -> None:
                     "QB131",
                     policy=policy.policy_id,
                     entity=entity,
-                    found=f"{spell.start} to {spell.end or 'open'}" + (f", then {later}" if later is not None else ""),
+                    found=f"{code(spell.start)} to {'open' if spell.end is None else code(spell.end)}"
+                    + (f", then {code(later)}" if later is not None else ""),
                     expected="spells that end after they start and do not overlap",
                     fix="correct start and end of the spells of this entity",
                 )

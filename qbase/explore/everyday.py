@@ -15,6 +15,7 @@ from qbase.figures import (
     plot_estimates,
     plot_event_study,
     plot_funnel,
+    plot_joinpoints,
     plot_memory,
     plot_ranks,
     plot_trend,
@@ -31,10 +32,10 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Parameters
     ----------
     *results : Result
-        One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory) or a series
-        with breaks its own figure, estimates by event time become an event study, peers a funnel, ranks their
-        intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed by its
-        change is one trend. Other results go under each other.
+        One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory), a series
+        with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks
+        their intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed
+        by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -69,6 +70,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_control(chart, policy=policy, target=target)
         case (series,) if "breaks" in series.tables:
             return plot_breaks(series, policy=policy)
+        case (turns,) if "joinpoints" in turns.tables and turns.estimates:
+            return plot_joinpoints(turns, policy=policy)
         case (level,) if _has_series(level):
             return plot_trend(level, policy=policy, target=target)
         case (level, change) if _has_series(level) and change.estimand == "change":

@@ -9,6 +9,7 @@ import pandas as pd
 
 from qbase.core.numbers import WHOLE_UNITS, count, digits_for, percent
 from qbase.core.panel import Panel
+from qbase.core.periods import code
 from qbase.core.policy import Policy, match_policy
 from qbase.core.results.sentences import quantity
 from qbase.core.shown.display import Prose
@@ -76,8 +77,8 @@ def _balance(panel: Panel, grid: np.ndarray) -> Text:
     facts = {
         "entities": count(grid.shape[0]),
         "periods": count(grid.shape[1]),
-        "first": panel.periods[0],
-        "last": panel.periods[-1],
+        "first": code(panel.periods[0]),
+        "last": code(panel.periods[-1]),
         "cells": count(int(grid.sum())),
         "share": percent(100 * float(grid.mean())),
         "full": count(full),
@@ -137,7 +138,7 @@ def _adoption(panel: Panel, policy: Policy) -> Text:
     known = set(panel.entities)
     policy = match_policy(policy, panel.entities)
     first = {entity: start for entity, start in policy.first_treated.items() if entity in known}
-    waves = " · ".join(f"{start}: {n}" for start, n in sorted(Counter(first.values()).items()))
+    waves = " · ".join(f"{code(start)}: {n}" for start, n in sorted(Counter(first.values()).items()))
     outside = len(policy.first_treated) - len(first)
     before = sum(start <= panel.periods[0] for start in first.values())
     return Text(

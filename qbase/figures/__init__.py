@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qbase.figures.effect_figure import plot_effect as plot_effect
     from qbase.figures.signals.break_figure import plot_breaks as plot_breaks
     from qbase.figures.signals.control_figure import plot_control as plot_control
+    from qbase.figures.signals.joinpoint_figure import plot_joinpoints as plot_joinpoints
     from qbase.figures.signals.memory_figure import plot_memory as plot_memory
     from qbase.figures.surface.theme import house_rc as house_rc
     from qbase.figures.surface.theme import use_theme as use_theme

@@ -11,7 +11,7 @@ import pandas as pd
 from qbase.core.errors import DataError, UsageError
 from qbase.core.given import read_entity_id
 from qbase.core.panel import Panel
-from qbase.core.periods import Freq, code, parse_period, to_periods
+from qbase.core.periods import CODES, Freq, code, parse_period, to_periods
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, freeze
 from qbase.indicators.cells.group_factors import (
@@ -279,7 +279,7 @@ def build_group_counts(
         Columns that are factors.
     entity, period : str
         Columns of the entity and the period.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         Frequency of the period.
     names : mapping
         Factor -> what it is called in a sentence.
@@ -312,7 +312,7 @@ def build_group_counts(
         cells[name] = cells[name].astype(object).where(cells[name].notna(), UNKNOWN).astype(str)
     cells.insert(0, ENTITY, [read_entity_id(e) or str(e) for e in frame[entity]])
     when = {p: parse_period(p, freq) for p in frame[period].unique()}
-    cells.insert(1, "period", pd.PeriodIndex(frame[period].map(when), freq=freq if freq == "Q" else "Y"))
+    cells.insert(1, "period", pd.PeriodIndex(frame[period].map(when), dtype=f"period[{CODES[freq]}]"))
     sums = cells.groupby([ENTITY, "period"], as_index=False)[COUNTS].sum()
     sums = sums[sums["n"] > 0]
     i = indicator.id

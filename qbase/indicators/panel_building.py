@@ -64,8 +64,8 @@ def build_panel(
         Ids of the catalogue, ``"D1.batch"``.
     entity : {"cluster_id", "firm_id", "town_code"}
         What is followed. A town is the one printed on the inspection, else the firm's, under the code it has today.
-    freq : {"Q", "A"}
-        Quarters or years.
+    freq : {"Q", "H", "A"}
+        Quarters, half-years or years.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
     first, last : str, pandas.Period or None

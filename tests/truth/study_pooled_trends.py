@@ -1,6 +1,6 @@
-"""Pooled changes of entities whose firms come twice, and slopes on the referee's grid (docs/studies/pooled_trends.md).
+"""Pooled changes of entities whose firms come twice (docs/studies/pooled_trends.md).
 
-Run it from the root of the project: ``python tests/truth/study_pooled_trends.py``. Some four minutes on one core.
+Run it from the root of the project: ``python tests/truth/study_pooled_trends.py``. Slopes: `study_trend_slopes.py`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 from scipy.stats import beta
 
 from qbase.stats import firm_rate_interval, fit_firm_likeness, shared_correlation, square_and_add
-from qbase.trends.rates.trend_fit import fit_firm_trend
 
 OUT = Path("docs/studies/pooled_trends.md")
 N_DRAWS, SEED = 2000, 20261129
-SHAPES = ((20, 5), (6, 10), (16, 1))
 LIKE = (0.0, 0.2, 0.4)
 PERIODS = 8
-SLOPES = ((0.0, False), (0.0, True), (0.15, False), (0.1, True))
 ENTITIES, FIRMS, BATCHES = 12, 4, 3
 POOLED = tuple((icc, is_paired) for icc in LIKE for is_paired in (False, True))
 
@@ -76,35 +72,6 @@ def run_pooled(icc: float, n_draws: int, *, is_paired: bool, seed: int = SEED) -
     return {name: float(np.mean([r[name] for r in rows])) for name in rows[0]}
 
 
-def run_trend(
-    firms: int, batches: int, icc: float, slope: float, n_draws: int, *, is_paired: bool
-) -> tuple[float, float]:
-    """Return how often the interval of a slope holds it, and how often a slope is found."""
-    rng = np.random.default_rng([SEED, firms, int(100 * icc), int(100 * slope), is_paired])
-    years = np.arange(PERIODS) - (PERIODS - 1) / 2
-    rate = expit(np.log(9) + slope * years)
-    truth = float(slope * (rate * (1 - rate)).mean())
-    x = np.column_stack([np.ones(PERIODS), years])
-    period = np.repeat(np.arange(PERIODS), firms)
-    firm = np.tile(np.arange(firms), PERIODS) if is_paired else np.arange(PERIODS * firms)
-    covered, found = [], []
-    for _ in range(n_draws):
-        chance = np.repeat(rate[:, None], firms, axis=1)
-        if icc > 0:
-            total = (1 - icc) / icc
-            place = rng.random((1 if is_paired else PERIODS, firms))
-            chance = beta.ppf(np.broadcast_to(place, chance.shape), chance * total, (1 - chance) * total)
-        k = rng.binomial(batches, chance).ravel().astype(float)
-        n = np.full(len(k), float(batches))
-        likeness = fit_firm_likeness(n.astype(int), k.astype(int), period).mean
-        fit = fit_firm_trend(n, k, period, firm, x, likeness)
-        if fit is not None:
-            low, high = fit.limits(0.95)
-            covered.append(low <= truth <= high)
-            found.append(low > 0 or high < 0)
-    return float(np.mean(covered)), float(np.mean(found))
-
-
 def main(n_draws: int) -> None:
     """Run everything and write the page."""
     start = time.monotonic()
@@ -124,31 +91,12 @@ def main(n_draws: int) -> None:
             f"{100 * row[m]:.1f} | {row[f'{m}_width']:.1f}" for m in ("paired", "independent", "careless")
         )
         lines.append(f"| {icc:g} | {'same' if is_paired else 'new'} | {shown} |")
-    few = n_draws // 4
-    lines += [
-        "",
-        "## Slopes on the referee's grid",
-        "",
-        f"{few:,} draws a cell, {PERIODS} periods, 90 % in the middle; slope on the log-odds a period. Coverage of the "
-        "95 % interval of the average marginal effect (share in which a slope is found), %.",
-        "",
-        "| firms | icc | " + " | ".join(f"{s:g}, {'same' if p else 'new'} firms" for s, p in SLOPES) + " |",
-        "|---|---|" + "---|" * len(SLOPES),
-    ]
-    for firms, batches in SHAPES:
-        for icc in LIKE:
-            cells = [run_trend(firms, batches, icc, s, few, is_paired=p) for s, p in SLOPES]
-            shown = " | ".join(f"{100 * c:.1f} ({100 * f:.0f})" for c, f in cells)
-            lines.append(f"| {firms} × {batches} | {icc:g} | {shown} |")
-            print(lines[-1], round(time.monotonic() - start), flush=True)
     versions = ", ".join(f"{m} {importlib.metadata.version(m)}" for m in ("numpy", "scipy", "statsmodels"))
     head = [
-        "# Pooled changes of firms that come twice, and slopes",
+        "# Pooled changes of firms that come twice",
         "",
         f"Made by `tests/truth/study_pooled_trends.py` on {datetime.date.today().isoformat()}, seed {SEED}, "
         f"{time.monotonic() - start:.0f} seconds, {versions}.",
-        "",
-        "## Pooled changes",
         "",
     ]
     OUT.write_text("\n".join([*head, *lines, ""]), encoding="utf-8")

@@ -22,7 +22,6 @@ from scipy.stats import beta
 from qbase.stats import compare_firm_rates, firm_rate_interval, fit_firm_likeness, square_and_add, wilson_interval
 
 OUT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "studies" / "trend_intervals.md"
-SLOPES = "## Slopes over eight periods"
 SHAPES = ((20, 5), (6, 10), (16, 1))
 LIKE = (0.0, 0.2, 0.4)
 RATE = 0.9
@@ -167,9 +166,7 @@ def main(n_draws: int) -> None:
         *rows,
         "",
     ]
-    # the half of study_trend_slopes.py stays
-    kept = OUT.read_text(encoding="utf-8").partition(SLOPES)[1:] if OUT.exists() else ("", "")
-    OUT.write_text("\n".join(lines) + ("\n" if kept[0] else "") + "".join(kept), encoding="utf-8")
+    OUT.write_text("\n".join(lines), encoding="utf-8")
 
 
 if __name__ == "__main__":

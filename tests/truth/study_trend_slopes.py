@@ -1,4 +1,4 @@
-"""Whether the interval of a slope holds it on the referee's grid (second half of docs/studies/trend_intervals.md).
+"""Whether the interval of a slope holds it on the referee's grid (docs/studies/trend_slopes.md).
 
 Firms x batches {20 x 5, 6 x 10, 16 x 1} x correlation within a firm {0, .2, .4}, eight periods, 90 % in the middle.
 `python tests/truth/study_trend_slopes.py` from the root of the project; some twenty minutes on one core.
@@ -19,13 +19,12 @@ from scipy.stats import beta
 from qbase.stats import fit_firm_likeness
 from qbase.trends.rates.trend_fit import fit_firm_trend
 
-OUT = Path("docs/studies/trend_intervals.md")
-HEAD = "## Slopes over eight periods"
+OUT = Path("docs/studies/trend_slopes.md")
 N_DRAWS, SEED = 2000, 20261130
 SHAPES = ((20, 5), (6, 10), (16, 1))
 LIKE = (0.0, 0.2, 0.4)
 PERIODS, LEAST = 8, 0.93
-SLOPES = ((0.0, True), (0.0, False), (0.1, True), (0.15, False))
+SLOPES = ((0.0, True), (0.0, False), (0.1, True), (0.15, False), (0.15, True))
 """On the log-odds a period, and whether the same firms come in all periods."""
 
 
@@ -68,14 +67,13 @@ def draw_passes(
 
 
 def main(n_draws: int) -> None:
-    """Run the grid, and write its half of the page after every column."""
+    """Run the grid, and write the page after every column."""
     cells: dict[tuple[int, int, float], list[dict[str, float]]] = {(*s, i): [] for s in SHAPES for i in LIKE}
     for slope, is_paired in SLOPES:
         for (firms, batches, icc), rows in cells.items():
             rows.append(run_slope(firms, batches, icc, slope, n_draws, is_paired=is_paired))
             print(firms, batches, icc, slope, is_paired, rows[-1], round(time.process_time()), flush=True)
-        kept = OUT.read_text(encoding="utf-8").split(HEAD)[0].rstrip()
-        OUT.write_text("\n".join([kept, "", *report(cells, n_draws), ""]), encoding="utf-8")
+        OUT.write_text("\n".join([*report(cells, n_draws), ""]), encoding="utf-8")
 
 
 def report(cells: dict[tuple[int, int, float], list[dict[str, float]]], n_draws: int) -> list[str]:
@@ -90,7 +88,7 @@ def report(cells: dict[tuple[int, int, float], list[dict[str, float]]], n_draws:
         if row["covered"] < LEAST
     ]
     lines = [
-        HEAD,
+        "# Slopes over eight periods where batches come from firms",
         "",
         f"Made by `tests/truth/study_trend_slopes.py` on {datetime.date.today().isoformat()}, seed {SEED}, {n_draws:,} "
         f"draws a cell, {time.process_time():.0f} seconds of one core, {versions}. {PERIODS} periods, 90 % in the "

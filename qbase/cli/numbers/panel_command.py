@@ -11,6 +11,7 @@ from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.coverage import MOST_LOST
 from qbase.core.errors import DataError, UsageError
+from qbase.core.periods import Freq
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +44,7 @@ def panel(
     entity: Annotated[
         Literal["cluster_id", "firm_id", "town_code"], typer.Option("--entity", help="主体 | what is followed")
     ] = "cluster_id",
-    freq: Annotated[Literal["Q", "A"], typer.Option("--freq", help="季度或年度 | quarters or years")] = "Q",
+    freq: Annotated[Freq, typer.Option("--freq", help="季度、半年或年度 | quarters, half-years or years")] = "Q",
     first: Annotated[str | None, typer.Option("--first", metavar="PERIOD", help="起始 | first period")] = None,
     last: Annotated[str | None, typer.Option("--last", metavar="PERIOD", help="截止 | last period")] = None,
     sampling: Annotated[

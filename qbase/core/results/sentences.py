@@ -50,7 +50,7 @@ WITHHELD: dict[str, Text] = {
     "min_n": Text("样本过少，不判断升降", "too few were tested for a verdict"),
 }
 """Checks whose failure takes the verdict and the grade away, and what is said instead."""
-_PERIOD = re.compile(r"\d{4}(Q[1-4])?")
+_PERIOD = re.compile(r"\d{4}(Q[1-4]|H[12])?")
 CANNOT_TELL = Text("尚无法判断", "cannot be told yet")
 
 
@@ -159,7 +159,7 @@ def plain_estimate(result: SayableResult, estimate: Estimate) -> str:
 def say_result(result: SayableResult) -> Prose:
     """Return the sentences of a result with their evidence grades; where there is no estimate, why."""
     if not result.estimates:
-        why = result.unanswered.format(subject=_the(result.subject), outcome=result.outcome.label)
+        why = result.unanswered.format(subject=add_article(result.subject), outcome=result.outcome.label)
         return Prose(name=result.name, items=(spaced(why),), grades=(None,))
     spoken = [result.estimates[i] for i in result.spoken]
     speak = {"level": _say_level, "need": _say_need}.get(result.estimand, _say_difference)
@@ -213,7 +213,7 @@ def quantity(value: float, unit: str, digits: int, *, sign: bool = False) -> Tex
     return Text(f"{text} {words.zh}".rstrip(), f"{text} {words.en}".rstrip())
 
 
-def _the(subject: Text) -> Text:
+def add_article(subject: Text) -> Text:
     """Give the English name of one cluster its article; tables hold the bare name."""
     bare = subject.en.endswith(" cluster") and not subject.en.lower().startswith(("the ", "a "))
     return Text(subject.zh, f"the {subject.en}") if bare else subject
@@ -225,7 +225,7 @@ def _when(result: SayableResult, estimate: Estimate) -> Text:
         return Text("", "")
     if not _PERIOD.fullmatch(str(code)):
         return Text(f"{code} ", f" in {code}")
-    period = periods.parse_period(str(code), "Q" if "Q" in str(code) else "A")
+    period = periods.parse_any(str(code))
     named = periods.label(period, is_half=result.settings.get("window") == "half_year")
     return Text(named.zh, f" in {named.en}")
 
@@ -264,7 +264,7 @@ def _say_level(result: SayableResult, estimate: Estimate) -> Text:
     ).format(
         is_=Text("为", "is") if counted else Text("估计为", "is estimated at"),
         when=_when(result, estimate),
-        subject=_the(result.subject),
+        subject=add_article(result.subject),
         outcome=result.outcome.label,
         value=value,
         bracket=bracket,
@@ -276,14 +276,16 @@ def _say_level(result: SayableResult, estimate: Estimate) -> Text:
 def _say_need(result: SayableResult, estimate: Estimate) -> Text:
     value = quantity(estimate.value, result.unit, 0)
     return Text("{subject}，需要 {value}（{label}）。", "{subject}, {value} are needed ({label}).").format(
-        subject=_the(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
+        subject=add_article(result.subject), value=value, label=result.labels.get(estimate.term, Text("", ""))
     )
 
 
 def _say_difference(result: SayableResult, estimate: Estimate) -> Text:
     digits = digits_of(result, estimate)
     about = Text("{label}{subject}的{outcome}", "{label}the {outcome} of {subject}").format(
-        label=label_of(result, estimate), subject=_the(_subject_of(result, estimate)), outcome=result.outcome.label
+        label=label_of(result, estimate),
+        subject=add_article(_subject_of(result, estimate)),
+        outcome=result.outcome.label,
     )
     tail = _n(estimate, result.labels.get("n", Text("", "")))
     direction = direction_of(estimate, result.settings.get("margin"))
@@ -363,7 +365,7 @@ def say_scorecard(card: SayableScorecard) -> Prose:
     """Return one sentence per criterion, or the one that no target was declared."""
     if not card.criteria:
         silent = Text("{preset}：不判断{subject}是否达标。", "{preset}: no verdict on {subject}.")
-        words = silent.format(preset=card.preset_title, subject=_the(card.subject))
+        words = silent.format(preset=card.preset_title, subject=add_article(card.subject))
         return Prose(name=card.name, items=(spaced(_capital(words)),))
     return Prose(name=card.name, items=tuple(spaced(_say_criterion(card, c)) for c in card.criteria))
 
@@ -380,7 +382,7 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
         "The {outcome} of {subject} ({value}, {shown}) {verdict} the target of {target} "
         "(preset: {preset}; source: {source}).",
     ).format(
-        subject=_the(card.subject),
+        subject=add_article(card.subject),
         outcome=criterion.indicator.label,
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,

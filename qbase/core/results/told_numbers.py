@@ -21,7 +21,7 @@ COUNTED_KEYS = frozenset({"entities", "peers", "rate_pct"})
 """Parts of a key that were counted, and tell nothing apart."""
 PLAIN_TERMS = frozenset({"rate", "change", "trend", "att", "gap", "batches", "score"})
 """Terms that say no more than their result does."""
-_PERIOD = re.compile(r"\d{4}(Q[1-4])?(–\d{4}(Q[1-4])?)?")
+_PERIOD = re.compile(r"\d{4}(Q[1-4]|H[12])?(–\d{4}(Q[1-4]|H[12])?)?")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}.*")
 _FIELDS = frozenset(field.name for field in dataclasses.fields(Estimate))
 _PLACED = frozenset({*PERIOD_KEYS, *COUNTED_KEYS, "first", "since"})
@@ -37,7 +37,7 @@ KINDS: Mapping[str, Text] = {
 }
 AGAINST: Mapping[str, Text] = {
     "year_ago": Text("同比", "on a year ago"),
-    "previous": Text("环比", "on the quarter before"),
+    "previous": Text("环比", "on the period before"),
     "cumulative": Text("累计同比", "year to date"),
     "half_year": Text("半年同比", "half-year on a year ago"),
     "since_policy": Text("政策前后", "since the policy, against before"),

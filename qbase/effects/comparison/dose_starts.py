@@ -107,7 +107,7 @@ def place_doses(grid: OutcomeGrid, policy: Policy) -> DoseStarts:
     """
     if grid.freq != "Q":
         why = Text("面板不是季度", "the panel is not by quarters")
-        raise _refused(policy, why, "periods of a year", "a panel of quarters", 'build_panel(…, freq="Q")')
+        raise _refused(policy, why, f"freq={grid.freq!r}", "a panel of quarters", 'build_panel(…, freq="Q")')
     if policy.doses is None:
         raise _without_doses(policy)
     row, column, code, value = _read_rows(grid, policy, policy.doses)

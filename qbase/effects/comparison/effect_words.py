@@ -18,9 +18,10 @@ TREATED = {
     "town_code": Text("采用政策的乡镇", "treated towns"),
 }
 
-STEP = {"Q": Text("个季度", "quarter"), "A": Text("年", "year")}
+STEP = {"Q": Text("个季度", "quarter"), "H": Text("个半年", "half-year"), "A": Text("年", "year")}
 NOW = {
     "Q": Text("政策开始当季", "in the quarter treatment began"),
+    "H": Text("政策开始的半年", "in the half-year treatment began"),
     "A": Text("政策开始当年", "in the year treatment began"),
 }
 
@@ -29,7 +30,7 @@ ROWS = {
     "firm_id": Text("企业", "firm"),
     "town_code": Text("乡镇", "town"),
 }
-SPANS = {"Q": Text("季度", "quarters"), "A": Text("年", "years")}
+SPANS = {"Q": Text("季度", "quarters"), "H": Text("半年", "half-years"), "A": Text("年", "years")}
 
 COMPARED = Text("与同期未采用者相比，", "compared with those not treated at the time, ")
 OTHERWISE = Text("与其他时期和未采用者相比，", "relative to all other periods and to those not treated, ")
@@ -93,7 +94,7 @@ def event_text(event_time: int, freq: Freq, *, edge: bool = False) -> Text:
     ----------
     event_time : int
         Periods since adoption.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         Kind of period.
     edge : bool
         Whether this time stands for all beyond it as well.

@@ -16,7 +16,7 @@ from qbase.core.periods import Freq
 from qbase.core.policy import Policy
 from qbase.core.text import Text, same
 from qbase.core.values import Indicator
-from qbase.effects.comparison.treated_and_controls import FREQ, Design, build_design
+from qbase.effects.comparison.treated_and_controls import Design, build_design
 
 Floats = NDArray[np.float64]
 Weight = str | Mapping[str, float]
@@ -33,7 +33,7 @@ class OutcomeGrid:
     ----------
     indicator : Indicator
         The outcome.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         Kind of period.
     entities : tuple of str, length N
         In order of their ids.
@@ -96,7 +96,7 @@ class OutcomeGrid:
 
     def code_of(self, column: int) -> str:
         """Return the code of a period by its column: ``2022Q3``."""
-        return periods.code(pd.Period(ordinal=self.first + int(column), freq=FREQ[self.freq]))
+        return periods.code(periods.from_ordinal(self.first + int(column), self.freq))
 
     def label(self, entity: str) -> Text:
         """Return the name of an entity, or its id where it has none."""
@@ -160,7 +160,7 @@ def build_grid(
     first, last = int(columns.min()), int(columns.max())
     shape = (len(entities), last - first + 1)
     at = (pd.Index(entities).get_indexer(design.rows["entity"]), columns.to_numpy() - first)
-    starts = {e: p.ordinal - first for e, p in design.first.items()}
+    starts = {e: periods.ordinal(p) - first for e, p in design.first.items()}
     counts = _counts(panel, outcome, entities, first, shape)
     start = np.array([starts.get(e, np.nan) for e in entities], dtype=float)
     share, named = _shares(weight, entities, counts, start)
@@ -201,7 +201,7 @@ def _counts(
     if any(name not in panel.data.columns for name in names):
         return None
     row = pd.Index(entities).get_indexer(panel.data.index.get_level_values("entity").astype(str))
-    column = np.array([p.ordinal for p in pd.PeriodIndex(panel.data.index.get_level_values("period"))]) - first
+    column = periods.ordinals(pd.PeriodIndex(panel.data.index.get_level_values("period"))) - first
     inside = (row >= 0) & (column >= 0) & (column < shape[1])
     placed = []
     for name in names:

@@ -17,7 +17,6 @@ from qbase.core.policy import Policy, match_policy
 from qbase.core.values import Indicator
 
 Weights = Literal["n"]
-FREQ = {"Q": "Q-DEC", "A": "Y-DEC"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,7 +29,7 @@ class Design:
         The outcome.
     rows : pandas.DataFrame
         Columns entity, period (ordinal), y, event_time (NaN when never treated), is_treated, w; sorted.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         Frequency of the periods.
     treated : tuple of str
         Entities observed before and after their adoption.
@@ -63,9 +62,9 @@ class Design:
         """Whether adoption came at several times."""
         return len(self.starts) > 1
 
-    def name_of(self, ordinal: int) -> str:
+    def name_of(self, place: int) -> str:
         """Return the code of a period of the rows."""
-        return periods.code(pd.Period(ordinal=int(ordinal), freq=FREQ[self.freq]))
+        return periods.code(periods.from_ordinal(place, self.freq))
 
 
 def build_design(panel: Panel, policy: Policy, outcome: str, *, weights: Weights | None = None) -> Design:
@@ -114,15 +113,15 @@ def match_entities(panel: Panel, policy: Policy) -> dict[str, pd.Period]:
         Other frequency (QB511), treated entity not in the panel (QB510).
     """
     first = match_policy(policy, panel.entities).first_treated
-    frequency = panel.periods.freqstr
-    other = [p for p in first.values() if p.freqstr != frequency]
+    other = [p for p in first.values() if periods.freq_of(p) != panel.freq]
     if other:
+        theirs, example = periods.freq_of(other[0]), periods.code(panel.periods[0])
         raise PolicyError(
             "QB511",
             policy=policy.policy_id,
-            found=f"spells by {other[0].freqstr}, first {other[0]}; panel by {frequency}",
-            expected=f"spells by {frequency}, such as {panel.periods[0]}",
-            fix=f'build_panel(…, freq="{"A" if panel.freq == "Q" else "Q"}"), or state the spells by {frequency}',
+            found=f"spells by {theirs}, first {periods.code(other[0])}; panel by {panel.freq}",
+            expected=f"spells by {panel.freq}, such as {example}",
+            fix=f'build_panel(…, freq="{theirs}"), or build_policy(…, freq="{panel.freq}")',
         )
     known = set(panel.entities)
     lost = [e for e in first if e not in known]
@@ -143,8 +142,8 @@ def _rows(panel: Panel, outcome: str, first: dict[str, pd.Period], weights: Weig
     values = panel.data[outcome].astype(float)
     index = pd.PeriodIndex(values.index.get_level_values("period"))
     entities = values.index.get_level_values("entity").astype(str)
-    start = np.array([first[e].ordinal if e in first else np.nan for e in entities], dtype=float)
-    ordinals = np.array([p.ordinal for p in index], dtype=np.int64)
+    start = np.array([periods.ordinal(first[e]) if e in first else np.nan for e in entities], dtype=float)
+    ordinals = periods.ordinals(index)
     rows = pd.DataFrame(
         {
             "entity": np.asarray(entities, dtype=object),
@@ -201,17 +200,16 @@ def _check_carries(design: Design, policy: Policy) -> None:
     if not design.treated:
         starts = sorted(policy.first_treated.values())
         observed = design.rows["period"]
-        freq = FREQ[design.freq]
         span = (
             "nothing else"
             if observed.empty
-            else f"{pd.Period(ordinal=int(observed.min()), freq=freq)} to "
-            f"{pd.Period(ordinal=int(observed.max()), freq=freq)}"
+            else f"{design.name_of(observed.min())} to {design.name_of(observed.max())}"
         )
         raise PolicyError(
             "QB514",
             policy=policy.policy_id,
-            found=f"adoption {starts[0]} to {starts[-1]}; data {span}; {len(design.always_treated)} treated throughout",
+            found=f"adoption {periods.code(starts[0])} to {periods.code(starts[-1])}; data {span}; "
+            f"{len(design.always_treated)} treated throughout",
             expected="at least one treated entity with an outcome before and after adoption",
             fix="widen the window (first, last) of the panel",
         )

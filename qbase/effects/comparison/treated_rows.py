@@ -9,12 +9,11 @@ import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
+from qbase.core.periods import PER_YEAR, ordinal, ordinals
 from qbase.core.policy import Policy
 from qbase.core.values import Indicator
 from qbase.effects.comparison.outcome_grid import OWN_WEIGHTS, Weight, read_weight
 from qbase.effects.comparison.treated_and_controls import match_entities
-
-QUARTERS = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -26,7 +25,7 @@ class TreatedRows:
     indicator : Indicator
         The outcome.
     rows : pandas.DataFrame
-        Columns entity, event_time (0 in the period of the start), season (quarter of the year; 0 by year), y.
+        Columns entity, event_time (0 in the period of the start), season (place in the year; 0 by year), y.
     shares : mapping
         Entity -> weight above 0.
     weighted_by : str
@@ -68,12 +67,12 @@ def read_treated(panel: Panel, policy: Policy, outcome: str, *, weight: Weight =
     index = panel.data.index
     entities = index.get_level_values("entity").astype(str)
     when = pd.PeriodIndex(index.get_level_values("period"))
-    start = np.array([first[e].ordinal if e in first else np.nan for e in entities])
+    start = np.array([ordinal(first[e]) if e in first else np.nan for e in entities])
     rows = pd.DataFrame(
         {
             "entity": np.asarray(entities, dtype=object),
-            "event_time": np.array([p.ordinal for p in when]) - start,
-            "season": np.array([p.ordinal % QUARTERS for p in when]) if panel.freq == "Q" else 0,
+            "event_time": ordinals(when) - start,
+            "season": ordinals(when) % PER_YEAR[panel.freq],
             "y": panel.data[outcome].to_numpy(dtype=float),
         }
     )

@@ -126,7 +126,7 @@ def read_facts(panel: Panel, policy: Policy, outcome: str) -> UntreatedFacts:
 def _column(first: pd.Period | None, columns: pd.PeriodIndex) -> float:
     if first is None:
         return float("nan")
-    return float(np.searchsorted(np.array([p.ordinal for p in columns]), first.ordinal))
+    return float(np.searchsorted(periods.ordinals(columns), periods.ordinal(first)))
 
 
 def _batches(panel: Panel, outcome: str, values: pd.DataFrame, untreated: Mask) -> float | None:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from qbase.core.periods import ordinal, period_at
 from qbase.core.policy import Policy
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
-from qbase.effects.comparison.treated_and_controls import FREQ
 from qbase.effects.credibility.placebo_checks import (
     SHIFT,
     check_anticipation,
@@ -156,7 +156,7 @@ def column_of(policy: Policy, name: str, grid: OutcomeGrid) -> int | None:
     date = policy.dates.get(name)
     if date is None:
         return None
-    column = pd.Period(date.on, freq=FREQ[grid.freq]).ordinal - grid.first
+    column = ordinal(period_at(date.on, grid.freq)) - grid.first
     return column if 0 <= column < grid.n_periods else None
 
 
@@ -165,5 +165,5 @@ def periods_announced(policy: Policy, grid: OutcomeGrid) -> int:
     days = [policy.dates.get(name) for name in ("announced", "effective")]
     if days[0] is None or days[1] is None:
         return 1
-    first, last = (pd.Period(day.on, freq=FREQ[grid.freq]).ordinal for day in days if day is not None)
+    first, last = (ordinal(period_at(day.on, grid.freq)) for day in days if day is not None)
     return max(1, last - first)

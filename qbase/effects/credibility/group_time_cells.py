@@ -16,8 +16,8 @@ from qbase.effects.fitting.effect_options import read_count
 from qbase.effects.fitting.group_time import Bools, GroupTime
 from qbase.effects.fitting.path_fit import PathFit
 
-LEADS = {"Q": 4, "A": 3}
-LAGS = {"Q": 6, "A": 3}
+LEADS = {"Q": 4, "H": 4, "A": 3}
+LAGS = {"Q": 6, "H": 4, "A": 3}
 COLUMNS = ("adopted", "period", "value", "std_error", "n_treated", "n_control", "sample")
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from qbase.core.errors import DataError, PolicyError, UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.panel import Panel
-from qbase.core.periods import parse_period
+from qbase.core.periods import ordinal, ordinals, parse_period
 from qbase.core.policy import Policy
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid, Weight, build_grid
 
@@ -194,7 +194,7 @@ def _placed(panel: Panel, grid: OutcomeGrid, name: str) -> Floats:
     panel.refuse_shrunk(name)
     wide = panel.data[name].astype(float).unstack("period")
     wide.index = pd.Index([str(e) for e in wide.index])
-    wide.columns = pd.Index([p.ordinal - grid.first for p in pd.PeriodIndex(wide.columns)])
+    wide.columns = pd.Index(ordinals(pd.PeriodIndex(wide.columns)) - grid.first)
     return wide.reindex(index=list(grid.entities), columns=range(grid.n_periods)).to_numpy(dtype=float)
 
 
@@ -225,7 +225,7 @@ def _predictors(panel: Panel, grid: OutcomeGrid, predictors: Sequence[Predictor]
 
 
 def _window(panel: Panel, grid: OutcomeGrid, ends: Sequence[str]) -> np.ndarray:
-    first, last = (parse_period(str(end), panel.freq).ordinal - grid.first for end in ends)
+    first, last = (ordinal(parse_period(end, panel.freq)) - grid.first for end in ends)
     column = np.arange(grid.n_periods)
     return np.asarray((column >= first) & (column <= last))
 

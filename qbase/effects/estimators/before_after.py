@@ -114,7 +114,7 @@ def estimate_before_after(
     changes = _changes(rows, most)
     if changes.empty:
         raise _nothing_paired(rows, most)
-    notes = [NO_CAUSE, *([SEASONS] if panel.freq == "Q" else []), REGRESSION, *drawing_notes(panel)]
+    notes = [NO_CAUSE, *([SEASONS] if panel.freq != "A" else []), REGRESSION, *drawing_notes(panel)]
     return Result(
         estimand="change",
         outcome=rows.indicator,
@@ -228,6 +228,6 @@ def _nothing_paired(rows: TreatedRows, window: int | None) -> DataError:
     return DataError(
         "QB587",
         found=span + ("" if window is None else f", window={window}"),
-        expected="an outcome before the start and from it on, by quarter in the same quarter of the year",
+        expected="an outcome before the start and from it on, in the same season",
         fix="widen the window (first, last) of the panel, or window=None",
     )

@@ -85,8 +85,8 @@ def estimate_imputation(
     outcome : str
         Id of an indicator of the panel.
     leads, lags : int or None
-        Event times shown; None takes 4 and 6 quarters, or 3 and 3 years, or as many as are observed. Whatever is shown,
-        all periods before the start are base, and the overall effect has all from the start on.
+        Event times shown; None takes 4 and 6 quarters, 4 half-years, 3 years, or as many as are observed.
+        Whatever is shown, all periods before the start are base, and the overall effect has all from the start on.
     anticipation : int
         Periods before the start in which the treated may react already: neither base nor effect.
     donut : int

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
+import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.given import check_margin, check_word, read_text
 from qbase.core.panel import Panel
+from qbase.core.periods import ordinals
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -90,7 +92,7 @@ def estimate_staggered(
     adjust : {"dr", "reg", "ipw"}
         Doubly robust, outcome regression, or inverse propensity weights.
     leads, lags : int or None
-        Event times shown; None takes 4 and 6 quarters, or 3 and 3 years, or as many as are observed.
+        Event times shown; None takes 4 and 6 quarters, 4 half-years, 3 years, or as many as are observed.
     balanced : bool
         Event times from 0 on of cohorts only that are observed in all of them.
     weight : {"equal", "n"} or mapping
@@ -188,7 +190,7 @@ def _covariates(panel: Panel, grid: OutcomeGrid, names: Sequence[str]) -> Floats
     if not names:
         return None
     first = grid.first + min(grid.cohorts)
-    before = panel.data[[p.ordinal < first for p in panel.data.index.get_level_values("period")]]
+    before = panel.data[ordinals(pd.PeriodIndex(panel.data.index.get_level_values("period"))) < first]
     means = before[list(names)].astype(float).groupby(level="entity").mean().reindex(list(grid.entities))
     if means.isna().to_numpy().any():
         raise DataError(

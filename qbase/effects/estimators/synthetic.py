@@ -57,7 +57,7 @@ CELLS = {
     "town_code": Text("乡镇", "town"),
     "firm_id": Text("企业", "firm"),
 }
-STEPS = {"Q": Text("季度", "quarters"), "A": Text("年", "years")}
+STEPS = {"Q": Text("季度", "quarters"), "H": Text("半年", "half-years"), "A": Text("年", "years")}
 
 
 def estimate_synthetic(

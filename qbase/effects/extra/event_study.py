@@ -46,8 +46,8 @@ from qbase.effects.judging.result_parts import ATT, assemble, estimates_of, term
 from qbase.effects.judging.treated_behind import Behind, count_behind
 
 BASE = -1
-LEADS = {"Q": 4, "A": 3}
-LAGS = {"Q": 6, "A": 3}
+LEADS = {"Q": 4, "H": 4, "A": 3}
+LAGS = {"Q": 6, "H": 4, "A": 3}
 SEED = 20220810
 
 
@@ -80,7 +80,7 @@ def estimate_event_study(
     outcome : str
         Id of an indicator of the panel.
     leads, lags : int or None
-        Periods before (2 or more) and after (0 or more); None takes 4 and 6 quarters, or 3 and 3 years,
+        Periods before (2 or more) and after (0 or more); None takes 4 and 6 quarters, 4 half-years, 3 years,
         or as many as are observed.
     vcov : {"iid"}, {"CRV1": entity} or None
         Standard errors; None clusters by entity.

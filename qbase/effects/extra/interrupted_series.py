@@ -14,6 +14,7 @@ from qbase.core.errors import DataError, PolicyError
 from qbase.core.given import check_margin
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
+from qbase.core.periods import PER_YEAR
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -47,7 +48,10 @@ LINE = Text(
     "前提：若没有政策，政策前的直线走势会继续；离政策开始越远越靠不住。",
     "Assumes that without the policy the straight line before would have gone on; the further on, the less so.",
 )
-SEASON = Text("季节以季度虚拟变量扣除。", "Seasons are taken out by dummies of quarters.")
+SEASON = {
+    "Q": Text("季节以季度虚拟变量扣除。", "Seasons are taken out by dummies of quarters."),
+    "H": Text("季节以上下半年的虚拟变量扣除。", "Seasons are taken out by a dummy of half-years."),
+}
 
 
 def estimate_interrupted_series(
@@ -79,7 +83,7 @@ def estimate_interrupted_series(
     errors_alike : int or None
         Periods over which errors may resemble each other; None takes ⌊4 (n/100)^(2/9)⌋.
     seasonal : bool or None
-        Whether quarters have dummies; None takes them in a panel of quarters.
+        Whether seasons have dummies; None takes them in a panel of quarters or half-years. Years have none.
     weight : {"equal", "n"} or mapping
         Share of each treated entity in the series; ``"n"`` by batches tested before the start.
     level : float
@@ -131,12 +135,18 @@ def estimate_interrupted_series(
     rows = read_treated(panel, policy, outcome, weight=weight)
     start = _one_date(policy)
     series = _series(rows)
-    use_seasons = panel.freq == "Q" if seasonal is None else bool(seasonal)
-    model = _model(series, seasons=use_seasons)
+    use_seasons = panel.freq != "A" and (seasonal is None or bool(seasonal))
+    model = _model(series, seasons=PER_YEAR[panel.freq] if use_seasons else 1)
     _refuse_short(series, model)
     fit = fit_series(series["y"].to_numpy(dtype=float), model.x, lags=lags)
     _refuse_exact(outcome, series, fit)
-    notes = [NO_CAUSE, LINE, *([SEASON] if use_seasons else []), _alike_note(panel, fit), *drawing_notes(panel)]
+    notes = [
+        NO_CAUSE,
+        LINE,
+        *([SEASON[panel.freq]] if use_seasons else []),
+        _alike_note(panel, fit),
+        *drawing_notes(panel),
+    ]
     return Result(
         estimand="change",
         outcome=rows.indicator,
@@ -175,7 +185,7 @@ def _one_date(policy: Policy) -> pd.Period:
     raise PolicyError(
         "QB567",
         policy=policy.policy_id,
-        found=f"{len(starts)} dates of adoption, {starts[0]} to {starts[-1]}",
+        found=f"{len(starts)} dates of adoption, {periods.code(starts[0])} to {periods.code(starts[-1])}",
         expected="one date for all treated",
         fix="a policy of the entities of one date, or estimate_staggered(panel, policy, outcome)",
     )
@@ -196,12 +206,11 @@ def _series(rows: TreatedRows) -> pd.DataFrame:
     )
 
 
-def _model(series: pd.DataFrame, *, seasons: bool) -> Model:
+def _model(series: pd.DataFrame, *, seasons: int) -> Model:
     time = series["event_time"].to_numpy(dtype=float)
     after = (time >= 0).astype(float)
     columns = {"constant": np.ones(len(time)), "trend": time, "level": after, "slope": time * after}
-    if seasons:
-        columns |= {f"season {s}": (np.mod(time, 4) == s).astype(float) for s in (1, 2, 3)}
+    columns |= {f"season {s}": (np.mod(time, seasons) == s).astype(float) for s in range(1, seasons)}
     used = np.isfinite(series["y"].to_numpy(dtype=float)) & (after > 0)
     loads = np.zeros((3, len(columns)))
     loads[0, 2], loads[0, 3] = 1.0, time[used].mean() if used.any() else 0.0

@@ -68,7 +68,7 @@ def estimate_sun_abraham(
     outcome : str
         Id of an indicator of the panel.
     leads, lags : int or None
-        Event times shown; None takes 4 and 6 quarters, or 3 and 3 years, or as many as are observed.
+        Event times shown; None takes 4 and 6 quarters, 4 half-years, 3 years, or as many as are observed.
     weight : {"equal", "n"} or mapping
         Share of each entity in the average effect; rows of the regression weigh alike.
     clusters : mapping or None

@@ -95,7 +95,7 @@ def estimate_triple_difference(
     clusters : mapping
         Entity -> the place it belongs to.
     leads, lags : int or None
-        Event times shown; None takes 4 and 6 quarters, or 3 and 3 years, or as many as are observed.
+        Event times shown; None takes 4 and 6 quarters, 4 half-years, 3 years, or as many as are observed.
     weight : {"equal", "n"} or mapping
         Share of each entity in its mean, and in the average of the treated.
     vcov : {"permutation", "conley_taber", "CRV3", "wild", "analytic"} or None

@@ -11,6 +11,7 @@ from scipy import stats
 from qbase.core.errors import DataError
 from qbase.core.numbers import interval, level_text, number
 from qbase.core.panel import Panel
+from qbase.core.periods import ordinals
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
@@ -140,8 +141,9 @@ def _with_shares(cells: pd.DataFrame, design: Design) -> pd.DataFrame:
 def _shares(cells: pd.DataFrame) -> pd.DataFrame:
     known = cells[cells["sampling"].isin(["random", "directed"])]
     random = known["n"].where(known["sampling"] == "random", 0)
-    keys = [known["entity"].astype(str), known["period"].map(lambda p: p.ordinal)]
-    sums = pd.DataFrame({"n": known["n"], "random": random}).groupby(keys).sum()
+    places = ordinals(pd.PeriodIndex(known["period"]))
+    keys = known.assign(entity=known["entity"].astype(str), period=places, random=random)
+    sums = keys.groupby(["entity", "period"])[["n", "random"]].sum()
     return (100 * sums["random"] / sums["n"]).rename("y").rename_axis(["entity", "period"]).reset_index()
 
 

@@ -14,6 +14,7 @@ from qbase.core.errors import DataError
 from qbase.core.given import read_text
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
+from qbase.core.periods import PER_YEAR
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -28,7 +29,7 @@ from qbase.effects.lab.design_scores import Play, Score, chance_of, detectable_e
 from qbase.effects.lab.lab_options import Asked, read_asked, read_axis, read_kind, read_n_treated
 from qbase.effects.lab.placebo_draws import draw_placebos
 from qbase.effects.lab.resampled_batches import Made, resample_batches
-from qbase.effects.lab.untreated_history import AFTER, BEFORE, SEASONS, History, take_history
+from qbase.effects.lab.untreated_history import AFTER, BEFORE, History, take_history
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.stats.testing.detectable_effect import POWER
 
@@ -170,7 +171,7 @@ def _by_batches(history: History, batches: Iterable[float] | None) -> Iterator[S
 
 
 def _by_years(history: History, longest: History, years: Iterable[float] | None) -> Iterator[Setting]:
-    season = SEASONS[history.grid.freq]
+    season = PER_YEAR[history.grid.freq]
     least = math.ceil((BEFORE + AFTER[history.grid.freq]) / season)
     most = longest.grid.n_periods // season
     usual = [y for y in (*YEARS, most) if y >= least]

@@ -10,6 +10,7 @@ import numpy as np
 
 from qbase.core.errors import DataError
 from qbase.core.panel import Panel
+from qbase.core.periods import PER_YEAR
 from qbase.core.policy import Policy
 from qbase.effects.comparison.outcome_grid import OutcomeGrid, build_grid
 
@@ -18,14 +19,12 @@ Kind = Literal["before", "never"]
 BEFORE = 4
 """Periods before a placebo's start whose average can be a base."""
 
-AFTER = {"Q": 4, "A": 2}
+AFTER = {"Q": 4, "H": 2, "A": 2}
 """Periods from the last placebo's start on: one of each season."""
 
 LEAST_ENTITIES = 4
 LEAST_CELLS = 4
 """An entity with fewer outcomes shows nothing before and after a start."""
-
-SEASONS = {"Q": 4, "A": 1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -57,7 +56,7 @@ class History:
     @property
     def season(self) -> np.ndarray:
         """Season of each period, shape (T,)."""
-        return np.asarray((self.grid.first + np.arange(self.grid.n_periods)) % SEASONS[self.grid.freq])
+        return np.asarray((self.grid.first + np.arange(self.grid.n_periods)) % PER_YEAR[self.grid.freq])
 
     def last(self, n_periods: int) -> History:
         """Return the latest periods of the history."""

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.errors import DataError
+from qbase.core.periods import Freq, code, freq_of, ordinal, period_at
 from qbase.core.policy import Policy, match_policy
 from qbase.core.results.result import Criterion, Result, Scorecard
 from qbase.core.values import EMPTY
@@ -109,7 +110,7 @@ class Series:
     @property
     def x(self) -> Floats:
         """Positions on the axis: ordinals of the periods."""
-        return np.array([p.ordinal for p in self.periods], dtype=float)
+        return np.array([ordinal(p) for p in self.periods], dtype=float)
 
     @property
     def observed(self) -> npt.NDArray[np.intp]:
@@ -123,9 +124,9 @@ class Series:
         return np.split(seen, np.flatnonzero(np.diff(seen) > self.step) + 1) if len(seen) else []
 
     @property
-    def freqstr(self) -> str:
+    def freq(self) -> Freq:
         """Frequency of the axis."""
-        return self.periods[0].freqstr
+        return freq_of(self.periods[0])
 
 
 def read_series(result: Result) -> Series:
@@ -153,10 +154,10 @@ def read_series(result: Result) -> Series:
         _refuse(result, "no table series" if frame is None else ", ".join(map(str, frame.columns)))
     assert frame is not None  # noqa: S101 - for the type checker; refused above
     known = [read_period(p) for p in frame["period"]]
-    ordinals = [p.ordinal for p in known]
-    doubled = {p for p in known if ordinals.count(p.ordinal) > 1}
+    ordinals = [ordinal(p) for p in known]
+    doubled = {p for p in known if ordinals.count(ordinal(p)) > 1}
     if doubled:
-        first = str(min(doubled))
+        first = code(min(doubled))
         raise DataError(
             "QB704", period=first, found=f"{len(doubled)} periods with several rows, first {first}",
             expected="one row per period", fix="estimate for one entity, or pooled over all",
@@ -168,7 +169,7 @@ def read_series(result: Result) -> Series:
     lead = min(ordinals) - min([t.first for t in totals], default=min(ordinals))
     periods = tuple(min(known) + i for i in range(-lead, max(ordinals) - min(ordinals) + 1))
     columns = {name: np.full(len(periods), np.nan) for name in COLUMNS[1:]}
-    at = np.array(ordinals) - periods[0].ordinal
+    at = np.array(ordinals) - ordinal(periods[0])
     for name, array in columns.items():
         array[at[~is_young]] = frame[name].astype(float).to_numpy()[~is_young]
     is_full_count = all(e.uncertainty == "none_full_count" for e in result.estimates)
@@ -188,8 +189,8 @@ def _read_totals(result: Result, first: pd.Period) -> tuple[Total, ...]:
     found = []
     for row in rows:
         year = pd.Period(year=int(row["year"]), freq="Y")
-        start, end = (year.asfreq(first.freqstr[:1], how=how).ordinal for how in ("start", "end"))
-        if end < first.ordinal:
+        start, end = (ordinal(period_at(day, freq_of(first))) for day in (year.start_time, year.end_time))
+        if end < ordinal(first):
             total = Total(
                 year=int(row["year"]),
                 n=int(row["n"]),
@@ -223,7 +224,7 @@ def _refuse(result: Result, found: str) -> None:
 def _check_intervals(series: Series) -> None:
     bare = np.isfinite(series.value) & ~(np.isfinite(series.low) & np.isfinite(series.high))
     if bare.any() and not series.is_full_count:
-        first = str(series.periods[int(np.flatnonzero(bare)[0])])
+        first = code(series.periods[int(np.flatnonzero(bare)[0])])
         raise DataError(
             "QB702", term=first, found=f"{int(bare.sum())} of {len(series.observed)} periods without interval",
             expected="ci_low and ci_high in every period with a value", fix="estimate again with estimate_level",

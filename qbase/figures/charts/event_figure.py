@@ -6,6 +6,7 @@ import functools
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, count, difference_unit, interval, level_text, number
+from qbase.core.periods import freq_of
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, quantity, withheld
@@ -33,7 +34,12 @@ from qbase.figures.surface.period_axis import both
 
 MAX_ROWS = 40
 MEASURE = {"季度": "个"}
-STEPS = {"Q": Text("季度", "quarters"), "A": Text("年", "years"), "": Text("期", "periods")}
+STEPS = {
+    "Q": Text("季度", "quarters"),
+    "H": Text("半年", "half-years"),
+    "A": Text("年", "years"),
+    "": Text("期", "periods"),
+}
 HOW = Text(
     "左侧灰区的点应在 0 附近，离 0 远则比较的前提存疑；右侧离 0 越远，变化越大。线段盖住 0 即尚无法判断。",
     "Dots in the grey area should be near 0; far from it, what the comparison assumes is in doubt. To the right, "
@@ -118,7 +124,7 @@ def _read(result: Result, policy: Policy | None) -> Study:
         if estimate.uncertainty != "none_too_few":
             refuse_bare(estimate)
     dates = sorted(set(policy.first_treated.values())) if policy else []
-    freq = str(result.settings.get("freq") or (dates[0].freqstr[:1].replace("Y", "A") if dates else ""))
+    freq = str(result.settings.get("freq") or (freq_of(dates[0]) if dates else ""))
     return Study(
         result=result,
         events=tuple(events),

@@ -192,7 +192,7 @@ def _spark(result: Result, policy: Policy | None) -> str:
         else HEIGHT - EDGE - (series.value - low) / (high - low) * (HEIGHT - 2 * EDGE)
     )
     step = float(xs[1] - xs[0])
-    starts = [(position(p, series.freqstr) - series.x[0]) * step + EDGE for p, _ in starts_of(result, policy)]
+    starts = [(position(p, series.freq) - series.x[0]) * step + EDGE for p, _ in starts_of(result, policy)]
     parts = [
         f'<path d="M{_two(x)} 1V{HEIGHT - 1}" style="stroke:var(--plum);stroke-width:1.2;stroke-dasharray:3,2" />'
         for x in starts[:1]

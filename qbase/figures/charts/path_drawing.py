@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.numbers import number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.results.result import Result
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
@@ -32,7 +33,7 @@ class Paths:
     @property
     def x(self) -> np.ndarray:
         """Places of the periods."""
-        return np.array([p.ordinal for p in self.periods], dtype=float)
+        return np.array([ordinal(p) for p in self.periods], dtype=float)
 
 
 def draw_paths(paths: Paths, sheet: Sheet) -> None:
@@ -72,7 +73,7 @@ def draw_paths(paths: Paths, sheet: Sheet) -> None:
 
 def _draw_starts(paths: Paths, sheet: Sheet, left: float, right: float, top: float, bottom: float) -> None:
     """Draw the first start as a line with its name, later ones as lines."""
-    freq = paths.periods[0].freqstr
+    freq = freq_of(paths.periods[0])
     for i, start in enumerate(paths.starts):
         x = sheet.px(position(start, freq))
         if not left <= x <= right:

@@ -43,7 +43,7 @@ class Trend:
 
 def is_inside(series: Series, start: pd.Period) -> bool:
     """Return whether a start lies on the axis of a series."""
-    x = position(start, series.freqstr)
+    x = position(start, series.freq)
     return float(series.x[0]) - 0.5 <= x <= float(series.x[-1]) + 0.5
 
 
@@ -244,7 +244,7 @@ def _policy_label(trend: Trend, sheet: Sheet, left: float, right: float) -> list
 def _line_x(trend: Trend, start: pd.Period, left: float, right: float) -> float:
     series = trend.series
     low, high = float(series.x[0]) - PAD, float(series.x[-1]) + PAD
-    return left + (position(start, series.freqstr) - low) / (high - low) * (right - left)
+    return left + (position(start, series.freq) - low) / (high - low) * (right - left)
 
 
 def _draw_policy(

@@ -35,7 +35,7 @@ from qbase.figures.surface.period_axis import both, period_text
 
 MAX_ROWS = 40
 COUNTED = {"batch": Text("批次 n", "Batches n"), "firm": Text("企业 n", "Firms n")}
-EVERY = {"Q": Text("按季", "quarterly"), "Y": Text("按年", "yearly")}
+EVERY = {"Q": Text("按季", "quarterly"), "H": Text("按半年", "half-yearly"), "A": Text("按年", "yearly")}
 HOW = Text(
     "圆点为当期的值，竖条为其置信区间；两期竖条大幅重叠时，差别可能只是抽样波动。",
     "A dot is the value of a period, the bar its confidence interval. Where the bars of two periods "
@@ -152,7 +152,7 @@ def _title(result: Result, change: Result | None) -> Text:
 
 def _subtitle(trend: Trend) -> Text:
     series, result = trend.series, trend.result
-    every = EVERY.get(series.freqstr[:1], same(""))
+    every = EVERY[series.freq]
     first, last = series.periods[series.lead], series.periods[-1]
     span = both(first) + Text("～", "–") + both(last)
     n = counts((int(v) for v in series.n[series.observed]), unit_of_n(result))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.numbers import number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.results.result import Result
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
@@ -44,7 +45,7 @@ class Synthetic:
     @property
     def x(self) -> np.ndarray:
         """Places of the periods."""
-        return np.array([p.ordinal for p in self.periods], dtype=float)
+        return np.array([ordinal(p) for p in self.periods], dtype=float)
 
 
 def height_of(narrow: bool) -> int:
@@ -125,7 +126,7 @@ def _name_ends(sheet: Sheet, names: list[Text], ends: list[float], right: float,
 def _draw_start(drawn: Synthetic, sheet: Sheet, top: float, bottom: float, *, named: bool) -> None:
     if drawn.start is None:
         return
-    x = sheet.px(position(drawn.start, drawn.periods[0].freqstr))
+    x = sheet.px(position(drawn.start, freq_of(drawn.periods[0])))
     sheet.stroke([x, x], [top, bottom], "plum", width=1.6, dash=(5, 3))
     if named:
         word = f"{sheet.t(Text('政策实施', 'Policy starts'))} {shown(drawn.start, sheet.lang)}"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, interval, level_text, number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Figure, Table
@@ -76,7 +77,7 @@ def plot_breaks(result: Result, *, policy: Policy | None = None) -> Figure:
     entity = entity_of(result)
     name = f"breaks:{result.outcome.id}:{entity or 'all'}"
     return figure_of(
-        name, drawn, _table(drawn, name), title=_title(result), alt=_alt(drawn), subtitle=_subtitle(drawn),
+        name, drawn, _table(drawn, name), title=_title(result), alt=_alt(drawn), subtitle=subtitle_of(drawn),
         how_to_read=HOW, note=_note(drawn),
     )  # fmt: skip
 
@@ -100,14 +101,17 @@ def _read(result: Result, policy: Policy | None) -> Signals:
         result=result, periods=periods, value=column("value"), low=nothing, high=nothing,
         state=np.zeros(len(periods), dtype=np.int64), young=nothing, stretches=stretches,
         marks=marks_of(result, periods, policy),
-        bands=tuple(_band(r) for r in result.tables["breaks"].to_dict("records")),
+        bands=tuple(band_of(r) for r in result.tables["breaks"].to_dict("records")),
     )  # fmt: skip
 
 
-def _band(row: dict[Hashable, Any]) -> Band:
-    """Return a break on the axis: grey where the yardstick moved, plum for a policy, blue with nothing on record."""
+def band_of(row: dict[Hashable, Any], *, inside: float = 0.0) -> Band:
+    """Return a date with its interval on the axis: grey where the yardstick moved, plum for a policy, else blue.
+
+    A break lies where its period begins, what lies ``inside`` of it so much of a period later.
+    """
     role = {"standard": "grey", "policy": "plum"}.get(str(row["kind"]), "blue")
-    low, high, at = (float(read_period(row[c]).ordinal) - 0.5 for c in ("low", "high", "period"))
+    low, high, at = (ordinal(read_period(row[c])) - 0.5 + inside for c in ("low", "high", "period"))
     return Band(low=low, high=max(high, low + 0.25), at=at, role=role)
 
 
@@ -154,9 +158,10 @@ def _title(result: Result) -> Text:
     )
 
 
-def _subtitle(drawn: Signals) -> Text:
+def subtitle_of(drawn: Signals) -> Text:
+    """Return whose series it is, over what time, and how many were tested a period."""
     result = drawn.result
-    every = EVERY.get(drawn.periods[0].freqstr[:1], same(""))
+    every = EVERY[freq_of(drawn.periods[0])]
     span = both(drawn.periods[0]) + Text("～", "–") + both(drawn.periods[-1])
     tested = result.tables["series"]["n"].dropna()
     n = counts((int(v) for v in tested), UNITS[result.outcome.counted]) if len(tested) else same("")

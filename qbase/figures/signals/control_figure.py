@@ -12,6 +12,7 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import interval, level_text, number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Column, Figure, Table
@@ -37,7 +38,7 @@ from qbase.figures.surface.period_axis import both, read_period
 MAX_ROWS = 40
 RULES = ("beyond", "two_of_three", "shift", "trend")
 COLUMNS = ("period", "value", "phase", "centre", "lower_limit", "upper_limit", *RULES)
-EVERY = {"Q": Text("按季", "quarterly"), "Y": Text("按年", "yearly")}
+EVERY = {"Q": Text("按季", "quarterly"), "H": Text("按半年", "half-yearly"), "A": Text("按年", "yearly")}
 VERDICTS = {
     "improving": Text("特殊原因，改善", "special cause, improving"),
     "worsening": Text("特殊原因，变差", "special cause, worsening"),
@@ -128,8 +129,8 @@ def axis_of(frame: pd.DataFrame) -> tuple[tuple[pd.Period, ...], npt.NDArray[np.
     """Return every period between the ends of a table, and the position of each of its rows."""
     known = [read_period(p) for p in frame["period"]]
     first, last = min(known), max(known)
-    periods = tuple(first + i for i in range(last.ordinal - first.ordinal + 1))
-    return periods, np.array([p.ordinal - first.ordinal for p in known])
+    periods = tuple(first + i for i in range(ordinal(last) - ordinal(first) + 1))
+    return periods, np.array([ordinal(p) - ordinal(first) for p in known])
 
 
 def spread_column(frame: pd.DataFrame, at: npt.NDArray[np.intp], size: int, name: str) -> npt.NDArray[np.float64]:
@@ -195,7 +196,7 @@ def turn_of(result: Result, periods: tuple[pd.Period, ...]) -> tuple[int, str, T
         return None
     role, word = TURNS[str(last["variation"])]
     start = read_period(last["changed_at"])
-    return start.ordinal - periods[0].ordinal, role, word + Text("（", " (") + both(start) + Text(" 起）", " on)")
+    return ordinal(start) - ordinal(periods[0]), role, word + Text("（", " (") + both(start) + Text(" 起）", " on)")
 
 
 def title_of(result: Result) -> Text:
@@ -227,7 +228,7 @@ def _join(subject: Text, outcome: Text, since: Text, colon: Text, words: Text) -
 
 def _subtitle(drawn: Signals) -> Text:
     result, frame = drawn.result, drawn.result.tables["series"]
-    every = EVERY.get(drawn.periods[0].freqstr[:1], same(""))
+    every = EVERY[freq_of(drawn.periods[0])]
     span = both(drawn.periods[0]) + Text("～", "–") + both(drawn.periods[-1])
     tested = frame.loc[~frame["is_preliminary"].astype(bool), "n"].dropna()
     n = counts((int(v) for v in tested), unit_of_n(result)) if len(tested) else same("")

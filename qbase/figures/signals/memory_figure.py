@@ -10,6 +10,7 @@ import pandas as pd
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import level_text, number
+from qbase.core.periods import freq_of
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Figure, Table
@@ -148,7 +149,7 @@ def _beyond(drawn: Signals, state: int) -> list[int]:
 def _subtitle(drawn: Signals) -> Text:
     span = both(drawn.periods[0]) + Text("～", "–") + both(drawn.periods[-1])
     words = Text("{subject}，{axis}，{every}，{span}", "{axis}, {subject}, {every}, {span}")
-    every = EVERY.get(drawn.periods[0].freqstr[:1], same(""))
+    every = EVERY[freq_of(drawn.periods[0])]
     axis = drawn.axis or same("")
     return capital(words.format(subject=drawn.result.subject, axis=axis, every=every, span=span))
 

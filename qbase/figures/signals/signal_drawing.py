@@ -1,4 +1,4 @@
-"""How a control chart and a series with breaks are drawn: one axis, limits by phase, dated events named."""
+"""How control charts, breaks and joinpoints are drawn: one axis, limits by phase, dated events named."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from qbase.core.numbers import digits_for, number
+from qbase.core.periods import freq_of, ordinal
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Figure, Table
 from qbase.core.shown.palette import LIGHT
@@ -71,7 +72,7 @@ class Signals:
     young : numpy.ndarray, shape (T,)
         Values of preliminary periods.
     stretches : tuple of Stretch
-        Phases or segments.
+        Phases or segments; none where a trend is drawn.
     marks : tuple of Mark
         Dated events inside.
     bands : tuple of Band
@@ -84,6 +85,8 @@ class Signals:
         A second line and its states: the lower sum of a CUSUM.
     axis : Text or None
         What is drawn where that is not the outcome itself.
+    trend : numpy.ndarray, shape (T,), or None
+        Straight lines that meet, in place of the means of stretches; NaN where nothing was measured.
     """
 
     result: Result
@@ -101,11 +104,12 @@ class Signals:
     twin: Floats | None = None
     twin_state: npt.NDArray[np.int64] | None = None
     axis: Text | None = None
+    trend: Floats | None = None
 
     @property
     def x(self) -> Floats:
         """Positions on the axis: ordinals of the periods."""
-        return np.array([p.ordinal for p in self.periods], dtype=float)
+        return np.array([ordinal(p) for p in self.periods], dtype=float)
 
     @property
     def observed(self) -> npt.NDArray[np.intp]:
@@ -162,6 +166,7 @@ def draw_signals(drawn: Signals, sheet: Sheet) -> None:
     _x_axis(drawn, sheet, right - left)
     _draw_bands(drawn, sheet, top + head, bottom)
     _draw_limits(drawn, sheet)
+    _draw_trend(drawn, sheet)
     _draw_marks(sheet, names, top, bottom)
     _draw_target(drawn, sheet, left, right)
     _draw_values(drawn, sheet)
@@ -171,8 +176,8 @@ def draw_signals(drawn: Signals, sheet: Sheet) -> None:
 
 def _range(drawn: Signals) -> tuple[float, float, list[float]]:
     """Return low, high and ticks of the value axis; a percentage never has a tick outside 0 to 100."""
-    twin = [] if drawn.twin is None else [drawn.twin]
-    values = np.concatenate([drawn.value, drawn.low, drawn.high, drawn.young, *twin])
+    more = [line for line in (drawn.twin, drawn.trend) if line is not None]
+    values = np.concatenate([drawn.value, drawn.low, drawn.high, drawn.young, *more])
     values = values[np.isfinite(values)]
     told = [*values, *([] if drawn.target is None else [drawn.target])]
     ticks = number_ticks(float(min(told)), float(max(told)))
@@ -205,6 +210,12 @@ def _draw_limits(drawn: Signals, sheet: Sheet) -> None:
                 )
         ends = [sheet.px(drawn.x[part.first] - 0.5), sheet.px(drawn.x[part.last] + 0.5)]
         sheet.stroke(ends, [sheet.py(part.mean)] * 2, "ink", width=1.6)
+
+
+def _draw_trend(drawn: Signals, sheet: Sheet) -> None:
+    if drawn.trend is not None:
+        seen = drawn.observed
+        sheet.ax.plot(drawn.x[seen], drawn.trend[seen], color=LIGHT["ink"], lw=1.6, zorder=3.5, clip_on=False)
 
 
 def _draw_bands(drawn: Signals, sheet: Sheet, top: float, bottom: float) -> None:
@@ -285,8 +296,8 @@ def _names(drawn: Signals, sheet: Sheet, x: tuple[float, float], left: float, ri
     A line begins beside its name. Names right of their lines come from the left, names left of theirs from the right.
     Each stands on its roomier side where those left of their lines end before the others begin; else all on one side.
     """
-    freqstr = drawn.periods[0].freqstr
-    place = [left + (position(m.period, freqstr) - x[0]) / (x[1] - x[0]) * (right - left) for m in drawn.marks]
+    freq = freq_of(drawn.periods[0])
+    place = [left + (position(m.period, freq) - x[0]) / (x[1] - x[0]) * (right - left) for m in drawn.marks]
     on_left = [at - left > right - at for at in place]
     stop = max([at for at, is_left in zip(place, on_left, strict=True) if not is_left], default=left)
     crowded = [
@@ -331,14 +342,14 @@ End = tuple[float, tuple[tuple[str, str, bool, float], ...], str]
 
 def _ends(drawn: Signals, sheet: Sheet) -> list[End]:
     """Return the labels at the right end: last value, mean, limits, target."""
-    i, part = int(drawn.observed[-1]), drawn.stretches[-1]
+    i = int(drawn.observed[-1])
     last = f"{shown(drawn.periods[i], sheet.lang)} {drawn.written(float(drawn.value[i]))}"
     ends: list[End] = [(float(drawn.value[i]), ((last, "mut", True, sheet.size),), "grey")]
     if drawn.twin is not None:
         second = drawn.written(float(drawn.twin[i]))
         ends.append((float(drawn.twin[i]), ((second, "mut", True, sheet.size),), "grey"))
-    middle = Text("均值", "Mean") if drawn.axis is None else Text("中线", "Centre")
-    ends.append((part.mean, ((_worded(drawn, sheet, middle, part.mean), "ink", False, sheet.small),), "ink"))
+    middle, line = _middle(drawn, i)
+    ends.append((line, ((_worded(drawn, sheet, middle, line), "ink", False, sheet.small),), "ink"))
     for end, word in ((drawn.high[i], Text("上限", "Upper")), (drawn.low[i], Text("下限", "Lower"))):
         if np.isfinite(end):
             ends.append((float(end), ((_worded(drawn, sheet, word, float(end)), "mut", False, sheet.small),), "grey"))
@@ -346,6 +357,13 @@ def _ends(drawn: Signals, sheet: Sheet) -> list[End]:
         goal = _worded(drawn, sheet, Text("目标", "Target"), drawn.target)
         ends.append((drawn.target, ((goal, "gold", False, sheet.size),), "gold"))
     return ends
+
+
+def _middle(drawn: Signals, last: int) -> tuple[Text, float]:
+    """Return what the line through the points is called at its end, and where it ends."""
+    if drawn.trend is not None:
+        return Text("趋势", "Trend"), float(drawn.trend[last])
+    return Text("均值", "Mean") if drawn.axis is None else Text("中线", "Centre"), drawn.stretches[-1].mean
 
 
 def _worded(drawn: Signals, sheet: Sheet, word: Text, value: float) -> str:

@@ -60,7 +60,7 @@ METHODS: Mapping[str, Text] = {
     "kitagawa": Text("Kitagawa 对称分解", "Kitagawa's symmetric decomposition"),
     "goodman": Text("Goodman 同时区间", "Goodman's simultaneous intervals"),
     "ridge_logit": Text("岭回归（logit）", "ridge logit"),
-    "joinpoint": Text("连接点回归（二项）", "binomial joinpoint regression"),
+    "joinpoint": Text("连接点回归", "joinpoint regression"),
     "laboratories": Text("同一对象同一时期内比较", "compared within entities and periods"),
 }
 ENTITIES: Mapping[str, Text] = {

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import pandas as pd
 
 from qbase.core.errors import UsageError
-from qbase.core.periods import Freq, label, parse_period
+from qbase.core.periods import PER_YEAR, Freq, code, convert, freq_of, label, ordinal, parse_any
 from qbase.core.text import Text, same
 
 GAP = 7.0
@@ -25,23 +25,20 @@ class Ticks:
 
 
 def read_period(value: object) -> pd.Period:
-    """Read a period of a series, quarter or year.
+    """Read a period of a series: quarter, half-year or year.
 
     Raises
     ------
     UsageError
-        Neither (QB101).
+        None of them (QB101).
     """
-    text = str(value)
-    freq: Freq = "Q" if "Q" in text.upper() else "A"
-    return parse_period(text, freq)
+    return parse_any(str(value).upper())
 
 
 def shown(period: pd.Period, lang: str) -> str:
     """Return a period as it stands in a drawing: 2022Q3, in English 2022 Q3."""
-    if not period.freqstr.startswith("Q"):
-        return str(period.year)
-    return f"{period.year}Q{period.quarter}" if lang == "zh" else f"{period.year} Q{period.quarter}"
+    written = code(period)
+    return written if lang == "zh" else f"{written[:4]} {written[4:]}".rstrip()
 
 
 def both(period: pd.Period) -> Text:
@@ -58,12 +55,12 @@ def period_text(value: object, *, is_half: bool = False) -> Text:
         return same(str(value))
 
 
-def position(start: pd.Period, freqstr: str) -> float:
+def position(start: pd.Period, freq: Freq) -> float:
     """Return the x value where a period begins, on an axis of another or the same frequency."""
     moment = start.start_time
-    cell = pd.Period(moment, freq=freqstr)
+    cell = convert(start, freq)
     length = cell.end_time - cell.start_time
-    return float(cell.ordinal) - 0.5 + float((moment - cell.start_time) / length)
+    return ordinal(cell) - 0.5 + float((moment - cell.start_time) / length)
 
 
 def place_ticks(first: pd.Period, last: pd.Period, slot: float, width: Callable[[str], float], lang: str) -> Ticks:
@@ -80,14 +77,14 @@ def place_ticks(first: pd.Period, last: pd.Period, slot: float, width: Callable[
     lang : {"zh", "en"}
         Language of the labels.
     """
-    codes = [first + i for i in range(last.ordinal - first.ordinal + 1)]
-    full = Ticks(tuple(float(p.ordinal) for p in codes), tuple(shown(p, lang) for p in codes))
+    codes = [first + i for i in range(ordinal(last) - ordinal(first) + 1)]
+    full = Ticks(tuple(float(ordinal(p)) for p in codes), tuple(shown(p, lang) for p in codes))
     if _free(full, slot, width):
         return full
     years = range(first.year, last.year + 1)
     edges: tuple[float, ...] = ()
-    if first.freqstr.startswith("Q"):
-        edges = tuple(p.ordinal - 0.5 for p in codes[1:] if p.quarter == 1)
+    if freq_of(first) != "A":
+        edges = tuple(ordinal(p) - 0.5 for p in codes[1:] if p.quarter == 1)
     ticks = full
     for step in (1, 2, 5, 10, 20, 50):
         for short in (False, True):
@@ -103,10 +100,10 @@ def _years(
 ) -> Ticks:  # fmt: skip
     at, labels = [], []
     for year in years:
-        own = [p.ordinal for p in codes if p.year == year]
+        own = [ordinal(p) for p in codes if p.year == year]
         label = f"'{year % 100:02d}" if short else str(year)
         # a year that is only touched by the window stays without a label rather than crowding its neighbour
-        if edges and len(own) < 4 and len(own) * slot < width(label) + GAP:
+        if edges and len(own) < PER_YEAR[freq_of(codes[0])] and len(own) * slot < width(label) + GAP:
             continue
         at.append((own[0] + own[-1]) / 2)
         labels.append(label)

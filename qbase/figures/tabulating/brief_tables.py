@@ -328,4 +328,4 @@ def _interval(e: Estimate, digits: int) -> Text:
 
 
 def _period(code: str) -> Text:
-    return periods.label(periods.parse_period(code, "Q" if "Q" in code else "A"))
+    return periods.label(periods.parse_any(code))

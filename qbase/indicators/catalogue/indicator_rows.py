@@ -78,7 +78,7 @@ class Measured:
     function: str = ""
     scale: float = 1.0
     needs: tuple[str, ...] = ()
-    freqs: tuple[str, ...] = ("Q", "A")
+    freqs: tuple[str, ...] = ("Q", "H", "A")
     entities: tuple[str, ...] = ("cluster_id", "town_code", "firm_id")
     basis: Basis = "full_count"
     lookback: int = 0

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 
 from qbase.core.lazy import read_once
+from qbase.core.periods import PER_YEAR, Freq
 from qbase.core.values import EMPTY
 from qbase.tables import list_contracts, read_contract
 
@@ -25,7 +26,8 @@ ENTITY = {
     "cluster": {"cluster_id": "c.cluster_id", "town_code": "c.town_code"},
     "place": {"cluster_id": "c.cluster_id", "town_code": "t.town_code"},
 }
-STEP = {"Q": ("quarter", 3), "A": ("year", 12)}
+BEGIN = {"Q": "date_trunc('quarter', {})", "H": "time_bucket(INTERVAL 6 MONTH, {})", "A": "date_trunc('year', {})"}
+"""First day of the period a date lies in; buckets of months are counted from a first of January."""
 INSPECTED = re.compile(r"\b(counted|placed|matched|registered)\b")
 PROVENANCE = "('delivery_sha256', 'sheet', 'row_no')"
 DATED = {
@@ -40,6 +42,7 @@ _TOKEN = re.compile(r"@(\w+)(?:\((\w+)\.(\w+)\))?")
 _DAY = re.compile(r"\{day:([\w.]+)\}")
 _ADDING = re.compile(r"\b(?:sum|avg)\(")
 _ENTITY = re.compile(r"\{entity of (\w+)\}")
+_BEGIN = re.compile(r"\{begin of ([^{}]+)\}")
 
 
 @read_once
@@ -54,7 +57,7 @@ def assemble_sql(
     text: str,
     *,
     entity: str,
-    freq: str,
+    freq: Freq,
     base: str,
     towns: Mapping[str, str] = EMPTY,
     replaced: Mapping[str, str] = EMPTY,
@@ -127,19 +130,23 @@ def tables_of(text: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _fill(text: str, entity: str, freq: str, towns: Mapping[str, str]) -> str:
-    step, months = STEP[freq]
+def _fill(text: str, entity: str, freq: Freq, towns: Mapping[str, str]) -> str:
     # inspections come from the common expressions, with the code that is printed on them
     own = {"sample": _present(ENTITY["sample"][entity], towns)} if entity == "town_code" else {}
-    text = _ENTITY.sub(
-        lambda m: own.get(m[1], ENTITY[m[1]][entity]), text.replace("{step}", step).replace("{months}", str(months))
-    )
-    return _DAY.sub(
+    text = text.replace("{months}", str(12 // PER_YEAR[freq]))
+    text = _ENTITY.sub(lambda m: own.get(m[1], ENTITY[m[1]][entity]), text)
+    text = _DAY.sub(
         lambda m: f"make_date(CAST(left({m[1]}, 4) AS INT), 3 * CAST(right({m[1]}, 1) AS INT) - 2, 1)", text
     )
+    return fill_begin(text, freq)
 
 
-def _resolve(text: str, entity: str, freq: str, moved: Moved, parts: dict[str, str]) -> str:
+def fill_begin(sql: str, freq: Freq) -> str:
+    """Return SQL in which ``{begin of d}`` is the first day of the period that day d lies in."""
+    return _BEGIN.sub(lambda m: BEGIN[freq].format(m[1]), sql)
+
+
+def _resolve(text: str, entity: str, freq: Freq, moved: Moved, parts: dict[str, str]) -> str:
     def use(match: re.Match[str]) -> str:
         token, table, column = match[1], match[2], match[3]
         name = f"{token}_{table}" if table else (f"part_{token}" if token in read_parts() else f"clean_{token}")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.periods import Freq, code, parse_period
+from qbase.core.periods import CODES, Freq, code, parse_period
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
 from qbase.indicators.cells.batch_counts import TALLIES, Tally, count_cells
-from qbase.indicators.cells.window_sql import ALWAYS, ENTITIES, STEPS, Entity, WindowSql
+from qbase.indicators.cells.window_sql import ALWAYS, ENTITIES, Entity, WindowSql
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -68,7 +68,7 @@ def open_rows(
     DataError
         A table is missing (QB403).
     """
-    for option, value, known in (("entity", entity, ENTITIES), ("freq", freq, STEPS)):
+    for option, value, known in (("entity", entity, ENTITIES), ("freq", freq, CODES)):
         if value not in known:
             raise UsageError(
                 "QB402",

@@ -281,7 +281,7 @@ def read_frame(rows: Rows, design: Design, found: pd.DataFrame, *, is_needed: bo
     elif rows.freq == "Q":
         frame = raw.drop(columns="quarter").assign(period=quarter, firms=raw["firms"].astype(float)).dropna(subset=KEYS)
     else:
-        raw = raw.assign(period=quarter.asfreq("Y-DEC"))
+        raw = raw.assign(period=periods.to_periods(quarter, rows.freq))
         quarters = raw.groupby(["cluster_id", "period"])["quarter"].nunique().rename("quarters")
         frame = raw.groupby(KEYS)["firms"].sum().reset_index().merge(quarters.reset_index(), on=KEYS[:2])
         frame = frame.assign(firms=frame["firms"] / frame["quarters"]).drop(columns="quarters")

@@ -11,6 +11,7 @@ from qbase.compute import ShardQuery
 from qbase.core.periods import Freq
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.catalogue.sql_parts import fill_begin
 from qbase.indicators.cells.snapshot_files import MEMORY_MB, READ, REGISTER, table_files
 from qbase.intake import read_towns
 
@@ -25,7 +26,6 @@ ENTITIES = {
     "firm_id": "f.firm_id",
     "town_code": "coalesce(m.town_code, f.town_code)",
 }
-STEPS = {"Q": "quarter", "A": "year"}
 ALWAYS = ("0001-01-01", "9999-12-31")
 """First and last day of a window nobody narrowed."""
 
@@ -68,7 +68,7 @@ class WindowSql:
         Where they lie.
     entity : {"cluster_id", "firm_id", "town_code"}
         What is followed.
-    freq : {"Q", "A"}
+    freq : {"Q", "H", "A"}
         Period.
     first_day, last_day : str
         ISO dates, both inside.
@@ -143,9 +143,8 @@ class WindowSql:
             "{matching}": read_sql("matching"),
             "{links}": _LINKS if self.workspace.has_table("identity_links", self.at) else _NO_LINKS,
             "{entity}": self._entity_sql,
-            "{step}": STEPS[self.freq],
             **parts,
         }
         for name in (*parts, *filled):
             sql = sql.replace(name, filled[name])
-        return sql
+        return fill_begin(sql, self.freq)

@@ -20,7 +20,7 @@ import pandas as pd
 from qbase.core.errors import UsageError
 from qbase.core.numbers import percent
 from qbase.core.panel import Panel
-from qbase.core.periods import Freq, to_periods
+from qbase.core.periods import PER_YEAR, Freq, freq_of, ordinal, ordinals, period_at, to_periods
 from qbase.core.text import Text
 from qbase.core.values import EMPTY, CheckResult
 from qbase.indicators.cells.inspection_window import Rows, open_rows
@@ -140,15 +140,15 @@ def _under_way(rows: Rows, counts: pd.DataFrame, as_of: str) -> npt.NDArray[np.b
     none = np.zeros(len(counts), dtype=bool)
     if counts.empty:
         return none
-    now = pd.Period(as_of, freq=periods.freqstr)
+    now = period_at(as_of, rows.freq)
     sql = (
         "SELECT max(sample_date) AS day, "
         "count(*) FILTER (sample_date < CAST(? AS DATE) AND month(sample_date) % ? = 0) AS n "
         "FROM inspections WHERE sample_date <= CAST(? AS DATE)"
     )
-    params = (now.start_time.date().isoformat(), 3 if rows.freq == "Q" else 12, as_of)
+    params = (now.start_time.date().isoformat(), 12 // PER_YEAR[rows.freq], as_of)
     found = rows.workspace.query(sql, params=params, snapshot=rows.at).iloc[0]
-    if not found["n"] or pd.Period(found["day"], freq="M") >= now.asfreq("M", how="end"):
+    if not found["n"] or pd.Period(found["day"], freq="M") >= pd.Period(now.end_time, freq="M"):
         return none
     return np.asarray(periods == now, dtype=bool)
 
@@ -192,8 +192,8 @@ def read_completeness(
     ----------
     workspace : Workspace
         Its snapshots are compared with the one named.
-    freq : {"Q", "A"}
-        Quarters or years.
+    freq : {"Q", "H", "A"}
+        Quarters, half-years or years.
     snapshot : str or None
         The one to compare with; None is the latest.
     ripe_age : int
@@ -253,16 +253,16 @@ def _count_periods(workspace: Workspace, snapshot: str, freq: Freq) -> pd.Series
 
 
 def _pair(then: pd.Series, day: str, now: pd.Series, today: str, ripe_age: int, freq: Freq) -> pd.DataFrame:
-    begun, ended = (to_periods(pd.Index([pd.Timestamp(d)]), freq)[0].ordinal for d in (day, today))
-    ordinals = np.array([p.ordinal for p in now.index], dtype=np.int64)
+    begun, ended = (ordinal(period_at(d, freq)) for d in (day, today))
+    places = ordinals(pd.PeriodIndex(now.index))
     found = pd.DataFrame(
         {
-            "age": begun - ordinals,
+            "age": begun - places,
             "n_then": then.reindex(now.index).fillna(0).to_numpy(dtype=np.int64),
             "n_now": now.to_numpy(dtype=np.int64),
         }
     )
-    return found[(ended - ordinals >= ripe_age) & (found["age"] >= 0) & (found["age"] < ripe_age)]
+    return found[(ended - places >= ripe_age) & (found["age"] >= 0) & (found["age"] < ripe_age)]
 
 
 def _add_unseen(counts: pd.DataFrame, by_age: pd.DataFrame, as_of: str) -> pd.DataFrame:
@@ -272,8 +272,8 @@ def _add_unseen(counts: pd.DataFrame, by_age: pd.DataFrame, as_of: str) -> pd.Da
     if counts.empty or not shares:
         return counts.assign(unseen_count=0)
     periods = pd.PeriodIndex(counts.index.get_level_values("period"))
-    now = pd.Period(as_of, freq=periods.freqstr)
-    known = np.array([shares.get(now.ordinal - p.ordinal, 1.0) for p in periods], dtype=float)
+    now = ordinal(period_at(as_of, freq_of(periods)))
+    known = np.array([shares.get(now - place, 1.0) for place in ordinals(periods)], dtype=float)
     unseen = np.where(known > 0, np.rint(there / np.where(known > 0, known, 1.0) - there), 0)
     return counts.assign(unseen_count=unseen.astype(np.int64))
 

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, QhullError, cKDTree
 
-from qbase.core.periods import to_periods
+from qbase.core.periods import PER_YEAR, to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured
 from qbase.indicators.measures import agglomeration, steadiness, yardstick
 from qbase.indicators.measures.measure_scope import Scope
@@ -94,12 +94,12 @@ def _quarterly(scope: Scope) -> Scope:
 
 
 def _as_asked(frame: pd.DataFrame, scope: Scope) -> pd.DataFrame:
-    """By year the value is that of the last quarter."""
+    """By half-year and by year the value is that of the last quarter."""
     if scope.rows.freq == "Q" or frame.empty:
         return frame
     quarters = pd.PeriodIndex(frame["period"])
-    last = frame[quarters.quarter == 4]
-    return last.assign(period=to_periods(pd.Index(pd.PeriodIndex(last["period"]).to_timestamp()), "A"))
+    last = frame[quarters.quarter % (PER_YEAR["Q"] // PER_YEAR[scope.rows.freq]) == 0]
+    return last.assign(period=to_periods(last["period"], scope.rows.freq))
 
 
 def _trailing(one: Callable[[Floats, Floats], dict[str, float] | None]) -> Function:

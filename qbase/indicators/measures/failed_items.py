@@ -8,7 +8,7 @@ import pandas as pd
 
 from qbase.core.numbers import count, interval, level_text, percent
 from qbase.core.panel import Panel
-from qbase.core.periods import code, parse_period
+from qbase.core.periods import PER_YEAR, code, parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Key
@@ -37,7 +37,6 @@ ALIKE = Text(
 )
 NO_ITEMS = Text("没有检验项目明细", "no items are on record")
 NO_FAILURE = Text("没有不合格项目", "no item failed")
-WINDOW = 4
 COLUMNS = ["product", "item", "is_label", "n", "k", "n_firms"]
 
 
@@ -98,7 +97,7 @@ def read_failed_items(
     """
     freq, entity = panel.freq, cast("Entity", panel.entity)
     last = panel.periods[-1] if period is None else parse_period(period, freq)
-    first = max(last - (WINDOW - 1) if freq == "Q" else last, panel.periods[0])
+    first = max(last - (PER_YEAR[freq] - 1), panel.periods[0])
     when = code(last) if first == last else f"{code(first)}–{code(last)}"
     at = workspace.snapshot(panel.snapshot or None)
     rows = open_rows(workspace, entity=entity, freq=freq, snapshot=panel.snapshot or None, first=first, last=last)

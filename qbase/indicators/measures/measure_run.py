@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from qbase.core.periods import to_periods
+from qbase.core.periods import period_at, to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured, find_indicator
 from qbase.indicators.measures.derived_measures import DERIVED, Function, frame_of_values
 from qbase.indicators.measures.measure_scope import Scope, needed_tables, open_scope
@@ -84,9 +84,9 @@ def _inside(frame: pd.DataFrame, scope: Scope) -> pd.DataFrame:
     rows = scope.rows
     keep = pd.Series(True, index=frame.index)
     if rows.first_day > "0100":
-        keep &= frame["period"] >= pd.Period(rows.first_day, freq=frame["period"].iloc[0].freqstr)
+        keep &= frame["period"] >= period_at(rows.first_day, rows.freq)
     if rows.last_day < "9000":
-        keep &= frame["period"] <= pd.Period(rows.last_day, freq=frame["period"].iloc[0].freqstr)
+        keep &= frame["period"] <= period_at(rows.last_day, rows.freq)
     return frame[keep]
 
 

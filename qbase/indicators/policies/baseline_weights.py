@@ -142,7 +142,7 @@ def read_baseline_weights(
 def _baseline(policy: Policy) -> pd.Period:
     """Return the quarter before the first adoption."""
     first = min(policy.first_treated.values()) - 1
-    return first if first.freqstr.startswith("Q") else first.asfreq("Q-DEC", how="end")
+    return periods.period_at(first.end_time, "Q")
 
 
 def read_weights(

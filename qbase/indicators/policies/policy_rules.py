@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from qbase.core.errors import DataError, UsageError
-from qbase.core.periods import code
+from qbase.core.periods import code, freq_of, period_at
 from qbase.core.policy import Policy
 from qbase.core.text import Text
 from qbase.core.values import INSTRUMENTS, MOST_INSTRUMENTS
@@ -83,9 +83,10 @@ def check_sense(policy: Policy, targets: Sequence[Mapping[str, str]]) -> None:
     days = {name: pd.Timestamp(date.on) for name, date in policy.dates.items()}
     name, day = min(days.items(), key=lambda item: item[1])
     for spell in policy.spells:
-        if spell.start < pd.Period(day, freq=spell.start.freqstr):
+        begun = period_at(day, freq_of(spell.start))
+        if spell.start < begun:
             found = f"{spell.entity} from {code(spell.start)}, {name} {day.date()}"
-            first = code(pd.Period(day, freq=spell.start.freqstr))
+            first = code(begun)
             raise misfit("[[spell]] start", found, f"{first} or later", f"correct start, or state the date of {name}")
     for row in targets:
         _check_target(row)

@@ -10,11 +10,11 @@ import pandas as pd
 
 from qbase.core.errors import UsageError
 from qbase.core.nearest_name import suggest_names
-from qbase.core.periods import Freq, parse_period, to_periods
+from qbase.core.periods import CODES, Freq, convert, parse_period
 from qbase.core.policy import DateName, Plan, Policy, PolicyDate, Spell
 from qbase.core.text import Text
 from qbase.indicators.cells.inspection_window import require_table
-from qbase.indicators.cells.window_sql import STEPS, Entity
+from qbase.indicators.cells.window_sql import Entity
 from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.policies.locked_plan import PLAN, read_plan
 from qbase.indicators.policies.policy_doses import carry_doses
@@ -41,8 +41,8 @@ def build_policy(
         Where they lie.
     policy_id : str
         Key of table policies.
-    freq : {"Q", "A"}
-        Period of the panel it goes with; by year a spell starts in the year of its first quarter.
+    freq : {"Q", "H", "A"}
+        Period of the panel it goes with; by half-year and year a spell starts in that of its first quarter.
     entity : {"cluster_id", "firm_id", "town_code"} or None
         What the panel follows: the spell of a cluster is carried to its town or its firms. None leaves spells as they
         were written.
@@ -85,9 +85,9 @@ def build_policy(
 def _read(workspace: Workspace, policy_id: str, freq: Freq, entity: Entity | None, at: Snapshot) -> Policy:
     for table in ("policies", "spells"):
         require_table(workspace, table, at)
-    if freq not in STEPS:
+    if freq not in CODES:
         raise UsageError(
-            "QB402", option="freq", value=freq, found=f"freq={freq!r}", expected=" | ".join(STEPS), fix='freq="Q"'
+            "QB402", option="freq", value=freq, found=f"freq={freq!r}", expected=" | ".join(CODES), fix='freq="Q"'
         )
     policies = workspace.query(_POLICIES, snapshot=at)
     ids = [str(p) for p in policies["policy_id"]]
@@ -145,8 +145,7 @@ def _spell(row: Mapping[Any, Any], freq: Freq) -> Spell:
 
 
 def _period(quarter: str, freq: Freq) -> pd.Period:
-    period = parse_period(quarter, "Q")
-    return period if freq == "Q" else to_periods(pd.Index([period.start_time]), "A")[0]
+    return convert(parse_period(quarter, "Q"), freq)
 
 
 def _groups(spells: pd.DataFrame) -> dict[str, str]:

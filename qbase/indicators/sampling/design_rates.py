@@ -12,6 +12,7 @@ import pandas as pd
 
 from qbase.core.errors import UsageError
 from qbase.core.panel import Sampling
+from qbase.core.periods import PER_YEAR
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.indicators.cells.inspection_window import Rows
@@ -139,7 +140,7 @@ def weigh_rows(
     is_random = sampling != "post_stratified"
     whole = found.assign(all_n=found["n"], all_k=found["k"])
     strata = whole.assign(**{c: found[f"random_{c}"] for c in SUMS}) if is_random else whole
-    strata, fractions = add_weights(strata, frame, sampling, 4 if rows.freq == "A" else 1, design.adjust)
+    strata, fractions = add_weights(strata, frame, sampling, PER_YEAR["Q"] // PER_YEAR[rows.freq], design.adjust)
     drawn = strata[strata["n"] > 0] if is_random else strata
     if drawn.empty:
         return None

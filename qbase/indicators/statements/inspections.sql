@@ -39,7 +39,7 @@ matched AS (
 placed AS (
     SELECT
         {entity} AS entity,
-        date_trunc('{step}', m.sample_date) AS period,
+        {begin of m.sample_date} AS period,
         m.sample_type,
         m.matched_by,
         m.is_doubtful,

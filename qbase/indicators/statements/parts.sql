@@ -1,6 +1,6 @@
 -- Row sets that measures count. "@name" is another part; "@table" of the lake is that table with doubled deliveries
 -- taken once and contradicted keys left out; "@stock(t.date)" and its kin are explained in parts.py.
--- {entity of …}, {step}, {months} and {day:column} are filled in from closed lists.
+-- {entity of …}, {begin of …}, {months} and {day:column} are filled in from closed lists.
 
 -- part span
 SELECT
@@ -8,7 +8,7 @@ SELECT
     CAST(s + INTERVAL {months} MONTH - INTERVAL 1 DAY AS DATE) AS last_day
 FROM (
     SELECT unnest(generate_series(
-        date_trunc('{step}', CAST($span_first AS DATE)), CAST($span_last AS DATE), INTERVAL {months} MONTH
+        {begin of CAST($span_first AS DATE)}, CAST($span_last AS DATE), INTERVAL {months} MONTH
     )) AS s
 )
 
@@ -16,7 +16,7 @@ FROM (
 -- every inspection that matches an entity, by itself: a town needs no register of firms for it
 SELECT
     {entity of sample} AS entity,
-    CAST(date_trunc('{step}', m.sample_date) AS DATE) AS period,
+    CAST({begin of m.sample_date} AS DATE) AS period,
     m.sample_no, m.sample_date, m.sample_type, m.std_no, m.size_class,
     m.matched_id AS firm_id,
     coalesce(m.matched_id, m.uscc, m.firm_code, m.firm_name) AS firm,
@@ -152,7 +152,7 @@ WHERE make_date(g.year, 12, 31) >= CAST($first_day AS DATE) AND make_date(g.year
 -- part orders
 -- a failed inspection and what became of the order to put things right; an order counts from the day its re-check was
 -- due (75 days, Order 18 section 47) by the end of the register: before, nobody knows what it will become
-SELECT s.entity, CAST(date_trunc('{step}', w.order_date) AS DATE) AS period, s.firm, w.*
+SELECT s.entity, CAST({begin of w.order_date} AS DATE) AS period, s.firm, w.*
 FROM @followup AS w
 JOIN @draws AS s ON s.sample_no = w.sample_no
 WHERE w.order_date BETWEEN CAST($first_day AS DATE) AND CAST($last_day AS DATE)
@@ -165,19 +165,19 @@ SELECT {entity of cluster} AS entity, c.cluster_id, c.town_code, c.industry_code
 SELECT DISTINCT c.entity, s.period, s.last_day FROM @cluster AS c CROSS JOIN @span AS s
 
 -- part acts
-SELECT c.entity, CAST(date_trunc('{step}', {day:p.quarter}) AS DATE) AS period, p.*
+SELECT c.entity, CAST({begin of {day:p.quarter}} AS DATE) AS period, p.*
 FROM @programme AS p
 JOIN @cluster AS c ON c.cluster_id = p.cluster_id
 WHERE {day:p.quarter} BETWEEN date_trunc('quarter', CAST($first_day AS DATE)) AND CAST($last_day AS DATE)
 
 -- part tools
-SELECT c.entity, CAST(date_trunc('{step}', {day:p.quarter}) AS DATE) AS period, p.*
+SELECT c.entity, CAST({begin of {day:p.quarter}} AS DATE) AS period, p.*
 FROM @instruments AS p
 JOIN @cluster AS c ON c.cluster_id = p.cluster_id
 WHERE {day:p.quarter} BETWEEN date_trunc('quarter', CAST($first_day AS DATE)) AND CAST($last_day AS DATE)
 
 -- part services
-SELECT c.entity, CAST(date_trunc('{step}', {day:p.quarter}) AS DATE) AS period, h.kind, p.*
+SELECT c.entity, CAST({begin of {day:p.quarter}} AS DATE) AS period, h.kind, p.*
 FROM @platform_services AS p
 JOIN @platforms AS h ON h.platform_id = p.platform_id
 JOIN @cluster AS c ON c.cluster_id = h.cluster_id

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qbase.core import periods
 from qbase.core.errors import DataError, PanelError
 from qbase.core.given import read_ids
 from qbase.core.text import Text, same
@@ -245,7 +246,7 @@ def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot
     workspace : Workspace
         Its table ``frame``.
     last : str or None
-        Last quarter that is looked at, ``2025Q4``; None is the newest.
+        Last period that is looked at, ``2025Q4``, ``2025H2`` or ``2025``; None is the newest.
     snapshot : str or None
         Snapshot of the lake; None is the latest.
 
@@ -262,13 +263,14 @@ def read_listed_firms(workspace: Workspace, *, last: str | None = None, snapshot
     46
     """
     at = workspace.snapshot(snapshot)
+    end = "9999Q4" if last is None else periods.code(periods.period_at(periods.parse_any(last).end_time, "Q"))
 
     def build() -> dict[str, int]:
-        found = _newest_frame(workspace, last or "9999Q4", at.id)
+        found = _newest_frame(workspace, end, at.id)
         return {str(e): int(n) for e, n in found.groupby("entity")["n_firms"].sum().items()}
 
     has_list = workspace.has_table("frame", at)
-    return dict(keep_value(workspace, "listed_firms", (last,), at, build, rooms=("planning",))) if has_list else {}
+    return dict(keep_value(workspace, "listed_firms", (end,), at, build, rooms=("planning",))) if has_list else {}
 
 
 def _newest_frame(workspace: Workspace, last: str, snapshot: str | None) -> pd.DataFrame:

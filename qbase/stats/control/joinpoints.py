@@ -37,6 +37,8 @@ class Joined:
         Degrees of freedom of t.
     fitted : numpy.ndarray, shape (T,)
         With the season, where there is one.
+    trend : numpy.ndarray, shape (T,)
+        The lines alone, at the mean of the seasons.
     tests : tuple of (int, int, float)
         Joinpoints of the null hypothesis, of the alternative, p value; in the order they were made.
     """
@@ -48,6 +50,7 @@ class Joined:
     errors: Floats
     df: float
     fitted: Floats
+    trend: Floats
     tests: tuple[tuple[int, int, float], ...]
 
 
@@ -236,6 +239,9 @@ def _describe(space: _Space, y: Floats, m: int, level: float, tests: tuple[tuple
     pick[:, space.base.shape[1] : space.base.shape[1] + m] = np.tri(m + 1, m, -1)
     slopes = pick[:, : x.shape[1]] @ beta
     errors = np.sqrt(np.einsum("ij,jk,ik->i", pick, vcov, pick))
+    fitted = x @ beta / space.root
+    season = space.base[:, 2:] @ beta[2 : space.base.shape[1]] / space.root
     return Joined(
-        knots=knots, low=low, high=high, slopes=slopes, errors=errors, df=df, fitted=x @ beta / space.root, tests=tests
-    )
+        knots=knots, low=low, high=high, slopes=slopes, errors=errors, df=df, fitted=fitted,
+        trend=fitted - season + season.mean(), tests=tests,
+    )  # fmt: skip

@@ -76,7 +76,7 @@ def compare_entities(
     >>> found["status"].value_counts().to_dict()
     {'both': 12}
     """
-    start, end = (periods.parse_period(str(p), panel.freq) for p in (first, last))
+    start, end = (periods.parse_period(p, panel.freq) for p in (first, last))
     counts = panel.counts(outcome)
     tested = counts[counts["n"] > 0].reset_index()
     by = tested.groupby("entity")["period"]

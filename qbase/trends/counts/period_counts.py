@@ -84,7 +84,7 @@ class Counts:
         """Return the period meant: the last one when none is given."""
         if given is None:
             return self.index[-1]
-        return periods.parse_period(given, "Q" if self.index.freqstr.startswith("Q") else "A")
+        return periods.parse_period(given, periods.freq_of(self.index))
 
 
 def find_entity(panel: Panel, entity: str) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
+from qbase.core.periods import Freq
 from qbase.core.text import Text
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.counts.policy_windows import Sides
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 Against = Literal["year_ago", "previous", "cumulative", "half_year", "since_policy"]
 Window = Literal["cumulative", "half_year"]
 WINDOWS = frozenset(get_args(Window))
-STEPS_PER_YEAR = {"Q": 4, "A": 1}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,7 +89,7 @@ class Compared:
         return Text("上年同期", "a year earlier"), Text("上年同期", "a year ago")
 
 
-def read_against(against: str, freq: str) -> Compared:
+def read_against(against: str, freq: Freq) -> Compared:
     """Return what is compared with what.
 
     Raises
@@ -105,9 +105,9 @@ def read_against(against: str, freq: str) -> Compared:
             freq=freq,
             found=f"against={against!r}, freq={freq!r}",
             expected=" | ".join(known),
-            fix='against="year_ago"' if freq == "A" else 'against="year_ago", or a panel of quarters',
+            fix='against="year_ago", or a panel of quarters' if freq == "Q" else 'against="year_ago"',
         )
-    steps = 1 if against == "previous" else STEPS_PER_YEAR[freq]
+    steps = 1 if against == "previous" else periods.PER_YEAR[freq]
     return Compared(against=against, steps=steps)  # type: ignore[arg-type]
 
 

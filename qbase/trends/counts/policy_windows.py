@@ -121,11 +121,12 @@ def find_sides(policy: Policy | None, held: pd.PeriodIndex, entity: str | None) 
     own = policy.first_treated
     is_own = entity is not None and entity in own
     start = own[entity] if is_own and entity is not None else min(own.values())
-    start = start if start.freqstr == held.freqstr else start.asfreq(held.freqstr[:1], how="start")
+    freq = periods.freq_of(held)
+    start = periods.convert(start, freq)
     days = [policy.dates[name].on for name in CHOSEN_FROM if name in policy.dates]
     # who adopts later was chosen later: as long before its own start as the first were before theirs
-    earliest = min(p if p.freqstr == held.freqstr else p.asfreq(held.freqstr[:1], how="start") for p in own.values())
-    lead = max([earliest.ordinal - pd.Period(day, freq=held.freqstr).ordinal for day in days] + [0])
+    earliest = min(periods.convert(p, freq) for p in own.values())
+    lead = max([periods.event_time(earliest, periods.period_at(day, freq)) for day in days] + [0])
     chosen = start - lead
     before, since = held[held < chosen], held[held >= start]
     if not len(before) or not len(since):

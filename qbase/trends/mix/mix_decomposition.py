@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from qbase.core.numbers import difference_unit, interval, level_text
+from qbase.core.numbers import count, difference_unit, interval, level_text
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result
-from qbase.core.results.sentences import digits_among, quantity
+from qbase.core.results.sentences import add_article, digits_among, quantity
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.indicators.group_counts import FIRM, GroupCounts, check_columns
@@ -113,10 +113,9 @@ def decompose_mix(
     >>> from qbase.trends import decompose_mix
     >>> counts = read_group_counts(open_workspace(), "D1.batch", by=("risk_class", "size_class"), freq="A")
     >>> print(decompose_mix(counts, first="2021", last="2025").say().items[0].en)
-    Between 2021 and 2025 the batch pass rate of all clusters: cannot tell. The estimate is −0.9 percentage points
-    (95% CI −4.7 to 2.8; n = 1,557): it could be lower or higher. Of this, +0.5 percentage points (95% CI −0.2 to 1.3)
-    come from who was inspected (by risk class, size), −1.5 percentage points (95% CI −5.2 to 2.3) from within groups
-    of one kind.
+    Of the −0.9 percentage points between 2021 and 2025 in the batch pass rate of all clusters (n = 1,557), +0.5
+    percentage points (95% CI −0.2 to 1.3) come from who was inspected (by risk class, size), −1.5 percentage points
+    (95% CI −5.2 to 2.3) from within groups of one kind.
     """
     factors = _factors(counts, by)
     unripe = leave_preliminary(counts.panel, counts.outcome, entity, maturity, estimand="change", method="kitagawa")
@@ -268,10 +267,19 @@ def _labels(
     digits = digits_among([change, composition, within], unit, "change", settings)
     names = join([counts.name(f) for f in factors], zh="、", en=", ")
     mix = WHO_AND_HOW if MEASURING & set(factors) else WHO
+    # whether it moved is said of the change itself, whose interval is not that of a sum of parts
     said = Text(
-        "其中 {composition}来自{mix}（按{names}），{within}来自同类之内。",
-        "Of this, {composition} come from {mix} (by {names}), {within} from within groups of one kind.",
+        "{a}到 {b}{subject}的{outcome}相差 {change}（n = {n}），其中 {composition}来自{mix}（按{names}），"
+        "{within}来自同类之内。",
+        "Of the {change} between {a} and {b} in the {outcome} of {subject} (n = {n}), {composition} come from {mix} "
+        "(by {names}), {within} from within groups of one kind.",
     ).format(
+        a=a,
+        b=b,
+        subject=add_article(case.counts.subject),
+        outcome=counts.indicator.label,
+        change=quantity(change.value, unit, digits, sign=True),
+        n=count(change.n_obs or 0),
         mix=mix,
         composition=_with_doubt(composition, unit, digits),
         within=_with_doubt(within, unit, digits),
@@ -279,7 +287,7 @@ def _labels(
     )
     return {
         "change": Text(f"与 {a.zh}相比，{b.zh}", f"Between {a.en} and {b.en} "),
-        "later[change]": said,
+        "said[change]": said,
         "adjusted_change": Text(
             f"若构成保持 {a.zh}不变，{b.zh}", f"With the mix of {a.en} kept, between {a.en} and {b.en} "
         ),

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from qbase.indicators.maturity.maturity_table import Maturity
 
 Window = str | pd.Period | tuple[str | pd.Period, str | pd.Period] | None
-YEAR = {"Q": 4, "A": 1}
 NAMED = 4
 """So many are named in a sentence; all are in the table."""
 CLEAR = 0.05
@@ -169,21 +168,21 @@ def _window(parted: Parted, outcome: str, tested: pd.DataFrame, given: Window) -
     if given is None:
         held = tested.index.get_level_values("period")
         last = held.max() if len(held) else parted.panel.periods[-1]
-        return (last if is_weighted else last - (YEAR[freq] - 1)), last
+        return (last if is_weighted else last - (periods.PER_YEAR[freq] - 1)), last
     if isinstance(given, tuple):
         first, last = (periods.parse_period(p, freq) for p in given)
     else:
         year = periods.read_period(given)
-        is_year = year is not None and freq == "Q" and year.freqstr.startswith("Y")
-        first = periods.parse_period(f"{year.year}Q1" if year is not None and is_year else given, freq)
-        last = first + 3 if is_year else first
+        is_year = year is not None and freq != "A" and periods.freq_of(year) == "A"
+        first = periods.convert(year, freq) if year is not None and is_year else periods.parse_period(given, freq)
+        last = first + (periods.PER_YEAR[freq] - 1) if is_year else first
     first, last = min(first, last), max(first, last)
     for period in pd.period_range(first, last):
         parted.refuse(period, outcome)
     if is_weighted and first != last:
         raise DataError(
             "QB537", outcome=outcome, first=periods.code(first), last=periods.code(last),
-            found=f"{parted.panel.sampling}, {last.ordinal - first.ordinal + 1} periods", expected="one period",
+            found=f"{parted.panel.sampling}, {periods.event_time(last, first) + 1} periods", expected="one period",
             fix=f'build_panel(…, freq="A"), or period="{periods.code(last)}"',
         )  # fmt: skip
     return first, last

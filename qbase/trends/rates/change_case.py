@@ -109,8 +109,8 @@ class Case:
         """Return the limits of the comparison."""
         known = DESIGN_KNOWS if self.counts.is_weighted and self.has_firms else None
         told = known if self.firms is None else self.firms.note()
-        apart = (SEASONS,) if self.compared.sides is not None and self.panel.freq == "Q" else ()
-        season = (SEASON,) if self.compared.against == "previous" and self.panel.freq == "Q" else ()
+        apart = (SEASONS,) if self.compared.sides is not None and self.panel.freq != "A" else ()
+        season = (SEASON,) if self.compared.against == "previous" and self.panel.freq != "A" else ()
         return (*apart, *season, *notes_of(self.panel, self.counts.indicator, self.entity, of_firms=told))
 
     def settings(self) -> dict[str, Any]:

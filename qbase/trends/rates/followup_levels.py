@@ -16,7 +16,6 @@ from qbase.indicators import find_indicator
 from qbase.indicators.followup_panel import FOLLOWUP, TASKS
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.counts.period_counts import EVERYBODY, find_entity
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 
 STANDING = frozenset({"D1c.repeat"})
 """What looks back by itself: its periods overlap and are never added up."""
@@ -89,7 +88,7 @@ def estimate_followup(
 
 
 def _level(panel: Panel, outcome: str, entity: str | None, end: pd.Period, level: float) -> Result:
-    start = end if outcome in STANDING else end - (STEPS_PER_YEAR[panel.freq] - 1)
+    start = end if outcome in STANDING else end - (periods.PER_YEAR[panel.freq] - 1)
     start = max(start, panel.periods[0])
     rows = _rows(panel, outcome, entity, start, end)
     n, k = int(rows["n"].sum()), int(rows["k"].sum())

@@ -21,7 +21,6 @@ from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, match_firms, settings_of
 from qbase.trends.counts.half_years import Summed, end_of, sum_half_years
 from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
@@ -254,7 +253,7 @@ def _answer(
     return add_verdicts(result)
 
 
-def _arrange(whole: Counts, first: object, last: object, freq: str) -> Series:
+def _arrange(whole: Counts, first: object, last: object, freq: periods.Freq) -> Series:
     start = whole.index[0] if first is None else whole.period(first)  # type: ignore[arg-type]
     end = whole.index[-1] if last is None else whole.period(last)  # type: ignore[arg-type]
     inside = np.asarray((whole.index >= start) & (whole.index <= end))
@@ -262,10 +261,10 @@ def _arrange(whole: Counts, first: object, last: object, freq: str) -> Series:
     counts = dataclasses.replace(whole, series=series, index=whole.index[inside])
     if len(counts.index) < LEAST_PERIODS and (first is not None or last is not None):
         raise _too_short(counts)
-    time = np.array([p.ordinal for p in counts.index], dtype=float) / STEPS_PER_YEAR[freq]
+    time = periods.ordinals(counts.index) / periods.PER_YEAR[freq]
     years = time - time.mean()
     line = np.column_stack([np.ones(len(years)), years])
-    if freq != "Q":
+    if freq == "A":
         return Series(counts=counts, years=years, design=line)
     n, k = (series[c].to_numpy(dtype=float) for c in ("n", "k"))
     season = season_columns(counts.index.quarter.to_numpy(dtype=np.int64), n, k)
@@ -350,11 +349,13 @@ def _fitted(series: Series, fit: TrendFit) -> pd.DataFrame:
 
 
 def _coefficients(series: Series, fit: TrendFit) -> pd.DataFrame:
-    quarters = [int(q) for q in np.unique(series.counts.index.quarter)[1:]] if series.has_season else []
+    index = series.counts.index
+    season = "half" if periods.freq_of(index) == "H" else "quarter"
+    later = [q if season == "quarter" else (q + 1) // 2 for q in np.unique(index.quarter)[1:].tolist()]
     scale = 100.0 if series.counts.is_weighted else 1.0
     return pd.DataFrame(
         {
-            "term": ["constant", "year", *(f"quarter_{q}" for q in quarters)],
+            "term": ["constant", "year", *(f"{season}_{q}" for q in later if series.has_season)],
             "value": scale * fit.coefficients,
             "std_error": scale * fit.errors,
         }
@@ -371,7 +372,7 @@ def _firm_note(firms: Firms) -> Text:
 
 def _notes(series: Series, firms: Firms | None) -> list[Text]:
     notes = []
-    if series.counts.index.freqstr.startswith("Q") and not series.has_season:
+    if periods.freq_of(series.counts.index) != "A" and not series.has_season:
         notes.append(
             Text(
                 "没有扣除季节影响：期数不足，或某季度全部合格。", "The season is not taken out: too few periods for it."

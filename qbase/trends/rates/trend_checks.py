@@ -9,6 +9,7 @@ import pandas as pd
 
 from qbase.core.numbers import count, number, p_value
 from qbase.core.panel import Panel
+from qbase.core.periods import PER_YEAR, ordinal, ordinals
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate
 from qbase.trends.counts.count_checks import check_same_sampling
@@ -54,7 +55,7 @@ def check_firms(firms: int) -> CheckResult:
 
 def check_gaps(index: pd.PeriodIndex, *, step: int = 1) -> CheckResult:
     """Check whether periods are missing, one every ``step``: ``trend_gaps``, False above a quarter of them."""
-    whole = (index[-1].ordinal - index[0].ordinal) // step + 1
+    whole = (ordinal(index[-1]) - ordinal(index[0])) // step + 1
     missing = whole - len(index)
     if missing == 0:
         return CheckResult(name="trend_gaps", passed=True, text=Text("各期都有抽查。", "Every period has tests."))
@@ -146,8 +147,8 @@ def check_within(panel: Panel, outcome: str, counts: Counts, pooled: Estimate) -
     if panel.entity == DRAWN or not 2 <= cells["entity"].nunique() <= MOST_ENTITIES:
         return None
     index = pd.PeriodIndex(cells["period"])
-    steps = 4 if panel.freq == "Q" else 1
-    years = (index.asi8 - index.asi8.mean()) / steps
+    years = ordinals(index) / PER_YEAR[panel.freq]
+    years -= years.mean()
     intercepts = pd.get_dummies(cells["entity"]).to_numpy(dtype=float)
     x = np.column_stack([intercepts[:, :1], years, intercepts[:, 1:]])
     x[:, 0] = 1.0

@@ -21,7 +21,7 @@ def first_after(index: pd.PeriodIndex, found: DatedBreak, events: Sequence[Dated
     """Return the first period after a break: that of the document where one gives the date."""
     if found.is_documented:
         stop = index[found.last + 1] if found.last + 1 < len(index) else index[-1] + 1
-        dates = [e.at(index.freqstr) for e in events]
+        dates = [e.at(periods.freq_of(index)) for e in events]
         inside = [d for d in dates if index[found.last] < d <= stop]
         if inside:
             return min(inside)

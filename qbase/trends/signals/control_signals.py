@@ -136,13 +136,13 @@ def estimate_control(
     measured = read_measured(parted.panel, outcome, entity)
     entity = None if entity is None else find_entity(panel, entity)
     events = read_events(phases, entity, measured.index)
-    of = _phases(measured, [e.at(measured.index.freqstr) for e in events])
+    of = _phases(measured, [e.at(panel.freq) for e in events])
     learnt = read_likeness(parted.panel, outcome, measured, entity=entity, asked=dispersion)
     charted = chart_series(
         measured, of, asked=chart, alpha=alpha, level=level, target=target, memory=memory, pool=learnt.pool
     )
     estimates = _estimates(measured, charted, entity, level)
-    table = tell_events(events, measured.index.freqstr)
+    table = tell_events(events, panel.freq)
     said = (say_later(measured, charted, target), say_likeness(learnt, measured, charted))
     later = join([text for text in said if text.zh], zh="", en=" ")
     return Result(

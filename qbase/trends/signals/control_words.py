@@ -133,10 +133,8 @@ def say_rules(measured: Measured, charted: Charted) -> Text:
 
 
 def _when(measured: Measured, i: int, lang: str) -> str:
-    period = measured.index[i]
-    if not period.freqstr.startswith("Q"):
-        return str(period.year)
-    return f"{period.year}Q{period.quarter}" if lang == "zh" else f"{period.year} Q{period.quarter}"
+    written = periods.code(measured.index[i])
+    return written if lang == "zh" else f"{written[:4]} {written[4:]}".rstrip()
 
 
 def check_chart(measured: Measured, charted: Charted) -> list[CheckResult]:

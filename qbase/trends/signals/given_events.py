@@ -8,6 +8,7 @@ import pandas as pd
 
 from qbase.core import periods
 from qbase.core.errors import UsageError
+from qbase.core.periods import Freq
 from qbase.core.policy import DatedEvent, Policy, match_policy
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
@@ -50,8 +51,9 @@ def read_events(given: Given | Iterable[Given] | None, entity: str | None, index
                 expected="DatedEvent, Policy, or the result of estimate_breaks",
                 fix='DatedEvent(period="2021Q1", title=Text("…", "…"), kind="standard")',
             )  # fmt: skip
-    inside = [e for e in found if e.concerns(entity) and index[0] < e.at(index.freqstr) <= index[-1]]
-    return sorted(inside, key=lambda e: (e.at(index.freqstr), OLD_KINDS.index(e.kind), e.title.en))
+    freq = periods.freq_of(index)
+    inside = [e for e in found if e.concerns(entity) and index[0] < e.at(freq) <= index[-1]]
+    return sorted(inside, key=lambda e: (e.at(freq), OLD_KINDS.index(e.kind), e.title.en))
 
 
 def _of_policy(policy: Policy, entity: str | None) -> list[DatedEvent]:
@@ -71,7 +73,7 @@ def _of_policy(policy: Policy, entity: str | None) -> list[DatedEvent]:
 def _of_breaks(result: Result) -> list[DatedEvent]:
     return [
         DatedEvent(
-            period=periods.parse_period(str(row["period"]), "Q" if "Q" in str(row["period"]) else "A"),
+            period=periods.parse_any(str(row["period"])),
             title=Text(str(row["title_zh"]), str(row["title_en"])),
             kind=row["kind"],
         )
@@ -79,11 +81,11 @@ def _of_breaks(result: Result) -> list[DatedEvent]:
     ]
 
 
-def tell_events(events: Sequence[DatedEvent], freqstr: str) -> pd.DataFrame:
+def tell_events(events: Sequence[DatedEvent], freq: Freq) -> pd.DataFrame:
     """Return the table ``events``: period, kind, title_zh, title_en, source; one row per period and kind."""
     rows: dict[tuple[str, str], list[DatedEvent]] = {}
     for event in events:
-        rows.setdefault((periods.code(event.at(freqstr)), event.kind), []).append(event)
+        rows.setdefault((periods.code(event.at(freq)), event.kind), []).append(event)
     titles = {key: join([e.title for e in own], zh="；", en="; ") for key, own in rows.items()}
     return pd.DataFrame(
         [

@@ -142,7 +142,7 @@ def estimate_breaks(
             "breaks": _table(measured.index, found, dates, named),
             "series": _series(measured, found, weight),
             "documented": _documented(measured, weight, events, places, found, level),
-            "events": tell_events(events, measured.index.freqstr),
+            "events": tell_events(events, panel.freq),
         },
         checks=(*check_breaks(measured.index, found, told), *parted.checks),
         grade="limited" if is_yardstick or against is not None else "moderate",
@@ -171,7 +171,7 @@ def _against(panel: Panel, measured: Measured, against: str) -> Text:
 
 
 def _last_before(index: pd.PeriodIndex, event: DatedEvent) -> int:
-    return int(np.flatnonzero(index < event.at(index.freqstr))[-1])
+    return int(np.flatnonzero(index < event.at(periods.freq_of(index)))[-1])
 
 
 def _estimates(
@@ -228,7 +228,7 @@ def _documented(
     found: Sequence[DatedBreak], level: float,
 ) -> pd.DataFrame:  # fmt: skip
     """Return the step at each known date, between the breaks on either side of it; no search, so no search penalty."""
-    rows = []
+    rows, freq = [], periods.freq_of(measured.index)
     for at in dict.fromkeys(places):
         own = [e for e, place in zip(events, places, strict=True) if place == at]
         start = max([b.last + 1 for b in found if b.last < at], default=0)
@@ -240,7 +240,7 @@ def _documented(
         title = join([e.title for e in own], zh="；", en="; ")
         rows.append(
             {
-                "period": periods.code(own[0].at(measured.index.freqstr)), "kind": own[0].kind, "title_zh": title.zh,
+                "period": periods.code(own[0].at(freq)), "kind": own[0].kind, "title_zh": title.zh,
                 "title_en": title.en, "step": step, "ci_low": low, "ci_high": high,
                 "is_in_a_break": any(b.low <= at <= b.high for b in found),
             }

@@ -17,13 +17,13 @@ from qbase.core.numbers import level_text, p_value
 from qbase.core.panel import Panel
 from qbase.core.policy import DatedEvent
 from qbase.core.results.result import Result
+from qbase.core.results.sentences import add_article
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Estimate, Key
 from qbase.stats.control.joinpoints import Joined, fit_joinpoints
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.period_counts import find_entity
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
 from qbase.trends.rates.trend_fit import season_columns
@@ -102,8 +102,8 @@ def estimate_joinpoints(
     Result
         Estimand ``trend`` in percentage points a year; terms ``segment_1`` … with keys ``since`` and ``until``, one
         more than there are joinpoints. Tables ``joinpoints`` (period, low, high, kind, title_zh, title_en), ``tests``
-        (few, many, p_value), ``series`` (period, n, k, value, fitted) and ``events``. Without an answer below 12
-        periods.
+        (few, many, p_value), ``series`` (period, n, k, value, fitted, trend: at the mean of
+        the seasons) and ``events``. Without an answer below 12 periods, or for a rate without counts of its own.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def estimate_joinpoints(
     UsageError
         Unknown entity (QB501), a level that is none (QB503), no event (QB555).
     DataError
-        Nothing was measured (QB502), no counts, or ``most`` is not 0 to 3 (QB534).
+        Nothing was measured (QB502), or ``most`` is not 0 to 3 (QB534).
 
     References
     ----------
@@ -138,10 +138,11 @@ def estimate_joinpoints(
         return unripe
     parted = part_preliminary(panel, outcome, entity=entity, maturity=maturity)
     measured = read_measured(parted.panel, outcome, entity)
-    _check_given(measured, outcome, most)
+    _check_most(outcome, most)
     entity = None if entity is None else find_entity(panel, entity)
     events = read_events(known, entity, measured.index)
-    found = None if len(measured.index) < LEAST_PERIODS else _fit(measured, panel.freq, most, alpha, level)
+    silent = _say_silent(measured)
+    found = _fit(measured, panel.freq, most, alpha, level) if silent is None else None
     table = _table(measured.index, found, events)
     is_yardstick = bool((table["kind"] == "standard").any())
     return Result(
@@ -155,7 +156,7 @@ def estimate_joinpoints(
             "joinpoints": table,
             "tests": pd.DataFrame(found.tests if found else [], columns=["few", "many", "p_value"]),
             "series": _series(measured, found),
-            "events": tell_events(events, measured.index.freqstr),
+            "events": tell_events(events, panel.freq),
         },
         checks=(*_checks(table, found), *parted.checks),
         grade="limited" if is_yardstick else "moderate",
@@ -164,30 +165,26 @@ def estimate_joinpoints(
             "outcome": outcome, "entity_kind": panel.entity, "entity": entity, "freq": panel.freq,
             "sampling": panel.sampling, "most": most, "alpha": alpha, "level": level, "least": LEAST_SEGMENT,
         },
-        labels={} if found is None else _labels(measured.index, found, table, level),
+        labels={} if found is None else _labels(measured, found, table, level),
         sources=panel.sources,
         coverage=panel.coverage_of(outcome),
         spoken=() if found is None else tuple(range(len(found.slopes))),
-        unanswered=Text("", "") if found is not None else _say_short(len(measured.index)),
+        unanswered=silent or Text("", ""),
     )  # fmt: skip
 
 
-def _check_given(measured: Measured, outcome: str, most: int) -> None:
+def _check_most(outcome: str, most: int) -> None:
     given = read_number(most)
-    if not measured.has_counts or given is None or given not in (0, 1, 2, 3):
+    if given is None or given not in (0, 1, 2, 3):
         raise DataError(
-            "QB534",
-            outcome=outcome,
-            found=f"most={most!r}" if measured.has_counts else "a rate without counts of its own",
-            expected="counts of batches, most = 0, 1, 2 or 3",
-            fix='build_panel(…, sampling="naive"), most=3',
+            "QB534", outcome=outcome, most=most, found=f"most={most!r}", expected="most = 0, 1, 2 or 3", fix="most=3"
         )
 
 
-def _fit(measured: Measured, freq: str, most: int, alpha: float, level: float) -> Joined:
-    time = np.array([p.ordinal for p in measured.index], dtype=float) / STEPS_PER_YEAR[freq]
+def _fit(measured: Measured, freq: periods.Freq, most: int, alpha: float, level: float) -> Joined:
+    time = periods.ordinals(measured.index) / periods.PER_YEAR[freq]
     season = None
-    if freq == "Q":
+    if freq != "A":
         season = season_columns(measured.index.quarter.to_numpy(dtype=np.int64), measured.n, measured.k)
     return fit_joinpoints(
         measured.value, measured.n, time - time.mean(), season=season, most=int(most), least=LEAST_SEGMENT, alpha=alpha,
@@ -221,7 +218,7 @@ def _table(index: pd.PeriodIndex, found: Joined | None, events: list[DatedEvent]
     """Return one row per joinpoint with what stands on record inside its interval, a changed standard before all."""
     rows = []
     for at, low, high in [] if found is None else zip(found.knots, found.low, found.high, strict=True):
-        own = [e for e in events if index[low] <= e.at(index.freqstr) <= index[high]]
+        own = [e for e in events if index[low] <= e.at(periods.freq_of(index)) <= index[high]]
         kind = min((e.kind for e in own), key=ORDER.index) if own else "none"
         title = join(list(dict.fromkeys(e.title for e in own if e.kind == kind)), zh="；", en="; ")
         rows.append((*(periods.code(index[i]) for i in (at, low, high)), kind, title.zh, title.en))
@@ -229,27 +226,41 @@ def _table(index: pd.PeriodIndex, found: Joined | None, events: list[DatedEvent]
 
 
 def _series(measured: Measured, found: Joined | None) -> pd.DataFrame:
-    fitted = np.full(len(measured.index), np.nan) if found is None else found.fitted
-    code = [periods.code(p) for p in measured.index]
-    return pd.DataFrame({"period": code, "n": measured.n, "k": measured.k, "value": measured.value, "fitted": fitted})
+    nothing = np.full(len(measured.index), np.nan)
+    fitted, trend = (nothing, nothing) if found is None else (found.fitted, found.trend)
+    return pd.DataFrame(
+        {
+            "period": [periods.code(p) for p in measured.index], "n": measured.n, "k": measured.k,
+            "value": measured.value, "fitted": fitted, "trend": trend,
+        }
+    )  # fmt: skip
 
 
-def _labels(index: pd.PeriodIndex, found: Joined, table: pd.DataFrame, level: float) -> dict[str, Text]:
-    edges = [periods.label(p) for p in _edges(index, found)]
+def _labels(measured: Measured, found: Joined, table: pd.DataFrame, level: float) -> dict[str, Text]:
+    edges = [periods.label(p) for p in _edges(measured.index, found)]
     labels = {
         f"segment_{i + 1}": Text(f"{a.zh}至 {b.zh}，", f"From {a.en} to {b.en} ")
         for i, (a, b) in enumerate(itertools.pairwise(edges))
     }
-    return {**labels, f"later[segment_{len(found.slopes)}]": _say_turns(table, found, level)}
-
-
-def _say_turns(table: pd.DataFrame, found: Joined, level: float) -> Text:
     if table.empty:
-        p = p_value(found.tests[0][2]) if found.tests else "–"
-        return Text(
-            f"趋势没有找到转折（p = {p}）；没有找到不等于没有。",
-            f"No turn of the trend was found (p = {p}; none found is not none there).",
-        )
+        # how steep the whole trend is, is said of the trend itself (`estimate_trend`)
+        return {**labels, "said[segment_1]": _say_none(measured, found)}
+    return {**labels, f"later[segment_{len(found.slopes)}]": _say_turns(table, level)}
+
+
+def _say_none(measured: Measured, found: Joined) -> Text:
+    shown = p_value(found.tests[0][2]) if found.tests else "–"
+    shown = shown if shown[0] in "<>" else f"= {shown}"
+    first, last = periods.label(measured.index[0]), periods.label(measured.index[-1])
+    subject, outcome = add_article(measured.subject), measured.indicator.label
+    return Text(
+        f"{first.zh}至 {last.zh}，{subject.zh}的{outcome.zh}趋势没有找到转折（p {shown}；没有找到不等于没有）。",
+        f"No turn was found in the trend of the {outcome.en} of {subject.en} from {first.en} to {last.en} (p {shown}; "
+        "none found is not none there).",
+    )
+
+
+def _say_turns(table: pd.DataFrame, level: float) -> Text:
     said = []
     for row in table.to_dict("records"):
         when, low, high = (_named(str(row[c])) for c in ("period", "low", "high"))
@@ -266,7 +277,7 @@ def _say_turns(table: pd.DataFrame, found: Joined, level: float) -> Text:
 
 
 def _named(code: str) -> Text:
-    return periods.label(periods.parse_period(code, "Q" if "Q" in code else "A"))
+    return periods.label(periods.parse_any(code))
 
 
 def _checks(table: pd.DataFrame, found: Joined | None) -> list[CheckResult]:
@@ -285,7 +296,16 @@ def _checks(table: pd.DataFrame, found: Joined | None) -> list[CheckResult]:
     return [CheckResult(name="same_yardstick", passed=True, text=text)]
 
 
-def _say_short(n: int) -> Text:
+def _say_silent(measured: Measured) -> Text | None:
+    """Return why no turns are sought; None where they are."""
+    n = len(measured.index)
+    if not measured.has_counts:
+        return Text(
+            "{subject}的{outcome}没有自己的批次数，不找趋势的转折。",
+            "Turns of a trend are sought in counts; the {outcome} of {subject} has none of its own.",
+        )
+    if n >= LEAST_PERIODS:
+        return None
     return Text(
         f"{{subject}}的{{outcome}}只有 {n} 期，至少 {LEAST_PERIODS} 期才能找趋势的转折。",
         f"The {{outcome}} of {{subject}} has {n} periods: turns of a trend take at least {LEAST_PERIODS}.",

@@ -11,6 +11,7 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.numbers import difference_unit
 from qbase.core.panel import Panel
+from qbase.core.periods import freq_of
 from qbase.core.policy import DatedEvent
 from qbase.core.results.result import Result
 from qbase.core.text import Text
@@ -137,7 +138,7 @@ def estimate_standard_change(
         estimates = (_estimate(shown, found, date, step, entity, level),)
         labels["break_1"] = label_change(shown.index, found, date, own, level)
     if twice is not None:
-        tables |= {"series": _series(twice), "events": tell_events(events, twice.index.freqstr)}
+        tables |= {"series": _series(twice), "events": tell_events(events, panel.freq)}
     p = None if found is None else found.p_value
     return Result(
         estimand="change", outcome=indicator, unit=difference_unit(indicator.unit), method="judged_twice",
@@ -180,12 +181,12 @@ def _subject(panel: Panel, entity: str | None) -> Text:
 def _inside(events: Iterable[DatedEvent], index: pd.PeriodIndex, found: QuietEnd) -> list[DatedEvent]:
     """Return the changes of standards on record whose date lies in the interval."""
     first, last = index[found.low], index[found.high] if found.high < len(index) else index[-1] + 1
-    return [e for e in events if e.kind == "standard" and first <= e.at(index.freqstr) <= last]
+    return [e for e in events if e.kind == "standard" and first <= e.at(freq_of(index)) <= last]
 
 
 def _date(index: pd.PeriodIndex, found: QuietEnd, own: list[DatedEvent]) -> pd.Period:
     """Return the first period of the newer limits: that of the document where one gives the date."""
-    return min((e.at(index.freqstr) for e in own), default=index[found.first])
+    return min((e.at(freq_of(index)) for e in own), default=index[found.first])
 
 
 def _step(twice: Twice, found: QuietEnd, level: float) -> tuple[float, float, float]:

@@ -21,7 +21,6 @@ from qbase.core.text import Text, join, same, spaced
 from qbase.core.values import CheckResult, Estimate
 from qbase.stats.rates.difference_intervals import newcombe_p
 from qbase.stats.testing.false_discovery import Discovery, false_discovery_q
-from qbase.trends.counts.period_windows import STEPS_PER_YEAR
 from qbase.trends.rates.rate_change import estimate_change
 
 if TYPE_CHECKING:
@@ -255,7 +254,7 @@ def estimate_every_change(
     12
     """
     end = panel.periods[-1] if last is None else periods.parse_period(last, panel.freq)
-    start = end - STEPS_PER_YEAR[panel.freq] if first is None else periods.parse_period(first, panel.freq)
+    start = end - periods.PER_YEAR[panel.freq] if first is None else periods.parse_period(first, panel.freq)
     options: dict[str, Any] = {"level": level, "maturity": maturity}
     found = []
     for entity in panel.entities:

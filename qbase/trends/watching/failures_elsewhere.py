@@ -10,7 +10,7 @@ from qbase.core.errors import UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.numbers import count
 from qbase.core.panel import Panel
-from qbase.core.periods import code, parse_period
+from qbase.core.periods import PER_YEAR, code, parse_period
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
 from qbase.core.values import Estimate, Indicator, Key
@@ -22,9 +22,6 @@ from qbase.trends.watching.notice_failures import read_notice_failures
 if TYPE_CHECKING:
     from qbase.indicators.cells.window_sql import Entity
     from qbase.lake import Workspace
-
-WINDOW = {"Q": 4, "H": 2, "A": 1}
-"""Periods of a year: a quarter has too few batches drawn in trade."""
 
 ELSEWHERE = Indicator(
     id="D1.elsewhere",
@@ -122,7 +119,8 @@ def find_elsewhere(
     traced back to 1 firm (by level of the inspection: 1 provincial).
     """
     last = panel.periods[-1] if period is None else parse_period(period, panel.freq)
-    first = max(last - (WINDOW[panel.freq] - 1), panel.periods[0])
+    # one quarter alone has too few batches drawn in trade
+    first = max(last - (PER_YEAR[panel.freq] - 1), panel.periods[0])
     entity = None if subject is None else _known(panel, subject)
     who = EVERYBODY.get(panel.entity, Text("全部对象", "all entities")) if entity is None else panel.label(entity)
     rows = open_rows(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbase.core import DataError
+from qbase.core.periods import ordinal
 from qbase.figures.surface.canvas import NARROW, Sheet, Variant, spread, text_width
 from qbase.figures.surface.figure_svg import finish_svg
 from qbase.figures.surface.period_axis import number_ticks, place_ticks, position, read_period, tick_digits
@@ -132,9 +133,12 @@ def test_tick_digits() -> None:
 
 def test_where_a_period_begins() -> None:
     quarter, year = read_period("2022Q3"), read_period("2022")
-    assert position(quarter, quarter.freqstr) == quarter.ordinal - 0.5
-    assert position(year, quarter.freqstr) == read_period("2022Q1").ordinal - 0.5
-    assert position(quarter, year.freqstr) == pytest.approx(year.ordinal, abs=0.01)
+    assert position(quarter, "Q") == quarter.ordinal - 0.5
+    assert position(year, "Q") == read_period("2022Q1").ordinal - 0.5
+    assert position(quarter, "A") == pytest.approx(year.ordinal, abs=0.01)
+    half = read_period("2022H2")
+    assert position(quarter, "H") == position(half, "H") == ordinal(half) - 0.5
+    assert position(read_period("2022Q4"), "H") == pytest.approx(ordinal(half), abs=0.01)
 
 
 def test_wrapping_keeps_every_character_or_says_so() -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from qbase.core import DataError, DatedEvent, Figure, Panel, Result, Text, record
 from qbase.explore import plot
-from qbase.figures import plot_breaks, plot_control, plot_memory
-from qbase.trends import estimate_breaks, estimate_control
+from qbase.figures import plot_breaks, plot_control, plot_joinpoints, plot_memory
+from qbase.trends import estimate_breaks, estimate_control, estimate_joinpoints
 from tests.unit.figures import test_drawings as every
 from tests.unit.figures.drawing_rules import RULES
 
@@ -44,6 +44,19 @@ def breaks(panel: Panel, **how: object) -> Result:
     return estimate_breaks(panel, "D1.batch", entity="C00", **how)
 
 
+def turned(*, at: int = 20, gaps: bool = False, season: float = 0.0, **how: object) -> Result:
+    """Return turns of a series that falls, then rises, with a season of so many points."""
+    time = np.arange(40) / 4
+    rate = 0.95 - 0.05 * time + 0.10 * np.maximum(time - at / 4, 0) + season * (np.arange(40) % 4 == 3)
+    k = np.random.default_rng(1).binomial(200, rate)
+    quarters = [str(pd.Period("2014Q1", freq="Q-DEC") + i) for i in range(40)]
+    frame = pd.DataFrame({"c": "C00", "q": quarters, "D1.batch__k": k, "D1.batch__n": 200, "D1.batch": k / 2})
+    frame = frame.drop(index=[3, 4, 18]) if gaps else frame
+    labels = {"C00": Text("望埭镇涤纶产业集群", "Wangdai fibre cluster")}
+    panel = Panel.from_frame(frame, entity="c", period="q", freq="Q", indicators={"D1.batch": RATE}, labels=labels)
+    return estimate_joinpoints(panel, "D1.batch", entity="C00", **how)
+
+
 CASES: dict[str, Callable[[], Figure]] = {
     "control": lambda: plot_control(control(make(), target=90.0)),
     "control_phases": lambda: plot_control(control(make(rise=0.15), phases=[STANDARD, LATE], target=80.0)),
@@ -59,6 +72,9 @@ CASES: dict[str, Callable[[], Figure]] = {
     "breaks_standard": lambda: plot_breaks(breaks(make(rise=0.2), known=[STANDARD, EARLY])),
     "breaks_policy": lambda: plot_breaks(breaks(make(rise=0.2), known=policy("2019Q1")), policy=policy("2019Q1")),
     "breaks_none": lambda: plot_breaks(breaks(make(gaps=True))),
+    "turns": lambda: plot_joinpoints(turned(gaps=True, season=-0.1)),
+    "turns_standard": lambda: plot_joinpoints(turned(known=STANDARD), policy=policy("2018Q4")),
+    "turns_none": lambda: plot_joinpoints(estimate_joinpoints(make(gaps=True), "D1.batch", entity="C00")),
 }
 
 
@@ -129,17 +145,40 @@ def test_a_phase_in_which_all_passed_has_no_limits_drawn(drawn: dict[str, Figure
     assert "none are drawn" in drawn["control_all_pass"].note.en
 
 
+def test_a_turn_is_where_the_lines_meet_and_every_segment_has_a_row(drawn: dict[str, Figure]) -> None:
+    result, figure = turned(gaps=True, season=-0.1), drawn["turns"]
+    (row,) = result.tables["joinpoints"].to_dict("records")
+    assert row["low"] <= "2019Q1" <= row["high"]
+    at = f"{row['period'][:4]} {row['period'][4:]}"
+    first, second = result.estimates
+    assert figure.title.en.startswith(("Batch pass rate", "Turn"))
+    assert f"urn in {at}, from −" in figure.title.en
+    assert figure.title.zh.endswith("个百分点/年")
+    assert figure.table.data["slope"] == [pytest.approx(first.value), pytest.approx(second.value)]
+    assert figure.table.data["turn_low"] == [row["low"], ""]
+    assert "Points hold the season, the line does not." in figure.note.en
+    series = result.tables["series"]
+    seen = pd.PeriodIndex(series["period"], freq="Q-DEC")
+    steps = np.diff(series["trend"]) / np.diff(seen.asi8)
+    before = (seen[1:] <= pd.Period(row["period"], freq="Q-DEC")).astype(bool)
+    np.testing.assert_allclose(steps[before], first.value / 4)
+    np.testing.assert_allclose(steps[~before], second.value / 4)
+    assert drawn["turns_standard"].title.en.endswith("no verdict on quality")
+    assert drawn["turns_none"].title.en.endswith("no turn of the trend found")
+
+
 def test_plot_finds_the_figure_of_each_kind() -> None:
     assert plot(control(make())).name == "control:D1.batch:C00"
     assert plot(control(make(), memory="cusum")).name == "memory:D1.batch:C00:cusum"
     # no phase is long enough for a limit of the path
     assert plot(control(make(periods=5), memory="cusum")).name == "control:D1.batch:C00:cusum"
     assert plot(breaks(make(rise=0.2))).name == "breaks:D1.batch:C00"
+    assert plot(turned()).name == "joinpoints:D1.batch:C00"
 
 
 def test_a_result_without_the_tables_is_refused() -> None:
     bare = dataclasses.replace(control(make()), tables={})
-    for draw in (plot_control, plot_breaks, plot_memory):
+    for draw in (plot_control, plot_breaks, plot_memory, plot_joinpoints):
         with pytest.raises(DataError, match="QB703"):
             draw(bare)
     with pytest.raises(DataError, match="QB703"):

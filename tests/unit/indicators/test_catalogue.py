@@ -25,7 +25,7 @@ from qbase.indicators import (
     read_rows,
 )
 from qbase.indicators.catalogue.indicator_rows import COLUMNS, read_sql
-from qbase.indicators.catalogue.sql_parts import add_in_order, assemble_sql, read_parts, tables_of
+from qbase.indicators.catalogue.sql_parts import add_in_order, assemble_sql, fill_begin, read_parts, tables_of
 from qbase.indicators.measures import measure_run
 from qbase.indicators.measures.measure_run import COMPOSITE, FUNCTIONS, SLOTS
 from qbase.lake import Workspace
@@ -88,7 +88,7 @@ def test_definitions_are_complete() -> None:
         assert len(indicator.formula) > 10, i
         assert set(m.entities) <= {"cluster_id", "town_code", "firm_id"}, i
         assert m.entities, i
-        assert set(m.freqs) <= {"Q", "A"}, i
+        assert m.freqs in {("Q", "H", "A"), ("A",)}, i
         assert m.freqs, i
         ways = [bool(m.measure), bool(m.over or (m.sql and not m.function)), bool(m.function), m.missing is not None]
         assert sum(ways) == 1, i
@@ -132,8 +132,8 @@ def test_the_composite_names_indicators_that_exist() -> None:
 
 
 def test_parts_stand_once_before_their_users() -> None:
-    filled = {"firms": "SELECT 1", "links": "SELECT 2", "entity": "f.cluster_id", "step": "year", "more": ""}
-    base = read_sql("inspections").format_map({**filled, "matching": read_sql("matching")})
+    filled = {"firms": "SELECT 1", "links": "SELECT 2", "entity": "f.cluster_id", "more": ""}
+    base = fill_begin(read_sql("inspections"), "A").format_map({**filled, "matching": read_sql("matching")})
     sql = assemble_sql("SELECT entity FROM @repeat_failures", entity="town_code", freq="A", base=base)
     names = re.findall(r"^(\w+) AS \(|^WITH (\w+) AS MATERIALIZED \(", sql, flags=re.MULTILINE)
     flat = [a or b for a, b in names]

@@ -12,7 +12,7 @@ import pytest
 from qbase.cli.main import run
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
-from qbase.core.periods import parse_period
+from qbase.core.periods import parse_period, to_periods
 from qbase.demo import build_province
 from qbase.demo.sending.tidy_files import write_tidy
 from qbase.indicators import build_panel, find_indicator, list_indicators, read_catalogue, read_rows
@@ -171,6 +171,24 @@ def test_steadiness_and_lead_have_their_doubt(panels) -> None:
     assert data["D1b.sigma_z"].median() == pytest.approx(1, abs=0.15)
     run_of = data["L2.persist"].dropna().astype(int)
     assert (run_of.groupby("entity").diff().fillna(0) <= 1).all()
+
+
+def test_half_years_add_batches_up_and_take_what_runs_on_from_the_last_quarter(panels, lake: Workspace) -> None:
+    quarters = panels["cluster_id", "Q"].data
+    halves = build_panel(lake, list(panels["cluster_id", "Q"].indicators), freq="H", first="2024H1").data
+    quarters = quarters[quarters.index.get_level_values("period") >= parse_period("2024Q1")]
+    entity, quarter = (quarters.index.get_level_values(i) for i in (0, 1))
+    half = to_periods(quarter, "H")
+    for i in ("D1.batch", "D1.severe", "D1.label_only"):
+        counts = [f"{i}__n", f"{i}__k"]
+        added = quarters[counts].groupby([entity, half]).sum()
+        np.testing.assert_array_equal(added.to_numpy(), halves[counts].reindex(added.index).to_numpy(), err_msg=i)
+    ends = quarters[np.asarray(quarter.quarter % 2 == 0)]
+    ends.index = pd.MultiIndex.from_arrays([ends.index.get_level_values(0), half[np.asarray(quarter.quarter % 2 == 0)]])
+    for i in ("D1b.sd", "D1b.sigma_z", "L2.persist", "D1c.repeat"):
+        both = pd.concat([ends[i], halves[i]], axis=1, keys=["quarter", "half"]).dropna()
+        assert len(both) >= 40, i
+        np.testing.assert_allclose(both["quarter"], both["half"], err_msg=i)
 
 
 def test_what_an_indicator_cannot_be_asked_for(lake: Workspace) -> None:

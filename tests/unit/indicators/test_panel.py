@@ -193,7 +193,7 @@ def test_an_older_snapshot_gives_the_older_panel(growing):
         ({"indicators": "D1.bach"}, "QB401", "D1.batch?"),
         ({"indicators": []}, "QB407", "D1.batch"),
         ({"indicators": "D1.batch", "entity": "county"}, "QB402", "cluster_id"),
-        ({"indicators": "D1.batch", "freq": "M"}, "QB402", "Q | A"),
+        ({"indicators": "D1.batch", "freq": "M"}, "QB402", "Q | H | A"),
         ({"indicators": "D1.batch", "first": "2024Q5"}, "QB101", "2022Q3"),
         ({"indicators": "D1.batch", "first": "2031Q1"}, "QB404", "widen"),
     ],
@@ -251,9 +251,14 @@ def test_a_policy_is_read_with_its_dates(workspace):
         policy.require_absorbing()
 
 
-def test_by_year_a_spell_starts_in_the_year_of_its_quarter(workspace):
-    put_policy(workspace, {})
-    assert build_policy(workspace, "base", freq="A").first_treated == {"K1": parse_period("2022", "A")}
+def test_by_half_year_and_by_year_a_spell_starts_in_that_of_its_quarter(workspace):
+    put_policy(workspace, {}, {"entity_id": "K2", "start_quarter": "2022Q2", "end_quarter": "2023Q1"})
+    halves = build_policy(workspace, "base", freq="H")
+    assert halves.first_treated == {"K1": parse_period("2022H2", "H"), "K2": parse_period("2022H1", "H")}
+    assert [s.end for s in halves.spells] == [None, parse_period("2023H1", "H")]
+    assert build_policy(workspace, "base", freq="A").first_treated == dict.fromkeys(
+        ("K1", "K2"), parse_period("2022", "A")
+    )
 
 
 @pytest.mark.parametrize(("locked", "post_hoc"), [("2022-08-01", False), ("2023-01-01", True), (None, True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -118,6 +119,10 @@ def test_what_has_no_turn_or_too_few_periods_says_so() -> None:
     short = estimate_joinpoints(make(np.full(8, 0.8), periods=QUARTERS[:8]), ID, entity="K1")
     assert not short.estimates
     assert "至少 12 期" in short.say().items[0].zh
+    limits = {f"{ID}__lo": TURNED.data[ID] - 5, f"{ID}__hi": TURNED.data[ID] + 5}
+    weighted = dataclasses.replace(TURNED, data=TURNED.data.assign(**limits), sampling="random_draw")
+    silent = estimate_joinpoints(weighted, ID, entity="K1")
+    assert silent.say().items[0].en.startswith("Turns of a trend are sought in counts;")
     for most in (4, -1, "two"):
         with pytest.raises(DataError, match="QB534"):
             estimate_joinpoints(TURNED, ID, entity="K1", most=most)  # type: ignore[arg-type]
