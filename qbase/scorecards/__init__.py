@@ -7,6 +7,14 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.scorecards.composite.index_building import CompositeIndex as CompositeIndex
+    from qbase.scorecards.composite.index_building import IndexStep as IndexStep
+    from qbase.scorecards.composite.index_building import build_index as build_index
+    from qbase.scorecards.composite.index_design import IndexDesign as IndexDesign
+    from qbase.scorecards.composite.index_design import Pillar as Pillar
+    from qbase.scorecards.composite.index_designs import list_index_designs as list_index_designs
+    from qbase.scorecards.composite.index_designs import parse_index_design as parse_index_design
+    from qbase.scorecards.composite.index_designs import read_index_design as read_index_design
     from qbase.scorecards.target_presets import Preset as Preset
     from qbase.scorecards.target_presets import Target as Target
     from qbase.scorecards.target_presets import list_presets as list_presets

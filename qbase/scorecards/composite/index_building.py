@@ -1,0 +1,374 @@
+"""Builds an index step by step, and keeps what every step did."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from qbase.core import periods
+from qbase.core.coverage import Coverage
+from qbase.core.errors import DataError
+from qbase.core.numbers import count, number, percent
+from qbase.core.panel import Panel
+from qbase.core.text import Text
+from qbase.core.values import Source
+from qbase.scorecards.composite.aggregation import aggregate, effective_weights, split_score
+from qbase.scorecards.composite.data_steps import (
+    Treatment,
+    competition_ranks,
+    find_treatment,
+    impute,
+    normalise,
+    treat,
+)
+from qbase.scorecards.composite.index_design import WORDS, IndexDesign
+from qbase.scorecards.composite.index_values import (
+    Bools,
+    Floats,
+    IndexValues,
+    order_by_content,
+    read_index_values,
+)
+from qbase.scorecards.composite.index_weights import Node, entropy_weights, list_nodes, weigh
+
+if TYPE_CHECKING:
+    from qbase.core.periods import Freq
+
+LEAST_ENTITIES = 2
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class IndexStep:
+    """What one step of an index did.
+
+    Parameters
+    ----------
+    step : str
+        ``screening``, ``imputation``, ``outliers``, ``normalisation``, ``weighting`` or ``aggregation``.
+    method : str
+        The word of the design.
+    changed : int
+        How many values (at screening: entities and indicators; at normalisation: indicators without any difference
+        and values beyond a declared range) it left out or replaced.
+    text : Text
+        In words.
+    """
+
+    step: str
+    method: str
+    changed: int
+    text: Text
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class CompositeIndex:
+    """An index of n entities with the record of its steps.
+
+    Parameters
+    ----------
+    design : IndexDesign
+        As declared.
+    kept : IndexValues
+        Values after screening, before anything was imputed; entities in an order that their names do not decide.
+    dropped_entities, dropped_indicators : mapping
+        What was screened out, with the share of its values that it had.
+    treatments : tuple of Treatment
+        One per indicator.
+    nodes : tuple of Node
+        Pillars, the index last.
+    entropy : numpy.ndarray, shape (m,)
+        Entropy weights, whatever the design weighs by.
+    scores : pandas.DataFrame
+        ``entity name_zh name_en rank index`` and a column per pillar, from the first rank on.
+    normalised : pandas.DataFrame
+        Scores of indicators by entity.
+    contributions : pandas.DataFrame
+        ``entity indicator weight score contribution``: rows of an entity add up to its index, less ``base``.
+    base : float
+        0 for an arithmetic mean, the worst score for a geometric one.
+    steps : tuple of IndexStep
+        In order.
+    entity_kind : str
+        What the entities are, as in the panel.
+    freq : {"Q", "A"}
+        Of the panel.
+    sources : tuple of Source
+        What it rests on.
+    coverage : Coverage or None
+        The poorest of its indicators.
+    """
+
+    design: IndexDesign
+    kept: IndexValues
+    dropped_entities: dict[str, float]
+    dropped_indicators: dict[str, float]
+    treatments: tuple[Treatment, ...]
+    nodes: tuple[Node, ...]
+    entropy: Floats
+    scores: pd.DataFrame
+    normalised: pd.DataFrame
+    contributions: pd.DataFrame
+    base: float
+    steps: tuple[IndexStep, ...]
+    entity_kind: str
+    freq: Freq
+    sources: tuple[Source, ...] = ()
+    coverage: Coverage | None = None
+
+    def weights(self) -> pd.DataFrame:
+        """Return what each indicator weighs in the whole index under every scheme: columns indicator and schemes."""
+        n, m = 1, len(self.kept.indicators)
+        table: dict[str, object] = {"indicator": [i.id for i in self.kept.indicators]}
+        for scheme in ("equal", "expert", "entropy"):
+            own = weigh(self.nodes, scheme, self.entropy)
+            table[scheme] = effective_weights(np.zeros((n, m)), self.nodes, own)[0]
+        return pd.DataFrame(table)
+
+    def __repr__(self) -> str:
+        n, m = len(self.kept.entities), len(self.kept.indicators)
+        lines = [f"<CompositeIndex {self.design.id}: {n} entities x {m} indicators, {periods.code(self.kept.period)}>"]
+        return "\n".join(lines + [f"  {step.text.en}" for step in self.steps])
+
+
+def build_index(panel: Panel, design: IndexDesign, *, period: str | pd.Period | None = None) -> CompositeIndex:
+    """Build a composite index of one period: screening, imputation, outliers, normalisation, weights, aggregation.
+
+    A score alone has no doubt and makes no order: `estimate_rank_robustness` says how far its ranks can be trusted.
+
+    Parameters
+    ----------
+    panel : Panel
+        Holds the indicators of the design; its values are raw, not shrunk.
+    design : IndexDesign
+        Declared before looking.
+    period : str, pandas.Period or None
+        The last period of the panel when None.
+
+    Returns
+    -------
+    CompositeIndex
+        Scores, contributions that add up to them, and what each step did, counted.
+
+    Raises
+    ------
+    PanelError
+        The panel has no such indicator (QB123), or shrunk values of it (QB125).
+    UsageError
+        A period that is none (QB101), or an indicator without a better direction (QB662).
+    DataError
+        No value in the period (QB663), or too little is left after screening (QB664).
+
+    References
+    ----------
+    OECD/JRC (2008). Handbook on constructing composite indicators: methodology and user guide. Becker, W. et al.
+    (2022). COINr: an R package for developing composite indicators. JOSS 7(78), 4567.
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.scorecards import build_index, read_index_design
+    >>> design = read_index_design("cluster_quality")
+    >>> index = build_index(build_panel(open_workspace(), design.indicators, freq="A"), design, period="2025")
+    >>> index
+    <CompositeIndex cluster_quality: 12 entities x 10 indicators, 2025>
+    """
+    read = read_index_values(panel, design, period)
+    kept, no_entity, no_indicator = _screen(read, design)
+    nodes = list_nodes(design, tuple(i.id for i in kept.indicators))
+    filled = impute(kept.values[None], design.imputation, _groups(kept, design))[0]
+    winsorise = design.outliers == "winsorise"
+    treatments = tuple(find_treatment(filled[:, j] if winsorise else np.empty(0)) for j in range(filled.shape[1]))
+    treated = np.column_stack([treat(filled[:, j], t) for j, t in enumerate(treatments)])
+    ranges = declared_ranges(kept, design, treatments)
+    normalised = normalise(treated[None], design.normalisation, kept.ups, design.scale, ranges)
+    entropy = entropy_weights(filled, kept.ups)
+    own = weigh(nodes, design.weighting, entropy)
+    found = [f[0] for f in aggregate(normalised, nodes, [w[None] for w in own], design.aggregation)]
+    _check_scored(kept, found[-1])
+    shares = effective_weights(normalised[0], nodes, own)
+    base = design.scale[0] if design.aggregation == "geometric" else 0.0
+    parts = split_score(normalised[0], found[-1], shares, design.aggregation, base)
+    steps = (
+        _step(
+            "screening", "coverage", len(no_entity) + len(no_indicator), _say_screened(kept, no_entity, no_indicator)
+        ),
+        *_tell_steps(kept, design, filled, treatments, treated, normalised[0], ranges),
+    )
+    return CompositeIndex(
+        design=design, kept=kept, dropped_entities=no_entity, dropped_indicators=no_indicator, treatments=treatments,
+        nodes=nodes, entropy=entropy, scores=_scores(kept, nodes, found),
+        normalised=pd.DataFrame(normalised[0], index=pd.Index(kept.entities, name="entity"),
+                                columns=[i.id for i in kept.indicators]).sort_index(),
+        contributions=_contributions(kept, shares, normalised[0], parts), base=base, steps=steps,
+        entity_kind=panel.entity, freq=panel.freq, sources=panel.sources, coverage=_poorest(panel, design),
+    )  # fmt: skip
+
+
+def declared_ranges(kept: IndexValues, design: IndexDesign, treatments: tuple[Treatment, ...]) -> Floats | None:
+    """Return the declared ends of every indicator, shape (2, m), NaN where none is; on the scale of its treatment."""
+    if not design.ranges:
+        return None
+    ends = np.array([design.ranges.get(i.id, (np.nan, np.nan)) for i in kept.indicators], dtype=float).T
+    for j, treatment in enumerate(treatments):
+        if treatment.is_logged:
+            ends[:, j] = treat(ends[:, j], treatment)
+    return ends
+
+
+def _screen(read: IndexValues, design: IndexDesign) -> tuple[IndexValues, dict[str, float], dict[str, float]]:
+    present = np.isfinite(read.values)
+    by_indicator = present.mean(axis=0)
+    columns: Bools = (by_indicator >= design.least_indicator) & (by_indicator > 0)
+    by_entity = present[:, columns].mean(axis=1) if columns.any() else np.zeros(len(read.entities))
+    rows: Bools = (by_entity >= design.least_entity) & (by_entity > 0)
+    no_indicator = {
+        i.id: float(s) for i, s, kept in zip(read.indicators, by_indicator, columns, strict=True) if not kept
+    }
+    no_entity = {e: float(s) for e, s, kept in zip(read.entities, by_entity, rows, strict=True) if not kept}
+    if rows.sum() < LEAST_ENTITIES or not columns.any():
+        raise DataError(
+            "QB664", index=design.id, found=f"{int(rows.sum())} entities, {int(columns.sum())} indicators left",
+            expected=f"at least {LEAST_ENTITIES} entities with one indicator",
+            fix="ask for a period with data, or declare other least_entity and least_indicator",
+        )  # fmt: skip
+    kept = read.keep(rows, columns)
+    order = order_by_content(kept)
+    return (
+        dataclasses.replace(
+            kept,
+            entities=tuple(kept.entities[at] for at in order),
+            values=kept.values[order],
+            n_eff=kept.n_eff[order],
+            low=kept.low[order],
+            high=kept.high[order],
+        ),
+        no_entity,
+        no_indicator,
+    )
+
+
+def _check_scored(kept: IndexValues, index: Floats) -> None:
+    if not np.isfinite(index).all():
+        raise DataError(
+            "QB665", found=", ".join(e for e, x in zip(kept.entities, index, strict=True) if not np.isfinite(x)),
+            expected="indicators that differ between entities, or a declared range",
+            fix='ranges={"D1.batch": (0, 100)}',
+        )  # fmt: skip
+
+
+def _groups(kept: IndexValues, design: IndexDesign) -> list[str]:
+    return [design.groups.get(e, "") for e in kept.entities]
+
+
+def _scores(kept: IndexValues, nodes: tuple[Node, ...], found: list[Floats]) -> pd.DataFrame:
+    names = [kept.names[e] for e in kept.entities]
+    table = pd.DataFrame({
+        "entity": kept.entities, "name_zh": [t.zh for t in names], "name_en": [t.en for t in names],
+        "rank": competition_ranks(found[-1][None])[0], "index": found[-1],
+    })  # fmt: skip
+    for node, score in zip(nodes[:-1], found[:-1], strict=True):
+        table[node.id] = score
+    return table.sort_values(["rank", "entity"], ignore_index=True)
+
+
+def _contributions(kept: IndexValues, shares: Floats, scores: Floats, parts: Floats) -> pd.DataFrame:
+    n, m = scores.shape
+    table = pd.DataFrame({
+        "entity": np.repeat(kept.entities, m), "indicator": np.tile([i.id for i in kept.indicators], n),
+        "weight": shares.ravel(), "score": scores.ravel(), "contribution": parts.ravel(),
+    })  # fmt: skip
+    return table.sort_values(["entity", "indicator"], ignore_index=True)
+
+
+def _poorest(panel: Panel, design: IndexDesign) -> Coverage | None:
+    held = [c for i in design.indicators if (c := panel.coverage_of(i)) is not None]
+    return max(held, key=lambda c: c.lost, default=None)
+
+
+def _step(step: str, method: str, changed: int, text: Text) -> IndexStep:
+    return IndexStep(step=step, method=method, changed=changed, text=text)
+
+
+def _say_screened(kept: IndexValues, no_entity: dict[str, float], no_indicator: dict[str, float]) -> Text:
+    n, m = count(len(kept.entities)), count(len(kept.indicators))
+    text = Text(f"筛选：留下 {n} 个对象、{m} 项指标", f"Screening: {n} entities and {m} indicators stay")
+    out = [(i, percent(100 * s, 0)) for i, s in (no_entity | no_indicator).items()]
+    if not out:
+        return text + Text("，无一因缺数被剔除。", ", none is left out for want of data.")
+    listed = Text("、".join(f"{i}（有 {s}）" for i, s in out), ", ".join(f"{i} ({s} on record)" for i, s in out))
+    return text + Text(f"；因缺数剔除：{listed.zh}。", f"; left out for want of data: {listed.en}.")
+
+
+def _tell_steps(
+    kept: IndexValues, design: IndexDesign, filled: Floats, treatments: tuple[Treatment, ...], treated: Floats,
+    normalised: Floats, ranges: Floats | None,
+) -> list[IndexStep]:  # fmt: skip
+    """Return the steps after screening, each with what it changed."""
+    gaps = int(np.isnan(kept.values).sum())
+    imputed = gaps - int(np.isnan(filled).sum())
+    share = percent(100 * gaps / kept.values.size)
+    drawn, logged = sum(t.n_low + t.n_high for t in treatments), sum(t.is_logged for t in treatments)
+    flat = int(np.isnan(normalised[:, ~np.isnan(treated).all(axis=0)]).all(axis=0).sum())
+    beyond = 0
+    if ranges is not None and design.normalisation == "min_max":
+        with np.errstate(invalid="ignore"):
+            beyond = int(((treated < ranges[0]) | (treated > ranges[1])).sum())
+    words = {name: METHODS[name][getattr(design, name)] for name in WORDS}
+    low, high = (number(x, 0) for x in design.scale)
+    texts = {
+        "imputation": Text(
+            f"缺失 {count(gaps)} 个值（{share}），{words['imputation'].zh} {count(imputed)} 个。",
+            f"{count(gaps)} values ({share}) are missing, {count(imputed)} {words['imputation'].en}.",
+        ),
+        "outliers": Text(
+            f"离群值：{words['outliers'].zh}，收拢 {count(drawn)} 个值，取对数 {count(logged)} 项指标。",
+            f"Outliers: {words['outliers'].en}; {count(drawn)} values drawn in, {count(logged)} indicators in "
+            "logarithms.",
+        ),
+        "normalisation": Text(
+            f"标准化：{words['normalisation'].zh}，{low}～{high} 分；{count(flat)} 项指标各对象相同，不计入；"
+            f"{count(beyond)} 个值超出声明的范围，按端点计。",
+            f"Normalisation: {words['normalisation'].en}, {low} to {high} points; {count(flat)} indicators do not "
+            f"differ and do not count; {count(beyond)} values beyond a declared range count as its end.",
+        ),
+        "weighting": Text(
+            f"权重：{words['weighting'].zh}（权重由{design.source.zh}于 {design.declared_on} 声明）。",
+            f"Weights: {words['weighting'].en} (weights declared by {design.source.en}, {design.declared_on}).",
+        ),
+        "aggregation": Text(f"合成：{words['aggregation'].zh}。", f"Aggregation: {words['aggregation'].en}."),
+    }
+    changed = {"imputation": imputed, "outliers": drawn, "normalisation": flat + beyond}
+    return [_step(name, getattr(design, name), changed.get(name, 0), text) for name, text in texts.items()]
+
+
+METHODS: dict[str, dict[str, Text]] = {
+    "imputation": {
+        "none": Text("不填补，权重分给其余指标；填补", "imputed (weights go to the others instead)"),
+        "mean": Text("按均值填补", "imputed by the mean"),
+        "median": Text("按中位数填补", "imputed by the median"),
+        "group_mean": Text("按同组均值填补", "imputed by the mean of the group"),
+    },
+    "outliers": {
+        "none": Text("不处理", "left as they are"),
+        "winsorise": Text("按偏度 2、峰度 3.5 收拢", "drawn in beyond a skew of 2 and a kurtosis of 3.5"),
+    },
+    "normalisation": {
+        "min_max": Text("极差法", "between the lowest and the highest value"),
+        "z_score": Text("标准分", "z scores"),
+        "rank": Text("位次法", "ranks"),
+    },
+    "weighting": {
+        "equal": Text("等权", "equal"),
+        "expert": Text("专家声明", "declared by experts"),
+        "entropy": Text("熵权", "by entropy"),
+    },
+    "aggregation": {
+        "arithmetic": Text("算术平均", "arithmetic mean"),
+        "geometric": Text("几何平均", "geometric mean"),
+    },
+}
+"""Words of every method."""
