@@ -14,7 +14,7 @@ def aggregate(scores: Floats, nodes: tuple[Node, ...], weights: list[Floats], ho
 
     Parameters
     ----------
-    scores : numpy.ndarray, shape (W, n, m)
+    scores : numpy.ndarray, shape (W, m, n)
         Of indicators; NaN where missing, which leaves the weight to what its pillar has.
     nodes : tuple of Node
         From `qbase.scorecards.composite.index_weights.list_nodes`.
@@ -28,17 +28,17 @@ def aggregate(scores: Floats, nodes: tuple[Node, ...], weights: list[Floats], ho
     list of numpy.ndarray, shape (W, n)
         One for every pillar, the index last; NaN where all of its parts are missing.
     """
-    m = scores.shape[2]
+    m = scores.shape[1]
     found: list[Floats] = []
     for node, own in zip(nodes, weights, strict=True):
-        parts = np.stack([scores[:, :, at] if at < m else found[at - m] for at in node.parts], axis=2)
+        parts = np.stack([scores[:, at] if at < m else found[at - m] for at in node.parts], axis=1)
         gaps = np.isnan(parts)
         if how == "geometric":
             parts = np.log(np.where(gaps, 1.0, parts))
-        held = ~gaps * own[:, None, :] if gaps.any() else np.broadcast_to(own[:, None, :], parts.shape)
-        total = held.sum(axis=2)
+        held = own[:, :, None] * ~gaps
+        total = held.sum(axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean = np.where(total > 0, (np.where(gaps, 0.0, parts) * held).sum(axis=2) / total, np.nan)
+            mean = np.where(total > 0, (np.where(gaps, 0.0, parts) * held).sum(axis=1) / total, np.nan)
         found.append(np.exp(mean) if how == "geometric" else mean)
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import pandas as pd
@@ -24,7 +25,7 @@ from qbase.scorecards.composite.data_steps import (
     normalise,
     treat,
 )
-from qbase.scorecards.composite.index_design import WORDS, IndexDesign
+from qbase.scorecards.composite.index_design import WORDS, IndexDesign, Weighting
 from qbase.scorecards.composite.index_values import (
     Bools,
     Floats,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from qbase.core.periods import Freq
 
 LEAST_ENTITIES = 2
+UNTREATED = Treatment(low=-np.inf, high=np.inf)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -76,11 +78,9 @@ class CompositeIndex:
     dropped_entities, dropped_indicators : mapping
         What was screened out, with the share of its values that it had.
     treatments : tuple of Treatment
-        One per indicator.
+        Found for every indicator, and applied where the design says so.
     nodes : tuple of Node
         Pillars, the index last.
-    entropy : numpy.ndarray, shape (m,)
-        Entropy weights, whatever the design weighs by.
     scores : pandas.DataFrame
         ``entity name_zh name_en rank index`` and a column per pillar, from the first rank on.
     normalised : pandas.DataFrame
@@ -107,7 +107,6 @@ class CompositeIndex:
     dropped_indicators: dict[str, float]
     treatments: tuple[Treatment, ...]
     nodes: tuple[Node, ...]
-    entropy: Floats
     scores: pd.DataFrame
     normalised: pd.DataFrame
     contributions: pd.DataFrame
@@ -118,13 +117,23 @@ class CompositeIndex:
     sources: tuple[Source, ...] = ()
     coverage: Coverage | None = None
 
+    @functools.cached_property
+    def entropy(self) -> Floats:
+        """Entropy weights of the indicators, shape (m,), whatever the design weighs by."""
+        filled = impute(self.kept.values.T[None], self.design.imputation, _groups(self.kept, self.design))[0].T
+        return entropy_weights(filled, self.kept.ups)
+
+    def weigh(self, scheme: Weighting) -> list[Floats]:
+        """Return the weights of the parts of every pillar under a scheme."""
+        # only entropy needs what takes a second to import
+        return weigh(self.nodes, scheme, self.entropy if scheme == "entropy" else np.empty(0))
+
     def weights(self) -> pd.DataFrame:
         """Return what each indicator weighs in the whole index under every scheme: columns indicator and schemes."""
-        n, m = 1, len(self.kept.indicators)
+        whole = np.zeros((1, len(self.kept.indicators)))
         table: dict[str, object] = {"indicator": [i.id for i in self.kept.indicators]}
-        for scheme in ("equal", "expert", "entropy"):
-            own = weigh(self.nodes, scheme, self.entropy)
-            table[scheme] = effective_weights(np.zeros((n, m)), self.nodes, own)[0]
+        for scheme in get_args(Weighting):
+            table[scheme] = effective_weights(whole, self.nodes, self.weigh(scheme))[0]
         return pd.DataFrame(table)
 
     def __repr__(self) -> str:
@@ -175,35 +184,47 @@ def build_index(panel: Panel, design: IndexDesign, *, period: str | pd.Period | 
     >>> index = build_index(build_panel(open_workspace(), design.indicators, freq="A"), design, period="2025")
     >>> index
     <CompositeIndex cluster_quality: 12 entities x 10 indicators, 2025>
+      Screening: 12 entities and 10 indicators stay, none is left out for want of data.
+      0 values (0.0%) are missing, 0 imputed (weights go to the others instead).
+      Outliers: drawn in beyond a skew of 2 and a kurtosis of 3.5; 0 values drawn in, 0 indicators in logarithms.
+      Normalisation: between the lowest and the highest value, 1 to 100 points; 0 indicators do not differ and do not
+        count; 0 values beyond a declared range count as its end.
+      Weights: equal within every pillar.
+      Aggregation: arithmetic mean.
+    >>> index.scores.loc[:1, ["entity", "rank", "index", "quality"]].round(1)
+      entity  rank  index  quality
+    0   K006     1   80.9     92.9
+    1   K001     2   77.9     71.9
     """
     read = read_index_values(panel, design, period)
     kept, no_entity, no_indicator = _screen(read, design)
     nodes = list_nodes(design, tuple(i.id for i in kept.indicators))
-    filled = impute(kept.values[None], design.imputation, _groups(kept, design))[0]
+    filled = impute(kept.values.T[None], design.imputation, _groups(kept, design))[0].T
     winsorise = design.outliers == "winsorise"
-    treatments = tuple(find_treatment(filled[:, j] if winsorise else np.empty(0)) for j in range(filled.shape[1]))
-    treated = np.column_stack([treat(filled[:, j], t) for j, t in enumerate(treatments)])
-    ranges = declared_ranges(kept, design, treatments)
-    normalised = normalise(treated[None], design.normalisation, kept.ups, design.scale, ranges)
-    entropy = entropy_weights(filled, kept.ups)
+    treatments = tuple(find_treatment(filled[:, j]) for j in range(filled.shape[1]))
+    applied = treatments if winsorise else tuple(UNTREATED for _ in treatments)
+    treated = np.column_stack([treat(filled[:, j], t) for j, t in enumerate(applied)])
+    ranges = declared_ranges(kept, design, applied)
+    normalised = normalise(treated.T[None], design.normalisation, kept.ups, design.scale, ranges)[0].T
+    entropy = entropy_weights(filled, kept.ups) if design.weighting == "entropy" else np.empty(0)
     own = weigh(nodes, design.weighting, entropy)
-    found = [f[0] for f in aggregate(normalised, nodes, [w[None] for w in own], design.aggregation)]
+    found = [f[0] for f in aggregate(normalised.T[None], nodes, [w[None] for w in own], design.aggregation)]
     _check_scored(kept, found[-1])
-    shares = effective_weights(normalised[0], nodes, own)
+    shares = effective_weights(normalised, nodes, own)
     base = design.scale[0] if design.aggregation == "geometric" else 0.0
-    parts = split_score(normalised[0], found[-1], shares, design.aggregation, base)
+    parts = split_score(normalised, found[-1], shares, design.aggregation, base)
     steps = (
         _step(
             "screening", "coverage", len(no_entity) + len(no_indicator), _say_screened(kept, no_entity, no_indicator)
         ),
-        *_tell_steps(kept, design, filled, treatments, treated, normalised[0], ranges),
+        *_tell_steps(kept, design, filled, applied, treated, normalised, ranges),
     )
     return CompositeIndex(
         design=design, kept=kept, dropped_entities=no_entity, dropped_indicators=no_indicator, treatments=treatments,
-        nodes=nodes, entropy=entropy, scores=_scores(kept, nodes, found),
-        normalised=pd.DataFrame(normalised[0], index=pd.Index(kept.entities, name="entity"),
+        nodes=nodes, scores=_scores(kept, nodes, found),
+        normalised=pd.DataFrame(normalised, index=pd.Index(kept.entities, name="entity"),
                                 columns=[i.id for i in kept.indicators]).sort_index(),
-        contributions=_contributions(kept, shares, normalised[0], parts), base=base, steps=steps,
+        contributions=_contributions(kept, shares, normalised, parts), base=base, steps=steps,
         entity_kind=panel.entity, freq=panel.freq, sources=panel.sources, coverage=_poorest(panel, design),
     )  # fmt: skip
 
@@ -319,6 +340,8 @@ def _tell_steps(
             beyond = int(((treated < ranges[0]) | (treated > ranges[1])).sum())
     words = {name: METHODS[name][getattr(design, name)] for name in WORDS}
     low, high = (number(x, 0) for x in design.scale)
+    declared = Text(f"，{design.source.zh}，{design.declared_on}", f", {design.source.en}, {design.declared_on}")
+    declared = declared if design.weighting == "expert" else Text("", "")
     texts = {
         "imputation": Text(
             f"缺失 {count(gaps)} 个值（{share}），{words['imputation'].zh} {count(imputed)} 个。",
@@ -336,8 +359,7 @@ def _tell_steps(
             f"differ and do not count; {count(beyond)} values beyond a declared range count as its end.",
         ),
         "weighting": Text(
-            f"权重：{words['weighting'].zh}（权重由{design.source.zh}于 {design.declared_on} 声明）。",
-            f"Weights: {words['weighting'].en} (weights declared by {design.source.en}, {design.declared_on}).",
+            f"权重：{words['weighting'].zh}{declared.zh}。", f"Weights: {words['weighting'].en}{declared.en}."
         ),
         "aggregation": Text(f"合成：{words['aggregation'].zh}。", f"Aggregation: {words['aggregation'].en}."),
     }
@@ -362,8 +384,8 @@ METHODS: dict[str, dict[str, Text]] = {
         "rank": Text("位次法", "ranks"),
     },
     "weighting": {
-        "equal": Text("等权", "equal"),
-        "expert": Text("专家声明", "declared by experts"),
+        "equal": Text("各层等权", "equal within every pillar"),
+        "expert": Text("声明的专家权重", "as declared"),
         "entropy": Text("熵权", "by entropy"),
     },
     "aggregation": {

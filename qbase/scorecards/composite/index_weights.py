@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
-from numpy.typing import NDArray
 
 from qbase.scorecards.composite.index_design import IndexDesign, Weighting
 from qbase.scorecards.composite.index_values import Bools, Floats
@@ -127,34 +126,29 @@ def entropy_weights(values: Floats, ups: Bools) -> Floats:
     return weights
 
 
-def draw_weights(
-    rng: np.random.Generator, weights: list[Floats], worlds: int, spread: float
-) -> list[NDArray[np.float64]]:
-    """Draw weights around given ones from Dirichlet distributions with their means.
+def draw_weights(rng: np.random.Generator, weights: list[Floats], spread: float) -> list[Floats]:
+    """Draw weights around given ones from Dirichlet distributions that have them as means.
 
     Parameters
     ----------
     rng : numpy.random.Generator
         Source of chance.
-    weights : list of numpy.ndarray
-        Of the parts of every pillar, as `weigh` gives them.
-    worlds : int
-        W.
+    weights : list of numpy.ndarray, shape (W, parts)
+        Of the parts of every pillar in every world; rows add up to 1.
     spread : float
         Coefficient of variation that a weight has where all of its pillar are equal; 0 draws nothing.
 
     Returns
     -------
     list of numpy.ndarray, shape (W, parts)
-        Each row adds up to 1.
+        Rows add up to 1; a weight of 0 stays 0.
     """
     drawn = []
     for own in weights:
-        concentration = (len(own) - 1) / spread**2 - 1 if spread > 0 else 0.0
-        if concentration <= 0 or len(own) == 1:
-            drawn.append(np.tile(own, (worlds, 1)))
+        concentration = (own.shape[1] - 1) / spread**2 - 1 if spread > 0 else 0.0
+        if concentration <= 0:
+            drawn.append(own.copy())
             continue
-        gammas = rng.standard_gamma(np.maximum(concentration * own, 1e-300), size=(worlds, len(own)))
-        gammas[:, own == 0] = 0.0
+        gammas = rng.standard_gamma(concentration * own)
         drawn.append(gammas / gammas.sum(axis=1, keepdims=True))
     return drawn
