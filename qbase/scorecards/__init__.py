@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from qbase.scorecards.composite.index_designs import parse_index_design as parse_index_design
     from qbase.scorecards.composite.index_designs import read_index_design as read_index_design
     from qbase.scorecards.composite.rank_robustness import estimate_rank_robustness as estimate_rank_robustness
+    from qbase.scorecards.doses.dose_ledger import build_dose_ledger as build_dose_ledger
+    from qbase.scorecards.doses.dose_rows import DoseRows as DoseRows
+    from qbase.scorecards.doses.dose_rows import read_dose_rows as read_dose_rows
     from qbase.scorecards.target_presets import Preset as Preset
     from qbase.scorecards.target_presets import Target as Target
     from qbase.scorecards.target_presets import list_presets as list_presets
