@@ -85,7 +85,7 @@ def _say_first(table: pd.DataFrame) -> Text:
     """Say who is first in what share of worlds, the most frequent ones."""
     leaders = table.sort_values(["share_first", "entity"], ascending=[False, True]).head(2)
     told = []
-    for row in leaders[leaders["share_first"] >= 0.5].to_dict("records"):
+    for row in leaders[leaders["share_first"] >= 1].to_dict("records"):
         name, share = the(Text(str(row["name_zh"]), str(row["name_en"]))), percent(row["share_first"], 0)
         told.append(Text(f"{name.zh}居首的占 {share}", f"{name.en} is first in {share}"))
     return join(told, zh="，", en=", ")

@@ -1,0 +1,84 @@
+"""Ranks of an index, by the rules of every drawing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import pytest
+
+from qbase.core import DataError, Figure
+from qbase.figures import plot_index_ranks
+from qbase.figures.comparing.index_figure import share_text
+from qbase.scorecards import build_index, estimate_rank_robustness
+from tests.unit.figures.drawing_rules import RULES
+from tests.unit.scorecards.index_cases import design_of, frame_of, panel_of
+
+
+def drawn_of(n: int, worlds: int = 200) -> Figure:
+    return plot_index_ranks(estimate_rank_robustness(build_index(panel_of(frame_of(n)), design_of()), worlds=worlds))
+
+
+CASES: dict[str, Callable[[], Figure]] = {
+    "index": lambda: drawn_of(12),
+    "index_two": lambda: drawn_of(2),
+    "index_many": lambda: drawn_of(75),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn() -> dict[str, Figure]:
+    return {name: make() for name, make in CASES.items()}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__.removeprefix("test_"))
+@pytest.mark.parametrize("name", CASES)
+def test_every_drawing_keeps_the_rules(drawn: dict[str, Figure], name: str, rule: Callable[..., None]) -> None:
+    rule(drawn, name)
+
+
+def test_the_same_index_gives_the_same_bytes(drawn: dict[str, Figure]) -> None:
+    assert CASES["index"]().payload() == drawn["index"].payload()
+
+
+def test_the_title_says_no_more_than_the_sentence() -> None:
+    result = estimate_rank_robustness(build_index(panel_of(frame_of(12)), design_of()), worlds=200)
+    figure, said = plot_index_ranks(result), result.say().items[0]
+    top = result.tables["ranks"].sort_values("share_first").iloc[-1]
+    share = f"{top['share_first']:.0f}%"
+    assert f"{top['name_zh']}居首的占 {share}" in figure.title.zh
+    assert f"{top['name_en']} is first in {share}" in figure.title.en
+    assert share in said.zh
+    assert share in said.en
+    assert "4 项指标，200 种" in figure.subtitle.zh
+
+
+def test_where_no_two_are_told_apart_the_title_says_so() -> None:
+    result = estimate_rank_robustness(build_index(panel_of(frame_of(4)), design_of()), worlds=100)
+    ranks = result.tables["ranks"].assign(low=1, high=4)
+    alike = dataclasses.replace(result, tables=dict(result.tables) | {"ranks": ranks})
+    assert plot_index_ranks(alike).title.en == "No two of 4 entities can be put in order"
+
+
+def test_alternative_text_and_table_hold_every_row_and_the_rest_is_in_the_data(drawn: dict[str, Figure]) -> None:
+    figure = drawn["index"]
+    for row in figure.table.rows:
+        assert row[0].zh in figure.alt.zh
+        assert f"first in {row[5]}" in figure.alt.en
+    many = drawn["index_many"]
+    assert len(many.table.rows) == 60
+    assert len(many.table.data["entity"]) == 75
+    assert "60" in many.note.zh
+
+
+def test_a_share_is_never_rounded_to_certainty() -> None:
+    assert [share_text(x) for x in (0, 0.02, 0.99, 1.2, 98.9, 99.98, 100)] == [
+        "0%", "< 1%", "< 1%", "1%", "99%", "> 99%", "100%",
+    ]  # fmt: skip
+
+
+def test_another_result_is_refused() -> None:
+    result = estimate_rank_robustness(build_index(panel_of(frame_of(4)), design_of()), worlds=100)
+    with pytest.raises(DataError) as refused:
+        plot_index_ranks(dataclasses.replace(result, tables={}))
+    assert refused.value.code == "QB539"
