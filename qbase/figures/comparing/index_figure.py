@@ -106,11 +106,12 @@ def _title(ranks: pd.DataFrame) -> Text:
         return Text(f"{n} 个对象的位次都分不出先后", f"No two of {n} entities can be put in order")
     top = ranks.sort_values(["share_first", "entity"], ascending=[False, True]).iloc[0]
     share, may = share_text(float(top["share_first"])), int((ranks["low"] == 1).sum())
+    reach = f"{count(may)} {'reaches' if may == 1 else 'reach'} rank 1"
     return first_fit(
         [
             Text(
                 f"{top['name_zh']}居首的占 {share}，{count(may)} 个的区间含首位",
-                f"{top['name_en']} is first in {share} of worlds; {count(may)} {'reaches' if may == 1 else 'reach'} rank 1",
+                f"{top['name_en']} is first in {share} of worlds; {reach}",
             ),
             Text(f"{top['name_zh']}居首的占 {share}", f"{top['name_en']} is first in {share} of worlds"),
             Text(f"{count(may)} 个可能居首，最多的占 {share}", f"{count(may)} may be first, one of them in {share}"),

@@ -69,5 +69,5 @@ def _analyse(setup: Setup, ranks: Ints, size: int, seed: int) -> dict[str, Float
 def _count_options(setup: Setup, factor: str) -> int:
     """Return how many words a choice has; 0 for what is drawn."""
     if factor == "left_out":
-        return setup.index.kept.values.shape[1] + 1
+        return len(setup.index.kept.indicators) + 1
     return len(setup.options.get(factor, ()))

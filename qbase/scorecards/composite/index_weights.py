@@ -37,8 +37,8 @@ class Node:
 
 def list_nodes(design: IndexDesign, kept: tuple[str, ...]) -> tuple[Node, ...]:
     """Return the pillars from the lowest up to the index, without indicators that were screened out."""
-    by_id, place, leaves = {p.id: p for p in design.pillars}, {i: at for at, i in enumerate(kept)}, {}
-    leaves = {i: (at,) for i, at in place.items()}
+    by_id, place = {p.id: p for p in design.pillars}, {i: at for at, i in enumerate(kept)}
+    leaves: dict[str, tuple[int, ...]] = {i: (at,) for i, at in place.items()}
     nodes: list[Node] = []
 
     def visit(pillar_id: str) -> None:

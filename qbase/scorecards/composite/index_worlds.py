@@ -109,7 +109,7 @@ def choose(setup: Setup, uniform: Floats) -> dict[str, Ints]:
         Place of the word; for ``data`` and ``weights`` a place in the bank; for ``left_out`` the indicator left out, or
         -1 in half of the worlds.
     """
-    chosen = {name: np.zeros(len(uniform), dtype=np.int64) for name in FACTORS}
+    chosen: dict[str, Ints] = {name: np.zeros(len(uniform), dtype=np.int64) for name in FACTORS}
     chosen["left_out"] -= 1
     m = setup.index.kept.values.shape[1]
     for at, name in enumerate(setup.factors):

@@ -132,6 +132,7 @@ def estimate_rank_robustness(
         spoken=tuple(range(len(table))),
     )  # fmt: skip
     words = {f"entity[{e}]": index.kept.names[e] for e in index.kept.entities}
+    words |= {f"indicator[{i.id}]": i.label for i in index.kept.indicators}
     words |= {
         "said[rank]": say_robustness(index, table, choices, draft.settings), "window": periods.label(index.kept.period),
         "kind": KINDS.get(index.entity_kind, OTHERS), "measured": index.design.name,

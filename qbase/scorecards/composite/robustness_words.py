@@ -142,7 +142,7 @@ def check_order(table: pd.DataFrame) -> CheckResult:
 def check_doubt(index: CompositeIndex) -> CheckResult:
     """Check whether every entity has at least one value that carries a doubt, and say who has none."""
     doubted = index.kept.doubted
-    silent = [index.kept.names[e] for e, has in zip(index.kept.entities, doubted.any(axis=1), strict=True) if not has]
+    silent = [index.kept.names[e] for at, e in enumerate(index.kept.entities) if not doubted[at].any()]
     share = percent(100 * float(doubted.sum()) / max(int((~pd.isna(index.kept.values)).sum()), 1), 0)
     if not silent:
         text = Text(

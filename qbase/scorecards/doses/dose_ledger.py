@@ -13,7 +13,7 @@ from qbase.core.numbers import UNITS, count, interval, number, percent
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text, join
-from qbase.core.values import INSTRUMENTS, CheckResult, Estimate, Indicator
+from qbase.core.values import INSTRUMENTS, CheckResult, Estimate, Indicator, Key
 from qbase.effects.comparison.dose_starts import TITLES
 from qbase.scorecards.doses.dose_rows import PLANNED, SAFEGUARDS, DoseRows
 from qbase.stats.rates.wilson import wilson_interval
@@ -166,7 +166,7 @@ def _since(ledger: pd.DataFrame, began: pd.Period | None) -> pd.DataFrame:
 def _mean_dose(ledger: pd.DataFrame, code: str, began: pd.Period | None) -> Estimate:
     given = _since(ledger, began)[code].dropna()
     value = float(given.mean()) if len(given) else 0.0
-    key = {"instrument": code, "quarters": len(given)}
+    key: dict[str, Key] = {"instrument": code, "quarters": len(given)}
     return Estimate(term="dose", key=key, value=value, uncertainty="none_full_count")
 
 

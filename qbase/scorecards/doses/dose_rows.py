@@ -94,7 +94,7 @@ def read_dose_rows(workspace: Workspace, *, snapshot: Snapshot | str | None = No
     tables = ["instruments"]
     if "programme" in workspace.tables(at):
         tables.append("programme")
-        counts = {}
+        counts: dict[str, str] = {}
         for what, (done, planned) in PLANNED.items():
             counts |= {done: f"{what}_done", planned: f"{what}_planned"}
         parts.append(_indexed(workspace.query(_PROGRAMME, snapshot=at), counts))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from qbase.core import DataError, Figure
-from qbase.figures import plot_index_ranks
+from qbase.figures import plot_index_ranks, tabulate_index_parts, tabulate_index_steps
 from qbase.figures.comparing.index_figure import share_text
 from qbase.scorecards import build_index, estimate_rank_robustness
 from tests.unit.figures.drawing_rules import RULES
@@ -82,3 +82,20 @@ def test_another_result_is_refused() -> None:
     with pytest.raises(DataError) as refused:
         plot_index_ranks(dataclasses.replace(result, tables={}))
     assert refused.value.code == "QB539"
+
+
+def test_what_an_entity_gets_from_each_indicator_adds_up_and_stands_beside_all_weights() -> None:
+    index = build_index(panel_of(frame_of(6)), design_of())
+    result = estimate_rank_robustness(index, worlds=100)
+    table = tabulate_index_parts(result, entity="K002")
+    assert [c.label.en for c in table.columns] == ["Indicator", "Equal", "Declared", "Entropy", "Score", "Adds"]
+    added = sum(table.data["contribution"])
+    assert added == pytest.approx(index.scores.set_index("entity").loc["K002", "index"])
+    assert sum(table.data["entropy"]) == pytest.approx(1)
+    assert table.rows[0][0].zh == "合格率"
+    assert len(tabulate_index_parts(result).columns) == 4
+    assert len(tabulate_index_steps(result).rows) == 6
+    with pytest.raises(DataError):
+        tabulate_index_parts(result, entity="K999")
+    with pytest.raises(DataError):
+        tabulate_index_steps(dataclasses.replace(result, tables={}))
