@@ -56,7 +56,7 @@ def tabulate_index_parts(result: Result, *, entity: str | None = None) -> Table:
     >>> index = build_index(build_panel(open_workspace(), design.indicators, freq="A"), design, period="2025")
     >>> table = tabulate_index_parts(estimate_rank_robustness(index, worlds=100), entity="K001")
     >>> print(table.plain().splitlines()[2])
-    batch pass rate | 0.125 | 0.250 | 0.033 | 82.1 | 10.3
+    batch pass rate | 0.125 | 0.250 | 0.033 | 53.7 | 6.7
     """
     weights = _table_of(result, "weights")
     own = _table_of(result, "contributions").set_index("entity")

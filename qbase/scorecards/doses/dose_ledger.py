@@ -87,7 +87,13 @@ def build_dose_ledger(panel: Panel, rows: DoseRows, outcome: str, *, entity: str
         "subject": subject, "sources": tuple(dict.fromkeys((*panel.sources, *rows.sources))), "notes": (NO_EFFECT,),
         "coverage": panel.coverage_of(outcome),
     }  # fmt: skip
-    settings = {"outcome": outcome, "entity": entity, "entity_kind": panel.entity, "freq": panel.freq}
+    settings = {
+        "outcome": outcome,
+        "outcome_unit": indicator.unit,
+        "entity": entity,
+        "entity_kind": panel.entity,
+        "freq": panel.freq,
+    }
     if not held:
         why = Text("{subject}没有政策工具的投入记录。", "No doses of instruments are on record for {subject}.")
         short = Text("没有投入记录", "No doses on record")
@@ -100,7 +106,7 @@ def build_dose_ledger(panel: Panel, rows: DoseRows, outcome: str, *, entity: str
         estimates=estimates,
         tables={"ledger": ledger},
         checks=(CheckResult(name="no_effect", passed=None, text=NO_EFFECT), _check_plan(ledger)),
-        settings=settings | {"began": periods.code(began) if began is not None else None, "instruments": held},
+        settings=settings | _counts(estimates, ledger, began, whole=entity is None),
         spoken=tuple(range(len(estimates))),
     )
     labels = {"said[dose]": _say(draft, ledger, indicator, began), "measured": indicator.label}
@@ -170,6 +176,20 @@ def _mean_dose(ledger: pd.DataFrame, code: str, began: pd.Period | None) -> Esti
     return Estimate(term="dose", key=key, value=value, uncertainty="none_full_count")
 
 
+def _counts(
+    estimates: tuple[Estimate, ...], ledger: pd.DataFrame, began: pd.Period | None, *, whole: bool
+) -> dict[str, Any]:
+    """Return how many instruments were used, and how many safeguards were in place last (everywhere, for all)."""
+    known = ledger.dropna(subset=list(SAFEGUARDS), how="all")
+    last = known[list(SAFEGUARDS)].iloc[-1] if len(known) else pd.Series(dtype=float)
+    return {
+        "began": None if began is None else periods.code(began),
+        "n_used": sum(e.value > 0 for e in estimates),
+        "n_safeguards": int((last == 100).sum() if whole else (last > 0).sum()),
+        "safeguards_pct": float(last.mean()) if len(last) else None,
+    }
+
+
 def _check_plan(ledger: pd.DataFrame) -> CheckResult:
     planned = float(ledger["tasks_planned"].sum())
     if planned > 0:
@@ -203,21 +223,17 @@ def _say_doses(result: Result, began: pd.Period | None) -> Text:
 
 
 def _say_safeguards(result: Result, ledger: pd.DataFrame) -> Text:
-    known = ledger.dropna(subset=list(SAFEGUARDS), how="all")
+    known, n = ledger.dropna(subset=list(SAFEGUARDS), how="all"), int(result.settings["n_safeguards"])
     if known.empty:
         return Text("", "")
-    last = known.iloc[-1]
-    label = periods.label(periods.parse_period(last["period"]))
-    if result.settings["entity"] is None:
-        everywhere = int((last[list(SAFEGUARDS)] == 100).sum())
-        share = percent(float(last[list(SAFEGUARDS)].mean()), 0)
-        return Text(
-            f"{label.zh}五项保障平均在 {share} 的集群到位，{everywhere} 项在全部集群到位。",
-            f"In {label.en} the five safeguards were in place in {share} of clusters on average, {everywhere} of them "
-            "in all.",
-        )
-    n = int((last[list(SAFEGUARDS)] > 0).sum())
-    return Text(f"{label.zh}五项保障到位 {n} 项。", f"In {label.en}, {n} of five safeguards were in place.")
+    label = periods.label(periods.parse_period(known["period"].iloc[-1]))
+    if result.settings["entity"] is not None:
+        return Text(f"{label.zh}五项保障到位 {n} 项。", f"In {label.en}, {n} of five safeguards were in place.")
+    share = percent(float(result.settings["safeguards_pct"]), 0)
+    return Text(
+        f"{label.zh}五项保障平均在 {share} 的集群到位，{n} 项在全部集群到位。",
+        f"In {label.en} the five safeguards were in place in {share} of clusters on average, {n} of them in all.",
+    )
 
 
 def _say_plan(since: pd.DataFrame) -> Text:

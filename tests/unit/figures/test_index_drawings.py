@@ -7,19 +7,27 @@ from collections.abc import Callable
 
 import pytest
 
-from qbase.core import DataError, Figure
-from qbase.figures import plot_index_ranks, tabulate_index_parts, tabulate_index_steps
+from qbase.core import DataError, Figure, Result
+from qbase.figures import plot_dose_ledger, plot_index_ranks, tabulate_index_parts, tabulate_index_steps
 from qbase.figures.comparing.index_figure import share_text
-from qbase.scorecards import build_index, estimate_rank_robustness
+from qbase.scorecards import build_dose_ledger, build_index, estimate_rank_robustness
 from tests.unit.figures.drawing_rules import RULES
 from tests.unit.scorecards.index_cases import design_of, frame_of, panel_of
+from tests.unit.scorecards.test_dose_ledger import ROWS, rows_of, with_kind
+from tests.unit.scorecards.test_dose_ledger import panel_of as quarters
 
 
 def drawn_of(n: int, worlds: int = 200) -> Figure:
     return plot_index_ranks(estimate_rank_robustness(build_index(panel_of(frame_of(n)), design_of()), worlds=worlds))
 
 
+def ledger_of(entity: str | None) -> Result:
+    return build_dose_ledger(with_kind(quarters()), ROWS, "rate", entity=entity)
+
+
 CASES: dict[str, Callable[[], Figure]] = {
+    "ledger": lambda: plot_dose_ledger(ledger_of("A")),
+    "ledger_all": lambda: plot_dose_ledger(ledger_of(None)),
     "index": lambda: drawn_of(12),
     "index_two": lambda: drawn_of(2),
     "index_many": lambda: drawn_of(75),
@@ -99,3 +107,18 @@ def test_what_an_entity_gets_from_each_indicator_adds_up_and_stands_beside_all_w
         tabulate_index_parts(result, entity="K999")
     with pytest.raises(DataError):
         tabulate_index_steps(dataclasses.replace(result, tables={}))
+
+
+def test_a_ledger_claims_no_effect_and_tells_every_dose(drawn: dict[str, Figure]) -> None:
+    figure = drawn["ledger"]
+    assert figure.title.en == "1 of 7 instruments used, 2 of 5 safeguards in place"
+    assert "不说明效果" in figure.note.zh
+    assert "nothing of an effect" in figure.note.en
+    assert "agglomeration (W1) 3.00" in figure.alt.en
+    assert figure.table.rows[1][3:] == ("1/1", "0%", "1/2")
+    assert figure.table.rows[3][3] == "–"  # nothing on record is not 0
+    assert "n = 80" in figure.subtitle.en
+    empty = build_dose_ledger(with_kind(quarters()), rows_of(W1=[float("nan")] * 8), "rate", entity="A")
+    with pytest.raises(DataError) as refused:
+        plot_dose_ledger(empty)
+    assert refused.value.code == "QB539"
