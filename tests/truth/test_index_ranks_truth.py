@@ -12,9 +12,9 @@ from qbase.scorecards.composite.index_worlds import choose, rank_worlds, set_up
 from tests.unit.scorecards.test_rank_robustness import ONE
 
 TRUE = np.linspace(80, 98, 12)
-DRAWS, WORLDS, LEVEL = 50, 300, 0.90
-SLACK = 0.035
-"""Monte Carlo error of a share of 50 x 12 ranks, three standard errors."""
+DRAWS, WORLDS, LEVEL = 30, 200, 0.90
+SLACK = 0.045
+"""Monte Carlo error of a share of 30 x 12 ranks, three standard errors."""
 
 
 def panel_of(passed: np.ndarray, tested: int) -> Panel:

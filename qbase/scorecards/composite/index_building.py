@@ -12,11 +12,8 @@ import pandas as pd
 from qbase.core import periods
 from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError
-from qbase.core.numbers import count, number, percent
 from qbase.core.panel import Panel
-from qbase.core.text import Text
 from qbase.core.values import Source
-from qbase.scorecards.composite.aggregation import aggregate, effective_weights, split_score
 from qbase.scorecards.composite.data_steps import (
     Treatment,
     competition_ranks,
@@ -25,7 +22,8 @@ from qbase.scorecards.composite.data_steps import (
     normalise,
     treat,
 )
-from qbase.scorecards.composite.index_design import WORDS, IndexDesign, Weighting
+from qbase.scorecards.composite.index_design import IndexDesign, Weighting
+from qbase.scorecards.composite.index_steps import IndexStep, say_screened, step_of, tell_steps
 from qbase.scorecards.composite.index_values import (
     Bools,
     Floats,
@@ -34,35 +32,13 @@ from qbase.scorecards.composite.index_values import (
     read_index_values,
 )
 from qbase.scorecards.composite.index_weights import Node, entropy_weights, list_nodes, weigh
+from qbase.scorecards.composite.pillar_means import aggregate, effective_weights, split_score
 
 if TYPE_CHECKING:
     from qbase.core.periods import Freq
 
 LEAST_ENTITIES = 2
 UNTREATED = Treatment(low=-np.inf, high=np.inf)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class IndexStep:
-    """What one step of an index did.
-
-    Parameters
-    ----------
-    step : str
-        ``screening``, ``imputation``, ``outliers``, ``normalisation``, ``weighting`` or ``aggregation``.
-    method : str
-        The word of the design.
-    changed : int
-        How many values (at screening: entities and indicators; at normalisation: indicators without any difference
-        and values beyond a declared range) it left out or replaced.
-    text : Text
-        In words.
-    """
-
-    step: str
-    method: str
-    changed: int
-    text: Text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,6 +75,18 @@ class CompositeIndex:
         What it rests on.
     coverage : Coverage or None
         The poorest of its indicators.
+
+    Examples
+    --------
+    >>> from qbase.indicators import build_panel
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.scorecards import build_index, read_index_design
+    >>> design = read_index_design("cluster_quality")
+    >>> index = build_index(build_panel(open_workspace(), design.indicators, freq="A"), design, period="2025")
+    >>> index.weights().head(2).round(3)
+       indicator  equal  expert  entropy
+    0   D1.batch  0.125   0.250    0.033
+    1  L11.grade  0.125   0.125    0.004
     """
 
     design: IndexDesign
@@ -214,10 +202,10 @@ def build_index(panel: Panel, design: IndexDesign, *, period: str | pd.Period | 
     base = design.scale[0] if design.aggregation == "geometric" else 0.0
     parts = split_score(normalised, found[-1], shares, design.aggregation, base)
     steps = (
-        _step(
-            "screening", "coverage", len(no_entity) + len(no_indicator), _say_screened(kept, no_entity, no_indicator)
+        step_of(
+            "screening", "coverage", len(no_entity) + len(no_indicator), say_screened(kept, no_entity, no_indicator)
         ),
-        *_tell_steps(kept, design, filled, applied, treated, normalised, ranges),
+        *tell_steps(kept, design, filled, applied, treated, normalised, ranges),
     )
     return CompositeIndex(
         design=design, kept=kept, dropped_entities=no_entity, dropped_indicators=no_indicator, treatments=treatments,
@@ -308,89 +296,3 @@ def _contributions(kept: IndexValues, shares: Floats, scores: Floats, parts: Flo
 def _poorest(panel: Panel, design: IndexDesign) -> Coverage | None:
     held = [c for i in design.indicators if (c := panel.coverage_of(i)) is not None]
     return max(held, key=lambda c: c.lost, default=None)
-
-
-def _step(step: str, method: str, changed: int, text: Text) -> IndexStep:
-    return IndexStep(step=step, method=method, changed=changed, text=text)
-
-
-def _say_screened(kept: IndexValues, no_entity: dict[str, float], no_indicator: dict[str, float]) -> Text:
-    n, m = count(len(kept.entities)), count(len(kept.indicators))
-    text = Text(f"筛选：留下 {n} 个对象、{m} 项指标", f"Screening: {n} entities and {m} indicators stay")
-    out = [(i, percent(100 * s, 0)) for i, s in (no_entity | no_indicator).items()]
-    if not out:
-        return text + Text("，无一因缺数被剔除。", ", none is left out for want of data.")
-    listed = Text("、".join(f"{i}（有 {s}）" for i, s in out), ", ".join(f"{i} ({s} on record)" for i, s in out))
-    return text + Text(f"；因缺数剔除：{listed.zh}。", f"; left out for want of data: {listed.en}.")
-
-
-def _tell_steps(
-    kept: IndexValues, design: IndexDesign, filled: Floats, treatments: tuple[Treatment, ...], treated: Floats,
-    normalised: Floats, ranges: Floats | None,
-) -> list[IndexStep]:  # fmt: skip
-    """Return the steps after screening, each with what it changed."""
-    gaps = int(np.isnan(kept.values).sum())
-    imputed = gaps - int(np.isnan(filled).sum())
-    share = percent(100 * gaps / kept.values.size)
-    drawn, logged = sum(t.n_low + t.n_high for t in treatments), sum(t.is_logged for t in treatments)
-    flat = int(np.isnan(normalised[:, ~np.isnan(treated).all(axis=0)]).all(axis=0).sum())
-    beyond = 0
-    if ranges is not None and design.normalisation == "min_max":
-        with np.errstate(invalid="ignore"):
-            beyond = int(((treated < ranges[0]) | (treated > ranges[1])).sum())
-    words = {name: METHODS[name][getattr(design, name)] for name in WORDS}
-    low, high = (number(x, 0) for x in design.scale)
-    declared = Text(f"，{design.source.zh}，{design.declared_on}", f", {design.source.en}, {design.declared_on}")
-    declared = declared if design.weighting == "expert" else Text("", "")
-    texts = {
-        "imputation": Text(
-            f"缺失 {count(gaps)} 个值（{share}），{words['imputation'].zh} {count(imputed)} 个。",
-            f"{count(gaps)} values ({share}) are missing, {count(imputed)} {words['imputation'].en}.",
-        ),
-        "outliers": Text(
-            f"离群值：{words['outliers'].zh}，收拢 {count(drawn)} 个值，取对数 {count(logged)} 项指标。",
-            f"Outliers: {words['outliers'].en}; {count(drawn)} values drawn in, {count(logged)} indicators in "
-            "logarithms.",
-        ),
-        "normalisation": Text(
-            f"标准化：{words['normalisation'].zh}，{low}～{high} 分；{count(flat)} 项指标各对象相同，不计入；"
-            f"{count(beyond)} 个值超出声明的范围，按端点计。",
-            f"Normalisation: {words['normalisation'].en}, {low} to {high} points; {count(flat)} indicators do not "
-            f"differ and do not count; {count(beyond)} values beyond a declared range count as its end.",
-        ),
-        "weighting": Text(
-            f"权重：{words['weighting'].zh}{declared.zh}。", f"Weights: {words['weighting'].en}{declared.en}."
-        ),
-        "aggregation": Text(f"合成：{words['aggregation'].zh}。", f"Aggregation: {words['aggregation'].en}."),
-    }
-    changed = {"imputation": imputed, "outliers": drawn, "normalisation": flat + beyond}
-    return [_step(name, getattr(design, name), changed.get(name, 0), text) for name, text in texts.items()]
-
-
-METHODS: dict[str, dict[str, Text]] = {
-    "imputation": {
-        "none": Text("不填补，权重分给其余指标；填补", "imputed (weights go to the others instead)"),
-        "mean": Text("按均值填补", "imputed by the mean"),
-        "median": Text("按中位数填补", "imputed by the median"),
-        "group_mean": Text("按同组均值填补", "imputed by the mean of the group"),
-    },
-    "outliers": {
-        "none": Text("不处理", "left as they are"),
-        "winsorise": Text("按偏度 2、峰度 3.5 收拢", "drawn in beyond a skew of 2 and a kurtosis of 3.5"),
-    },
-    "normalisation": {
-        "min_max": Text("极差法", "between the lowest and the highest value"),
-        "z_score": Text("标准分", "z scores"),
-        "rank": Text("位次法", "ranks"),
-    },
-    "weighting": {
-        "equal": Text("各层等权", "equal within every pillar"),
-        "expert": Text("声明的专家权重", "as declared"),
-        "entropy": Text("熵权", "by entropy"),
-    },
-    "aggregation": {
-        "arithmetic": Text("算术平均", "arithmetic mean"),
-        "geometric": Text("几何平均", "geometric mean"),
-    },
-}
-"""Words of every method."""

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbase.core.frames import BOUNDS, NO_BOUNDS
-from qbase.scorecards.composite.aggregation import aggregate
 from qbase.scorecards.composite.data_steps import competition_ranks, impute, normalise, treat
 from qbase.scorecards.composite.index_alternatives import Alternatives
 from qbase.scorecards.composite.index_building import UNTREATED, CompositeIndex, declared_ranges
 from qbase.scorecards.composite.index_design import Aggregation, Imputation, Normalisation, Weighting
 from qbase.scorecards.composite.index_values import Floats, IndexValues
 from qbase.scorecards.composite.index_weights import draw_weights
+from qbase.scorecards.composite.pillar_means import aggregate
 
 Ints = NDArray[np.int64]
 Factor = Literal["data", "normalisation", "weighting", "weights", "aggregation", "imputation", "outliers", "left_out"]

@@ -17,7 +17,7 @@ from tests.unit.scorecards.test_dose_ledger import ROWS, rows_of, with_kind
 from tests.unit.scorecards.test_dose_ledger import panel_of as quarters
 
 
-def drawn_of(n: int, worlds: int = 200) -> Figure:
+def drawn_of(n: int, worlds: int = 100) -> Figure:
     return plot_index_ranks(estimate_rank_robustness(build_index(panel_of(frame_of(n)), design_of()), worlds=worlds))
 
 
@@ -30,7 +30,7 @@ CASES: dict[str, Callable[[], Figure]] = {
     "ledger_all": lambda: plot_dose_ledger(ledger_of(None)),
     "index": lambda: drawn_of(12),
     "index_two": lambda: drawn_of(2),
-    "index_many": lambda: drawn_of(75),
+    "index_many": lambda: drawn_of(62),
 }
 
 
@@ -75,7 +75,7 @@ def test_alternative_text_and_table_hold_every_row_and_the_rest_is_in_the_data(d
         assert f"first in {row[5]}" in figure.alt.en
     many = drawn["index_many"]
     assert len(many.table.rows) == 60
-    assert len(many.table.data["entity"]) == 75
+    assert len(many.table.data["entity"]) == 62
     assert "60" in many.note.zh
 
 
