@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from qbase.core import DataError, Figure, Result
+from qbase.explore import plot
 from qbase.figures import plot_dose_ledger, plot_index_ranks, tabulate_index_parts, tabulate_index_steps
 from qbase.figures.comparing.index_figure import share_text
 from qbase.scorecards import build_dose_ledger, build_index, estimate_rank_robustness
@@ -83,6 +84,12 @@ def test_a_share_is_never_rounded_to_certainty() -> None:
     assert [share_text(x) for x in (0, 0.02, 0.99, 1.2, 98.9, 99.98, 100)] == [
         "0%", "< 1%", "< 1%", "1%", "99%", "> 99%", "100%",
     ]  # fmt: skip
+
+
+def test_the_everyday_plot_finds_the_right_figure(drawn: dict[str, Figure]) -> None:
+    assert plot(ledger_of("A")).name == drawn["ledger"].name
+    index = build_index(panel_of(frame_of(4)), design_of())
+    assert plot(estimate_rank_robustness(index, worlds=100)).name == drawn["index"].name
 
 
 def test_another_result_is_refused() -> None:
