@@ -28,7 +28,7 @@ def impute(values: Floats, method: Imputation, groups: Sequence[str] | None = No
     method : {"none", "mean", "median", "group_mean"}
         Over the entities of one world and indicator; the mean of the group where it has one, else of all.
     groups : sequence of str or None
-        Group of each entity.
+        Group of each entity; empty for one of no group.
 
     Returns
     -------
@@ -40,7 +40,7 @@ def impute(values: Floats, method: Imputation, groups: Sequence[str] | None = No
         return values
     filled = np.where(gaps, _along(values, "median" if method == "median" else "mean"), values)
     if method == "group_mean":
-        for group in sorted(set(groups or ())):
+        for group in sorted(set(groups or ()) - {""}):
             inside = np.array([g == group for g in groups or ()])
             own = _along(values[:, :, inside], "mean")
             filled[:, :, inside] = np.where(gaps[:, :, inside] & np.isfinite(own), own, filled[:, :, inside])

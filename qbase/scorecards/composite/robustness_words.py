@@ -78,7 +78,7 @@ def say_robustness(
         m=count(int(settings["n_indicators"])), worlds=count(int(settings["worlds"])), first=_say_first(table),
         may=count(low), level=level_text(float(settings["level"])),
     )  # fmt: skip
-    return join([head, _say_halves(table), say_choices(choices)], zh="", en=" ").format()
+    return join([head, _say_halves(table), say_choices(choices)], zh="", en=" ")
 
 
 def _say_first(table: pd.DataFrame) -> Text:

@@ -109,7 +109,8 @@ def read_dose_rows(workspace: Workspace, *, snapshot: Snapshot | str | None = No
 
 def _indexed(rows: pd.DataFrame, columns: dict[str, str]) -> pd.DataFrame:
     held = {column: name for column, name in columns.items() if column in rows}
-    index = pd.MultiIndex.from_arrays(
-        [rows["cluster_id"].astype(str), to_periods(rows["quarter"], "Q")], names=["entity", "period"]
-    )
-    return pd.DataFrame({name: rows[column].astype(float).to_numpy() for column, name in held.items()}, index=index)
+    table = pd.DataFrame({name: rows[column].astype(float) for column, name in held.items()})
+    table.insert(0, "entity", rows["cluster_id"].astype(str))
+    table.insert(1, "period", to_periods(rows["quarter"], "Q"))
+    # two deliveries may hold the same row
+    return table.drop_duplicates().set_index(["entity", "period"])

@@ -69,6 +69,8 @@ def test_imputation_fills_by_the_word_and_leaves_what_nobody_has() -> None:
     assert impute(values, "mean")[0, 0, 2] == 3
     assert impute(values, "median")[0, 0, 2] == 2
     assert impute(values, "group_mean", ["a", "a", "b", "b"])[0, 0, 2] == 6
+    # one of no group takes the mean of all, not that of others without
+    assert impute(values, "group_mean", ["", "a", "", "a"])[0, 0, 2] == 3
     # a group without a value takes the mean of all
     assert impute(values, "group_mean", ["a", "a", "b", "a"])[0, 0, 2] == 3
     assert np.isnan(impute(values, "mean")[0, 1]).all()

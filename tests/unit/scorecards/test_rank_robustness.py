@@ -209,6 +209,12 @@ def test_entropy_beside_equal_weights_is_information_and_a_failure_where_the_ind
     assert check_of(used, "entropy_weights").passed is False
 
 
+def test_a_name_with_braces_stays_as_it_is() -> None:
+    frame = frame_of(4).assign(cluster_id=["{a}", "{b}", "{c}", "{d}"])
+    said = estimate_rank_robustness(build_index(panel_of(frame), design_of()), worlds=100).say().items[0]
+    assert "} cluster is first in" in said.en
+
+
 def test_the_result_says_what_it_stands_on() -> None:
     coverage = Coverage(fates={"counted": 700, "no_firm": 9})
     frame = frame_of(8)
