@@ -12,9 +12,11 @@ from qbase.figures import (
     plot_breaks,
     plot_control,
     plot_decomposition,
+    plot_dose_ledger,
     plot_estimates,
     plot_event_study,
     plot_funnel,
+    plot_index_ranks,
     plot_joinpoints,
     plot_memory,
     plot_ranks,
@@ -33,9 +35,9 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     ----------
     *results : Result
         One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory), a series
-        with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks
-        their intervals, what `decompose_mix` found its parts, anything else a line with its interval. A level followed
-        by its change is one trend. Other results go under each other.
+        with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks (of a
+        rate or an index) their intervals, doses a ledger, what `decompose_mix` found its parts, anything else a line
+        with its interval. A level followed by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -80,6 +82,10 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_funnel(funnel)
         case (ranks,) if ranks.method == "rank_intervals" and ranks.estimates:
             return plot_ranks(ranks)
+        case (index,) if index.method == "index_worlds":
+            return plot_index_ranks(index)
+        case (ledger,) if ledger.method == "dose_ledger" and ledger.estimates:
+            return plot_dose_ledger(ledger)
         case (mix,) if mix.method == "kitagawa":
             return plot_decomposition(mix)
         case (study,) if any("event_time" in e.key for e in study.estimates):

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
+    from qbase.figures.comparing.index_figure import plot_index_ranks as plot_index_ranks
+    from qbase.figures.comparing.index_tables import tabulate_index_parts as tabulate_index_parts
+    from qbase.figures.comparing.index_tables import tabulate_index_steps as tabulate_index_steps
+    from qbase.figures.comparing.ledger_figure import plot_dose_ledger as plot_dose_ledger
     from qbase.figures.comparing.rank_figure import plot_ranks as plot_ranks
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications

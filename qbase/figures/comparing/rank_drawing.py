@@ -11,6 +11,7 @@ from qbase.figures.surface.canvas import LINE, Sheet
 
 ROW, ROW_NARROW, HEAD, FOOT = 26.0, 40.0, 40.0, 12.0
 TITLE = Text("位次", "Rank")
+WORDS = Text("可居位次 · 比率", "can hold · rate")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,10 +27,11 @@ class RankRow:
 
 @dataclasses.dataclass(frozen=True)
 class Ladder:
-    """Rows from the first rank on, and how many entities there are in all."""
+    """Rows from the first rank on, how many entities there are in all, and what stands to the right of the bars."""
 
     rows: tuple[RankRow, ...]
     n: int
+    words: Text = WORDS
 
 
 def height_of(ladder: Ladder, narrow: bool) -> int:
@@ -81,8 +83,7 @@ def _draw_axis(ladder: Ladder, sheet: Sheet, left: float, bottom: float) -> None
     marks = sorted({1, *between, ladder.n})
     sheet.text(0 if not sheet.narrow else left, 12, sheet.t(TITLE), role="mut", va="baseline")
     if not sheet.narrow:
-        words = Text("可居位次 · 比率", "can hold · rate")
-        sheet.text(sheet.width, 12, sheet.t(words), role="mut", ha="right", va="baseline")
+        sheet.text(sheet.width, 12, sheet.t(ladder.words), role="mut", ha="right", va="baseline")
     step = ROW_NARROW if sheet.narrow else ROW
     for mark in marks:
         x = sheet.px(mark)

@@ -129,10 +129,11 @@ def _subtitle(result: Result, ranks: pd.DataFrame) -> Text:
 def _note(result: Result, ladder: Ladder) -> Text:
     level = level_text(float(result.settings["level"]))
     words = Text(f"区间：{level}，对全部位次同时成立。", f"Intervals: {level}, for all ranks at once.")
-    return sentences(words, *failed_note(result), _rest(ladder.n), source_note(result))
+    return sentences(words, *failed_note(result), say_rest(ladder.n), source_note(result))
 
 
-def _rest(n: int) -> Text:
+def say_rest(n: int) -> Text:
+    """Say how many rows are not drawn."""
     if n <= MOST:
         return Text("", "")
     return Text(

@@ -97,6 +97,12 @@ CHECKS: Mapping[str, Text] = {
     "features": Text("用了哪些特征", "Features used"),
     "no_comparison": Text("有没有比较对象", "Comparison group"),
     "near_optimum": Text("权重是否最优", "Weights at their optimum"),
+    "doubt_carried": Text("数值是否带误差", "Values that carry a doubt"),
+    "screened": Text("因缺数剔除", "Left out for want of data"),
+    "gaps": Text("缺失值", "Missing values"),
+    "entropy_weights": Text("熵权", "Entropy weights"),
+    "no_effect": Text("并列而非效果", "Side by side, no effect"),
+    "plan_recorded": Text("计划台账", "Plans on record"),
 }
 
 

@@ -1,0 +1,1 @@
+"""Designs of indices: dated, with the source of their weights."""

@@ -1,0 +1,1 @@
+"""Doses of instruments and safeguards beside outcomes: a ledger, never an effect."""
