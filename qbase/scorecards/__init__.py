@@ -7,10 +7,18 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
-    from qbase.scorecards.target_presets import Preset as Preset
-    from qbase.scorecards.target_presets import Target as Target
-    from qbase.scorecards.target_presets import list_presets as list_presets
-    from qbase.scorecards.target_presets import read_preset as read_preset
+    from qbase.scorecards.gates.exact_verdicts import bound_failures as bound_failures
+    from qbase.scorecards.gates.exact_verdicts import count_to_meet as count_to_meet
+    from qbase.scorecards.gates.exact_verdicts import judge_rates as judge_rates
+    from qbase.scorecards.gates.exact_verdicts import probability_met as probability_met
+    from qbase.scorecards.gates.gate_data import GateData as GateData
+    from qbase.scorecards.gates.gate_data import read_gates as read_gates
+    from qbase.scorecards.gates.gate_verdicts import score_gates as score_gates
+    from qbase.scorecards.presets.preset_differences import compare_presets as compare_presets
+    from qbase.scorecards.presets.preset_files import list_presets as list_presets
+    from qbase.scorecards.presets.preset_files import read_preset as read_preset
+    from qbase.scorecards.presets.preset_values import Preset as Preset
+    from qbase.scorecards.presets.preset_values import Target as Target
     from qbase.scorecards.target_verdicts import score_targets as score_targets
 
 __getattr__, __dir__ = lazy_room(__name__)

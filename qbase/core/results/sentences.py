@@ -375,20 +375,23 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
     if e.ci_low is not None and e.ci_high is not None:
         level = level_text(e.ci_level) + " CI "
         shown = Text(level, level) + interval(e.ci_low, e.ci_high, digits)
-    return Text(
-        "{subject}的{outcome}（{value}，{shown}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
-        "The {outcome} of {subject} ({value}, {shown}) {verdict} the target of {target} "
+    judged = Text("", "") if not criterion.judged.zh else Text("；", "; ") + criterion.judged
+    said = Text(
+        "{subject}的{outcome}（{value}，{shown}{judged}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
+        "The {outcome} of {subject} ({value}, {shown}{judged}) {verdict} the target of {target} "
         "(preset: {preset}; source: {source}).",
     ).format(
         subject=_the(card.subject),
         outcome=criterion.indicator.label,
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,
+        judged=judged,
         verdict=VERDICTS[criterion.verdict],
         target=target_text(criterion),
         preset=card.preset_title,
         source=criterion.source,
     )
+    return said if not criterion.why.zh else join([said, criterion.why], zh="", en=" ")
 
 
 def say_p(p: float) -> Text:

@@ -1,0 +1,223 @@
+"""Gates: exact limits, lists, leads; each against a second route."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import beta, binom
+
+from qbase.core import Indicator, Panel, Text
+from qbase.core.errors import UsageError
+from qbase.scorecards import bound_failures, count_to_meet, judge_rates, probability_met, read_preset, score_gates
+from qbase.scorecards.gates.firm_lists import count_verified
+from qbase.scorecards.gates.gate_data import GateData
+from qbase.scorecards.gates.gate_verdicts import gate_verdicts, judge_lead, judge_list
+from qbase.scorecards.gates.joint_rates import draw_rates, groups_of, lead_of, level_of
+from qbase.scorecards.gates.quarter_rates import QuarterRates, read_quarters
+from qbase.scorecards.presets.preset_values import Target
+
+LIST = Target(indicator_id="N3", value=100, kind="everybody", source=Text("均", "all"))
+LEAD = read_preset("policy_text").of_gate("L2")[0]
+RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+
+
+@given(st.integers(1, 200), st.floats(0.5, 0.999), st.sampled_from([0.9, 0.95, 0.975]))
+def test_no_verdict_errs_more_often_than_it_declares(n, target, level):
+    k = np.arange(n + 1)
+    found = judge_rates(k / n, np.full(n + 1, n), target, level=level)
+    chance = binom.pmf(k, n, target)
+    assert chance[found.is_missed].sum() <= 1 - level + 1e-9
+    # just below the target "met" is false
+    assert binom.pmf(k, n, target - 1e-6)[found.is_met].sum() <= 1 - level + 1e-6
+    assert not (found.is_met & found.is_missed).any()
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 120), st.floats(0.5, 0.99))
+def test_the_limits_are_those_of_the_binomial_tail(n, target):
+    k = np.arange(n + 1)
+    found = judge_rates(k / n, np.full(n + 1, n), target)
+    assert list(found.is_met) == [binom.sf(x - 1, n, target) <= 0.05 + 1e-9 for x in k]
+    assert list(found.is_missed) == [bool(binom.cdf(x, n, target) < 0.05) for x in k]
+
+
+@given(st.floats(0.05, 0.995), st.sampled_from([0.9, 0.95, 0.975]))
+def test_n_possible_is_where_met_begins(target, level):
+    n = count_to_meet(target, level=level)
+    sizes = np.arange(1, n + 1)
+    found = judge_rates(np.ones(n), sizes, target, level=level).is_met
+    assert found[-1]
+    assert not found[:-1].any()
+    lower = count_to_meet(1 - target, level=level, better="down")
+    assert lower == count_to_meet(1 - (1 - target), level=level)
+
+
+def test_lower_is_better_mirrors():
+    up, down = judge_rates([0.98], [200], 0.94), judge_rates([0.02], [200], 0.06, better="down")
+    assert up.is_met[0]
+    assert down.is_met[0]
+    assert up.probability[0] == pytest.approx(down.probability[0])
+
+
+def test_the_probability_is_the_mass_of_jeffreys_posterior():
+    assert probability_met([0.95], [40], 0.94)[0] == pytest.approx(beta.sf(0.94, 38.5, 2.5))
+
+
+@given(st.integers(1, 12), st.data())
+def test_the_bound_of_failures_by_counting_subsets(listed, data):
+    verified = data.draw(st.integers(1, listed))
+    failed = data.draw(st.integers(0, verified))
+    most = failed
+    for bad in range(failed, listed - verified + failed + 1):
+        hits = sum(sum(x < bad for x in c) <= failed for c in combinations(range(listed), verified))
+        if hits / math.comb(listed, verified) > 0.05:
+            most = bad
+    assert bound_failures(listed, verified, failed) == most - failed
+
+
+@pytest.mark.parametrize(
+    ("listed", "verified", "failed", "verdict"),
+    [
+        (46, 46, 0, "met"),
+        (46, 45, 0, "cannot_tell"),
+        (46, 46, 1, "not_met"),
+        (46, 3, 1, "not_met"),
+        (46, 0, 0, "cannot_tell"),
+    ],
+)
+def test_all_of_them_means_nobody_failed_and_nobody_is_left(listed, verified, failed, verdict):
+    found, why = judge_list(listed, verified, failed, LIST)
+    assert found == verdict
+    assert bool(why.zh) == (verified < listed)
+
+
+def test_unverified_firms_are_bounded_only_where_the_verified_are_random():
+    known, _ = judge_list(46, 40, 0, dataclasses.replace(LIST, verified="random"))
+    assert known == "cannot_tell"
+    assert "1 of the others" in judge_list(46, 40, 0, dataclasses.replace(LIST, verified="random"))[1].en
+    assert "not known to be a random" in judge_list(46, 40, 0, LIST)[1].en
+
+
+def test_firms_off_the_list_count_no_more_and_those_not_seen_are_unverified():
+    listed = pd.Series({"F1": "K1", "F2": "K1", "F3": "K2"})
+    rows = pd.DataFrame(
+        {"firm": ["F1", "F3", "F9"], "year": "2025", "N3": [100.0, 0.0, 0.0], "N3__n": 1, "N3__k": [1, 0, 0]}
+    )
+    n3 = Indicator(id="N3", name=Text("制度", "system"), unit="pct", better="up", counted="firm")
+    panel = Panel.from_frame(rows, entity="firm", period="year", freq="A", indicators={"N3": n3})
+    counted = count_verified(listed, panel, ["N3"], "2025")["N3"]
+    assert counted.loc["K1"].tolist() == [2, 1, 0]
+    assert counted.loc["K2"].tolist() == [1, 1, 1]
+
+
+def make_quarters(rates, n=40, young=()) -> QuarterRates:
+    entities = tuple(f"K{i + 1}" for i in range(len(rates)))
+    grid = np.asarray(rates, dtype=float)
+    sizes = np.broadcast_to(np.asarray(n, dtype=float), grid.shape).copy()
+    quarters = pd.period_range("2024Q1", periods=grid.shape[1], freq="Q")
+    passed = np.round(grid * sizes)
+    shape = (len(entities), len(quarters))
+    e, q = np.repeat(entities, shape[1]), np.tile([str(x) for x in quarters], shape[0])
+    rows = pd.DataFrame({"e": e, "q": q, "D1.batch__n": sizes.ravel(), "D1.batch__k": passed.ravel()})
+    rows = rows[rows["D1.batch__n"] > 0]
+    rows["D1.batch"] = 100 * rows["D1.batch__k"] / rows["D1.batch__n"]
+    panel = Panel.from_frame(rows, entity="e", period="q", freq="Q", indicators={"D1.batch": RATE})
+    flags = (
+        pd.Series(True, index=pd.MultiIndex.from_tuples([(e, pd.Period(q, "Q")) for e, q in young])) if young else None
+    )
+    return read_quarters(panel, "D1.batch", last=quarters[-1], quarters=len(quarters), young=flags)
+
+
+def make_data(quarters: QuarterRates, products) -> GateData:
+    names = {e: Text(e, e) for e in quarters.entities}
+    rates = {("D1.batch", "random_draw"): quarters}
+    return GateData(
+        as_of="2025Q4", year="2025", rates=rates, values={}, lists={}, products=products, names=names, lacking={}
+    )
+
+
+def test_a_window_sums_draws():
+    quarters = make_quarters([[0.5, 1.0, 1.0, 1.0, 0.75]], n=[[10, 20, 10, 10, 40]])
+    pooled = quarters.last(4)
+    assert pooled.rate[0] == pytest.approx((20 + 10 + 10 + 30) / 80)
+    assert pooled.n[0] == pooled.n_eff[0] == 80
+
+
+def test_four_quarters_together_have_jeffreys_posterior():
+    quarters = make_quarters([[0.95, 0.9, 1.0, 0.95]], n=20)
+    drawn = np.concatenate(
+        [level_of(d, quarters.n, 4) for d in draw_rates(quarters, draws=20000, rng=np.random.default_rng(1))]
+    )
+    exact = beta(76.5, 4.5)
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    assert np.quantile(drawn[:, 0], levels) == pytest.approx(exact.ppf(levels), abs=0.004)
+
+
+def test_a_lead_is_over_the_same_product_only_and_needs_others():
+    quarters = make_quarters([[0.98] * 8, [0.8] * 8, [0.5] * 8], n=200)
+    groups = groups_of(quarters.entities, {"K1": "2822", "K2": "2822", "K3": "1751"})
+    drawn = next(draw_rates(quarters, draws=200, rng=np.random.default_rng(0)))
+    found = lead_of(drawn, quarters.n, quarters.total, groups)
+    assert found.lead[:, 0].mean() == pytest.approx(0.18, abs=0.01)
+    assert found.lead[:, 1].mean() == pytest.approx(-0.18, abs=0.01)
+    assert np.isnan(found.lead[:, 2]).all()
+    cards = score_gates(make_data(quarters, {"K1": "2822", "K2": "2822", "K3": "1751"}), "policy_text")
+    verdicts = [gate_verdicts(c.criteria, c.missing)["L2"] for c in cards]
+    assert verdicts == ["met", "not_met", "cannot_tell"]
+
+
+def test_the_rest_is_weighted_by_what_its_draws_stand_for():
+    drawn = np.array([[[0.9], [0.6], [0.3]]])
+    n, total = np.array([[10.0], [10.0], [10.0]]), np.array([[50.0], [30.0], [10.0]])
+    found = lead_of(drawn, n, total, groups_of(("a", "b", "c"), dict.fromkeys("abc", "x")))
+    assert found.lead[0] == pytest.approx([0.9 - 0.525, 0.6 - 0.8, 0.3 - 0.7875])
+
+
+def test_quarters_without_others_are_no_lead():
+    sizes = [[40] * 8, [0, 0, 0, 40, 40, 40, 40, 40]]
+    quarters = make_quarters([[0.99] * 8, [0.7] * 8], n=sizes)
+    card = score_gates(make_data(quarters, {"K1": "a", "K2": "a"}), "policy_text")[0]
+    lead = next(c for c in card.criteria if c.gate == "L2")
+    assert lead.verdict == "cannot_tell"
+    assert "Only 5 of 8" in lead.why.en
+
+
+def test_a_lead_needs_both_probabilities():
+    assert judge_lead(0.95, 0.85, LEAD, compared=8, n=80)[0] == "met"
+    assert judge_lead(0.95, 0.5, LEAD, compared=8, n=80)[0] == "cannot_tell"
+    assert judge_lead(0.95, 0.1, LEAD, compared=8, n=80)[0] == "not_met"
+    assert judge_lead(0.95, 0.85, LEAD, compared=8, n=19)[0] == "cannot_tell"
+
+
+def test_a_preliminary_quarter_and_the_floor_leave_no_verdict():
+    good, bad = [0.99] * 4, [0.4] * 4
+    ripe = score_gates(make_data(make_quarters([good, bad], n=100), {}), "outline_2025")
+    assert [gate_verdicts(c.criteria, c.missing)["D1"] for c in ripe] == ["met", "not_met"]
+    young = make_quarters([good, bad], n=100, young=[("K1", "2024Q4"), ("K2", "2024Q4")])
+    cards = score_gates(make_data(young, {}), "outline_2025")
+    assert [gate_verdicts(c.criteria, c.missing)["D1"] for c in cards] == ["cannot_tell"] * 2
+    few = score_gates(make_data(make_quarters([bad], n=4), {}), "outline_2025")[0].criteria[0]
+    assert few.verdict == "cannot_tell"
+    assert "below 20" in few.why.en
+
+
+def test_gates_without_threshold_or_data_are_open_and_say_why():
+    card = score_gates(make_data(make_quarters([[0.99] * 4]), {}), "outline_2025")[0]
+    why = {m.gate: m.why.en for m in card.missing}
+    assert why["D2"] == "the preset sets no threshold"
+    assert why["N3"] == "nobody on the list"
+    assert set(why) | {c.gate for c in card.criteria} == set(read_preset("outline_2025").gates)
+
+
+def test_an_unknown_cluster_is_refused():
+    with pytest.raises(UsageError) as caught:
+        score_gates(make_data(make_quarters([[0.9] * 4]), {}), "outline_2025", clusters=["K11"])
+    assert caught.value.code == "QB613"
+    assert "K1" in str(caught.value)
