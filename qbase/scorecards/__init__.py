@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.scorecards.bases.base_status import judge_bases as judge_bases
+    from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
     from qbase.scorecards.gates.exact_verdicts import bound_failures as bound_failures
     from qbase.scorecards.gates.exact_verdicts import count_to_meet as count_to_meet
     from qbase.scorecards.gates.exact_verdicts import judge_rates as judge_rates
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from qbase.scorecards.gates.gate_data import GateData as GateData
     from qbase.scorecards.gates.gate_data import read_gates as read_gates
     from qbase.scorecards.gates.gate_verdicts import score_gates as score_gates
+    from qbase.scorecards.gates.time_to_target import say_time_to_target as say_time_to_target
     from qbase.scorecards.presets.preset_differences import compare_presets as compare_presets
     from qbase.scorecards.presets.preset_files import list_presets as list_presets
     from qbase.scorecards.presets.preset_files import read_preset as read_preset

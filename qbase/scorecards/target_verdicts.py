@@ -57,9 +57,9 @@ def score_targets(
     """Judge levels against the targets of a preset; whole presets over all clusters are for `score_gates`.
 
     Batches as drawn are judged by Clopper and Pearson's one-sided limits on k of n; a rate whose interval was
-    widened, for firms or for weights, by its whole interval. Fewer draws than the target's floor have no verdict, and neither have
-    batches as drawn where the target is meant for random draws, unless ``naive`` asks for it. Every criterion names
-    treatment, window and n.
+    widened, for firms or for weights, by its whole interval. Fewer draws than the target's floor have no
+    verdict, and neither have batches as drawn where the target is meant for random draws, unless ``naive`` asks for it.
+    Every criterion names treatment, window and n.
 
     Parameters
     ----------

@@ -245,7 +245,7 @@ class Criterion:
     verdict : {"met", "not_met", "cannot_tell"}
         ``met`` only when the whole interval is on the good side.
     probability_met : float or None
-        When a distribution is known.
+        When a distribution is known, and there are draws enough for a verdict.
     gate : str
         Line of the catalogue the criterion decides, ``N5``; empty outside of gates.
     judged : Text

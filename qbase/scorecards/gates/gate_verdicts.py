@@ -14,7 +14,7 @@ from qbase.core.text import Text
 from qbase.core.values import Estimate
 from qbase.indicators.catalogue.indicator_rows import find_indicator, read_rows
 from qbase.scorecards.gates import gate_words as words
-from qbase.scorecards.gates.exact_verdicts import bound_failures, count_to_meet, judge_rates
+from qbase.scorecards.gates.exact_verdicts import ROUNDING, bound_failures, count_to_meet, judge_rates
 from qbase.scorecards.gates.gate_data import RATE, GateData
 from qbase.scorecards.gates.joint_rates import (
     LEAST_SHARE,
@@ -44,7 +44,7 @@ def score_gates(
     A sampled rate meets or misses its threshold by one-sided exact limits on the treatment and window the threshold
     is meant for; below the floor on n, and where a quarter of the window is preliminary, there is no verdict. All of
     them (均, 全部) is met when nobody failed and nobody is unverified. Stable and in the lead (L2) is met when both
-    probabilities reach what the preset declares, and missed when one of them is as small as its complement.
+    probabilities reach what the preset declares (`judge_lead`).
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def _judge_rate(target: Target, data: GateData) -> Found:
             found[entity] = words.NO_DRAWS
             continue
         verdict: Verdict = "met" if judged.is_met[place] else "not_met" if judged.is_missed[place] else "cannot_tell"
-        why = NOTHING
+        why, is_judged = NOTHING, n >= target.least_n and not pooled.is_young[place]
         if pooled.is_young[place]:
             verdict, why = "cannot_tell", words.PRELIMINARY
         elif n < target.least_n:
@@ -175,7 +175,7 @@ def _judge_rate(target: Target, data: GateData) -> Found:
             target=target.value,
             source=target.source,
             verdict=verdict,
-            probability_met=float(judged.probability[place]),
+            probability_met=float(judged.probability[place]) if is_judged else None,
             gate=target.gate_id,
             judged=words.say_draws(target.sampling, pooled.words, n, n_eff),
             why=why,
@@ -258,9 +258,13 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
     held = quarters.keep(target.window)
     groups = groups_of(held.entities, data.products)
     rng = np.random.default_rng(seed)
-    chunks = [lead_of(drawn, held.n, held.total, groups) for drawn in draw_rates(held, draws=draws, rng=rng)]
-    lead = np.concatenate([c.lead for c in chunks])
-    worst = np.concatenate([c.worst for c in chunks])
+    margin, parts = target.margin / 100, []
+    trailing = np.zeros(1)
+    for drawn in draw_rates(held, draws=draws, rng=rng):
+        found_leads = lead_of(drawn, held.n, held.total, groups)
+        trailing = trailing + (found_leads.windows < -margin).sum(axis=1) / draws
+        parts.append((found_leads.lead, found_leads.worst))
+    lead, worst = (np.concatenate(x) for x in zip(*parts, strict=True))
     has = compared_quarters(held.total, groups).sum(axis=1)
     indicator = dataclasses.replace(find_indicator("L2.lead").indicator, name=LEAD, short=None)
     found: dict[str, Criterion | Text] = {}
@@ -270,10 +274,13 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
             found[entity] = words.NO_PEERS
             continue
         mine, least = lead[:, place], worst[:, place]
-        above, steady = float((mine > target.value / 100).mean()), float((least >= -target.margin / 100).mean())
-        verdict, why = judge_lead(above, steady, target, compared=compared, n=n)
+        above, steady = float((mine > target.value / 100).mean()), float((least >= -margin).mean())
+        late = float(trailing[:, place].max())
+        verdict, why = judge_lead(above, steady, late, target, compared=compared, n=n)
+        is_judged = not why.zh and not held.is_young[place].any()
         if held.is_young[place].any():
             verdict, why = "cannot_tell", words.PRELIMINARY
+        both = float(((mine > target.value / 100) & (least >= -margin)).mean())
         low, middle, high = (100 * float(q) for q in np.quantile(mine, [1 - target.level, 0.5, target.level]))
         found[entity] = Criterion(
             indicator=indicator,
@@ -284,7 +291,7 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
             target=target.value,
             source=target.source,
             verdict=verdict,
-            probability_met=float(((mine > target.value / 100) & (least >= -target.margin / 100)).mean()),
+            probability_met=both if is_judged else None,
             gate=target.gate_id,
             judged=words.say_lead(above, steady, target.margin, compared, target.window, n),
             why=why,
@@ -292,15 +299,22 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
     return found
 
 
-def judge_lead(above: float, steady: float, target: Target, *, compared: int, n: int) -> tuple[Verdict, Text]:
-    """Judge stable and in the lead by its two probabilities."""
+def judge_lead(
+    above: float, steady: float, trailing: float, target: Target, *, compared: int, n: int
+) -> tuple[Verdict, Text]:
+    """Judge stable and in the lead.
+
+    Met when the lead and its steadiness are as probable as the preset asks; missed when a lead is as improbable as the
+    complement, or when one and the same window of four quarters trails by more than the margin with the probability
+    asked for a lead: that none of several noisy windows trails is improbable for the best of clusters.
+    """
     if compared < LEAST_SHARE * target.window:
         return "cannot_tell", words.say_few_peers(compared, target.window)
     if n < target.least_n:
         return "cannot_tell", words.say_too_few(n, target.least_n)
     if above >= target.level and steady >= target.steady_level:
         return "met", NOTHING
-    is_missed = above <= 1 - target.level or steady <= 1 - target.steady_level
+    is_missed = above <= 1 - target.level + ROUNDING or trailing >= target.level
     return ("not_met" if is_missed else "cannot_tell"), NOTHING
 
 

@@ -89,10 +89,11 @@ def say_lead(above: float, steady: float, margin: float, quarters: int, window: 
     """Say what a lead was judged on."""
     return Text(
         f"双随机加权，{window} 个季度中 {quarters} 个有同类可比，n = {count(n)} 批；"
-        f"领先概率 {percent(100 * above, 0)}，任何四个季度都不落后 {number(margin, 1)} 个百分点以上的概率 {percent(100 * steady, 0)}",
+        f"领先概率 {percent(100 * above, 0)}，任何四个季度都不落后 {number(margin, 1)} 个百分点以上的概率 "
+        f"{percent(100 * steady, 0)}",
         f"weighted random draws, {quarters} of {window} quarters with peers of the product, n = {count(n)} batches; "
-        f"probability {percent(100 * above, 0)} of a lead and {percent(100 * steady, 0)} that no four quarters trail by "
-        f"more than {number(margin, 1)} points",
+        f"probability {percent(100 * above, 0)} of a lead and {percent(100 * steady, 0)} that no four quarters trail "
+        f"by more than {number(margin, 1)} points",
     )
 
 

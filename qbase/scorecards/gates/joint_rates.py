@@ -60,12 +60,18 @@ class Leads:
     ----------
     lead : numpy.ndarray, shape (draws, entities)
         Over the whole window, as a share.
-    worst : numpy.ndarray, shape (draws, entities)
-        The smallest lead of any window of four quarters in it.
+    windows : numpy.ndarray, shape (windows, draws, entities)
+        Of every window of four quarters in it; minus infinity where nobody else was tested in any of them.
     """
 
     lead: Floats
-    worst: Floats
+    windows: Floats
+
+    @property
+    def worst(self) -> Floats:
+        """The smallest lead of any window of four quarters; shape (draws, entities)."""
+        smallest: Floats = self.windows.min(axis=0)
+        return smallest
 
 
 def groups_of(entities: Sequence[str], products: Mapping[str, str]) -> list[NDArray[np.int64]]:
@@ -113,8 +119,7 @@ def lead_of(drawn: Floats, n: Floats, total: Floats, groups: Sequence[NDArray[np
     lead = _mean(gap, weight)
     starts = range(max(total.shape[1] - YEAR, 0) + 1)
     windows = [_mean(gap[..., s : s + YEAR], weight[:, s : s + YEAR]) for s in starts]
-    worst = np.min(np.stack([np.where(np.isnan(w), -np.inf, w) for w in windows]), axis=0)
-    return Leads(lead=lead, worst=worst)
+    return Leads(lead=lead, windows=np.stack([np.where(np.isnan(w), -np.inf, w) for w in windows]))
 
 
 def _mean(gap: Floats, weight: Floats) -> Floats:

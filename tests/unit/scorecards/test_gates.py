@@ -17,15 +17,13 @@ from qbase.core import Indicator, Panel, Text
 from qbase.core.errors import UsageError
 from qbase.scorecards import bound_failures, count_to_meet, judge_rates, probability_met, read_preset, score_gates
 from qbase.scorecards.gates.firm_lists import count_verified
-from qbase.scorecards.gates.gate_data import GateData
 from qbase.scorecards.gates.gate_verdicts import gate_verdicts, judge_lead, judge_list
 from qbase.scorecards.gates.joint_rates import draw_rates, groups_of, lead_of, level_of
-from qbase.scorecards.gates.quarter_rates import QuarterRates, read_quarters
 from qbase.scorecards.presets.preset_values import Target
+from tests.unit.scorecards.gate_makers import make_data, make_quarters
 
 LIST = Target(indicator_id="N3", value=100, kind="everybody", source=Text("均", "all"))
 LEAD = read_preset("policy_text").of_gate("L2")[0]
-RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
 
 
 @given(st.integers(1, 200), st.floats(0.5, 0.999), st.sampled_from([0.9, 0.95, 0.975]))
@@ -117,32 +115,6 @@ def test_firms_off_the_list_count_no_more_and_those_not_seen_are_unverified():
     assert counted.loc["K2"].tolist() == [1, 1, 1]
 
 
-def make_quarters(rates, n=40, young=()) -> QuarterRates:
-    entities = tuple(f"K{i + 1}" for i in range(len(rates)))
-    grid = np.asarray(rates, dtype=float)
-    sizes = np.broadcast_to(np.asarray(n, dtype=float), grid.shape).copy()
-    quarters = pd.period_range("2024Q1", periods=grid.shape[1], freq="Q")
-    passed = np.round(grid * sizes)
-    shape = (len(entities), len(quarters))
-    e, q = np.repeat(entities, shape[1]), np.tile([str(x) for x in quarters], shape[0])
-    rows = pd.DataFrame({"e": e, "q": q, "D1.batch__n": sizes.ravel(), "D1.batch__k": passed.ravel()})
-    rows = rows[rows["D1.batch__n"] > 0]
-    rows["D1.batch"] = 100 * rows["D1.batch__k"] / rows["D1.batch__n"]
-    panel = Panel.from_frame(rows, entity="e", period="q", freq="Q", indicators={"D1.batch": RATE})
-    flags = (
-        pd.Series(True, index=pd.MultiIndex.from_tuples([(e, pd.Period(q, "Q")) for e, q in young])) if young else None
-    )
-    return read_quarters(panel, "D1.batch", last=quarters[-1], quarters=len(quarters), young=flags)
-
-
-def make_data(quarters: QuarterRates, products) -> GateData:
-    names = {e: Text(e, e) for e in quarters.entities}
-    rates = {("D1.batch", "random_draw"): quarters}
-    return GateData(
-        as_of="2025Q4", year="2025", rates=rates, values={}, lists={}, products=products, names=names, lacking={}
-    )
-
-
 def test_a_window_sums_draws():
     quarters = make_quarters([[0.5, 1.0, 1.0, 1.0, 0.75]], n=[[10, 20, 10, 10, 40]])
     pooled = quarters.last(4)
@@ -189,11 +161,19 @@ def test_quarters_without_others_are_no_lead():
     assert "Only 5 of 8" in lead.why.en
 
 
-def test_a_lead_needs_both_probabilities():
-    assert judge_lead(0.95, 0.85, LEAD, compared=8, n=80)[0] == "met"
-    assert judge_lead(0.95, 0.5, LEAD, compared=8, n=80)[0] == "cannot_tell"
-    assert judge_lead(0.95, 0.1, LEAD, compared=8, n=80)[0] == "not_met"
-    assert judge_lead(0.95, 0.85, LEAD, compared=8, n=19)[0] == "cannot_tell"
+@pytest.mark.parametrize(
+    ("above", "steady", "trailing", "n", "verdict"),
+    [
+        (0.95, 0.85, 0.1, 80, "met"),
+        (0.95, 0.5, 0.4, 80, "cannot_tell"),
+        (0.95, 0.1, 0.6, 80, "cannot_tell"),
+        (0.95, 0.05, 0.9, 80, "not_met"),
+        (0.1, 0.05, 0.5, 80, "not_met"),
+        (0.95, 0.85, 0.1, 19, "cannot_tell"),
+    ],
+)
+def test_a_lead_needs_both_probabilities(above, steady, trailing, n, verdict):
+    assert judge_lead(above, steady, trailing, LEAD, compared=8, n=n)[0] == verdict
 
 
 def test_a_preliminary_quarter_and_the_floor_leave_no_verdict():
