@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
+    from qbase.figures.comparing.gate_figure import plot_gates as plot_gates
     from qbase.figures.comparing.rank_figure import plot_ranks as plot_ranks
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
@@ -31,6 +32,11 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
+    from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
+    from qbase.figures.tabulating.gate_tables import tabulate_clauses as tabulate_clauses
+    from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates
+    from qbase.figures.tabulating.gate_tables import tabulate_presets as tabulate_presets
+    from qbase.figures.tabulating.gate_tables import tabulate_shortlist as tabulate_shortlist
     from qbase.figures.tabulating.integrity_table import tabulate_integrity as tabulate_integrity
     from qbase.figures.tabulating.last_edition import tabulate_last as tabulate_last
     from qbase.figures.tabulating.office_tables import tabulate_elsewhere as tabulate_elsewhere

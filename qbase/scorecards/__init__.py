@@ -8,6 +8,7 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.scorecards.bases.base_status import judge_bases as judge_bases
+    from qbase.scorecards.bases.clause_states import judge_clauses as judge_clauses
     from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
     from qbase.scorecards.gates.exact_verdicts import bound_failures as bound_failures
     from qbase.scorecards.gates.exact_verdicts import count_to_meet as count_to_meet

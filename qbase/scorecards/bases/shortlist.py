@@ -130,6 +130,6 @@ def _say(table: pd.DataFrame, data: GateData) -> Text:
     names = join([data.names[e] for e in listed["entity"]], zh="、", en=", ")
     return Text(
         f"{data.year} 年 {count(len(table))} 个集群中 {count(len(listed))} 个入围下一步培育名单：{names.zh}。",
-        f"In {data.year} {count(len(listed))} of {count(len(table))} clusters are on the shortlist to be cultivated next: "
-        f"{names.en}.",
+        f"In {data.year} {count(len(listed))} of {count(len(table))} clusters are on the shortlist of those to "
+        f"cultivate: {names.en}.",
     )
