@@ -248,7 +248,7 @@ def judge_list(listed: int, verified: int, failed: int, target: Target) -> tuple
     if target.verified == "random":
         bound = bound_failures(listed, verified, failed, level=target.level)
         return verdict, words.say_bound(bound, target.level)
-    return verdict, words.NOT_RANDOM
+    return verdict, words.NOT_RANDOM if verdict == "cannot_tell" else NOTHING
 
 
 def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Found:

@@ -7,12 +7,13 @@ import datetime
 from qbase.core.errors import DataError
 from qbase.core.numbers import number, percent
 from qbase.core.results.result import Criterion, Result
+from qbase.core.shown.display import Prose
 from qbase.core.text import Text
 
 UNKNOWN = Text("按现趋势无法推算何时达到目标", "The present trend does not tell when the target will be met")
 
 
-def say_time_to_target(trend: Result, criterion: Criterion, *, due_on: str = "") -> Text:
+def say_time_to_target(trend: Result, criterion: Criterion, *, due_on: str = "") -> Prose:
     """Say when a target would be met if the present trend went on.
 
     Told only where the interval of the slope leaves out zero and points to the target; the range is that of the slope
@@ -29,7 +30,8 @@ def say_time_to_target(trend: Result, criterion: Criterion, *, due_on: str = "")
 
     Returns
     -------
-    Text
+    Prose
+        One sentence.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def say_time_to_target(trend: Result, criterion: Criterion, *, due_on: str = "")
     >>> workspace = open_workspace()
     >>> card = score_gates(read_gates(workspace, "outline_2025"), "outline_2025", clusters=["K001"])[0]
     >>> panel = build_panel(workspace, "D1.batch", sampling="random_draw")
-    >>> print(say_time_to_target(estimate_trend(panel, "D1.batch", entity="K001"), card.criteria[0]).en)
+    >>> print(say_time_to_target(estimate_trend(panel, "D1.batch", entity="K001"), card.criteria[0]).items[0].en)
     The present trend does not tell when the target will be met (slope −2.4 to 0.1 points a year).
     """
     if trend.estimand != "trend":
@@ -56,6 +58,11 @@ def say_time_to_target(trend: Result, criterion: Criterion, *, due_on: str = "")
             expected="trend:…",
             fix="estimate_trend(panel, outcome, …)",
         )
+    name = f"time:{criterion.estimate.key.get('entity')}:{criterion.gate}:{criterion.target}"
+    return Prose(name=name, items=(_say(trend, criterion, due_on),))
+
+
+def _say(trend: Result, criterion: Criterion, due_on: str) -> Text:
     value, target = criterion.estimate.value, criterion.target
     sign = -1.0 if criterion.indicator.better == "down" else 1.0
     gap = sign * (target - value)
