@@ -20,8 +20,8 @@ MOST = 40
 """So many clusters are drawn; the CSV holds all."""
 HOW = Text(
     "一行一个集群，一列一个必过关口；下划线标出卡住该集群的关口，右端为达到的关口数。",
-    "A row is a cluster, a column a required gate; a rule under a mark shows the gate that binds; at the end how many are "
-    "met.",
+    "A row is a cluster, a column a required gate; a rule under a mark shows the gate that binds; at the end how many "
+    "are met.",
 )
 
 

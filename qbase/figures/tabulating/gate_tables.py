@@ -17,12 +17,14 @@ from qbase.figures.surface.figure_words import account_data, bracket, capital, d
 from qbase.figures.tabulating.result_tables import MET, NONE
 
 STATES: Mapping[str, Text] = {
-    **MET, "measured": Text("○\u00a0有数字，无限值", "○\u00a0Measured"), "missing": Text("×\u00a0缺数据", "×\u00a0No data"),
-}  # fmt: skip
+    **MET,
+    "measured": Text("○\u00a0有数字，无限值", "○\u00a0Measured"),
+    "missing": Text("×\u00a0缺数据", "×\u00a0No data"),
+}
 LIMITS = Text(
     "抽样的合格率按单侧精确限判断，括号内为这两个限合成的区间；均/全部按名单计数；缺一项即尚无法判断。",
-    "Sampled rates are judged by one-sided exact limits, which together are the interval shown; all-of-them is counted on "
-    "a list; what is missing cannot be told.",
+    "Sampled rates are judged by one-sided exact limits, which together are the interval shown; all-of-them is counted "
+    "on a list; what is missing cannot be told.",
 )
 
 
@@ -46,8 +48,8 @@ def tabulate_gates(card: Scorecard) -> Table:
     >>> from qbase.scorecards import read_gates, score_gates
     >>> data = read_gates(open_workspace(), "outline_2025")
     >>> table = tabulate_gates(score_gates(data, "outline_2025", clusters=["K003"])[0])
-    >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]][:5]
-    ['D1', 'Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.5–100.0', '94.0%', '▽\\xa0Cannot tell']
+    >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]][:4]
+    ['D1', 'Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.5–100.0', '94.0%']
     """
     judged = [(c.indicator.id, c.gate, c.verdict, c.estimate.value, c.target, c.probability_met) for c in card.criteria]
     rows = [*judged, *((m.name.en, m.gate, "cannot_tell", None, None, None) for m in card.missing)]
@@ -55,7 +57,10 @@ def tabulate_gates(card: Scorecard) -> Table:
     return Table(
         name=f"gates:{card.entity}:{card.preset}",
         caption=capital(
-            Text(f"{card.subject.zh}的关口：{card.preset_title.zh}", f"Gates of {card.subject.en}: {card.preset_title.en}")
+            Text(
+                f"{card.subject.zh}的关口：{card.preset_title.zh}",
+                f"Gates of {card.subject.en}: {card.preset_title.en}",
+            )
         ),
         columns=(
             Column(label=Text("关口", "Gate")),
@@ -115,8 +120,8 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
     >>> names = ["policy_text", "base_2026"]
     >>> data = read_gates(open_workspace(), names)
     >>> table = tabulate_presets([score_gates(data, name, clusters=["K003"])[0] for name in names])
-    >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[3]]
-    ['D4', '▽\\xa0Cannot tell', '◆\\xa0Met']
+    >>> print(*(cell if isinstance(cell, str) else cell.en for cell in table.rows[3]), sep=" | ")
+    D4 | ▽ Cannot tell | ◆ Met
     """
     whom = {card.entity for card in cards}
     if len(whom) != 1:
@@ -125,7 +130,9 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
             fix="tabulate_presets([score_gates(data, p, clusters=[cluster])[0] for p in presets])",
         )  # fmt: skip
     verdicts = [_verdicts(card) for card in cards]
-    gates = list(dict.fromkeys(g for own in verdicts for g in own))
+    # the preset that leaves least open has most gates in their order
+    whole = min(range(len(cards)), key=lambda i: len(cards[i].missing))
+    gates = list(dict.fromkeys((*verdicts[whole], *(g for own in verdicts for g in own))))
     none = Text(NONE, NONE)
     rows = tuple((gate, *(MET[own[gate]] if gate in own else none for own in verdicts)) for gate in gates)
     data: dict[str, list[Any]] = {"gate": gates}
@@ -180,7 +187,9 @@ def tabulate_bases(result: Result) -> Table:
     frame = _read(result, "bases").sort_values(["binding", "entity"], kind="stable")
     return Table(
         name=f"bases:{result.settings['preset']}",
-        caption=Text("各集群离基地还差什么（按卡住的关口归类）", "What each cluster lacks to be a base, by the gate that binds"),
+        caption=Text(
+            "各集群离基地还差什么（按卡住的关口归类）", "What each cluster lacks to be a base, by the gate that binds"
+        ),
         columns=(
             Column(label=Text("集群", "Cluster")),
             Column(label=Text("是否基地", "Base?")),
@@ -234,12 +243,12 @@ def tabulate_shortlist(result: Result) -> Table:
     >>> workspace = open_workspace()
     >>> table = tabulate_shortlist(build_shortlist(workspace, read_gates(workspace, "outline_2025")))
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]]
-    ['Yunjing wooden furniture cluster', 'Yes', '4', '50.1%', '43.2%', '57.9%', '88.3%', '10.4']
+    ['Meidun wire and cable cluster', 'Yes', '4', '42.7%', '57.1%', '53.7%', '87.3%', '7.8']
     """
-    frame = _read(result, "shortlist")
+    frame, year = _read(result, "shortlist"), result.settings["year"]
     return Table(
         name="shortlist",
-        caption=Text(f"下一步培育谁：{result.settings['year']} 年五项条件", f"Whom to cultivate next: five criteria, {result.settings['year']}"),
+        caption=Text(f"下一步培育谁：{year} 年五项条件", f"Whom to cultivate next: five criteria, {year}"),
         columns=(
             Column(label=Text("集群", "Cluster")),
             Column(label=Text("入围", "Listed")),
@@ -298,7 +307,9 @@ def tabulate_clauses(result: Result) -> Table:
     frame = _read(result, "clauses")
     return Table(
         name=f"clauses:{result.settings['entity']}:{result.settings['preset']}",
-        caption=Text("政策每一条：达到、未达到、有数字、缺数据", "Every line of the policy: met, not met, measured, no data"),
+        caption=Text(
+            "政策每一条：达到、未达到、有数字、缺数据", "Every line of the policy: met, not met, measured, no data"
+        ),
         columns=(
             Column(label=Text("条目", "Line")),
             Column(label=Text("原文句子", "Sentences")),

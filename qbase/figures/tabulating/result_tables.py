@@ -276,7 +276,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
     >>> tabulate_scorecard(score_targets([estimate_level(panel, "D1.batch", entity="K001")]))
     Qingzhao polyester fibre cluster: 2025 targets of the national quality outline
     Indicator | Estimate | Interval | Target | Verdict | Source of the target
-    Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▼ Not met | Outline for Building a Quality Power...
+    Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▽ Cannot tell | Outline for Building a Quality Power...
     """
     return Table(
         name=card.name,
@@ -292,7 +292,11 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             Column(label=Text("目标出处", "Source of the target")),
         ),
         rows=tuple(map(_criterion_row, card.criteria)),
-        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN),
+        note=sentences(
+            definition_note(*(c.indicator for c in card.criteria)),
+            MET_WHEN,
+            *dict.fromkeys(c.why for c in card.criteria if c.why.zh),
+        ),
         data={
             "indicator": [c.indicator.id for c in card.criteria],
             "value": [c.estimate.value for c in card.criteria],

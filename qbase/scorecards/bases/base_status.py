@@ -77,7 +77,7 @@ def judge_bases(
     >>> data = read_gates(open_workspace(), "base_2026")
     >>> found = judge_bases(data, "base_2026")
     >>> found.tables["bases"].loc[2, ["entity", "verdict", "binding"]].tolist()
-    ['K003', 'not_met', 'N4']
+    ['K003', 'not_met', 'L2']
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
     cards = score_gates(data, chosen, draws=draws, seed=seed) if cards is None else tuple(cards)

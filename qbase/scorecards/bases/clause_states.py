@@ -34,8 +34,8 @@ TENSIONS = (
     ),
     Text(
         "中国名牌、省著名商标等评选已停止：只计仍在有效期内的，停止后的零不是质量下降。",
-        "China Top Brand, provincial famous trademarks and others were abolished: what is still valid counts, and a zero "
-        "afterwards is no loss of quality.",
+        "China Top Brand, provincial famous trademarks and others were abolished: what is still valid counts, and a "
+        "zero afterwards is no loss of quality.",
     ),
 )
 
@@ -121,7 +121,7 @@ def _say(table: pd.DataFrame, card: Scorecard) -> Text:
         f"未达到 {tally['not_met']}，有限值但尚无法判断 {tally['cannot_tell']}，有数字无限值 {tally['measured']}，"
         f"缺数据 {tally['missing']}；{len(told)} 句至少有一个数字。",
         f"Of {count(len(table))} lines of the policy ({whole} sentences) under the preset {card.preset_title.en}, "
-        f"{tally['met']} are met, {tally['not_met']} are not, {tally['cannot_tell']} have a threshold and no verdict yet, "
-        f"{tally['measured']} are measured without a threshold, and {tally['missing']} lack data; {len(told)} sentences "
-        "have at least one number.",
+        f"{tally['met']} are met, {tally['not_met']} are not, {tally['cannot_tell']} have a threshold and no verdict "
+        f"yet, {tally['measured']} are measured without a threshold, and {tally['missing']} lack data; {len(told)} "
+        "sentences have at least one number.",
     )

@@ -67,7 +67,7 @@ def build_shortlist(
     >>> workspace = open_workspace()
     >>> found = build_shortlist(workspace, read_gates(workspace, "outline_2025"))
     >>> found.tables["shortlist"].head(2)[["entity", "criteria_met", "is_listed"]].values.tolist()
-    [['K011', 4, True], ['K006', 3, True]]
+    [['K011', 4, True], ['K005', 4, True]]
     """
     table = pd.DataFrame(index=pd.Index(list(data.names), name="entity"))
     lacking = []

@@ -128,7 +128,7 @@ def probability_met(rate: ArrayLike, n_eff: ArrayLike, target: float, *, better:
     --------
     >>> from qbase.scorecards import probability_met
     >>> probability_met([0.98, 0.94], [200, 200], 0.94).round(3)
-    array([0.996, 0.513])
+    array([0.996, 0.482])
     """
     p, n = np.asarray(rate, dtype=float), np.asarray(n_eff, dtype=float)
     below: Floats = betainc(p * n + 0.5, n - p * n + 0.5, min(max(target, 0.0), 1.0))
