@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from qbase.scorecards.bases.base_status import judge_bases as judge_bases
     from qbase.scorecards.bases.clause_states import judge_clauses as judge_clauses
     from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
-    from qbase.scorecards.gates.exact_verdicts import bound_failures as bound_failures
-    from qbase.scorecards.gates.exact_verdicts import count_to_meet as count_to_meet
+    from qbase.scorecards.gates.exact_verdicts import estimate_probability_met as estimate_probability_met
+    from qbase.scorecards.gates.exact_verdicts import estimate_unverified_failures as estimate_unverified_failures
+    from qbase.scorecards.gates.exact_verdicts import find_least_n as find_least_n
     from qbase.scorecards.gates.exact_verdicts import judge_rates as judge_rates
-    from qbase.scorecards.gates.exact_verdicts import probability_met as probability_met
     from qbase.scorecards.gates.gate_data import GateData as GateData
     from qbase.scorecards.gates.gate_data import read_gates as read_gates
     from qbase.scorecards.gates.gate_verdicts import score_gates as score_gates

@@ -11,7 +11,7 @@ from qbase.core.results.result import Criterion, Result, Scorecard, Verdict
 from qbase.core.text import Text, join, same
 from qbase.core.values import Better, Estimate
 from qbase.scorecards.gates import gate_words as words
-from qbase.scorecards.gates.exact_verdicts import Judged, count_to_meet, judge_rates
+from qbase.scorecards.gates.exact_verdicts import Judged, find_least_n, judge_rates
 from qbase.scorecards.presets.preset_files import read_preset
 from qbase.scorecards.presets.preset_values import Preset, Target
 
@@ -188,7 +188,7 @@ def _criterion(target: Target, results: Sequence[Result], *, naive: bool) -> Cri
         gate=target.gate_id,
         judged=_judged(result, estimate),
         why=why,
-        n_possible=count_to_meet(target.value / 100, level=target.level, better=result.outcome.better),
+        n_possible=find_least_n(target.value / 100, level=target.level, better=result.outcome.better),
     )
 
 
@@ -207,7 +207,7 @@ def judge_level(result: Result, estimate: Estimate, target: Target, *, naive: bo
         return verdict_of(estimate, target.value, result.outcome.better), words.NOTHING
     exact = _exact(result, estimate, target)
     verdict: Verdict = "met" if exact.is_met[0] else "not_met" if exact.is_missed[0] else "cannot_tell"
-    needed = count_to_meet(target.value / 100, level=target.level, better=result.outcome.better)
+    needed = find_least_n(target.value / 100, level=target.level, better=result.outcome.better)
     return verdict, words.say_possible(needed, n, target.level) if verdict == "cannot_tell" else words.NOTHING
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import beta
 
-from qbase.scorecards.gates.exact_verdicts import count_to_meet, judge_rates
+from qbase.scorecards.gates.exact_verdicts import find_least_n, judge_rates
 from qbase.scorecards.gates.gate_verdicts import judge_lead
 from qbase.scorecards.gates.joint_rates import draw_rates, groups_of, lead_of
 from qbase.scorecards.gates.quarter_rates import QuarterRates
@@ -175,7 +175,7 @@ def main() -> int:
             today=datetime.datetime.now(tz=datetime.UTC).date(), seconds=time.time() - started, versions=versions,
             seed=SEED, draws=f"{DRAWS:,}", rows="\n".join(rows), weighted="\n".join(weighted), bands="\n".join(bands),
             leads="\n".join(leads), false_met=100 * false_met, false_missed=100 * false_missed, power=100 * power,
-            possible=count_to_meet(TARGET), slack=100 * upper_bound(1 - LEVEL, DRAWS),
+            possible=find_least_n(TARGET), slack=100 * upper_bound(1 - LEVEL, DRAWS),
         ),
         encoding="utf-8",
     )  # fmt: skip

@@ -375,17 +375,16 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
     if e.ci_low is not None and e.ci_high is not None:
         level = level_text(e.ci_level) + " CI "
         shown = Text(level, level) + interval(e.ci_low, e.ci_high, digits)
-    judged = Text("", "") if not criterion.judged.zh else Text("；", "; ") + criterion.judged
+    shown = join([shown, criterion.judged], zh="；", en="; ") if criterion.judged.zh else shown
     said = Text(
-        "{subject}的{outcome}（{value}，{shown}{judged}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
-        "The {outcome} of {subject} ({value}, {shown}{judged}) {verdict} the target of {target} "
+        "{subject}的{outcome}（{value}，{shown}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
+        "The {outcome} of {subject} ({value}, {shown}) {verdict} the target of {target} "
         "(preset: {preset}; source: {source}).",
     ).format(
         subject=_the(card.subject),
         outcome=criterion.indicator.label,
         value=quantity(e.value, criterion.indicator.unit, digits),
         shown=shown,
-        judged=judged,
         verdict=VERDICTS[criterion.verdict],
         target=target_text(criterion),
         preset=card.preset_title,

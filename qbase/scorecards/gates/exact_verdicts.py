@@ -30,7 +30,7 @@ class Judged:
     is_met, is_missed : numpy.ndarray of bool, shape (m,)
         Neither: cannot tell.
     probability : numpy.ndarray, shape (m,)
-        That the target is met (`probability_met`).
+        That the target is met (`estimate_probability_met`).
     """
 
     low: Floats
@@ -96,11 +96,11 @@ def judge_rates(
     if better == "down":
         is_above, is_below = high <= target + ROUNDING, low > target + ROUNDING
     enough = drawn >= least_n
-    chance = probability_met(p, size, target, better=better)
+    chance = estimate_probability_met(p, size, target, better=better)
     return Judged(low=low, high=high, is_met=is_above & enough, is_missed=is_below & enough, probability=chance)
 
 
-def probability_met(rate: ArrayLike, n_eff: ArrayLike, target: float, *, better: Better = "up") -> Floats:
+def estimate_probability_met(rate: ArrayLike, n_eff: ArrayLike, target: float, *, better: Better = "up") -> Floats:
     """Return the probability that the true rate meets a target.
 
     The posterior is Beta(x + 1/2, n - x + 1/2) with x = rate * n_eff passes of n = n_eff draws: Jeffreys' prior and
@@ -126,8 +126,8 @@ def probability_met(rate: ArrayLike, n_eff: ArrayLike, target: float, *, better:
 
     Examples
     --------
-    >>> from qbase.scorecards import probability_met
-    >>> probability_met([0.98, 0.94], [200, 200], 0.94).round(3)
+    >>> from qbase.scorecards import estimate_probability_met
+    >>> estimate_probability_met([0.98, 0.94], [200, 200], 0.94).round(3)
     array([0.996, 0.482])
     """
     p, n = np.asarray(rate, dtype=float), np.asarray(n_eff, dtype=float)
@@ -135,7 +135,7 @@ def probability_met(rate: ArrayLike, n_eff: ArrayLike, target: float, *, better:
     return below if better == "down" else 1 - below
 
 
-def count_to_meet(target: float, *, level: float = 0.95, better: Better = "up") -> int | None:
+def find_least_n(target: float, *, level: float = 0.95, better: Better = "up") -> int | None:
     """Return the smallest number of draws at which a target can be met at all, every one of them good.
 
     Parameters
@@ -154,8 +154,8 @@ def count_to_meet(target: float, *, level: float = 0.95, better: Better = "up") 
 
     Examples
     --------
-    >>> from qbase.scorecards import count_to_meet
-    >>> count_to_meet(0.94), count_to_meet(0.94, level=0.975), count_to_meet(1.0)
+    >>> from qbase.scorecards import find_least_n
+    >>> find_least_n(0.94), find_least_n(0.94, level=0.975), find_least_n(1.0)
     (49, 60, None)
     """
     wanted = 1 - target if better == "down" else target
@@ -167,7 +167,7 @@ def count_to_meet(target: float, *, level: float = 0.95, better: Better = "up") 
     return max(1, math.ceil(math.log(1 - level) / math.log(wanted - ROUNDING)))
 
 
-def bound_failures(listed: int, verified: int, failed: int, *, level: float = 0.95) -> int:
+def estimate_unverified_failures(listed: int, verified: int, failed: int, *, level: float = 0.95) -> int:
     """Return an exact upper bound of the failures among those not verified, if those verified are a random subset.
 
     With D failures on the list the number among those verified is hypergeometric; the bound is the largest D of which
@@ -187,9 +187,9 @@ def bound_failures(listed: int, verified: int, failed: int, *, level: float = 0.
 
     Examples
     --------
-    >>> from qbase.scorecards import bound_failures
-    >>> bound_failures(46, 40, 0), bound_failures(46, 20, 0), bound_failures(46, 46, 3)
-    (1, 4, 0)
+    >>> from qbase.scorecards import estimate_unverified_failures
+    >>> [estimate_unverified_failures(46, verified, failed) for verified, failed in ((40, 0), (20, 0), (46, 3))]
+    [1, 4, 0]
     """
     if verified <= 0:
         return listed

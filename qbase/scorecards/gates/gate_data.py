@@ -56,6 +56,14 @@ class GateData:
         What it rests on.
     coverage : Coverage or None
         Of the rates.
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.scorecards import read_gates
+    >>> data = read_gates(open_workspace(), "policy_text")
+    >>> data.lists["N3", "firms"].loc["K003"].to_dict()
+    {'listed': 56, 'verified': 49, 'failed': 28}
     """
 
     as_of: str

@@ -14,7 +14,7 @@ from qbase.core.text import Text
 from qbase.core.values import Estimate
 from qbase.indicators.catalogue.indicator_rows import find_indicator, read_rows
 from qbase.scorecards.gates import gate_words as words
-from qbase.scorecards.gates.exact_verdicts import ROUNDING, bound_failures, count_to_meet, judge_rates
+from qbase.scorecards.gates.exact_verdicts import ROUNDING, estimate_unverified_failures, find_least_n, judge_rates
 from qbase.scorecards.gates.gate_data import RATE, GateData
 from qbase.scorecards.gates.joint_rates import (
     LEAST_SHARE,
@@ -150,7 +150,7 @@ def _judge_rate(target: Target, data: GateData) -> Found:
         pooled.rate, size, target.value / 100, level=target.level, better=indicator.better, n=pooled.n,
         least_n=target.least_n,
     )  # fmt: skip
-    possible = count_to_meet(target.value / 100, level=target.level, better=indicator.better)
+    possible = find_least_n(target.value / 100, level=target.level, better=indicator.better)
     found: dict[str, Criterion | Text] = {}
     for place, entity in enumerate(quarters.entities):
         n, n_eff = int(pooled.n[place]), float(pooled.n_eff[place])
@@ -246,7 +246,7 @@ def judge_list(listed: int, verified: int, failed: int, target: Target) -> tuple
     if verified == listed:
         return verdict, NOTHING
     if target.verified == "random":
-        bound = bound_failures(listed, verified, failed, level=target.level)
+        bound = estimate_unverified_failures(listed, verified, failed, level=target.level)
         return verdict, words.say_bound(bound, target.level)
     return verdict, words.NOT_RANDOM if verdict == "cannot_tell" else NOTHING
 

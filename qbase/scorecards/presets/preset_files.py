@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import tomllib
 from collections.abc import Callable, Mapping
 from importlib import resources
@@ -70,19 +71,21 @@ def read_preset(preset_id: str, workspace: Workspace | None = None) -> Preset:
     ('2025 targets of the national quality outline', '2023-02-06', [('D1.batch', 94.0), ('N1.penalty', 100.0)])
     """
     files = _files(workspace)
-
-    def read(name: str) -> Mapping[str, Any]:
-        if name not in files:
-            raise UsageError(
-                "QB601", preset=name, found=repr(name), expected=" | ".join(sorted(files)),
-                fix=suggest_names(name, sorted(files)),
-            )  # fmt: skip
-        try:
-            return tomllib.loads(files[name]())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-            raise _incomplete(name, problem) from problem
-
+    read = functools.partial(_document, files)
     return parse_preset(read(preset_id), name=preset_id, read=read)
+
+
+def _document(files: Mapping[str, Callable[[], str]], name: str) -> Mapping[str, Any]:
+    """Return the TOML document of a preset."""
+    if name not in files:
+        raise UsageError(
+            "QB601", preset=name, found=repr(name), expected=" | ".join(sorted(files)),
+            fix=suggest_names(name, sorted(files)),
+        )  # fmt: skip
+    try:
+        return tomllib.loads(files[name]())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise _incomplete(name, problem) from problem
 
 
 def parse_preset(

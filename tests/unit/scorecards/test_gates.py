@@ -15,7 +15,14 @@ from scipy.stats import beta, binom
 
 from qbase.core import Indicator, Panel, Text
 from qbase.core.errors import UsageError
-from qbase.scorecards import bound_failures, count_to_meet, judge_rates, probability_met, read_preset, score_gates
+from qbase.scorecards import (
+    estimate_probability_met,
+    estimate_unverified_failures,
+    find_least_n,
+    judge_rates,
+    read_preset,
+    score_gates,
+)
 from qbase.scorecards.gates.firm_lists import count_verified
 from qbase.scorecards.gates.gate_verdicts import gate_verdicts, judge_lead, judge_list
 from qbase.scorecards.gates.joint_rates import draw_rates, groups_of, lead_of, level_of
@@ -48,13 +55,13 @@ def test_the_limits_are_those_of_the_binomial_tail(n, target):
 
 @given(st.floats(0.05, 0.995), st.sampled_from([0.9, 0.95, 0.975]))
 def test_n_possible_is_where_met_begins(target, level):
-    n = count_to_meet(target, level=level)
+    n = find_least_n(target, level=level)
     sizes = np.arange(1, n + 1)
     found = judge_rates(np.ones(n), sizes, target, level=level).is_met
     assert found[-1]
     assert not found[:-1].any()
-    lower = count_to_meet(1 - target, level=level, better="down")
-    assert lower == count_to_meet(1 - (1 - target), level=level)
+    lower = find_least_n(1 - target, level=level, better="down")
+    assert lower == find_least_n(1 - (1 - target), level=level)
 
 
 def test_lower_is_better_mirrors():
@@ -65,7 +72,7 @@ def test_lower_is_better_mirrors():
 
 
 def test_the_probability_is_the_mass_of_jeffreys_posterior():
-    assert probability_met([0.95], [40], 0.94)[0] == pytest.approx(beta.sf(0.94, 38.5, 2.5))
+    assert estimate_probability_met([0.95], [40], 0.94)[0] == pytest.approx(beta.sf(0.94, 38.5, 2.5))
 
 
 @given(st.integers(1, 12), st.data())
@@ -77,7 +84,7 @@ def test_the_bound_of_failures_by_counting_subsets(listed, data):
         hits = sum(sum(x < bad for x in c) <= failed for c in combinations(range(listed), verified))
         if hits / math.comb(listed, verified) > 0.05:
             most = bad
-    assert bound_failures(listed, verified, failed) == most - failed
+    assert estimate_unverified_failures(listed, verified, failed) == most - failed
 
 
 @pytest.mark.parametrize(
