@@ -134,7 +134,9 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
     whole = min(range(len(cards)), key=lambda i: len(cards[i].missing))
     gates = list(dict.fromkeys((*verdicts[whole], *(g for own in verdicts for g in own))))
     none = Text(NONE, NONE)
-    rows = tuple((gate, *(MET[own[gate]] if gate in own else none for own in verdicts)) for gate in gates)
+    rows: tuple[tuple[str | Text, ...], ...] = tuple(
+        (gate, *(MET[own[gate]] if gate in own else none for own in verdicts)) for gate in gates
+    )
     data: dict[str, list[Any]] = {"gate": gates}
     data |= {card.preset: [own.get(g, "") for g in gates] for card, own in zip(cards, verdicts, strict=True)}
     return Table(
