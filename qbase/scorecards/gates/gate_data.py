@@ -15,6 +15,7 @@ from qbase.core.panel import Panel, Sampling
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.availability import list_indicators
+from qbase.indicators.firm_counts import read_firm_counts
 from qbase.indicators.maturity.quarter_maturity import read_maturity
 from qbase.indicators.panel_building import build_panel
 from qbase.scorecards.gates.firm_lists import count_register, count_verified, read_listed
@@ -247,9 +248,13 @@ class _Reader:
             # over all quarters: how alike batches of one firm or product are cannot be learnt from a few
             panel = self.build([indicator], sampling=sampling, last=self.quarter)
             if panel is not None:
-                found[indicator, sampling] = read_quarters(
-                    panel, indicator, last=self.quarter, quarters=window, young=self.young
+                firms = read_firm_counts(
+                    self.workspace, indicator, last=self.quarter, sampling=sampling, snapshot=self.at
                 )
+                found[indicator, sampling] = read_quarters(
+                    panel, indicator, last=self.quarter, quarters=window, young=self.young,
+                    firms=None if firms is None else firms.data,
+                )  # fmt: skip
         return found
 
     def values(self, indicators: Sequence[str], years: int) -> dict[str, pd.DataFrame]:

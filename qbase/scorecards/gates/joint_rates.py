@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qbase.scorecards.gates.quarter_rates import QuarterRates
+from qbase.scorecards.gates.quarter_rates import YEAR, QuarterRates
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
-YEAR = 4
 PRIOR = 0.5 / YEAR
 """Jeffreys' half pass and half failure belong to a window of four quarters: each of them carries a quarter of it."""
 CHUNK = 250
@@ -23,7 +22,8 @@ LEAST_SHARE = 0.75
 def draw_rates(quarters: QuarterRates, *, draws: int, rng: np.random.Generator) -> Iterator[Floats]:
     """Draw true rates by entity and quarter, in chunks of draws.
 
-    Each is Beta(x + 1/8, n - x + 1/8) with x = rate * n_eff and n = n_eff, so that four quarters together have
+    Each is Beta(x + 1/8, n - x + 1/8) with x = rate * n and n the effective number, thinned by firms drawn in several
+    of the quarters, so that four quarters together have
     Jeffreys' posterior: the sums of gamma variates behind independent betas of alike n make one beta.
 
     Parameters
@@ -40,8 +40,9 @@ def draw_rates(quarters: QuarterRates, *, draws: int, rng: np.random.Generator) 
     numpy.ndarray, shape (chunk, entities, quarters)
         Shares.
     """
-    passed = quarters.rate * quarters.n_eff
-    failed = np.maximum(quarters.n_eff - passed, 0.0)
+    n_eff = quarters.n_eff / quarters.design_effect(len(quarters.quarters))[:, None]
+    passed = quarters.rate * n_eff
+    failed = np.maximum(n_eff - passed, 0.0)
     for start in range(0, draws, CHUNK):
         shape = (min(CHUNK, draws - start), *passed.shape)
         yield rng.beta(passed + PRIOR, failed + PRIOR, size=shape)

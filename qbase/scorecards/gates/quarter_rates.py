@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.text import Text
+from qbase.stats.design.design_weights import firm_correlation
 
 Floats = NDArray[np.float64]
+YEAR = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -37,6 +39,10 @@ class QuarterRates:
         What the draws stand for, the sum of their weights: how clusters of one product count together.
     is_young : numpy.ndarray of bool
         Preliminary.
+    pairs : numpy.ndarray, shape (entities, quarters)
+        Pairs of draws (in both orders) of one firm in different quarters, among the last 1, 2, … quarters.
+    likeness : float
+        Correlation of batches of one firm over a year.
     """
 
     panel: Panel
@@ -48,17 +54,27 @@ class QuarterRates:
     n_eff: Floats
     total: Floats
     is_young: NDArray[np.bool_]
+    pairs: Floats
+    likeness: float = 0.0
+
+    def design_effect(self, window: int) -> Floats:
+        """Return by how much firms drawn in several of the last quarters thin what a window tells, by entity."""
+        window = min(window, len(self.quarters))
+        n = self.n[:, -window:].sum(axis=1)
+        share: Floats = np.divide(self.pairs[:, window - 1], n, out=np.zeros_like(n), where=n > 0)
+        return 1 + self.likeness * share
 
     def keep(self, window: int) -> QuarterRates:
         """Return the rates of the last quarters only."""
         cut = {name: getattr(self, name)[:, -window:] for name in ("rate", "n", "n_eff", "total", "is_young")}
-        return dataclasses.replace(self, quarters=self.quarters[-window:], **cut)
+        return dataclasses.replace(self, quarters=self.quarters[-window:], pairs=self.pairs[:, :window], **cut)
 
     def last(self, window: int) -> Pooled:
         """Return what the last quarters have together, every draw counting alike: as many draws, as much weight.
 
         Classes are weighted within a quarter; between quarters the number of draws weighs, which does not depend on
-        what they found. The effective number of draws is Kish's over the effective numbers of the quarters.
+        what they found. The effective number of draws is Kish's over the effective numbers of the quarters, thinned by
+        firms that were drawn in several of them.
         """
         part = slice(max(len(self.quarters) - window, 0), None)
         drawn, n_eff = self.n[:, part], self.n_eff[:, part]
@@ -70,7 +86,7 @@ class QuarterRates:
         return Pooled(
             rate=rate,
             n=n,
-            n_eff=np.minimum(size, n),
+            n_eff=np.minimum(size / self.design_effect(window), n),
             is_young=np.asarray(self.is_young[:, part].any(axis=1)),
             quarters=self.quarters[part],
         )
@@ -104,7 +120,13 @@ class Pooled:
 
 
 def read_quarters(
-    panel: Panel, outcome: str, *, last: pd.Period, quarters: int, young: pd.Series | None = None
+    panel: Panel,
+    outcome: str,
+    *,
+    last: pd.Period,
+    quarters: int,
+    young: pd.Series | None = None,
+    firms: pd.DataFrame | None = None,
 ) -> QuarterRates:
     """Read the rates of a quarterly panel up to a quarter.
 
@@ -120,6 +142,8 @@ def read_quarters(
         How many.
     young : pandas.Series or None
         Preliminary or not, index (entity, period).
+    firms : pandas.DataFrame or None
+        Entity, period, firm, n, k: draws of every firm, of all quarters on record; None takes them as drawn once.
 
     Raises
     ------
@@ -147,7 +171,32 @@ def read_quarters(
         n_eff=cube[..., 2],
         total=np.where(cube[..., 1] > 0, cube[..., 3], 0.0),
         is_young=flags,
+        pairs=_pairs(firms, entities, index),
+        likeness=0.0 if firms is None else _likeness(firms, last),
     )
+
+
+def _pairs(firms: pd.DataFrame | None, entities: tuple[str, ...], index: pd.PeriodIndex) -> Floats:
+    """Count pairs of draws of one firm in different quarters, for windows of 1, 2, … of the last quarters."""
+    found = np.zeros((len(entities), len(index)))
+    if firms is None:
+        return found
+    place = pd.Index(entities)
+    for back in range(2, len(index) + 1):
+        held = firms[(firms["period"] > index[-1] - back) & (firms["period"] <= index[-1])]
+        own = held.assign(nn=held["n"] ** 2).groupby(["entity", "firm"], observed=True)[["n", "nn"]].sum()
+        pairs = (own["n"] ** 2 - own["nn"]).groupby(level="entity", observed=True).sum()
+        found[:, back - 1] = pairs.reindex(place).fillna(0.0).to_numpy(dtype=float)
+    return found
+
+
+def _likeness(firms: pd.DataFrame, last: pd.Period) -> float:
+    """Return the correlation of batches of one firm within an entity and a year back from the last quarter."""
+    years = (last.ordinal - pd.PeriodIndex(firms["period"]).asi8) // YEAR
+    own = firms.assign(year=years).groupby(["entity", "year", "firm"], observed=True)[["n", "k"]].sum()
+    own = own.assign(nn=own["n"] ** 2, kk=own["k"] ** 2 / own["n"], firms=1.0)
+    n, k, nn, kk, count = (x.to_numpy(dtype=float) for _, x in own.groupby(level=["entity", "year"]).sum().items())
+    return firm_correlation(n, count, nn, kk, k)
 
 
 def _totals(panel: Panel) -> pd.Series:

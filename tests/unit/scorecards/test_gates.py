@@ -26,6 +26,7 @@ from qbase.scorecards import (
 from qbase.scorecards.gates.firm_lists import count_verified
 from qbase.scorecards.gates.gate_verdicts import gate_verdicts, judge_lead, judge_list
 from qbase.scorecards.gates.joint_rates import draw_rates, groups_of, lead_of, level_of
+from qbase.scorecards.gates.quarter_rates import read_quarters
 from qbase.scorecards.presets.preset_values import Target
 from tests.unit.scorecards.gate_makers import make_data, make_quarters
 
@@ -208,3 +209,22 @@ def test_an_unknown_cluster_is_refused():
         score_gates(make_data(make_quarters([[0.9] * 4]), {}), "outline_2025", clusters=["K11"])
     assert caught.value.code == "QB613"
     assert "K1" in str(caught.value)
+
+
+def test_a_firm_drawn_in_every_quarter_is_not_four_firms():
+    quarters = make_quarters([[0.75] * 4], n=4)
+    drawn = pd.DataFrame(
+        {"entity": "K1", "period": quarters.quarters.repeat(4), "firm": list("abcd") * 4, "n": 1, "k": [1, 1, 1, 0] * 4}
+    )
+    again = read_quarters(quarters.panel, "D1.batch", last=quarters.quarters[-1], quarters=4, firms=drawn)
+    assert again.likeness == 1.0
+    assert again.last(4).n_eff[0] == pytest.approx(4)
+    assert again.last(2).n_eff[0] == pytest.approx(4)
+    others = drawn.assign(firm=[f"f{i}" for i in range(16)])
+    once = read_quarters(quarters.panel, "D1.batch", last=quarters.quarters[-1], quarters=4, firms=others)
+    assert once.last(4).n_eff[0] == pytest.approx(16)
+    wide, narrow = (
+        np.concatenate([level_of(d, q.n, 4) for d in draw_rates(q, draws=2000, rng=np.random.default_rng(0))]).std()
+        for q in (again, once)
+    )
+    assert wide > 1.4 * narrow
