@@ -49,7 +49,7 @@ def tabulate_gates(card: Scorecard) -> Table:
     >>> data = read_gates(open_workspace(), "outline_2025")
     >>> table = tabulate_gates(score_gates(data, "outline_2025", clusters=["K003"])[0])
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]][:4]
-    ['D1', 'Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.5–100.0', '94.0%']
+    ['D1', 'Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.0–100.0', '94.0%']
     """
     judged = [(c.indicator.id, c.gate, c.verdict, c.estimate.value, c.target, c.probability_met) for c in card.criteria]
     rows = [*judged, *((m.name.en, m.gate, "cannot_tell", None, None, None) for m in card.missing)]
@@ -245,7 +245,7 @@ def tabulate_shortlist(result: Result) -> Table:
     >>> workspace = open_workspace()
     >>> table = tabulate_shortlist(build_shortlist(workspace, read_gates(workspace, "outline_2025")))
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]]
-    ['Meidun wire and cable cluster', 'Yes', '4', '42.7%', '57.1%', '53.7%', '87.3%', '7.8']
+    ['Meidun wire and cable cluster', 'Yes', '4', '42.7%', '57.1%', '53.7%', '87.0%', '7.8']
     """
     frame, year = _read(result, "shortlist"), result.settings["year"]
     return Table(
