@@ -191,8 +191,8 @@ def load_levels() -> ModuleType:
     return module
 
 
-def grid_table(draws: int, rng: np.random.Generator) -> tuple[list[str], float, float]:
-    """Return table rows, and the worst upper bounds of a false met and a false missed over every n from 1 to 200."""
+def grid_table(draws: int, rng: np.random.Generator, every: Sequence[int] = EVERY_N) -> tuple[list[str], float, float]:
+    """Return table rows, and the worst upper bounds of a false met and a false missed over every n asked for."""
     rows = []
     for n in SIZES:
         below, at, above = (verdict_shares(n, TARGET + d, draws=draws, rng=rng) for d in (-STEP, 0.0, STEP))
@@ -201,8 +201,8 @@ def grid_table(draws: int, rng: np.random.Generator) -> tuple[list[str], float, 
         cells += [f"{100 * x:.0f}" for x in (below.open, at.open, above.open, below.missed, above.met)]
         rows.append(f"| {n} | " + " | ".join(cells) + " |")
     just_below = TARGET - 1e-9
-    false_met = max(upper_bound(verdict_shares(n, just_below, draws=draws, rng=rng).met, draws) for n in EVERY_N)
-    false_missed = max(upper_bound(verdict_shares(n, TARGET, draws=draws, rng=rng).missed, draws) for n in EVERY_N)
+    false_met = max(upper_bound(verdict_shares(n, just_below, draws=draws, rng=rng).met, draws) for n in every)
+    false_missed = max(upper_bound(verdict_shares(n, TARGET, draws=draws, rng=rng).missed, draws) for n in every)
     return rows, false_met, false_missed
 
 

@@ -175,7 +175,9 @@ def say_bases(bases: pd.DataFrame, number: pd.DataFrame, preset: Preset, as_of: 
         return head
     gate, clusters = str(bound.index[0]), int(bound.iloc[0])
     name = read_rows()[gate].name
+    # QMS stays QMS
+    plain = name.en if name.en[1:2].isupper() else name.en[:1].lower() + name.en[1:]
     return head + Text(
         f"卡住最多集群的是关口 {gate}（{name.zh}）：{clusters} 个。",
-        f" The gate that binds most clusters is {gate} ({name.en.lower()}): {clusters}.",
+        f" The gate that binds most clusters is {gate} ({plain}): {clusters}.",
     )
