@@ -112,7 +112,7 @@ def read_gates(
     Raises
     ------
     UsageError
-        No such preset (QB601), or a period that is none (QB101).
+        No such preset (QB601), a period that is none (QB101), or no quarter named where there are no inspections (QB611).
     DataError
         The lake has no clusters (QB610).
 
@@ -123,7 +123,7 @@ def read_gates(
     >>> read_gates(open_workspace(), "outline_2025")
     <GateData 12 clusters as of 2025Q4: 1 rates, 7 lists, 0 full counts, 0 lacking>
     """
-    at = snapshot
+    at = workspace.snapshot(snapshot).id  # a load under way must not come between two panels
     targets = _targets(presets, workspace)
     clusters = _clusters(workspace, at)
     lacking = _lacking(workspace, targets, at)
