@@ -112,7 +112,7 @@ def read_gates(
     Raises
     ------
     UsageError
-        No such preset (QB601), a period that is none (QB101), or no quarter named where there are no inspections (QB611).
+        No such preset (QB601), a period that is none (QB101), or none named where there are no inspections (QB611).
     DataError
         The lake has no clusters (QB610).
 
