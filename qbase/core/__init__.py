@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qbase.core.results.decision import Decision as Decision
     from qbase.core.results.records import record as record
     from qbase.core.results.result import Criterion as Criterion
+    from qbase.core.results.result import OpenGate as OpenGate
     from qbase.core.results.result import Result as Result
     from qbase.core.results.result import Scorecard as Scorecard
     from qbase.core.results.result import add_checks as add_checks

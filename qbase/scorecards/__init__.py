@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
+    from qbase.scorecards.bases.base_status import judge_bases as judge_bases
+    from qbase.scorecards.bases.clause_states import judge_clauses as judge_clauses
+    from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
     from qbase.scorecards.composite.index_alternatives import Alternatives as Alternatives
     from qbase.scorecards.composite.index_building import CompositeIndex as CompositeIndex
     from qbase.scorecards.composite.index_building import build_index as build_index
@@ -20,10 +23,19 @@ if TYPE_CHECKING:
     from qbase.scorecards.doses.dose_ledger import build_dose_ledger as build_dose_ledger
     from qbase.scorecards.doses.dose_rows import DoseRows as DoseRows
     from qbase.scorecards.doses.dose_rows import read_dose_rows as read_dose_rows
-    from qbase.scorecards.target_presets import Preset as Preset
-    from qbase.scorecards.target_presets import Target as Target
-    from qbase.scorecards.target_presets import list_presets as list_presets
-    from qbase.scorecards.target_presets import read_preset as read_preset
+    from qbase.scorecards.gates.exact_verdicts import estimate_probability_met as estimate_probability_met
+    from qbase.scorecards.gates.exact_verdicts import estimate_unverified_failures as estimate_unverified_failures
+    from qbase.scorecards.gates.exact_verdicts import find_least_n as find_least_n
+    from qbase.scorecards.gates.exact_verdicts import judge_rates as judge_rates
+    from qbase.scorecards.gates.gate_data import GateData as GateData
+    from qbase.scorecards.gates.gate_data import read_gates as read_gates
+    from qbase.scorecards.gates.gate_verdicts import score_gates as score_gates
+    from qbase.scorecards.gates.time_to_target import say_time_to_target as say_time_to_target
+    from qbase.scorecards.presets.preset_differences import compare_presets as compare_presets
+    from qbase.scorecards.presets.preset_files import list_presets as list_presets
+    from qbase.scorecards.presets.preset_files import read_preset as read_preset
+    from qbase.scorecards.presets.preset_values import Preset as Preset
+    from qbase.scorecards.presets.preset_values import Target as Target
     from qbase.scorecards.target_verdicts import score_targets as score_targets
 
 __getattr__, __dir__ = lazy_room(__name__)

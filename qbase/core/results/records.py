@@ -161,6 +161,7 @@ def _scorecard(card: Scorecard) -> dict[str, Any]:
                 "estimate": c.estimate.payload(),
                 "target": c.target,
                 "verdict": c.verdict,
+                **({"gate": c.gate} if c.gate else {}),
             }
             for c in card.criteria
         ],

@@ -245,7 +245,15 @@ class Criterion:
     verdict : {"met", "not_met", "cannot_tell"}
         ``met`` only when the whole interval is on the good side.
     probability_met : float or None
-        When a distribution is known.
+        When a distribution is known, and there are draws enough for a verdict.
+    gate : str
+        Line of the catalogue the criterion decides, ``N5``; empty outside of gates.
+    judged : Text
+        What was judged: treatment of draws, window, number of draws; or the count on a list.
+    why : Text
+        Why there is no verdict, and what is left open; empty where nothing is.
+    n_possible : int or None
+        Smallest number of draws at which ``met`` becomes possible, all of them passing.
 
     Examples
     --------
@@ -264,13 +272,44 @@ class Criterion:
     source: Text
     verdict: Verdict
     probability_met: float | None = None
+    gate: str = ""
+    judged: Text = NO_WORDS
+    why: Text = NO_WORDS
+    n_possible: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OpenGate:
+    """A gate of a preset that cannot be judged: no threshold, or no data.
+
+    Parameters
+    ----------
+    gate : str
+        Line of the catalogue, ``L5``.
+    name : Text
+        What it asks for.
+    why : Text
+        What is missing.
+
+    Examples
+    --------
+    >>> from qbase.core import OpenGate, Text
+    >>> gate = OpenGate(gate="L5", name=Text("规划布局", "layout"), why=Text("缺表 firms", "table firms is missing"))
+    >>> gate.gate, gate.why.en
+    ('L5', 'table firms is missing')
+    """
+
+    gate: str
+    name: Text
+    why: Text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Scorecard:
     """Verdicts on one entity under one preset; a verdict always names its preset.
 
-    Its ``coverage`` is that of the result judged which lost most of the records it should count.
+    Its ``coverage`` is that of the result judged which lost most of the records it should count; ``missing`` are the
+    gates of the preset that have no criterion.
 
     Examples
     --------
@@ -295,6 +334,7 @@ class Scorecard:
     criteria: tuple[Criterion, ...]
     sources: tuple[Source, ...] = ()
     coverage: Coverage | None = None
+    missing: tuple[OpenGate, ...] = ()
 
     @property
     def name(self) -> str:

@@ -377,7 +377,8 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
     if e.ci_low is not None and e.ci_high is not None:
         level = level_text(e.ci_level) + " CI "
         shown = Text(level, level) + interval(e.ci_low, e.ci_high, digits)
-    return Text(
+    shown = join([shown, criterion.judged], zh="；", en="; ") if criterion.judged.zh else shown
+    said = Text(
         "{subject}的{outcome}（{value}，{shown}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
         "The {outcome} of {subject} ({value}, {shown}) {verdict} the target of {target} "
         "(preset: {preset}; source: {source}).",
@@ -391,6 +392,7 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
         preset=card.preset_title,
         source=criterion.source,
     )
+    return said if not criterion.why.zh else join([said, criterion.why], zh="", en=" ")
 
 
 def say_p(p: float) -> Text:

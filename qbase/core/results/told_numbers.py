@@ -170,7 +170,7 @@ def _of_scorecard(card: Mapping[str, Any]) -> Iterator[Told]:
     for criterion in card["criteria"]:
         yield Told(
             result=card["name"],
-            kind=(card["name"], entity, ("indicator", criterion["indicator"]), ("target", criterion["target"])),
+            kind=(card["name"], entity, *_gate(criterion)),
             whom=Text(**card["subject"]) if "subject" in card else same(card["name"]),
             what=Text(**criterion["label"]) if "label" in criterion else same(criterion["indicator"]),
             estimand="target",
@@ -179,6 +179,11 @@ def _of_scorecard(card: Mapping[str, Any]) -> Iterator[Told]:
             verdict=criterion["verdict"],
             is_spoken=True,
         )
+
+
+def _gate(criterion: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return what tells a criterion of a scorecard from its others."""
+    return [(name, criterion[name]) for name in ("indicator", "target", "gate") if name in criterion]
 
 
 def kind_of(entry: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -276,8 +276,9 @@ def tabulate_scorecard(card: Scorecard) -> Table:
     >>> tabulate_scorecard(score_targets([estimate_level(panel, "D1.batch", entity="K001")]))
     Qingzhao polyester fibre cluster: 2025 targets of the national quality outline
     Indicator | Estimate | Interval | Target | Verdict | Source of the target
-    Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▼ Not met | Outline for Building a Quality Power...
+    Batch pass rate | 75.0% | 95% CI 50.5–89.8 | 94.0% | ▽ Cannot tell | Outline for Building a Quality Power...
     """
+    whys = dict.fromkeys(c.why for c in card.criteria if c.why.zh)
     return Table(
         name=card.name,
         caption=capital(
@@ -292,7 +293,7 @@ def tabulate_scorecard(card: Scorecard) -> Table:
             Column(label=Text("目标出处", "Source of the target")),
         ),
         rows=tuple(map(_criterion_row, card.criteria)),
-        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN),
+        note=sentences(definition_note(*(c.indicator for c in card.criteria)), MET_WHEN, *whys),
         data={
             "indicator": [c.indicator.id for c in card.criteria],
             "value": [c.estimate.value for c in card.criteria],

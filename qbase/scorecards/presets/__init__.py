@@ -1,1 +1,1 @@
-"""Dated targets, one TOML file per source."""
+"""Dated targets, one TOML file per source, and how they are read, inherited and compared."""

@@ -11,7 +11,7 @@ from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Source
 from qbase.scorecards import list_presets, read_preset, score_targets
-from qbase.scorecards.target_presets import parse_preset
+from qbase.scorecards.presets.preset_files import parse_preset
 from qbase.scorecards.target_verdicts import verdict_of
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -66,7 +66,7 @@ def test_the_estimate_spoken_of_is_judged():
 
 def test_an_entity_is_picked_from_many():
     results = [make_level(97, 95, 99), make_level(80, 75, 85, entity="K2"), make_level(90, 89, 91, entity=None)]
-    assert score_targets(results, entity="K2").criteria[0].verdict == "not_met"
+    assert score_targets(results, entity="K2", naive=True).criteria[0].verdict == "not_met"
     assert score_targets(results[2:]).entity == "all"
 
 
@@ -101,6 +101,13 @@ ROW = {"indicator": "D1.batch", "target": 94, "zh": "出处", "en": "source"}
 @pytest.mark.parametrize(
     ("raw", "code"),
     [
+        ({**RAW, "target": [{**ROW, "kind": "rates"}]}, "QB607"),
+        ({**RAW, "target": [{**ROW, "gaet": "N5"}]}, "QB607"),
+        ({**RAW, "target": [{**ROW, "kind": "everybody"}]}, "QB612"),
+        ({**RAW, "target": [{**ROW, "indicator": "D2.firms"}]}, "QB612"),
+        ({**RAW, "target": [{**ROW, "level": 1.0}]}, "QB602"),
+        ({**RAW, "target": [], "required": ["D1", "N55"]}, "QB609"),
+        ({**RAW, "target": [], "dated_on": "last year"}, "QB602"),
         ({**RAW, "target": [{**ROW, "indicator": "D1.bacth"}]}, "QB401"),
         ({**RAW, "target": [{**ROW, "target": "many"}]}, "QB602"),
         ({**RAW, "target": [{k: v for k, v in ROW.items() if k != "zh"}]}, "QB602"),
@@ -111,6 +118,26 @@ def test_a_broken_preset_is_refused(raw, code):
     with pytest.raises((UsageError, DataError)) as caught:
         parse_preset(raw, name="p")
     assert caught.value.code == code
+
+
+def test_batches_as_drawn_are_judged_on_request_only():
+    naive = make_level(80, 75, 85)
+    card = score_targets([naive])
+    assert card.criteria[0].verdict == "cannot_tell"
+    assert "双随机加权" in card.criteria[0].why.zh
+    asked = score_targets([naive], naive=True).criteria[0]
+    assert asked.verdict == "not_met"
+    assert "unweighted" in asked.judged.en
+    assert asked.estimate.ci_level == 0.9
+    assert asked.estimate.ci_high < asked.target
+
+
+def test_one_batch_of_one_has_no_verdict():
+    estimate = Estimate(term="rate", value=0.0, ci_low=0.0, ci_high=79.0, n_obs=1)
+    one = dataclasses.replace(make_level(50, 40, 60), estimates=(estimate,))
+    found = score_targets([one], naive=True).criteria[0]
+    assert found.verdict == "cannot_tell"
+    assert "20" in found.why.en
 
 
 def test_presets_that_ship_are_whole():

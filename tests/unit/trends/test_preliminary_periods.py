@@ -161,17 +161,19 @@ def test_no_verdict_rests_on_a_preliminary_quarter() -> None:
     assert criterion.estimate.key["period"] == "2025Q3"
     hasty = estimate_level(make_panel(), ID, entity="K1")
     series = hasty.tables["series"].assign(is_preliminary=[False, False, False, True], k=40)
-    low = Estimate(term="rate", key={"period": "2025Q4", "entity": "K1"}, value=50.0, ci_low=40.0, ci_high=60.0)
+    low = Estimate(
+        term="rate", key={"period": "2025Q4", "entity": "K1"}, value=50.0, ci_low=40.0, ci_high=60.0, n_obs=80
+    )
     forged = Result(
         estimand="level", outcome=RATE, unit="pct", method="wilson", estimates=(low,), subject=hasty.subject,
         tables={"series": series}, settings=hasty.settings,
     )  # fmt: skip
-    assert [c.verdict for c in score_targets([forged], preset="outline_2025").criteria] == ["cannot_tell"]
+    assert [c.verdict for c in score_targets([forged], naive=True).criteria] == ["cannot_tell"]
     ripe = Result(
         estimand="level", outcome=RATE, unit="pct", method="wilson", estimates=(low,), subject=hasty.subject,
         settings=hasty.settings,
     )  # fmt: skip
-    assert [c.verdict for c in score_targets([ripe], preset="outline_2025").criteria] == ["not_met"]
+    assert [c.verdict for c in score_targets([ripe], naive=True).criteria] == ["not_met"]
 
 
 def test_the_drawing_marks_it_and_says_how_to_read_it() -> None:
