@@ -51,5 +51,6 @@ if TYPE_CHECKING:
     from qbase.core.values import Indicator as Indicator
     from qbase.core.values import Margin as Margin
     from qbase.core.values import Source as Source
+    from qbase.core.withheld_counts import Withheld as Withheld
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -15,6 +15,7 @@ from qbase.core.given import check_word, read_entity_id, read_text
 from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
+from qbase.core.withheld_counts import Withheld
 
 Sampling = Literal["naive", "random_draw", "post_stratified", "prediction_powered"]
 COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi", "num", "den")
@@ -53,6 +54,8 @@ class Panel:
         was handed over.
     notes : tuple of Text
         What was settled when it was built, such as two spellings of one entity; results tell it.
+    withheld : Withheld or None
+        Which rows were taken out to protect firms; None where nothing was done for it.
 
     Examples
     --------
@@ -82,6 +85,7 @@ class Panel:
     shrunk: tuple[str, ...] = ()
     coverage: Coverage | None = None
     notes: tuple[Text, ...] = ()
+    withheld: Withheld | None = None
 
     def __post_init__(self) -> None:
         check_word("sampling", self.sampling, get_args(Sampling))

@@ -14,6 +14,7 @@ from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
+from qbase.core.withheld_counts import HIDDEN
 from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note, uncapital
 from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.estimate_columns import NONE
@@ -126,7 +127,7 @@ def _change_rows(change: Result, leading: str) -> list[tuple[str | Text, ...]]:
         kind = capital(Text(f"{change.outcome.label.zh}{kind.zh}", f"{change.outcome.label.en}, {uncapital(kind).en}"))
     if not change.estimates:
         why = change.labels.get("unanswered", Text("没有估计值", "No estimate"))
-        return [(kind, *[NONE] * 5, why)]
+        return [(kind, *[HIDDEN if "withheld" in change.settings else NONE] * 5, why)]
     rows: list[tuple[str | Text, ...]] = []
     for e in change.estimates:
         digits, alike = digits_of(change, e), ALIKE.get(e.term)

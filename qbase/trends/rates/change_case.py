@@ -15,6 +15,7 @@ from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
+from qbase.core.withheld_counts import HIDDEN
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
 from qbase.trends.counts.period_counts import Counts
@@ -128,7 +129,13 @@ class Case:
             "sampling": self.panel.sampling,
             **settings_of(self.firms),
             **self.declared,
+            **({"withheld": list(self.hidden)} if self.hidden else {}),
         }
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Which of both periods are withheld."""
+        return tuple(p for p in (periods.code(self.start), periods.code(self.end)) if p in self.counts.withheld)
 
 
 def check_order(start: pd.Period, end: pd.Period) -> None:
@@ -163,6 +170,13 @@ def find_obstacle(case: Case) -> tuple[Text, Text] | None:
         waiting = waiting if pending else Text("该期尚未结束", "it is not over")
         why = Text(f"{a.zh}仍为初步（{waiting.zh}）", f"{a.en} is still preliminary ({waiting.en})")
         short = Text(f"{brief.zh}仍为初步，不作比较", f"Not compared: {brief.en} is still preliminary")
+    elif case.hidden:
+        name, gone = ago, a
+        if periods.code(case.end) in case.hidden:
+            name, gone, brief = Text("其他时期", "other periods"), b, Text("本期", "now")
+        why = Text(f"{gone.zh}的计数不公开（{HIDDEN}）", f"counts of {gone.en} are withheld ({HIDDEN})")
+        short = Text(f"{brief.zh}的计数不公开，不作比较", f"Not compared: counts {brief.en} are withheld")
+        ago = name
     elif case.start in case.counts.index:
         return None
     elif case.counts.is_weighted:
