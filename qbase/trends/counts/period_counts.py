@@ -74,8 +74,9 @@ class Counts:
         DataError
             Nothing was tested in this period (QB502), or its counts are withheld (QB715).
         """
-        if periods.code(period) in self.withheld:
-            fix = f'period "{self.series["period"].iloc[-1]}" is the last one shown'
+        if periods.code(period) in self.withheld or self.index.empty:
+            shown = self.series["period"].tolist()
+            fix = f'period "{shown[-1]}" is the last one shown' if shown else "a single period"
             raise _withheld(self.subject, periods.code(period), fix)
         found = self.series[self.index == period]
         if found.empty:

@@ -150,8 +150,8 @@ def estimate_change(
         sides = find_sides(policy, parted.panel.periods, entity)
         compared, first, last = dataclasses.replace(compared, sides=sides), None, sides.since[1]
     seen = parted.panel if compared.window is None else merge_periods(parted.panel, compared.window)
-    counts = read_counts(seen, outcome, entity=entity, level=level)
-    end = counts.period(last) if last is not None else max([counts.index[-1], *_hidden(counts, compared)])
+    counts = _read_counts(parted.panel, seen, outcome, entity, level)
+    end = counts.period(last) if last is not None else max([*counts.index[-1:], *_hidden(counts, compared)])
     start = compared.before(end) if first is None else counts.period(first)
     check_order(start, end)
     case = Case(
@@ -164,6 +164,15 @@ def estimate_change(
         return leave_unanswered(case, why)
     case.refuse(start, outcome)
     return _answer(_with_firms(case, outcome, firms), outcome)
+
+
+def _read_counts(panel: Panel, seen: Panel, outcome: str, entity: str | None, level: float) -> Counts:
+    """Return the counts of what is compared; of an entity of which every sum is withheld, none."""
+    gone = () if seen.withheld is None else seen.withheld.of(entity)
+    if not gone or entity in seen.entities:
+        return read_counts(seen, outcome, entity=entity, level=level)
+    single = read_counts(panel, outcome, entity=entity, level=level)
+    return dataclasses.replace(single, series=single.series.iloc[:0], index=single.index[:0], withheld=gone)
 
 
 def _hidden(counts: Counts, compared: Compared) -> list[pd.Period]:

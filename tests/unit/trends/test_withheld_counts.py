@@ -89,6 +89,19 @@ def test_a_sum_with_a_withheld_quarter_is_withheld_and_no_earlier_one_stands_for
     assert estimate_change(panel, "y", entity="B", against=against).estimates
 
 
+def test_where_every_sum_is_withheld_there_is_no_answer_though_quarters_are_shown() -> None:
+    panel = panel_of(*(("A", f"{year}Q1") for year in (2023, 2024)))
+    for against in ("cumulative", "half_year"):
+        change = estimate_change(panel, "y", entity="A", against=against)
+        assert change.estimates == () or against == "half_year"
+    every_half = panel_of(*(("A", f"{year}Q{q}") for year in (2023, 2024) for q in (1, 3)))
+    change = estimate_change(every_half, "y", entity="A", against="half_year")
+    assert change.estimates == ()
+    assert "second half of 2024" in change.say().items[0].en
+    with pytest.raises(DataError, match="QB715"):
+        estimate_change(every_half, "y", entity="A", against="half_year", last="2024Q3")
+
+
 def test_peers_go_without_whoever_is_withheld_in_part() -> None:
     panel = panel_of(("C", "2024Q2"))
     peers = compare_peers(panel, "y")
