@@ -8,6 +8,8 @@ from qbase.core import periods
 from qbase.core.numbers import count
 from qbase.core.text import Text
 
+PATTERN = "pattern "
+"""How the source that names the rules of a protected panel begins."""
 HIDDEN = "…"
 """What stands where a value is withheld; never 0, never empty."""
 

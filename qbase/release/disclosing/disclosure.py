@@ -15,14 +15,13 @@ from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Bundle
+from qbase.core.withheld_counts import PATTERN
 from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset
 from qbase.release.disclosing.office_preset import DEFAULT
 from qbase.release.disclosing.primary_rules import CLASSES, RULES
 from qbase.release.disclosing.shown_statistics import find_unprotected, list_statistics
 
 PROFILES = ("internal", "external", "statutory_public")
-PATTERN = "pattern "
-"""How the source that names the rules of a protected panel begins."""
 
 
 def protect(*values: Any, profile: str, preset: str = DEFAULT) -> Any:

@@ -14,8 +14,8 @@ from qbase.core.panel import Panel
 from qbase.core.periods import code
 from qbase.core.text import Text
 from qbase.core.values import Source
-from qbase.core.withheld_counts import HIDDEN, Withheld
-from qbase.release.disclosing.disclosure import PATTERN, PROFILES
+from qbase.core.withheld_counts import HIDDEN, PATTERN, Withheld
+from qbase.release.disclosing.disclosure import PROFILES
 from qbase.release.disclosing.disclosure_pattern import SHOWN, DisclosurePattern
 from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset
 from qbase.release.disclosing.linked_cells import ALL
