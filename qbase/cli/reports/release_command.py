@@ -30,8 +30,8 @@ def release(
     action: Annotated[
         Action,
         typer.Argument(
-            help="pattern 算好哪些数不显示；request 申请，review 查看，approve 批准，reject 拒绝，withdraw 撤回，list show "
-            "| pattern: settle what is withheld; request, review, approve, reject, withdraw, list, show a release"
+            help="pattern 算好哪些数不显示；其余：申请、查看、批准、拒绝、撤回、列出 "
+            "| pattern: settle what is withheld; the others: a request for release and its steps"
         ),
     ],
     what: Annotated[
@@ -124,18 +124,15 @@ def _show(shell: Shell, found: Release, action: str) -> int:
     shell.out(f"{found.request_id}  {asked.page}  {asked.profile}  {asked.preset}  {state}")
     if action in ("review", "show", "request"):
         shell.out(shell.text("页面    ", "Page     ") + near(found.file(shell.workspace())))
-        head = shell.text(
-            "内容 对象 筛选 n 企业 处理 与上次相比", "SHOWN POPULATION FILTER N FIRMS CONTROL DIFFERENCE"
-        ).split()
-        keys = ("name", "population", "filter", "n", "firms", "control", "difference")
-        shell.rows(head, [[str(context[key]) for key in keys] for context in found.contexts])
+        for context in found.contexts:
+            shell.out(f"{context['name']}  ({context['difference']})")
+            for key in ("population", "filter", "n", "firms", "control"):
+                shell.out(f"    {key:<11} {context[key]}")
     for step in found.steps:
         shell.out(f"  {step.at[:16]}  {shell.text(*DONE[step.action])}  {step.account}  {step.reason}".rstrip())
     following = {"requested": "review", "reviewed": "approve"}.get(found.state)
     if following:
-        shell.note(
-            shell.text("下一步（另一个人）  ", "Next (another person)  ")
-            + f"qbase release {following} {found.request_id}"
-        )
+        who = shell.text("下一步（另一个人）  ", "Next (another person)  ")
+        shell.note(f"{who}qbase release {following} {found.request_id}")
     shell.document(found.payload())
     return 0

@@ -61,9 +61,9 @@ def build_contexts(
 def _results_of(name: str, record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the results a table is of: those it tells, else those of its indicator, else all."""
     told = set(record.get("told", {}).get(name, ()))
-    results = [result for result in record["results"] if result["name"] in told]
-    of_outcome = [result for result in record["results"] if result["outcome"] in name.split(":")]
-    return results or of_outcome or list(record["results"])
+    seen = [result for result in record["results"] if result["estimand"] != "need"]
+    results = [result for result in seen if result["name"] in told]
+    return results or [result for result in seen if result["outcome"] in name.split(":")] or seen
 
 
 def _filter(results: Sequence[Mapping[str, Any]]) -> str:

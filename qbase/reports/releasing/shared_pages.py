@@ -184,9 +184,8 @@ def _item(page: SharedPage, title: Text) -> dict[str, Any]:
 def _title(source: str) -> Text:
     """Return the title of a page in both languages, as its first heading says it."""
     heading = read_page(source).body.find(lambda e: e.tag == "h1")
-    twins = {
-        lang: e.text() for e in (heading.elements if heading else ()) for lang in ("zh", "en") if lang in e.classes
-    }
+    parts = heading.elements if heading else []
+    twins = {lang: e.text() for e in parts for lang in ("zh", "en") if lang in e.classes}
     plain = heading.text().strip() if heading else "–"
     return Text(twins.get("zh", plain), twins.get("en", plain))
 
