@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qbase.release.disclosing.disclosure_presets import read_disclosure_preset as read_disclosure_preset
     from qbase.release.disclosing.linked_cells import LinkedCells as LinkedCells
     from qbase.release.disclosing.linked_cells import build_linked_cells as build_linked_cells
+    from qbase.release.disclosing.named_firms import find_named_firms as find_named_firms
     from qbase.release.disclosing.office_preset import read_office_preset as read_office_preset
     from qbase.release.disclosing.pattern_storage import build_pattern as build_pattern
     from qbase.release.disclosing.pattern_storage import list_patterns as list_patterns

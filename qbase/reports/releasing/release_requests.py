@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from qbase.core.errors import DataError, UsageError
+from qbase.core.text import Text
 from qbase.core.whole_files import write_atomic
 from qbase.lake import ReleaseStep, add_release_step, list_release_steps
 from qbase.lake.ledger.ledger_entries import now
-from qbase.release import read_disclosure_preset, read_office_preset
+from qbase.release import find_named_firms, read_disclosure_preset, read_office_preset
 from qbase.reports.asking.page_names import read_meta
 from qbase.reports.releasing.accounts import read_account
 from qbase.reports.releasing.automatic_checks import find_reasons
@@ -173,10 +174,13 @@ def queue_release(workspace: Workspace, report: str) -> Release:
     before = [r for r in list_releases(workspace) if r.asked.page == key and r.state == "approved"]
     contexts = build_contexts(source, recorded.record, rules, before[-1].contexts if before else ())
     reasons = find_reasons(source, recorded.record, rules, contexts, name=page.name)
+    if firms := find_named_firms(workspace, source, profile=profile):
+        told = ", ".join(firms[:3]) + (f" +{len(firms) - 3}" if len(firms) > 3 else "")
+        reasons.append(Text(f"企业名称：{told}", f"names of firms: {told}"))
     if reasons:
         raise DataError(
             "QB773", page=page.stem, found="; ".join(dict.fromkeys(r.en for r in reasons)),
-            expected="rounded and redacted counts, context, data behind every figure, one HTML file",
+            expected="rounded and redacted counts, context, data behind every figure, one HTML file, no names of firms",
             fix="correct the letter or the preset, and run it again",
         )  # fmt: skip
     write_atomic(workspace.root / "reports" / FOLDER / f"{digest}.html", data)

@@ -17,7 +17,7 @@ from qbase.core import Column, Estimate, Indicator, Result, Source, Table, Text,
 from qbase.core.errors import DataError
 from qbase.core.results.records import build_record
 from qbase.lake import Workspace, list_release_steps
-from qbase.release import read_disclosure_preset
+from qbase.release import find_named_firms, read_disclosure_preset
 from qbase.release.verifying.page_reading import read_page
 from qbase.reports import (
     claim_review,
@@ -33,6 +33,7 @@ from qbase.reports.releasing import release_requests, shared_pages
 from qbase.reports.releasing.automatic_checks import find_reasons
 from qbase.reports.releasing.context_records import build_contexts
 from tests.unit.reports.test_page_rendering import CASE
+from tests.unit.reports.test_subjects_and_pages import put
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up", counted="batch")
 OPEN = read_disclosure_preset("opensafely")
@@ -183,6 +184,22 @@ def test_pages_for_the_house_changed_ones_and_those_sent_back_are_refused(
     with pytest.raises(UsageError, match="QB776"):
         queue_release(home, "other")
     assert list_releases(home) == []
+
+
+@pytest.mark.parametrize(("profile", "is_named"), [("external", True), ("statutory_public", False)])
+def test_firms_are_named_only_where_a_public_notice_named_them(
+    home: Workspace, page: tuple[str, Any], who: list[str], profile: str, is_named: bool
+) -> None:
+    put(home, "notice_batches", [{"record_no": "1", "firm_name": "云泽第一阀门厂"}])
+    put(home, "firms", [{"firm_id": "F2", "firm_name": "云泽第二阀门厂", "uscc": "91990000MA0000002X"}])
+    source, record = page
+    for words, code in (("云泽第一阀门厂", is_named), ("云泽第二阀门厂", True), ("91990000MA0000002X", True)):
+        named = source.replace("</main>", f"<p>{words}</p></main>")
+        assert find_named_firms(home, named, profile=profile) == ([words] if code else [])
+        publish(home, named, record, profile=profile)
+        if code:
+            with pytest.raises(DataError, match=f"names of firms: {words}"):
+                queue_release(home, "trends")
 
 
 def approve(home: Workspace, who: list[str]) -> str:
