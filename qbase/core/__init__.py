@@ -8,6 +8,7 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.core.coverage import Coverage as Coverage
+    from qbase.core.coverage import Withheld as Withheld
     from qbase.core.errors import DataError as DataError
     from qbase.core.errors import PanelError as PanelError
     from qbase.core.errors import PolicyError as PolicyError
@@ -51,6 +52,5 @@ if TYPE_CHECKING:
     from qbase.core.values import Indicator as Indicator
     from qbase.core.values import Margin as Margin
     from qbase.core.values import Source as Source
-    from qbase.core.withheld_counts import Withheld as Withheld
 
 __getattr__, __dir__ = lazy_room(__name__)

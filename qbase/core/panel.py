@@ -9,13 +9,12 @@ from typing import Literal, get_args
 import pandas as pd
 
 from qbase.core import frames
-from qbase.core.coverage import Coverage
+from qbase.core.coverage import Coverage, Withheld
 from qbase.core.errors import PanelError
 from qbase.core.given import check_word, read_entity_id, read_text
 from qbase.core.periods import Freq
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
-from qbase.core.withheld_counts import Withheld
 
 Sampling = Literal["naive", "random_draw", "post_stratified", "prediction_powered"]
 COMPANIONS = ("n", "k", "n_firms", "n_eff", "lo", "hi", "num", "den")

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
@@ -24,7 +25,6 @@ from qbase.core.shown.display import Bundle, Figure, Provenance, Table, run_fold
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.core.whole_files import write_atomic
-from qbase.core.withheld_counts import PATTERN
 
 SCHEMA = 1
 RESULTS = "results.json"

@@ -7,13 +7,13 @@ import functools
 import numpy as np
 import pandas as pd
 
+from qbase.core.coverage import HIDDEN
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
-from qbase.core.withheld_counts import HIDDEN
 from qbase.figures.charts.drawn_series import Series, Total, Young, entity_of, read_series, starts_of, targets_of
 from qbase.figures.charts.trend_drawing import Trend, draw_trend, is_inside, limits_of
 from qbase.figures.surface.canvas import render

@@ -6,13 +6,13 @@ import functools
 
 import pandas as pd
 
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, count, interval, number, percent
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
-from qbase.core.withheld_counts import HIDDEN
 from qbase.figures.comparing.funnel_drawing import FEW, Funnel, draw_funnel
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qbase.core import periods
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.results.result import Result
@@ -14,7 +15,6 @@ from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
-from qbase.core.withheld_counts import HIDDEN
 from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note, uncapital
 from qbase.figures.tabulating.check_names import failed_note
 from qbase.figures.tabulating.estimate_columns import NONE

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.shown.display import Bundle
-from qbase.core.withheld_counts import PATTERN
 from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset
 from qbase.release.disclosing.office_preset import DEFAULT
 from qbase.release.disclosing.primary_rules import CLASSES, RULES

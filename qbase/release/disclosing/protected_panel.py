@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from qbase.core.coverage import HIDDEN, PATTERN, Withheld
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import code
 from qbase.core.text import Text
 from qbase.core.values import Source
-from qbase.core.withheld_counts import HIDDEN, PATTERN, Withheld
 from qbase.release.disclosing.disclosure import PROFILES
 from qbase.release.disclosing.disclosure_pattern import SHOWN, DisclosurePattern
 from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset

@@ -155,6 +155,18 @@ def queue_release(workspace: Workspace, report: str) -> Release:
         No such page or several (QB776), or one for the house (QB772).
     DataError
         The page is not what its run wrote (QB778), or the checks send it back (QB773).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import queue_release
+    >>> queue_release(open_workspace(), "nothing")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB776] "nothing" is not one published page
+      found     no page
+      expected  one published page
+      to fix    qbase run nothing -p profile=external
     """
     page = _find_page(workspace, report)
     meta, recorded, data = read_meta(page), read_recorded(workspace, page), page.read_bytes()
@@ -206,6 +218,18 @@ def claim_review(workspace: Workspace, request_id: str) -> Release:
     ------
     UsageError
         No such request (QB775), the account asked for it (QB774), or it is decided (QB777).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import claim_review
+    >>> claim_review(open_workspace(), "A0001")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB775] there is no request "A0001"
+      found     0 requests
+      expected  an id such as A0001
+      to fix    qbase release list
     """
     return _take(workspace, request_id, "reviewed", OPEN)
 
@@ -222,6 +246,18 @@ def decide_release(
         rejection gives no reason (QB779).
     DataError
         The copy that was looked at is gone or another (QB778).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import decide_release
+    >>> decide_release(open_workspace(), "A0001", "approved")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB775] there is no request "A0001"
+      found     0 requests
+      expected  an id such as A0001
+      to fix    qbase release list
     """
     return _take(workspace, request_id, decision, OPEN, reason=reason, is_reason_asked=decision == "rejected")
 
@@ -233,6 +269,18 @@ def close_release(workspace: Workspace, request_id: str, *, reason: str) -> Rele
     ------
     UsageError
         No such request (QB775), it is closed (QB777), or no reason is given (QB779).
+
+    Examples
+    --------
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.reports import close_release
+    >>> close_release(open_workspace(), "A0001", reason="a count was wrong")
+    Traceback (most recent call last):
+        ...
+    qbase.core.errors.UsageError: error[QB775] there is no request "A0001"
+      found     0 requests
+      expected  an id such as A0001
+      to fix    qbase release list
     """
     return _take(workspace, request_id, "withdrawn", (*OPEN, "approved"), reason=reason, is_reason_asked=True)
 

@@ -51,6 +51,15 @@ class SharedPage:
         When it left the house first.
     newer : str
         File of the page that took its place; empty where none did.
+
+    Examples
+    --------
+    >>> from qbase.lake import ReleaseStep
+    >>> from qbase.reports import Release, SharedPage
+    >>> known = dict.fromkeys(("report_id", "run_id", "html_sha256", "profile", "preset", "at", "account"), "")
+    >>> step = ReleaseStep(request_id="A0003", page="trends~K001", action="approved", **known)
+    >>> SharedPage(release=Release(steps=(step,)), status="current", shared_at="").file
+    'trends~K001-A0003.html'
     """
 
     release: Release

@@ -81,7 +81,7 @@ def leave_inside(notebook: NotebookNode, *, is_inside: bool) -> NotebookNode:
     if is_inside:
         return notebook
     kept = [cell for cell in notebook.cells if INSIDE not in cell.metadata.get("tags", ())]
-    return NotebookNode({**notebook, "cells": kept})
+    return NotebookNode({**notebook, "cells": kept})  # type: ignore[no-untyped-call]
 
 
 def read_pieces(notebook: NotebookNode, run_id: str) -> Iterator[Piece]:

@@ -61,6 +61,11 @@ class Counts:
     is_weighted: bool = False
     withheld: tuple[str, ...] = ()
 
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """What settings of a result say of it."""
+        return {"withheld": list(self.withheld)} if self.withheld else {}
+
     def row(self, period: pd.Period) -> pd.Series:
         """Return the row of one period; `at` says first whether it is there."""
         self.at(period)

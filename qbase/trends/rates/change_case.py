@@ -9,13 +9,13 @@ from typing import Any
 import pandas as pd
 
 from qbase.core import periods
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import UsageError
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 from qbase.core.values import CheckResult
-from qbase.core.withheld_counts import HIDDEN
 from qbase.trends.counts.count_checks import notes_of
 from qbase.trends.counts.firm_intervals import DESIGN_KNOWS, Firms, settings_of
 from qbase.trends.counts.period_counts import Counts

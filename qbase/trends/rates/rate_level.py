@@ -152,9 +152,7 @@ def estimate_level(
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
         labels=_later(absent, silent, parted.said, seen.say(entity) if (seen := parted.panel.withheld) else None),
-        settings=_settings(panel, outcome, entity, code, level, window)
-        | settings_of(matched)
-        | ({"withheld": list(counts.withheld)} if counts.withheld else {}),
+        settings=_settings(panel, outcome, entity, code, level, window) | settings_of(matched) | counts.told,
         sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
