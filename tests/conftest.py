@@ -48,6 +48,7 @@ LATER = {
     ),
     4: ("DROP TABLE scheduled_slots",),
     5: ("DROP TABLE signoffs",),
+    6: ("DROP TABLE release_steps",),
 }
 """What the ledger got after a version: without it, a file is one of that version."""
 

@@ -90,7 +90,12 @@ SECTIONS: Sections = {
         "release": (
             "reports.release_command",
             "release",
-            "对外发布前算好哪些数不显示 | settle what is withheld before anything is shown outside",
+            "对外发布：哪些数不显示，谁申请、谁审核 | what is withheld outside the house, who asks and who decides",
+        ),
+        "share": (
+            "reports.share_command",
+            "share",
+            "把批准的页面写成不需要服务器的文件 | write approved pages as files that need no server",
         ),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },

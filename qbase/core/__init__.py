@@ -8,6 +8,7 @@ from qbase.core.lazy import lazy_room
 
 if TYPE_CHECKING:
     from qbase.core.coverage import Coverage as Coverage
+    from qbase.core.coverage import Withheld as Withheld
     from qbase.core.errors import DataError as DataError
     from qbase.core.errors import PanelError as PanelError
     from qbase.core.errors import PolicyError as PolicyError

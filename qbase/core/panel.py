@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import pandas as pd
 
 from qbase.core import frames
-from qbase.core.coverage import Coverage
+from qbase.core.coverage import Coverage, Withheld
 from qbase.core.errors import PanelError
 from qbase.core.given import check_word, read_entity_id, read_text
 from qbase.core.periods import Freq, code
@@ -53,6 +53,8 @@ class Panel:
         was handed over.
     notes : tuple of Text
         What was settled when it was built, such as two spellings of one entity; results tell it.
+    withheld : Withheld or None
+        Which rows were taken out to protect firms; None where nothing was done for it.
 
     Examples
     --------
@@ -82,6 +84,7 @@ class Panel:
     shrunk: tuple[str, ...] = ()
     coverage: Coverage | None = None
     notes: tuple[Text, ...] = ()
+    withheld: Withheld | None = None
 
     def __post_init__(self) -> None:
         check_word("sampling", self.sampling, get_args(Sampling))

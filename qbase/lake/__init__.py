@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from qbase.lake.ledger_place import LedgerPlace as LedgerPlace
     from qbase.lake.ledger_place import find_ledger as find_ledger
     from qbase.lake.ledger_place import move_ledger as move_ledger
+    from qbase.lake.release_entries import ReleaseStep as ReleaseStep
+    from qbase.lake.release_entries import add_release_step as add_release_step
+    from qbase.lake.release_entries import list_release_steps as list_release_steps
     from qbase.lake.run_changes import queue_runs as queue_runs
     from qbase.lake.run_claims import Claim as Claim
     from qbase.lake.run_claims import Slot as Slot

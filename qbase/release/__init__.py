@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from qbase.release.disclosing.disclosure_presets import read_disclosure_preset as read_disclosure_preset
     from qbase.release.disclosing.linked_cells import LinkedCells as LinkedCells
     from qbase.release.disclosing.linked_cells import build_linked_cells as build_linked_cells
+    from qbase.release.disclosing.named_firms import find_named_firms as find_named_firms
+    from qbase.release.disclosing.office_preset import read_office_preset as read_office_preset
     from qbase.release.disclosing.pattern_storage import build_pattern as build_pattern
     from qbase.release.disclosing.pattern_storage import list_patterns as list_patterns
     from qbase.release.disclosing.pattern_storage import read_pattern_marks as read_pattern_marks
     from qbase.release.disclosing.primary_rules import judge_cells as judge_cells
     from qbase.release.disclosing.primary_rules import judge_statistic as judge_statistic
     from qbase.release.disclosing.private_words import scan_private as scan_private
+    from qbase.release.disclosing.protected_inputs import protect_inputs as protect_inputs
     from qbase.release.disclosing.protected_panel import protect_panel as protect_panel
     from qbase.release.disclosing.protected_panel import withhold_cells as withhold_cells
     from qbase.release.verifying.verification import Verification as Verification

@@ -32,6 +32,15 @@ if TYPE_CHECKING:
     from qbase.reports.comparing.moved_numbers import read_moves as read_moves
     from qbase.reports.comparing.run_difference import Difference as Difference
     from qbase.reports.comparing.run_difference import compare_runs as compare_runs
+    from qbase.reports.releasing.release_requests import Release as Release
+    from qbase.reports.releasing.release_requests import claim_review as claim_review
+    from qbase.reports.releasing.release_requests import close_release as close_release
+    from qbase.reports.releasing.release_requests import decide_release as decide_release
+    from qbase.reports.releasing.release_requests import find_release as find_release
+    from qbase.reports.releasing.release_requests import list_releases as list_releases
+    from qbase.reports.releasing.release_requests import queue_release as queue_release
+    from qbase.reports.releasing.shared_pages import SharedPage as SharedPage
+    from qbase.reports.releasing.shared_pages import export_pages as export_pages
     from qbase.reports.rendering.gallery import build_gallery as build_gallery
     from qbase.reports.rendering.page_meta import report_meta as report_meta
     from qbase.reports.rendering.page_rendering import render_report as render_report

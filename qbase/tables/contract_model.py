@@ -117,6 +117,8 @@ class Contract:
         Headers alone never name this table: it looks like a fuller one with columns left out.
     is_without_rhythm : bool
         Rows come when something happens, not once or about equally often in every period.
+    is_public_notice : bool
+        Its rows were published by law, with the names of firms: a page for the public may name them.
 
     Examples
     --------
@@ -136,6 +138,7 @@ class Contract:
     is_numerator_only: bool = False
     is_by_recipe_only: bool = False
     is_without_rhythm: bool = False
+    is_public_notice: bool = False
 
     @property
     def is_findable(self) -> bool:

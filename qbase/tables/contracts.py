@@ -35,7 +35,7 @@ BOOL_SPELLINGS = freeze({"true": ("æ˜¯", "true", "yes", "y", "1"), "false": ("å
 _QUARTER = re.compile(r"\d{4}Q[1-4]")
 _TABLE_KEYS = {
     "name", "version", "zh", "en", "key", "period_column", "column", "rule", "numerator_only", "repeats",
-    "by_recipe_only", "without_rhythm",
+    "by_recipe_only", "without_rhythm", "public_notice",
 }  # fmt: skip
 _COLUMN_KEYS = {
     "name", "zh", "en", "type", "unit", "required", "null", "values", "min", "max", "aliases", "pattern", "check",
@@ -149,6 +149,7 @@ def parse_contract(text: str, *, origin: str = "contract") -> Contract:
         is_numerator_only=raw.get("numerator_only", False) is True,
         is_by_recipe_only=raw.get("by_recipe_only", False) is True,
         is_without_rhythm=raw.get("without_rhythm", False) is True,
+        is_public_notice=raw.get("public_notice", False) is True,
     )  # fmt: skip
     fault = find_fault(contract)
     if fault is not None:

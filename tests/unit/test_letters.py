@@ -48,7 +48,7 @@ def tags(cell: Any) -> list[str]:
 def test_markdown_comes_in_pairs_and_each_language_has_one_title(path: pathlib.Path) -> None:
     order = [tags(cell) for cell in cells(path, "markdown")]
     assert [own[0] for own in order] == ["zh", "en"] * (len(order) // 2)
-    assert {tuple(own[1:]) for own in order} <= {(), ("annex",)}
+    assert {tuple(own[1:]) for own in order} <= {(), ("annex",), ("inside",), ("annex", "inside")}
     assert all(zh[1:] == en[1:] for zh, en in zip(order[::2], order[1::2], strict=True))
     for lang in ("zh", "en"):
         text = [cell.source for cell in cells(path, "markdown") if lang in tags(cell)]
@@ -67,7 +67,7 @@ def test_code_is_thin(path: pathlib.Path) -> None:
         most = PARAMETERS if path.stem in DEPTH and "parameters" in tags(cell) else 10
         assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= most
         tree = ast.parse(cell.source)
-        assert set(tags(cell)) <= {"parameters", "annex", "brief", "nbval-ignore-output"}
+        assert set(tags(cell)) <= {"parameters", "annex", "brief", "inside", "nbval-ignore-output"}
         banned = (ast.FunctionDef, ast.ClassDef, ast.Try, ast.Lambda, ast.For, ast.While)
         assert not any(isinstance(node, banned) for node in ast.walk(tree))
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
@@ -136,12 +137,19 @@ def _result(result: Result) -> dict[str, Any]:
         "notes": [n.payload() for n in result.notes],
         "account": None if result.account is None else result.account.payload(),
         "coverage": None if result.coverage is None else result.coverage.payload(),
+        **_control(result),
         "settings": dict(result.settings),
         "tables": {
             name: sha256_of(json.loads(frame.to_json(orient="split", date_format="iso")))
             for name, frame in result.tables.items()
         },
     }
+
+
+def _control(result: Result) -> dict[str, str]:
+    """Name the rules under which the counts behind a result were withheld; nothing where none were."""
+    found = [s.path.removeprefix(PATTERN) for s in result.sources if s.path.startswith(PATTERN)]
+    return {"control": " ".join(sorted(set(found)))} if found else {}
 
 
 def _frame_sha256(frame: pd.DataFrame) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import pandas as pd
 
+from qbase.core.coverage import HIDDEN
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
@@ -31,7 +33,7 @@ from qbase.figures.surface.figure_words import (
     unit_of_n,
     with_unit,
 )
-from qbase.figures.surface.period_axis import both, period_text
+from qbase.figures.surface.period_axis import both, period_text, read_period
 
 MAX_ROWS = 40
 COUNTED = {"batch": Text("批次 n", "Batches n"), "firm": Text("企业 n", "Firms n")}
@@ -174,10 +176,16 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
         if series.is_full_count
         else Text(f"区间：{level}，{method.zh}。", f"Intervals: {level}, {method.en}.")
     ]
+    hidden = _hidden(trend)
     gaps = len(series.periods) - series.lead - len(series.observed) - len(series.young)
+    gaps -= len([p for p in hidden if p in series.periods])
     if gaps:
         parts.append(
             Text(f"{gaps} 期没有数据，线在这些时期断开。", f"{gaps} periods hold no data; the line is broken there.")
+        )
+    if hidden:
+        parts.append(
+            Text(f"{len(hidden)} 期的数字不公开（{HIDDEN}）。", f"{len(hidden)} periods are withheld ({HIDDEN}).")
         )
     parts += _totals_note(series)
     if limits_of(trend)[0] > 0:
@@ -278,7 +286,9 @@ def _table(trend: Trend, name: str) -> Table:
     series, result = trend.series, trend.result
     frame = result.tables["series"]
     rows = [_total_row(trend, total) for total in series.totals]
-    rows += [_row(trend, i) for i in range(series.lead, len(series.periods))]
+    found = {series.periods[i]: _row(trend, i) for i in range(series.lead, len(series.periods))}
+    found |= {p: (both(p), HIDDEN, HIDDEN, HIDDEN, Text("不公开", "withheld")) for p in _hidden(trend)}
+    rows += [found[p] for p in sorted(found)]
     cut = len(rows) - MAX_ROWS
     note = None
     if cut > 0:
@@ -314,6 +324,11 @@ def _open(trend: Trend, young: Young) -> Text:
     if not young.pending:
         return Text("尚未结束", "not over yet")
     return Text(f"尚有 {count(young.pending)} 批待定", f"{count(young.pending)} batches pending")
+
+
+def _hidden(trend: Trend) -> list[pd.Period]:
+    """Return the periods of the subject that are withheld: marked in the table, and nowhere in the drawing."""
+    return [read_period(code) for code in trend.result.settings.get("withheld", ())]
 
 
 def _total_row(trend: Trend, total: Total) -> tuple[str | Text, ...]:

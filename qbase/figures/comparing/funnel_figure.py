@@ -6,12 +6,13 @@ import functools
 
 import pandas as pd
 
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS, count, interval, number, percent
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.shown.display import Column, Figure, Table
-from qbase.core.text import Text, join
+from qbase.core.text import Text, join, same
 from qbase.figures.comparing.funnel_drawing import FEW, Funnel, draw_funnel
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
@@ -192,6 +193,8 @@ def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Ta
                 PLACES[str(row["outside"])],
             )
         )
+    hidden = {e: _hidden_row(result, e) for e in result.settings.get("withheld", ())}
+    rows = [row for _, row in sorted([*zip(peers["entity"], rows, strict=False), *hidden.items()], key=lambda r: r[0])]
     data: dict[str, list[object]] = {str(c): [data_row(v) for v in peers[c]] for c in peers.columns}
     data |= account_data([result.coverage] * len(peers))
     kept = min(len(peers), MAX_ROWS)
@@ -212,3 +215,8 @@ def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Ta
         note=sentences(result.labels["chance"], more if kept < len(peers) else Text("", "")),
         data=data,
     )  # fmt: skip
+
+
+def _hidden_row(result: Result, entity: str) -> tuple[str | Text, ...]:
+    name = result.labels.get(f"entity[{entity}]", same(entity))
+    return (name, *[HIDDEN] * 5, Text("不公开", "withheld"))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qbase.core import periods
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.results.result import Result
@@ -126,7 +127,7 @@ def _change_rows(change: Result, leading: str) -> list[tuple[str | Text, ...]]:
         kind = capital(Text(f"{change.outcome.label.zh}{kind.zh}", f"{change.outcome.label.en}, {uncapital(kind).en}"))
     if not change.estimates:
         why = change.labels.get("unanswered", Text("没有估计值", "No estimate"))
-        return [(kind, *[NONE] * 5, why)]
+        return [(kind, *[HIDDEN if "withheld" in change.settings else NONE] * 5, why)]
     rows: list[tuple[str | Text, ...]] = []
     for e in change.estimates:
         digits, alike = digits_of(change, e), ALIKE.get(e.term)

@@ -134,3 +134,21 @@ SIGNOFFS = sa.Table(
     sa.Column("signed_at", _TEXT, nullable=False),
     sa.Column("note", _TEXT, nullable=False),
 )
+# what leaves the house: who asked, who looked, what was decided, when it was shared; rows are never changed
+RELEASE_STEPS = sa.Table(
+    "release_steps",
+    METADATA,
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("request_id", _TEXT, nullable=False, index=True),
+    sa.Column("page", _TEXT, nullable=False),
+    sa.Column("report_id", _TEXT, nullable=False),
+    sa.Column("run_id", _TEXT, nullable=False),
+    sa.Column("html_sha256", _TEXT, nullable=False),
+    sa.Column("profile", _TEXT, nullable=False),
+    sa.Column("preset", _TEXT, nullable=False),
+    sa.Column("action", _TEXT, nullable=False),
+    sa.Column("account", _TEXT, nullable=False),
+    sa.Column("at", _TEXT, nullable=False),
+    sa.Column("reason", _TEXT, nullable=False, server_default=""),
+    sa.Column("content", _TEXT, nullable=False, server_default="{}"),
+)

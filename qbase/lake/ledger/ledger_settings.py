@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 BUSY_SECONDS = 60.0
-VERSION = 6
+VERSION = 7
 # what the file says when the ledger has moved to a server: to a qbase that knows no servers it is one too new
 MOVED = 1_000_000
 
@@ -12,6 +12,7 @@ MOVED = 1_000_000
 # version 3 -> 4: a run has a slot that one runner at a time may hold, a subject, and the steps it went through
 # version 4 -> 5: what was due by a schedule, and what became of it
 # version 5 -> 6: a person signs off what moved in a run
+# version 6 -> 7: what leaves the house is asked for, seen, decided and shared
 UPGRADES = {
     1: (
         "ALTER TABLE deliveries ADD COLUMN attempt INTEGER NOT NULL DEFAULT '1'",
@@ -53,5 +54,12 @@ UPGRADES = {
         "compared_with TEXT NOT NULL, content TEXT NOT NULL, signed_by TEXT NOT NULL, signed_at TEXT NOT NULL, "
         "note TEXT NOT NULL)",
         "CREATE INDEX ix_signoffs_run_id ON signoffs (run_id)",
+    ),
+    6: (
+        "CREATE TABLE release_steps (number INTEGER NOT NULL PRIMARY KEY, request_id TEXT NOT NULL, "
+        "page TEXT NOT NULL, report_id TEXT NOT NULL, run_id TEXT NOT NULL, html_sha256 TEXT NOT NULL, "
+        "profile TEXT NOT NULL, preset TEXT NOT NULL, action TEXT NOT NULL, account TEXT NOT NULL, at TEXT NOT NULL, "
+        "reason TEXT NOT NULL DEFAULT '', content TEXT NOT NULL DEFAULT '{}')",
+        "CREATE INDEX ix_release_steps_request_id ON release_steps (request_id)",
     ),
 }

@@ -1,30 +1,30 @@
 """Disclosure control before anything is shown.
 
-A panel of the batch pass rate is protected by its pattern first (`qbase.release.protect_panel`). Whatever else an
-external report shows rests on at least three firms in every cell, or the report does not come out: blanking small
-cells alone gives 28 % of them back by subtraction.
+A panel of the batch pass rate is protected by its pattern first (`qbase.release.protect_panel`), and what is computed
+from it needs no more: it tells nothing that the panel does not. Anything else is judged by the rules of its class of
+statistic, and what a rule needs and nobody knows stops the report: blanking small cells alone gives 28 % of them back
+by subtraction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
+from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
-from qbase.core.shown.display import Bundle, Figure, Table
+from qbase.core.shown.display import Bundle
+from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset
+from qbase.release.disclosing.office_preset import DEFAULT
+from qbase.release.disclosing.primary_rules import CLASSES, RULES
+from qbase.release.disclosing.shown_statistics import find_unprotected, list_statistics
 
 PROFILES = ("internal", "external", "statutory_public")
-FEWEST_FIRMS = 3
-SUFFIX = "__n_firms"
-COLUMN = "n_firms"
 
 
-def protect(*values: Any, profile: str) -> Any:
+def protect(*values: Any, profile: str, preset: str = DEFAULT) -> Any:
     """Let values pass that a reader of this profile may see; stop the report otherwise.
 
     Parameters
@@ -33,6 +33,8 @@ def protect(*values: Any, profile: str) -> Any:
         Everything a letter is about to show.
     profile : {"internal", "external", "statutory_public"}
         Of the report's spec.
+    preset : str
+        As for `read_disclosure_preset`: rules for what no pattern vouches for.
 
     Returns
     -------
@@ -44,78 +46,68 @@ def protect(*values: Any, profile: str) -> Any:
     UsageError
         The profile is unknown (QB752).
     DataError
-        Outside the house, and the number of contributing firms is unknown (QB750) or below three (QB751).
+        Outside the house: a fact that a rule needs is unknown, or a result holds what was counted outside its
+        protected panel (QB750); a value breaks a rule of its class of statistic (QB751).
 
     Examples
     --------
     >>> from qbase.indicators import build_panel
     >>> from qbase.lake import open_workspace
     >>> from qbase.release import protect
-    >>> protect(build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4"), profile="external")
-    <Panel D1.batch: 12 x 1 quarterly periods 2025Q4 to 2025Q4, 12 rows, naive>
-    >>> firms = build_panel(open_workspace(), "D1.batch", entity="firm_id", first="2025Q4", last="2025Q4")
-    >>> protect(firms, profile="external")
+    >>> panel = build_panel(open_workspace(), "D1.batch", first="2025Q4", last="2025Q4")
+    >>> protect(panel, profile="internal") is panel
+    True
+    >>> protect(panel, profile="external")
     Traceback (most recent call last):
         ...
-    qbase.core.errors.DataError: error[QB751] not for release as external: Panel has cells of fewer than three firms
-      found     199 of 199 cells of D1.batch__n_firms with fewer than 3 firms
-      expected  at least 3 firms behind every shown cell
-      to fix    show a coarser grouping (year instead of quarter, county instead of town)
+    qbase.core.errors.DataError: error[QB750] not for release as external: nobody knows what the rules need of Panel
+      found     D1.batch (rate): no top1, top2
+      expected  facts for firms, counted, dominance, p_percent, whole, or a panel that a pattern vouches for
+      to fix    withhold the counts, then compute anew from what is left: protect_panel(…); or profile internal
     """
     if profile not in PROFILES:
         raise UsageError(
             "QB752", profile=profile, found=repr(profile), expected=" | ".join(PROFILES), fix='profile = "internal"'
         )
     if profile != "internal":
+        rules = read_disclosure_preset(preset)
         for value in values:
-            _check_firms(value, profile)
+            _check(value, profile, rules)
     return values[0] if len(values) == 1 else values
 
 
-def _check_firms(value: Any, profile: str) -> None:
-    if isinstance(value, Policy):
+def _check(value: Any, profile: str, rules: DisclosurePreset) -> None:
+    if isinstance(value, Policy) or (isinstance(value, Panel) and value.withheld is not None):
         return
-    counts = list(_firm_counts(value))
-    if not counts or any(column.isna().any() for _, column in counts):
-        raise DataError(
-            "QB750",
-            name=_name(value),
-            profile=profile,
-            found="no count of firms" if not counts else "empty counts of firms",
-            expected=f"a column {COLUMN} or <indicator>{SUFFIX} for every shown cell",
-            fix="build the panel from inspections with firm codes, or run it with profile internal",
-        )
-    for name, column in counts:
-        small = column[column < FEWEST_FIRMS]
-        if len(small):
+    sources = value.sources if isinstance(value, Result | Scorecard) else ()
+    editions = [s.path.removeprefix(PATTERN) for s in sources if s.path.startswith(PATTERN)]
+    if editions:
+        if (found := find_unprotected(value, editions)) is not None:
+            raise _unknown(value, profile, found, "what is computed from the protected panel alone", "count")
+        return
+    judged = list(list_statistics(value))
+    if not judged:
+        raise _unknown(value, profile, "nothing that says how many firms stand behind it", "counts of firms", "mean")
+    for statistic in judged:
+        told = f"{statistic.name} ({statistic.kind})"
+        if (missing := statistic.missing()) or not len(statistic.facts):
+            asked = f"facts for {', '.join(CLASSES[statistic.kind].checks)}, or a panel that a pattern vouches for"
+            raise _unknown(value, profile, f"{told}: no {', '.join(missing) or 'rows'}", asked, statistic.kind)
+        if broken := statistic.broken(rules):
+            words = [f"{n} of {len(statistic.facts)} {RULES[rule].en}" for rule, n in broken.items()]
             raise DataError(
                 "QB751",
                 name=_name(value),
                 profile=profile,
-                found=f"{len(small)} of {len(column)} cells of {name} with fewer than {FEWEST_FIRMS} firms",
-                expected=f"at least {FEWEST_FIRMS} firms behind every shown cell",
-                fix="show a coarser grouping (year instead of quarter, county instead of town)",
+                found=f"{told}: {'; '.join(words)}",
+                expected=f"no value that breaks a rule of preset {rules.preset_id}",
+                fix=f"{CLASSES[statistic.kind].mitigation.en}, or run it with profile internal",
             )
 
 
-def _firm_counts(value: Any) -> Iterator[tuple[str, pd.Series[Any]]]:
-    """Yield the counts of firms behind every cell of a value; nothing when one part has none."""
-    if isinstance(value, Panel):
-        names = [f"{i}{SUFFIX}" for i in value.indicators]
-        frames = [(name, value.data, name) for name in names]
-        shown = [value.data[i].notna() for i in value.indicators]
-    elif isinstance(value, Result):
-        frames = [(name, frame, COLUMN) for name, frame in value.tables.items()]
-        shown = [pd.Series(True, index=frame.index) for _, frame, _ in frames]
-    elif isinstance(value, Table | Figure):
-        table = value.table if isinstance(value, Figure) else value
-        frame = pd.DataFrame(dict(table.data))
-        frames, shown = [(table.name, frame, COLUMN)], [pd.Series(True, index=frame.index)]
-    else:
-        frames, shown = [], []
-    if all(column in frame.columns and len(frame) for _, frame, column in frames):
-        for (name, frame, column), mask in zip(frames, shown, strict=True):
-            yield name, pd.to_numeric(frame.loc[mask, column])
+def _unknown(value: Any, profile: str, found: str, expected: str, kind: str) -> DataError:
+    fix = f"{CLASSES[kind].mitigation.en}: protect_panel(…); or profile internal"
+    return DataError("QB750", name=_name(value), profile=profile, found=found, expected=expected, fix=fix)
 
 
 def _name(value: Any) -> str:

@@ -37,9 +37,6 @@ STATES = freeze(
 )
 """State of a cell -> in words."""
 
-HIDDEN = "…"
-"""What stands where a value is withheld; never 0, never empty."""
-
 CONTENT = ["n", "k"]
 
 

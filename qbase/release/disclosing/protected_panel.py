@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from qbase.core.coverage import HIDDEN, PATTERN, Withheld
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.periods import code
@@ -18,6 +19,7 @@ from qbase.release.disclosing.disclosure import PROFILES
 from qbase.release.disclosing.disclosure_pattern import SHOWN, DisclosurePattern
 from qbase.release.disclosing.disclosure_presets import DisclosurePreset, read_disclosure_preset
 from qbase.release.disclosing.linked_cells import ALL
+from qbase.release.disclosing.office_preset import read_office_preset
 from qbase.release.disclosing.pattern_storage import check_outcomes, find_pattern
 from qbase.stats import wilson_interval
 
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 KIND_OF = {"cluster_id": "cluster", "town_code": "town"}
 
 
-def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: str = "cn_default") -> Panel:
+def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: str | None = None) -> Panel:
     """Return what of a panel a reader of this profile may see.
 
     Parameters
@@ -38,8 +40,8 @@ def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: s
         ``D1.batch`` of clusters or towns by quarter, draws as they are.
     profile : {"internal", "external", "statutory_public"}
         The first gives the panel as it is.
-    preset : str
-        As for `read_disclosure_preset`.
+    preset : str or None
+        As for `read_disclosure_preset`; None takes that of the workspace (`qbase.release.read_office_preset`).
 
     Returns
     -------
@@ -73,7 +75,7 @@ def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: s
         )
     if profile == "internal":
         return panel
-    rules = read_disclosure_preset(preset)
+    rules = read_disclosure_preset(preset or read_office_preset(workspace))
     check_outcomes(list(panel.indicators))
     years = sorted({period.year for period in panel.data.index.get_level_values("period")})
     patterns = [find_pattern(workspace, panel.snapshot, rules.edition, year) for year in years]
@@ -96,7 +98,7 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
     -------
     Panel
         No more than what is shown: without cells by stratum and without the account of records, whose sums would
-        tell more. A note says how many rows are withheld.
+        tell more. ``withheld`` says which rows are missing, a note how many.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
     >>> pattern = plan_pattern(build_linked_cells(read_contributors(workspace, **quarter)), rules)
     >>> panel = build_panel(workspace, "D1.batch", **quarter)
     >>> print(withhold_cells(panel, [pattern], rules).notes[-1].en)
-    2 of 10 values are withheld (…) to protect firms; rates and intervals are of what is shown
+    2 of 10 values are withheld (…) under preset cn_default to protect firms; rates and intervals are of what is shown.
     """
     kind = KIND_OF.get(panel.entity)
     if kind is None or panel.freq != "Q" or panel.sampling != "naive" or panel.shrunk or len(panel.indicators) != 1:
@@ -130,13 +132,17 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
     outcome = next(iter(panel.indicators))
     state = _states(panel, outcome, kind, patterns)
     left = _recompute(panel.data[state == SHOWN], outcome, rules)
-    gone = int((state != SHOWN).sum())
+    keys = zip(*(panel.data.index.get_level_values(i) for i in (0, 1)), strict=True)
+    cells = frozenset((str(e), code(p)) for (e, p), s in zip(keys, state, strict=True) if s != SHOWN)
+    withheld = Withheld(edition=rules.edition, cells=cells)
     note = Text(
-        f"为保护企业信息，{len(state)} 个数中有 {gone} 个不显示（…），比率和区间由显示的计数重算",
-        f"{gone} of {len(state)} values are withheld (…) to protect firms; rates and intervals are of what is shown",
+        f"为保护企业信息，按{withheld.by.zh}，{len(state)} 个数中有 {len(cells)} 个不公开（{HIDDEN}），"
+        "比率和区间由公开的计数重算。",
+        f"{len(cells)} of {len(state)} values are withheld ({HIDDEN}) under {withheld.by.en} to protect firms; rates "
+        "and intervals are of what is shown.",
     )
     # without the hash of the pattern, by which a reader could try what the withheld counts may be
-    mark = Source(path=f"pattern {rules.edition}", title=rules.title)
+    mark = Source(path=f"{PATTERN}{rules.edition}", title=rules.title)
     # what is left is no longer the records of a snapshot, and an account of those would add up what is withheld
     sources = [dataclasses.replace(s, snapshot="") if s.path == "inspections" else s for s in panel.sources]
     return dataclasses.replace(
@@ -144,9 +150,9 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
         data=left,
         cells=None,
         coverage=None,
-        labels={e: name for e, name in panel.labels.items() if e in set(left.index.get_level_values("entity"))},
         sources=(*sources, mark),
-        notes=(*panel.notes, note) if gone else panel.notes,
+        notes=(*panel.notes, note) if cells else panel.notes,
+        withheld=withheld,
     )
 
 

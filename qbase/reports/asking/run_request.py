@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qbase.core.errors import UsageError
 from qbase.core.results.run_values import ReportSpec
 from qbase.core.text import Text, join, same
 from qbase.reports.asking.asked_words import ask
@@ -19,6 +20,8 @@ from qbase.reports.asking.subject_names import SUBJECT, KnownSubjects, Subject, 
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
+
+PROFILE, INTERNAL = "profile", "internal"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -92,7 +95,7 @@ def ask_letter(
     known : KnownSubjects, optional
         Subjects that were read before; for many runs.
     """
-    spec, parameters = letter.spec, letter.parameters
+    spec, parameters = _with_profile(letter.spec, letter.parameters), letter.parameters
     known = known or KnownSubjects(workspace)
     values = check_params(parameters, {**spec.params, **params}, report_id=spec.report_id)
     subject = _subject(known, parameters, values, spec)
@@ -106,6 +109,7 @@ def ask_letter(
     return Request(
         spec=dataclasses.replace(
             spec,
+            profile=values.get(PROFILE, spec.profile),
             title=_title(spec.title, subject, rest, parameters),
             params={**{n: values[n] for n in spec.params}, **other},
         ),
@@ -117,6 +121,28 @@ def ask_letter(
         names={} if subject is None else {SUBJECT: subject.said},
         former_keys=_former_keys(spec.report_id, apart, rest),
     )
+
+
+def _with_profile(spec: ReportSpec, parameters: Sequence[Parameter]) -> ReportSpec:
+    """Return the specification with its readers as a parameter of the letter, which alone can keep things from them.
+
+    Raises
+    ------
+    UsageError
+        The page is for outside, and the letter knows no readers (QB717).
+    """
+    if spec.profile == INTERNAL:
+        return spec
+    if all(p.name != PROFILE for p in parameters):
+        raise UsageError(
+            "QB717",
+            report=spec.report_id,
+            profile=spec.profile,
+            found=f"no parameter {PROFILE} in {spec.notebook}",
+            expected=f'{PROFILE}: str = "{INTERNAL}", read by protect(…, {PROFILE}={PROFILE})',
+            fix=f'{PROFILE} = "{INTERNAL}" in {spec.report_id}.toml, or give the letter the parameter',
+        )
+    return dataclasses.replace(spec, params={PROFILE: spec.profile, **spec.params})
 
 
 def _former_keys(report_id: str, subject: Subject | None, rest: Mapping[str, Any]) -> tuple[str, ...]:
@@ -133,7 +159,7 @@ def _subject(
         return None
     subject = known.find(entity, word, report_id=spec.report_id)
     # the heading and the address of a page that leaves the house name no firm
-    is_inside = entity != "firm_id" or values.get("profile", spec.profile) == "internal"
+    is_inside = entity != "firm_id" or values.get(PROFILE, spec.profile) == INTERNAL
     return subject if is_inside else dataclasses.replace(subject, name=same(subject.code))
 
 

@@ -28,6 +28,8 @@ ANNEX = "annex"
 """Tag of cells whose words or outputs stand in the annex."""
 BRIEF = "brief"
 """Tag of cells whose figures stand on the first page, beside the findings."""
+INSIDE = "inside"
+"""Tag of cells that pages for outside go without."""
 NUMERALS = "一二三四五六七八九十"
 _NUMBERED_ZH = re.compile(r"^[一二三四五六七八九十]+、\s*")
 _NUMBERED = re.compile(r"^\d{1,2}[.)、]\s*")
@@ -72,6 +74,14 @@ class Piece:
     block: Block | None = None
     annex: bool = False
     brief: bool = False
+
+
+def leave_inside(notebook: NotebookNode, *, is_inside: bool) -> NotebookNode:
+    """Return a letter as its readers may see it: outside the house without the cells tagged ``inside``."""
+    if is_inside:
+        return notebook
+    kept = [cell for cell in notebook.cells if INSIDE not in cell.metadata.get("tags", ())]
+    return NotebookNode({**notebook, "cells": kept})  # type: ignore[no-untyped-call]
 
 
 def read_pieces(notebook: NotebookNode, run_id: str) -> Iterator[Piece]:

@@ -32,7 +32,7 @@ from qbase.release.verifying.shown_bundles import table_csv
 from qbase.reports.asking.asked_words import Asked, read_asked, written
 from qbase.reports.rendering.bundle_payloads import check_accounts
 from qbase.reports.rendering.cell_outputs import as_inert
-from qbase.reports.rendering.letter_cells import NUMERALS
+from qbase.reports.rendering.letter_cells import NUMERALS, leave_inside
 from qbase.reports.rendering.page_fonts import font_faces
 from qbase.reports.rendering.page_parts import Letter, read_letter
 from qbase.reports.rendering.sentence_marks import emphasise, keep_together, mark_head, said_values
@@ -103,6 +103,7 @@ def render_report(
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
     check_accounts(entries)
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
+    notebook = leave_inside(notebook, is_inside=spec.profile == "internal")
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
     asked = read_asked(notebook, run.params, names)
     context = {

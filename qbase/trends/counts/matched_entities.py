@@ -28,6 +28,8 @@ MOVED_PP = 1.0
 DRAWN = "firm_id"
 """Single firms are drawn anew every time: that others are tested is sampling, nobody stopped reporting."""
 
+TESTED, SHOWN = Text("被抽查", "tested"), Text("有可公开的数字", "shown")
+
 NAMED = 4
 """So many missing ones are named in a sentence; all are in the table."""
 
@@ -155,7 +157,9 @@ def match_change(
         return Twin(entities=entities, estimate=None, check=CheckResult(name="same_entities", passed=True, text=text))
     estimate = _matched(panel, outcome, both, pooled, first, last, firms) if both else None
     passed = estimate is not None and _agree(pooled, estimate, margin)
-    parts = [_sets(first, last, stopped, started), _verdict(pooled, estimate, len(both), is_alike=passed)]
+    # outside the house somebody missing may have been tested and be withheld
+    seen = TESTED if panel.withheld is None else SHOWN
+    parts = [_sets(first, last, stopped, started, seen), _verdict(pooled, estimate, len(both), seen, is_alike=passed)]
     check = CheckResult(name="same_entities", passed=passed, text=join(parts, zh="", en=" "))
     return Twin(entities=entities, estimate=estimate, check=check)
 
@@ -208,21 +212,21 @@ def _named(entities: pd.DataFrame) -> Text | None:
     return names + (Text(f"等 {count(len(entities))} 个", f" and {count(more)} more") if more else Text("", ""))
 
 
-def _sets(first: pd.Period, last: pd.Period, stopped: Text | None, started: Text | None) -> Text:
+def _sets(first: pd.Period, last: pd.Period, stopped: Text | None, started: Text | None, seen: Text) -> Text:
     a, b = periods.label(first), periods.label(last)
-    parts = []
+    parts, only = [], seen.en.capitalize()
     if stopped is not None:
-        parts.append(Text(f"只在{a.zh}被抽查：{stopped.zh}。", f"Tested in {a.en} only: {stopped.en}."))
+        parts.append(Text(f"只在{a.zh}{seen.zh}：{stopped.zh}。", f"{only} in {a.en} only: {stopped.en}."))
     if started is not None:
-        parts.append(Text(f"只在{b.zh}被抽查：{started.zh}。", f"Tested in {b.en} only: {started.en}."))
+        parts.append(Text(f"只在{b.zh}{seen.zh}：{started.zh}。", f"{only} in {b.en} only: {started.en}."))
     return join(parts, zh="", en=" ")
 
 
-def _verdict(pooled: Estimate, matched: Estimate | None, both: int, *, is_alike: bool) -> Text:
+def _verdict(pooled: Estimate, matched: Estimate | None, both: int, seen: Text, *, is_alike: bool) -> Text:
     if matched is None:
         return Text(
-            "没有对象在两期都被抽查，合并的变化只是对象不同。",
-            "Nobody was tested in both: the pooled change is one between different entities.",
+            f"没有对象在两期都{seen.zh}，合并的变化只是对象不同。",
+            f"Nobody was {seen.en} in both: the pooled change is one between different entities.",
         )
     value, whole = number(matched.value, 1, sign=True), number(pooled.value, 1, sign=True)
     end = Text("对象的变动没有改变结论。", "the composition changes little.")
@@ -269,9 +273,10 @@ def check_all_entities(panel: Panel, outcome: str, counts: Counts, period: pd.Pe
     moved = _moved_by(panel, outcome, counts, period, missing["entity"].tolist())
     names, when = _named(missing) or Text("", ""), periods.label(period)
     here = len(entities) - len(missing)
+    seen = TESTED if panel.withheld is None else SHOWN
     said = Text(
-        f"{when.zh}在案 {count(len(entities))} 个对象中只有 {count(here)} 个被抽查，缺：{names.zh}。",
-        f"In {when.en} {count(here)} of the {count(len(entities))} on record were tested; missing: {names.en}.",
+        f"{when.zh}在案 {count(len(entities))} 个对象中只有 {count(here)} 个{seen.zh}，缺：{names.zh}。",
+        f"In {when.en} {count(here)} of the {count(len(entities))} on record were {seen.en}; missing: {names.en}.",
     )
     if moved is None:
         return CheckResult(name="all_entities", passed=None, text=said)

@@ -27,6 +27,11 @@ EVERYBODY = {
     "firm_id": Text("全部企业", "all firms"),
     "town_code": Text("全部乡镇", "all towns"),
 }
+OF_SHOWN = {
+    "cluster_id": Text("数字可公开的产业集群", "clusters whose counts may be shown"),
+    "town_code": Text("数字可公开的乡镇", "towns whose counts may be shown"),
+}
+"""What all together are called where some are withheld."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,6 +50,8 @@ class Counts:
         The periods of the rows.
     is_weighted : bool
         Whether rates and intervals come from the design of the sample instead of from k and n.
+    withheld : tuple of str
+        Codes of the subject's periods that are withheld; in ``series`` they are missing.
     """
 
     indicator: Indicator
@@ -52,6 +59,12 @@ class Counts:
     series: pd.DataFrame
     index: pd.PeriodIndex
     is_weighted: bool = False
+    withheld: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> dict[str, list[str]]:
+        """What settings of a result say of it."""
+        return {"withheld": list(self.withheld)} if self.withheld else {}
 
     def row(self, period: pd.Period) -> pd.Series:
         """Return the row of one period; `at` says first whether it is there."""
@@ -64,8 +77,12 @@ class Counts:
         Raises
         ------
         DataError
-            Nothing was tested in this period (QB502).
+            Nothing was tested in this period (QB502), or its counts are withheld (QB715).
         """
+        if periods.code(period) in self.withheld or self.index.empty:
+            shown = self.series["period"].tolist()
+            fix = f'period "{shown[-1]}" is the last one shown' if shown else "a single period"
+            raise _withheld(self.subject, periods.code(period), fix)
         found = self.series[self.index == period]
         if found.empty:
             held = list(self.series["period"])
@@ -93,6 +110,12 @@ def find_entity(panel: Panel, entity: str) -> str:
     return match_spellings([given], panel.entities).get(given, given)
 
 
+def name_all(panel: Panel) -> Text:
+    """Return what all entities of a panel together are called; where some are withheld, that they are not all."""
+    words = OF_SHOWN if panel.withheld is not None and panel.withheld.cells else EVERYBODY
+    return words.get(panel.entity, Text("全部对象", "all entities"))
+
+
 def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float) -> Counts:
     """Return the counts of one entity or, with None, summed over all entities.
 
@@ -103,7 +126,8 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
     UsageError
         The panel has no such entity (QB501), or the level is not a probability (QB503).
     DataError
-        Nothing was tested at all (QB502), or a weighted panel is to be pooled or read at another level (QB505).
+        Nothing was tested at all (QB502), all is withheld (QB715), or a weighted panel is to be pooled or read at
+        another level (QB505).
     """
     check_level(level)
     is_weighted = panel.sampling != "naive"
@@ -111,9 +135,11 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
         _refuse_pooling(panel, outcome, entity, level)
     counts = panel.counts(outcome)
     indicator = panel.indicator(outcome)
-    subject = EVERYBODY.get(panel.entity, Text("全部对象", "all entities"))
+    subject = name_all(panel)
     if entity is not None:
         entity = find_entity(panel, entity)
+        if entity not in panel.entities and panel.withheld is not None and (gone := panel.withheld.of(entity)):
+            raise _withheld(panel.label(entity), f"{gone[0]}–{gone[-1]}", "a coarser subject: entity = town_code")
         if entity not in panel.entities:
             raise UsageError(
                 "QB501",
@@ -150,7 +176,22 @@ def read_counts(panel: Panel, outcome: str, *, entity: str | None, level: float)
     )
     if is_weighted:
         series, index = _weighted(panel, outcome, entity or panel.entities[0], series, index)
-    return Counts(indicator=indicator, subject=subject, series=series, index=index, is_weighted=is_weighted)
+    gone = () if panel.withheld is None else panel.withheld.of(entity)
+    return Counts(
+        indicator=indicator, subject=subject, series=series, index=index, is_weighted=is_weighted, withheld=gone
+    )
+
+
+def _withheld(subject: Text, period: str, fix: str) -> DataError:
+    return DataError(
+        "QB715",
+        subject_zh=subject.zh,
+        subject_en=subject.en,
+        period=period,
+        found=f"{period} is withheld to protect firms",
+        expected="counts that may be shown outside",
+        fix=f"{fix}; or profile internal",
+    )
 
 
 def _refuse_pooling(panel: Panel, outcome: str, entity: str | None, level: float) -> None:

@@ -126,7 +126,7 @@ def merge_periods(panel: Panel, window: Window | Sides) -> Panel:
     -------
     Panel
         Rates of the summed counts with Wilson's interval; other indicators and the firms of cells are left out. A
-        quarter without tests adds nothing.
+        quarter without tests adds nothing; a year to date or half-year with a withheld quarter is withheld.
 
     Raises
     ------
@@ -155,6 +155,8 @@ def merge_periods(panel: Panel, window: Window | Sides) -> Panel:
     rates = [i for i in panel.indicators if {f"{i}__n", f"{i}__k"} <= set(panel.data.columns)]
     counts = panel.data[[f"{i}__{c}" for i in rates for c in ("n", "k")]].fillna(0).reset_index()
     data = _sum(counts, window, panel.periods[-1]).set_index(["entity", "period"]).sort_index()
+    hidden = _hide_windows(panel, window)
+    data = data[[(str(e), periods.code(p)) not in hidden for e, p in data.index]] if hidden else data
     for i in rates:
         n, k = data[f"{i}__n"].to_numpy(), data[f"{i}__k"].to_numpy()
         seen = np.maximum(n, 1)
@@ -166,7 +168,23 @@ def merge_periods(panel: Panel, window: Window | Sides) -> Panel:
         kept = panel.cells[["entity", "period", "stratum", "sampling", "n", "k"]] if "k" in panel.cells else None
         cells = None if kept is None else _sum(kept, window, panel.periods[-1])
     indicators = {i: panel.indicators[i] for i in rates}
-    return dataclasses.replace(panel, data=data, indicators=indicators, cells=cells)
+    withheld = panel.withheld and dataclasses.replace(panel.withheld, cells=hidden)
+    return dataclasses.replace(panel, data=data, indicators=indicators, cells=cells, withheld=withheld)
+
+
+def _hide_windows(panel: Panel, window: Window | Sides) -> frozenset[tuple[str, str]]:
+    """Return the windows that hold a withheld quarter; both sides of a policy are sums of what is shown."""
+    if panel.withheld is None or not panel.withheld.cells or isinstance(window, Sides):
+        return frozenset()
+    entities, codes = zip(*sorted(panel.withheld.cells), strict=True)
+    quarter = pd.PeriodIndex([periods.parse_period(code, panel.freq) for code in codes])
+    found = [
+        (entity, periods.code(end))
+        for inside, ends in _targets(quarter, window)
+        for entity, end in zip(np.array(entities)[inside], ends, strict=True)
+        if end <= panel.periods[-1]
+    ]
+    return frozenset((str(entity), end) for entity, end in found)
 
 
 def merge_firm_counts(firms: FirmCounts, window: Window | Sides, last: pd.Period) -> FirmCounts:

@@ -173,6 +173,7 @@ def check_up_to_date(panel: Panel, counts: Counts, parted: Parted) -> CheckResul
     """
     last, end = counts.index[-1], panel.periods[-1]
     missing = [p for p in pd.period_range(last + 1, end) if parted.pending(p) is None]
+    missing = [p for p in missing if periods.code(p) not in counts.withheld]
     if not missing:
         return None
     a, b, n = periods.label(last), periods.label(end), len(missing)

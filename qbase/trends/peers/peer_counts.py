@@ -18,7 +18,7 @@ from qbase.core.values import CheckResult, Indicator
 from qbase.stats.rates.difference_intervals import check_level
 from qbase.stats.rates.wilson import wilson_interval
 from qbase.trends.counts.count_checks import MIX_MOVED_PP
-from qbase.trends.counts.period_counts import EVERYBODY, PANEL_LEVEL
+from qbase.trends.counts.period_counts import PANEL_LEVEL, name_all
 from qbase.trends.counts.preliminary_periods import Parted, part_preliminary
 
 if TYPE_CHECKING:
@@ -60,6 +60,8 @@ class Compared:
         Of the intervals.
     checks : tuple of CheckResult
         What is known of preliminary periods.
+    withheld : tuple of str
+        Entities with a period of the window that is withheld: a sum of the others would be one of another window.
     """
 
     panel: Panel
@@ -70,6 +72,7 @@ class Compared:
     missing: tuple[str, ...]
     level: float
     checks: tuple[CheckResult, ...] = ()
+    withheld: tuple[str, ...] = ()
 
     @property
     def code(self) -> str:
@@ -96,7 +99,7 @@ class Compared:
     @property
     def subject(self) -> Text:
         """All of them."""
-        return EVERYBODY.get(self.panel.entity, Text("全部对象", "all entities"))
+        return name_all(self.panel)
 
     @property
     def names(self) -> dict[str, Text]:
@@ -115,6 +118,7 @@ class Compared:
             "level": self.level,
             "freq": self.panel.freq,
             "sampling": self.panel.sampling,
+            **({"withheld": list(self.withheld)} if self.withheld else {}),
         }
 
 
@@ -139,7 +143,8 @@ def read_compared(
     first, last = _window(parted, outcome, counts[counts["n"] > 0], period)
     held = counts.index.get_level_values("period")
     summed = counts[(held >= first) & (held <= last)].groupby(level="entity").sum()
-    summed = summed[summed["n"] > 0].sort_index()
+    gone = _withheld(panel, first, last)
+    summed = summed[(summed["n"] > 0) & ~summed.index.isin(gone)].sort_index()
     if panel.sampling != "naive":
         rows = _weighted(parted.panel, outcome, summed, first, last, level)
     else:
@@ -157,9 +162,16 @@ def read_compared(
     seen = {str(e) for e in counts[counts["n"] > 0].index.get_level_values("entity")}
     return Compared(
         panel=parted.panel, indicator=panel.indicator(outcome), rows=rows.rename_axis("entity").reset_index(),
-        first=first, last=last, missing=tuple(sorted(seen - {str(e) for e in rows.index})), level=level,
-        checks=parted.checks,
+        first=first, last=last, missing=tuple(sorted(seen - {str(e) for e in rows.index} - set(gone))), level=level,
+        checks=parted.checks, withheld=gone,
     )  # fmt: skip
+
+
+def _withheld(panel: Panel, first: pd.Period, last: pd.Period) -> tuple[str, ...]:
+    """Return the entities of which a period between two is withheld."""
+    inside = {periods.code(p) for p in pd.period_range(first, last)}
+    cells = () if panel.withheld is None else panel.withheld.cells
+    return tuple(sorted({entity for entity, period in cells if period in inside}))
 
 
 def _window(parted: Parted, outcome: str, tested: pd.DataFrame, given: Window) -> tuple[pd.Period, pd.Period]:
@@ -215,7 +227,7 @@ def _silent(panel: Panel, first: pd.Period, last: pd.Period, counts: pd.DataFram
     a, b = periods.code(first), periods.code(last)
     held = [periods.code(p) for p in sorted(counts[counts["n"] > 0].index.get_level_values("period").unique())]
     expected = f"one of {len(held)} periods, {held[0]} to {held[-1]}" if held else "tests"
-    everybody = EVERYBODY.get(panel.entity, Text("全部对象", "all entities"))
+    everybody = name_all(panel)
     return DataError(
         "QB502", subject_zh=everybody.zh, subject_en=everybody.en, period=a if a == b else f"{a}–{b}",
         found="0 tested in the window", expected=expected,
@@ -233,6 +245,8 @@ def named(names: list[Text]) -> Text:
 def check_present(compared: Compared) -> CheckResult:
     """Say who of the panel is not compared, for information."""
     n, missing = len(compared.rows), [compared.panel.label(e) for e in compared.missing]
+    if compared.withheld:
+        return _check_shown(compared, missing)
     if not missing:
         text = Text(f"全部 {count(n)} {compared.kind.zh}均被抽查。", f"All {count(n)} {compared.kind.en} were tested.")
         return CheckResult(name="all_entities", passed=True, text=text)
@@ -241,6 +255,19 @@ def check_present(compared: Compared) -> CheckResult:
         f"{compared.when.zh}没有数字、不在比较之内：{who.zh}。",
         f"No figure for {compared.when.en}, so not compared: {who.en}.",
     )
+    return CheckResult(name="all_entities", passed=None, text=text)
+
+
+def _check_shown(compared: Compared, missing: list[Text]) -> CheckResult:
+    """Say whose counts are withheld, and who else has none, for information."""
+    who = named([compared.panel.label(e) for e in compared.withheld])
+    text = Text(
+        f"{compared.when.zh}有计数不公开、不在比较之内：{who.zh}。",
+        f"Counts of {compared.when.en} are withheld for {who.en}, so not compared.",
+    )
+    if missing:
+        others = named(missing)
+        text += Text(f"没有数字的还有：{others.zh}。", f" No figure for {others.en}.")
     return CheckResult(name="all_entities", passed=None, text=text)
 
 

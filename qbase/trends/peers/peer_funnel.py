@@ -135,6 +135,7 @@ def compare_peers(
         "window": compared.when, "kind": compared.kind,
     }  # fmt: skip
     named = {f"entity[{e}]": name for e, name in compared.names.items()}
+    named |= {f"entity[{e}]": panel.label(e) for e in compared.withheld}
     return dataclasses.replace(draft, labels=words | named)
 
 

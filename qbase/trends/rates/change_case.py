@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from qbase.core import periods
+from qbase.core.coverage import HIDDEN
 from qbase.core.errors import UsageError
 from qbase.core.numbers import count, difference_unit
 from qbase.core.panel import Panel
@@ -128,7 +129,13 @@ class Case:
             "sampling": self.panel.sampling,
             **settings_of(self.firms),
             **self.declared,
+            **({"withheld": list(self.hidden)} if self.hidden else {}),
         }
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Which of both periods are withheld."""
+        return tuple(p for p in (periods.code(self.start), periods.code(self.end)) if p in self.counts.withheld)
 
 
 def check_order(start: pd.Period, end: pd.Period) -> None:
@@ -163,6 +170,13 @@ def find_obstacle(case: Case) -> tuple[Text, Text] | None:
         waiting = waiting if pending else Text("该期尚未结束", "it is not over")
         why = Text(f"{a.zh}仍为初步（{waiting.zh}）", f"{a.en} is still preliminary ({waiting.en})")
         short = Text(f"{brief.zh}仍为初步，不作比较", f"Not compared: {brief.en} is still preliminary")
+    elif case.hidden:
+        name, gone = ago, a
+        if periods.code(case.end) in case.hidden:
+            name, gone, brief = Text("其他时期", "other periods"), b, Text("本期", "now")
+        why = Text(f"{gone.zh}的计数不公开（{HIDDEN}）", f"counts of {gone.en} are withheld ({HIDDEN})")
+        short = Text(f"{brief.zh}的计数不公开，不作比较", f"Not compared: counts {brief.en} are withheld")
+        ago = name
     elif case.start in case.counts.index:
         return None
     elif case.counts.is_weighted:

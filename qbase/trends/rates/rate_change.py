@@ -20,8 +20,8 @@ from qbase.stats.rates.wilson import square_and_add
 from qbase.trends.counts.count_checks import check_same_sampling, check_small_n
 from qbase.trends.counts.firm_intervals import match_firms, widen_counts
 from qbase.trends.counts.matched_entities import Twin, compare_entities, match_change
-from qbase.trends.counts.period_counts import TOST_LEVEL, find_entity, read_counts
-from qbase.trends.counts.period_windows import Against, merge_firm_counts, merge_periods, read_against
+from qbase.trends.counts.period_counts import TOST_LEVEL, Counts, find_entity, read_counts
+from qbase.trends.counts.period_windows import Against, Compared, merge_firm_counts, merge_periods, read_against
 from qbase.trends.counts.policy_windows import SINCE, find_sides
 from qbase.trends.counts.preliminary_periods import part_preliminary
 from qbase.trends.counts.preliminary_subjects import leave_preliminary
@@ -150,19 +150,34 @@ def estimate_change(
         sides = find_sides(policy, parted.panel.periods, entity)
         compared, first, last = dataclasses.replace(compared, sides=sides), None, sides.since[1]
     seen = parted.panel if compared.window is None else merge_periods(parted.panel, compared.window)
-    counts = read_counts(seen, outcome, entity=entity, level=level)
-    end = counts.period(last)
+    counts = _read_counts(parted.panel, seen, outcome, entity, level)
+    end = counts.period(last) if last is not None else max([*counts.index[-1:], *_hidden(counts, compared)])
     start = compared.before(end) if first is None else counts.period(first)
     check_order(start, end)
     case = Case(
         panel=panel, parted=parted, seen=seen, counts=counts, compared=compared, entity=entity, start=start, end=end,
         level=level, declared=declared, has_firms=firms is not None,
     )  # fmt: skip
-    case.refuse(end, outcome)
+    if last is not None or not case.hidden:
+        case.refuse(end, outcome)
     if first is None and (why := find_obstacle(case)) is not None:
         return leave_unanswered(case, why)
     case.refuse(start, outcome)
     return _answer(_with_firms(case, outcome, firms), outcome)
+
+
+def _read_counts(panel: Panel, seen: Panel, outcome: str, entity: str | None, level: float) -> Counts:
+    """Return the counts of what is compared; of an entity of which every sum is withheld, none."""
+    gone = () if seen.withheld is None else seen.withheld.of(entity)
+    if not gone or entity in seen.entities:
+        return read_counts(seen, outcome, entity=entity, level=level)
+    single = read_counts(panel, outcome, entity=entity, level=level)
+    return dataclasses.replace(single, series=single.series.iloc[:0], index=single.index[:0], withheld=gone)
+
+
+def _hidden(counts: Counts, compared: Compared) -> list[pd.Period]:
+    """Return the sums that are withheld: the sum of an earlier year would be taken for the one spoken of."""
+    return [counts.period(code) for code in counts.withheld] if compared.window is not None else []
 
 
 def estimate_matched_change(

@@ -151,8 +151,8 @@ def estimate_level(
             *check_history(totals),
         ),
         notes=notes_of(panel, counts.indicator, entity, of_firms=known if matched is None else matched.note()),
-        labels=_later(absent, silent, parted.said),
-        settings=_settings(panel, outcome, entity, code, level, window) | settings_of(matched),
+        labels=_later(absent, silent, parted.said, seen.say(entity) if (seen := parted.panel.withheld) else None),
+        settings=_settings(panel, outcome, entity, code, level, window) | settings_of(matched) | counts.told,
         sources=(*panel.sources, *(history.sources if history is not None and len(totals) else ())),
         coverage=panel.coverage_of(outcome),
         spoken=(list(counts.series["period"]).index(code),),
@@ -167,10 +167,12 @@ def _settings(
     return {**asked, **about, **({} if window is None else {"window": window})}
 
 
-def _later(absent: CheckResult | None, silent: CheckResult | None, said: Text) -> dict[str, Text]:
-    """Return what is said after the level: who was not tested, since when nobody was, and what is preliminary."""
+def _later(
+    absent: CheckResult | None, silent: CheckResult | None, said: Text, withheld: Text | None
+) -> dict[str, Text]:
+    """Return what is said after the level: who was not tested, since when nobody was, what is open or withheld."""
     unseen = absent.text if absent is not None and absent.passed is not True else None
-    later = [text for text in (unseen, silent.text if silent else None, said) if text is not None and text.zh]
+    later = [text for text in (unseen, silent.text if silent else None, said, withheld) if text is not None and text.zh]
     return {"later": join(later, zh="", en=" ")} if later else {}
 
 

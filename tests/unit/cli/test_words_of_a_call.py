@@ -20,8 +20,8 @@ PROJECT = pathlib.Path(__file__).resolve().parents[3]
 HEAVY = ("pandas", "numpy", "matplotlib", "papermill", "nbformat", "duckdb", "rich", "sqlalchemy", "pyarrow", "jinja2")
 VERBS = {
     "demo", "load", "check", "quarantine", "list", "inspect", "run", "runs", "verify", "doctor", "explain", "new",
-    "diff", "moved", "prune", "release", "schedule", "indicators", "ledger", "links", "panel", "places", "policy",
-    "table",
+    "diff", "moved", "prune", "release", "schedule", "share", "indicators", "ledger", "links", "panel", "places",
+    "policy", "table",
 }  # fmt: skip
 
 

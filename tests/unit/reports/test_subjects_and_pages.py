@@ -152,9 +152,18 @@ def test_names_of_firms_stay_inside(home: Workspace) -> None:
     assert "云泽一厂" in read_request(home, "trends", given).spec.title.zh
     with (home.specs / "trends.toml").open("a", encoding="utf-8") as file:
         file.write('profile = "external"\n')
+    with pytest.raises(UsageError, match="QB717"):
+        read_request(home, "trends", given)
+    letter = home.notebooks / "trends.ipynb"
+    knows = json.loads(letter.read_text(encoding="utf-8"))
+    knows["cells"][0]["source"] += '\nprofile: str = "internal"  # 读者 | readers | internal, external'
+    knows["cells"][1]["source"] += ", profile"
+    letter.write_text(json.dumps(knows), encoding="utf-8")
     request = read_request(home, "trends", given)
     assert "云泽一厂" not in request.spec.title.zh + request.page_id
     assert request.params["subject"] == "F1"
+    assert (request.params["profile"], request.spec.profile) == ("external", "external")
+    assert read_request(home, "trends", {**given, "profile": "internal"}).spec.profile == "internal"
 
 
 @pytest.mark.parametrize(

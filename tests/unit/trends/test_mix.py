@@ -73,10 +73,8 @@ def test_tables_hold_each_group_and_the_firms_behind_it() -> None:
     assert groups[["composition_pp", "within_pp"]].to_numpy().sum() == pytest.approx(result["change"].value)
     assert result["change"].n_clusters == 8
     assert protect(result, profile="internal") is result
-    with pytest.raises(DataError, match="QB751"):
-        protect(result, profile="external")
     with pytest.raises(DataError, match="QB750"):
-        protect(decompose_mix(counts_of(STEADY)), profile="external")
+        protect(result, profile="external")
 
 
 def test_groups_of_one_period_small_ones_and_unknown_ones_are_told() -> None:
