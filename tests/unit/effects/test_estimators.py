@@ -315,7 +315,7 @@ SHRUNK = dataclasses.replace(PANEL, shrunk=(ID,))
     [
         (SHRUNK, ONE_DATE, PanelError, "QB125", "counts"),
         (PANEL, CLOSED, PolicyError, "QB132", "K01"),
-        (PANEL, BY_YEAR, PolicyError, "QB511", "Q-DEC"),
+        (PANEL, BY_YEAR, PolicyError, "QB511", 'build_policy(…, freq="Q")'),
         (PANEL, LOST, PolicyError, "QB510", "K99"),
         (PANEL, ALL_AT_ONCE, PolicyError, "QB513", "2019Q3"),
         (PANEL, ALL_IN_TURN, PolicyError, "QB512", 'last="2019Q2"'),
