@@ -173,6 +173,7 @@ def _scorecard(card: Scorecard) -> dict[str, Any]:
             }
             for c in card.criteria
         ],
+        **({"missing": [{"gate": m.gate, "why": m.why.payload()} for m in card.missing]} if card.missing else {}),
         "account": None if card.account is None else card.account.payload(),
         "sentences": [t.payload() for t in card.say().items],
     }
