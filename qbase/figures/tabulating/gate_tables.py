@@ -49,7 +49,7 @@ def tabulate_gates(card: Scorecard) -> Table:
     >>> data = read_gates(open_workspace(), "outline_2025")
     >>> table = tabulate_gates(score_gates(data, "outline_2025", clusters=["K003"])[0])
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]][:4]
-    ['D1', 'Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.0–100.0', '94.0%']
+    ['D1 Batch pass rate (weighted random draws)', '100.0%, 90% CI 89.0–100.0', '94.0%', '◆\xa0Met']
     """
     judged = [(c.indicator.id, c.gate, c.verdict, c.estimate.value, c.target, c.probability_met) for c in card.criteria]
     rows = [*judged, *((m.name.en, m.gate, "cannot_tell", None, None, None) for m in card.missing)]
@@ -64,7 +64,6 @@ def tabulate_gates(card: Scorecard) -> Table:
         ),
         columns=(
             Column(label=Text("关口", "Gate")),
-            Column(label=Text("指标", "Indicator")),
             Column(label=Text("实际值", "Value"), numeric=True),
             Column(label=Text("限值", "Threshold"), numeric=True),
             Column(label=Text("结论", "Verdict")),
@@ -87,11 +86,12 @@ def _gate_row(c: Criterion) -> tuple[str | Text, ...]:
         limits = bracket(c.estimate, digits)
         value = join([value, limits], zh="，", en=", ")
     why = [c.judged, *([c.why] if c.why.zh else [])]
-    return c.gate, capital(c.indicator.label), value, target_text(c), MET[c.verdict], join(why, zh="；", en="; ")
+    gate = same(f"{c.gate} ") + capital(c.indicator.label)
+    return gate, value, target_text(c), MET[c.verdict], join(why, zh="；", en="; ")
 
 
 def _open_row(gate: OpenGate) -> tuple[str | Text, ...]:
-    return gate.gate, capital(gate.name), NONE, NONE, MET["cannot_tell"], capital(gate.why)
+    return same(f"{gate.gate} ") + capital(gate.name), NONE, NONE, MET["cannot_tell"], capital(gate.why)
 
 
 def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
