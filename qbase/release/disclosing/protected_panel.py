@@ -53,8 +53,8 @@ def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: s
     UsageError
         The profile is unknown (QB752), or no pattern covers such a panel (QB764).
     DataError
-        No pattern was made for its snapshot (QB763), one is damaged (QB758) or of other counts (QB765), or nothing may be
-        shown (QB714).
+        No pattern was made for its snapshot (QB763), one is damaged (QB758) or of other counts (QB765), or nothing
+        may be shown (QB714).
 
     Examples
     --------
