@@ -61,7 +61,7 @@ def protect_inputs(
     UsageError
         As `protect_panel` (QB752, QB764).
     DataError
-        As `protect_panel` (QB758, QB763, QB765).
+        As `protect_panel` (QB714, QB758, QB763, QB765).
 
     Examples
     --------

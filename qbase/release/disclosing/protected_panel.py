@@ -53,7 +53,8 @@ def protect_panel(workspace: Workspace, panel: Panel, *, profile: str, preset: s
     UsageError
         The profile is unknown (QB752), or no pattern covers such a panel (QB764).
     DataError
-        No pattern was made for its snapshot (QB763), one is damaged (QB758), or it is of other counts (QB765).
+        No pattern was made for its snapshot (QB763), one is damaged (QB758) or of other counts (QB765), or nothing
+        may be shown (QB714).
 
     Examples
     --------
@@ -105,9 +106,7 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
     UsageError
         The panel is none that patterns cover (QB764).
     DataError
-        A row of the panel is in no pattern, or with other counts (QB765).
-    PanelError
-        Nothing is left (QB127).
+        A row of the panel is in no pattern, or with other counts (QB765); every row is withheld (QB714).
 
     Examples
     --------
@@ -131,6 +130,14 @@ def withhold_cells(panel: Panel, patterns: Sequence[DisclosurePattern], rules: D
         )
     outcome = next(iter(panel.indicators))
     state = _states(panel, outcome, kind, patterns)
+    if not (state == SHOWN).any():
+        raise DataError(
+            "QB714",
+            preset=rules.preset_id,
+            found=f"{len(state)} of {len(state)} quarters withheld",
+            expected="a quarter that may be shown",
+            fix="larger places (entity = town_code), more batches, or profile internal",
+        )
     left = _recompute(panel.data[state == SHOWN], outcome, rules)
     keys = zip(*(panel.data.index.get_level_values(i) for i in (0, 1)), strict=True)
     cells = frozenset((str(e), code(p)) for (e, p), s in zip(keys, state, strict=True) if s != SHOWN)

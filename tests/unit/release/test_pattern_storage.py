@@ -178,3 +178,11 @@ def test_the_command_settles_a_pattern(home: Workspace, capsys: pytest.CaptureFi
     told = capsys.readouterr().out
     assert "withheld for itself" in told
     assert list_patterns(home, EDITION, 2024)[0].content[:12] in told
+
+
+def test_where_nothing_is_left_it_says_so(home: Workspace) -> None:
+    panel, pattern = panel_of(home), build_pattern(home, FIRST)
+    closed = dataclasses.replace(pattern, cells=pattern.cells.assign(state="carried"))
+    with pytest.raises(DataError) as caught:
+        withhold_cells(panel, [closed], read_disclosure_preset())
+    assert caught.value.code == "QB714"

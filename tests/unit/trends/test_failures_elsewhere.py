@@ -112,12 +112,13 @@ def run_letter(name: str, home: Workspace, profile: str, monkeypatch: pytest.Mon
         # nothing may leave but for what the letter itself decides: the wall behind it is taken away
         exec(source, names)  # noqa: S102
         names["protect"] = lambda *values, **words: values
+        names["protect_inputs"] = lambda workspace, *values, **words: values
     return names
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("name", "lists"), [("20_quality_trends", ("visits", "listed")), ("10_quarterly_brief", ("traced", "elsewhere"))]
+    ("name", "lists"), [("20_quality_trends", ("visits", "listed")), ("10_quarterly_brief", ("traced", "failed"))]
 )
 def test_a_letter_lists_firms_inside_the_office_alone(
     name: str, lists: tuple[str, ...], demo_lake: Workspace, monkeypatch: pytest.MonkeyPatch
