@@ -76,7 +76,7 @@ def decompose_leads(
     rows = pd.DataFrame({"n": np.asarray(n, dtype=float), "k": np.asarray(k, dtype=float)})
     rows["firm"] = np.arange(len(rows)) if firms is None else pd.factorize(np.asarray(firms, dtype=object))[0]
     rows["e"], entities = pd.factorize(np.asarray(entity, dtype=object).astype(str), sort=True)
-    rows["t"], times = pd.factorize(pd.Index(period))
+    rows["t"], times = pd.factorize(pd.Series(period))
     names = pd.Index(differences.table["laboratory"])
     rows["lab"] = names.get_indexer(np.asarray(laboratory, dtype=object).astype(str))
     if (rows["lab"] < 0).any():
