@@ -23,7 +23,7 @@ from qbase.core.numbers import (
     p_value,
 )
 from qbase.core.shown.display import Prose
-from qbase.core.text import Text, join, spaced
+from qbase.core.text import Text, join, same, spaced
 from qbase.core.values import Estimate, Grade
 
 if TYPE_CHECKING:
@@ -375,8 +375,7 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
     digits = criterion_digits(criterion)
     shown = Text("全数统计", "full count")
     if e.ci_low is not None and e.ci_high is not None:
-        level = level_text(e.ci_level) + " CI "
-        shown = Text(level, level) + interval(e.ci_low, e.ci_high, digits)
+        shown = same(level_text(e.ci_level) + " CI ") + interval(e.ci_low, e.ci_high, digits)
     shown = join([shown, criterion.judged], zh="；", en="; ") if criterion.judged.zh else shown
     said = Text(
         "{subject}的{outcome}（{value}，{shown}）{verdict}目标 {target}（预设：{preset}；来源：{source}）。",
@@ -398,5 +397,4 @@ def _say_criterion(card: SayableScorecard, criterion: SayableCriterion) -> Text:
 def say_p(p: float) -> Text:
     """Return ``p = 0.047`` or ``p < 0.001``, the same in both languages."""
     shown = p_value(p)
-    text = f"p {shown}" if shown[0] in "<>" else f"p = {shown}"
-    return Text(text, text)
+    return same(f"p {shown}" if shown[0] in "<>" else f"p = {shown}")
