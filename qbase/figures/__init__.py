@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.last_edition import tabulate_last as tabulate_last
     from qbase.figures.tabulating.office_tables import tabulate_elsewhere as tabulate_elsewhere
     from qbase.figures.tabulating.office_tables import tabulate_watchlist as tabulate_watchlist
+    from qbase.figures.tabulating.planning_tables import tabulate_draws as tabulate_draws
+    from qbase.figures.tabulating.planning_tables import tabulate_frontier as tabulate_frontier
+    from qbase.figures.tabulating.planning_tables import tabulate_prices as tabulate_prices
     from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates

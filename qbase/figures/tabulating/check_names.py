@@ -93,6 +93,7 @@ CHECKS: Mapping[str, Text] = {
     "gain": Text("名单是否更准", "Whether the list finds more"),
     "plan": Text("现行风险等级有记录", "Risk classes on record"),
     "calibration": Text("各类企业是否估得准", "Calibration by group"),
+    "frontier_strata": Text("各层是否都抽得到", "A draw in each stratum"),
     "weights": Text("抽样权数", "Weights of the draws"),
     "features": Text("用了哪些特征", "Features used"),
     "no_comparison": Text("有没有比较对象", "Comparison group"),

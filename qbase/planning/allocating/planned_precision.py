@@ -217,6 +217,8 @@ def build_precision(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> 
     return pd.DataFrame(
         {
             "entity": parts.names,
+            "name_zh": [strata.label(e).zh for e in parts.names],
+            "name_en": [strata.label(e).en for e in parts.names],
             "n_firms": parts.sums(strata.data["n_firms"].to_numpy(dtype=float)).astype(int),
             "drawn": parts.sums(firms.astype(float)).astype(int),
             "batches": parts.sums(firms.astype(float) * asked.per_firm).astype(int),

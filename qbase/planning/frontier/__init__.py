@@ -1,0 +1,1 @@
+"""Finding problems against measuring: what the same budget brings of each."""
