@@ -42,8 +42,8 @@ def tabulate_draws(plan: Result) -> Table:
     ('46', '32', '96', '83.0%', '±10.0', '86%')
     """
     table = _table(plan, "precision", "tabulate_draws(plan_draws(strata, within_pp=10))")
-    rows = []
-    for row in table.to_dict("records"):
+    rows: list[tuple[Text | str, ...]] = []
+    for row in _rows(table):
         is_asked = pd.notna(row["within_pp"])
         within, chance = (
             (f"±{number(row['within_pp'], 1)}", percent(100 * row["chance"], 0)) if is_asked else (NONE, NONE)
@@ -95,13 +95,13 @@ def tabulate_prices(plan: Result) -> Table:
     ('10 / 12', '428', '1,284', '1,712')
     """
     table = _table(plan, "price", "tabulate_prices(plan_draws(strata, within_pp=10))")
-    rows = [
+    rows: list[tuple[Text | str, ...]] = [
         (
             _points(row["points"]),
             f"{count(int(row['reachable']))} / {count(int(row['entities']))}",
             *(count(round(row[c])) for c in ("firms", "batches", "cost")),
         )
-        for row in table.to_dict("records")
+        for row in _rows(table)
     ]
     return Table(
         name=f"prices:{plan.outcome.id}",
@@ -149,14 +149,14 @@ def tabulate_frontier(frontier: Result) -> Table:
     ('0%', '0', '500')
     """
     table = _table(frontier, "frontier", "tabulate_frontier(plan_frontier(strata, watchlist, budget=600))")
-    rows = [
+    rows: list[tuple[Text | str, ...]] = [
         (
             percent(row["share_pct"], 0),
             *(count(round(row[c])) for c in ("visits", "draws")),
             f"{number(row['found'], 0)} ({number(row['found_low'], 0)}–{number(row['found_high'], 0)})",
             *(f"±{number(row[c], 1)}" for c in ("half_width_pp", "worst_pp")),
         )
-        for row in table.to_dict("records")
+        for row in _rows(table)
     ]
     return Table(
         name="frontier",
@@ -191,5 +191,9 @@ def _table(result: Result, name: str, fix: str) -> pd.DataFrame:
     return result.tables[name]
 
 
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
 def _data(result: Result, table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {c: table[c].tolist() for c in table} | account_data([result.coverage] * len(table))
+    return {str(c): table[c].tolist() for c in table} | account_data([result.coverage] * len(table))

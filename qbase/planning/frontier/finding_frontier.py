@@ -90,13 +90,14 @@ def plan_frontier(
     risks = _risks(watchlist)
     some = [s for s in parts if _is_enough(strata, risks, round(s * budget), budget - round(s * budget))]
     # where nothing is left, the plan of random draws alone tells the smallest budget
-    table = pd.DataFrame([_row(strata, risks, s, budget, level) for s in some or [0.0]])
+    rows = [_row(strata, risks, s, budget, level) for s in some or [0.0]]
+    table = pd.DataFrame(rows)
     return Result(
         estimand="level",
         outcome=FOUND,
         unit="batch",
         method="frontier",
-        estimates=tuple(_estimate(row, level) for row in table.to_dict("records")),
+        estimates=tuple(_estimate(row, level) for row in rows),
         subject=Text(f"{count(budget)} 批的预算", f"a budget of {count(budget)} batches"),
         tables={"frontier": table},
         checks=(*(c for c in watchlist.checks if c.name in {"calibration", "gain"}), _check_left(parts, table)),
