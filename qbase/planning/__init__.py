@@ -19,5 +19,8 @@ if TYPE_CHECKING:
     from qbase.planning.drawing.drawn_firms import draw_firms as draw_firms
     from qbase.planning.frontier.finding_frontier import plan_frontier as plan_frontier
     from qbase.planning.precision.needed_batches import plan_batches as plan_batches
+    from qbase.planning.writing.plan_files import verify_plan as verify_plan
+    from qbase.planning.writing.plan_files import write_plan as write_plan
+    from qbase.planning.writing.plan_files import write_sampling_list as write_sampling_list
 
 __getattr__, __dir__ = lazy_room(__name__)
