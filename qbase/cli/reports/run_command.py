@@ -10,7 +10,7 @@ import typer
 from qbase.cli.reports.batch_plan import Asked, again, plan, read_shard, several, tell_plan
 from qbase.cli.reports.report_commands import STATES, near
 from qbase.cli.speaking.batch_bar import batch_bar
-from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
+from qbase.cli.speaking.shared_options import AsJson, Home, OnCluster, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ Shard = Annotated[
 Dry = Annotated[
     bool,
     typer.Option("--dry-run", help="只列出会运行什么、什么没有变化 | only list what would run and what is unchanged"),
-]
-OnCluster = Annotated[
-    str,
-    typer.Option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="在 Dask 的工作进程上运行，如 tcp://主机:8786（代替 --jobs） | "
-        "run on the workers of a Dask scheduler, tcp://HOST:8786 (instead of --jobs)",
-    ),
 ]
 
 

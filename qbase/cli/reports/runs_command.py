@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qbase.cli.reports.report_commands import STATES, near, parted
-from qbase.cli.reports.run_command import OnCluster, outcome_payload, tell_outcome
-from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
+from qbase.cli.speaking.shared_options import AsJson, Home, OnCluster, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, four_lines, shell_of
 from qbase.core.errors import UsageError
 
@@ -127,6 +126,7 @@ def _show(shell: Shell, workspace: Workspace, run_id: str) -> int:
 
 
 def _resume(shell: Shell, workspace: Workspace, jobs: int, cluster: str) -> int:
+    from qbase.cli.reports.run_command import outcome_payload, tell_outcome
     from qbase.reports import resume_runs
 
     outcomes = resume_runs(

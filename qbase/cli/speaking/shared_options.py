@@ -14,3 +14,12 @@ AsJson = Annotated[bool, typer.Option("--json", help=OPTIONS["--json"][1])]
 Quiet = Annotated[bool, typer.Option("--quiet", help=OPTIONS["--quiet"][1])]
 Speech = Annotated[Literal["zh", "en"] | None, typer.Option("--lang", help=OPTIONS["--lang"][1])]
 Version = Annotated[bool, typer.Option("--version", help=OPTIONS["--version"][1])]
+OnCluster = Annotated[
+    str,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="在 Dask 的工作进程上运行，如 tcp://主机:8786（代替 --jobs） | "
+        "run on the workers of a Dask scheduler, tcp://HOST:8786 (instead of --jobs)",
+    ),
+]
