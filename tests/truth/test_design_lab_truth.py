@@ -12,7 +12,7 @@ from qbase.demo import build_province
 from qbase.effects import estimate_design_quality
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
-DRAWS = 1000
+DRAWS = 600
 
 
 @functools.cache
