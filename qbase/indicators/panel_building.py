@@ -29,7 +29,7 @@ from qbase.indicators.measures.measure_scope import (
 )
 from qbase.indicators.measures.yardstick import check_base_year, name_base_year
 from qbase.indicators.sampling.design_rates import check_treatment, weigh_rows
-from qbase.lake.entity_names import NAMED, TOWN_LINKS, names_sql
+from qbase.lake.entity_names import NAMED, TOWN_LINKS, read_names
 
 if TYPE_CHECKING:
     from qbase.compute import Cluster
@@ -271,13 +271,8 @@ def _cells(rows: Rows) -> pd.DataFrame:
 
 
 def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
-    if not rows.workspace.has_table(NAMED[rows.entity].table, rows.at):
-        return {}
-    source = names_sql(rows.workspace, rows.entity, rows.at)
-    names = rows.workspace.query(f"SELECT * FROM {source}", snapshot=rows.at)  # noqa: S608  (a statement of ours)
-    names = names[names["code"].isin(set(entities)) & names["zh"].notna()]
-    english = names["en"].fillna(names["zh"])
-    return {str(e): Text(str(zh), str(en)) for e, zh, en in zip(names["code"], names["zh"], english, strict=True)}
+    known, wanted = read_names(rows.workspace, rows.entity, rows.at), set(entities)
+    return {code: name for code, name in known.items() if code in wanted}
 
 
 def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:

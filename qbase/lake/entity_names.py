@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from qbase.core.text import Text
+
 if TYPE_CHECKING:
     from qbase.lake.storage.snapshots import Snapshot
     from qbase.lake.workspace import Workspace
@@ -82,6 +84,22 @@ def names_sql(workspace: Workspace, entity: str, snapshot: Snapshot) -> str:
     """
     is_replaced = entity == "town_code" and workspace.has_table(TOWN_LINKS, snapshot)
     return f"({_TOWNS if is_replaced else NAMED[entity].sql})"
+
+
+def read_names(workspace: Workspace, entity: str, snapshot: Snapshot) -> dict[str, Text]:
+    """Return the names of all entities of a kind by code; none of those without a name, and none without their table.
+
+    Parameters
+    ----------
+    workspace, entity, snapshot
+        As for `names_sql`; the table may be missing.
+    """
+    if not workspace.has_table(NAMED[entity].table, snapshot):
+        return {}
+    source = names_sql(workspace, entity, snapshot)
+    found = workspace.query(f"SELECT * FROM {source} WHERE zh IS NOT NULL", snapshot=snapshot)  # noqa: S608  (ours)
+    english = found["en"].fillna(found["zh"])
+    return {str(code): Text(str(zh), str(en)) for code, zh, en in zip(found["code"], found["zh"], english, strict=True)}
 
 
 def read_replaced(workspace: Workspace, snapshot: Snapshot | None = None) -> dict[str, str]:

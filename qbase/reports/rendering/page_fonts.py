@@ -14,9 +14,9 @@ from qbase.core.shown import fonts
 
 ROOMS = (
     *("core/results", "core/shown", "indicators", "trends", "effects", "scorecards", "planning"),
-    *("figures", "release", "reports/rendering"),
+    *("figures", "release", "reports/rendering", "reports/releasing"),
 )
-"""Whose texts are read on pages."""
+"""Whose texts are read on pages; a banner is written into a page that has its fonts already."""
 TEXTS = ("*.py", "*.toml", "*.j2", "*.css")
 
 

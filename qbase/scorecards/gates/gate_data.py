@@ -12,12 +12,13 @@ from qbase.core import periods
 from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel, Sampling
-from qbase.core.text import Text
+from qbase.core.text import Text, same
 from qbase.core.values import Source
 from qbase.indicators.availability import list_indicators
 from qbase.indicators.firm_counts import read_firm_counts
 from qbase.indicators.maturity.quarter_maturity import read_maturity
 from qbase.indicators.panel_building import build_panel
+from qbase.lake.entity_names import read_names
 from qbase.scorecards.gates.firm_lists import count_register, count_verified, read_listed
 from qbase.scorecards.gates.quarter_rates import QuarterRates, read_quarters
 from qbase.scorecards.presets.preset_files import read_preset
@@ -125,7 +126,7 @@ def read_gates(
     """
     at = workspace.snapshot(snapshot).id  # a load under way must not come between two panels
     targets = _targets(presets, workspace)
-    clusters = _clusters(workspace, at)
+    clusters, named = _clusters(workspace, at), read_names(workspace, "cluster_id", workspace.snapshot(at))
     lacking = _lacking(workspace, targets, at)
     quarter, young = _last_quarter(workspace, as_of, at)
     year = str(quarter.year if quarter.quarter == QUARTERS else quarter.year - 1)
@@ -142,7 +143,7 @@ def read_gates(
         values=values,
         lists=lists,
         products=dict(zip(clusters["entity"], clusters["product"], strict=True)),
-        names=_names(clusters),
+        names={e: named.get(e, same(e)) for e in map(str, clusters["entity"])},
         lacking=reader.lacking,
         sources=tuple(dict.fromkeys(s for p in reader.panels for s in p.sources)),
         coverage=max((c for p in whose if (c := p.coverage)), key=lambda c: c.lost, default=None),
@@ -161,18 +162,8 @@ def _clusters(workspace: Workspace, at: str | None) -> pd.DataFrame:
             "QB610", found="no table clusters", expected="table clusters: cluster_id, industry_code, cluster_name",
             fix="qbase load the list of clusters",
         )  # fmt: skip
-    sql = (
-        "SELECT cluster_id AS entity, any_value(industry_code) AS product, any_value(cluster_name) AS zh, "
-        "any_value(cluster_name_en) AS en FROM clusters GROUP BY 1 ORDER BY 1"
-    )
+    sql = "SELECT cluster_id AS entity, any_value(industry_code) AS product FROM clusters GROUP BY 1 ORDER BY 1"
     return workspace.query(sql, snapshot=workspace.snapshot(at))
-
-
-def _names(clusters: pd.DataFrame) -> dict[str, Text]:
-    return {
-        str(row.entity): Text(str(row.zh or row.entity), str(row.en or row.zh or row.entity))
-        for row in clusters.itertuples(index=False)
-    }
 
 
 def _lacking(workspace: Workspace, targets: Iterable[Target], at: str | None) -> dict[str, Text]:

@@ -13,10 +13,10 @@ from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.cells.inspection_window import open_rows
 from qbase.indicators.cells.record_fates import count_fates
-from qbase.lake.entity_names import names_sql
+from qbase.lake.entity_names import read_names
 
 if TYPE_CHECKING:
-    from qbase.lake import Snapshot, Workspace
+    from qbase.lake import Workspace
 
 _MORE = (
     "m.sample_no, m.sample_date, m.product_name, m.lab_name, m.level, m.risk_class, m.size_class, "
@@ -121,16 +121,7 @@ def read_watch_tables(workspace: Workspace, *, snapshot: str | None = None) -> W
         frame=frame,
         items=items,
         numbers=workspace.query(_NUMBERS, snapshot=rows.at)["sample_no"],
-        names=_names(workspace, rows.at),
+        names=read_names(workspace, "town_code", rows.at),
         sources=tuple(workspace.source(t, rows.at) for t in used),
         coverage=count_fates(rows, counted=len(draws)),
     )
-
-
-def _names(workspace: Workspace, at: Snapshot) -> dict[str, Text]:
-    if not workspace.has_table("towns", at):
-        return {}
-    source = names_sql(workspace, "town_code", at)
-    found = workspace.query(f"SELECT * FROM {source} WHERE zh IS NOT NULL", snapshot=at)  # noqa: S608  (of ours)
-    english = found["en"].fillna(found["zh"])
-    return {str(code): Text(str(zh), str(en)) for code, zh, en in zip(found["code"], found["zh"], english, strict=True)}

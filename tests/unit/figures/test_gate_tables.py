@@ -13,6 +13,7 @@ from qbase.figures import plot_gates, tabulate_bases, tabulate_gates, tabulate_p
 from qbase.figures.tabulating.result_tables import MET
 from qbase.scorecards import judge_bases, read_preset, score_gates
 from qbase.scorecards.gates.gate_data import GateData
+from qbase.scorecards.gates.gate_verdicts import gate_verdicts
 from tests.unit.figures import test_drawings as every
 from tests.unit.figures.drawing_rules import RULES
 from tests.unit.scorecards.gate_makers import make_data, make_quarters
@@ -81,6 +82,15 @@ def test_gates_without_data_are_rows_too(data):
     told = next(row for row in table.rows if row[0].en.startswith("N3 "))
     assert "5 to verify, 4 verified, 0 failing, 1 unverified" in told[4].en
     assert "应核 5 已核 4 不达标 0 未核 1" in told[4].zh
+
+
+def test_the_tally_of_each_cluster_is_that_of_its_own_card(data, bases):
+    rows = {row[0].zh: row for row in tabulate_bases(bases).rows}
+    for card in score_gates(data, PRESET):
+        verdicts = gate_verdicts(card.criteria, card.missing)
+        told = [verdicts.get(gate, "cannot_tell") for gate in PRESET.required]
+        tally = " / ".join(str(told.count(word)) for word in ("met", "not_met", "cannot_tell"))
+        assert rows[card.subject.zh][3] == tally
 
 
 def test_presets_stand_side_by_side_for_one_cluster_only(data):

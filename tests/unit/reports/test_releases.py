@@ -16,8 +16,10 @@ from qbase.cli.main import run
 from qbase.core import Column, Estimate, Indicator, Result, Source, Table, Text, UsageError, conclude
 from qbase.core.errors import DataError
 from qbase.core.results.records import build_record
+from qbase.core.shown.fonts import covered
 from qbase.lake import Workspace, list_release_steps
 from qbase.release import find_named_firms, read_disclosure_preset
+from qbase.release.verifying.content_checks import check_glyphs
 from qbase.release.verifying.page_reading import read_page
 from qbase.reports import (
     claim_review,
@@ -32,6 +34,7 @@ from qbase.reports import (
 from qbase.reports.releasing import release_requests, shared_pages
 from qbase.reports.releasing.automatic_checks import find_reasons
 from qbase.reports.releasing.context_records import build_contexts
+from qbase.reports.rendering.page_fonts import house_characters
 from tests.unit.reports.test_page_rendering import CASE
 from tests.unit.reports.test_subjects_and_pages import put
 
@@ -261,6 +264,9 @@ def test_what_was_superseded_carries_a_banner_and_what_was_withdrawn_is_a_notice
     assert banner is not None
     assert "taken the place" in banner.text()
     assert banner.tagged("a")[0].attributes["href"] == "trends-A0002.html"
+    # it is written into a page whose fonts were cut without it
+    assert {c for c in banner.text() if ord(c) in covered()} <= house_characters()
+    assert check_glyphs(old).passed
     close_release(home, "A0002", reason="a count was wrong")
     pages = export_pages(home, ["trends"], out)
     assert [(p.file, p.status) for p in pages] == [
