@@ -31,7 +31,7 @@ ASKED = {"towns", "clusters"}
 
 def commands() -> list[list[str]]:
     """Return the calls of qbase in the README's section, words without the remarks behind them."""
-    section = README.read_text(encoding="utf-8").partition(HEADING)[2].partition("\n## ")[0]
+    section = re.split(r"\n#{2,3} ", README.read_text(encoding="utf-8").partition(HEADING)[2])[0]
     lines = "\n".join(re.findall(r"```bash\n(.*?)```", section, flags=re.S)).splitlines()
     return [words for line in lines if (words := shlex.split(line, comments=True))]
 
