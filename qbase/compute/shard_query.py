@@ -123,7 +123,7 @@ def query_files(query: ShardQuery) -> pa.Table:
     Raises
     ------
     SetupError
-        A file cannot be read from here (QB184).
+        A file cannot be read from here (QB184), or counting needs more memory than it may take (QB187).
 
     Examples
     --------
@@ -158,7 +158,7 @@ def open_files(query: ShardQuery) -> Iterator[Callable[[str], pa.Table]]:
     Raises
     ------
     SetupError
-        A file cannot be read from here (QB184).
+        A file cannot be read from here (QB184), or counting needs more memory than it may take (QB187).
 
     Examples
     --------
@@ -193,6 +193,8 @@ def open_files(query: ShardQuery) -> Iterator[Callable[[str], pa.Table]]:
 def _told(query: ShardQuery) -> Iterator[None]:
     try:
         yield
+    except duckdb.OutOfMemoryException as error:
+        raise _too_large(query, error) from error
     except (duckdb.Error, OSError, ImportError, ValueError) as error:
         raise _unreadable(query, error) from error
 
@@ -290,6 +292,16 @@ def _reach(connection: duckdb.DuckDBPyConnection, files: Files) -> None:
             import fsspec
 
             connection.register_filesystem(fsspec.filesystem(scheme))
+
+
+def _too_large(query: ShardQuery, error: Exception) -> SetupError:
+    limit = f"{query.memory_mb:,} MB" if query.memory_mb else "the memory of this machine"
+    return SetupError(
+        "QB187",
+        found=str(error).strip().splitlines()[0],
+        expected=f"a count that fits into {limit}, with what goes to disk beside it",
+        fix="count fewer periods (first=, last=), or share the work out: --cluster ADDRESS",
+    )
 
 
 def _unreadable(query: ShardQuery, error: Exception) -> SetupError:

@@ -247,7 +247,7 @@ def _base_classes(held: set[str], year: int) -> str:
     # names come from closed lists and the year is a number
     return f"""
         SELECT firm_id, last.r AS risk_class, last.s AS size_class FROM (
-            SELECT coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS firm_id,
+            SELECT coalesce(d.firm_id, u.firm_id, c.firm_id, n.firm_id) AS firm_id,
                 max(struct_pack(d := i.sample_date, r := {risk}, s := {size})) AS last
             {{matching}}
             WHERE i.sample_date <= DATE '{int(year)}-12-31' AND {risk} IS NOT NULL

@@ -18,16 +18,16 @@ decided AS ({links}),
 matched AS (
     SELECT
         i.*,
-        coalesce(l.firm_id, u.firm_id, c.firm_id, n.firm_id) AS matched_id,
+        coalesce(d.firm_id, u.firm_id, c.firm_id, n.firm_id) AS matched_id,
         -- a number of this query only: ten million of them are sorted faster than names
-        coalesce(l.firm_no, u.firm_no, c.firm_no, n.firm_no) AS matched_no,
+        coalesce(d.firm_no, u.firm_no, c.firm_no, n.firm_no) AS matched_no,
         -- where the firm lies is asked of the firm that was found: of the later keys only one is ever tried
-        CASE WHEN l.firm_no IS NULL THEN coalesce(u.cluster_id, c.cluster_id, n.cluster_id) ELSE l.cluster_id END
+        CASE WHEN d.firm_no IS NULL THEN coalesce(u.cluster_id, c.cluster_id, n.cluster_id) ELSE d.cluster_id END
             AS matched_cluster,
-        CASE WHEN l.firm_no IS NULL THEN coalesce(u.town_code, c.town_code, n.town_code) ELSE l.town_code END
+        CASE WHEN d.firm_no IS NULL THEN coalesce(u.town_code, c.town_code, n.town_code) ELSE d.town_code END
             AS matched_town,
         CASE
-            WHEN l.firm_id IS NOT NULL THEN 'link'
+            WHEN d.firm_id IS NOT NULL THEN 'link'
             WHEN u.firm_id IS NOT NULL THEN 'uscc'
             WHEN c.firm_id IS NOT NULL THEN 'firm_code'
             WHEN n.firm_id IS NOT NULL THEN 'firm_name'

@@ -88,6 +88,16 @@ def test_a_file_out_of_reach_is_named():
     assert "/nowhere/a.parquet" in caught.value.expected
 
 
+def test_a_count_that_does_not_fit_is_told_as_one(tmp_path):
+    pq.write_table(pa.table({"name": [f"name {n}" for n in range(300_000)], "n": range(300_000)}), tmp_path / "a.parquet")
+    there = Files(urls=(str(tmp_path / "a.parquet"),), columns=COLUMNS)
+    query = ShardQuery(sql="SELECT list(name ORDER BY n) AS all FROM t", tables={"t": there}, threads=1, memory_mb=12)
+    with pytest.raises(SetupError) as caught:
+        query_files(query)
+    assert caught.value.code == "QB187"
+    assert "12 MB" in caught.value.expected
+
+
 def test_whole_numbers_of_equal_keys_are_added():
     cells = pa.table({"entity": ["K", "L", "K"], "firm": ["F", "F", "F"], "n": [1, 2, 3]})
     assert sorted(add_rows(cells).to_pylist(), key=str) == [

@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from qbase.compute import query_files
+from qbase.compute import open_files, query_files
 from qbase.indicators import Design, build_panel
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.batch_counts import row_parts
 from qbase.indicators.cells.inspection_window import open_rows
 from qbase.indicators.cells.sorted_runs import sum_batches
 from qbase.indicators.cells.strata import by_firm_parts, read_strata
@@ -155,3 +156,13 @@ def test_a_column_that_no_delivery_had_is_empty_and_no_error(tmp_path):
     commit(made, "firms", {"firms": pa.table(FIRMS)})
     commit(made, "part", {"inspections": inspections(1, 50).drop_columns(["firm_code", "appeal_result"])})
     assert len(build_panel(made, "D1.batch").data) > 0
+
+
+def test_no_join_of_the_count_builds_on_the_inspections(demo_lake):
+    # a RIGHT join holds its left side: a nation's eleven million rows did not fit into the memory a count may take
+    rows = open_rows(demo_lake, entity="cluster_id", freq="Q", snapshot=None, first=None, last=None)
+    query = rows.shard_query(read_sql("firm_rows"), parts=row_parts(rows.entity))
+    with open_files(query) as ask:
+        plan = "".join(row["explain_value"] for row in ask("EXPLAIN " + query.sql).to_pylist())
+    assert "LEFT" in plan
+    assert "RIGHT" not in plan
