@@ -18,10 +18,10 @@ import dataclasses
 import hashlib
 import html
 import json
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from qbase.core.markup.shown_place import run_folder, shown_language
 from qbase.core.text import Text
 from qbase.core.values import Grade, freeze
 
@@ -31,16 +31,6 @@ DRAWINGS = ("zh_wide", "zh_narrow", "en_wide", "en_narrow")
 
 Cell = str | Text
 ProseRole = Literal["lead", "finding", "text", "limit", "decision"]
-
-
-def run_folder() -> str | None:
-    """Return ``$QBASE_RUN_DIR``: set inside a run, None while exploring."""
-    return os.environ.get("QBASE_RUN_DIR") or None
-
-
-def shown_language() -> Literal["zh", "en"]:
-    """Return the language JupyterLab shows first: ``$QBASE_LANG``, else Chinese."""
-    return "en" if os.environ.get("QBASE_LANG", "zh").startswith("en") else "zh"
 
 
 def sha256_of(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""How a value writes itself where it is looked at: one table, its sentences and its checks, escaped, without script."""
