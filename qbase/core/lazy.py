@@ -52,7 +52,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     >>> import qbase.export
     >>> load, names = lazy_room("qbase.export")
     >>> names()
-    ['write_csv', 'write_xlsx']
+    ['write_csv', 'write_latex', 'write_stata', 'write_table', 'write_xlsx']
     >>> load("write_csv").__module__
     'qbase.export.inert_csv'
     """

@@ -86,7 +86,7 @@ def name_estimate(result: SayableResult, e: Estimate) -> Text:
         told = {"entity", "first", "period", "event_time"}
         parts += [same(f"{k} = {v}") for k, v in e.key.items() if k not in told]
     if not parts:
-        parts.append(TERMS.get(e.term, same(e.term)))
+        parts.append(TERMS.get(e.term, result.outcome.label))
     return join(parts, zh="，", en=", ")
 
 

@@ -83,9 +83,13 @@ class Bundle(abc.ABC):
     def __repr__(self) -> str:
         return self.plain()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def alternatives(self) -> dict[str, Any]:
+        """Return what is said beside what JupyterLab shows, by MIME type: the text alternative of a picture."""
+        return {}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         shown: dict[str, Any] = {"text/plain": self.plain()}
-        return {**shown, MIME: self.payload()} if run_folder() else {**shown, **self.lab()}
+        return ({**shown, MIME: self.payload()}, {}) if run_folder() else ({**shown, **self.lab()}, self.alternatives())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -262,6 +266,9 @@ class Figure(Bundle):
 
     def lab(self) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.preview).decode()} if self.preview else {}
+
+    def alternatives(self) -> dict[str, Any]:
+        return {"image/png": {"alt": self.alt[shown_language()]}} if self.preview else {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

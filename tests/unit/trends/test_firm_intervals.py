@@ -26,7 +26,8 @@ def test_firms_of_one_batch_each_change_nothing() -> None:
     for estimate, term in ((estimate_level, "rate"), (estimate_change, "change")):
         plain, known = estimate(panel, ID, entity="K1"), estimate(panel, ID, entity="K1", firms=firms)
         if term == "rate":
-            assert np.allclose(plain.tidy()[["conf_low", "conf_high"]], known.tidy()[["conf_low", "conf_high"]], atol=1e-4)
+            ends = ["conf_low", "conf_high"]
+            assert np.allclose(plain.tidy()[ends], known.tidy()[ends], atol=1e-4)
             assert (plain.method, known.method) == ("wilson", "firm_wilson")
         else:
             # the same thirty firms come twice: what they share can only narrow it
