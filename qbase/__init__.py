@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from qbase.explore.everyday import plot as plot
     from qbase.export.inert_csv import write_csv as write_csv
     from qbase.export.inert_workbook import write_xlsx as write_xlsx
+    from qbase.export.table_file import write_table as write_table
     from qbase.figures.charts.decomposition_figure import plot_decomposition as plot_decomposition
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
+    from qbase.figures.tabulating.side_by_side import tabulate_side_by_side as tabulate_side_by_side
     from qbase.indicators.availability import list_indicators as list_indicators
     from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
     from qbase.indicators.followup_panel import read_followup as read_followup

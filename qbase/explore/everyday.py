@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qbase.core.errors import DataError
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import say_each, say_scorecard
@@ -12,16 +13,30 @@ from qbase.figures import (
     plot_breaks,
     plot_control,
     plot_decomposition,
+    plot_design_power,
     plot_dose_ledger,
+    plot_effect,
     plot_estimates,
     plot_event_study,
     plot_funnel,
+    plot_gates,
     plot_index_ranks,
     plot_joinpoints,
     plot_memory,
     plot_ranks,
     plot_trend,
 )
+
+TABLES = {
+    "watchlist": "tabulate_watchlist",
+    "clauses": "tabulate_clauses",
+    "shortlist": "tabulate_shortlist",
+    "allocation": "tabulate_draws",
+    "frontier": "tabulate_frontier",
+    "scores": "tabulate_designs",
+    "places": "tabulate_elsewhere",
+}
+"""Table of a result -> the function that shows it, for results that are read and not drawn."""
 
 if TYPE_CHECKING:
     from qbase.core.policy import Policy
@@ -36,8 +51,9 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     *results : Result
         One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory), a series
         with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks (of a
-        rate or an index) their intervals, doses a ledger, what `decompose_mix` found its parts, anything else a line
-        with its interval. A level followed by its change is one trend. Other results go under each other.
+        rate or an index) their intervals, doses a ledger, what `decompose_mix` found its parts, gates of all clusters a
+        grid, the power of designs its curves, a synthetic comparison or a described path its paths, anything else a
+        line with its interval. A level followed by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -50,7 +66,8 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Raises
     ------
     DataError
-        No result (QB707), different units (QB706), an estimate without interval (QB702).
+        No result (QB707), different units (QB706), an estimate without interval beside others (QB702), nothing to draw
+        in a single result, with the table to show in its place (QB960).
 
     Examples
     --------
@@ -88,9 +105,39 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_dose_ledger(ledger)
         case (mix,) if mix.method == "kitagawa":
             return plot_decomposition(mix)
+        case (judged,) if {"gates", "bases"} <= judged.tables.keys():
+            return plot_gates(judged)
+        case (power,) if "power" in power.tables and not power.tables["power"].empty:
+            return plot_design_power(power)
+        case (effect,) if _is_drawn_by_design(effect):
+            return plot_effect(effect, policy=policy)
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
+        case (single,):
+            return _plot_single(single)
     return plot_estimates(*results)
+
+
+def _plot_single(result: Result) -> Figure:
+    """Draw the intervals of a result that has no figure of its own; where there is none, name its table."""
+    try:
+        return plot_estimates(result)
+    except DataError as error:
+        if error.code not in {"QB702", "QB707"}:
+            raise
+        table = next((TABLES[name] for name in result.tables if name in TABLES), "tabulate_estimates")
+        table = "tabulate_integrity" if result.method == "patterns" else table
+        found = say_each(result).items[0].en if not result.estimates else "estimates without an interval"
+        raise DataError(
+            "QB960", name=result.name, found=found, expected="estimates with an interval",
+            fix=f"qb.{table}(result), or print(result.summary())",
+        ) from error  # fmt: skip
+
+
+def _is_drawn_by_design(result: Result) -> bool:
+    """Whether an effect shows a synthetic comparison, or is a described path."""
+    has = {name for name, table in result.tables.items() if not table.empty}
+    return {"synthetic", "placebos"} <= has or (result.method == "path" and bool({"synthetic", "paths"} & has))
 
 
 def _has_path(result: Result) -> bool:

@@ -53,5 +53,6 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
+    from qbase.figures.tabulating.side_by_side import tabulate_side_by_side as tabulate_side_by_side
 
 __getattr__, __dir__ = lazy_room(__name__)
