@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from qbase.export.table_file import write_table as write_table
     from qbase.figures.charts.decomposition_figure import plot_decomposition as plot_decomposition
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
+    from qbase.figures.charts.panel_figure import plot_panel as plot_panel
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
     from qbase.figures.comparing.gate_figure import plot_gates as plot_gates

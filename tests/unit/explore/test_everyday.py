@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 import qbase as qb
-from qbase.core import DataError, Indicator, Panel, Policy, Result, Spell, Text
+from qbase.core import DataError, Indicator, Panel, Policy, Result, Spell, Text, UsageError
 from qbase.core.periods import parse_period
 from qbase.effects import describe_path
 from qbase.figures import plot_effect, plot_estimates, plot_event_study, plot_trend
+from qbase.figures.charts.panel_drawing import SeenGrid
 from qbase.scorecards import score_targets
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -109,3 +110,24 @@ def test_every_table_that_is_named_in_place_of_a_figure_can_be_called() -> None:
 def test_designs_and_paths_get_their_own_figures(panel: Panel) -> None:
     path = describe_path(panel, POLICY, "D1.batch", why=Text("太少", "too few"))
     assert qb.plot(path, policy=POLICY).payload() == plot_effect(path, policy=POLICY).payload()
+
+
+def test_a_panel_is_drawn_with_its_gaps_and_adoptions(panel: Panel) -> None:
+    gone = panel.data.drop(index=[("K1", parse_period("2022Q2", "Q")), ("K9", parse_period("2024Q4", "Q"))])
+    figure = qb.plot(dataclasses.replace(panel, data=gone), policy=POLICY)
+    assert figure.title.en == "Seen in every period: 10 of 12"
+    assert "K1, K9 (2); adopters: 4." in figure.alt.en
+    rows = {row[0].en: row[1:] for row in figure.table.rows}
+    assert [*rows][:4] == ["K0", "K1", "K2", "K3"], "adopters first"
+    assert rows["K1"] == ("15", "2021Q1", "2024Q4", "1", "2023Q1")
+    assert rows["K9"] == ("15", "2021Q1", "2024Q3", "0", "–")
+    assert set(figure.drawings) == {"zh_wide", "zh_narrow", "en_wide", "en_narrow"}
+    states = SeenGrid(periods=("a", "b", "c", "d"), names=(), states=(("seen", "seen", "", "adopted"),), sums=())
+    assert states.runs(0) == [("seen", 0, 2), ("adopted", 3, 4)]
+
+
+def test_firms_and_what_has_no_figure_are_refused(panel: Panel) -> None:
+    with pytest.raises(DataError, match="QB961"):
+        qb.plot(dataclasses.replace(panel, entity="firm_id"))
+    with pytest.raises(UsageError, match="QB962"):
+        qb.plot(panel, panel)
