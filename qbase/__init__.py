@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qbase.core.lazy import lazy_room
-from qbase.core.package import VERSION
+from qbase.core.lazy import VERSION, lazy_room
 
 if TYPE_CHECKING:
     from qbase.core.panel import Panel as Panel

@@ -1,4 +1,7 @@
-"""What is loaded when first used: names of a room, and what is read once; ``qbase --help`` pays for none of it."""
+"""The installed package, and what of it is loaded when first used: names of a room, and what is read once.
+
+``qbase --help`` pays for none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+VERSION = "0.1.0"
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+"""Folder of the package; its parent is what a child process needs on its path."""
 
 T = TypeVar("T")
 _read_once: list[Callable[[], object]] = []

@@ -12,8 +12,7 @@ from qbase.core import frames
 from qbase.core.coverage import Coverage, Withheld
 from qbase.core.errors import PanelError
 from qbase.core.given import check_word, read_entity_id, read_text
-from qbase.core.markup.panel_card import build_panel_card
-from qbase.core.markup.panel_frame import build_frame, find_entity, list_keys
+from qbase.core.markup import build_frame, build_panel_card, find_entity, list_keys
 from qbase.core.periods import Freq, code
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze

@@ -11,7 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import PolicyError, UsageError
 from qbase.core.given import check_word, is_wider, match_spellings, read_entity_id, read_text
-from qbase.core.markup.policy_card import build_policy_card
+from qbase.core.markup import build_policy_card
 from qbase.core.periods import Freq, code, convert, read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze

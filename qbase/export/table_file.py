@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from qbase.core.errors import DataError, SetupError, UsageError
-from qbase.core.markup.shown_place import shown_language
+from qbase.core.markup import shown_language
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result
 from qbase.core.text import Text

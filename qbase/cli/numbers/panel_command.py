@@ -14,8 +14,6 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from qbase.core.panel import Panel
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
@@ -71,7 +69,6 @@ def panel(
 ) -> int:
     """Build a panel and write it, one row an entity and period."""
     from qbase.compute import Cluster
-    from qbase.export.flat_frames import flatten_panel
     from qbase.indicators import Design, build_panel
 
     shell = shell_of(ctx, home, as_json, quiet, lang)
@@ -91,7 +88,7 @@ def panel(
     )
     if not accept_loss:
         check_loss(found)
-    size = write_panel(flatten_panel(found), out)
+    size = write_panel(found, out)
     summary = summarise(found) | {"file": str(out), "bytes": size}
     shell.document({"panel": summary})
     _tell(shell, found, summary)
@@ -136,9 +133,12 @@ def check_loss(found: Panel) -> None:
         )
 
 
-def write_panel(table: pd.DataFrame, out: pathlib.Path) -> int:
-    """Write a table as its suffix says, whole or not at all; text stays text. Return its bytes."""
+def write_panel(found: Panel, out: pathlib.Path) -> int:
+    """Write a panel as its suffix says, whole or not at all; text stays text. Return its bytes."""
     from qbase.export import write_csv, write_xlsx
+    from qbase.export.flat_frames import flatten_panel
+
+    table = flatten_panel(found)
 
     if out.suffix.lower() == ".csv":
         return len(write_csv(table, out))

@@ -17,7 +17,7 @@ import pandas as pd
 
 from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError
-from qbase.core.markup.shown_place import run_folder
+from qbase.core.markup import run_folder
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard

@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from qbase.core import periods
-from qbase.core.markup.html_card import MARKS, MOST_ROWS, NONE, build_card, say_left
-from qbase.core.markup.shown_place import shown_language
+from qbase.core.markup import MARKS, MOST_ROWS, NONE, build_card, say_left, shown_language
 from qbase.core.numbers import count, interval, level_text, number
 from qbase.core.results.sayable import SayableResult, SayableScorecard
 from qbase.core.results.sentences import (

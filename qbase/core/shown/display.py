@@ -21,7 +21,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from qbase.core.markup.shown_place import run_folder, shown_language
+from qbase.core.markup import run_folder, shown_language
 from qbase.core.text import Text
 from qbase.core.values import Grade, freeze
 

@@ -6,7 +6,7 @@ import pandas as pd
 
 from qbase.core.coverage import HIDDEN
 from qbase.core.errors import DataError
-from qbase.core.markup.shown_place import shown_language
+from qbase.core.markup import shown_language
 from qbase.core.numbers import UNITS_SHORT, count, level_text, number
 from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of

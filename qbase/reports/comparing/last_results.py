@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
-from qbase.core.markup.shown_place import run_folder
+from qbase.core.markup import run_folder
 from qbase.core.results.retold import LastResults
 from qbase.core.shown.display import sha256_of
 from qbase.core.whole_files import write_atomic
