@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from qbase.figures.charts.event_figure import plot_event_study as plot_event_study
     from qbase.figures.charts.forest_figure import plot_estimates as plot_estimates
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
+    from qbase.figures.charts.panel_figure import plot_panel as plot_panel
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
@@ -53,5 +54,6 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
+    from qbase.figures.tabulating.side_by_side import tabulate_side_by_side as tabulate_side_by_side
 
 __getattr__, __dir__ = lazy_room(__name__)

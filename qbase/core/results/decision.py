@@ -7,7 +7,8 @@ import html
 from typing import Any, Literal
 
 from qbase.core.given import check_word
-from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.markup import shown_language
+from qbase.core.shown.display import Bundle
 from qbase.core.text import Text
 from qbase.core.values import Grade
 

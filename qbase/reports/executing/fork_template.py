@@ -15,8 +15,7 @@ import pkgutil
 import sys
 from typing import Any
 
-from qbase.core.lazy import prepare
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE, prepare
 
 LIBRARIES = (
     "numpy", "pandas", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
