@@ -55,7 +55,7 @@ def verify(
     if every:
         return _verify_all(shell)
     workspace, lacking = _workspace(shell)
-    document = [_check(shell, workspace, path) for path in _pages(workspace, targets or (), lacking)]
+    document = [_check(shell, workspace, path) for path in find_targets(workspace, targets or (), lacking)]
     shell.document({"reports": document})
     return 0 if all(entry["passed"] for entry in document) else 1
 
@@ -89,8 +89,10 @@ def _workspace(shell: Shell) -> tuple[Workspace | None, SetupError | None]:
         return None, error
 
 
-def _pages(workspace: Workspace | None, targets: Sequence[str], lacking: SetupError | None) -> list[pathlib.Path]:
-    """Find the files to verify; a word behind a report that is neither file nor report is a subject of it."""
+def find_targets(
+    workspace: Workspace | None, targets: Sequence[str], lacking: SetupError | None = None
+) -> list[pathlib.Path]:
+    """Find the files that are meant; a word behind a report that is neither file nor report is a subject of it."""
     from qbase.reports import find_pages, find_specs
 
     found: list[pathlib.Path] = []
