@@ -24,7 +24,7 @@ from qbase.export.inert_csv import TRIGGERS
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT, MAX_NAME = 1_048_576, 16_384, 32_767, 31
 EXACT_DIGITS = 10**15  # a spreadsheet keeps 15 digits of a number
 FIXED = (1980, 1, 1, 0, 0, 0)
-FIXED_ISO = b"1980-01-01T00:00:00Z"
+FIXED_DAY = "1980-01-01"
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _BAD_NAME = re.compile(r"[\[\]:*?/\\]")
@@ -164,20 +164,22 @@ def _check_sheet(name: str, frame: pd.DataFrame) -> None:
         )
 
 
-def clean_times(data: bytes) -> bytes:
+def clean_times(data: bytes, day: str = FIXED_DAY) -> bytes:
     """Return the archive of an office file with constant times, so that the same content gives the same bytes.
 
     Parameters
     ----------
     data : bytes
         A workbook or a document of a word processor.
+    day : str
+        When it says that it was made, ISO.
     """
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == "docProps/core.xml":
-                content = _STAMP.sub(rb"\g<1>" + FIXED_ISO + rb"\g<3>", content)
+                content = _STAMP.sub(rb"\g<1>" + f"{day}T00:00:00Z".encode() + rb"\g<3>", content)
             info = zipfile.ZipInfo(entry.filename, FIXED)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o600 << 16

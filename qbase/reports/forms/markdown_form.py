@@ -26,7 +26,7 @@ _BEGIN = re.compile(r"^(\s*)([#+\-=]|\d+(?=[.)]\s))")
 
 
 def write_markdown(form: Form) -> str:
-    """Return a form as Markdown with pipe tables.
+    r"""Return a form as Markdown with pipe tables.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def write_markdown(form: Form) -> str:
     <BLANKLINE>
     Data S0003
     <BLANKLINE>
-    > **cannot tell**, n = 42 \\*
+    > **cannot tell**, n = 42 \*
     <BLANKLINE>
     """
     parts = [f"*{plain_words(say_origin(form))}*", f"# {plain_words(form.title)}", plain_words(" · ".join(form.facts))]
@@ -66,10 +66,10 @@ def write_markdown(form: Form) -> str:
 
 
 def plain_words(text: str) -> str:
-    """Return a text in which nothing is a mark of Markdown.
+    r"""Return a text in which nothing is a mark of Markdown.
 
     >>> print(plain_words("1. a*b|c_d"))
-    1\\. a\\*b\\|c\\_d
+    1\. a\*b\|c\_d
     """
     escaped = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
     begun = _BEGIN.match(escaped)

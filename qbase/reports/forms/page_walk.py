@@ -27,6 +27,7 @@ from qbase.reports.forms.form_parts import (
 LEFT_OUT = frozenset({"code", "acts", "ev", "spark", "goal"})
 STYLES: dict[str, Style] = {"verdict": "verdict", "note": "note", "evl": "grade", "left-out": "note"}
 HEADINGS = {"h2": 2, "h3": 3, "h4": 4, "h5": 4, "h6": 4}
+BEFORE_UNIT = re.compile("[A-Za-z]")
 GRADED = {"zh": "（{}）", "en": " ({})"}
 _BOTH = re.compile(r"^(?P<zh>.*[\u4e00-\u9fff].*?)\s*/\s+(?P<en>[^\u4e00-\u9fff]*[A-Za-z]{3}[^\u4e00-\u9fff]*)$")
 _SPACES = re.compile(r"\s+")
@@ -53,7 +54,8 @@ def _runs(element: Element, lang: Lang, bold: bool, together: bool) -> Iterator[
             yield Run(text=_SPACES.sub(" ", child), bold=bold, together=together)
         elif "evl" in child.classes:
             # in a list the strength of the evidence follows what it is said of
-            yield Run(text=GRADED[lang].format(read_words(child, lang)))
+            words = read_words(child, lang)
+            yield Run(text=GRADED[lang].format(words) if words else "")
         elif _is_read(child, lang) and child.tag not in {"a", "svg"}:
             heavy = bold or child.tag in {"b", "strong"}
             yield from _runs(child, lang, heavy, together or "nb" in child.classes)
@@ -208,7 +210,7 @@ def _keys(page: Page, root: Element, lang: Lang) -> Keys:
         items=tuple(
             Key(
                 label=item["label"][lang],
-                value=item["value"] + item["unit"][lang],
+                value=_with_unit(item["value"], item["unit"][lang]),
                 interval=item["interval"][lang],
                 change=item["change"][lang],
                 chips=tuple(chip[lang] for chip in item["chips"]),
@@ -216,6 +218,10 @@ def _keys(page: Page, root: Element, lang: Lang) -> Keys:
             for item in items
         )
     )
+
+
+def _with_unit(value: str, unit: str) -> str:
+    return f"{value} {unit}" if BEFORE_UNIT.match(unit) else value + unit
 
 
 def _pairs(element: Element, lang: Lang) -> Pairs:

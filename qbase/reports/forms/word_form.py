@@ -7,7 +7,6 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-
 from qbase.export.inert_workbook import clean_times
 from qbase.reports.forms.form_parts import (
     Block,
@@ -81,7 +80,7 @@ class _Writer:
             self._add(block)
         buffer = io.BytesIO()
         document.save(buffer)
-        return clean_times(buffer.getvalue())
+        return clean_times(buffer.getvalue(), form.day)
 
     def _settle(self) -> None:
         """Set what the document is: language, fonts, who may read it; no machine and no person."""
