@@ -92,7 +92,24 @@ def _workspace(shell: Shell) -> tuple[Workspace | None, SetupError | None]:
 def find_targets(
     workspace: Workspace | None, targets: Sequence[str], lacking: SetupError | None = None
 ) -> list[pathlib.Path]:
-    """Find the files that are meant; a word behind a report that is neither file nor report is a subject of it."""
+    """Find the files that are meant; a word behind a report that is neither file nor report is a subject of it.
+
+    Parameters
+    ----------
+    workspace : Workspace or None
+        Without one only files are found.
+    targets : sequence of str
+        Files, or reports with their subjects.
+    lacking : SetupError, optional
+        Why there is no workspace.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, report or subject (QB824).
+    SetupError
+        A report is meant and there is no workspace.
+    """
     from qbase.reports import find_pages, find_specs
 
     found: list[pathlib.Path] = []
