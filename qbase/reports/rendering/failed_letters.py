@@ -23,6 +23,7 @@ from qbase.reports.rendering.page_rendering import (
 )
 
 OPERATORS = Text("只供操作员", "For operators only")
+RUN = Text("运行", "Run")
 ENDED = Text("停在", "Stopped at")
 _WHERE = re.compile(r"\s{2,}\((?:traceback|log): .*\)$")
 
@@ -93,7 +94,7 @@ def render_partial(
     stopped = [(ENDED, same(str(error["cell"])))] if error.get("cell") else []
     shown = {
         "kick": Text(*(f"{OPERATORS[one]} · {PROFILES[spec.profile][one]}" for one in ("zh", "en"))),
-        "broken": [*_four_lines(error, whole=True), *stopped],
+        "broken": [*_four_lines(error, whole=True), *stopped, (RUN, same(run.run_id))],
         "broken_source": source,
     }
     try:

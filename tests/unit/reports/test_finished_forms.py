@@ -131,6 +131,15 @@ def test_a_long_table_goes_on_over_pages_with_its_header() -> None:
     assert pages[1] == 4
 
 
+def test_the_first_page_is_one_page_though_much_is_said_on_it() -> None:
+    sentence = "抽查的批次少，一个样本之差就使合格率变动几个百分点，所以只看区间，不看单个数字的高低。"
+    said = tuple(Paragraph(runs=(Run(text=f"{i}. {sentence}"),)) for i in range(40))
+    first = dataclasses.replace(small(), brief=said)
+    pages = len(re.findall(rb"/Type\s*/Page\b", pdf_form.write_pdf(first)))
+    much = dataclasses.replace(small(), brief=said * 2)
+    assert (pages, len(re.findall(rb"/Type\s*/Page\b", pdf_form.write_pdf(much)))) == (1, 2)
+
+
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_words_stay_words_in_every_form(payload: str) -> None:
     form = small(Paragraph(runs=(Run(text=payload),)), grid(((payload, payload),)), title=payload)
