@@ -48,7 +48,7 @@ def render_form(workspace: Workspace, page: pathlib.Path, to: FormName, *, lang:
     RunError
         The page does not verify (QB880), or holds a character that the font of a PDF lacks (QB881).
     UsageError
-        It is no report (QB965).
+        It only points to the page of another name (QB965).
     SetupError
         A PDF was asked for and typst is not installed (QB882).
 
@@ -67,7 +67,7 @@ def render_form(workspace: Workspace, page: pathlib.Path, to: FormName, *, lang:
       expected  every check passed
       to fix    qbase verify edited.html
     """
-    return _writer(to)(_read(workspace, page, lang))
+    return _writer(to)(_read(workspace, page, to, lang))
 
 
 def write_form(
@@ -107,7 +107,7 @@ def write_form(
     return target
 
 
-def _read(workspace: Workspace, page: pathlib.Path, lang: Lang) -> Form:
+def _read(workspace: Workspace, page: pathlib.Path, to: FormName, lang: Lang) -> Form:
     found = read_recorded(workspace, page)
     if found.moved_to:
         raise UsageError(
@@ -115,7 +115,7 @@ def _read(workspace: Workspace, page: pathlib.Path, lang: Lang) -> Form:
             page=page.stem,
             found=f"{page.stem} → {found.moved_to}",
             expected="REPORT [SUBJECT]",
-            fix=f"qbase render {found.moved_to}",
+            fix=f"qbase render {found.moved_to} --to {to}",
         )
     outcome = verify_report(page, record=found.record, written=found.written)
     if not outcome.passed:

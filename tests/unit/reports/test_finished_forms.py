@@ -230,8 +230,24 @@ def test_the_verb_writes_one_file_a_page(home: Workspace, capsys: pytest.Capture
     told = json.loads(capsys.readouterr().out)["forms"]
     assert told == [{"page": "trends", "file": str(folder / "trends.en.md"), "to": "md", "lang": "en"}]
     assert (folder / "trends.en.md").read_text(encoding="utf-8").startswith("*Internal")
-    (folder / "trends.en.md").chmod(0o600)
     assert run([*words[:4], "--to", "odt"]) == 2
+    capsys.readouterr()
+    assert run([*words, "--out", str(folder / "trends.en.md" / "below.md")]) == 4
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "QB883"
+
+
+def test_several_pages_do_not_go_into_one_file_and_a_pointer_has_no_form(
+    home: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home.site / "old.html").write_text('<meta name="qbase-moved" content="trends">', encoding="utf-8")
+    (home.site / "trends~K1.html").write_text("", encoding="utf-8")
+    (home.site / "trends~K1.json").write_text('{"report_id": "trends", "params": {"subject": "K1"}}', encoding="utf-8")
+    words = ["--home", str(home.root), "--to", "md", "--json"]
+    assert run(["render", "trends", *words, "--out", str(home.root / "one.md")]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["code"] == "QB964"
+    assert run(["render", str(home.site / "old.html"), *words]) == 2
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert (error["code"], error["fix"]) == ("QB965", "qbase render trends --to md")
 
 
 def test_without_the_extra_a_pdf_says_how_to_install_it_and_word_keeps_the_numbers(
