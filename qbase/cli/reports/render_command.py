@@ -16,6 +16,8 @@ from qbase.core.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qbase.lake import Workspace
+
 
 def render(
     ctx: typer.Context,
@@ -54,11 +56,29 @@ def render(
     if len(pages) > 1 and target.suffix and not target.is_dir():
         raise _too_many(pages, to)
     written = [(page, write_form(workspace, page, to, target, lang=shell.page_lang)) for page in pages]
-    for _, path in written:
+    told = []
+    for page, path in written:
+        is_waiting = _is_waiting(workspace, page)
         shell.out(shell.text("写到    ", "Written  ") + near(path))
-    told = [{"page": page.stem, "file": str(path), "to": to, "lang": shell.page_lang} for page, path in written]
+        if is_waiting:
+            shell.note(shell.text(f"尚未批准对外：{page.stem}", f"Not approved for outside yet: {page.stem}"))
+        told.append(
+            {"page": page.stem, "file": str(path), "to": to, "lang": shell.page_lang, "waits_for_approval": is_waiting}
+        )
     shell.document({"forms": told})
     return 0
+
+
+def _is_waiting(workspace: Workspace, page: pathlib.Path) -> bool:
+    """Whether a page is meant for outside and nobody approved it: no other form of it may leave the house either."""
+    from qbase.reports import list_releases
+    from qbase.reports.asking.page_names import read_meta
+
+    meta = read_meta(page)
+    if meta.get("profile", "internal") == "internal":
+        return False
+    releases = [r for r in list_releases(workspace) if r.asked.run_id == meta.get("run_id")]
+    return all(release.state != "approved" for release in releases)
 
 
 def _too_many(pages: Sequence[pathlib.Path], to: str) -> UsageError:

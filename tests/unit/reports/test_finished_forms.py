@@ -228,7 +228,12 @@ def test_the_verb_writes_one_file_a_page(home: Workspace, capsys: pytest.Capture
     words = ["render", "trends", "--home", str(home.root), "--to", "md", "--lang", "en", "--json"]
     assert run([*words, "--out", str(folder)]) == 0
     told = json.loads(capsys.readouterr().out)["forms"]
-    assert told == [{"page": "trends", "file": str(folder / "trends.en.md"), "to": "md", "lang": "en"}]
+    written = {"page": "trends", "file": str(folder / "trends.en.md"), "to": "md", "lang": "en"}
+    assert told == [{**written, "waits_for_approval": False}]
+    meta = json.loads((home.site / "trends.json").read_text(encoding="utf-8")) | {"profile": "external"}
+    (home.site / "trends.json").write_text(json.dumps(meta), encoding="utf-8")
+    assert run([*words[:-1], "--out", str(folder)]) == 0
+    assert "Not approved for outside yet: trends" in capsys.readouterr().err
     assert (folder / "trends.en.md").read_text(encoding="utf-8").startswith("*Internal")
     assert run([*words[:4], "--to", "odt"]) == 2
     capsys.readouterr()
