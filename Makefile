@@ -92,7 +92,7 @@ picture: $(VENV)/run.done ## Redraw the picture of the README from a report
 	$(BIN)/python docs/make_picture.py
 
 locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
-	for extra in run test lab bench cases fuzz; do \
+	for extra in run test lab bench cases fuzz pdf; do \
 	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
