@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
+    from qbase.figures.comparing.clause_figure import plot_clauses as plot_clauses
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
     from qbase.figures.comparing.gate_figure import plot_gates as plot_gates
     from qbase.figures.comparing.index_figure import plot_index_ranks as plot_index_ranks
@@ -36,9 +37,9 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_changes as tabulate_changes
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
+    from qbase.figures.tabulating.clause_table import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
-    from qbase.figures.tabulating.gate_tables import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates
     from qbase.figures.tabulating.gate_tables import tabulate_presets as tabulate_presets
     from qbase.figures.tabulating.gate_tables import tabulate_shortlist as tabulate_shortlist
