@@ -54,5 +54,6 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_checks as tabulate_checks
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
+    from qbase.figures.tabulating.standing_table import tabulate_standing as tabulate_standing
 
 __getattr__, __dir__ = lazy_room(__name__)

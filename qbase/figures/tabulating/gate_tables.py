@@ -130,7 +130,8 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
     gates = list(dict.fromkeys((*verdicts[whole], *(g for own in verdicts for g in own))))
     none = Text(NONE, NONE)
     rows: tuple[tuple[str | Text, ...], ...] = tuple(
-        (gate, *(MET[own[gate]] if gate in own else none for own in verdicts)) for gate in gates
+        (_whole_name(gate, cards[whole]), *(MET[own[gate]] if gate in own else none for own in verdicts))
+        for gate in gates
     )
     data: dict[str, list[Any]] = {"gate": gates}
     data |= {card.preset: [own.get(g, "") for g in gates] for card, own in zip(cards, verdicts, strict=True)}
@@ -143,6 +144,11 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
         rows=rows,
         data=data | account_data([cards[0].coverage] * len(gates)),
     )
+
+
+def _whole_name(gate: str, card: Scorecard) -> Text:
+    """Return the code of a gate and what it is judged on."""
+    return Text(f"{gate} {card.gate_name(gate).zh}".rstrip(), f"{gate} {capital(card.gate_name(gate)).en}".rstrip())
 
 
 def _verdicts(card: Scorecard) -> dict[str, Verdict]:
@@ -195,7 +201,7 @@ def tabulate_bases(result: Result) -> Table:
             Column(label=Text("卡住的关口", "Binding gate")),
             Column(label=Text("下一步", "Next step")),
         ),
-        rows=tuple(_base_row(row) for row in frame.to_dict("records")),
+        rows=tuple(_base_row(row, result.labels) for row in frame.to_dict("records")),
         note=sentences(*result.notes, source_note(result)),
         data={str(c): [data_row(v) for v in frame[c]] for c in frame.columns}
         | account_data([result.coverage] * len(frame)),
@@ -203,14 +209,16 @@ def tabulate_bases(result: Result) -> Table:
     )
 
 
-def _base_row(row: Mapping[Any, Any]) -> tuple[str | Text, ...]:
+def _base_row(row: Mapping[Any, Any], labels: Mapping[str, Text]) -> tuple[str | Text, ...]:
+    binding = str(row["binding"])
+    named = capital(labels.get(f"gate[{binding}]", Text("", "")))
     tally = " / ".join(count(int(row[c])) for c in ("met_count", "missed_count", "open_count"))
     return (
         Text(str(row["name_zh"]), str(row["name_en"])),
         MET[str(row["verdict"])],
         percent(100 * float(row["probability"]), 0),
         tally,
-        str(row["binding"]) or NONE,
+        Text(f"{binding} {named.zh}".rstrip(), f"{binding} {named.en}".rstrip()) if binding else NONE,
         capital(Text(str(row["step_zh"]), str(row["step_en"]))),
     )
 
