@@ -13,7 +13,7 @@ from qbase.core.results.result import Result, Scorecard, Verdict
 from qbase.core.results.sentences import add_article
 from qbase.core.text import Text, join
 from qbase.core.values import Estimate, Indicator
-from qbase.scorecards.bases.base_status import MET_RULE, base_verdict
+from qbase.scorecards.bases.base_status import base_verdict
 from qbase.scorecards.bases.binding_gates import RULE, GateState, find_binding, list_gates, say_step
 from qbase.scorecards.gates.gate_verdicts import gate_verdicts
 from qbase.scorecards.presets.preset_values import Preset
@@ -24,6 +24,10 @@ WORDS: dict[Verdict, Text] = {
     "not_met": Text("未达到基地条件", "is not a base"),
     "cannot_tell": Text("是否达到基地条件尚无法判断", "cannot yet be said to be a base or not"),
 }
+MET_RULE = Text(
+    "每个必过关口都达到才是基地；有一个未达到就不是；其余尚无法判断。",
+    "A base meets every required gate; one missed gate and it is none; all else cannot be told.",
+)
 HEADS: dict[Verdict, Text] = {
     "met": Text("达到全部关口", "every gate is met"),
     "not_met": Text("未达到条件", "conditions not met"),
