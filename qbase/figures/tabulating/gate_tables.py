@@ -283,7 +283,13 @@ def _listed_row(row: Mapping[Any, Any]) -> tuple[str | Text, ...]:
 
 
 def read_table(result: Result, name: str) -> pd.DataFrame:
-    """Return a table of a result, or raise QB615 where it has none of that name."""
+    """Return a table of a result.
+
+    Raises
+    ------
+    DataError
+        It has none of that name (QB615).
+    """
     frame = result.tables.get(name)
     if frame is None:
         raise DataError(
