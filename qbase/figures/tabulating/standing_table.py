@@ -47,7 +47,7 @@ def tabulate_standing(standing: Result, card: Scorecard) -> Table:
     >>> card = score_gates(data, preset, clusters=["K003"])[0]
     >>> table = tabulate_standing(judge_standing(card, preset), card)
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[1]][:3]
-    ['D2\\xa0Quality\\xa0management', '32.1%', '50.0%']
+    ['D2\xa0Quality\xa0management', '32.1%', '50.0%']
     """
     frame, beside = read_table(standing, "standing"), read_table(standing, "beside")
     order = ("not_met", "cannot_tell", "met")

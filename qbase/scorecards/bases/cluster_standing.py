@@ -71,8 +71,8 @@ def judge_standing(card: Scorecard, preset: Preset, *beside: Scorecard) -> Resul
     >>> preset = read_preset("base_2026")
     >>> data = read_gates(open_workspace(), preset)
     >>> standing = judge_standing(score_gates(data, preset, clusters=["K003"])[0], preset)
-    >>> standing.tables["standing"].set_index("gate").loc["L2", ["verdict", "is_binding", "step_en"]].tolist()
-    ['not_met', True, 'find products and quarters that trail, and compare practice with the like']
+    >>> standing.tables["standing"].set_index("gate").loc["L2", ["verdict", "step_en"]].tolist()
+    ['not_met', 'find products and quarters that trail, and compare practice with the like']
     """
     states = list_gates(card, preset)
     binding = find_binding(states)
