@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qbase.figures.charts.panel_figure import plot_panel as plot_panel
     from qbase.figures.charts.path_figure import plot_paths as plot_paths
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
+    from qbase.figures.comparing.clause_figure import plot_clauses as plot_clauses
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
     from qbase.figures.comparing.gate_figure import plot_gates as plot_gates
     from qbase.figures.comparing.index_figure import plot_index_ranks as plot_index_ranks
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_changes as tabulate_changes
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
+    from qbase.figures.tabulating.clause_table import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
-    from qbase.figures.tabulating.gate_tables import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates
     from qbase.figures.tabulating.gate_tables import tabulate_presets as tabulate_presets
     from qbase.figures.tabulating.gate_tables import tabulate_shortlist as tabulate_shortlist
@@ -55,5 +56,6 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
     from qbase.figures.tabulating.side_by_side import tabulate_side_by_side as tabulate_side_by_side
+    from qbase.figures.tabulating.standing_table import tabulate_standing as tabulate_standing
 
 __getattr__, __dir__ = lazy_room(__name__)

@@ -14,8 +14,8 @@ from qbase.core.results.account_words import say_account
 from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.results.shown_cards import build_result_card, build_scorecard_card, build_tidy, say_summary
 from qbase.core.shown.display import Prose
-from qbase.core.text import Text
-from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
+from qbase.core.text import Text, join
+from qbase.core.values import EMPTY, CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
 
 NO_WORDS = Text("", "")
 
@@ -323,7 +323,7 @@ class Scorecard:
     """Verdicts on one entity under one preset; a verdict always names its preset.
 
     Its ``coverage`` is that of the result judged which lost most of the records it should count; ``missing`` are the
-    gates of the preset that have no criterion.
+    gates of the preset that have no criterion; ``titles`` are a few words for each gate.
 
     Examples
     --------
@@ -349,6 +349,7 @@ class Scorecard:
     sources: tuple[Source, ...] = ()
     coverage: Coverage | None = None
     missing: tuple[OpenGate, ...] = ()
+    titles: Mapping[str, Text] = dataclasses.field(default_factory=lambda: EMPTY)
 
     @property
     def name(self) -> str:
@@ -359,6 +360,12 @@ class Scorecard:
     def account(self) -> Text | None:
         """How many of the records on record it stands on, in words, as `Result.account`."""
         return say_account(self.name, self.coverage, self.sources, [c.estimate for c in self.criteria])
+
+    def gate_name(self, gate: str) -> Text:
+        """Return what a gate asks for; where it has no title, what it is judged on."""
+        own = [*(c.indicator.label for c in self.criteria if c.gate == gate)]
+        own += [m.name for m in self.missing if m.gate == gate]
+        return self.titles.get(gate) or join(list(dict.fromkeys(own)), zh="、", en=", ")
 
     def say(self) -> Prose:
         """Return one sentence per criterion, each naming the preset."""
