@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from qbase.planning.drawing.committed_seed import build_seed as build_seed
     from qbase.planning.drawing.committed_seed import new_secret as new_secret
     from qbase.planning.drawing.drawn_firms import draw_firms as draw_firms
+    from qbase.planning.evaluating.planned_evaluation import plan_evaluation as plan_evaluation
     from qbase.planning.frontier.finding_frontier import plan_frontier as plan_frontier
     from qbase.planning.precision.needed_batches import plan_batches as plan_batches
     from qbase.planning.writing.plan_files import verify_plan as verify_plan
