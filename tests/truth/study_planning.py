@@ -10,6 +10,7 @@ import dataclasses
 import datetime
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from qbase.core import Indicator, Text
 from qbase.core.errors import DataError
+from qbase.core.results.result import Result
 from qbase.demo.world.quarters import World, build_world
 from qbase.demo.world.scenario import Scenario, Streams, read_dimensions
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
@@ -30,6 +32,7 @@ from qbase.planning.evaluating.detectable_search import Point, judge_effects
 from qbase.planning.evaluating.evaluation_designs import plan_starts
 from qbase.planning.evaluating.future_rates import draw_futures, read_past_rates
 from qbase.planning.evaluating.planned_evaluation import bare_history
+from qbase.planning.precision.assured_draws import Arm
 from qbase.stats.design.design_intervals import design_interval
 from qbase.stats.rates.firm_likeness import fit_firm_likeness
 
@@ -47,7 +50,7 @@ PLAYED = 10
 """Histories the planner draws in each province; over all provinces their error is far below that of one carried out."""
 
 PLANNED, WITHIN = 4, 12.0
-ARMS = ("both", "lower")
+ARMS: tuple[Arm, ...] = ("both", "lower")
 CHANCES = 600
 """Draws behind each promised chance, fewer than a plan takes: their error (.016) is lost among the provinces. Prices of
 other targets, which nobody reads here, are left out."""
@@ -200,7 +203,7 @@ def assurance_rows(world: World, seed: int) -> list[Kept]:
     return rows
 
 
-def reachable_plan(strata: Strata, arm: str):  # noqa: ANN201 - a Result
+def reachable_plan(strata: Strata, arm: Arm) -> Result:
     """Return the plan for all entities whose target their firms can keep."""
     asked = dict.fromkeys(strata.entities, WITHIN)
     while True:
@@ -214,11 +217,11 @@ def reachable_plan(strata: Strata, arm: str):  # noqa: ANN201 - a Result
 
 def study(seeds: range) -> pd.DataFrame:
     """Return one row a promise."""
-    planned_precision.DRAWS, planned_precision.POINTS = CHANCES, ()
     rows: list[Kept] = []
-    for seed in seeds:
-        world = make_world(seed)
-        rows += power_rows(world, seed) + assurance_rows(world, seed)
+    with mock.patch.multiple(planned_precision, DRAWS=CHANCES, POINTS=()):
+        for seed in seeds:
+            world = make_world(seed)
+            rows += power_rows(world, seed) + assurance_rows(world, seed)
     return pd.DataFrame([dataclasses.asdict(row) for row in rows])
 
 
@@ -267,8 +270,8 @@ def report(found: pd.DataFrame, seconds: float) -> str:
             "and carried out in what follows: firms are drawn, and pass with their own chance.",
             f"Evaluation: {TREATED} clusters treated in an order by lot, {COMPARED} compared, {EACH} batches in each "
             f"cluster and quarter, judged after {AHEAD} quarters",
-            f"by imputation and `infer` with {INFERENCE.permutations} exchanges. Draws: `plan_draws` with assurance 0.8 "
-            f"for {PLANNED} clusters of each province.",
+            f"by imputation and `infer` with {INFERENCE.permutations} exchanges. Draws: `plan_draws` with assurance "
+            f"0.8 for {PLANNED} clusters of each province.",
             "Shares in %; the error of the difference is over provinces.",
             "",
             "| promise | promised | realised | realised − promised (error) | z |",
