@@ -94,11 +94,17 @@ def past_grid(world: World, clusters: NDArray[np.int64]) -> OutcomeGrid:
 
 
 def visit(world: World, cluster: int, t: int, effect: float, rng: np.random.Generator) -> tuple[int, int]:
-    """Return batches and passes of firms drawn in a cluster, one batch each; all firms where there are too few."""
+    """Return batches and passes of firms drawn in a cluster, one batch each; all firms where there are too few.
+
+    An effect takes away the same share of every firm's failures, so that the rate of the cluster rises by it: added to
+    each firm alike, most of it would be lost at the bound of those that hardly fail.
+    """
     firms = np.flatnonzero((world.firms.cluster == cluster) & world.is_alive[:, t])
     drawn = firms if len(firms) <= EACH else rng.choice(firms, EACH, replace=False)
     drawn = np.resize(drawn, EACH)
-    chance = np.clip(world.p_none[drawn, t] + effect / 100, 0, 1)
+    fails = 1 - world.p_none[drawn, t]
+    share = min(effect / 100 / max(float(1 - world.p_none[firms, t].mean()), 1e-9), 1.0)
+    chance = 1 - fails * (1 - share)
     return EACH, int((rng.random(EACH) < chance).sum())
 
 
