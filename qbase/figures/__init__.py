@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from qbase.figures.comparing.index_tables import tabulate_index_steps as tabulate_index_steps
     from qbase.figures.comparing.ledger_figure import plot_dose_ledger as plot_dose_ledger
     from qbase.figures.comparing.rank_figure import plot_ranks as plot_ranks
+    from qbase.figures.designs.evaluation_figure import plot_evaluation as plot_evaluation
+    from qbase.figures.designs.frontier_figure import plot_frontier as plot_frontier
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
     from qbase.figures.designs.synthetic_figure import plot_synthetic as plot_synthetic
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.office_tables import tabulate_elsewhere as tabulate_elsewhere
     from qbase.figures.tabulating.office_tables import tabulate_watchlist as tabulate_watchlist
     from qbase.figures.tabulating.planning_tables import tabulate_draws as tabulate_draws
+    from qbase.figures.tabulating.planning_tables import tabulate_evaluation as tabulate_evaluation
     from qbase.figures.tabulating.planning_tables import tabulate_frontier as tabulate_frontier
     from qbase.figures.tabulating.planning_tables import tabulate_prices as tabulate_prices
     from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
