@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from qbase.explore.viewing.view_code import view_code as view_code
     from qbase.explore.viewing.view_report import view_params as view_params
     from qbase.explore.viewing.view_report import write_view_report as write_view_report
+    from qbase.explore.widgets.explorer import Explorer as Explorer
+    from qbase.explore.widgets.explorer import open_explorer as open_explorer
     from qbase.explore.workspace_making import add_letter as add_letter
     from qbase.explore.workspace_making import list_templates as list_templates
     from qbase.explore.workspace_making import new_workspace as new_workspace
