@@ -12,6 +12,7 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.explore.everyday import describe as describe
     from qbase.explore.everyday import plot as plot
+    from qbase.explore.jupyter.lab_start import run_lab as run_lab
     from qbase.explore.panel_words import describe_panel as describe_panel
     from qbase.explore.table_words import TableWords as TableWords
     from qbase.explore.table_words import describe_table as describe_table

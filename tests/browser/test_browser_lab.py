@@ -58,9 +58,8 @@ def lab(project_root: pathlib.Path, workspace: pathlib.Path) -> Iterator[dict[st
         pytest.skip("needs JupyterLab (make lab)")
     own = workspace.parent
     env = {name: value for name, value in os.environ.items() if not name.startswith(("JUPYTER", "QBASE", "MAKE"))}
-    env |= {f"JUPYTER_{name}_DIR": str(own / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    env["JUPYTERLAB_SETTINGS_DIR"] = env["JUPYTERLAB_WORKSPACES_DIR"] = str(own / "settings")
-    options = "--no-browser --ServerApp.port=0 --expose-app-in-browser"
+    env["JUPYTER_RUNTIME_DIR"] = str(own / "runtime")
+    options = "--no-browser --port 0 --lang zh -- --expose-app-in-browser"
     words = ["make", "lab", f"WORKSPACE={workspace}", f"LAB_OPTIONS={options}"]
     told = own / "lab.log"
     with told.open("wb") as log:
