@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from qbase.explore.table_words import TableWords as TableWords
     from qbase.explore.table_words import describe_table as describe_table
     from qbase.explore.table_words import write_empty_workbook as write_empty_workbook
+    from qbase.explore.viewing.form_fields import Field as Field
+    from qbase.explore.viewing.form_fields import build_field as build_field
+    from qbase.explore.viewing.form_fields import form_values as form_values
+    from qbase.explore.viewing.form_fields import read_form as read_form
     from qbase.explore.viewing.seen_view import Seen as Seen
     from qbase.explore.viewing.seen_view import estimate_view as estimate_view
     from qbase.explore.viewing.view import View as View
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
     from qbase.explore.viewing.view_report import write_view_report as write_view_report
     from qbase.explore.widgets.explorer import Explorer as Explorer
     from qbase.explore.widgets.explorer import open_explorer as open_explorer
+    from qbase.explore.widgets.report_form import ReportForm as ReportForm
+    from qbase.explore.widgets.report_form import open_form as open_form
     from qbase.explore.workspace_making import add_letter as add_letter
     from qbase.explore.workspace_making import list_templates as list_templates
     from qbase.explore.workspace_making import new_workspace as new_workspace

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 
-class PageExporter(Exporter):  # type: ignore[misc]
+class PageExporter(Exporter):
     """Export a notebook as the page of a run of it.
 
     Examples
@@ -38,7 +38,7 @@ class PageExporter(Exporter):  # type: ignore[misc]
 
     def from_notebook_node(
         self, nb: NotebookNode, resources: dict[str, Any] | None = None, **_: Any
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> tuple[Any, dict[str, Any]]:
         """Run the notebook that is stored under the name in ``resources`` and return its page.
 
         Parameters
