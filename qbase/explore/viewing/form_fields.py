@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from qbase.core.text import Text
+from qbase.core.values import EMPTY
 from qbase.lake.entity_names import NAMED, read_names
 from qbase.reports import Parameter, check_params, read_parameters, read_spec, read_words
 from qbase.reports.asking.run_arguments import written
@@ -141,7 +142,9 @@ def read_form(workspace: Workspace, report_id: str) -> tuple[Field, ...]:
     )
 
 
-def form_values(parameters: Sequence[Parameter], filled: Mapping[str, Any], *, report_id: str) -> dict[str, Any]:
+def form_values(
+    parameters: Sequence[Parameter], filled: Mapping[str, Any], *, report_id: str, planned: Mapping[str, Any] = EMPTY
+) -> dict[str, Any]:
     """Read what was filled into a form as typed values, checked as a run checks them.
 
     Parameters
@@ -152,6 +155,8 @@ def form_values(parameters: Sequence[Parameter], filled: Mapping[str, Any], *, r
         Name of a field -> what it holds; text of a typed field is read as the command line reads it.
     report_id : str
         For the messages.
+    planned : mapping
+        What the specification gives, for fields that are not named.
 
     Returns
     -------
@@ -177,7 +182,7 @@ def form_values(parameters: Sequence[Parameter], filled: Mapping[str, Any], *, r
         parameter = declared.get(name)
         is_typed = isinstance(value, str) and parameter is not None and not (parameter.choices and not parameter.many)
         values |= read_words(parameters, [f"{name}={value}"], report_id=report_id) if is_typed else {name: value}
-    check_params(parameters, values, report_id=report_id)
+    check_params(parameters, {**planned, **values}, report_id=report_id)
     return values
 
 

@@ -41,6 +41,7 @@ class ReportForm:
         self.spec = read_spec(workspace, report_id)
         self.record: RunRecord | None = None
         fields = read_form(workspace, report_id)
+        self.first = {field.name: field.value for field in fields}
         self.inputs = {field.name: _input(kit, field) for field in fields}
         self.button = kit.Button(description=RUN[lang], button_style="primary")
         self.button.on_click(lambda _: self.run())
@@ -66,7 +67,7 @@ class ReportForm:
             self.button.disabled = False
 
     def values(self) -> dict[str, Any]:
-        """Return what is filled in, typed and checked.
+        """Return what was changed, typed and checked; the rest is left to specification and letter.
 
         Returns
         -------
@@ -74,8 +75,9 @@ class ReportForm:
             Name -> value.
         """
         parameters = read_parameters(self.workspace.root / self.spec.notebook, shown=self.spec.notebook)
-        filled = {name: control.value for name, control in self.inputs.items()}
-        return form_values(parameters, filled, report_id=self.report_id)
+        held = {name: control.value for name, control in self.inputs.items()}
+        changed = {name: value for name, value in held.items() if value != self.first[name]}
+        return form_values(parameters, changed, report_id=self.report_id, planned=self.spec.params)
 
     def _outcome_html(self, record: RunRecord) -> str:
         page = next(output for output in record.outputs if output.endswith(".html"))
@@ -142,8 +144,8 @@ def open_form(report_id: str, workspace: Workspace | None = None) -> ReportForm:
     >>> from qbase.explore import open_form
     >>> form = open_form("trends")
     >>> form.inputs["level"].value = 0.9
-    >>> form.values()["level"], form.values()["subject"]
-    (0.9, None)
+    >>> form.values()
+    {'level': 0.9}
     """
     widgets()
     return ReportForm(workspace or open_workspace(), report_id)
