@@ -116,7 +116,7 @@ def opened(page: Any, lab: dict[str, Any]) -> Iterator[Any]:
 
     def go(path: str) -> Any:
         beside = context.new_page()
-        beside.set_default_timeout(RUN_MILLISECONDS)
+        beside.set_default_timeout(RUN_MILLISECONDS // 2)
         beside.on("request", lambda request: page.asked.append(request.url))
         beside.goto(f"{lab['url']}lab{path}?token={lab['token']}&reset")
         return beside
@@ -208,7 +208,7 @@ def test_a_control_of_the_explorer_changes_the_figure_and_the_code_gives_its_num
     figure.locator("svg").wait_for()
     assert figure.get_attribute("data-figure") == "trend:D1.batch:K003"
     assert figure.bounding_box()["width"] > 500
-    beside.locator(".widget-dropdown", has_text="对象").locator("select").select_option(label="青罩镇涤纶产业集群")
+    beside.locator(".widget-dropdown", has_text="对象").locator("select").select_option(label="青棹镇涤纶产业集群")
     beside.locator('.qb-art[data-figure="trend:D1.batch:K001"] svg').wait_for()
     told = beside.locator(".widget-html p", has_text="估计为").first.inner_text()
     code = beside.locator(".qb-code").text_content()
