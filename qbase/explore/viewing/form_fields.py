@@ -170,7 +170,7 @@ def form_values(
 
     Examples
     --------
-    >>> from qbase.explore import form_values
+    >>> from qbase.explore.viewing.form_fields import form_values
     >>> from qbase.reports import Parameter
     >>> years = Parameter(name="years", base="int", many="list", default=[2024])
     >>> form_values([years], {"years": "2023,2024"}, report_id="mine")

@@ -7,7 +7,7 @@ import json
 from qbase.explore.viewing.view import View
 
 
-def view_code(view: View) -> str:
+def write_view_code(view: View) -> str:
     """Return the lines that reproduce a view: what is imported, then panel, result and figure.
 
     Parameters
@@ -22,8 +22,8 @@ def view_code(view: View) -> str:
 
     Examples
     --------
-    >>> from qbase.explore import View, view_code
-    >>> print(view_code(View(subject="K001", first="2022Q1", method="control")))
+    >>> from qbase.explore import View, write_view_code
+    >>> print(write_view_code(View(subject="K001", first="2022Q1", method="control")))
     import qbase as qb
     from qbase.trends import estimate_control
     <BLANKLINE>

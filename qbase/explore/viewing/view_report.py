@@ -101,7 +101,8 @@ def view_params(view: View, parameters: tuple[Parameter, ...], *, report_id: str
 
     Examples
     --------
-    >>> from qbase.explore import View, view_params
+    >>> from qbase.explore import View
+    >>> from qbase.explore.viewing.view_report import view_params
     >>> from qbase.reports import Parameter
     >>> text = dict(base="str", optional=True)
     >>> letter = (Parameter(name="outcome", default="D1.firm", **text), Parameter(name="entity", **text))

@@ -21,7 +21,7 @@ from qbase.explore.viewing.view_choices import (
     list_measured,
     read_span,
 )
-from qbase.explore.viewing.view_code import view_code
+from qbase.explore.viewing.view_code import write_view_code
 from qbase.explore.viewing.view_report import write_view_report
 from qbase.explore.widgets.shown_html import code_html, error_html, figure_html, sentences_html
 from qbase.explore.widgets.widget_kit import options, widgets
@@ -141,7 +141,7 @@ class Explorer:
             self.chart.value, self.told.value, self.numbers.value = error_html(error), "", ""
         finally:
             self._is_settling = False
-        self.code.value = code_html(view_code(self.view))
+        self.code.value = code_html(write_view_code(self.view))
 
     def _offer(self) -> None:
         words: tuple[tuple[str, Sequence[Choice]], ...] = (

@@ -102,7 +102,8 @@ def export_notebook(notebook: pathlib.Path) -> str:
       expected  notebooks/effects.ipynb · notebooks/trends.ipynb
       to fix    write reports/specs/missing.toml with notebook = "notebooks/missing.ipynb", title_zh and title_en
     """
-    from qbase.reports import read_parameters, run_report
+    from qbase.reports.asking.letter_parameters import read_parameters
+    from qbase.reports.running.whole_run import run_report
 
     workspace = _workspace_of(notebook)
     specs = _find_specs(workspace, notebook)
@@ -124,7 +125,7 @@ def _workspace_of(notebook: pathlib.Path) -> Workspace:
 
 
 def _find_specs(workspace: Workspace, notebook: pathlib.Path) -> list[ReportSpec]:
-    from qbase.reports import list_specs
+    from qbase.reports.asking.report_spec import list_specs
 
     shown, specs = workspace.relative(notebook), list_specs(workspace)
     found = [spec for spec in specs if spec.notebook == shown]

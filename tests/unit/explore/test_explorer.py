@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from qbase.core import SetupError
-from qbase.explore import Explorer, View, open_explorer
+from qbase.explore import View, open_explorer
+from qbase.explore.widgets.explorer import Explorer
 from qbase.lake import Workspace
 
 WINDOW = {"first": "2021Q1", "last": "2025Q4"}

@@ -8,7 +8,8 @@ import pathlib
 import pytest
 
 from qbase.core import UsageError
-from qbase.explore import build_field, form_values, open_form
+from qbase.explore import build_field, open_form
+from qbase.explore.viewing.form_fields import form_values
 from qbase.lake import Workspace
 from qbase.release.verifying.verification import verify_report
 from qbase.reports import Parameter, check_params, find_specs, read_parameters, read_spec

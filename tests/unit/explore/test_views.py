@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from qbase.core import UsageError
-from qbase.explore import View, estimate_view, list_measured, read_span, view_code, write_view_report
+from qbase.explore import View, estimate_view, list_measured, read_span, write_view_code, write_view_report
 from qbase.explore.viewing.view import WAYS
 from qbase.figures.surface.canvas import leave_previews, render
 from qbase.indicators import build_panel
@@ -47,9 +47,9 @@ def own(demo_lake: Workspace, tmp_path_factory: pytest.TempPathFactory, project_
 def test_the_code_of_a_view_gives_the_same_numbers_and_the_same_figure(view: View, home: Workspace) -> None:
     seen = estimate_view(home, view)
     names: dict[str, Any] = {}
-    lines = view_code(view).split("\n\n")[1].strip().splitlines()
+    lines = write_view_code(view).split("\n\n")[1].strip().splitlines()
     assert len(lines) <= 4
-    exec(view_code(view), names)  # noqa: S102  (the very lines a reader copies)
+    exec(write_view_code(view), names)  # noqa: S102  (the very lines a reader copies)
     pd.testing.assert_frame_equal(names["result"].tidy(), seen.result.tidy())
     assert names["result"].say().plain() == seen.result.say().plain()
     if seen.figure is not None:
