@@ -11,7 +11,7 @@ import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.package import VERSION
+from qbase.core.lazy import VERSION
 from qbase.core.text import Text
 from qbase.explore.workspace_making import build_notebook, fill_spec, read_template
 

@@ -6,8 +6,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import QbaseError
+from qbase.core.markup import shown_language
 from qbase.core.panel import Panel
-from qbase.core.shown.display import shown_language
 from qbase.core.text import Text
 from qbase.explore.viewing.seen_view import Seen, estimate_view
 from qbase.explore.viewing.view import View

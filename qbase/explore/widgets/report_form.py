@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import QbaseError
-from qbase.core.shown.display import shown_language
+from qbase.core.markup import shown_language
 from qbase.core.text import Text
 from qbase.explore.viewing.form_fields import Field, form_values, read_form
 from qbase.explore.widgets.shown_html import error_html, sentences_html

@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from qbase.core.markup import shown_language
 from qbase.core.shown import palette
-from qbase.core.shown.display import shown_language
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from qbase.core.errors import SetupError
-from qbase.core.shown.display import shown_language
+from qbase.core.markup import shown_language
 from qbase.core.text import Text
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from nbconvert.exporters import Exporter
 
 from qbase.core.errors import QbaseError, RunError, UsageError
-from qbase.core.shown.display import shown_language
+from qbase.core.markup import shown_language
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
