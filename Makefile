@@ -23,7 +23,7 @@ FUZZ_OPTIONS ?=
 WORKSPACE ?= $(CURDIR)
 LAB_OPTIONS ?=
 
-.PHONY: help setup report test lab check bench study fuzz findings notebooks locks picture clean
+.PHONY: help setup report test lab check bench study fuzz findings notebooks locks picture docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -91,8 +91,11 @@ findings: ## Repeat what is written down about surprises in public libraries (ne
 picture: $(VENV)/run.done ## Redraw the picture of the README from a report
 	$(BIN)/python docs/make_picture.py
 
+docs: $(VENV)/docs.done ## Build the pages of docs/ into build/docs, to be read offline
+	$(BIN)/python docs/build_site.py
+
 locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
-	for extra in run test lab bench cases fuzz; do \
+	for extra in run test lab bench cases fuzz docs; do \
 	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
