@@ -95,7 +95,7 @@ docs: $(VENV)/docs.done ## Build the pages of docs/ into build/docs, to be read 
 	$(BIN)/python docs/build_site.py
 
 locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
-	for extra in run test lab bench cases fuzz docs; do \
+	for extra in run test lab bench cases fuzz pdf docs; do \
 	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \

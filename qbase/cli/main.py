@@ -97,6 +97,11 @@ SECTIONS: Sections = {
             "share",
             "把批准的页面写成不需要服务器的文件 | write approved pages as files that need no server",
         ),
+        "render": (
+            "reports.render_command",
+            "render",
+            "把成品报告写成 PDF、Word、表格或 Markdown | write finished reports as PDF, Word, workbook or Markdown",
+        ),
         "verify": ("reports.verify_command", "verify", "校验成品报告 | verify finished reports"),
     },
     "帮助 | Help": {

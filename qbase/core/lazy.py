@@ -1,4 +1,7 @@
-"""What is loaded when first used: names of a room, and what is read once; ``qbase --help`` pays for none of it."""
+"""The installed package, and what of it is loaded when first used: names of a room, and what is read once.
+
+``qbase --help`` pays for none of it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,10 @@ import pathlib
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
+
+VERSION = "0.1.0"
+PACKAGE = pathlib.Path(__file__).resolve().parents[1]
+"""Folder of the package; its parent is what a child process needs on its path."""
 
 T = TypeVar("T")
 _read_once: list[Callable[[], object]] = []
@@ -52,7 +59,7 @@ def lazy_room(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str
     >>> import qbase.export
     >>> load, names = lazy_room("qbase.export")
     >>> names()
-    ['write_csv', 'write_xlsx']
+    ['write_csv', 'write_latex', 'write_stata', 'write_table', 'write_xlsx']
     >>> load("write_csv").__module__
     'qbase.export.inert_csv'
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Mapping
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
@@ -12,6 +12,7 @@ from qbase.core import frames
 from qbase.core.coverage import Coverage, Withheld
 from qbase.core.errors import PanelError
 from qbase.core.given import check_word, read_entity_id, read_text
+from qbase.core.markup import build_frame, build_panel_card, find_entity, list_keys
 from qbase.core.periods import Freq, code
 from qbase.core.text import Text, same
 from qbase.core.values import EMPTY, Indicator, Source, freeze
@@ -71,6 +72,12 @@ class Panel:
     entity period
     K003   2022Q3  18  20
            2022Q4  38  40
+    >>> panel["rate", "K003"].tolist(), len(panel)
+    ([90.0, 95.0], 2)
+    >>> panel.to_frame()[["name", "period", "indicator", "value", "n"]]
+       name  period indicator  value   n
+    0  K003  2022Q3      rate   90.0  20
+    1  K003  2022Q4      rate   95.0  40
     """
 
     data: pd.DataFrame
@@ -275,6 +282,53 @@ class Panel:
                 expected="raw values with their counts",
                 fix="build the panel without shrinkage; shrunk values are for display and ranking",
             )
+
+    def to_frame(self, *, wide: bool = False, lang: str | None = None) -> pd.DataFrame:
+        """Return a plain frame for seaborn, statsmodels or a file: entity, name, period, its first day, then values.
+
+        Parameters
+        ----------
+        wide : bool
+            False gives a row per indicator (``indicator``, ``value`` and what stands behind it: ``n``, ``k``, ``lo``
+            …); True one per entity and period with the columns of `data`.
+        lang : {"zh", "en"} or None
+            Of the names; None takes the language JupyterLab shows.
+        """
+        return build_frame(self.data, self.indicators, self.labels, wide=wide, lang=lang)
+
+    def head(self, n: int = 5) -> pd.DataFrame:
+        """Return the first rows of `to_frame`."""
+        return self.to_frame().head(n)
+
+    def __getitem__(self, key: str | tuple[str, str]) -> pd.Series[Any]:
+        """Return the values of an indicator, or of one entity of it by code or name: ``panel["D1.batch", "K003"]``.
+
+        Raises
+        ------
+        PanelError
+            The panel has no such indicator (QB123) or entity (QB192).
+        """
+        outcome, *entity = key if isinstance(key, tuple) else (key,)
+        self.indicator(outcome)
+        values = self.data[outcome]
+        return values.xs(find_entity(entity[0], self.entities, self.labels), level="entity") if entity else values
+
+    def __contains__(self, outcome: object) -> bool:
+        return outcome in self.indicators
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def _ipython_key_completions_(self) -> list[object]:
+        return list_keys(self.indicators, self.entities, self.labels)
+
+    def _repr_html_(self) -> str | None:
+        told = [] if self.coverage is None else [self.coverage.say()]
+        return build_panel_card(
+            self.data, entity=self.entity, freq=self.freq, sampling=self.sampling, indicators=self.indicators,
+            labels=self.labels, hidden=() if self.withheld is None else self.withheld.cells,
+            sentences=[*self.notes, *told],
+        )  # fmt: skip
 
     def __repr__(self) -> str:
         first, last = self.periods[0], self.periods[-1]

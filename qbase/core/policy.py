@@ -11,6 +11,7 @@ import pandas as pd
 
 from qbase.core.errors import PolicyError, UsageError
 from qbase.core.given import check_word, is_wider, match_spellings, read_entity_id, read_text
+from qbase.core.markup import build_policy_card
 from qbase.core.periods import Freq, code, convert, read_period
 from qbase.core.text import Text
 from qbase.core.values import Source, freeze
@@ -261,12 +262,9 @@ class Policy:
         object.__setattr__(self, "moments", freeze(self.moments))
         if not self.spells:
             raise PolicyError(
-                "QB130",
-                policy=self.policy_id,
-                found="no treated entity",
-                expected="at least one spell",
+                "QB130", policy=self.policy_id, found="no treated entity", expected="at least one spell",
                 fix="add [[spell]]",
-            )
+            )  # fmt: skip
         other = next((s for s in self.spells if s.start.freqstr != self.spells[0].start.freqstr), None)
         if other is not None:
             first = code(self.spells[0].start)
@@ -299,6 +297,9 @@ class Policy:
                 expected="treatment that, once begun, goes on",
                 fix="use an estimator for reversible policies, or drop the closed spells",
             )
+
+    def _repr_html_(self) -> str | None:
+        return build_policy_card(self)
 
     def __repr__(self) -> str:
         return f"<Policy {self.policy_id}: {len(self.first_treated)} treated, {self.kind}>"

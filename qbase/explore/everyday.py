@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from qbase.core.errors import DataError, UsageError
 from qbase.core.panel import Panel
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import say_each, say_scorecard
@@ -12,32 +14,49 @@ from qbase.figures import (
     plot_breaks,
     plot_control,
     plot_decomposition,
+    plot_design_power,
     plot_dose_ledger,
+    plot_effect,
     plot_estimates,
     plot_event_study,
     plot_funnel,
+    plot_gates,
     plot_index_ranks,
     plot_joinpoints,
     plot_memory,
+    plot_panel,
     plot_ranks,
     plot_trend,
 )
+
+TABLES = {
+    "watchlist": "tabulate_watchlist",
+    "clauses": "tabulate_clauses",
+    "shortlist": "tabulate_shortlist",
+    "allocation": "tabulate_draws",
+    "frontier": "tabulate_frontier",
+    "scores": "tabulate_designs",
+    "places": "tabulate_elsewhere",
+}
+"""Table of a result -> the function that shows it, for results that are read and not drawn."""
 
 if TYPE_CHECKING:
     from qbase.core.policy import Policy
     from qbase.core.shown.display import Figure, Prose
 
 
-def plot(*results: Result, policy: Policy | None = None, target: Scorecard | None = None) -> Figure:
+def plot(*results: Result | Panel, policy: Policy | None = None, target: Scorecard | None = None) -> Figure:
     """Draw what was estimated, each kind of result in its own figure.
 
     Parameters
     ----------
-    *results : Result
-        One result: a level of `estimate_level` becomes a trend, a control chart (its path, with a memory), a series
-        with breaks or turns its own figure, estimates by event time become an event study, peers a funnel, ranks (of a
-        rate or an index) their intervals, doses a ledger, what `decompose_mix` found its parts, anything else a line
-        with its interval. A level followed by its change is one trend. Other results go under each other.
+    *results : Result or Panel
+        One panel is drawn by who was seen when and who adopted. One result: a level of `estimate_level` becomes a
+        trend, a control chart (its path, with a memory), a series with breaks or turns its own figure, estimates by
+        event time become an event study, peers a funnel, ranks (of a rate or an index) their intervals, doses a
+        ledger, what `decompose_mix` found its parts, gates of all clusters a grid, the power of designs its curves, a
+        synthetic comparison or a described path its paths, anything else a line with its interval. A level followed
+        by its change is one trend. Other results go under each other.
     policy : Policy or None
         Its start is marked in a trend, a control chart, a series with breaks or an event study.
     target : Scorecard or None
@@ -50,7 +69,10 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     Raises
     ------
     DataError
-        No result (QB707), different units (QB706), an estimate without interval (QB702).
+        No result (QB707), different units (QB706), an estimate without interval beside others (QB702), nothing to draw
+        in a single result, with the table to show in its place (QB960); a panel of firms (QB961).
+    UsageError
+        What is neither a result nor one panel (QB962).
 
     Examples
     --------
@@ -65,6 +87,23 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
     >>> plot(level, change).title.en
     'Batch pass rate 75.0%; change on 2024 Q4 cannot be told yet'
     """
+    if len(results) == 1 and isinstance(results[0], Panel):
+        return plot_panel(results[0], policy=policy)
+    return _plot_results(*_only_results(results), policy=policy, target=target)
+
+
+def _only_results(given: Sequence[Result | Panel]) -> list[Result]:
+    kept = [value for value in given if isinstance(value, Result)]
+    if len(kept) < len(given):
+        strange = next(type(value).__name__ for value in given if not isinstance(value, Result))
+        raise UsageError(
+            "QB962", found=strange, expected="one panel, or results", fix="qb.plot(panel) | qb.plot(result)"
+        )
+    return kept
+
+
+def _plot_results(*results: Result, policy: Policy | None, target: Scorecard | None) -> Figure:
+    """Draw results, each kind in its own figure."""
     match results:
         case (path,) if _has_path(path):
             return plot_memory(path, policy=policy)
@@ -88,9 +127,39 @@ def plot(*results: Result, policy: Policy | None = None, target: Scorecard | Non
             return plot_dose_ledger(ledger)
         case (mix,) if mix.method == "kitagawa":
             return plot_decomposition(mix)
+        case (judged,) if {"gates", "bases"} <= judged.tables.keys():
+            return plot_gates(judged)
+        case (power,) if "power" in power.tables and not power.tables["power"].empty:
+            return plot_design_power(power)
+        case (effect,) if _is_drawn_by_design(effect):
+            return plot_effect(effect, policy=policy)
         case (study,) if any("event_time" in e.key for e in study.estimates):
             return plot_event_study(study, policy=policy)
+        case (single,):
+            return _plot_single(single)
     return plot_estimates(*results)
+
+
+def _plot_single(result: Result) -> Figure:
+    """Draw the intervals of a result that has no figure of its own; where there is none, name its table."""
+    try:
+        return plot_estimates(result)
+    except DataError as error:
+        if error.code not in {"QB702", "QB707"}:
+            raise
+        table = next((TABLES[name] for name in result.tables if name in TABLES), "tabulate_estimates")
+        table = "tabulate_integrity" if result.method == "patterns" else table
+        found = say_each(result).items[0].en if not result.estimates else "estimates without an interval"
+        raise DataError(
+            "QB960", name=result.name, found=found, expected="estimates with an interval",
+            fix=f"qb.{table}(result), or print(result.summary())",
+        ) from error  # fmt: skip
+
+
+def _is_drawn_by_design(result: Result) -> bool:
+    """Whether an effect shows a synthetic comparison, or is a described path."""
+    has = {name for name, table in result.tables.items() if not table.empty}
+    return {"synthetic", "placebos"} <= has or (result.method == "path" and bool({"synthetic", "paths"} & has))
 
 
 def _has_path(result: Result) -> bool:
@@ -108,7 +177,8 @@ def describe(value: Panel | Result | Scorecard, policy: Policy | None = None) ->
     Parameters
     ----------
     value : Panel, Result or Scorecard
-        A panel is told by size, gaps and counts; a result by its sentences; a scorecard by its verdicts.
+        A panel is told by size, gaps and counts (`plot` draws them); a result by its sentences; a scorecard by its
+        verdicts.
     policy : Policy or None
         With a panel: who of it adopted, and when.
 

@@ -9,7 +9,7 @@ import math
 import pathlib
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import openpyxl
@@ -24,14 +24,19 @@ from qbase.export.inert_csv import TRIGGERS
 MAX_ROWS, MAX_COLUMNS, MAX_TEXT, MAX_NAME = 1_048_576, 16_384, 32_767, 31
 EXACT_DIGITS = 10**15  # a spreadsheet keeps 15 digits of a number
 FIXED = (1980, 1, 1, 0, 0, 0)
-FIXED_ISO = b"1980-01-01T00:00:00Z"
+FIXED_DAY = "1980-01-01"
 
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 _BAD_NAME = re.compile(r"[\[\]:*?/\\]")
 _STAMP = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*(</dcterms:\2>)")
 
 
-def write_xlsx(sheets: Mapping[str, pd.DataFrame], path: pathlib.Path | None = None) -> bytes:
+def write_xlsx(
+    sheets: Mapping[str, pd.DataFrame],
+    path: pathlib.Path | None = None,
+    *,
+    above: Mapping[str, Sequence[str]] | None = None,
+) -> bytes:
     """Write frames as a workbook whose text cells can never become formulas.
 
     Text is stored as text and marked so that editing the cell keeps it text. Characters a
@@ -43,11 +48,13 @@ def write_xlsx(sheets: Mapping[str, pd.DataFrame], path: pathlib.Path | None = N
         Sheet name -> frame; the index is not written.
     path : Path or None
         Written whole or not at all; None only returns the bytes.
+    above : mapping, optional
+        Sheet name -> lines of text above its table, the first of them in bold.
 
     Returns
     -------
     bytes
-        What was written; the same frames give the same bytes.
+        What was written; the same frames give the same bytes. A `decimal.Decimal` shows as many decimals as it has.
 
     Raises
     ------
@@ -69,13 +76,16 @@ def write_xlsx(sheets: Mapping[str, pd.DataFrame], path: pathlib.Path | None = N
     book = openpyxl.Workbook(write_only=True)
     for name, (header, *rows) in checked.items():
         sheet = book.create_sheet(name)
-        sheet.freeze_panes = "A2"
+        lines = [_text(line) for line in (above or {}).get(name, ())]
+        sheet.freeze_panes = f"A{len(lines) + 2}"
+        for i, line in enumerate(lines):
+            sheet.append([_cell(sheet, line, bold=i == 0)])
         sheet.append([_cell(sheet, value, bold=True) for value in header])
         for row in rows:
             sheet.append([_cell(sheet, value) for value in row])
     buffer = io.BytesIO()
     book.save(buffer)
-    data = _fix_times(buffer.getvalue())
+    data = clean_times(buffer.getvalue())
     if path is not None:
         write_atomic(path, data)
     return data
@@ -96,6 +106,9 @@ def _cell(sheet: Any, plain: object, *, bold: bool = False) -> Any:
         cell._value = plain
         cell.data_type = "s"
         cell.quotePrefix = plain.startswith(TRIGGERS)
+    if isinstance(plain, decimal.Decimal):
+        places = max(-int(plain.as_tuple().exponent), 0)
+        cell.number_format = "#,##0" + (f".{'0' * places}" if places else "")
     if bold:
         cell.font = Font(bold=True)
     return cell
@@ -151,14 +164,22 @@ def _check_sheet(name: str, frame: pd.DataFrame) -> None:
         )
 
 
-def _fix_times(data: bytes) -> bytes:
-    """Rewrite the archive with constant times, so that the same content gives the same bytes."""
+def clean_times(data: bytes, day: str = FIXED_DAY) -> bytes:
+    """Return the archive of an office file with constant times, so that the same content gives the same bytes.
+
+    Parameters
+    ----------
+    data : bytes
+        A workbook or a document of a word processor.
+    day : str
+        When it says that it was made, ISO.
+    """
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         for entry in old.infolist():
             content = old.read(entry)
             if entry.filename == "docProps/core.xml":
-                content = _STAMP.sub(rb"\g<1>" + FIXED_ISO + rb"\g<3>", content)
+                content = _STAMP.sub(rb"\g<1>" + f"{day}T00:00:00Z".encode() + rb"\g<3>", content)
             info = zipfile.ZipInfo(entry.filename, FIXED)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = 0o600 << 16

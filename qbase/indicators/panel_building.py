@@ -271,8 +271,7 @@ def _cells(rows: Rows) -> pd.DataFrame:
 
 
 def _labels(rows: Rows, entities: pd.Index) -> dict[str, Text]:
-    known, wanted = read_names(rows.workspace, rows.entity, rows.at), set(entities)
-    return {code: name for code, name in known.items() if code in wanted}
+    return read_names(rows.workspace, rows.entity, rows.at, among=set(entities))
 
 
 def _sources(rows: Rows, measured: Iterable[Measured]) -> tuple[Source, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text
 
 if TYPE_CHECKING:
@@ -86,20 +87,26 @@ def names_sql(workspace: Workspace, entity: str, snapshot: Snapshot) -> str:
     return f"({_TOWNS if is_replaced else NAMED[entity].sql})"
 
 
-def read_names(workspace: Workspace, entity: str, snapshot: Snapshot) -> dict[str, Text]:
+def read_names(
+    workspace: Workspace, entity: str, snapshot: Snapshot, *, among: set[str] | None = None
+) -> dict[str, Text]:
     """Return the names of all entities of a kind by code; none of those without a name, and none without their table.
 
     Parameters
     ----------
     workspace, entity, snapshot
         As for `names_sql`; the table may be missing.
+    among : set of str or None
+        The codes wanted; None for all. An English name that is not on record is made (`name_in_english`).
     """
     if not workspace.has_table(NAMED[entity].table, snapshot):
         return {}
     source = names_sql(workspace, entity, snapshot)
     found = workspace.query(f"SELECT * FROM {source} WHERE zh IS NOT NULL", snapshot=snapshot)  # noqa: S608  (ours)
-    english = found["en"].fillna(found["zh"])
-    return {str(code): Text(str(zh), str(en)) for code, zh, en in zip(found["code"], found["zh"], english, strict=True)}
+    if among is not None:
+        found = found[found["code"].isin(among)]
+    english = found["en"].astype(object).where(found["en"].notna(), None)
+    return {str(code): name_text(str(zh), en) for code, zh, en in zip(found["code"], found["zh"], english, strict=True)}
 
 
 def read_replaced(workspace: Workspace, snapshot: Snapshot | None = None) -> dict[str, str]:

@@ -17,8 +17,13 @@ if TYPE_CHECKING:
     from qbase.planning.drawing.committed_seed import build_seed as build_seed
     from qbase.planning.drawing.committed_seed import new_secret as new_secret
     from qbase.planning.drawing.drawn_firms import draw_firms as draw_firms
+    from qbase.planning.drawing.phase_in_lot import PhaseIn as PhaseIn
+    from qbase.planning.drawing.phase_in_lot import draw_phase_in as draw_phase_in
+    from qbase.planning.evaluating.planned_evaluation import plan_evaluation as plan_evaluation
     from qbase.planning.frontier.finding_frontier import plan_frontier as plan_frontier
     from qbase.planning.precision.needed_batches import plan_batches as plan_batches
+    from qbase.planning.writing.phase_in_files import verify_phase_in as verify_phase_in
+    from qbase.planning.writing.phase_in_files import write_phase_in as write_phase_in
     from qbase.planning.writing.plan_files import verify_plan as verify_plan
     from qbase.planning.writing.plan_files import write_plan as write_plan
     from qbase.planning.writing.plan_files import write_sampling_list as write_sampling_list

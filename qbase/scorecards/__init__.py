@@ -9,6 +9,8 @@ from qbase.core.lazy import lazy_room
 if TYPE_CHECKING:
     from qbase.scorecards.bases.base_status import judge_bases as judge_bases
     from qbase.scorecards.bases.clause_states import judge_clauses as judge_clauses
+    from qbase.scorecards.bases.cluster_standing import decide_cluster as decide_cluster
+    from qbase.scorecards.bases.cluster_standing import judge_standing as judge_standing
     from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
     from qbase.scorecards.composite.index_alternatives import Alternatives as Alternatives
     from qbase.scorecards.composite.index_building import CompositeIndex as CompositeIndex

@@ -59,7 +59,7 @@ def make_policy(starts: dict[str, int]) -> Policy:
 
 
 def numbers(result) -> np.ndarray:
-    columns = ["value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high"]
+    columns = ["estimate", "std_error", "conf_low", "conf_high", "joint_low", "joint_high"]
     return result.tidy().reindex(columns=columns).to_numpy(dtype=float)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import pathlib
 import re
@@ -121,3 +122,23 @@ def test_every_parameter_of_a_template_is_read_wherever_it_matters(template: str
     if any(p.name == "level" for p in parse_cells(letter_cells, shown=template)):
         # one confidence level everywhere
         assert all(any(word.arg == "level" for word in call.keywords) for call in estimates)
+
+
+def imported_names(path: pathlib.Path) -> list[tuple[str, str]]:
+    """Return (room, name) of everything the cells of a letter import from the house."""
+    trees = [ast.parse(cell.source) for cell in cells(path, "code")]
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return [(str(n.module), a.name) for n in nodes if str(n.module).split(".")[0] == "qbase" for a in n.names]
+
+
+@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+def test_one_import_of_the_house_suffices_for_a_whole_letter(path: pathlib.Path) -> None:
+    import qbase as qb
+
+    wanted = imported_names(path)
+    strange = [
+        name for room, name in wanted if getattr(qb, name, None) is not getattr(importlib.import_module(room), name)
+    ]
+    assert strange == []
+    assert {name for _, name in wanted} <= set(dir(qb))
+    assert wanted or re.search(r"^import qbase as qb$", "\n".join(c.source for c in cells(path, "code")), flags=re.M)

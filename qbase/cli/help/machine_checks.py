@@ -18,7 +18,7 @@ from typing import Any, Literal
 from packaging.requirements import Requirement
 
 from qbase.core.errors import QbaseError
-from qbase.core.package import VERSION
+from qbase.core.lazy import VERSION
 from qbase.core.text import Text, same
 
 State = Literal["good", "bad", "free"]

@@ -14,9 +14,6 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import Freq
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from qbase.core.coverage import Coverage
     from qbase.core.panel import Panel
 
 SUFFIXES = (".csv", ".parquet", ".xlsx")
@@ -91,7 +88,7 @@ def panel(
     )
     if not accept_loss:
         check_loss(found)
-    size = write_panel(flatten(found), out)
+    size = write_panel(found, out)
     summary = summarise(found) | {"file": str(out), "bytes": size}
     shell.document({"panel": summary})
     _tell(shell, found, summary)
@@ -124,6 +121,8 @@ def check_loss(found: Panel) -> None:
     DataError
         More is lost than the declared limit (QB921).
     """
+    from qbase.export.flat_frames import weakest_account
+
     coverage = weakest_account(found)
     if coverage is not None and coverage.is_lossy:
         raise DataError(
@@ -134,41 +133,12 @@ def check_loss(found: Panel) -> None:
         )
 
 
-def weakest_account(found: Panel) -> Coverage | None:
-    """Return what the indicator that lost most stands on; None where nothing was counted from records."""
-    accounts = [c for c in map(found.coverage_of, found.indicators) if c is not None]
-    return max(accounts, key=lambda c: c.lost, default=None)
-
-
-def flatten(found: Panel) -> pd.DataFrame:
-    """Return a panel as one plain table: entity, its names, period, values with their companions, then the account.
-
-    The last columns say the same in every row: how many records are on record, how many the panel stands on, and how
-    many that should count are lost.
-    """
-    import pandas as pd
-
-    from qbase.core.periods import code
-
-    entities, periods = (found.data.index.get_level_values(i) for i in (0, 1))
-    names = {e: found.label(e) for e in entities.unique()}
-    codes = {p: code(p) for p in periods.unique()}
-    head = pd.DataFrame(
-        {
-            found.entity: entities,
-            "name_zh": [names[e].zh for e in entities],
-            "name_en": [names[e].en for e in entities],
-            "period": [codes[p] for p in periods],
-        }
-    )
-    whole = pd.concat([head, found.data.reset_index(drop=True)], axis=1)
-    coverage = weakest_account(found)
-    return whole if coverage is None else whole.assign(**coverage.columns())
-
-
-def write_panel(table: pd.DataFrame, out: pathlib.Path) -> int:
-    """Write a table as its suffix says, whole or not at all; text stays text. Return its bytes."""
+def write_panel(found: Panel, out: pathlib.Path) -> int:
+    """Write a panel as its suffix says, whole or not at all; text stays text. Return its bytes."""
     from qbase.export import write_csv, write_xlsx
+    from qbase.export.flat_frames import flatten_panel
+
+    table = flatten_panel(found)
 
     if out.suffix.lower() == ".csv":
         return len(write_csv(table, out))
@@ -187,6 +157,7 @@ def write_panel(table: pd.DataFrame, out: pathlib.Path) -> int:
 def summarise(found: Panel) -> dict[str, Any]:
     """Return what a panel is, as plain values."""
     from qbase.core.periods import code
+    from qbase.export.flat_frames import weakest_account
 
     return {
         "indicators": [

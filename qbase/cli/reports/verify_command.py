@@ -55,7 +55,7 @@ def verify(
     if every:
         return _verify_all(shell)
     workspace, lacking = _workspace(shell)
-    document = [_check(shell, workspace, path) for path in _pages(workspace, targets or (), lacking)]
+    document = [_check(shell, workspace, path) for path in find_targets(workspace, targets or (), lacking)]
     shell.document({"reports": document})
     return 0 if all(entry["passed"] for entry in document) else 1
 
@@ -89,8 +89,27 @@ def _workspace(shell: Shell) -> tuple[Workspace | None, SetupError | None]:
         return None, error
 
 
-def _pages(workspace: Workspace | None, targets: Sequence[str], lacking: SetupError | None) -> list[pathlib.Path]:
-    """Find the files to verify; a word behind a report that is neither file nor report is a subject of it."""
+def find_targets(
+    workspace: Workspace | None, targets: Sequence[str], lacking: SetupError | None = None
+) -> list[pathlib.Path]:
+    """Find the files that are meant; a word behind a report that is neither file nor report is a subject of it.
+
+    Parameters
+    ----------
+    workspace : Workspace or None
+        Without one only files are found.
+    targets : sequence of str
+        Files, or reports with their subjects.
+    lacking : SetupError, optional
+        Why there is no workspace.
+
+    Raises
+    ------
+    UsageError
+        There is no such file, report or subject (QB824).
+    SetupError
+        A report is meant and there is no workspace.
+    """
     from qbase.reports import find_pages, find_specs
 
     found: list[pathlib.Path] = []

@@ -15,7 +15,7 @@ import typer
 
 from qbase.cli.speaking.shell import four_lines
 from qbase.core.errors import Lang, QbaseError, RunError, SetupError, UsageError
-from qbase.core.package import VERSION
+from qbase.core.lazy import VERSION
 
 REFUSALS = (errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS, errno.EDQUOT, errno.EFBIG, errno.EMFILE)
 INTERRUPTED = 130

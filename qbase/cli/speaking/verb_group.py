@@ -16,7 +16,7 @@ from qbase.cli.speaking.plain_values import stand_before
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech, Version
 from qbase.cli.speaking.shell import shell_of
 from qbase.core.errors import Lang, UsageError
-from qbase.core.package import VERSION
+from qbase.core.lazy import VERSION
 
 ROOM = "qbase.cli"
 

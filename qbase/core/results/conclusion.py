@@ -7,8 +7,9 @@ import html
 from typing import Any
 
 from qbase.core.errors import DataError
+from qbase.core.markup import shown_language
 from qbase.core.results.result import Result, Scorecard, distinct_checks
-from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.shown.display import Bundle
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult, Grade
 

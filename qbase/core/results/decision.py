@@ -7,12 +7,13 @@ import html
 from typing import Any, Literal
 
 from qbase.core.given import check_word
-from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.markup import shown_language
+from qbase.core.shown.display import Bundle
 from qbase.core.text import Text
 from qbase.core.values import Grade
 
 DecisionVerdict = Literal[
-    "improved", "worsened", "no_effect", "hint", "cannot_tell", "data_cannot_decide", "monitoring"
+    "improved", "worsened", "no_effect", "hint", "cannot_tell", "data_cannot_decide", "monitoring", "met", "not_met"
 ]
 
 VERDICTS: dict[DecisionVerdict, Text] = {
@@ -23,6 +24,8 @@ VERDICTS: dict[DecisionVerdict, Text] = {
     "cannot_tell": Text("尚无法判断", "cannot tell yet"),
     "data_cannot_decide": Text("现有数据不足以判断", "the data cannot decide"),
     "monitoring": Text("监测，不作结论", "monitoring, no conclusion"),
+    "met": Text("达到条件", "conditions met"),
+    "not_met": Text("未达到条件", "conditions not met"),
 }
 HEADS = {
     "can_say": Text("可以说", "What can be said"),
@@ -40,7 +43,7 @@ class Decision(Bundle):
     Parameters
     ----------
     verdict : str
-        ``improved worsened no_effect hint cannot_tell data_cannot_decide monitoring``: the head of the box.
+        ``improved worsened no_effect hint cannot_tell data_cannot_decide monitoring met not_met``: the head of the box.
     subject : Text
         What it is about: the outcome of whom.
     can_say : tuple of (Text, grade or None)

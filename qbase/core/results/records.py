@@ -17,11 +17,12 @@ import pandas as pd
 
 from qbase.core.coverage import PATTERN
 from qbase.core.errors import DataError
+from qbase.core.markup import run_folder
 from qbase.core.panel import Panel
 from qbase.core.policy import Policy
 from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.retold import Retold
-from qbase.core.shown.display import Bundle, Figure, Provenance, Table, run_folder, sha256_of
+from qbase.core.shown.display import Bundle, Figure, Provenance, Table, sha256_of
 from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.core.whole_files import write_atomic

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import pandas as pd
 
-from qbase.core.coverage import UNKNOWN_COVERAGE, Coverage
+from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError
+from qbase.core.results.account_words import say_account
 from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
+from qbase.core.results.shown_cards import build_result_card, build_scorecard_card, build_tidy, say_summary
 from qbase.core.shown.display import Prose
-from qbase.core.text import Text
-from qbase.core.values import CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
+from qbase.core.text import Text, join
+from qbase.core.values import EMPTY, CheckResult, Estimate, Grade, Indicator, Key, Source, freeze
 
 NO_WORDS = Text("", "")
-
-RECORDS = frozenset({"inspections"})
-"""Tables of single records: what is made from them says how many of them count."""
 
 SAME_QUESTION = ("policy", "weight", "level", "freq", "entity_kind")
 """Settings that are no assumption: estimates that differ in one of them do not answer one question."""
@@ -85,6 +84,8 @@ class Result:
     >>> print(result.say().items[0].en)
     The pass rate of the Wangdai polyester fibre cluster rose by an estimated 4.1 percentage points (95% CI
         1.7–6.5; strong evidence).
+    >>> result.tidy()[["term", "estimate", "conf_low", "conf_high", "level", "unit"]].values.tolist()
+    [['change', 4.1, 1.7, 6.5, 0.95, 'pp']]
     """
 
     estimand: Estimand
@@ -133,7 +134,9 @@ class Result:
         DataError
             It was made from records of the lake and does not say how many of them (QB147).
         """
-        return None if self.estimand == "need" and self.coverage is None else _account(self, self.estimates)
+        if self.estimand == "need" and self.coverage is None:
+            return None
+        return say_account(self.name, self.coverage, self.sources, self.estimates)
 
     def __getitem__(self, term: str) -> Estimate:
         return self.find(term)
@@ -159,17 +162,28 @@ class Result:
         return fits[0]
 
     def tidy(self) -> pd.DataFrame:
-        """Return one row per estimate; parts of the key become columns."""
-        rows = []
-        for estimate in self.estimates:
-            plain = estimate.payload()
-            key = plain.pop("key")
-            rows.append({"term": plain.pop("term"), **key, **plain})
-        return pd.DataFrame(rows)
+        """Return one row per estimate: term, parts of the key, estimate, conf_low, conf_high, level, n, unit."""
+        return build_tidy(self)
+
+    def summary(self, lang: str | None = None) -> str:
+        """Return a table of text with sentences and checks: ``print(result.summary())``; ``lang`` is zh or en."""
+        return say_summary(self, lang)
 
     def say(self) -> Prose:
         """Return the result in words, Chinese and English, one sentence per spoken estimate."""
         return say_result(self)
+
+    def __len__(self) -> int:
+        return len(self.estimates)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return list(dict.fromkeys(e.term for e in self.estimates))
+
+    def _repr_html_(self) -> str | None:
+        return build_result_card(self)
 
     def __repr__(self) -> str:
         lines = [f"<Result {self.name}: {self.subject.en}>"]
@@ -309,7 +323,7 @@ class Scorecard:
     """Verdicts on one entity under one preset; a verdict always names its preset.
 
     Its ``coverage`` is that of the result judged which lost most of the records it should count; ``missing`` are the
-    gates of the preset that have no criterion.
+    gates of the preset that have no criterion; ``titles`` are a few words for each gate.
 
     Examples
     --------
@@ -335,6 +349,7 @@ class Scorecard:
     sources: tuple[Source, ...] = ()
     coverage: Coverage | None = None
     missing: tuple[OpenGate, ...] = ()
+    titles: Mapping[str, Text] = dataclasses.field(default_factory=lambda: EMPTY)
 
     @property
     def name(self) -> str:
@@ -344,28 +359,27 @@ class Scorecard:
     @property
     def account(self) -> Text | None:
         """How many of the records on record it stands on, in words, as `Result.account`."""
-        return _account(self, [c.estimate for c in self.criteria])
+        return say_account(self.name, self.coverage, self.sources, [c.estimate for c in self.criteria])
+
+    def gate_name(self, gate: str) -> Text:
+        """Return what a gate asks for; where it has no title, what it is judged on."""
+        own = [*(c.indicator.label for c in self.criteria if c.gate == gate)]
+        own += [m.name for m in self.missing if m.gate == gate]
+        return self.titles.get(gate) or join(list(dict.fromkeys(own)), zh="、", en=", ")
 
     def say(self) -> Prose:
         """Return one sentence per criterion, each naming the preset."""
         return say_scorecard(self)
 
+    def __len__(self) -> int:
+        return len(self.criteria)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _repr_html_(self) -> str | None:
+        return build_scorecard_card(self, [(gate.name, gate.why) for gate in self.missing])
+
     def __repr__(self) -> str:
         rows = ", ".join(f"{c.indicator.id} {c.verdict}" for c in self.criteria)
         return f"<Scorecard {self.entity} under {self.preset}: {rows}>"
-
-
-def _account(value: Result | Scorecard, estimates: Sequence[Estimate]) -> Text | None:
-    if value.coverage is not None:
-        return value.coverage.say()
-    if estimates and all(e.uncertainty == "none_full_count" for e in estimates):
-        return None
-    if any(s.path in RECORDS and s.snapshot for s in value.sources):
-        raise DataError(
-            "QB147",
-            name=value.name,
-            found=f"{value.name} from {', '.join(s.path for s in value.sources)}, without coverage",
-            expected="Result(…, coverage=panel.coverage_of(outcome))",
-            fix="estimate from the panel of build_panel; Panel.from_frame(…, coverage=panel.coverage) keeps it",
-        )
-    return UNKNOWN_COVERAGE if estimates else None

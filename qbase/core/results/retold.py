@@ -7,9 +7,10 @@ import html
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from qbase.core.markup import shown_language
 from qbase.core.numbers import UNITS_SHORT, digits_for, interval, level_text, number
 from qbase.core.results.told_numbers import VERDICT_WORDS, Told
-from qbase.core.shown.display import Bundle, shown_language
+from qbase.core.shown.display import Bundle
 from qbase.core.text import Text, join, spaced
 from qbase.core.values import Source, freeze
 

@@ -18,10 +18,10 @@ import dataclasses
 import hashlib
 import html
 import json
-import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from qbase.core.markup import run_folder, shown_language
 from qbase.core.text import Text
 from qbase.core.values import Grade, freeze
 
@@ -31,16 +31,6 @@ DRAWINGS = ("zh_wide", "zh_narrow", "en_wide", "en_narrow")
 
 Cell = str | Text
 ProseRole = Literal["lead", "finding", "text", "limit", "decision"]
-
-
-def run_folder() -> str | None:
-    """Return ``$QBASE_RUN_DIR``: set inside a run, None while exploring."""
-    return os.environ.get("QBASE_RUN_DIR") or None
-
-
-def shown_language() -> Literal["zh", "en"]:
-    """Return the language JupyterLab shows first: ``$QBASE_LANG``, else Chinese."""
-    return "en" if os.environ.get("QBASE_LANG", "zh").startswith("en") else "zh"
 
 
 def sha256_of(value: Any) -> str:
@@ -93,9 +83,13 @@ class Bundle(abc.ABC):
     def __repr__(self) -> str:
         return self.plain()
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def alternatives(self) -> dict[str, Any]:
+        """Return what is said beside what JupyterLab shows, by MIME type: the text alternative of a picture."""
+        return {}
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         shown: dict[str, Any] = {"text/plain": self.plain()}
-        return {**shown, MIME: self.payload()} if run_folder() else {**shown, **self.lab()}
+        return ({**shown, MIME: self.payload()}, {}) if run_folder() else ({**shown, **self.lab()}, self.alternatives())
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -272,6 +266,9 @@ class Figure(Bundle):
 
     def lab(self) -> dict[str, str]:
         return {"image/png": base64.b64encode(self.preview).decode()} if self.preview else {}
+
+    def alternatives(self) -> dict[str, Any]:
+        return {"image/png": {"alt": self.alt[shown_language()]}} if self.preview else {}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

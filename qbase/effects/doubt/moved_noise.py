@@ -45,7 +45,9 @@ class MovedNoise:
         """Return where one end of an interval lies when the noise is that of the effect at this end."""
         found = end
         for _ in range(ROUNDS if np.isfinite(end) else 0):
-            found = beta + self.widening(found, term, spread) * (end - beta)
+            before, found = found, beta + self.widening(found, term, spread) * (end - beta)
+            if found == before:  # and would be in every further round
+                break
         return found
 
 

@@ -174,9 +174,8 @@ def _score(
     error = answers.beta - truth
     has_interval = np.isfinite(answers.low)
     tells = has_interval | np.isfinite(answers.p)
+    rejects = find_rejections(answers, level)
     with np.errstate(invalid="ignore"):
-        by_p = answers.p <= 1 - level + 1e-9
-        rejects = np.where(has_interval, (answers.low > 0) | (answers.high < 0), by_p) & tells
         holds = has_interval & (answers.low <= truth) & (truth <= answers.high)
     finds = rejects & (sign * answers.beta > 0)
     n = np.isfinite(error).sum(axis=0)
@@ -211,6 +210,15 @@ def _score(
         unanswered=shares(~tells),
         has_interval=bool(has_interval.any()),
     )
+
+
+def find_rejections(answers: Answers, level: float) -> NDArray[np.bool_]:
+    """Return where no effect is rejected, shape (A, M): by the interval, or by the p value where there is none."""
+    has_interval = np.isfinite(answers.low)
+    with np.errstate(invalid="ignore"):
+        by_p = answers.p <= 1 - level + 1e-9
+        outside = (answers.low > 0) | (answers.high < 0)
+    return np.asarray(np.where(has_interval, outside, by_p), dtype=bool)
 
 
 def _mean(values: Floats, n: NDArray[np.int64]) -> Floats:
@@ -254,10 +262,23 @@ def detectable_effect(score: Score, *, power: float) -> tuple[float, float, floa
         Average improvements as they really were, interpolated between those played; infinite where none is large
         enough.
     """
+    return crossing_effects(score.gain, score.found, power=power)
+
+
+def crossing_effects(gain: Floats, found: Sequence[Share], *, power: float) -> tuple[float, float, float]:
+    """Return where shares found reach a power, and where their bounds do; infinite where they do not.
+
+    Parameters
+    ----------
+    gain : numpy.ndarray, shape (M,)
+        Average improvements, ascending.
+    found : sequence of Share, length M
+    power : float
+    """
     crossings = []
     for side in ("value", "high", "low"):
-        chances = np.maximum.accumulate([getattr(share, side) for share in score.found])
-        crossings.append(_crossing(score.gain, chances, 100 * power))
+        chances = np.maximum.accumulate([getattr(share, side) for share in found])
+        crossings.append(_crossing(gain, chances, 100 * power))
     return crossings[0], crossings[1], crossings[2]
 
 

@@ -147,6 +147,13 @@ def _rows(results: Sequence[Result], labels: Sequence[Text]) -> tuple[_Row, ...]
             refuse_bare(estimate)
             label = row_label(result, estimate, several=several)
             rows.append(_Row(result=result, estimate=estimate, label=label, model=capital(model)))
+    if not rows:
+        raise DataError(
+            "QB707",
+            found="results without an estimate",
+            expected="at least one estimate",
+            fix="print(result.summary())",
+        )
     # lines on one question stand together, whatever the order of the results
     first = {r.label.en: i for i, r in reversed(list(enumerate(rows)))}
     return tuple(sorted(rows, key=lambda r: first[r.label.en]))

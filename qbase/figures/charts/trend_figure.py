@@ -181,11 +181,17 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
     gaps -= len([p for p in hidden if p in series.periods])
     if gaps:
         parts.append(
-            Text(f"{gaps} 期没有数据，线在这些时期断开。", f"{gaps} periods hold no data; the line is broken there.")
+            Text(
+                f"{gaps} 期没有数据，线在这些时期断开。",
+                f"{gaps} {'period holds' if gaps == 1 else 'periods hold'} no data; the line is broken there.",
+            )
         )
     if hidden:
         parts.append(
-            Text(f"{len(hidden)} 期的数字不公开（{HIDDEN}）。", f"{len(hidden)} periods are withheld ({HIDDEN}).")
+            Text(
+                f"{len(hidden)} 期的数字不公开（{HIDDEN}）。",
+                f"{len(hidden)} {'period is' if len(hidden) == 1 else 'periods are'} withheld ({HIDDEN}).",
+            )
         )
     parts += _totals_note(series)
     if limits_of(trend)[0] > 0:

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from qbase.core.errors import DataError
-from qbase.core.shown.display import run_folder, shown_language
+from qbase.core.markup import run_folder, shown_language
 from qbase.core.shown.fonts import missing_glyphs
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text

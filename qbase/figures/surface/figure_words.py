@@ -13,6 +13,7 @@ from qbase.core.coverage import Coverage
 from qbase.core.numbers import UNITS, UNITS_SHORT, count, declared_digits, interval, level_text, number
 from qbase.core.results.result import Result
 from qbase.core.results.sentences import GRADES, digits_of, direction_of, grade_of, quantity, withheld
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate, Indicator
 from qbase.figures.surface.period_axis import period_text
@@ -274,8 +275,8 @@ def source_note(*results: Result) -> Text:
     seen = []
     for maker, tables in made.items():
         names = uncapital(join(list(tables.values()), zh="、", en=", "))
-        facts = "".join(f" · {fact}" for fact in maker if fact)
-        seen.append(names + same(facts))
+        facts = [name_text(fact) for fact in maker if fact]
+        seen.append(names + Text(*("".join(f" · {fact[lang]}" for fact in facts) for lang in ("zh", "en"))))
     listed = join(seen, zh="；", en="; ")
     return Text(f"来源：{listed.zh}。", f"Source: {listed.en}.")
 

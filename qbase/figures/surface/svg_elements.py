@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -227,7 +228,8 @@ def read_glyph(character: str) -> Glyph:
 def _font() -> Any:
     from matplotlib.ft2font import FT2Font
 
-    font = FT2Font(str(font_file()))
+    # in memory: forks would share the position in an open file, and each read what another looked for
+    font = FT2Font(io.BytesIO(font_file().read_bytes()))
     font.set_size(100, 72)
     return font
 

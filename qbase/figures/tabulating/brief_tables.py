@@ -13,6 +13,7 @@ from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of
 from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Column, Table
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, join, same
 from qbase.core.values import Estimate
 from qbase.figures.surface.figure_words import account_data, capital, sentences, source_note, uncapital
@@ -192,7 +193,7 @@ def tabulate_failed_items(result: Result) -> Table:
     >>> tabulate_failed_items(read_failed_items(open_workspace(), panel, subject="K001", most=2))
     Items that failed most, 2025Q1–2025Q4: Qingzhao polyester fibre cluster
     Product and item | Share failed | 95% CI | Failed / tested | Severity
-    涤纶短纤: 含水率 | 22.2% | 11.7–38.1 | 8 / 36 | Beyond the label
+    Polyester staple fibre: moisture content | 22.2% | 11.7–38.1 | 8 / 36 | Beyond the label
     涤纶长丝: 线密度偏差率 | 17.8% | 9.3–31.3 | 8 / 45 | Beyond the label
     """
     shown = result.tables["items"].head(len(result.estimates))
@@ -201,7 +202,7 @@ def tabulate_failed_items(result: Result) -> Table:
         digits = digits_of(result, e)
         rows.append(
             (
-                Text(f"{row['product']}：{row['item']}", f"{row['product']}: {row['item']}"),
+                join([name_text(str(row["product"])), name_text(str(row["item"]))], zh="：", en=": "),
                 f"{number(e.value, digits)}%", _interval(e, digits),
                 f"{count(int(row['k']))} / {count(int(row['n']))}", SEVERE[bool(row["is_label"])],
             )

@@ -1,4 +1,4 @@
-"""Tables of gates, bases, the shortlist and the lines of the policy text."""
+"""Tables of gates, bases and the shortlist."""
 
 from __future__ import annotations
 
@@ -16,11 +16,6 @@ from qbase.core.text import Text, join, same
 from qbase.figures.surface.figure_words import account_data, bracket, capital, data_row, sentences, source_note
 from qbase.figures.tabulating.result_tables import MET, NONE
 
-STATES: Mapping[str, Text] = {
-    **MET,
-    "measured": Text("○\u00a0有数字，无限值", "○\u00a0Measured"),
-    "missing": Text("×\u00a0缺数据", "×\u00a0No data"),
-}
 LIMITS = Text(
     "抽样的合格率按单侧精确限判断，括号内为这两个限合成的区间；均/全部按名单计数；缺一项即尚无法判断。",
     "Sampled rates are judged by one-sided exact limits, which together are the interval shown; all-of-them is counted "
@@ -135,7 +130,8 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
     gates = list(dict.fromkeys((*verdicts[whole], *(g for own in verdicts for g in own))))
     none = Text(NONE, NONE)
     rows: tuple[tuple[str | Text, ...], ...] = tuple(
-        (gate, *(MET[own[gate]] if gate in own else none for own in verdicts)) for gate in gates
+        (_whole_name(gate, cards[whole]), *(MET[own[gate]] if gate in own else none for own in verdicts))
+        for gate in gates
     )
     data: dict[str, list[Any]] = {"gate": gates}
     data |= {card.preset: [own.get(g, "") for g in gates] for card, own in zip(cards, verdicts, strict=True)}
@@ -148,6 +144,11 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
         rows=rows,
         data=data | account_data([cards[0].coverage] * len(gates)),
     )
+
+
+def _whole_name(gate: str, card: Scorecard) -> Text:
+    """Return the code of a gate and what it is judged on."""
+    return Text(f"{gate} {card.gate_name(gate).zh}".rstrip(), f"{gate} {capital(card.gate_name(gate)).en}".rstrip())
 
 
 def _verdicts(card: Scorecard) -> dict[str, Verdict]:
@@ -186,7 +187,7 @@ def tabulate_bases(result: Result) -> Table:
     >>> [column.label.en for column in table.columns]
     ['Cluster', 'Base?', 'Gates that hold at once', 'Met / not / open', 'Binding gate', 'Next step']
     """
-    frame = _read(result, "bases").sort_values(["binding", "entity"], kind="stable")
+    frame = read_table(result, "bases").sort_values(["binding", "entity"], kind="stable")
     return Table(
         name=f"bases:{result.settings['preset']}",
         caption=Text(
@@ -200,7 +201,7 @@ def tabulate_bases(result: Result) -> Table:
             Column(label=Text("卡住的关口", "Binding gate")),
             Column(label=Text("下一步", "Next step")),
         ),
-        rows=tuple(_base_row(row) for row in frame.to_dict("records")),
+        rows=tuple(_base_row(row, result.labels) for row in frame.to_dict("records")),
         note=sentences(*result.notes, source_note(result)),
         data={str(c): [data_row(v) for v in frame[c]] for c in frame.columns}
         | account_data([result.coverage] * len(frame)),
@@ -208,14 +209,16 @@ def tabulate_bases(result: Result) -> Table:
     )
 
 
-def _base_row(row: Mapping[Any, Any]) -> tuple[str | Text, ...]:
+def _base_row(row: Mapping[Any, Any], labels: Mapping[str, Text]) -> tuple[str | Text, ...]:
+    binding = str(row["binding"])
+    named = capital(labels.get(f"gate[{binding}]", Text("", "")))
     tally = " / ".join(count(int(row[c])) for c in ("met_count", "missed_count", "open_count"))
     return (
         Text(str(row["name_zh"]), str(row["name_en"])),
         MET[str(row["verdict"])],
         percent(100 * float(row["probability"]), 0),
         tally,
-        str(row["binding"]) or NONE,
+        Text(f"{binding} {named.zh}".rstrip(), f"{binding} {named.en}".rstrip()) if binding else NONE,
         capital(Text(str(row["step_zh"]), str(row["step_en"]))),
     )
 
@@ -247,7 +250,7 @@ def tabulate_shortlist(result: Result) -> Table:
     >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]]
     ['Meidun wire and cable cluster', 'Yes', '4', '42.7%', '57.1%', '53.7%', '87.0%', '7.8']
     """
-    frame, year = _read(result, "shortlist"), result.settings["year"]
+    frame, year = read_table(result, "shortlist"), result.settings["year"]
     return Table(
         name="shortlist",
         caption=Text(f"下一步培育谁：{year} 年五项条件", f"Whom to cultivate next: five criteria, {year}"),
@@ -279,67 +282,14 @@ def _listed_row(row: Mapping[Any, Any]) -> tuple[str | Text, ...]:
     return name, listed, count(int(row["criteria_met"])), *shares, quotient
 
 
-def tabulate_clauses(result: Result) -> Table:
-    """Tabulate every line of the policy text: met or not, measured, or without data.
-
-    Parameters
-    ----------
-    result : Result
-        Of `qbase.scorecards.judge_clauses`: table ``clauses``.
-
-    Returns
-    -------
-    Table
+def read_table(result: Result, name: str) -> pd.DataFrame:
+    """Return a table of a result.
 
     Raises
     ------
     DataError
-        No such table (QB615).
-
-    Examples
-    --------
-    >>> from qbase.figures import tabulate_clauses
-    >>> from qbase.lake import open_workspace
-    >>> from qbase.scorecards import judge_clauses, read_gates, score_gates
-    >>> workspace = open_workspace()
-    >>> card = score_gates(read_gates(workspace, "outline_2025"), "outline_2025", clusters=["K003"])[0]
-    >>> len(tabulate_clauses(judge_clauses(workspace, card)).rows)
-    86
+        It has none of that name (QB615).
     """
-    frame = _read(result, "clauses")
-    return Table(
-        name=f"clauses:{result.settings['entity']}:{result.settings['preset']}",
-        caption=Text(
-            "政策每一条：达到、未达到、有数字、缺数据", "Every line of the policy: met, not met, measured, no data"
-        ),
-        columns=(
-            Column(label=Text("条目", "Line")),
-            Column(label=Text("原文句子", "Sentences")),
-            Column(label=Text("指标", "Indicator")),
-            Column(label=Text("状态", "State")),
-            Column(label=Text("可计算的指标", "Indicators ready"), numeric=True),
-            Column(label=Text("缺什么", "What is missing")),
-        ),
-        rows=tuple(_clause_row(row) for row in frame.to_dict("records")),
-        note=sentences(*result.notes),
-        data={str(c): [data_row(v) for v in frame[c]] for c in frame.columns}
-        | account_data([result.coverage] * len(frame)),
-    )
-
-
-def _clause_row(row: Mapping[Any, Any]) -> tuple[str | Text, ...]:
-    lacking = Text(str(row["lacking_zh"]), str(row["lacking_en"]))
-    return (
-        str(row["row"]),
-        str(row["clause"]),
-        Text(str(row["name_zh"]), str(row["name_en"])),
-        STATES[str(row["state"])],
-        f"{row['ready']}/{row['measures']}",
-        lacking if lacking.zh else same(NONE),
-    )
-
-
-def _read(result: Result, name: str) -> pd.DataFrame:
     frame = result.tables.get(name)
     if frame is None:
         raise DataError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,7 @@ from qbase.core.numbers import count, number, percent
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text
-from qbase.figures.surface.figure_words import account_data, sentences, source_note
+from qbase.figures.surface.figure_words import account_data, data_row, sentences, source_note
 from qbase.figures.tabulating.estimate_columns import NONE
 
 
@@ -173,6 +174,70 @@ def tabulate_frontier(frontier: Result) -> Table:
         note=sentences(*frontier.notes, source_note(frontier)),
         data=_data(frontier, table),
     )
+
+
+def tabulate_evaluation(plan: Result) -> Table:
+    """Tabulate what an evaluation will find, a row for each plan and a column for each year.
+
+    Parameters
+    ----------
+    plan : Result
+        Of `qbase.planning.plan_evaluation`.
+
+    Returns
+    -------
+    Table
+        Effects in points with their Monte-Carlo error in brackets. Data: the table ``evaluation``.
+
+    Raises
+    ------
+    DataError
+        The result is no such plan (QB707).
+
+    Examples
+    --------
+    >>> from qbase.figures import tabulate_evaluation
+    >>> from qbase.indicators import build_panel, build_policy
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.planning import plan_evaluation
+    >>> panel, policy = build_panel(open_workspace(), "D1.batch"), build_policy(open_workspace(), "base")
+    >>> found = plan_evaluation(
+    ...     panel, policy, "D1.batch", clusters=[(4, 8)], batches=[20], years=[3], designs=["did"], draws=40
+    ... )
+    >>> tabulate_evaluation(found).rows[0][1:3]
+    ('4 / 8', '20')
+    """
+    table = _table(plan, "evaluation", "tabulate_evaluation(plan_evaluation(panel, policy, outcome))")
+    years = sorted(table["years"].unique())
+    rows: list[tuple[Text | str, ...]] = []
+    for (design, treated, comparison, batches), own in table.groupby(
+        ["design", "treated", "comparison", "batches"], sort=False
+    ):
+        at = {int(row["years"]): row for row in _rows(own)}
+        name = plan.labels.get(f"design[{design}]", Text(str(design), str(design)))
+        rows.append((name, f"{treated} / {comparison}", count(int(str(batches))), *(_found(at[int(y)]) for y in years)))
+    return Table(
+        name=f"found_by_year:{plan.outcome.id}",
+        caption=Text("到时能发现多大的效果（百分点）", "Effects that will be found by then (points)"),
+        columns=(
+            Column(label=Text("设计", "Design")),
+            Column(label=Text("采用 / 对照集群", "Treated / compared"), numeric=True),
+            Column(label=Text("每季每群批次", "Batches a quarter"), numeric=True),
+            *(Column(label=Text(f"{y} 年后", f"After {y} yr"), numeric=True) for y in years),
+        ),
+        rows=tuple(rows),
+        note=sentences(*plan.notes, source_note(plan)),
+        data={str(c): [data_row(v) for v in table[c]] for c in table} | account_data([plan.coverage] * len(table)),
+    )
+
+
+def _found(row: dict[str, Any]) -> Text | str:
+    value, low, high = (float(row[c]) for c in ("detectable", "detectable_low", "detectable_high"))
+    if not math.isfinite(value):
+        return Text("发现不了", "none")
+    if not math.isfinite(high):
+        return Text(f"{number(value, 1)}（≥{number(low, 1)}）", f"{number(value, 1)} (≥{number(low, 1)})")
+    return f"{number(value, 1)} ({number(low, 1)}–{number(high, 1)})"
 
 
 def _points(points: float) -> Text:

@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 
-from qbase.core.lazy import read_once
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE, read_once
 from qbase.core.whole_files import write_atomic
 from qbase.indicators.kept.kept_files import kept_name, make_room
 from qbase.indicators.kept.value_bytes import from_buffer, to_bytes

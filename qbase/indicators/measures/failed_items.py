@@ -10,6 +10,7 @@ from qbase.core.numbers import count, interval, level_text, percent
 from qbase.core.panel import Panel
 from qbase.core.periods import PER_YEAR, code, parse_period
 from qbase.core.results.result import Result
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text
 from qbase.core.values import Estimate, Indicator, Key
 from qbase.indicators.cells.group_factors import ENTITY_NAMES
@@ -149,12 +150,13 @@ def rank_items(counted: pd.DataFrame, *, level: float = 0.95) -> pd.DataFrame:
 def _say_first(failed: pd.DataFrame, who: Text, when: str, level: float) -> Text:
     """Return the sentence of the first item: that it is one of so many, and how often it failed."""
     row, shown = failed.iloc[0], level_text(level)
+    product, item = name_text(str(row["product"])), name_text(str(row["item"]))
     n, k, share = count(int(row["n"])), count(int(row["k"])), percent(float(row["rate_pct"]))
     ends = interval(float(row["ci_low"]), float(row["ci_high"]))
     return Text(
-        f"{when} {who.zh}共有 {count(len(failed))} 个项目不合格，列在首位的是{row['product']}的{row['item']}："
+        f"{when} {who.zh}共有 {count(len(failed))} 个项目不合格，列在首位的是{product.zh}的{item.zh}："
         f"{n} 批中 {k} 批不合格，占 {share}（{shown} CI {ends.zh}）。",
-        f"In {when} {count(len(failed))} items failed in {who.en}; first comes {row['item']} of {row['product']}, in "
+        f"In {when} {count(len(failed))} items failed in {who.en}; first comes {item.en} of {product.en}, in "
         f"{k} of {n} batches: {share} ({shown} CI {ends.en}).",
     )
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from qbase.core.errors import DataError
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE
 from qbase.intake.reading.raw_grid import Fault, Grid, build_grid
 
 # -P: a file beside the delivery must never be imported

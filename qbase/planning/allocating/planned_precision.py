@@ -132,7 +132,8 @@ def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
     if found is None:
         raise DataError(
             "QB624", found=f"budget {asked.budget:,.0f}",
-            expected=f"{firms @ spending.cost:,.0f} or more for what is asked of {len(n_eff)} entities",
+            expected=f"{firms @ spending.cost:,.0f} or more for {asked.least} firms of each stratum and the "
+            f"targets of {len(n_eff)} entities",
             fix=f"plan_draws(strata, …, budget={np.ceil(firms @ spending.cost):.0f}), or a wider within_pp",
         )  # fmt: skip
     return found

@@ -24,6 +24,8 @@ MOST_BYTES = 200
 MOST_CHARACTERS = 40
 MOST_BYTES_OF_A_CODE = 60
 MARK = 6
+FAILED = "failed"
+"""Folder of the site with the pages of reports that never came out well."""
 REDIRECT = "redirect"
 """Beside a page that only points to another: the stem of that one."""
 DATED = "@"

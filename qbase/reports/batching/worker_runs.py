@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 from qbase.core.errors import QbaseError, SetupError
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE
 from qbase.lake import find_ledger, find_slot, open_workspace
 from qbase.lake.storage.this_host import host_of
 from qbase.reports.batching.run_batch import build_lost, close_lost, run_one

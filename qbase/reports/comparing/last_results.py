@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
+from qbase.core.markup import run_folder
 from qbase.core.results.retold import LastResults
-from qbase.core.shown.display import run_folder, sha256_of
+from qbase.core.shown.display import sha256_of
 from qbase.core.whole_files import write_atomic
 from qbase.reports.comparing.earlier_runs import find_last_edition, read_json
 

@@ -12,7 +12,7 @@ import sys
 import threading
 from multiprocessing.connection import Connection
 
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE
 from qbase.reports.executing.fork_template import QUIET
 from qbase.reports.executing.run_environment import allowed_environment
 

@@ -15,14 +15,13 @@ import pkgutil
 import sys
 from typing import Any
 
-from qbase.core.lazy import prepare
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE, prepare
 
 LIBRARIES = (
     "numpy", "pandas", "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
     "pyarrow.compute", "pyarrow.dataset", "pyarrow.parquet", "duckdb", "deltalake", "scipy.stats", "scipy.optimize",
     "statsmodels.api", "seaborn", "fontTools.subset", "fontTools.ttLib", "PIL.Image", "jinja2", "mistune", "nh3",
-    "sqlalchemy", "nbclient", "nbconvert", "papermill", "ipykernel.ipkernel", "ipykernel.debugger",
+    "pypinyin", "sqlalchemy", "nbclient", "nbconvert", "papermill", "ipykernel.ipkernel", "ipykernel.debugger",
     "IPython.extensions.storemagic",
 )  # fmt: skip
 NEVER = ("matplotlib_inline.backend_inline",)

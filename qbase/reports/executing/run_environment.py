@@ -14,7 +14,7 @@ import threading
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE
 
 ALLOWED = (
     "PATH", "HOME", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "SYSTEMROOT",

@@ -15,7 +15,7 @@ from qbase.core.text import Text, same
 from qbase.core.whole_files import write_atomic
 from qbase.lake.run_slots import read_moment
 from qbase.release import check_svg
-from qbase.reports.asking.page_names import REDIRECT, moment_of, read_meta, undated
+from qbase.reports.asking.page_names import FAILED, REDIRECT, moment_of, read_meta, undated
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
 from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with_font
 
@@ -44,6 +44,8 @@ class Card:
         The last run, when it failed and is younger than the published one.
     earlier : tuple of Card
         Pages of earlier logical dates that were filled in later, newest first.
+    told : mapping
+        What stands beside the page that says that the report failed; empty where there is a good one.
     """
 
     report_id: str
@@ -51,11 +53,19 @@ class Card:
     damaged: bool = False
     failed: RunRecord | None = None
     earlier: tuple[Card, ...] = ()
+    told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def title(self) -> Text:
         """Title of the report, or its id."""
-        return _text(self.meta.get("title")) or same(self.report_id)
+        return _text(self.meta.get("title")) or _text(self.told.get("title")) or same(self.report_id)
+
+    @property
+    def link(self) -> str:
+        """The page: of the report, of its failure, or none."""
+        if self.meta or self.damaged:
+            return f"{self.report_id}.html"
+        return f"{FAILED}/{self.report_id}.html" if self.told else ""
 
     @property
     def lead(self) -> Text | None:
@@ -140,6 +150,9 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
         for name, meta in published.items()
     )
     shown = {str(card.meta.get("report_id", card.report_id)) for card in cards}
+    never = _never_good(site, done, published)
+    cards += never
+    shown |= {str(card.told["report_id"]) for card in never}
     cards += [
         Card(report_id=name, meta={}, failed=run)
         for name, run in last.items()
@@ -147,6 +160,18 @@ def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:
     ]
     cards.sort(key=lambda c: c.report_id)
     return sorted(cards, key=lambda c: str(c.meta.get("finished_at", "")), reverse=True)
+
+
+def _never_good(site: pathlib.Path, done: Iterable[RunRecord], published: Mapping[str, Any]) -> list[Card]:
+    """Return the cards of pages that never came out well, each with a plain page that says so."""
+    runs = {run.run_id: run for run in done}
+    pages = sorted((site / FAILED).glob("*.html"))
+    found = ((page.stem, read_meta(page)) for page in pages if page.stem not in published)
+    return [
+        Card(report_id=stem, meta={}, failed=runs[told["run_id"]], told=told)
+        for stem, told in found
+        if told.get("report_id") and told.get("run_id") in runs
+    ]
 
 
 def _with_earlier(cards: Iterable[Card]) -> list[Card]:
@@ -213,6 +238,8 @@ def _feed(cards: Sequence[Card]) -> dict[str, Any]:
                 "content_text": "\n".join([card.lead.zh, card.lead.en]) if card.lead else "",
                 "_qbase": dict(card.meta),
             }
+        if card.told:
+            item["url"] = card.link
         if card.damaged:
             item |= {
                 "url": f"{card.report_id}.html",

@@ -8,8 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 
-from qbase.core.lazy import read_once
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE, read_once
 from qbase.core.shown import fonts
 
 ROOMS = (

@@ -19,13 +19,12 @@ from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
 from nbformat import NotebookNode, from_dict
 
-from qbase.core.errors import RunError, read_codes
+from qbase.core.errors import RunError
 from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
 from qbase.core.text import Text, join, same, split_sentences
-from qbase.release import scan_private
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
 from qbase.release.verifying.shown_bundles import table_csv
@@ -100,8 +99,28 @@ def render_report(
     >>> page[page.index("<title>") : page.index("</title>")]
     '<title>How the batch pass rate is changing | 批次合格率的变化'
     """
+    check_accounts((*results.get("results", ()), *results.get("scorecards", ())))
+    context, notebook = build_context(notebook, spec, run, results, lang=lang, names=names)
+    return with_font(fill("report.html.j2", context, notebook), context["title"])
+
+
+def build_context(
+    notebook: NotebookNode,
+    spec: ReportSpec,
+    run: RunRecord,
+    results: Mapping[str, Any],
+    *,
+    lang: Lang,
+    names: Mapping[str, Text] | None,
+) -> tuple[dict[str, Any], NotebookNode]:
+    """Return what the template of a report is filled with, and the cells that its readers may see.
+
+    Parameters
+    ----------
+    notebook, spec, run, results, lang, names
+        As `render_report` takes them.
+    """
     entries = (*results.get("results", ()), *results.get("scorecards", ()))
-    check_accounts(entries)
     spoken = {text["zh"]: entry["name"] for entry in entries for text in entry["sentences"]}
     notebook = leave_inside(notebook, is_inside=spec.profile == "internal")
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
@@ -124,39 +143,9 @@ def render_report(
         "annex": join(_annexed(letter), zh="、", en=", "),
         "sources": results.get("sources", ()),
         "facts": _facts(letter, run),
-        "command": _command(run),
+        "command": command_of(run),
     }
-    return with_font(fill("report.html.j2", context, notebook), context["title"])
-
-
-def render_failure(*, spec: ReportSpec, run: RunRecord, lang: Lang = "zh") -> str:
-    """Render the page of a run that failed: what, where, how to go on. Paths and tracebacks stay in the log.
-
-    Parameters
-    ----------
-    spec : ReportSpec
-        Title and profile.
-    run : RunRecord
-        With ``error``.
-    lang : {"zh", "en"}
-        Which language shows first.
-    """
-    error = dict(run.error or {})
-    text, found = str(error.get("text", "")), str(error.get("found", ""))
-    words = Text(f"{error['what_zh']}：{found}", f"{error['what_en']}: {found}") if "what_zh" in error else same(text)
-    entry = read_codes().get(str(error.get("code", "")), {})
-    context = {
-        "lang": lang,
-        "title": spec.title,
-        "kick": PROFILES[spec.profile],
-        "run": run,
-        "when": date_of(run.slot or run.started_at),
-        "error": error,
-        "words": None if scan_private(f"{text} {words.en}") or not words.en else words,
-        "meaning": Text(entry.get("meaning_zh", ""), entry.get("meaning_en", "")) if entry else None,
-        "command": _command(run),
-    }
-    return with_font(fill("failure.html.j2", context), spec.title)
+    return context, notebook
 
 
 def given_of(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
@@ -329,7 +318,7 @@ def _facts(letter: Letter, run: RunRecord) -> list[tuple[Text, str]]:
     return [(label, value) for label, value in facts if value]
 
 
-def _command(run: RunRecord) -> str:
+def command_of(run: RunRecord) -> str:
     """Return the line that repeats the run."""
     given = [f"-p {shlex.quote(f'{name}={written(value)}')}" for name, value in sorted(run.params.items())]
     return " ".join([f"qbase run {shlex.quote(run.report_id)}", *given])

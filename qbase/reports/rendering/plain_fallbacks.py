@@ -54,9 +54,13 @@ def plain_forms(payload: Mapping[str, Any], lang: Lang) -> dict[str, str]:
         return {}
 
 
+def use_light(svg: str) -> str:
+    """Return a drawing with the colours of the light theme in it, where no page around it names them."""
+    return _COLOUR.sub(lambda match: LIGHT.get(match[1], "#000000"), svg)
+
+
 def _drawing(svg: str) -> str:
-    """Return a drawing with the colours of the light theme in it, since no page around it names them."""
-    coloured = _COLOUR.sub(lambda match: LIGHT.get(match[1], "#000000"), svg)
+    coloured = use_light(svg)
     place = f'<svg xmlns="http://www.w3.org/2000/svg" style="{FONT};background:{LIGHT["bg"]}"'
     return coloured.replace("<svg", place, 1)
 

@@ -23,6 +23,7 @@ from qbase.lake.storage.fault_points import fault
 from qbase.reports.asking.run_request import Request
 from qbase.reports.executing.completeness import Place
 from qbase.reports.running import fingerprint
+from qbase.reports.running.failed_runs import PARTIAL, drop_failed, keep_partial, show_failed
 from qbase.reports.running.page_place import PagePlace, choose_place, find_near
 from qbase.reports.running.run_states import LOCK, close_dead_runs, close_fenced, drop_beside, hold, read_meta
 
@@ -216,10 +217,34 @@ class ClaimedRun:
         """Record the end of a run that came to no good; one whose page is out is published all the same."""
         if self._is_out():
             return self.finish()
-        kept = tuple(self._shown(n) for n in ("run.ipynb", "log.txt") if (self.folder / n).is_file())
         cell = str(self.place) if self.place else None
-        text = f"{error.what_en}: {error.found}"
-        return self.close("failed", kept, {"cell": cell, "text": text, **error.payload()})
+        told = {"cell": cell, "text": f"{error.what_en}: {error.found}", **error.payload()}
+        with self.logged():
+            keep_partial(self.folder, self.request, dataclasses.replace(self.record, error=told), self.lang)
+        kept = tuple(self._shown(n) for n in ("run.ipynb", "log.txt", PARTIAL) if (self.folder / n).is_file())
+        return self.close("failed", kept, told)
+
+    def tell_readers(self) -> None:
+        """Leave the page that says that the report failed where there is no good one, or take it away where there is.
+
+        What is published is not touched; what cannot be written is in the log of the run.
+        """
+        site, stem = self.workspace.site, self.page.stem
+        with self.logged():
+            if self.record.state != "failed":
+                drop_failed(site, stem)
+                return
+            near = find_near(site, self.request) if self.near is None else self.near
+            show_failed(site, stem, self.request, self.record, near)
+
+    @contextlib.contextmanager
+    def logged(self) -> Iterator[None]:
+        """Put an error of what is only a courtesy into the log: what the run itself came to stands."""
+        try:
+            yield
+        except Exception as error:
+            with contextlib.suppress(OSError), (self.folder / "log.txt").open("a", encoding="utf-8") as log:
+                log.write("".join(traceback.format_exception(error)))
 
     def fault(self, error: Exception) -> RunError:
         """Put a fault of the house into the log of the run and return what to say of it (QB999)."""

@@ -13,7 +13,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qbase.core.package import PACKAGE, VERSION
+from qbase.core.lazy import PACKAGE, VERSION
 from qbase.reports.asking.letter_parameters import source_of, tags_of
 
 LIBRARIES = ("pandas", "statsmodels", "pyfixest", "duckdb", "deltalake", "papermill")

@@ -162,6 +162,7 @@ def attempt_report(
             # a fault of the house itself ends this report like any other failure, and never the ones after it
             failed = run.fault(error)
         record = run.fail(failed) if failed else run.finish()
+        run.tell_readers()
         log.close(record, run.site_paths[0])
     if is_one_of_many:
         return record, failed

@@ -17,6 +17,7 @@ from qbase.scorecards.bases.binding_gates import RULE, GateState, find_binding, 
 from qbase.scorecards.bases.joint_gates import JointGates, draw_gates
 from qbase.scorecards.gates.gate_data import GateData
 from qbase.scorecards.gates.gate_verdicts import DRAWS, score_gates
+from qbase.scorecards.gates.gate_words import gate_titles
 from qbase.scorecards.presets.preset_files import read_preset
 from qbase.scorecards.presets.preset_values import Preset
 
@@ -106,7 +107,10 @@ def judge_bases(
             "seed": seed, "least": chosen.bases[0], "most": chosen.bases[1],
         },
         sources=data.sources,
-        labels={"said[bases]": say_bases(bases, number, chosen, data.as_of)},
+        labels={
+            "said[bases]": say_bases(bases, number, chosen, data.as_of),
+            **{f"gate[{g}]": gate_titles()[g] for g in chosen.required},
+        },
         coverage=data.coverage,
     )  # fmt: skip
 

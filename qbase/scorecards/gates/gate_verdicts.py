@@ -11,7 +11,7 @@ from qbase.core.errors import UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.results.result import Criterion, OpenGate, Scorecard, Verdict
 from qbase.core.text import Text
-from qbase.core.values import Estimate
+from qbase.core.values import Estimate, freeze
 from qbase.indicators.catalogue.indicator_rows import find_indicator, read_rows
 from qbase.scorecards.gates import gate_words as words
 from qbase.scorecards.gates.exact_verdicts import ROUNDING, estimate_unverified_failures, find_least_n, judge_rates
@@ -123,6 +123,7 @@ def _card(entity: str, preset: Preset, data: GateData, found: Mapping[tuple[str,
         sources=data.sources,
         coverage=data.coverage,
         missing=tuple(missing),
+        titles=freeze({gate: words.gate_titles()[gate] for gate in preset.gates}),
     )
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from importlib import resources
+
+from qbase.core.lazy import read_once
 from qbase.core.numbers import count, level_text, number, percent
 from qbase.core.text import Text
+from qbase.core.values import ReadOnly, freeze
+from qbase.indicators.catalogue.indicator_rows import read_rows
 
 TREATMENTS = {
     "naive": Text("全部批次，未加权", "all batches as drawn, unweighted"),
@@ -115,3 +121,19 @@ def say_years(first: str, last: str) -> Text:
 def say_no_year(year: str) -> Text:
     """Say that a year has no number."""
     return Text(f"{year} 年没有数字", f"no number for {year}")
+
+
+@read_once
+def gate_titles() -> ReadOnly[str, Text]:
+    """Return a few words for every line of the catalogue that can be a gate: its title, else its name.
+
+    Examples
+    --------
+    >>> from qbase.scorecards.gates.gate_words import gate_titles
+    >>> gate_titles()["N4"].en, gate_titles()["L10"].en
+    ('Inspection capability', 'Differentiated-product share (差别化率)')
+    """
+    file = resources.files("qbase.scorecards.gates").joinpath("gate_titles.toml")
+    own = tomllib.loads(file.read_text(encoding="utf-8"))
+    titled = {gate: Text(words["zh"], words["en"]) for gate, words in own.items()}
+    return freeze({gate: titled.get(gate, row.name) for gate, row in read_rows().items()})

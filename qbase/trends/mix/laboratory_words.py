@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from qbase.core.numbers import interval, level_text, number
-from qbase.core.results.sentences import say_p
+from qbase.core.results.sentences import add_article, say_p
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, join, same
 from qbase.core.values import CheckResult, Estimate, Indicator
 from qbase.indicators.group_counts import GroupCounts
@@ -95,22 +96,22 @@ def later_words(
 
 
 def _end(word: Text, estimate: Estimate) -> Text:
-    who = str(estimate.key["laboratory"])
-    shown = _value(estimate)
-    return Text(f"{word.zh}：{who} {shown.zh}", f"{word.en}: {who} {shown.en}")
+    who, shown = name_text(str(estimate.key["laboratory"])), _value(estimate)
+    return Text(f"{word.zh}：{who.zh} {shown.zh}", f"{word.en}: {who.en} {shown.en}")
 
 
 def _lead(estimates: Sequence[Estimate], counts: GroupCounts, entity: str) -> Text:
     own = {e.term: e for e in estimates if e.key.get("entity") == entity}
-    who = counts.panel.label(entity)
+    who = add_article(counts.panel.label(entity))
     if "left" not in own:
         return Text(f"{who.zh}的领先无法按机构分解。", f"The lead of {who.en} cannot be split by laboratory.")
     told = {term: _value(e) for term, e in own.items()}
-    return Text(
+    said = Text(
         "{who}比同期其他对象高 {lead}个百分点，其中机构之别 {explained}，余下 {left}。",
         "{who} lies {lead} percentage points off the others of the same periods; {explained} of it is who tested, "
         "{left} is left.",
     ).format(who=who, **told)
+    return Text(said.zh, said.en[:1].upper() + said.en[1:])
 
 
 def _value(estimate: Estimate) -> Text:

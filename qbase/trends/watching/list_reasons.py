@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text
 from qbase.stats.regression.ridge_logit import RidgeLogit
 from qbase.trends.watching.firm_features import GROUPS, Features
@@ -77,5 +78,5 @@ def _say_group(name: str, fact: pd.Series[Any]) -> Text | None:
         return young if fact["is_young"] else Text("成立已满两年", "in business for two years or more")
     if name == "size":
         return SIZES.get(str(fact["size_class"]), GROUPS["size"])
-    product = str(fact["product_name"])
-    return Text(f"产品：{product}", f"product {product}") if product else None
+    product = name_text(str(fact["product_name"]))
+    return Text(f"产品：{product.zh}", f"product {product.en}") if product.zh else None

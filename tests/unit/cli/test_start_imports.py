@@ -59,7 +59,7 @@ def rooms_of(modules: set[str]) -> set[str]:
 def test_importing_the_package_imports_nothing_behind_it() -> None:
     modules = imported("import qbase as qb")
     assert modules & (HEAVY | {"typer", "tomllib"}) == set()
-    assert {m for m in modules if m.startswith("qbase.")} == {"qbase.core", "qbase.core.lazy", "qbase.core.package"}
+    assert {m for m in modules if m.startswith("qbase.")} == {"qbase.core", "qbase.core.lazy"}
 
 
 @pytest.mark.parametrize("words", [["--help"], [], ["--lang", "zh"], ["--help", "--lang=en"]])

@@ -89,7 +89,9 @@ def test_a_file_out_of_reach_is_named():
 
 
 def test_a_count_that_does_not_fit_is_told_as_one(tmp_path):
-    pq.write_table(pa.table({"name": [f"name {n}" for n in range(300_000)], "n": range(300_000)}), tmp_path / "a.parquet")
+    pq.write_table(
+        pa.table({"name": [f"name {n}" for n in range(300_000)], "n": range(300_000)}), tmp_path / "a.parquet"
+    )
     there = Files(urls=(str(tmp_path / "a.parquet"),), columns=COLUMNS)
     query = ShardQuery(sql="SELECT list(name ORDER BY n) AS all FROM t", tables={"t": there}, threads=1, memory_mb=12)
     with pytest.raises(SetupError) as caught:

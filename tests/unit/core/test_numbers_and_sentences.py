@@ -153,10 +153,13 @@ def test_bundles_travel_typed_in_a_run_and_plain_outside(
 ) -> None:
     shown = figure()
     assert repr(shown) == "<Figure f>"
-    assert set(shown._repr_mimebundle_()) == {"text/plain", "image/png"}
+    data, words = shown._repr_mimebundle_()
+    assert set(data) == {"text/plain", "image/png"}
+    assert words == {"image/png": {"alt": shown.alt.zh}}
     monkeypatch.setenv("QBASE_RUN_DIR", str(tmp_path))
-    assert set(shown._repr_mimebundle_()) == {"text/plain", MIME}
-    assert json.loads(json.dumps(shown._repr_mimebundle_()[MIME]))["kind"] == "figure"
+    assert set(shown._repr_mimebundle_()[0]) == {"text/plain", MIME}
+    assert shown._repr_mimebundle_()[1] == {}
+    assert json.loads(json.dumps(shown._repr_mimebundle_()[0][MIME]))["kind"] == "figure"
 
 
 def test_record_is_written_in_a_run_only(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -9,9 +10,11 @@ import pandas as pd
 import pytest
 
 import qbase as qb
-from qbase.core import DataError, Indicator, Panel, Policy, Result, Spell, Text
+from qbase.core import DataError, Indicator, Panel, Policy, Result, Spell, Text, UsageError
 from qbase.core.periods import parse_period
-from qbase.figures import plot_estimates, plot_event_study, plot_trend
+from qbase.effects import describe_path
+from qbase.figures import plot_effect, plot_estimates, plot_event_study, plot_trend
+from qbase.figures.charts.panel_drawing import SeenGrid
 from qbase.scorecards import score_targets
 
 RATE = Indicator(id="D1.batch", name=Text("批次合格率", "batch pass rate"), unit="pct", better="up")
@@ -81,3 +84,50 @@ def test_values_themselves_know_no_picture() -> None:
     drawing = [p for p in core.rglob("*.py") if "qbase.figures" in p.read_text(encoding="utf-8")]
     assert drawing == []
     assert not any(hasattr(kind, "plot") or hasattr(kind, "describe") for kind in (Panel, Policy, Result))
+
+
+def test_a_result_that_is_read_and_not_drawn_names_its_table(results: dict[str, Result]) -> None:
+    unanswered = dataclasses.replace(
+        results["change"], estimates=(), tables={}, unanswered=Text("没有上年同期。", "There is no quarter a year ago.")
+    )
+    listed = dataclasses.replace(unanswered, tables={"watchlist": pd.DataFrame({"firm": [1]})})
+    for result, table in ((unanswered, "tabulate_estimates"), (listed, "tabulate_watchlist")):
+        with pytest.raises(DataError) as caught:
+            qb.plot(result)
+        assert caught.value.code == "QB960"
+        assert f"qb.{table}(result)" in str(caught.value)
+        assert "There is no quarter a year ago." in str(caught.value)
+        assert callable(getattr(qb, table))
+        assert len(str(caught.value).splitlines()) == 4
+
+
+def test_every_table_that_is_named_in_place_of_a_figure_can_be_called() -> None:
+    from qbase.explore.everyday import TABLES
+
+    assert all(callable(getattr(qb, name)) for name in TABLES.values())
+
+
+def test_designs_and_paths_get_their_own_figures(panel: Panel) -> None:
+    path = describe_path(panel, POLICY, "D1.batch", why=Text("太少", "too few"))
+    assert qb.plot(path, policy=POLICY).payload() == plot_effect(path, policy=POLICY).payload()
+
+
+def test_a_panel_is_drawn_with_its_gaps_and_adoptions(panel: Panel) -> None:
+    gone = panel.data.drop(index=[("K1", parse_period("2022Q2", "Q")), ("K9", parse_period("2024Q4", "Q"))])
+    figure = qb.plot(dataclasses.replace(panel, data=gone), policy=POLICY)
+    assert figure.title.en == "Seen in every period: 10 of 12"
+    assert "K1, K9 (2); adopters: 4." in figure.alt.en
+    rows = {row[0].en: row[1:] for row in figure.table.rows}
+    assert [*rows][:4] == ["K0", "K1", "K2", "K3"], "adopters first"
+    assert rows["K1"] == ("15", "2021Q1", "2024Q4", "1", "2023Q1")
+    assert rows["K9"] == ("15", "2021Q1", "2024Q3", "0", "–")
+    assert set(figure.drawings) == {"zh_wide", "zh_narrow", "en_wide", "en_narrow"}
+    states = SeenGrid(periods=("a", "b", "c", "d"), names=(), states=(("seen", "seen", "", "adopted"),), sums=())
+    assert states.runs(0) == [("seen", 0, 2), ("adopted", 3, 4)]
+
+
+def test_firms_and_what_has_no_figure_are_refused(panel: Panel) -> None:
+    with pytest.raises(DataError, match="QB961"):
+        qb.plot(dataclasses.replace(panel, entity="firm_id"))
+    with pytest.raises(UsageError, match="QB962"):
+        qb.plot(panel, panel)

@@ -485,7 +485,7 @@ def test_names_are_escaped_and_never_read_as_formulas() -> None:
 def test_a_preview_exists_only_outside_a_run(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
     outside = plot_trend(rate())
     assert outside.preview.startswith(b"\x89PNG")
-    assert outside._repr_mimebundle_()["image/png"]
+    assert outside._repr_mimebundle_()[0]["image/png"]
     monkeypatch.setenv("QBASE_LANG", "en")
     assert plot_trend(rate()).preview != outside.preview
     monkeypatch.setenv("QBASE_RUN_DIR", str(tmp_path))

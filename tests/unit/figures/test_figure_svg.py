@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
+import warnings
 
 import pandas as pd
 import pytest
@@ -12,6 +14,8 @@ from hypothesis import strategies as st
 
 from qbase.core import DataError
 from qbase.core.periods import ordinal
+from qbase.core.shown.fonts import missing_glyphs
+from qbase.figures.surface import svg_elements
 from qbase.figures.surface.canvas import NARROW, Sheet, Variant, spread, text_width
 from qbase.figures.surface.figure_svg import finish_svg
 from qbase.figures.surface.period_axis import number_ticks, place_ticks, position, read_period, tick_digits
@@ -153,3 +157,35 @@ def test_wrapping_keeps_every_character_or_says_so() -> None:
     assert len(short) == 2
     assert short[-1].endswith("…")
     assert sheet.wrap("two words here", 60, 3) == ["two words", "here"]
+
+
+def _glyphs_lost(characters: list[str]) -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lost = 0
+        for character in characters:
+            try:
+                svg_elements.read_glyph(character)
+            except (UserWarning, RuntimeError):
+                lost += 1
+    return lost
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only forks share open files")
+def test_forks_that_measure_at_once_read_every_glyph() -> None:
+    """The font is opened once and pages are made in forks: they must not share a position in its file."""
+    characters = [c for c in map(chr, range(0x4E00, 0x9000)) if not missing_glyphs(c)][:4000]
+    expected = text_width("测量")
+    children = []
+    for order in (characters, characters[::-1]):
+        child = os.fork()
+        if child == 0:
+            code = 2
+            try:
+                code = int(_glyphs_lost(order) > 0)
+            finally:
+                # whatever happens, a fork of the tests goes no further
+                os._exit(code)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
+    assert text_width("测量") == expected

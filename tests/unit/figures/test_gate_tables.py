@@ -97,7 +97,7 @@ def test_presets_stand_side_by_side_for_one_cluster_only(data):
     presets = ("policy_text", "outline_2025")
     cards = [score_gates(data, p, clusters=["K2"])[0] for p in presets]
     table = tabulate_presets(cards)
-    row = next(r for r in table.rows if r[0] == "D1")
+    row = next(r for r in table.rows if r[0].en == "D1 Reliable quality")
     assert row[1:] == (MET["cannot_tell"], MET["not_met"])
     with pytest.raises(DataError) as caught:
         tabulate_presets(score_gates(data, "policy_text"))
@@ -107,7 +107,9 @@ def test_presets_stand_side_by_side_for_one_cluster_only(data):
 def test_clusters_are_grouped_by_what_binds(bases):
     table = tabulate_bases(bases)
     binding = [row[4] for row in table.rows]
-    assert binding == sorted(binding)
+    assert [text.en for text in binding] == sorted(text.en for text in binding)
+    # a code alone tells an office nothing
+    assert all(len(text.zh.split(" ", 1)) == len(text.en.split(" ", 1)) == 2 for text in binding)
     assert len(table.rows) == 3
 
 

@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure as MplFigure
 
 from qbase.core import UsageError
-from qbase.core.shown.display import shown_language
+from qbase.core.markup import shown_language
 from qbase.core.shown.fonts import FAMILY
 from qbase.figures import house_rc, use_theme
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from qbase.core.package import PACKAGE
+from qbase.core.lazy import PACKAGE
 from qbase.reports.running import fingerprint
 
 

@@ -19,8 +19,9 @@ from qbase.release.verifying.page_reading import Element, Page, read_page
 from qbase.release.verifying.shown_bundles import read_text
 from qbase.release.verifying.verification import verify_html
 from qbase.reports.asking.asked_words import read_asked
+from qbase.reports.rendering.failed_letters import render_failure
 from qbase.reports.rendering.page_parts import read_letter
-from qbase.reports.rendering.page_rendering import date_of, render_failure, render_report
+from qbase.reports.rendering.page_rendering import date_of, render_report
 from qbase.reports.rendering.sentence_marks import emphasise
 
 
@@ -391,9 +392,15 @@ def test_the_page_of_a_failed_run_shows_code_and_next_step_but_no_path() -> None
     plain = dataclasses.replace(run, error={"cell": None, "code": "", "text": "kernel died"})
     assert "kernel died" in render_failure(spec=case.spec, run=plain, lang="en")
     told = {"cell": "7", "code": "QB811", "what_zh": "运行出错", "what_en": "a cell failed", "found": "KeyError: 2019"}
+    told |= {"expected": "no error", "fix": "correct cell 7        (traceback: reports/runs/trends/R1/log.txt)"}
     both = render_failure(spec=case.spec, run=dataclasses.replace(run, error=told))
-    assert "运行出错：KeyError: 2019" in both
-    assert "a cell failed: KeyError: 2019" in both
+    assert all(line in both for line in ("运行出错", "a cell failed", "KeyError: 2019", "no error", "correct cell 7"))
+    assert "reports/runs" not in both
+    outside = render_failure(
+        spec=dataclasses.replace(case.spec, profile="external"), run=dataclasses.replace(run, error=told)
+    )
+    assert "运行出错" in outside
+    assert "KeyError" not in outside
 
 
 def test_dates_are_written_out_and_other_words_stay() -> None:

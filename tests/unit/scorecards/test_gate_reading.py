@@ -9,7 +9,7 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.indicators import build_panel
 from qbase.lake import Workspace
-from qbase.scorecards import judge_bases, judge_clauses, read_gates, read_preset, score_gates
+from qbase.scorecards import judge_bases, read_gates, read_preset, score_gates
 from tests.unit.indicators.sampled_lake import QUARTERS, directed_sample, firms, frame, put
 
 NAMES = {"K1": "甲镇涤纶产业集群", "K2": "乙镇涤纶产业集群"}
@@ -62,17 +62,6 @@ def test_a_quarter_can_be_named(home: Workspace) -> None:
     with pytest.raises(UsageError) as caught:
         read_gates(home, "outline_2025", as_of="last")
     assert caught.value.code == "QB101"
-
-
-def test_every_line_of_the_text_has_a_state(home: Workspace) -> None:
-    card = score_gates(read_gates(home, "base_2026"), "base_2026", clusters=["K1"])[0]
-    table = judge_clauses(home, card).tables["clauses"]
-    assert len(table) == 86
-    assert set(table["state"]) <= {"met", "not_met", "cannot_tell", "measured", "missing"}
-    assert table.loc[table["row"] == "N3", "state"].item() == "missing"
-    assert "firm_checks" in table.loc[table["row"] == "N3", "lacking_en"].item()
-    lacking = table[table["state"] == "missing"]
-    assert (lacking["lacking_zh"] != "").all()
 
 
 def test_without_a_list_of_clusters_nothing_is_judged(workspace: Workspace) -> None:

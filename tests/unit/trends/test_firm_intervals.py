@@ -26,7 +26,8 @@ def test_firms_of_one_batch_each_change_nothing() -> None:
     for estimate, term in ((estimate_level, "rate"), (estimate_change, "change")):
         plain, known = estimate(panel, ID, entity="K1"), estimate(panel, ID, entity="K1", firms=firms)
         if term == "rate":
-            assert np.allclose(plain.tidy()[["ci_low", "ci_high"]], known.tidy()[["ci_low", "ci_high"]], atol=1e-4)
+            ends = ["conf_low", "conf_high"]
+            assert np.allclose(plain.tidy()[ends], known.tidy()[ends], atol=1e-4)
             assert (plain.method, known.method) == ("wilson", "firm_wilson")
         else:
             # the same thirty firms come twice: what they share can only narrow it
@@ -70,7 +71,7 @@ def test_neither_order_nor_names_of_firms_matter() -> None:
     other = dataclasses.replace(firms, data=mixed)
     for estimate in (estimate_level, estimate_change):
         ours, theirs = (estimate(panel, ID, entity="K1", firms=f).tidy() for f in (firms, other))
-        columns = ["value", "ci_low", "ci_high"]
+        columns = ["estimate", "conf_low", "conf_high"]
         assert np.allclose(ours[columns], theirs[columns], atol=1e-9)
 
 

@@ -137,7 +137,7 @@ def test_neither_order_of_rows_nor_names_of_firms_matter_and_firms_are_named() -
     renamed = dataclasses.replace(firms, data=firms.data.assign(firm="Z" + firms.data["firm"].str[::-1])[::-1])
     ours = estimate_trend(panel, ID, entity="K1", firms=firms)
     theirs = estimate_trend(other, ID, entity="K1", firms=renamed)
-    columns = ["value", "std_error", "ci_low", "ci_high", "p_value"]
+    columns = ["estimate", "std_error", "conf_low", "conf_high", "p_value"]
     assert np.allclose(ours.tidy()[columns], theirs.tidy()[columns], rtol=1e-9)
     assert ours.method == "firm_trend"
     assert any("12 家企业聚类" in n.zh for n in ours.notes)

@@ -1,0 +1,1 @@
+"""A verified page in; the same page as PDF, Word, workbook or Markdown out, in one language."""
