@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 
 from qbase.core.numbers import UNITS
 from qbase.indicators import read_catalogue, read_clauses, read_rows
+from qbase.scorecards.bases.beside_lines import read_beside
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qbase.indicators import CatalogueRow
     from qbase.indicators.catalogue.indicator_rows import Measured
+    from qbase.scorecards.bases.beside_lines import BesideLine
 
 DOCS = pathlib.Path(__file__).resolve().parent
 BETTER = {"up": "up 越高越好", "down": "down 越低越好", "none": "neither 不分好坏"}
@@ -37,8 +41,9 @@ target by itself. *Needs* are columns of the tables (`qbase table NAME`).
 CLAUSES = """# Policy-clause map 政策条款对照
 
 Made by `docs/make_indicators.py` from the catalogue; do not edit by hand. {clauses} sentences of the policy text,
-verbatim, each with the lines of the catalogue that follow it ([dictionary](indicators.md)). What state each is in for
-one cluster (met or not, measured, data missing) is told by the letter
+verbatim, each with the lines of the catalogue that follow it ([dictionary](indicators.md)), and with what stands beside
+the catalogue: parts without a number, and places where the text disagrees with itself. The state of each line and
+sentence for one cluster (met, not met, measured, data missing, a result, stated) is drawn by the letter
 [40_base_scorecard](../notebooks/40_base_scorecard.ipynb): `qbase run base_scorecard -p subject=CLUSTER`. A sentence
 without a line is listed all the same, so that nothing of the text is passed over silently.
 """
@@ -64,17 +69,25 @@ def write_clauses() -> str:
         if clause.section != section:
             section = clause.section
             parts.append(f"## {section}\n")
-        lines = [row for row in rows.values() if clause.id in row.clauses]
         parts.append(f"**{clause.id}** {clause.quotation}\n")
-        if lines:
-            parts.append("\n".join(f"- `{row.id}` {row.name.zh} · {row.name.en}: {_ids(row)}" for row in lines) + "\n")
-        else:
-            parts.append("- no line of the catalogue 无对应指标\n")
+        lines = [row for row in rows.values() if clause.id in row.clauses]
+        told = [f"- `{row.id}` {row.name.zh} · {row.name.en}: {_ids(row.measures)}" for row in lines]
+        told += [_beside(line) for line in read_beside() if clause.id in line.clauses]
+        parts.append("\n".join(told or ["- no line of the catalogue 无对应指标"]) + "\n")
     return "\n".join(parts)
 
 
-def _ids(row: CatalogueRow) -> str:
-    return ", ".join(f"`{measure}`" for measure in row.measures)
+def _ids(measures: Sequence[str]) -> str:
+    return ", ".join(f"`{measure}`" for measure in measures)
+
+
+def _beside(line: BesideLine) -> str:
+    parts = [
+        f"{line.lacking.zh} · {line.lacking.en}" if line.lacking.zh else "",
+        f"{line.said.zh} {line.said.en}".strip(),
+    ]
+    told = "; ".join(part for part in (_ids(line.measures), *parts) if part)
+    return f"- beside the catalogue 另列 `{line.id}` {line.name.zh} · {line.name.en}: {told}"
 
 
 def _row(row: CatalogueRow) -> str:
