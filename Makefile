@@ -19,7 +19,7 @@ WORKERS ?= 2
 FUZZ_SECONDS ?= 60
 # such as --seeds DIR, with files to start from
 FUZZ_OPTIONS ?=
-# where `make lab` opens, and what else it tells JupyterLab
+# where `make lab` opens, and further options of `qbase lab`
 WORKSPACE ?= $(CURDIR)
 LAB_OPTIONS ?=
 
@@ -70,8 +70,7 @@ notebooks: $(VENV)/test.done ## Run the letters on the demo and store their text
 
 lab: $(VENV)/lab.done ## Open JupyterLab in this workspace, with the demo where nothing was loaded yet
 	@test -e "$(WORKSPACE)/data/ledger.sqlite" || test -e "$(WORKSPACE)/data/ledger.toml" || $(QBASE) demo --no-run --home "$(WORKSPACE)"
-	JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/settings$${JUPYTER_CONFIG_PATH:+:$$JUPYTER_CONFIG_PATH}" \
-	  $(BIN)/jupyter lab --ServerApp.root_dir="$(WORKSPACE)" $(LAB_OPTIONS)
+	$(QBASE) lab --home "$(WORKSPACE)" $(LAB_OPTIONS)
 
 bench: $(VENV)/bench.done ## Measure speed as ratios against named peers
 	for file in tests/benchmarks/bench_*.py; do $(BIN)/python "$$file"; done

@@ -49,12 +49,15 @@ if TYPE_CHECKING:
     from qbase.figures.charts.indicator_tiles import tiles_of as tiles_of
     from qbase.figures.charts.panel_figure import plot_panel as plot_panel
     from qbase.figures.charts.trend_figure import plot_trend as plot_trend
+    from qbase.figures.comparing.clause_figure import plot_clauses as plot_clauses
     from qbase.figures.comparing.funnel_figure import plot_funnel as plot_funnel
     from qbase.figures.comparing.gate_figure import plot_gates as plot_gates
     from qbase.figures.comparing.index_figure import plot_index_ranks as plot_index_ranks
     from qbase.figures.comparing.index_tables import tabulate_index_parts as tabulate_index_parts
     from qbase.figures.comparing.index_tables import tabulate_index_steps as tabulate_index_steps
     from qbase.figures.comparing.ledger_figure import plot_dose_ledger as plot_dose_ledger
+    from qbase.figures.designs.evaluation_figure import plot_evaluation as plot_evaluation
+    from qbase.figures.designs.frontier_figure import plot_frontier as plot_frontier
     from qbase.figures.designs.power_figure import plot_design_power as plot_design_power
     from qbase.figures.designs.specification_figure import plot_specifications as plot_specifications
     from qbase.figures.effect_figure import plot_effect as plot_effect
@@ -65,9 +68,9 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_changes as tabulate_changes
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
+    from qbase.figures.tabulating.clause_table import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
-    from qbase.figures.tabulating.gate_tables import tabulate_clauses as tabulate_clauses
     from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates
     from qbase.figures.tabulating.gate_tables import tabulate_presets as tabulate_presets
     from qbase.figures.tabulating.gate_tables import tabulate_shortlist as tabulate_shortlist
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.office_tables import tabulate_elsewhere as tabulate_elsewhere
     from qbase.figures.tabulating.office_tables import tabulate_watchlist as tabulate_watchlist
     from qbase.figures.tabulating.planning_tables import tabulate_draws as tabulate_draws
+    from qbase.figures.tabulating.planning_tables import tabulate_evaluation as tabulate_evaluation
     from qbase.figures.tabulating.planning_tables import tabulate_frontier as tabulate_frontier
     from qbase.figures.tabulating.planning_tables import tabulate_prices as tabulate_prices
     from qbase.figures.tabulating.result_tables import tabulate_accounting as tabulate_accounting
@@ -83,6 +87,7 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.result_tables import tabulate_estimates as tabulate_estimates
     from qbase.figures.tabulating.result_tables import tabulate_scorecard as tabulate_scorecard
     from qbase.figures.tabulating.side_by_side import tabulate_side_by_side as tabulate_side_by_side
+    from qbase.figures.tabulating.standing_table import tabulate_standing as tabulate_standing
     from qbase.indicators.availability import list_indicators as list_indicators
     from qbase.indicators.firm_counts import read_firm_counts as read_firm_counts
     from qbase.indicators.followup_panel import read_followup as read_followup
@@ -108,6 +113,7 @@ if TYPE_CHECKING:
     from qbase.planning.allocating.planned_draws import plan_draws as plan_draws
     from qbase.planning.allocating.sampling_strata import read_listed_firms as read_listed_firms
     from qbase.planning.allocating.sampling_strata import read_strata as read_strata
+    from qbase.planning.evaluating.planned_evaluation import plan_evaluation as plan_evaluation
     from qbase.planning.frontier.finding_frontier import plan_frontier as plan_frontier
     from qbase.planning.precision.needed_batches import plan_batches as plan_batches
     from qbase.release.disclosing.disclosure import protect as protect
@@ -117,6 +123,8 @@ if TYPE_CHECKING:
     from qbase.reports.running.whole_run import run_report as run_report
     from qbase.scorecards.bases.base_status import judge_bases as judge_bases
     from qbase.scorecards.bases.clause_states import judge_clauses as judge_clauses
+    from qbase.scorecards.bases.cluster_standing import decide_cluster as decide_cluster
+    from qbase.scorecards.bases.cluster_standing import judge_standing as judge_standing
     from qbase.scorecards.bases.shortlist import build_shortlist as build_shortlist
     from qbase.scorecards.composite.index_building import build_index as build_index
     from qbase.scorecards.composite.index_designs import read_index_design as read_index_design

@@ -22,6 +22,11 @@ SECTIONS: Sections = {
             "demo",
             "建立虚构的云泽省数据并运行演示报告 | make the fictional province and run the demo reports",
         ),
+        "lab": (
+            "help.lab_command",
+            "lab",
+            "打开 JupyterLab：工作区、看数工具、中文界面 | open JupyterLab over the workspace",
+        ),
         "new": ("help.help_commands", "new", "从模板建立新的工作区 | make a new workspace from a template"),
     },
     "数据 | Data": {

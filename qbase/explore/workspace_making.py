@@ -159,11 +159,12 @@ def add_letter(workspace: Workspace, template: str, *, place: str = "", policy_i
             shown = workspace.relative(path)
             raise UsageError("QB910", name=shown, found=shown, expected="no file of this name", fix=f"rename {shown}")
     write_atomic(notebook, json.dumps(build_notebook(letter), ensure_ascii=False, indent=1) + "\n")
-    write_atomic(spec, _fill_spec(letter, place.strip(), policy_id))
+    write_atomic(spec, fill_spec(letter, place.strip(), policy_id))
     return [notebook, spec]
 
 
-def _fill_spec(letter: Mapping[str, Any], place: str, policy_id: str) -> str:
+def fill_spec(letter: Mapping[str, Any], place: str, policy_id: str) -> str:
+    """Return the specification of a template with its blanks filled in."""
     titles = {name: letter[f"{'placed' if place else 'title'}_{name}"].format(place=place) for name in ("zh", "en")}
     given = {"title_zh": titles["zh"], "title_en": titles["en"], "policy_id": policy_id}
     return str(letter["spec"].format(**{name: json.dumps(text, ensure_ascii=False) for name, text in given.items()}))

@@ -23,6 +23,7 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         if cell.cell_type != "code":
             continue
         order += 1
+        cell.outputs = [output for output in cell.outputs if not _is_live(output)]
         # nbval takes a cell without a count as never run
         cell.execution_count = order if cell.outputs or cell.execution_count else None
         for output in cell.outputs:
@@ -33,6 +34,12 @@ def clean(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
             for kind in [k for k in output.get("data", {}) if k.startswith("image/")]:
                 del output.data[kind]
     return notebook
+
+
+def _is_live(output: nbformat.NotebookNode) -> bool:
+    """Whether a kernel or a script is needed to see it: widgets, and tables that sort in the browser."""
+    data = output.get("data", {})
+    return "application/vnd.jupyter.widget-view+json" in data or "<script" in "".join(data.get("text/html", ""))
 
 
 def main(paths: list[str]) -> int:

@@ -19,7 +19,10 @@ from qbase.reports.asking.letter_parameters import parse_cells, read_notebook, r
 from qbase.reports.asking.letter_reading import check_letter
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-LETTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TOURS = [path for path in NOTEBOOKS if path.name.startswith("0")]
+"""00 to 09 show a newcomer round: no parameters, no record, no page."""
+LETTERS = [path for path in NOTEBOOKS if path not in TOURS]
 IDS = [path.stem for path in LETTERS]
 SHORT, IN_DEPTH = 12, 20
 """Code cells of a letter at most, and of one that goes into all of its subject."""
@@ -45,7 +48,7 @@ def tags(cell: Any) -> list[str]:
     return list(cell.metadata.get("tags", []))
 
 
-@pytest.mark.parametrize("path", LETTERS, ids=IDS)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.stem for path in NOTEBOOKS])
 def test_markdown_comes_in_pairs_and_each_language_has_one_title(path: pathlib.Path) -> None:
     order = [tags(cell) for cell in cells(path, "markdown")]
     assert [own[0] for own in order] == ["zh", "en"] * (len(order) // 2)
@@ -73,6 +76,25 @@ def test_code_is_thin(path: pathlib.Path) -> None:
         assert not any(isinstance(node, banned) for node in ast.walk(tree))
         texts = [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
         assert not any("/" in text or "\\" in text for text in texts), "a path"
+
+
+@pytest.mark.parametrize("path", TOURS, ids=[path.stem for path in TOURS])
+def test_a_tour_is_thin_ran_without_error_and_stores_nothing_live(path: pathlib.Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert nbformat.writes(cleaner().clean(nbformat.reads(text, as_version=4))) + "\n" == text
+    code = cells(path, "code")
+    assert len(code) <= SHORT
+    for cell in code:
+        assert sum(bool(line.strip()) for line in cell.source.splitlines()) <= 10
+        banned = (ast.FunctionDef, ast.ClassDef, ast.Try, ast.Lambda)
+        assert not any(isinstance(node, banned) for node in ast.walk(ast.parse(cell.source)))
+        assert cell.execution_count
+        assert set(tags(cell)) <= {"nbval-ignore-output"}
+        assert not any(output.output_type == "error" for output in cell.outputs)
+        # what opens widgets is not compared: it is drawn anew by every kernel
+        assert ("open_" not in cell.source.replace("open_workspace", "")) or "nbval-ignore-output" in tags(cell)
+    assert sum(bool(cell.outputs) for cell in code) >= 3
+    assert len(text) < 40_000
 
 
 @pytest.mark.parametrize("path", LETTERS, ids=IDS)

@@ -93,7 +93,9 @@ def _syllables(zh: str) -> list[str]:
     """Return one syllable per character, a place that is read otherwise as its office reads it."""
     from pypinyin import lazy_pinyin
 
-    found = [_IN_NAMES.get((c, s), s) for c, s in zip(zh, lazy_pinyin(zh, errors=list, v_to_u=True), strict=True)]
+    # one syllable per character, also where one has no reading; a function that gives a list is declared by its guide
+    spelt = lazy_pinyin(zh, errors=list, v_to_u=True)  # type: ignore[arg-type]
+    found = [_IN_NAMES.get((c, s), s) for c, s in zip(zh, spelt, strict=True)]
     for place, reading in _words().readings.items():
         at = zh.find(place)
         if at >= 0:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+import contextvars
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -39,6 +40,7 @@ class Variant(NamedTuple):
         return f"{self.lang}_{'narrow' if self.narrow else 'wide'}"
 
 
+_PREVIEWS = contextvars.ContextVar("previews", default=True)
 VARIANTS = tuple(Variant(lang, narrow) for lang in ("zh", "en") for narrow in (False, True))
 
 
@@ -267,6 +269,16 @@ def spread(centres: Sequence[float], heights: Sequence[float], low: float, high:
     return result
 
 
+@contextlib.contextmanager
+def leave_previews() -> Iterator[None]:
+    """Draw without the PNG, which costs more than the four drawings: for whoever shows the drawing itself."""
+    token = _PREVIEWS.set(False)
+    try:
+        yield
+    finally:
+        _PREVIEWS.reset(token)
+
+
 def render(
     name: str, *, title: Text, alt: Text, draw: Callable[[Sheet], None], height: int | Callable[[bool], int] = HEIGHT
 ) -> tuple[dict[str, str], bytes]:
@@ -304,7 +316,7 @@ def render(
             drawings[variant.key] = sheet.svg(
                 name=f"{name}/{variant.key}", title=title[sheet.lang], desc=alt[sheet.lang]
             )
-            if not run_folder() and variant == Variant(shown_language(), False):
+            if _PREVIEWS.get() and not run_folder() and variant == Variant(shown_language(), False):
                 preview = sheet.real().png()
     return drawings, preview
 

@@ -1,0 +1,1 @@
+"""How JupyterLab is started over a workspace: versions, private settings, tiles of the launcher."""

@@ -1,0 +1,1 @@
+"""What the tiles of the launcher write: letters as templates, and the script that shows the tiles."""

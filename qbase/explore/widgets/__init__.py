@@ -1,0 +1,1 @@
+"""Widgets for JupyterLab over views and forms; they compute nothing."""

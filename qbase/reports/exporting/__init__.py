@@ -1,0 +1,1 @@
+"""The notebook open in JupyterLab → the verified page of a run of it."""
