@@ -114,6 +114,17 @@ def test_the_table_of_features_has_every_row_and_counts_itself() -> None:
         assert row[3] == "**yes**" or "limits.md" in row[4] or "ahead.md#" in row[4], row
 
 
+def test_both_readmes_have_the_same_commands() -> None:
+    told = []
+    for name in ("README.md", "README.zh.md"):
+        blocks = re.findall(r"```bash\n(.*?)```", (ROOT / name).read_text(encoding="utf-8"), flags=re.S)
+        told.append(
+            [" ".join(line.partition("#")[0].split()) for block in blocks for line in block.splitlines() if line]
+        )
+    assert told[0] == told[1]
+    assert len(told[0]) > 20
+
+
 def test_make_targets_that_pages_name_exist() -> None:
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.M))
     for page in PAGES:
