@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 import re
 import sys
@@ -34,12 +35,26 @@ def check_site(site: pathlib.Path) -> list[str]:
     return [f"{file.relative_to(site)}: {address}" for file, addresses in found for address in addresses]
 
 
+def write_font(site: pathlib.Path) -> pathlib.Path:
+    """Write the font of the house, cut to what the pages show beyond Latin, beside the style that names it."""
+    from qbase.core.shown.fonts import subset_woff2
+
+    # Sphinx listens to every library
+    logging.getLogger("fontTools").setLevel(logging.WARNING)
+    shown = {sign for page in site.rglob("*.html") for sign in page.read_text(encoding="utf-8") if sign >= "\u2e80"}
+    font = site / "_static" / "qbase.woff2"
+    font.write_bytes(subset_woff2(shown))
+    return font
+
+
 def main() -> int:
     """Run Sphinx; a warning, or anything asked of another host, fails the build."""
     from sphinx.cmd.build import main as build
 
     words = ["-q", "-W", "--keep-going", "-b", "html", "-d", str(ROOT / "build" / "docs-read")]
     failed = build([*words, str(ROOT / "docs"), str(SITE)])
+    if not failed:
+        write_font(SITE)
     asked = check_site(SITE)
     sys.stderr.writelines(f"asks another host: {line}\n" for line in asked)
     if failed or asked:

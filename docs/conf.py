@@ -19,16 +19,18 @@ python_use_unqualified_type_names = True
 # prose in two languages stands in these pages: straight quotes, dashes as typed
 smartquotes = False
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["qbase.css"]
 html_title = "qbase"
 html_show_sphinx = False
 html_show_copyright = False
 html_copy_source = False
 html_last_updated_fmt = None
 html_theme_options = {"footer_icons": [], "top_of_page_buttons": []}
-# fonts of the reader's machine, Chinese ones too
+# fonts of the reader's machine; for Chinese the one that build_site.py puts beside the pages
 html_theme_options |= {
     "light_css_variables": {
-        "font-stack": "system-ui, 'Noto Sans SC', 'PingFang SC', 'Microsoft YaHei', sans-serif",
-        "font-stack--monospace": "ui-monospace, 'Noto Sans Mono CJK SC', monospace",
+        "font-stack": "system-ui, 'QB Docs', sans-serif",
+        "font-stack--monospace": "ui-monospace, monospace, 'QB Docs'",
     }
 }

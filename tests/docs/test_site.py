@@ -12,6 +12,7 @@ import sys
 from types import ModuleType
 
 import pytest
+from fontTools.ttLib import TTFont
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -34,7 +35,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("site")
     source, out = folder / "docs", folder / "site"
     (source / "api").mkdir(parents=True)
-    shutil.copy(DOCS / "conf.py", source)
+    shutil.copytree(DOCS / "_static", source / "_static")
     # the extension reads the package beside it
     text = (DOCS / "conf.py").read_text(encoding="utf-8")
     (source / "conf.py").write_text(
@@ -65,6 +66,15 @@ def test_what_would_be_loaded_from_another_host_is_noticed(tmp_path: pathlib.Pat
     (tmp_path / "style.css").write_text(style, encoding="utf-8")
     asked = ["page.html: //cdn.example/x.js", "page.html: https://fonts.example/css", "style.css: https://a.b/c.css"]
     assert load_builder().check_site(tmp_path) == asked
+
+
+def test_chinese_is_shown_without_a_font_of_the_reader(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "_static").mkdir()
+    (tmp_path / "page.html").write_text("<p>产业集群 quality 尚无法判断</p>", encoding="utf-8")
+    font = load_builder().write_font(tmp_path)
+    drawn = set(TTFont(font).getBestCmap())
+    assert drawn >= set(map(ord, "产业集群尚无法判断"))
+    assert font.name in (DOCS / "_static" / "qbase.css").read_text(encoding="utf-8")
 
 
 def test_the_search_needs_no_server(site: pathlib.Path) -> None:
