@@ -30,7 +30,7 @@ html_theme_options = {"footer_icons": [], "top_of_page_buttons": []}
 # fonts of the reader's machine; for Chinese the one that build_site.py puts beside the pages
 html_theme_options |= {
     "light_css_variables": {
-        "font-stack": "system-ui, 'QB Docs', sans-serif",
-        "font-stack--monospace": "ui-monospace, monospace, 'QB Docs'",
+        "font-stack": "'QB Docs', system-ui, sans-serif",
+        "font-stack--monospace": "'QB Docs', ui-monospace, monospace",
     }
 }
