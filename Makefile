@@ -53,7 +53,7 @@ report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gal
 	$(QBASE) run quarterly_brief quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
-test: $(VENV)/test.done $(VENV)/lab.done check ## Set up, check the code, run all tests, the examples and the letters
+test: $(VENV)/test.done $(VENV)/lab.done $(VENV)/docs.done check ## Set up, check the code, run all tests, the examples and the letters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests
 	@# side by side: each uses one core
 	$(BIN)/python tests/doctests/run_doctests.py & examples=$$!; status=0; \
