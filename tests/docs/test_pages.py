@@ -13,11 +13,13 @@ from types import ModuleType
 import pytest
 
 from qbase.cli.main import SECTIONS
+from qbase.cli.speaking.verb_group import Verbs
 from qbase.lake import Workspace
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.zh.md"])
+# the changelog tells of what was
+PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "README.zh.md", "CONTRIBUTING.md"))])
 VERBS = {verb for verbs in SECTIONS.values() for verb in verbs}
 LINK = re.compile(r"\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)\)")
 ESTIMATING = ("estimate_", "decompose_", "rank_", "plan_")
@@ -86,15 +88,38 @@ def test_a_dead_link_is_noticed(tmp_path: pathlib.Path) -> None:
     assert dead_links(page) == [*faults, "test_this in test_x.py", "limits: there"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_command_is_a_verb(page: pathlib.Path) -> None:
+def calls_of(page: pathlib.Path) -> list[list[str]]:
+    """Return the words of every call of qbase on a page, in its blocks and in its lines."""
     text = page.read_text(encoding="utf-8")
-    called = set(
-        re.findall(r"(?:^|[`/ ])qbase ([a-z][a-z-]*)\b(?!\.)", "\n".join(re.findall(r"`[^`\n]+`", prose_of(page))))
-    )
-    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, flags=re.S))
-    called |= set(re.findall(r"^(?:\.venv/bin/)?qbase ([a-z][a-z-]*)", blocks, flags=re.M))
-    assert called - VERBS == set()
+    blocks = "\n".join(re.findall(r"```bash\n(.*?)```", text, flags=re.S)).splitlines()
+    lines = [line.partition("#")[0] for line in blocks] + re.findall(r"`([^`\n]+)`", prose_of(page))
+    found = (re.match(r"(?:\.venv/bin/)?qbase ([a-z].*)", line.strip()) for line in lines)
+    return [match[1].split() for match in found if match]
+
+
+def wrong_words(calls: list[list[str]]) -> list[str]:
+    """Return what calls name that is no verb, and no option of its verb."""
+    verbs, wrong = Verbs(SECTIONS, "en"), []
+    for verb, *words in calls:
+        if verb not in VERBS:
+            wrong.append(verb)
+            continue
+        known = {option for parameter in verbs[verb].params for option in (*parameter.opts, *parameter.secondary_opts)}
+        options = [word.partition("=")[0] for word in words if word.startswith("-") and word.strip("-")]
+        wrong += [f"{verb} {option}" for option in options if option not in known | {"--help"}]
+    return wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_command_is_a_verb_with_its_options(page: pathlib.Path) -> None:
+    assert wrong_words(calls_of(page)) == []
+
+
+def test_a_wrong_command_is_noticed(tmp_path: pathlib.Path) -> None:
+    page = tmp_path / "page.md"
+    block = "```bash\nqbase share x --out y --profil z # --remark\n```"
+    page.write_text(f"Say `qbase lisst` or `qbase run trends --jbos 2 -p a=1`.\n\n{block}\n", encoding="utf-8")
+    assert sorted(wrong_words(calls_of(page))) == ["lisst", "run --jbos", "share --profil"]
 
 
 def test_the_table_of_features_has_every_row_and_counts_itself() -> None:
