@@ -137,6 +137,7 @@ if TYPE_CHECKING:
     from qbase.scorecards.presets.preset_files import read_preset as read_preset
     from qbase.scorecards.target_verdicts import score_targets as score_targets
     from qbase.trends.deciding.quarter_decision import decide_quarter as decide_quarter
+    from qbase.trends.mix.kept_laboratories import read_laboratories as read_laboratories
     from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
     from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.peers.peer_funnel import compare_peers as compare_peers

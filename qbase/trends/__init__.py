@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from qbase.trends.counts.matched_entities import compare_entities as compare_entities
     from qbase.trends.counts.period_windows import merge_periods as merge_periods
     from qbase.trends.deciding.quarter_decision import decide_quarter as decide_quarter
+    from qbase.trends.mix.kept_laboratories import read_laboratories as read_laboratories
     from qbase.trends.mix.laboratory_effects import estimate_laboratories as estimate_laboratories
     from qbase.trends.mix.mix_decomposition import decompose_mix as decompose_mix
     from qbase.trends.peers.entity_ranks import rank_entities as rank_entities

@@ -178,6 +178,11 @@ def _alt(result: Result, funnel: Funnel) -> Text:
     return sentences(*parts)
 
 
+def _six_digits(value: object) -> object:
+    """Return a number as a reader can use it; seventeen digits for a thousand clusters double a page."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
 def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Table:
     counted = UNITS[result.outcome.counted]
     rows: list[tuple[str | Text, ...]] = []
@@ -195,7 +200,7 @@ def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Ta
         )
     hidden = {e: _hidden_row(result, e) for e in result.settings.get("withheld", ())}
     rows = [row for _, row in sorted([*zip(peers["entity"], rows, strict=False), *hidden.items()], key=lambda r: r[0])]
-    data: dict[str, list[object]] = {str(c): [data_row(v) for v in peers[c]] for c in peers.columns}
+    data: dict[str, list[object]] = {str(c): [_six_digits(data_row(v)) for v in peers[c]] for c in peers.columns}
     data |= account_data([result.coverage] * len(peers))
     kept = min(len(peers), MAX_ROWS)
     more = Text(f"只列前 {kept} 行，全部见 CSV。", f"The first {kept} rows; all are in the CSV.")

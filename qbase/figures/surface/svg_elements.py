@@ -28,6 +28,8 @@ MARK = "\0"
 SIMPLIFIED = 128
 """From so many points on matplotlib leaves out those that cannot be seen."""
 THRESHOLD = 1 / 9
+MANY = 60
+"""So many marks of one style have it from a group."""
 _ID = re.compile(f'id="{MARK}([^{MARK}]+){MARK}"')
 _ANY = re.compile(f"{MARK}([^{MARK}]+){MARK}")
 
@@ -143,9 +145,15 @@ def path_element(d: str, style: Mapping[str, str], clip: str = "", name: str = "
 
 
 def use_elements(name: str, points: Iterable[tuple[float, float]], styles: Sequence[str]) -> list[str]:
-    """Return one reference to a path for each point; styles are those of matplotlib, in turn."""
-    final = [_final(style) for style in styles]
+    """Return one reference to a path for each point; styles are those of matplotlib, in turn.
+
+    Many of one style share it in a group: a funnel of a thousand clusters would be twice as large.
+    """
+    final, points = [_final(style) for style in styles], list(points)
     head = f'<use href="#{MARK}{name}{MARK}"'
+    if len(final) == 1 and len(points) >= MANY:
+        uses = "".join(f'{head} x="{short(x)}" y="{short(y)}" />' for x, y in points)
+        return [f'<g style="{final[0]}">{uses}</g>']
     return [
         f'{head} x="{short(x)}" y="{short(y)}" style="{final[i % len(final)]}" />' for i, (x, y) in enumerate(points)
     ]

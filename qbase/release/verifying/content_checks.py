@@ -152,9 +152,16 @@ def numbers_of(record: Mapping[str, Any]) -> set[str]:
     for text in _strings(record):
         known.update(_NUMBER.findall(text))
     for entry in record["results"]:
+        terms: dict[str, list[Mapping[str, Any]]] = {}
         for e in entry["estimates"]:
-            alike = _sound_estimates(o for o in entry["estimates"] if o["term"] == e["term"])
-            digits = digits_among(alike, entry["unit"], entry["estimand"], entry["settings"])
+            terms.setdefault(e["term"], []).append(e)
+        # once for each term: a result of thousands of entities would take minutes
+        places_of = {
+            term: digits_among(_sound_estimates(alike), entry["unit"], entry["estimand"], entry["settings"])
+            for term, alike in terms.items()
+        }
+        for e in entry["estimates"]:
+            digits = places_of[e["term"]]
             for name in ("value", "std_error", "ci_low", "ci_high", "joint_low", "joint_high", "n_obs", "n_clusters"):
                 if e.get(name) is None:
                     continue

@@ -116,8 +116,8 @@ def estimate_laboratories(
     >>> print(found.say().items[0].en)
     The standard deviation of the batch pass rate between laboratories of all clusters is estimated at 3.2 percentage
     points (95% CI 1.7–7.2; n = 7,963 batches). Test that no laboratory differs from another: p = 0.001. Most lenient:
-    云泽省质检乙所 +3.2 (95% CI 0.4–6.0); strictest: 云泽省质检甲所 −5.0 (95% CI −7.9 to −2.1) (percentage points,
-    against the others on the same clusters and periods).
+    Yun ze sheng zhi jian yi suo +3.2 (95% CI 0.4–6.0); strictest: Yun ze sheng zhi jian jia suo −5.0 (95% CI −7.9 to
+    −2.1) (percentage points, against the others on the same clusters and periods).
     """
     check_level(level)
     check_columns(counts.cells[["entity", *counts.by]], [by, *within])

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from qbase.core.numbers import interval, level_text, number
+from qbase.core.panel import Panel
 from qbase.core.results.sentences import add_article, say_p
 from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, join, same
@@ -91,7 +92,7 @@ def later_words(
     )
     parts.append(ends + against)
     if entity is not None:
-        parts.append(_lead(estimates, counts, entity))
+        parts.append(say_lead(estimates, counts.panel, entity))
     return join(parts, zh="", en=" ")
 
 
@@ -100,9 +101,20 @@ def _end(word: Text, estimate: Estimate) -> Text:
     return Text(f"{word.zh}：{who.zh} {shown.zh}", f"{word.en}: {who.en} {shown.en}")
 
 
-def _lead(estimates: Sequence[Estimate], counts: GroupCounts, entity: str) -> Text:
+def say_lead(estimates: Sequence[Estimate], panel: Panel, entity: str) -> Text:
+    """Return how far an entity leads the others, and how much of it is who tested.
+
+    Parameters
+    ----------
+    estimates : sequence of Estimate
+        Terms ``lead``, ``explained`` and ``left`` of the entity among them.
+    panel : Panel
+        Knows its name.
+    entity : str
+        Its id.
+    """
     own = {e.term: e for e in estimates if e.key.get("entity") == entity}
-    who = add_article(counts.panel.label(entity))
+    who = add_article(panel.label(entity))
     if "left" not in own:
         return Text(f"{who.zh}的领先无法按机构分解。", f"The lead of {who.en} cannot be split by laboratory.")
     told = {term: _value(e) for term, e in own.items()}

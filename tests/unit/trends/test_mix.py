@@ -12,10 +12,10 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.figures import plot_decomposition
-from qbase.indicators import GroupCounts, Maturity, build_group_counts
+from qbase.indicators import GroupCounts, Maturity, build_group_counts, build_panel, find_group_counts
 from qbase.indicators.maturity.maturity_table import add_bounds
 from qbase.release import protect
-from qbase.trends import decompose_mix, estimate_change, estimate_laboratories
+from qbase.trends import decompose_mix, estimate_change, estimate_laboratories, read_laboratories
 
 RATE = Indicator(id="y", name=Text("合格率", "pass rate"), unit="pct", better="up")
 # each size passes as often as before; more small firms were drawn
@@ -234,3 +234,16 @@ def test_laboratories_are_not_compared_where_none_shares_a_cluster_with_another(
         estimate_laboratories(laboratories(3), by="inspector")
     assert "fewer than three" in unanswered(estimate_laboratories(laboratories(3), within=("laboratory",)))
     assert "fewer than three" in unanswered(estimate_laboratories(laboratories(3), first="2025Q1"))
+
+
+def test_the_kept_comparison_of_laboratories_says_of_an_entity_what_a_new_one_says(demo_lake):
+    panel = build_panel(demo_lake, "D1.batch")
+    counts = find_group_counts(demo_lake, panel, "D1.batch", by=("laboratory",))
+    for entity in ("K001", None):
+        new = estimate_laboratories(counts, entity=entity)
+        for _ in range(2):  # made, then read
+            kept = read_laboratories(demo_lake, panel, "D1.batch", entity=entity)
+            assert kept.say().items == new.say().items
+            assert kept.checks == new.checks
+            own = [e for e in new.estimates if e.key.get("entity", entity) == entity]
+            assert kept.estimates == tuple(own)
