@@ -198,14 +198,17 @@ def test_every_method_has_its_parts_and_is_a_public_name() -> None:
         assert first is None or first[1] in section, (name, first)
 
 
-RUN = [DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
+RUN = [ROOT / "README.md", DOCS / "tutorial.md", *sorted((DOCS / "howto").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", [p for p in RUN if "```python" in p.read_text(encoding="utf-8")], ids=lambda p: p.stem)
-def test_the_code_of_a_page_runs(page: pathlib.Path, demo_lake: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_code_of_a_page_runs(
+    page: pathlib.Path, demo_lake: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
     import matplotlib
 
     monkeypatch.setenv("QBASE_HOME", str(demo_lake.root))
+    monkeypatch.chdir(tmp_path)
     given: dict[str, object] = {}
     with matplotlib.rc_context(), contextlib.redirect_stdout(None):
         for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.S):
