@@ -23,7 +23,7 @@ FUZZ_OPTIONS ?=
 WORKSPACE ?= $(CURDIR)
 LAB_OPTIONS ?=
 
-.PHONY: help setup report test lab check bench study fuzz findings notebooks locks picture clean
+.PHONY: help setup report test lab check bench study fuzz findings notebooks locks picture docs clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -53,7 +53,7 @@ report: $(VENV)/run.done ## Set up, load the demo and a real case, build the gal
 	$(QBASE) run quarterly_brief quality_trends policy_effects us_scrap_grants --jobs $(WORKERS)
 	@echo "Gallery: $(CURDIR)/reports/site/index.html"
 
-test: $(VENV)/test.done $(VENV)/lab.done check ## Set up, check the code, run all tests, the examples and the letters
+test: $(VENV)/test.done $(VENV)/lab.done $(VENV)/docs.done check ## Set up, check the code, run all tests, the examples and the letters
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder tests
 	@# side by side: each uses one core
 	$(BIN)/python tests/doctests/run_doctests.py & examples=$$!; status=0; \
@@ -90,8 +90,11 @@ findings: ## Repeat what is written down about surprises in public libraries (ne
 picture: $(VENV)/run.done ## Redraw the picture of the README from a report
 	$(BIN)/python docs/make_picture.py
 
+docs: $(VENV)/docs.done ## Build the pages of docs/ into build/docs, to be read offline
+	$(BIN)/python docs/build_site.py
+
 locks: | $(BIN)/python ## Resolve the dependencies anew into locks/
-	for extra in run test lab bench cases fuzz pdf; do \
+	for extra in run test lab bench cases fuzz pdf docs; do \
 	  flags="--extra build --extra $$extra"; [ $$extra = run ] && flags="--extra build"; case $$extra in bench|fuzz) flags="--extra build --extra test --extra $$extra";; esac; \
 	  constraint="--constraint locks/run.lock"; [ $$extra = run ] && constraint=""; \
 	  $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make locks" \
