@@ -3,7 +3,7 @@
 Every precision is a sum of ``a / m`` over strata of m firms, convex in m. At the optimum m is the root of a weighted
 sum of these ``a`` over the cost, and the weights, the prices of the precisions, are found by letting each grow as long
 as its limit is exceeded. The prices also bound what any allocation must cost, by which an answer can be proved.
-A linear program over tangents (HiGHS) has the same answer and takes a hundred times as long (docs/studies/planning.md).
+A linear program over tangents (HiGHS) has the same answer (tests/unit/planning/test_planned_draws.py).
 """
 
 from __future__ import annotations
