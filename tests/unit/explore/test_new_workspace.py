@@ -9,6 +9,7 @@ import pytest
 
 from qbase.cli.main import run
 from qbase.core.errors import UsageError
+from qbase.core.shown.english_names import name_in_english
 from qbase.explore import new_workspace
 from qbase.intake import load_files
 from qbase.lake import Workspace
@@ -108,6 +109,6 @@ def test_one_treated_town_is_an_answer_and_says_what_it_rests_on(home: Workspace
     _, text = results_of(home, "effects")
     found = json.loads(text)["results"]
     assert {r["estimand"] for r in found} == {"change"}
-    assert "甲镇化纤产业集群 alone" in text
+    assert f"{name_in_english('甲镇化纤产业集群')} alone" in text
     _, by_town = results_of(home, "effects", entity="town_code")
     assert {r["estimand"] for r in json.loads(by_town)["results"]} == {"change"}
