@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 
+import numpy as np
 import pandas as pd
 
 from qbase.core.coverage import HIDDEN
@@ -28,6 +29,8 @@ from qbase.figures.surface.figure_words import (
 from qbase.figures.tabulating.check_names import failed_note
 
 MAX_ROWS = 60
+MOST_DATA = 600
+"""A page holds no more entities as data, or a province of a thousand clusters would not fit into it."""
 HOW = Text(
     "抽查越少，正常波动越大，界限越宽。界限之外才值得查原因（菱形在 99.8% 之外），界限之内不宜排名。",
     "The fewer tested, the more a rate varies by chance, and the wider the limits. Outside them ask why (diamonds: "
@@ -186,7 +189,10 @@ def _six_digits(value: object) -> object:
 def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Table:
     counted = UNITS[result.outcome.counted]
     rows: list[tuple[str | Text, ...]] = []
-    for row in peers.head(MAX_ROWS).to_dict("records"):
+    n_outside = int(funnel.points["outside"].ne("").sum())
+    listed = _first(funnel.points, MAX_ROWS)
+    known = peers.loc[_first(funnel.points, max(MOST_DATA, n_outside + 1)).index]
+    for row in listed.to_dict("records"):
         ends = [interval(row[f"low_{e}_pct"], row[f"high_{e}_pct"], funnel.digits) for e in ("95", "998")]
         rows.append(
             (
@@ -199,11 +205,9 @@ def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Ta
             )
         )
     hidden = {e: _hidden_row(result, e) for e in result.settings.get("withheld", ())}
-    rows = [row for _, row in sorted([*zip(peers["entity"], rows, strict=False), *hidden.items()], key=lambda r: r[0])]
-    data: dict[str, list[object]] = {str(c): [_six_digits(data_row(v)) for v in peers[c]] for c in peers.columns}
-    data |= account_data([result.coverage] * len(peers))
-    kept = min(len(peers), MAX_ROWS)
-    more = Text(f"只列前 {kept} 行，全部见 CSV。", f"The first {kept} rows; all are in the CSV.")
+    rows = [row for _, row in sorted([*zip(listed["entity"], rows, strict=True), *hidden.items()], key=lambda r: r[0])]
+    data: dict[str, list[object]] = {str(c): [_six_digits(data_row(v)) for v in known[c]] for c in known.columns}
+    data |= account_data([result.coverage] * len(known))
     return Table(
         name=f"{name}:table",
         caption=Text("各对象的比率与界限，按代码排列", "Rates and limits, in order of id"),
@@ -217,9 +221,27 @@ def _table(result: Result, peers: pd.DataFrame, funnel: Funnel, name: str) -> Ta
             Column(label=Text("位置", "Where it lies")),
         ),
         rows=tuple(rows),
-        note=sentences(result.labels["chance"], more if kept < len(peers) else Text("", "")),
+        note=sentences(result.labels["chance"], _left_out(len(listed), len(known), len(peers))),
         data=data,
     )  # fmt: skip
+
+
+def _first(points: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return some of the entities in order of id: those outside the limits and the reader's own before others."""
+    is_other = (points["outside"].eq("") & ~points["is_own"]).to_numpy()
+    return points.iloc[np.sort(is_other.argsort(kind="stable")[:most])]
+
+
+def _left_out(listed: int, known: int, all_of_them: int) -> Text:
+    if listed == all_of_them:
+        return Text("", "")
+    first = f"只列 {count(listed)} 行，界限之外的在先", f"{count(listed)} rows, those outside the limits first"
+    if known == all_of_them:
+        return Text(f"{first[0]}；全部见 CSV。", f"{first[1]}; all are in the CSV.")
+    return Text(
+        f"{first[0]}；CSV 有 {count(known)} 行，其余都在界限之内，见运行记录。",
+        f"{first[1]}; the CSV has {count(known)}, the others lie inside and are in the record of the run.",
+    )
 
 
 def _hidden_row(result: Result, entity: str) -> tuple[str | Text, ...]:

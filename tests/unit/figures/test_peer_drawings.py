@@ -151,3 +151,19 @@ def test_results_without_an_answer_are_not_drawn() -> None:
         with pytest.raises(DataError) as error:
             plot(result)
         assert error.value.code == "QB539"
+
+
+def test_a_funnel_of_a_thousand_keeps_those_outside_and_the_readers_own() -> None:
+    result = funnel(1100, 30)
+    peers = result.tables["peers"]
+    inside = peers.loc[peers["outside"] == "", "entity"].iloc[-1]
+    figure = plot_funnel(result, entity=inside)
+    outside = set(peers.loc[peers["outside"] != "", "entity"])
+    assert outside
+    told = figure.table.data["entity"]
+    assert len(told) == 600
+    assert {*outside, inside} <= set(told)
+    assert told == sorted(told, key=peers["entity"].tolist().index)
+    assert len(figure.table.rows) == 60
+    assert "the CSV has 600" in figure.table.note.en
+    assert sum(map(len, figure.drawings.values())) < 400_000
