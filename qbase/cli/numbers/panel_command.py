@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from qbase.cli.speaking.completing import find_indicators
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.coverage import MOST_LOST
@@ -32,9 +33,14 @@ BaseYear = Annotated[
 ]
 
 
+Ids = Annotated[
+    list[str], typer.Argument(metavar="INDICATOR", help="指标编号 | ids of indicators", autocompletion=find_indicators)
+]
+
+
 def panel(
     ctx: typer.Context,
-    indicators: Annotated[list[str], typer.Argument(metavar="INDICATOR", help="指标编号 | ids of indicators")],
+    indicators: Ids,
     out: Annotated[
         pathlib.Path, typer.Option("--out", metavar="FILE", help="csv、parquet 或 xlsx | csv, parquet or xlsx")
     ],

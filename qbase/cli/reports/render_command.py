@@ -9,6 +9,7 @@ import typer
 
 from qbase.cli.reports.report_commands import near
 from qbase.cli.reports.verify_command import find_targets
+from qbase.cli.speaking.completing import find_reports
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import shell_of
 from qbase.core.errors import UsageError
@@ -26,6 +27,7 @@ def render(
         typer.Argument(
             metavar="REPORT [SUBJECT]",
             help="已发布的报告和它的对象，或 HTML 文件 | published reports with their subject, or HTML files",
+            autocompletion=find_reports,
         ),
     ],
     to: Annotated[Literal["pdf", "docx", "xlsx", "md"], typer.Option("--to", help="写成什么 | which form")],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qbase.cli.speaking.completing import find_reports
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import UsageError
@@ -76,7 +77,9 @@ def _next_step(found: Sequence[tuple[ReportSpec, RunRecord | None, list[str]]]) 
 
 def inspect(
     ctx: typer.Context,
-    report: Annotated[str, typer.Argument(metavar="REPORT", help="报告的名字 | name of the report")],
+    report: Annotated[
+        str, typer.Argument(metavar="REPORT", help="报告的名字 | name of the report", autocompletion=find_reports)
+    ],
     subject: About = None,
     home: Home = None,
     as_json: AsJson = False,

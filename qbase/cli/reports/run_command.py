@@ -10,6 +10,7 @@ import typer
 from qbase.cli.reports.batch_plan import Asked, again, plan, read_shard, several, tell_plan
 from qbase.cli.reports.report_commands import STATES, near
 from qbase.cli.speaking.batch_bar import batch_bar
+from qbase.cli.speaking.completing import find_reports, find_values
 from qbase.cli.speaking.shared_options import AsJson, Home, OnCluster, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 
@@ -43,10 +44,18 @@ Dry = Annotated[
 
 def run(
     ctx: typer.Context,
-    reports: Annotated[list[str], typer.Argument(metavar="REPORT", help="报告的名字 | names of reports")],
+    reports: Annotated[
+        list[str], typer.Argument(metavar="REPORT", help="报告的名字 | names of reports", autocompletion=find_reports)
+    ],
     params: Annotated[
         list[str] | None,
-        typer.Option("-p", "--param", metavar="NAME=VALUE", help="参数，可重复 | a parameter; may be repeated"),
+        typer.Option(
+            "-p",
+            "--param",
+            metavar="NAME=VALUE",
+            help="参数，可重复 | a parameter; may be repeated",
+            autocompletion=find_values,
+        ),
     ] = None,
     grid: Grid = None,
     only: Only = "",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from qbase.cli.reports.report_commands import near
+from qbase.cli.speaking.completing import find_reports
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech
 from qbase.cli.speaking.shell import Shell, shell_of
 from qbase.core.errors import SetupError, UsageError
@@ -30,6 +31,7 @@ def verify(
         typer.Argument(
             metavar="FILE|REPORT [SUBJECT]",
             help="HTML 文件，或已发布的报告和它的对象 | HTML files, or published reports with their subject",
+            autocompletion=find_reports,
         ),
     ] = None,
     every: Annotated[

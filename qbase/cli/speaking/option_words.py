@@ -12,6 +12,8 @@ OPTIONS = {
     "--quiet": ("", "不显示进度 | no progress on stderr"),
     "--lang": ("<zh|en>", "语言（默认取自 LANG） | language (default from LANG)"),
     "--version": ("", "版本 | version"),
+    "--install-completion": ("", "为这个 shell 装上按 Tab 补全 | install completion by Tab for this shell"),
+    "--show-completion": ("", "显示补全的脚本 | show its script, to copy or adapt"),
     "--help": ("", "Show this message and exit."),
 }
 """Option -> what stands behind it, and its help, ``中文 | English``."""

@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from qbase.cli.speaking.first_page import ABOUT, Sections, write_first_page
 from qbase.cli.speaking.language import SEPARATOR, part
+from qbase.cli.speaking.option_words import OPTIONS
 from qbase.cli.speaking.plain_values import stand_before
 from qbase.cli.speaking.shared_options import AsJson, Home, Quiet, Speech, Version
 from qbase.cli.speaking.shell import shell_of
@@ -114,15 +115,19 @@ def call_verb(sections: Sections, words: Sequence[str], lang: Lang) -> int:
 
 def build_group(sections: Sections, lang: Lang) -> Any:
     """Return the command ``qbase`` with its help in one language."""
-    app = _app(cls=VerbGroup, help=ABOUT)
+    app = _app(cls=VerbGroup, help=ABOUT, add_completion=True)
     app.callback(invoke_without_command=True)(_root)
-    group: Any = _translated(typer.main.get_command(app), lang)
+    group: Any = typer.main.get_command(app)
+    for option in group.params:
+        # typer's own two, in its words
+        option.help = OPTIONS.get(max(option.opts, key=len), ("", option.help))[1]
+    group = _translated(group, lang)
     group.commands = Verbs(sections, lang)
     return group
 
 
 def _app(**how: Any) -> typer.Typer:
-    return typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False, **how)
+    return typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False, **({"add_completion": False} | how))
 
 
 def _translated(command: Any, lang: Lang) -> Any:

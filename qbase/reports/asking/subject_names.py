@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from qbase.core.errors import UsageError
+from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, same
 from qbase.lake.entity_names import NAMED, OWN_PREFIX, names_sql, read_replaced
 
@@ -94,7 +95,7 @@ def _ask_names(workspace: Workspace, entity: str, at: Snapshot, code: str | None
     for made, official in replaced.items():
         former[official] = (*former.get(official, ()), made)
     rows = [(str(row["code"]), row["zh"] or str(row["code"]), row["en"]) for row in found if row["code"] is not None]
-    return [Subject(code=c, name=Text(str(zh), str(en or zh)), former=former.get(c, ())) for c, zh, en in rows]
+    return [Subject(code=c, name=name_text(str(zh), en), former=former.get(c, ())) for c, zh, en in rows]
 
 
 def entity_of(parameters: Sequence[Parameter], values: Mapping[str, Any]) -> str | None:
