@@ -253,8 +253,13 @@ def test_workers_of_other_versions_are_refused_in_four_lines(
     machines.wait(3)
     refused: list[Any] = []
     try:
-        outcomes = run_on_cluster(home, jobs(*range(4)), machines.address, on_refused=refused.append)
-        assert states(outcomes) == ["ok"] * 4
+        # on a busy machine four light runs may end before a worker has answered whether it may join
+        for first in range(0, 40, 4):
+            asked = jobs(*range(first, first + 4))
+            outcomes = run_on_cluster(home, asked, machines.address, on_refused=refused.append)
+            assert states(outcomes) == ["ok"] * 4
+            if refused:
+                break
         assert [(error.code, "pandas 0.0.1" in error.found, len(str(error).splitlines())) for error in refused] == [
             ("QB877", True, 4)
         ]
@@ -264,9 +269,9 @@ def test_workers_of_other_versions_are_refused_in_four_lines(
             patch.setattr(cluster_batch, "write_atomic", lambda *given: None)
             assert real is cluster_batch.new_terms
             with pytest.raises(SetupError) as caught:
-                run_on_cluster(home, jobs(8, 9), machines.address)
+                run_on_cluster(home, jobs(98, 99), machines.address)
         assert caught.value.code in {"QB877", "QB878"}
-        assert len(list_runs(home)) == 4
+        assert len(list_runs(home)) == first + 4
     finally:
         other.kill()
         other.wait()
