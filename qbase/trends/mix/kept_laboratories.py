@@ -70,10 +70,13 @@ def read_laboratories(
     at = workspace.snapshot(panel.snapshot or None)
     asked = (outcome, panel.entity, panel.freq, panel.sampling, str(first), str(last), maturity is not None)
 
-    def build() -> Result:
+    def build(of: str | None = None) -> Result:
         counts = find_group_counts(workspace, panel, outcome, by=("laboratory",), first=first, last=last)
-        return estimate_laboratories(counts, first=first, last=last, maturity=maturity)
+        return estimate_laboratories(counts, entity=of, first=first, last=last, maturity=maturity)
 
+    if panel.sampling != "naive":
+        # weighted rates are not compared, and not pooled: there is nothing to keep
+        return build(entity)
     whole = keep_value(workspace, "laboratories", asked, at, build, rooms=("trends",))
     own = None if entity is None else find_entity(panel, entity)
     kept = tuple(e for e in whole.estimates if e.key.get("entity", own) == own)

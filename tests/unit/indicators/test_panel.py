@@ -135,7 +135,7 @@ def test_cells_say_how_batches_were_drawn(filled):
 def test_names_and_sources_travel_along(filled):
     panel = build_panel(filled, "D1.batch")
     assert panel.label("K1").en == "Jia fibre cluster"
-    assert panel.label("K2").en == "乙镇织造集群"
+    assert panel.label("K2").en == "Yi zhen zhi zao ji qun"
     assert [s.path for s in panel.sources] == ["inspections", "firms", "clusters"]
     assert panel.snapshot == "S0003"
 

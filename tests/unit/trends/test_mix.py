@@ -247,3 +247,10 @@ def test_the_kept_comparison_of_laboratories_says_of_an_entity_what_a_new_one_sa
             assert kept.checks == new.checks
             own = [e for e in new.estimates if e.key.get("entity", entity) == entity]
             assert kept.estimates == tuple(own)
+
+
+def test_laboratories_of_a_weighted_panel_are_left_uncompared_with_the_reason(demo_lake):
+    panel = build_panel(demo_lake, "D1.batch", sampling="random_draw")
+    found = read_laboratories(demo_lake, panel, "D1.batch", entity="K001")
+    assert not found.estimates
+    assert "is not looked into" in found.unanswered.en
