@@ -64,6 +64,7 @@ def write_view_report(workspace: Workspace, view: View, *, report_id: str = "") 
     entity = "cluster_id"
     subject = "K001"
     first = "2022Q1"
+    >>> spec.unlink()
     """
     name = report_id.strip() or _name(view)
     if not re.fullmatch(r"[^\W_][\w-]{0,79}", name):

@@ -193,8 +193,8 @@ def tabulate_failed_items(result: Result) -> Table:
     >>> tabulate_failed_items(read_failed_items(open_workspace(), panel, subject="K001", most=2))
     Items that failed most, 2025Q1–2025Q4: Qingzhao polyester fibre cluster
     Product and item | Share failed | 95% CI | Failed / tested | Severity
-    Polyester staple fibre: moisture content | 22.2% | 11.7–38.1 | 8 / 36 | Beyond the label
-    涤纶长丝: 线密度偏差率 | 17.8% | 9.3–31.3 | 8 / 45 | Beyond the label
+    polyester staple fibre: moisture content | 22.2% | 11.7–38.1 | 8 / 36 | Beyond the label
+    polyester filament yarn: linear density deviation | 17.8% | 9.3–31.3 | 8 / 45 | Beyond the label
     """
     shown = result.tables["items"].head(len(result.estimates))
     rows: list[tuple[str | Text, ...]] = []

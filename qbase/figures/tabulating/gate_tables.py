@@ -116,7 +116,7 @@ def tabulate_presets(cards: Sequence[Scorecard]) -> Table:
     >>> data = read_gates(open_workspace(), names)
     >>> table = tabulate_presets([score_gates(data, name, clusters=["K003"])[0] for name in names])
     >>> print(*(cell if isinstance(cell, str) else cell.en for cell in table.rows[3]), sep=" | ")
-    D4 | ▽ Cannot tell | ◆ Met
+    D4 Lead firms' pull | ▽ Cannot tell | ◆ Met
     """
     whom = {card.entity for card in cards}
     if len(whom) != 1:

@@ -131,7 +131,7 @@ def tabulate_watchlist(
     Visit list: whom to visit first, and why (review by 2026-04-01, void from 2026-07-01)
     Rank | Firm | Reasons | Risk of a failure (95% CI)
     16 | 清沅宏信化纤有限公司 | 4 of 9 earlier batches failed; small firm; 12 items failed before | 32% (23–43)
-    19 | 清沅凯源化纤有限公司 | 3 of 5 earlier batches failed; small firm; product 涤纶长丝 | 30% (21–41)
+    19 | 清沅凯源化纤有限公司 | 3 of 5 earlier batches failed; small firm; product polyester filament yarn | 30% (21–41)
     """
     listed = result.tables["watchlist"]
     own = listed if subject is None else listed[listed[entity].astype(str) == subject]
