@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -68,7 +69,9 @@ def read_laboratories(
     ['K003']
     """
     at = workspace.snapshot(panel.snapshot or None)
-    asked = (outcome, panel.entity, panel.freq, panel.sampling, str(first), str(last), maturity is not None)
+    # what a panel covers and what is preliminary on a day decide as much as the snapshot does
+    decided = (_print_of(panel.data[[outcome]]), "" if maturity is None else _print_of(maturity.table))
+    asked = (outcome, panel.entity, panel.freq, str(first), str(last), decided)
 
     def build(of: str | None = None) -> Result:
         counts = find_group_counts(workspace, panel, outcome, by=("laboratory",), first=first, last=last)
@@ -85,3 +88,7 @@ def read_laboratories(
         told["later"] = join([told["later"], say_lead(kept, panel, own)], zh="", en=" ")
     settings = {**whole.settings, "entity": own}
     return dataclasses.replace(whole, estimates=kept, labels=told, settings=settings)
+
+
+def _print_of(frame: pd.DataFrame) -> str:
+    return hashlib.sha256(pd.util.hash_pandas_object(frame).to_numpy().tobytes()).hexdigest()

@@ -12,7 +12,7 @@ from qbase.core.errors import DataError, UsageError
 from qbase.core.text import Text
 from qbase.core.values import Indicator
 from qbase.figures import plot_decomposition
-from qbase.indicators import GroupCounts, Maturity, build_group_counts, build_panel, find_group_counts
+from qbase.indicators import GroupCounts, Maturity, build_group_counts, build_panel, find_group_counts, read_maturity
 from qbase.indicators.maturity.maturity_table import add_bounds
 from qbase.release import protect
 from qbase.trends import decompose_mix, estimate_change, estimate_laboratories, read_laboratories
@@ -254,3 +254,21 @@ def test_laboratories_of_a_weighted_panel_are_left_uncompared_with_the_reason(de
     found = read_laboratories(demo_lake, panel, "D1.batch", entity="K001")
     assert not found.estimates
     assert "is not looked into" in found.unanswered.en
+
+
+def test_a_kept_comparison_of_laboratories_is_that_of_its_window_and_its_day(demo_lake):
+    outcome = "D1.batch"
+
+    def counted(panel, maturity=None):
+        kept = read_laboratories(demo_lake, panel, outcome, maturity=maturity)
+        counts = find_group_counts(demo_lake, panel, outcome, by=("laboratory",))
+        assert kept.say().items == estimate_laboratories(counts, maturity=maturity).say().items
+        return kept.estimates[0].n_obs
+
+    whole, short = (build_panel(demo_lake, outcome, first=first) for first in (None, "2022Q1"))
+    today, before = (read_maturity(demo_lake, as_of=day) for day in (None, "2025-03-31"))
+    counted(whole)
+    with pytest.raises(DataError) as caught:  # and not the answer of the whole
+        read_laboratories(demo_lake, short, outcome)
+    assert caught.value.code == "QB593"
+    assert counted(whole, before) < counted(whole, today)
