@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from qbase.core.errors import DataError
 from qbase.core.numbers import count, number, percent
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Figure
@@ -18,7 +17,7 @@ from qbase.core.text import Text, join
 from qbase.figures.designs.evaluation_drawing import Plans, draw_plans, height_of
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import axis_unit, first_fit, sentences, source_note
-from qbase.figures.tabulating.planning_tables import tabulate_evaluation
+from qbase.figures.tabulating.planning_tables import read_planned, tabulate_evaluation
 
 HOW = Text(
     "点为到那一年能稳定发现的最小效果，竖线为蒙特卡罗误差；越低越好。顶端的空心点：任何效果都不能稳定发现。",
@@ -58,11 +57,7 @@ def plot_evaluation(result: Result) -> Figure:
     >>> plot_evaluation(found)
     <Figure evaluation:D1.batch.detectable>
     """
-    if "evaluation" not in result.tables:
-        found = ", ".join(result.tables) or "no table"
-        fix = "plot_evaluation(plan_evaluation(panel, policy, outcome))"
-        raise DataError("QB707", found=found, expected="table evaluation", fix=fix)
-    table = result.tables["evaluation"]
+    table = read_planned(result, "evaluation", "plot_evaluation(plan_evaluation(panel, policy, outcome))")
     treated, comparison = (int(table[c].iloc[0]) for c in ("treated", "comparison"))
     own = table[(table["treated"] == treated) & (table["comparison"] == comparison)]
     panels = tuple(

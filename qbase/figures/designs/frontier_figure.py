@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from qbase.core.errors import DataError
 from qbase.core.numbers import count, number, percent
 from qbase.core.results.result import Result
 from qbase.core.shown.display import Figure
@@ -17,7 +16,7 @@ from qbase.core.text import Text, join
 from qbase.figures.surface.canvas import Sheet, render
 from qbase.figures.surface.figure_words import first_fit, sentences, source_note
 from qbase.figures.surface.period_axis import number_ticks, tick_digits
-from qbase.figures.tabulating.planning_tables import tabulate_frontier
+from qbase.figures.tabulating.planning_tables import read_planned, tabulate_frontier
 
 HOW = Text(
     "每点是同一预算的一种分法，旁边的百分数是用于定向检查的份额；越高查出越多，越靠左测得越准。竖线为随机性的区间。",
@@ -57,11 +56,8 @@ def plot_frontier(frontier: Result) -> Figure:
     >>> plot_frontier(found)
     <Figure frontier:plan.found>
     """
-    if "frontier" not in frontier.tables:
-        found = ", ".join(frontier.tables) or "no table"
-        fix = "plot_frontier(plan_frontier(strata, watchlist, budget=600))"
-        raise DataError("QB707", found=found, expected="table frontier", fix=fix)
-    rows: list[Row] = [{str(k): v for k, v in r.items()} for r in frontier.tables["frontier"].to_dict("records")]
+    table = read_planned(frontier, "frontier", "plot_frontier(plan_frontier(strata, watchlist, budget=600))")
+    rows: list[Row] = [{str(k): v for k, v in r.items()} for r in table.to_dict("records")]
     name = f"frontier:{frontier.outcome.id}"
     title, alt = _title(rows), _alt(rows)
     drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(_draw, rows), height=HEIGHT)

@@ -42,7 +42,7 @@ def tabulate_draws(plan: Result) -> Table:
     >>> tabulate_draws(plan_draws(read_strata(open_workspace()), within_pp=10)).rows[0][1:]
     ('46', '32', '96', '83.0%', '±10.0', '86%')
     """
-    table = _table(plan, "precision", "tabulate_draws(plan_draws(strata, within_pp=10))")
+    table = read_planned(plan, "precision", "tabulate_draws(plan_draws(strata, within_pp=10))")
     rows: list[tuple[Text | str, ...]] = []
     for row in _rows(table):
         is_asked = pd.notna(row["within_pp"])
@@ -95,7 +95,7 @@ def tabulate_prices(plan: Result) -> Table:
     >>> tabulate_prices(plan_draws(read_strata(open_workspace()), within_pp=10)).rows[0][1:]
     ('10 / 12', '428', '1,284', '1,712')
     """
-    table = _table(plan, "price", "tabulate_prices(plan_draws(strata, within_pp=10))")
+    table = read_planned(plan, "price", "tabulate_prices(plan_draws(strata, within_pp=10))")
     rows: list[tuple[Text | str, ...]] = [
         (
             _points(row["points"]),
@@ -149,7 +149,7 @@ def tabulate_frontier(frontier: Result) -> Table:
     >>> tabulate_frontier(found).rows[0][:3]
     ('0%', '0', '500')
     """
-    table = _table(frontier, "frontier", "tabulate_frontier(plan_frontier(strata, watchlist, budget=600))")
+    table = read_planned(frontier, "frontier", "tabulate_frontier(plan_frontier(strata, watchlist, budget=600))")
     rows: list[tuple[Text | str, ...]] = [
         (
             percent(row["share_pct"], 0),
@@ -207,7 +207,7 @@ def tabulate_evaluation(plan: Result) -> Table:
     >>> tabulate_evaluation(found).rows[0][1:3]
     ('4 / 8', '20')
     """
-    table = _table(plan, "evaluation", "tabulate_evaluation(plan_evaluation(panel, policy, outcome))")
+    table = read_planned(plan, "evaluation", "tabulate_evaluation(plan_evaluation(panel, policy, outcome))")
     years = sorted(table["years"].unique())
     rows: list[tuple[Text | str, ...]] = []
     for (design, treated, comparison, batches), own in table.groupby(
@@ -249,7 +249,23 @@ def _points(points: float) -> Text:
     return Text(f"宽 {size} 个百分点", f"{size} {word} wider")
 
 
-def _table(result: Result, name: str, fix: str) -> pd.DataFrame:
+def read_planned(result: Result, name: str, fix: str) -> pd.DataFrame:
+    """Return a table of a plan.
+
+    Parameters
+    ----------
+    result : Result
+        Of a function of `qbase.planning`.
+    name : str
+        Which table.
+    fix : str
+        The call that makes such a result.
+
+    Raises
+    ------
+    DataError
+        The result is no such plan (QB707).
+    """
     if name not in result.tables:
         found = ", ".join(result.tables) or "no table"
         raise DataError("QB707", found=found, expected=f"table {name}", fix=fix)

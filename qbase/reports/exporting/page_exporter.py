@@ -146,8 +146,7 @@ def _verify(workspace: Workspace, page: pathlib.Path) -> None:
     from qbase.reports.running.published_pages import read_recorded
 
     found = read_recorded(workspace, page)
-    also = {} if found.written is None else {"written": found.written}
-    outcome = verify_report(page, record=found.record, **also)
+    outcome = verify_report(page, record=found.record, written=found.written)
     if not outcome.passed:
         wrong = outcome.failed or outcome.unproven
         raise RunError(
