@@ -158,7 +158,8 @@ def _check(shell: Shell, workspace: Workspace | None, path: pathlib.Path) -> dic
     found = read_recorded(workspace, path)
     if found.moved_to:
         return _check_pointer(shell, workspace, found)
-    outcome = verify_report(path, record=found.record, written=found.written)
+    also = {} if found.written is None else {"written": found.written}
+    outcome = verify_report(path, record=found.record, **also)
     shell.out(str(path), *(f"  {MARKS[c.passed]} {c.name}  {c.text[shell.lang]}" for c in outcome.checks))
     shell.out(_verdict(shell, outcome))
     checks = [check.payload() for check in outcome.checks]
