@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from qbase.core import DataError
-from qbase.release import DisclosurePattern, build_linked_cells, plan_pattern, read_disclosure_preset
+from qbase.release import DisclosurePattern, DisclosurePreset, build_linked_cells, plan_pattern, read_disclosure_preset
 
 
 def load(name: str):
@@ -61,8 +61,8 @@ def revise(counts: pd.DataFrame, seed: int) -> pd.DataFrame:
     return again
 
 
-def plan(counts: pd.DataFrame, *earlier: DisclosurePattern) -> DisclosurePattern:
-    return plan_pattern(build_linked_cells(counts), RULES, earlier=earlier)
+def plan(counts: pd.DataFrame, *earlier: DisclosurePattern, rules: DisclosurePreset = RULES) -> DisclosurePattern:
+    return plan_pattern(build_linked_cells(counts), rules, earlier=earlier)
 
 
 def site_of(counts: pd.DataFrame, pattern: DisclosurePattern, opened: Callable[[str], bool] = lambda _: False) -> Site:
@@ -130,6 +130,16 @@ def test_without_what_was_shown_before_a_revision_gives_cells_back() -> None:
         found = attack([site_of(counts, plan(counts)), site_of(later, plan(later))])
         broken += sum(f.is_pinned for f in found)
     assert broken > 0
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_an_office_that_changes_its_preset_is_held_to_what_it_showed_before(is_told: bool) -> None:
+    other = read_disclosure_preset("sacro")
+    counts = draw_counts(1)
+    first = plan(counts, rules=other)
+    second = plan(counts, *([first] if is_told else []))
+    found = attack([site_of(counts, first), site_of(counts, second)])
+    assert any(f.is_pinned for f in found) is not is_told
 
 
 def test_a_quarter_is_handed_to_the_next() -> None:

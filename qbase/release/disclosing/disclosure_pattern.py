@@ -121,7 +121,7 @@ def plan_pattern(
     outcome, snapshot : str
         Told in the pattern.
     earlier : sequence of DisclosurePattern
-        What was shown of this year before, oldest first, under the same rules.
+        What was shown of this year before, oldest first, under these or other rules.
 
     Returns
     -------

@@ -48,7 +48,8 @@ def build_pattern(
     Returns
     -------
     DisclosurePattern
-        It is handed every earlier pattern of its year and preset.
+        It is handed every earlier pattern of its year, those of other presets with them: an office that changes its
+        preset has shown what it has shown.
 
     Raises
     ------
@@ -87,9 +88,11 @@ def build_pattern(
                 fix=f"qbase release pattern --period {late[-1].period} --preset {preset}",
             )
         counts = read_contributors(workspace, snapshot=at.id, first=f"{when.year}Q1", last=code(when))
-        planned = plan_pattern(build_linked_cells(counts), rules, outcome=OUTCOME, snapshot=at.id, earlier=earlier)
+        shown = [*_list_others(workspace, rules.edition, when.year), *earlier]
+        planned = plan_pattern(build_linked_cells(counts), rules, outcome=OUTCOME, snapshot=at.id, earlier=shown)
         # a year whose last quarters hold nothing is asked for by its last quarter all the same
-        pattern = dataclasses.replace(planned, period=code(when))
+        previous = earlier[-1].content if earlier else ""
+        pattern = dataclasses.replace(planned, period=code(when), previous=previous)
         write_atomic(_path(workspace, pattern), _to_bytes(pattern))
     return pattern
 
@@ -128,6 +131,13 @@ def list_patterns(workspace: Workspace, preset: str, year: int) -> list[Disclosu
     if len(chain) != len(found):
         raise _damaged(f"{len(chain)} of {len(found)} patterns of {year} follow one another")
     return chain
+
+
+def _list_others(workspace: Workspace, preset: str, year: int) -> list[DisclosurePattern]:
+    """Return the stored patterns of a year under any other preset."""
+    found = (workspace.lake / FOLDER).glob(f"{OUTCOME}~*~{year}Q?~*.parquet")
+    editions = sorted({path.name.split("~")[1] for path in found} - {preset})
+    return [pattern for edition in editions for pattern in list_patterns(workspace, edition, year)]
 
 
 def find_pattern(workspace: Workspace, snapshot: str, preset: str, year: int) -> DisclosurePattern:

@@ -76,6 +76,14 @@ def test_the_next_snapshot_is_handed_what_was_shown(home: Workspace) -> None:
     assert cells.loc["K1", "state"] == "carried"
 
 
+def test_a_change_of_preset_opens_nothing_that_was_closed(home: Workspace) -> None:
+    put(home, "inspections", [draw("K4", i % 12, 2, passed=i % 3 > 0, kind="risk") for i in range(31)], part="more")
+    strict = build_pattern(home, FIRST, preset="opensafely")
+    closed = strict.cells[strict.cells["state"].isin(["primary", "secondary", "carried"])].index
+    assert build_pattern(home, FIRST).cells.loc[closed, "state"].isin(["primary", "carried"]).all()
+    assert strict.cells.loc[closed, "place"].nunique() > 1
+
+
 def test_no_pattern_is_made_for_an_earlier_state_than_the_last(home: Workspace) -> None:
     put(home, "inspections", [draw("K4", i, 5, passed=i > 1, kind="risk") for i in range(12)], part="next")
     build_pattern(home, "2024Q2")
