@@ -11,6 +11,7 @@ import pandas as pd
 from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError
 from qbase.core.results.account_words import say_account
+from qbase.core.results.model_table import ModelTable
 from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
 from qbase.core.results.shown_cards import build_result_card, build_scorecard_card, build_tidy, say_summary
 from qbase.core.shown.display import Prose
@@ -26,7 +27,7 @@ Estimand = Literal["level", "change", "trend", "effect", "need", "gap"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
-class Result:
+class Result(ModelTable):
     """What an estimator found.
 
     Parameters
