@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -20,7 +21,7 @@ import pytest
 from qbase.core.errors import DataError, RunError
 from qbase.core.results.run_values import RunRecord
 from qbase.lake import Workspace, list_runs
-from qbase.reports import close_dead_runs, run_report
+from qbase.reports import close_dead_runs, reconcile_runs, run_report
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 PARAMETERS = "year: int = 2024  # 年份 | Year | 2016..2025\nplace: str = '云泽'  # 地区 | Place"
@@ -427,6 +428,25 @@ def test_a_runner_killed_after_publishing_left_a_good_report(
     record = run_report(workspace, letter("plain"))
     update_run(workspace, dataclasses.replace(record, state="running"))
     assert [r.state for r in close_dead_runs(workspace, "plain")] == ["ok"]
+
+
+@pytest.mark.parametrize("state", ["ok", "failed"])
+def test_a_runner_killed_before_the_copy_of_its_last_row_leaves_none_that_is_stale(
+    workspace: Workspace, letter: Letter, instead: Instead, state: str
+) -> None:
+    instead.sentinel = None if state == "ok" else "another"
+    with contextlib.suppress(RunError):
+        run_report(workspace, letter("plain"))
+    row = list_runs(workspace, "plain")[0]
+    folder = workspace.runs / "plain" / row.run_id
+    stale = {**row.payload(), "state": "running"}
+    (folder / "run.json").write_text(json.dumps(stale), encoding="utf-8")
+    (folder / "running.lock").touch()
+    copy = (folder / "run.json").relative_to(workspace.root).as_posix()
+    assert copy in {found.path for found in reconcile_runs(workspace)[0]}
+    assert (row.state, close_dead_runs(workspace)) == (state, [])
+    assert copy not in {found.path for found in reconcile_runs(workspace)[0]}
+    assert not (folder / "running.lock").exists()
 
 
 def test_a_ledger_that_fails_when_the_page_is_out_is_told_of_it_afterwards(

@@ -27,7 +27,7 @@ from qbase.reports.batching.failure_classes import MOST_ATTEMPTS
 from qbase.reports.batching.planned_batch import plan_batch
 from qbase.reports.batching.run_batch import GALLERY_SECONDS, LOST, Found, build_lost, show_batch
 from qbase.reports.batching.worker_runs import Given, Terms, check_worker, end_runs, new_terms, run_given, token_path
-from qbase.reports.running.run_states import close_dead_runs
+from qbase.reports.running.run_states import ENDED, close_dead_runs
 from qbase.reports.telling.sent_notices import tell_runs
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ BEAT_SECONDS, SETTLE_SECONDS = 0.5, 1.0
 MOST_UNBEGUN = 5
 """So often a job is given again that no worker has come to begin."""
 STAYS_QUEUED = frozenset({"QB863", "QB864"})
-ENDED = frozenset({"ok", "unchanged", "failed"})
 
 Told = Callable[[Outcome], None]
 

@@ -10,10 +10,11 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.errors import RunError
+from qbase.core.errors import RunError, UsageError
 from qbase.core.results.run_values import RunRecord
 from qbase.core.whole_files import write_atomic
 from qbase.lake.run_changes import NO_RUNNER, Unfinished, find_unfinished, settle_run
+from qbase.lake.run_entries import read_run
 from qbase.lake.storage.this_host import host_of
 from qbase.reports.executing.run_environment import end_leftovers
 from qbase.reports.running.atomic_publish import publish_files
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 LOCK = "running.lock"
 BESIDE = "beside.json"
 """In the folder of a run that is being published: what is to stand beside its page."""
+ENDED = frozenset({"ok", "unchanged", "failed"})
 # a gallery looks back so far
 RECENT = 1000
 
@@ -101,10 +103,28 @@ def close_dead_runs(workspace: Workspace, report_id: str | None = None) -> list[
             # its runner was not there to end what its cells had started
             end_leftovers(record.run_id)
         if folder.is_dir():
-            drop_beside(folder)
-            write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))
+            _copy_row(record, folder)
         closed.append(record)
+    if report_id is None:
+        _copy_ended(workspace)
     return closed
+
+
+def _copy_ended(workspace: Workspace) -> None:
+    """Write the copies of rows whose runner, or whoever closed them, died between the ledger and the copy."""
+    for lock in workspace.runs.glob(f"*/*/{LOCK}"):
+        folder = lock.parent
+        # a runner that died before its first row leaves a folder that the ledger does not know
+        with contextlib.suppress(UsageError, OSError):
+            record = None if is_held(folder) else read_run(workspace, folder.name)
+            if record is not None and record.state in ENDED and record.report_id == folder.parent.name:
+                _copy_row(record, folder)
+                lock.unlink()
+
+
+def _copy_row(record: RunRecord, folder: pathlib.Path) -> None:
+    drop_beside(folder)
+    write_atomic(folder / "run.json", json.dumps(record.payload(), ensure_ascii=False, indent=1))
 
 
 def _is_gone(found: Unfinished, folder: pathlib.Path) -> bool:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from qbase.lake import list_runs
 from qbase.reports.executing.run_environment import find_processes
-from qbase.reports.running.run_states import LOCK, is_held
-from qbase.reports.upkeep.reconciliation import ENDED, EVERY
+from qbase.reports.running.run_states import ENDED, LOCK, is_held
+from qbase.reports.upkeep.reconciliation import EVERY
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace

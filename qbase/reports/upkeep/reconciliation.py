@@ -14,13 +14,13 @@ from qbase.core.text import Text
 from qbase.lake import list_runs
 from qbase.reports.asking.page_names import REDIRECT
 from qbase.reports.running.published_pages import PAGE, RESULTS, is_redirect, read_metas
+from qbase.reports.running.run_states import ENDED
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
 Kind = Literal["missing", "extra", "changed"]
 EVERY = 10**9
-ENDED = frozenset({"ok", "failed", "unchanged"})
 KEPT = ("run.json", RESULTS, PAGE)
 """What the run of a published page left in its folder."""
 
