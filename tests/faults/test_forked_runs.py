@@ -130,11 +130,10 @@ def test_the_exception_of_a_thread_is_an_error(workspace: Workspace, letter: Let
 def test_a_flood_of_output_is_stopped_long_before_the_time_limit(
     workspace: Workspace, letter: Letter, engine: str
 ) -> None:
-    began = time.monotonic()
     flood = "while True:\n    print('x' * 10_000)"
     error, _ = fail(workspace, letter("flood", flood, limits="[limits]\noutput_mb = 1\nseconds = 300\n"), engine)
+    # at its time limit it would be QB813
     assert error.code == "QB819"
-    assert time.monotonic() - began < 120
 
 
 @BOTH
