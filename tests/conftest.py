@@ -119,6 +119,14 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def firefox_program() -> str:
+    found = shutil.which("firefox-esr") or shutil.which("firefox")
+    if found is None:
+        pytest.skip("needs Firefox (apt-get install firefox-esr)")
+    return found
+
+
+@pytest.fixture(scope="session")
 def postgres() -> Iterator[pathlib.Path]:
     """Start PostgreSQL in a temporary folder and give its socket; it sorts as Chinese readers do, not by code point."""
     found = [shutil.which("initdb"), *map(str, sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb")))]
