@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from qbase.compute import add_up, open_files, query_frames
+from qbase.compute import ShardQuery, add_up, open_files, query_frames
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.grown_cells import grow_by_period
 from qbase.indicators.cells.snapshot_files import REGISTER
 from qbase.indicators.cells.sorted_runs import WAYS, Column, number_column, sum_batches
 from qbase.indicators.kept.kept_counts import count_once
@@ -98,16 +99,25 @@ def count_cells(rows: WindowSql) -> Tally:
             shards=added.shards,
             split_groups=added.split_groups,
         )
-    query = rows.shard_query(read_sql("firm_rows"), parts=row_parts(rows.entity))
 
-    def count() -> pd.DataFrame:
-        with open_files(query) as ask:
-            batches = ask(query.sql)
-            places = {} if "entity" in batches.column_names else {"entity": read_register(ask, rows.entity)}
-        sums = sum_batches(batches, places)
-        return sums if sums is not None else _group(rows)
+    def grow(kept: pd.DataFrame, fresh: ShardQuery) -> pd.DataFrame | None:
+        return grow_by_period(rows, kept, fresh, _count_here, ("entity", "period"))
 
-    return Tally(sums=count_once(rows.workspace.lake, query, ("tally", rows.entity, rows.freq), count))
+    words = ("tally", rows.entity, rows.freq)
+    return Tally(sums=count_once(rows.workspace.lake, _query(rows), words, lambda: _count_here(rows), grow=grow))
+
+
+def _query(rows: WindowSql) -> ShardQuery:
+    return rows.shard_query(read_sql("firm_rows"), parts=row_parts(rows.entity))
+
+
+def _count_here(rows: WindowSql) -> pd.DataFrame:
+    query = _query(rows)
+    with open_files(query) as ask:
+        batches = ask(query.sql)
+        places = {} if "entity" in batches.column_names else {"entity": read_register(ask, rows.entity)}
+    sums = sum_batches(batches, places)
+    return sums if sums is not None else _group(rows)
 
 
 def _group(rows: WindowSql) -> pd.DataFrame:

@@ -16,9 +16,10 @@ from qbase.compute import ShardQuery, open_files
 from qbase.core.coverage import COUNTED, Coverage
 from qbase.core.values import EMPTY
 from qbase.indicators.catalogue.indicator_rows import read_sql
+from qbase.indicators.cells.grown_cells import grow_by_sum
 from qbase.indicators.cells.snapshot_files import MEMORY_MB, table_files
 from qbase.indicators.cells.window_sql import ALWAYS
-from qbase.indicators.kept.kept_counts import count_once
+from qbase.indicators.kept.kept_counts import Grow, count_once
 
 if TYPE_CHECKING:
     from qbase.core.panel import Sampling
@@ -84,13 +85,13 @@ def _plain(rows: Rows, sql: str) -> ShardQuery:
     )
 
 
-def _count(rows: Rows, query: ShardQuery) -> pd.DataFrame:
+def _count(rows: Rows, query: ShardQuery, *, grow: Grow | None = grow_by_sum) -> pd.DataFrame:
     def count() -> pd.DataFrame:
         with open_files(query) as ask:
             found: pd.DataFrame = ask(query.sql).to_pandas()
         return found
 
-    return count_once(rows.workspace.lake, query, ("fates",), count, worth=WORTH_SECONDS)
+    return count_once(rows.workspace.lake, query, ("fates",), count, worth=WORTH_SECONDS, grow=grow)
 
 
 def count_set_aside(rows: Rows) -> dict[str, int]:
@@ -128,4 +129,4 @@ def count_refused(rows: Rows) -> int:
 def _outside(rows: Rows) -> list[str]:
     if (rows.first_day, rows.last_day) == ALWAYS:
         return []
-    return list(map(str, _count(rows, _plain(rows, _OUTSIDE))["sha256"]))
+    return list(map(str, _count(rows, _plain(rows, _OUTSIDE), grow=None)["sha256"]))

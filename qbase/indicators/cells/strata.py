@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from qbase.compute import Cluster, add_up, open_files, query_files, query_frames
+from qbase.compute import Cluster, ShardQuery, add_up, open_files, query_files, query_frames
 from qbase.core import periods
 from qbase.core.errors import DataError, UsageError
 from qbase.indicators.catalogue.indicator_rows import read_sql
@@ -20,6 +20,7 @@ from qbase.indicators.cells.batch_counts import (
     row_parts,
     sort_cells,
 )
+from qbase.indicators.cells.grown_cells import grow_by_period
 from qbase.indicators.cells.inspection_window import Rows, require_table
 from qbase.indicators.cells.snapshot_files import REGISTER
 from qbase.indicators.cells.sorted_runs import KK_SCALE, Column, add_rows, count_strata
@@ -147,9 +148,22 @@ def _count_there(rows: Rows, cluster: Cluster, design: Design, parts: Mapping[st
 
 
 def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    def count(window: Rows) -> pd.DataFrame:
+        return _count_window(window, design, parts)
+
+    def grow(kept: pd.DataFrame, fresh: ShardQuery) -> pd.DataFrame | None:
+        return grow_by_period(rows, kept, fresh, count, ORDER)
+
+    words = ("strata", rows.entity, rows.freq, *(f"{name} {text}" for name, text in sorted(parts.items())))
+    query = _query(rows, parts)
+    # the last class of a firm before a day may be one that a later file tells
+    return count_once(rows.workspace.lake, query, words, lambda: count(rows), grow=None if design.is_fixed else grow)
+
+
+def _query(rows: Rows, parts: Mapping[str, str]) -> ShardQuery:
     codes = _CODES + _CHANCE * ("m.inclusion_probability" in parts["{more}"])
     tables = {"risk": ["inspections"], "size": [t for t in ("inspections", "firms") if t in rows.at.versions]}
-    query = rows.shard_query(
+    return rows.shard_query(
         read_sql("firm_rows"),
         parts={**parts, **row_parts(rows.entity, strata=codes, names=_JOINS)},
         prepared={
@@ -160,18 +174,17 @@ def _count_here(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.Data
         },
     )
 
-    def count() -> pd.DataFrame:
-        with open_files(query) as ask:
-            batches, codes, clusters = _read_numbers(ask(query.sql), ask, rows, design, parts)
-        # DuckDB has let go of its memory
-        found = _sum_strata(batches, codes, clusters)
-        if found is not None:
-            return found
-        grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
-        return sort_cells(query_frames(_summary(), {"cells": grouped}), ORDER)
 
-    words = ("strata", rows.entity, rows.freq, *(f"{name} {text}" for name, text in sorted(parts.items())))
-    return count_once(rows.workspace.lake, query, words, count)
+def _count_window(rows: Rows, design: Design, parts: Mapping[str, str]) -> pd.DataFrame:
+    query = _query(rows, parts)
+    with open_files(query) as ask:
+        batches, codes, clusters = _read_numbers(ask(query.sql), ask, rows, design, parts)
+    # DuckDB has let go of its memory
+    found = _sum_strata(batches, codes, clusters)
+    if found is not None:
+        return found
+    grouped = query_files(rows.shard_query(read_sql("by_firm"), _BY_FIRM, parts=parts))
+    return sort_cells(query_frames(_summary(), {"cells": grouped}), ORDER)
 
 
 def _summary() -> str:
