@@ -7,6 +7,7 @@ Prints one line, or JSON with ``--json``. Every measurement is a process of its 
 - ``naive_first``: `build_panel` of the batch rate with intervals, cells, names and sources, everything counted.
 - ``naive_again``: the same in the next process, which finds the counted cells kept beside the lake.
 - ``post_stratified_first``, ``post_stratified_again``: the same, weighted to the frame.
+- ``naive_delivered``, ``post_stratified_delivered``: once more, after a delivery of 5,000 rows of its last quarter.
 - ``dask``: both, on two workers of one core (needs the extra ``cluster``): balance of their CPU, bytes moved.
 
 The bare queries count anew every time; a ratio of ``again`` to them says what a report pays, not what counting costs.
@@ -36,6 +37,8 @@ from typing import Any
 ROUNDS = 3
 TREATMENTS = ("naive", "post_stratified")
 PANELS = tuple(f"{treatment}_{time}" for treatment in TREATMENTS for time in ("first", "again"))
+DELIVERED = tuple(f"{treatment}_delivered" for treatment in TREATMENTS)
+DELIVERY_ROWS = 5000
 BARE = {
     "bare_rate": """
         SELECT f.cluster_id, date_trunc('quarter', i.sample_date) AS quarter,
@@ -75,6 +78,29 @@ def make_nation(home: pathlib.Path) -> None:
                 sha256=sha, file_name=f"{part}", table="inspections", verdict="OK", rows_seen=size, accepted=size
             )
             workspace.commit(delivery, tables)
+
+
+def deliver(home: pathlib.Path, copy: pathlib.Path) -> None:
+    """Make a copy of the nation, its files linked, and load five thousand more rows of its last quarter into it."""
+    import pyarrow as pa
+
+    from qbase.lake import Delivery, Workspace
+
+    def link(source: str, target: str) -> None:
+        (os.link if source.endswith(".parquet") else shutil.copy2)(source, target)
+
+    workspace = Workspace(shutil.copytree(home, copy, copy_function=link))
+    recent = "sample_date >= (SELECT max(sample_date) FROM inspections) - INTERVAL 80 DAY"
+    rows = workspace.arrow(f"SELECT * FROM inspections WHERE {recent} LIMIT ?", params=(DELIVERY_ROWS,))  # noqa: S608
+    rows = rows.set_column(
+        rows.column_names.index("sample_no"), "sample_no", pa.array([f"late{i}" for i in range(len(rows))])
+    )
+    given = {name: rows[name] for name in rows.column_names if name != "delivery_sha256"}
+    sha = hashlib.sha256(b"late").hexdigest()
+    told = Delivery(
+        sha256=sha, file_name="late", table="inspections", verdict="OK", rows_seen=len(rows), accepted=len(rows)
+    )
+    workspace.commit(told, {"inspections": pa.table(given)})
 
 
 def run_bare(home: pathlib.Path, name: str) -> int:
@@ -212,6 +238,9 @@ def compare(home: pathlib.Path, rounds: int) -> dict[str, Any]:
         for bare in BARE if name not in BARE else ():
             for unit, word in (("seconds", "wall"), ("cpu_s", "cpu")):
                 figures[name][f"{word}_ratio_to_{bare}"] = middle(r[name][unit] / r[bare][unit] for r in found)
+    with tempfile.TemporaryDirectory(prefix="qbase-late-", dir=home.parent) as folder:
+        deliver(home, pathlib.Path(folder) / "home")
+        figures |= {name: ask(pathlib.Path(folder) / "home", name) for name in DELIVERED}
     if importlib.util.find_spec("distributed"):
         figures["dask"] = measure_dask(home)
     return figures
@@ -227,7 +256,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--home", type=pathlib.Path)
-    parser.add_argument("--measure", choices=[*BARE, *PANELS, "dask"])
+    parser.add_argument("--measure", choices=[*BARE, *PANELS, *DELIVERED, "dask"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="qbase-bench-") as folder:
