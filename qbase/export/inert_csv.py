@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import decimal
+import io
 import numbers
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,6 +17,8 @@ from qbase.core.whole_files import write_atomic
 # spreadsheet programs read a cell that starts with one of these as a formula or a command;
 # the full-width forms are turned into the narrow ones by some of them first
 TRIGGERS = ("=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠")
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+_LARGEST = 2**53
 BOM = b"\xef\xbb\xbf"
 
 
@@ -59,6 +64,41 @@ def write_csv(frame: pd.DataFrame, path: pathlib.Path | None = None, *, bom: boo
     if path is not None:
         write_atomic(path, data)
     return data
+
+
+def write_columns(labels: Sequence[str], columns: Sequence[list[Any]]) -> bytes:
+    """Return what `write_csv` writes of a frame of these columns, whose values are those of JSON.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the columns; one may stand twice.
+    columns : sequence of list
+        All of one length.
+    """
+    told = [_told_column(column) for column in columns]
+    if not told or any(column is None for column in told):
+        frame = pd.DataFrame(dict(enumerate(columns)))
+        return write_csv(frame.set_axis(list(labels), axis=1))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow([make_inert(label) for label in labels])
+    writer.writerows(zip(*told, strict=True))
+    return BOM + out.getvalue().encode("utf-8")
+
+
+def _told_column(values: list[Any]) -> list[Any] | None:
+    """Return values as pandas would write them; None where that is better left to it."""
+    kinds = set(map(type, values))
+    if not kinds <= _PLAIN or any(type(value) is int and abs(value) > _LARGEST for value in values):
+        return None
+    if kinds <= {int, float, type(None)} and kinds & {int, float} and kinds != {int}:
+        return ["" if value is None or value != value else float(value) for value in values]
+    blank = [value is None or value != value for value in values]
+    return [
+        "" if empty else make_inert(value) if type(value) is str else value
+        for empty, value in zip(blank, values, strict=True)
+    ]
 
 
 def make_inert(text: str) -> str:

@@ -188,13 +188,18 @@ def _free_place(
 ) -> tuple[float, Box, tuple[int, int]] | None:
     """Return cost, box and way of the nearest place that touches no point and no name, and no line if there is one."""
     best: tuple[float, Box, tuple[int, int]] | None = None
+    # a line to the name begins at its own point
+    is_own = (taken[:, 0] <= at[0]) & (taken[:, 2] >= at[0]) & (taken[:, 1] <= at[1]) & (taken[:, 3] >= at[1])
+    others = taken[~is_own]
     for reach, (dx, dy) in itertools.product(REACH, WAYS):
+        if best is not None and reach >= best[0]:
+            continue
         x, y = (at[i] + d * reach - size[i] * (0.5 - d / 2) for i, d in enumerate((dx, dy)))
         x = min(max(x, frame[0] + 3), frame[2] - size[0] - 3) if not dx else x
         box = (x, y, x + size[0], y + size[1])
         if x < frame[0] + 2 or box[2] > frame[2] - 2 or y < frame[1] - 4 or box[3] > frame[3] - 2:
             continue
-        if _touches(box, taken) or any(_touches(b, taken, slack=0.0, spare=at) for b in _lead_boxes(box, at)):
+        if _touches(np.array([box]), taken, slack=2.0) or _touches(_lead_boxes(box, at), others, slack=0.0):
             continue
         inside = (lines[:, 0] > x - 3) & (lines[:, 0] < box[2] + 3) & (lines[:, 1] > y) & (lines[:, 1] < box[3])
         cost = reach + CROSSING * bool(inside.any())
@@ -203,26 +208,21 @@ def _free_place(
     return best
 
 
-def _lead_boxes(box: Box, at: tuple[float, float]) -> list[Box]:
+def _lead_boxes(box: Box, at: tuple[float, float]) -> Floats:
     """Return small boxes along the line from a point to its name; none where the name stands beside it."""
     near = (min(max(at[0], box[0]), box[2]), min(max(at[1], box[1]), box[3]))
     far = math.hypot(near[0] - at[0], near[1] - at[1])
     steps = int(far / 6) if far > BESIDE else 0
-    along = [(at[0] + (near[0] - at[0]) * i / steps, at[1] + (near[1] - at[1]) * i / steps) for i in range(2, steps)]
-    return [(x - 1, y - 1, x + 1, y + 1) for x, y in along]
+    i = np.arange(2, max(steps, 2))
+    x, y = (at[0] + (near[0] - at[0]) * i / max(steps, 1)), (at[1] + (near[1] - at[1]) * i / max(steps, 1))
+    return np.column_stack([x - 1, y - 1, x + 1, y + 1])
 
 
-def _touches(box: Box, others: Floats, *, slack: float = 2.0, spare: tuple[float, float] | None = None) -> bool:
-    """Return whether a box touches one of the others; the point at ``spare`` is left out."""
-    hit = (box[0] < others[:, 2] + slack) & (others[:, 0] < box[2] + slack)
-    hit &= (box[1] < others[:, 3] + slack / 2) & (others[:, 1] < box[3] + slack / 2)
-    if spare is not None:
-        hit &= (
-            (others[:, 0] > spare[0])
-            | (others[:, 2] < spare[0])
-            | (others[:, 1] > spare[1])
-            | (others[:, 3] < spare[1])
-        )
+def _touches(boxes: Floats, others: Floats, *, slack: float) -> bool:
+    """Return whether one of some boxes touches one of the others."""
+    left, top, right, bottom = boxes.T[:, :, None]
+    hit = (left < others[:, 2] + slack) & (others[:, 0] < right + slack)
+    hit &= (top < others[:, 3] + slack / 2) & (others[:, 1] < bottom + slack / 2)
     return bool(hit.any())
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import itertools
+import functools
+import re
 from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 
 VOID = frozenset({
     "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
 })  # fmt: skip
+TEXT_ATTRIBUTES = frozenset({"alt", "title", "aria-label", "data-zh", "data-en", "content", "download", "data-values"})
+_PLAIN_TAG = re.compile(
+    r"""<([a-z][a-z0-9]*)((?:[ \t\r\n\f]+[A-Za-z][\w:.-]*="[^"<>&]*")*)[ \t\r\n\f]*(/?)>""", re.ASCII
+)
+_ATTRIBUTE = re.compile(r"""([A-Za-z][\w:.-]*)="([^"]*)\"""", re.ASCII)
+_READ_OTHERWISE = frozenset({
+    "iframe", "noembed", "noframes", "noscript", "plaintext", "script", "style", "textarea", "title", "xmp",
+})  # fmt: skip
+"""What is inside of these is read in another way, which the standard library knows."""
 
 
 class Order:
@@ -79,13 +89,15 @@ class Element:
         """Return the text inside, styles and scripts left out."""
         return "".join(self.texts())
 
-    def texts(self) -> Iterator[str]:
-        """Yield the pieces of text inside, styles and scripts left out."""
+    def texts(self) -> list[str]:
+        """Return the pieces of text inside, styles and scripts left out."""
+        found: list[str] = []
         for child in self.children:
             if isinstance(child, Element):
-                yield from child.texts()
+                found += child.texts()
             elif self.tag not in {"style", "script"}:
-                yield child
+                found.append(child)
+        return found
 
     def ancestors(self) -> Iterator[Element]:
         """Yield parents, nearest first."""
@@ -106,20 +118,30 @@ class Page:
         """Return the source inside an element, unchanged."""
         return self.source[element.begin : element.end]
 
-    @property
+    @functools.cached_property
     def style(self) -> str:
         """Text of all style elements."""
         return "".join(c for e in self.root.tagged("style") for c in e.children if isinstance(c, str))
 
-    @property
+    @functools.cached_property
     def body(self) -> Element:
         """The body, or an empty element when there is none."""
         return self.root.find(lambda e: e.tag == "body") or Element("body", {})
 
-    @property
+    @functools.cached_property
     def head(self) -> Element:
         """The head, or an empty element when there is none."""
         return self.root.find(lambda e: e.tag == "head") or Element("head", {})
+
+    @functools.cached_property
+    def visible(self) -> str:
+        """Everything a reader can meet as text: words, alternatives, labels, file names."""
+        pieces = self.body.texts()
+        for element in self.root.walk():
+            for name, value in element.attributes.items():
+                if name in TEXT_ATTRIBUTES or (name == "href" and not value.startswith("data:")):
+                    pieces.append(value)
+        return "\n".join((*pieces, *(e.text() for e in self.head.tagged("title"))))
 
     def meta(self, name: str) -> str:
         """Return the content of a meta element by name; empty when there is none."""
@@ -153,36 +175,48 @@ class _Reader(HTMLParser):
         self.root = Element("", {}, end=len(source))
         self.order = self.root.order
         self.open = [self.root]
-        self.lines = [0, *itertools.accumulate(len(line) + 1 for line in source.split("\n"))]
+        self.at = 0
 
-    def _place(self) -> int:
-        line, column = self.getpos()
-        return self.lines[line - 1] + column
+    def updatepos(self, i: int, j: int) -> int:
+        """Count characters; the parser would count lines."""
+        self.at += max(j - i, 0)
+        return j
+
+    def parse_starttag(self, i: int) -> int:
+        """Read a tag at once that leaves nothing to decide; all others are read by the standard library."""
+        found = _PLAIN_TAG.match(self.rawdata, i)
+        if found is None or found[1] in _READ_OTHERWISE:
+            return super().parse_starttag(i)
+        attributes: list[tuple[str, str | None]] = [(k.lower(), v) for k, v in _ATTRIBUTE.findall(found[2])]
+        element = self._add(found[1], attributes, found.end() - i)
+        if not found[3] and found[1] not in VOID:
+            self.open.append(element)
+        return found.end()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = self._add(tag, attrs)
+        element = self._add(tag, attrs, len(self.get_starttag_text() or ""))
         if tag not in VOID:
             self.open.append(element)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._add(tag, attrs)
+        self._add(tag, attrs, len(self.get_starttag_text() or ""))
 
     def handle_endtag(self, tag: str) -> None:
         for i in range(len(self.open) - 1, 0, -1):
             if self.open[i].tag == tag:
                 for element in self.open[i:]:
-                    element.end, element.last = self._place(), len(self.order.elements)
+                    element.end, element.last = self.at, len(self.order.elements)
                 del self.open[i:]
                 return
 
     def handle_data(self, data: str) -> None:
         self.open[-1].children.append(data)
 
-    def _add(self, tag: str, attrs: list[tuple[str, str | None]]) -> Element:
-        begin = self._place() + len(self.get_starttag_text() or "")
+    def _add(self, tag: str, attrs: list[tuple[str, str | None]], length: int) -> Element:
+        begin = self.at + length
         # of a doubled attribute browsers keep the first
         attributes = {name: value or "" for name, value in reversed(attrs)}
-        element = Element(tag, attributes, self.open[-1], begin=begin, end=begin)
+        element = Element(tag, attributes, self.open[-1], [], begin, begin, self.order)
         self.open[-1].children.append(element)
         self.order.add(element)
         return element

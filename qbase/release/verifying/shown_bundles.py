@@ -7,17 +7,13 @@ texts, ``data-drawing`` around a drawing; sentences carry ``data-of`` (the bundl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
-import pandas as pd
-
 from qbase.core.shown.display import DRAWINGS, SCHEMA, sha256_of
-from qbase.export import write_csv
+from qbase.export.inert_csv import write_columns
 from qbase.release.verifying.page_reading import Element, Page
 
 FIGURE_TEXTS = ("title", "subtitle", "how_to_read", "note", "alt")
-TEXT_ATTRIBUTES = frozenset({"alt", "title", "aria-label", "data-zh", "data-en", "content", "download", "data-values"})
 TILE_TEXTS = ("label", "unit", "interval", "change")
 TILE_DRAWINGS = ("spark", "goal")
 
@@ -108,17 +104,16 @@ def read_sentences(kind: str, name: str, parts: list[Element]) -> dict[str, Any]
     }
 
 
-def table_frame(payload: dict[str, Any]) -> pd.DataFrame:
-    """Return what the CSV beside a table holds: the raw values, or the cells where there are none."""
-    if payload["data"]:
-        return pd.DataFrame(dict(payload["data"]))
-    rows = [[_both(cell) for cell in row] for row in payload["rows"]]
-    return pd.DataFrame(rows, columns=[_both(c["label"]) for c in payload["columns"]])
-
-
 def table_csv(payload: dict[str, Any]) -> bytes:
-    """Return the CSV of a table payload, inert and with the mark Excel needs for Chinese."""
-    return write_csv(table_frame(payload))
+    """Return the CSV beside a table, inert and with the mark Excel needs for Chinese.
+
+    It holds the raw values, or the cells where there are none.
+    """
+    if payload["data"]:
+        return write_columns(list(payload["data"]), list(payload["data"].values()))
+    rows = [[_both(cell) for cell in row] for row in payload["rows"]]
+    labels = [_both(column["label"]) for column in payload["columns"]]
+    return write_columns(labels, list(map(list, zip(*rows, strict=True))) or [[] for _ in labels])
 
 
 def rows_sha256(payload: dict[str, Any]) -> str:
@@ -129,16 +124,6 @@ def rows_sha256(payload: dict[str, Any]) -> str:
 def drawings_sha256(payload: dict[str, Any]) -> dict[str, str]:
     """Return the hashes of a figure's drawings, as `qbase.core.record` writes them."""
     return {name: sha256_of(svg) for name, svg in sorted(payload["drawings"].items())}
-
-
-def visible_texts(page: Page) -> Iterator[str]:
-    """Yield everything a reader can meet as text: words, alternatives, labels, file names."""
-    yield from page.body.texts()
-    for element in page.root.walk():
-        for name, value in element.attributes.items():
-            if name in TEXT_ATTRIBUTES or (name == "href" and not value.startswith("data:")):
-                yield value
-    yield from (e.text() for e in page.head.tagged("title"))
 
 
 def _both(text: dict[str, str]) -> str:

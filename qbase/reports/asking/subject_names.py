@@ -67,12 +67,10 @@ def list_subjects(workspace: Workspace, entity: str, *, code: str | None = None)
     at = workspace.snapshot()
     if named is None or not workspace.has_table(named.table, at):
         return []
-    if entity == FIRM:
-        # there are a hundred thousand of them, and a batch is about other things
+    if entity == FIRM or code is not None:
+        # of firms there are a hundred thousand, and a batch is about other things; for one code nobody else is named
         return _ask_names(workspace, entity, at, code)
     known = _known(workspace, entity, (at.id, at.created_at, at.delivery))
-    if code is not None:
-        return list(known.get(code, ()))
     return [subject for official, own in known.items() for subject in own if subject.code == official]
 
 
@@ -147,7 +145,7 @@ def find_subject(workspace: Workspace, entity: str, word: str, *, report_id: str
 class KnownSubjects:
     """The subjects of a workspace, each kind read when first asked for.
 
-    The first firm is looked up by its code alone, which spares reading them all.
+    The first one is looked up by its code alone, which spares a run of one report reading and naming them all.
 
     Parameters
     ----------
@@ -185,8 +183,7 @@ class KnownSubjects:
         raise _no_subject(named, known, word, report_id)
 
     def _with_code(self, entity: str, word: str) -> list[Subject]:
-        # of firms there are too many to read them all for one
-        if entity == "firm_id" and not self._asked and entity not in self._all:
+        if not self._asked and entity not in self._all:
             return list_subjects(self.workspace, entity, code=word)
         self._everyone(entity)
         return self._coded[entity].get(word, [])

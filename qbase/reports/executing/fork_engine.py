@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import copy
 import datetime
 import json
 import logging
@@ -95,7 +94,7 @@ def _run(nb_man: Any, fork: Fork, job: Job) -> None:
         fork.end()
         end_leftovers(job.environment.get("QBASE_RUN_ID", ""))
         join_streams(nb_man.nb)
-        job.executed = copy.deepcopy(nb_man.nb)
+        job.executed = nb_man.nb
         job.thread_errors = read_thread_errors(job.folder)
 
 

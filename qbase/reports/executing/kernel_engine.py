@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import os
 import sys
@@ -66,5 +65,5 @@ def run_in_kernel(nb_man: Any, kernel_name: str, job: Job) -> None:
             end_group(job.group)
             end_leftovers(job.environment.get("QBASE_RUN_ID", ""))
             join_streams(nb_man.nb)
-            job.executed = copy.deepcopy(nb_man.nb)
+            job.executed = nb_man.nb
             job.thread_errors = read_thread_errors(job.folder)

@@ -16,11 +16,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 import nbformat
-import papermill
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 from papermill.engines import papermill_engines
-from papermill.exceptions import PapermillExecutionError
+from papermill.execute import prepare_notebook_metadata, remove_error_markers
+from papermill.iorw import load_notebook_node
+from papermill.parameterize import parameterize_notebook
 from papermill.translators import PythonTranslator
 
 from qbase.core.errors import UsageError
@@ -44,20 +45,22 @@ def execute(job: Job) -> None:
     papermill_engines.register("qbase-fork", ForkEngine)
     with _log_to(job.folder / "log.txt"):
         try:
-            papermill.execute_notebook(
-                job.notebook,
-                None,
-                parameters=job.params,
-                engine_name=f"qbase-{job.engine}",
-                kernel_name="python3",
-                language="python",
-                progress_bar=False,
-                log_output=False,
-                request_save_on_cell_execute=False,
-                job=job,
-            )
-        except (PapermillExecutionError, CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
+            _carry_out(job)
+        except (CellTimeoutError, DeadKernelError, RuntimeError, OSError) as error:
             job.exception = error
+
+
+def _carry_out(job: Job) -> None:
+    """Do as papermill's ``execute_notebook``, which would write the notebook to nowhere, and judge it, at the end."""
+    kernel = {"kernel_name": "python3", "language": "python"}
+    engine = f"qbase-{job.engine}"
+    notebook = load_notebook_node(job.notebook)
+    if job.params:
+        notebook = parameterize_notebook(notebook, job.params, engine_name=engine, **kernel)
+    notebook = prepare_notebook_metadata(notebook, None, None)
+    papermill_engines.execute_notebook_with_engine(
+        engine, remove_error_markers(notebook), "python3", progress_bar=False, log_output=False, job=job
+    )
 
 
 def check_injection(params: Mapping[str, Any]) -> None:

@@ -98,8 +98,8 @@ def render_partial(
         "broken_source": source,
     }
     try:
-        context, partial = build_context(partial, spec, run, {}, lang=lang, names=names)
-        return with_font(fill("report.html.j2", {**context, **shown}, partial), spec.title)
+        context = build_context(partial, spec, run, {}, lang=lang, names=names)
+        return with_font(fill("report.html.j2", {**context, **shown}), spec.title)
     except QbaseError:
         return render_failure(spec=spec, run=run, lang=lang)
 

@@ -17,7 +17,8 @@ from jinja2 import StrictUndefined
 from markupsafe import Markup
 from nbconvert.exporters.templateexporter import TemplateExporter
 from nbconvert.filters.highlight import Highlight2HTML
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
+from nbformat.validator import iter_validate
 
 from qbase.core.errors import RunError
 from qbase.core.results.run_values import ReportSpec, RunRecord
@@ -100,8 +101,10 @@ def render_report(
     '<title>How the batch pass rate is changing | 批次合格率的变化'
     """
     check_accounts((*results.get("results", ()), *results.get("scorecards", ())))
-    context, notebook = build_context(notebook, spec, run, results, lang=lang, names=names)
-    return with_font(fill("report.html.j2", context, notebook), context["title"])
+    for error in iter_validate(notebook, relax_add_props=True):
+        raise error
+    context = build_context(notebook, spec, run, results, lang=lang, names=names)
+    return with_font(fill("report.html.j2", context), context["title"])
 
 
 def build_context(
@@ -112,8 +115,8 @@ def build_context(
     *,
     lang: Lang,
     names: Mapping[str, Text] | None,
-) -> tuple[dict[str, Any], NotebookNode]:
-    """Return what the template of a report is filled with, and the cells that its readers may see.
+) -> dict[str, Any]:
+    """Return what the template of a report is filled with, of the cells that its readers may see.
 
     Parameters
     ----------
@@ -125,7 +128,7 @@ def build_context(
     notebook = leave_inside(notebook, is_inside=spec.profile == "internal")
     letter = read_letter(notebook, run_id=run.run_id, spoken=spoken)
     asked = read_asked(notebook, run.params, names)
-    context = {
+    return {
         "lang": lang,
         "title": spec.title,
         "letter": letter,
@@ -145,7 +148,6 @@ def build_context(
         "facts": _facts(letter, run),
         "command": command_of(run),
     }
-    return context, notebook
 
 
 def given_of(spec: ReportSpec, asked: tuple[Asked, ...]) -> list[Asked]:
@@ -168,13 +170,10 @@ def date_of(moment: str) -> Text:
     return Text(f"{day.year} 年 {day.month} 月 {day.day} 日", f"{day.day} {day:%B} {day.year}")
 
 
-def fill(template: str, context: Mapping[str, Any], notebook: NotebookNode | None = None) -> str:
-    """Fill a template of the house through nbconvert."""
-    empty = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    notebook = from_dict(empty) if notebook is None else notebook  # type: ignore[no-untyped-call]
-    resources = {"page": {**context, "css": _css(context["title"]), "csp": CSP}}
-    page, _ = _exporter(template).from_notebook_node(notebook, resources=resources)
-    return str(page)
+def fill(template: str, context: Mapping[str, Any]) -> str:
+    """Fill a template of the house; nbconvert would copy and check a notebook that no template asks for."""
+    page = {**context, "css": _css(context["title"]), "csp": CSP}
+    return str(_exporter(template).template.render(resources={"page": page})).lstrip("\r\n")
 
 
 def with_font(page: str, title: Text) -> str:

@@ -9,14 +9,16 @@ import io
 from typing import Any
 
 from qbase.core.results.run_values import ReportSpec, RunRecord
+from qbase.core.shown.fonts import few_woff2
 from qbase.core.text import same
 from qbase.reports.running import fingerprint
 
 
 def warm_up() -> None:
-    """Render a small page, draw a small figure, and take the hashes of the code that is loaded."""
+    """Render a small page, draw a small figure, cut a small font, and take the hashes of the code that is loaded."""
     _draw()
     _render()
+    few_woff2("题")
     # the server is started anew when a file of the package changes
     for take in (fingerprint.code_hash, fingerprint.template_hash, fingerprint.versions):
         take()

@@ -17,8 +17,8 @@ Ints = NDArray[np.int64]
 SEED = 20000215
 """Of the draws that tests are held against; the same series gives the same answer twice."""
 
-CHUNK = 1500
-"""Sets of joinpoints reckoned at once, so that memory stays small."""
+CHUNK = 2**16
+"""Numbers reckoned at once: they stay in the cache of the processor."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,10 +72,12 @@ class _Space:
     def gains(self, clear: Floats, m: int) -> Iterator[Floats]:
         """Yield what each set of m knots takes off the sum of squares, some sets at a time: shape (sets, draws)."""
         q = self.axes[m]
-        for at in range(0, len(q), CHUNK):
-            part = q[at : at + CHUNK]
+        step = max(CHUNK // (m * clear.shape[1]), 1)
+        for at in range(0, len(q), step):
+            part = q[at : at + step]
             score = part.reshape(-1, part.shape[2]) @ clear
-            yield (score**2).reshape(len(part), m, -1).sum(axis=1)
+            score *= score
+            yield score.reshape(len(part), m, -1).sum(axis=1)
 
     def best(self, clear: Floats, m: int) -> Floats:
         """Return the least sum of squares with m knots, shape (draws,)."""

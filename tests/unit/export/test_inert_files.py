@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import datetime
 import io
+import random
 import zipfile
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from qbase.core.errors import DataError
 from qbase.export import write_csv, write_xlsx
+from qbase.export.inert_csv import write_columns
 
 DANGEROUS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "\0x", "＝1+1", '=cmd|" /C calc"!A0']
 
@@ -37,6 +39,19 @@ def test_categories_dates_and_duplicate_names_survive() -> None:
     frame = pd.DataFrame({"a": pd.Categorical(["=x", "y"]), "b": pd.to_datetime(["2022-08-10", None])})
     frame.columns = pd.Index(["a", "a"])
     assert read_back(write_csv(frame)) == [["a", "a"], ["'=x", "2022-08-10"], ["y", ""]]
+
+
+def test_columns_of_plain_values_give_the_bytes_of_their_frame() -> None:
+    """Numbers with gaps, truth values, formulas, quotes and mixtures, in every combination that comes up."""
+    draws = random.Random(0)
+    numbers = (None, 1, -3, 2.5, float("nan"), float("inf"), 1e-7, 1e16, True, False, 0, -0.0, 2**60, 2**70)
+    values = (*numbers, "a", "=x", "-1", "", 'a,"b', "一\n二", "nan")
+    for _ in range(400):
+        some, rows = draws.sample(values, k=draws.randint(1, 5)), draws.randint(0, 4)
+        columns = [draws.choices(some, k=rows) for _ in range(draws.randint(1, 4))]
+        labels = draws.choices(("甲", "乙", "=c", "甲 / a"), k=len(columns))
+        frame = pd.DataFrame(dict(enumerate(columns))).set_axis(labels, axis=1)
+        assert write_columns(labels, columns) == write_csv(frame), columns
 
 
 def test_bom_is_optional_and_the_file_holds_what_is_returned(tmp_path: Any) -> None:

@@ -6,9 +6,11 @@ import dataclasses
 import importlib.util
 import json
 import pathlib
+import random
 import re
 import sys
 from collections.abc import Callable
+from html.parser import HTMLParser
 from typing import Any
 
 import html5lib
@@ -17,7 +19,7 @@ import pytest
 
 from qbase.core import RunError, UsageError
 from qbase.release import verify_report
-from qbase.release.verifying.page_reading import Element, read_page
+from qbase.release.verifying.page_reading import Element, _Reader, read_page
 from qbase.release.verifying.verification import verify_html
 
 NAMES = [
@@ -280,6 +282,29 @@ def test_our_reader_and_an_html5_parser_see_the_same_elements(report: tuple[str,
     tree = html5lib.parse(page, namespaceHTMLElements=False)
     theirs = [str(e.tag).rpartition("}")[2].lower() for e in tree.iter() if isinstance(e.tag, str)]
     assert count([e.tag for e in read_page(page).root.walk()]) == count(theirs)
+
+
+def test_tags_read_at_once_are_those_of_the_standard_library(report: tuple[str, dict[str, Any]]) -> None:
+    """Places, attributes and nesting, on a page and on pieces put together at random, well formed or not."""
+
+    class Plain(_Reader):
+        parse_starttag = HTMLParser.parse_starttag
+
+    def seen(reader: _Reader, source: str) -> list[Any]:
+        reader.feed(source)
+        reader.close()
+        return [(e.tag, list(e.attributes.items()), e.begin, e.end, e.first, e.last) for e in reader.order.elements]
+
+    pieces = (
+        '<p class="a b">', "</p>", "<br/>", '<path d="M0" D="x"/>', '<a href="#x" href="y">', "<style>", "</style>",
+        "<title>", "</title>", "<script>", "</script>", "x < y", "<!-- <p> -->", "<p a=1>", "<p a='b'>", '<p a="<b>">',
+        '<p a="&quot;">', "\n", '<p\n a="b"\n>', '<p a="b"c="d">', "<", "</", '<p a="', "一", '<p a="b"/ >',
+        '<p\x0ba="1">', '<p a:b.c-d="1">', "<textarea>", "</textarea>",
+    )  # fmt: skip
+    draws = random.Random(0)
+    sources = ["".join(draws.choices(pieces, k=draws.randint(1, 12))) for _ in range(2000)]
+    for source in (report[0], *sources):
+        assert seen(_Reader(source), source) == seen(Plain(source), source), source[:200]
 
 
 def test_source_inside_an_element_comes_back_byte_by_byte() -> None:
