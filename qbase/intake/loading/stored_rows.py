@@ -153,16 +153,16 @@ def _aside_table(rows: Sequence[Aside], sha256: str) -> pa.Table:
 
 def _places(sheets: Sheets) -> tuple[pa.Array, npt.NDArray[np.int64]]:
     """Return sheet and row of every data row."""
-    names = [part.grid.sheet for part in sheets.parts for _ in range(len(part.layout.data))]
+    names = [pa.repeat(pa.scalar(part.grid.sheet, pa.string()), len(part.layout.data)) for part in sheets.parts]
     rows = [part.grid.row_nos(part.layout.data) for part in sheets.parts]
-    return pa.array(names, pa.string()), np.concatenate(rows)
+    return pa.concat_arrays(names), np.concatenate(rows)
 
 
 def _with_origin(sheets: Sheets, rows: pa.Table, data_rows: npt.NDArray[np.int64], sha256: str) -> pa.Table:
     """Add to every row where it stands: delivery, sheet, row."""
     names, numbers = _places(sheets)
     return (
-        rows.append_column("delivery_sha256", pa.array([sha256] * len(data_rows), pa.string()))
+        rows.append_column("delivery_sha256", pa.repeat(pa.scalar(sha256, pa.string()), len(data_rows)))
         .append_column("sheet", names.take(pa.array(data_rows)))
         .append_column("row_no", pa.array(numbers[data_rows], pa.int64()))
     )
@@ -170,6 +170,8 @@ def _with_origin(sheets: Sheets, rows: pa.Table, data_rows: npt.NDArray[np.int64
 
 def _flags_taken(sheets: Sheets, split: Split) -> list[Flag]:
     flags = sheets.work.flags
+    if not flags:
+        return []
     is_taken = np.isin([flag.row for flag in flags], split.accepted_rows)
     return [flag for flag, is_in in zip(flags, is_taken, strict=True) if is_in]
 
