@@ -174,7 +174,7 @@ def _stated_units(
     found = [stated for stated in map(read_unit_line, rows) if stated is not None]
     known = dict.fromkeys(unit for units, _ in found for unit in units)
     strange = dict.fromkeys(unit for _, units in found for unit in units)
-    last = max((i for i in range(len(grid)) if i not in listed), default=-1)
+    last = next((i for i in range(len(grid) - 1, -1, -1) if i not in listed), -1)
     inner = [read_unit_line(grid.row(i)) for i in said if header + 1 < i < last and listed[i] == "unit_row"]
     top = {u for i in said if i <= header + 1 for u in (read_unit_line(grid.row(i)) or ((), ()))[0]}
     strange |= dict.fromkeys(unit for units in inner if units is not None and not top for unit in units[0])

@@ -73,6 +73,8 @@ def _starts(grid: Grid, whole: Layout, recipe: Recipe) -> tuple[list[int], list[
 
 def _without(layout: Layout, repeated: Sequence[int]) -> Layout:
     """Return a layout in which repeated headers are no data."""
+    if not repeated:
+        return layout
     listed = layout.listed | dict.fromkeys(repeated, "repeated_header")
     return dataclasses.replace(layout, listed=listed, data=np.setdiff1d(layout.data, repeated))
 
@@ -87,7 +89,8 @@ def _candidates(grid: Grid, whole: Layout) -> list[int]:
     for column in range(min(grid.width, LEAST)):
         cells = pc.utf8_trim_whitespace(pc.utf8_ltrim(grid.cells.column(column), _MARK))
         found |= np.asarray(pc.is_in(cells, wanted))
-    return [int(row) for row in whole.data if found[row] and row > whole.header]
+    rows: list[int] = whole.data[found[whole.data]].tolist()
+    return [row for row in rows if row > whole.header]
 
 
 @functools.cache

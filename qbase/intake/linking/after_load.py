@@ -23,13 +23,18 @@ from qbase.lake import Snapshot, Workspace
 ACCEPT: Decision = "accept"
 REJECT: Decision = "reject"
 REPAIRABLE = ("uscc:check",)
+# few inspections are named in links: they are looked for once, not in every join
 _FOUND = """
+WITH looked AS MATERIALIZED (
+    SELECT sample_no, delivery_sha256, uscc, firm_code, firm_name, product_name, result, is_recheck
+    FROM inspections WHERE sample_no IN ({named})
+)
 SELECT i.delivery_sha256 AS sha, l.kind, count(*) AS n
-FROM ({links}) l JOIN inspections i USING (sample_no)
+FROM ({links}) l JOIN looked i USING (sample_no)
 GROUP BY ALL ORDER BY 1, 2
 """
 _DOUBTFUL = f"""
-SELECT l.sample_no, 'firm_doubtful' AS kind FROM ({LATEST_SQL}) l JOIN inspections i ON {HOLDS_SQL}
+SELECT l.sample_no, 'firm_doubtful' AS kind FROM ({LATEST_SQL}) l JOIN looked i ON {HOLDS_SQL}
 WHERE l.decision = 'doubt'
 """  # noqa: S608  (built from constants)
 
@@ -102,14 +107,17 @@ def _found(workspace: Workspace) -> dict[str, list[str]]:
     at = workspace.snapshot()
     if "inspections" not in at.versions:
         return {}
-    parts = []
+    parts, named = [], []
     if BATCH_LINKS in at.versions:
         parts.append(LIKE_ONE_SQL)
+        named += [f"SELECT {column} FROM {BATCH_LINKS}" for column in ("sample_no", "other_no")]  # noqa: S608
     if LINKS in at.versions:
         parts.append(_DOUBTFUL)
+        named.append(f"SELECT sample_no FROM ({LATEST_SQL}) WHERE decision = 'doubt'")  # noqa: S608
     if not parts:
         return {}
-    rows = workspace.arrow(_FOUND.format(links=" UNION ALL ".join(parts)), snapshot=at).to_pylist()
+    sql = _FOUND.format(named=" UNION ".join(named), links=" UNION ALL ".join(parts))
+    rows = workspace.arrow(sql, snapshot=at).to_pylist()
     found: dict[str, list[str]] = {}
     for row in rows:
         found.setdefault(row["sha"], []).append(f"{row['kind']} {row['n']}")

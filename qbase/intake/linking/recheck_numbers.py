@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from qbase.core.text import Text
 from qbase.intake.recipes.questions import Question, ask
 
@@ -25,6 +29,9 @@ _PREFIX = re.compile(r"[(\[]?(?:复[检查验测试]?|[重再][检测])\d?[)\]]?
 # a further number may be a second sample of the same kind as well: LX001-2, LX001(2)
 _COUNTED = re.compile(r"(?P<stem>.*[0-9]) ?(?P<form>[-_/.·#](?=\d{1,2}$)|[(\[](?=\d{1,2}[)\]]$)).{1,3}")
 _PLAIN = re.compile("[复重再次]")
+# what every such number has, for Arrow: the others of a long column need not be looked at
+_MAY_REPEAT = r"(?s)[0-9][^0-9A-Za-z]*(?:[复重再第二三FfRr'’′‘´`]|[23]次)|^.?[复重再]"
+_MAY_COUNT = r"(?s)[0-9] ?[-_/.·#(\[].{1,3}$"
 
 
 def split_number(number: str) -> tuple[str, bool]:
@@ -77,18 +84,19 @@ def mark_rechecks(workspace: Workspace, work: Work, recipe: Recipe) -> None:
     DataError
         A further number may mark a re-check (QB360).
     """
-    numbers, marks, parents = (work.cells(name) for name in ("sample_no", "is_recheck", "parent_no"))
-    split = {row: split_number(number) for row, number in enumerate(numbers) if number}
-    stems = {row: stem for row, (stem, _) in split.items() if stem and not parents[row]}
-    known = {number for number in numbers if number} | _stored(workspace, set(stems.values()))
-    found = {row: stem for row, stem in stems.items() if split[row][1] or marks[row] == "true" or stem in known}
+    numbers, has_parent = work.column("sample_no"), work.filled("parent_no")
+    is_marked = np.asarray(pc.fill_null(pc.equal(work.column("is_recheck"), "true"), False))
+    split = {row: split_number(number) for row, number in _matching(numbers, _MAY_REPEAT)}
+    stems = {row: stem for row, (stem, _) in split.items() if stem and not has_parent[row]}
+    known = _among(numbers, set(stems.values())) | _stored(workspace, set(stems.values()))
+    found = {row: stem for row, stem in stems.items() if split[row][1] or is_marked[row] or stem in known}
     found |= _find_counted(workspace, work, recipe, found)
-    work.change("is_recheck", "by_number", {row: "true" for row in found if marks[row] != "true"})
+    work.change("is_recheck", "by_number", {row: "true" for row in found if not is_marked[row]})
     work.change("parent_no", "by_number", dict(found))
     if found:
         work.warnings.append(f"parent_no:recheck_by_number {len(found)}")
     has_own = "parent_no" in work.data.column_names
-    open_rows = [row for row, mark in enumerate(marks) if mark == "true" and not parents[row] and row not in found]
+    open_rows = [row for row in np.flatnonzero(is_marked & ~has_parent).tolist() if row not in found]
     if open_rows and not has_own:
         guessed = _by_failure(work, open_rows)
         work.change("parent_no", "by_failure", guessed)
@@ -99,12 +107,15 @@ def mark_rechecks(workspace: Workspace, work: Work, recipe: Recipe) -> None:
 
 def _find_counted(workspace: Workspace, work: Work, recipe: Recipe, found: dict[int, str]) -> dict[int, str]:
     """Return the first sample of rows with a further number that are re-checks; ask by the form of the number."""
-    columns = ("sample_no", "sample_date", "result", "is_recheck", "parent_no")
-    facts = dict(enumerate(work.rows(columns)))
-    split = {row: split_counted(fact[0]) for row, fact in facts.items() if fact[0] and not fact[4] and row not in found}
+    has_parent = work.filled("parent_no")
+    may_count = [(row, number) for row, number in _matching(work.column("sample_no"), _MAY_COUNT) if row not in found]
+    split = {row: split_counted(number) for row, number in may_count if not has_parent[row]}
     split = {row: parts for row, parts in split.items() if parts[0]}
+    if not split:
+        return {}
+    facts = dict(enumerate(work.rows(("sample_no", "sample_date", "result", "is_recheck"))))
     failed = _failed_on(workspace, {stem for stem, _ in split.values()})
-    for number, day, result, mark, _ in facts.values():
+    for number, day, result, mark in facts.values():
         if number and day and result == "fail" and mark != "true":
             failed[number] = min(day, failed.get(number, day))
     later = {
@@ -128,6 +139,21 @@ def _find_counted(workspace: Workspace, work: Work, recipe: Recipe, found: dict[
         for row, (stem, form) in later.items()
         if facts[row][3] == "true" or f"recheck:{form}" in recipe.accept
     }
+
+
+def _matching(numbers: pa.Array | pa.ChunkedArray, pattern: str) -> list[tuple[int, str]]:
+    """Return position and text of the numbers in which Arrow finds a pattern, in order."""
+    is_match = pc.fill_null(pc.match_substring_regex(numbers, pattern), False)
+    rows: list[int] = np.flatnonzero(np.asarray(is_match)).tolist()
+    return list(zip(rows, numbers.filter(is_match).to_pylist(), strict=True))
+
+
+def _among(numbers: pa.Array | pa.ChunkedArray, stems: set[str]) -> set[str]:
+    """Return those of the stems that are a number of the file."""
+    if not stems:
+        return set()
+    is_stem = pc.is_in(numbers, pa.array(sorted(stems), pa.string()))
+    return set(numbers.filter(is_stem).unique().to_pylist())
 
 
 def _failed_on(workspace: Workspace, numbers: set[str]) -> dict[str, str]:

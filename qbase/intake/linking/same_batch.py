@@ -27,13 +27,15 @@ NOTICE_RULE = "same firm, product, day and laboratory under another sample numbe
 # an explicit parent settles it; without a code the printed name stands for the firm
 _FIRM = "coalesce(uscc, firm_code, firm_name)"
 LIKE_ONE_SQL = """
-SELECT l.sample_no, l.kind FROM batch_links l JOIN inspections b USING (sample_no)
-JOIN inspections a ON a.sample_no = l.other_no
+SELECT l.sample_no, l.kind FROM batch_links l JOIN looked b USING (sample_no)
+JOIN looked a ON a.sample_no = l.other_no
 WHERE a.product_name = b.product_name
   AND coalesce(a.uscc, a.firm_code, a.firm_name) = coalesce(b.uscc, b.firm_code, b.firm_name)
   AND (l.kind = 'other_notice' OR (a.result = 'fail' AND NOT coalesce(b.is_recheck, false)))
 """
-"""Links that corrections since have left standing: nothing is taken out of ``batch_links``."""
+"""Links that corrections since have left standing: nothing is taken out of ``batch_links``.
+
+``looked`` are the inspections they name."""
 _RECHECKS = f"""
 WITH open AS (SELECT *, {_FIRM} AS firm FROM inspections
               WHERE NOT coalesce(is_recheck, false) AND coalesce(role, 'producer') = 'producer'),

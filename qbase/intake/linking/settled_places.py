@@ -6,7 +6,9 @@ import collections
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.core.text import Text
 from qbase.intake.linking.offered_clusters import Group, find_clusters, name_cluster
@@ -96,21 +98,39 @@ def _titles(sheets: Sheets, file: str) -> list[str]:
 
 def _unknown(work: Work, places: Places, county: str) -> tuple[str, set[str]]:
     """Return the county of the file, and the names of towns in it that nobody knows a code of."""
-    named = {name for row, name in enumerate(work.cells("town_name")) if name and row not in work.listed}
+    named = set(_count_left(work, "town_name"))
     above = {where for where, town in map(split_address, named) if town}
     county = county or (above.pop() if len(above) == 1 else "")
     # 甲县石桥镇 is 石桥镇 of the next file: the county is no part of the name
     bare = {_bare(name, county) for name in named if not places.find(name, county)}
     unknown = _without_short({name for name in bare if not places.find(name, county)})
-    addresses = {text for text in work.cells("address") if text}
+    addresses = _count(work.column("address"))
     written = {text: split_address(text) for text in addresses if not places.find_in(text, county)}
-    most = collections.Counter(where for where, town in map(split_address, filter(None, work.cells("address"))) if town)
+    most: collections.Counter[str] = collections.Counter()
+    for text, times in addresses.items():
+        where, town = split_address(text)
+        if town:
+            most[where] += times
     if most:
         home, count = most.most_common(1)[0]
         if count >= LEAST_SHARE * sum(most.values()):
             county = county or home
             unknown |= {town for where, town in written.values() if where == home and not places.find(town, county)}
     return county, unknown
+
+
+def _count(cells: pa.Array | pa.ChunkedArray) -> dict[str, int]:
+    """Return how often each text stands in a column, in order of its first cell; nothing for the empty ones."""
+    return {item["values"]: item["counts"] for item in pc.value_counts(cells).to_pylist() if item["values"]}
+
+
+def _count_left(work: Work, name: str) -> dict[str, int]:
+    """Return how often each text stands in the rows of a column that are not listed."""
+    if not work.listed:
+        return _count(work.column(name))
+    is_left = np.ones(len(work), np.bool_)
+    is_left[list(work.listed)] = False
+    return _count(work.column(name).filter(pa.array(is_left)))
 
 
 def _bare(printed: str, county: str) -> str:
@@ -140,35 +160,40 @@ def _offer_towns(names: Sequence[str], county: str) -> list[Question]:
 
 def _fill_towns(work: Work, places: Places, county: str, kept: Mapping[str, str]) -> None:
     """Fill the codes that are not printed, from the name of the town first and from the address where it has none."""
-    cells = list(work.cells("town_code"))
-    looked: dict[tuple[str, str], str] = {}
+    codes: pa.Array | pa.ChunkedArray = work.column("town_code")
     counts: collections.Counter[str] = collections.Counter()
+    is_printed = np.zeros(len(work), np.bool_)
     for column in PRINTED:
-        for row, text in enumerate(work.cells(column)):
-            if cells[row] or not text:
-                continue
-            key = (column, text)
-            if key not in looked:
-                own = kept.get(_bare(text, county), "") if column == "town_name" else ""
-                found = places.find(text, county) if column == "town_name" else places.find_in(text, county)
-                looked[key] = own or found
-            cells[row] = looked[key] or None
-            counts[f"town_by_{'name' if column == 'town_name' else 'address'}"] += bool(looked[key])
-    work.fill("town_code", cells)
+        has_text = work.filled(column)
+        is_printed |= has_text
+        is_open = has_text & ~np.asarray(pc.fill_null(pc.not_equal(codes, ""), False))
+        if not is_open.any():
+            continue
+        texts = work.column(column).filter(pa.array(is_open))
+        looked = {}
+        for text in _count(texts):
+            own = kept.get(_bare(text, county), "") if column == "town_name" else ""
+            found = places.find(text, county) if column == "town_name" else places.find_in(text, county)
+            looked[text] = own or found
+        new = [looked[text] or None for text in texts.to_pylist()]
+        codes = pc.replace_with_mask(_whole(codes), pa.array(is_open), pa.array(new, pa.string()))
+        counts[f"town_by_{'name' if column == 'town_name' else 'address'}"] += sum(code is not None for code in new)
+    work.fill("town_code", codes)
     work.warnings += [f"town_code:{code} {n}" for code, n in counts.items() if n]
-    rest = sum(
-        cell is None and any(work.cells(column)[row] for column in PRINTED)
-        for row, cell in enumerate(cells)
-        if row not in work.listed
-    )
-    if rest:
-        work.warnings.append(f"town_code:town_not_known {rest}")
+    is_rest = is_printed & np.asarray(codes.is_null())
+    is_rest[list(work.listed)] = False
+    if is_rest.any():
+        work.warnings.append(f"town_code:town_not_known {int(is_rest.sum())}")
+
+
+def _whole(cells: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return cells.combine_chunks() if isinstance(cells, pa.ChunkedArray) else cells
 
 
 def _used_divisions(work: Work, places: Places) -> list[Place]:
     """Return the divisions a file names that the table of towns does not have yet: with them it has their names."""
     towns = {place.code for place in places.all if place.is_town}
-    used = set(work.cells("town_code")) - towns
+    used = set(work.column("town_code").unique().to_pylist()) - towns
     return [place for place in places.all if place.code in used]
 
 

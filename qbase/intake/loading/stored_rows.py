@@ -151,25 +151,32 @@ def _aside_table(rows: Sequence[Aside], sha256: str) -> pa.Table:
     )
 
 
-def _places(sheets: Sheets) -> tuple[pa.Array, npt.NDArray[np.int64]]:
+def _places(sheets: Sheets) -> tuple[pa.DictionaryArray, npt.NDArray[np.int64]]:
     """Return sheet and row of every data row."""
-    names = [part.grid.sheet for part in sheets.parts for _ in range(len(part.layout.data))]
+    names = pa.array([part.grid.sheet for part in sheets.parts], pa.string())
+    places = np.repeat(np.arange(len(sheets.parts), dtype=np.int32), [len(part.layout.data) for part in sheets.parts])
     rows = [part.grid.row_nos(part.layout.data) for part in sheets.parts]
-    return pa.array(names, pa.string()), np.concatenate(rows)
+    return pa.DictionaryArray.from_arrays(pa.array(places), names), np.concatenate(rows)
 
 
 def _with_origin(sheets: Sheets, rows: pa.Table, data_rows: npt.NDArray[np.int64], sha256: str) -> pa.Table:
     """Add to every row where it stands: delivery, sheet, row."""
     names, numbers = _places(sheets)
     return (
-        rows.append_column("delivery_sha256", pa.array([sha256] * len(data_rows), pa.string()))
+        rows.append_column("delivery_sha256", _repeat(sha256, len(data_rows)))
         .append_column("sheet", names.take(pa.array(data_rows)))
         .append_column("row_no", pa.array(numbers[data_rows], pa.int64()))
     )
 
 
+def _repeat(text: str, times: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(pa.array(np.zeros(times, np.int32)), pa.array([text], pa.string()))
+
+
 def _flags_taken(sheets: Sheets, split: Split) -> list[Flag]:
     flags = sheets.work.flags
+    if not flags:
+        return []
     is_taken = np.isin([flag.row for flag in flags], split.accepted_rows)
     return [flag for flag, is_in in zip(flags, is_taken, strict=True) if is_in]
 

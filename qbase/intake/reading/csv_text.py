@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import itertools
 from collections.abc import Callable, Iterator, Sequence
@@ -83,6 +84,21 @@ def scan_widths(text: bytes, separator: str) -> npt.NDArray[np.int32]:
     if not text:
         return np.empty(0, np.int32)
     # without quotes a record is a line, and a line of n separators has n + 1 fields
+    width = text.count(separator.encode(), 0, text.find(b"\n") + 1 or len(text)) + 1
+    signs = text.translate(None, _delete_all_but(separator)) + (b"" if text.endswith(b"\n") else b"\n")
+    line = separator.encode() * (width - 1) + b"\n"
+    if width > 1 and len(signs) % width == 0 and signs == line * (len(signs) // width):
+        return np.full(len(signs) // width, width, np.int32)
+    return _scan_lines(text, separator)
+
+
+@functools.cache
+def _delete_all_but(separator: str) -> bytes:
+    return bytes(set(range(256)) - {ord(separator), ord("\n")})
+
+
+def _scan_lines(text: bytes, separator: str) -> npt.NDArray[np.int32]:
+    """Return the number of fields of each line, where they differ or a blank line is to be told from one field."""
     raw = np.frombuffer(text, np.uint8)
     ends = np.flatnonzero(raw == ord("\n"))
     if not len(ends) or ends[-1] != len(raw) - 1:
@@ -103,7 +119,10 @@ def _read_arrow(text: bytes, separator: str, width: int) -> pa.Table:
         read_options=arrow_csv.ReadOptions(column_names=names, block_size=BLOCK),
         parse_options=arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, ignore_empty_lines=False),
         convert_options=arrow_csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, quoted_strings_can_be_null=False
+            column_types=dict.fromkeys(names, pa.string()),
+            strings_can_be_null=False,
+            quoted_strings_can_be_null=False,
+            check_utf8=False,  # decoding has proved it
         ),
     )
 

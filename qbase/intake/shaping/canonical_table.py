@@ -32,10 +32,11 @@ from qbase.intake.shaping.recipe_steps import MERGED, Flag, Work, apply_recipe
 from qbase.intake.shaping.row_verdicts import ROW
 from qbase.intake.shaping.share_scale import says_percent, settle_shares
 from qbase.intake.shaping.stated_counts import check_headlines
-from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks
+from qbase.intake.shaping.stated_otherwise import add_notice, add_stated, mark_rechecks, says_recheck
 from qbase.intake.shaping.year_to_date import take_differences
 from qbase.intake.shaping.zone_midnight import settle_midnights
 from qbase.intake.values.cell_values import FATAL, ColumnReading, Reader, narrow, read_column
+from qbase.intake.values.plain_cells import find_distinct
 from qbase.intake.values.units import measures
 from qbase.intake.values.written_dates import read_quarter_text
 from qbase.tables import Contract, normalise_header
@@ -134,7 +135,7 @@ def read_sheets(parts: Sequence[Part], recipe: Recipe, file: str) -> Sheets:
     if contract.name == notice_lists.TABLE:
         data = add_notice(data, _find_titles(parts), file)
     data, stated = add_stated(data, contract)
-    data = data.append_column(ROW, pa.array(range(data.num_rows), pa.int64()))
+    data = data.append_column(ROW, pa.array(np.arange(data.num_rows)))
     is_failures = _is_failures(data, contract, recipe)
     codes = {code: np.concatenate(rows) for code, rows in found.codes.items()}
     work = Work(contract=contract, data=data, codes=codes, flags=found.flags, warnings=stated)
@@ -186,17 +187,19 @@ def _summed(part: Part, work: Work) -> Layout:
     """Return the parts of a sheet without the rows a total does not count: those that sum up others themselves."""
     codes = [rows for code, rows in work.all_codes().items() if code.endswith(NO_RECORD)]
     apart = np.concatenate([*codes, np.array(sorted(work.listed), np.int64)]) - part.offset
+    if not len(apart):
+        return part.layout
     keep = ~np.isin(np.arange(len(part.layout.data)), apart)
     return dataclasses.replace(part.layout, data=part.layout.data[keep])
 
 
-def _places(parts: Sequence[Part]) -> list[int]:
+def _places(parts: Sequence[Part]) -> npt.NDArray[np.int64]:
     """Return where the data rows stand, blank rows apart; between two sheets is a gap."""
-    places: list[int] = []
+    places: list[npt.NDArray[np.int64]] = []
     for i, part in enumerate(parts):
         above = np.searchsorted(np.array(part.layout.of_reason("blank_row"), np.int64), part.layout.data)
-        places += (part.layout.data - above + i * SHEET).tolist()
-    return places
+        places.append(part.layout.data - above + i * SHEET)
+    return np.concatenate(places)
 
 
 def _is_failures(data: pa.Table, contract: Contract, recipe: Recipe) -> bool:
@@ -230,14 +233,16 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
         cells, filled = fill_merged(grid, position, contract.column(name), contract.key, data)
         if filled:
             found.counts[f"{name}:merged_filled"] += len(filled)
-        raw, repeated, unclear = fill_ditto(_rows(cells, data), part.layout, contract.column(name), contract.key)
+        printed, plain = _rows(cells, data), part.readers[name].plain
+        distinct = find_distinct(printed, plain)
+        raw, repeated, unclear = fill_ditto(printed, distinct.texts, part.layout, contract.column(name), contract.key)
         if repeated:
             found.counts[f"{name}:ditto"] += len(repeated)
         if unclear:
             found.codes.setdefault(f"{name}:ditto_unclear", []).append(np.array(unclear, np.int64) + part.offset)
-        reading = read_column(raw, part.readers[name])
+        reading = read_column(raw, part.readers[name], distinct if raw is printed else None)
         found.flags += _flags_filled(part, name, np.searchsorted(data, filled).tolist(), reading.values)
-        if name == "sample_type":
+        if name == "sample_type" and says_recheck(distinct.texts):
             marked = mark_rechecks(raw)
         values = reading.values
         if "year_from_name" in reading.codes:
@@ -247,7 +252,7 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
         if contract.column(name).type == "date" and "time_dropped" in reading.codes:
             values = settle_midnights(raw, values, contract.column(name), contract, recipe)
         # a column that reading did not change is not kept twice
-        arrays[name] = raw if raw.equals(pa.chunked_array([values])) else values
+        arrays[name] = raw if values is reading.values and not reading.is_changed else values
         if name in part.columns.factors or (contract.column(name).unit == "pct" and says_percent(raw)):
             found.settled.add(name)
         for code, rows in reading.codes.items():
@@ -258,7 +263,7 @@ def _read_part(part: Part, recipe: Recipe, file: str, found: _Found) -> pa.Table
     if marked is not None:
         arrays["is_recheck"] = pc.coalesce(marked, arrays.get("is_recheck", pa.nulls(len(data), pa.string())))
     for name, value in _constants(part, recipe, file).items():
-        arrays[name] = pa.array([value] * len(data), pa.string())
+        arrays[name] = pa.repeat(pa.scalar(value, pa.string()), len(data))
     _add_widths(part, found.codes)
     _add_faults(part, found.codes, found.counts)
     _add_periods(part, arrays, found.counts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -37,7 +37,7 @@ _WRITTEN = {"date": re.compile(r"\d{4}-\d{2}-\d{2}"), "quarter": re.compile(r"\d
 _NAMED = ("enum", "bool", "date", "quarter")
 
 
-def find_continued(work: Work, positions: Sequence[int]) -> list[int]:
+def find_continued(work: Work, positions: npt.NDArray[np.int64]) -> list[int]:
     """Find the rows that go on with the row above, and those rows: which of them holds is not for a program to say.
 
     Such a row leaves its key and more of what is required empty, and still says something of its own: a result, a
@@ -47,7 +47,7 @@ def find_continued(work: Work, positions: Sequence[int]) -> list[int]:
     ----------
     work : Work
         Rows as read.
-    positions : sequence of int
+    positions : ndarray of int
         Where each stands; a row somewhere else on the sheet does not go on.
 
     Returns
@@ -59,9 +59,9 @@ def find_continued(work: Work, positions: Sequence[int]) -> list[int]:
     needed = [column for column in contract.columns if column.required]
     if not contract.key or not {column.name for column in needed} & set(work.data.column_names):
         return []
-    keys = [not any(cells) for cells in work.rows(contract.key)]
+    keys = ~np.logical_or.reduce([work.filled(name) for name in contract.key])
     found: set[int] = set()
-    for row in (row for row, is_blank in enumerate(keys) if is_blank):
+    for row in np.flatnonzero(keys).tolist():
         said = {column.name: cell for column in needed if (cell := work.cells(column.name)[row]) is not None}
         missing = len(needed) - len(said)
         speaks = any(_is_said(column, said[column.name]) for column in needed if column.name in said)
@@ -76,7 +76,7 @@ def _is_said(column: ColumnRule, cell: str) -> bool:
     return cell != column.unstated and column.type in _NAMED and (not column.values or cell in column.values)
 
 
-def find_foreign(work: Work, positions: Sequence[int]) -> list[int]:
+def find_foreign(work: Work, positions: npt.NDArray[np.int64]) -> list[int]:
     """Find headers in words nobody knows among the rows, and the rows below them, whose columns they may rename.
 
     Such a row has no digit in any cell, a word where a day or a number belongs, and no word its columns allow but
@@ -86,7 +86,7 @@ def find_foreign(work: Work, positions: Sequence[int]) -> list[int]:
     ----------
     work : Work
         Rows as read.
-    positions : sequence of int
+    positions : ndarray of int
         Where each stands.
 
     Returns
@@ -97,12 +97,17 @@ def find_foreign(work: Work, positions: Sequence[int]) -> list[int]:
     columns = [column for column in work.contract.columns if column.name in work.data.column_names]
     if not len(work) or {column.type for column in columns}.isdisjoint(_MEASURED):
         return []
-    wordy = pa.array(np.ones(len(work), np.bool_))
+    wordy = np.arange(len(work))
     for column in columns:
-        cells = work.data.column(column.name).combine_chunks()
-        wordy = pc.and_(wordy, pc.invert(pc.fill_null(pc.match_substring_regex(cells, "[0-9]"), False)))
+        cells = work.data.column(column.name)
+        if len(wordy) < len(work):
+            cells = cells.take(pa.array(wordy))
+        has_digit = pc.fill_null(pc.match_substring_regex(cells, "[0-9]"), False)
+        wordy = wordy[~np.asarray(has_digit)]
+        if not len(wordy):
+            return []
     found: set[int] = set()
-    for row in np.flatnonzero(np.asarray(wordy)).tolist():
+    for row in wordy.tolist():
         if row in found or row in work.listed:
             continue
         said = [(column, work.data.column(column.name)[row].as_py()) for column in columns]

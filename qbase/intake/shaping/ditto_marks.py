@@ -15,7 +15,7 @@ _EDGES = frozenset({"header", "repeated_header", "title_row"})
 
 
 def fill_ditto(
-    raw: pa.ChunkedArray, layout: Layout, rule: ColumnRule, key: Sequence[str]
+    raw: pa.ChunkedArray, texts: Sequence[str], layout: Layout, rule: ColumnRule, key: Sequence[str]
 ) -> tuple[pa.ChunkedArray, list[int], list[int]]:
     """Return a column with ditto marks filled from the row above.
 
@@ -26,6 +26,8 @@ def fill_ditto(
     ----------
     raw : pyarrow.ChunkedArray
         D data cells as they stand.
+    texts : sequence of str
+        The different texts among them; those that are plain may be left out.
     layout : Layout
         Where the rows stand.
     rule : ColumnRule
@@ -38,7 +40,6 @@ def fill_ditto(
     tuple of (pyarrow.ChunkedArray, list of int, list of int)
         The column, the rows that were filled, and those that could not be.
     """
-    texts = raw.unique().to_pylist()
     marks = {text for text in texts if is_ditto(text)}
     elsewhere = {text for text in texts if refers_elsewhere(text)}
     if not marks and not elsewhere:

@@ -75,6 +75,8 @@ def list_named_totals(work: Work) -> None:
     work : Work
         Rows as read; the work is changed in place.
     """
+    if NAME not in work.data.column_names and NAME not in work.changed:
+        return
     labels = {row: "".join(name.split()) for row, name in enumerate(work.cells(NAME)) if name}
     totals = [row for row, label in labels.items() if _TOTAL.search(label) and row not in work.listed]
     if not totals or TOWN not in work.contract.column_names:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import collections
 import re
+
+import pyarrow.compute as pc
 
 from qbase.core.numbers import count
 from qbase.core.text import Text
@@ -33,8 +34,8 @@ def settle_parents(work: Work, recipe: Recipe) -> None:
     """
     if not {SAMPLE, PARENT} <= set(work.data.column_names):
         return
-    parents = work.cells(PARENT)
-    named = collections.Counter(cell for cell in parents if cell)
+    counts = pc.value_counts(work.column(PARENT)).to_pylist()
+    named = {item["values"]: item["counts"] for item in counts if item["values"]}
     doubtful = [(word, times) for word, times in named.items() if times >= MANY or _WORD.fullmatch(word)]
     known = set(work.cells(SAMPLE)) if doubtful else set()
     questions = []
@@ -43,8 +44,9 @@ def settle_parents(work: Work, recipe: Recipe) -> None:
         if word in known or key in recipe.reject:
             continue
         if key in recipe.accept:
-            work.change(PARENT, "stands_for_nothing", {row: None for row, cell in enumerate(parents) if cell == word})
-            parents = work.cells(PARENT)
+            work.change(
+                PARENT, "stands_for_nothing", {row: None for row, cell in enumerate(work.cells(PARENT)) if cell == word}
+            )
             continue
         said = Text(
             f"原抽样编号“{word}”写在 {count(times)} 行，又不是任何样品的编号：它表示没有原样品",

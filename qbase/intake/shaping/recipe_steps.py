@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.intake.recipes.recipe_model import Ratio, Recipe
 from qbase.intake.shaping.row_verdicts import CONFIG, ROW
@@ -80,6 +81,16 @@ class Work:
             return values
         return [None] * len(self)
 
+    def column(self, name: str) -> pa.Array | pa.ChunkedArray:
+        """Return a column as it is now, as text; nulls where the file lacks it."""
+        if name in self.changed:
+            return pa.array(self.changed[name], pa.string())
+        return self.data.column(name) if name in self.data.column_names else pa.nulls(len(self), pa.string())
+
+    def filled(self, name: str) -> npt.NDArray[np.bool_]:
+        """Return which cells of a column hold something."""
+        return np.asarray(pc.fill_null(pc.not_equal(self.column(name), ""), False))
+
     def rows(self, columns: Iterable[str]) -> list[tuple[str | None, ...]]:
         """Return some columns row by row."""
         names = list(columns)
@@ -96,9 +107,9 @@ class Work:
             cells[row] = value
         self.changed[column] = cells
 
-    def fill(self, column: str, cells: Cells) -> None:
+    def fill(self, column: str, cells: Cells | pa.Array | pa.ChunkedArray) -> None:
         """Store a whole column that the file tells in other words; what was done is told once, not cell by cell."""
-        values = pa.array(cells, pa.string())
+        values = pa.array(cells, pa.string()) if isinstance(cells, list) else cells
         self.changed.pop(column, None)
         if column in self.data.column_names:
             self.data = self.data.set_column(self.data.column_names.index(column), column, values)

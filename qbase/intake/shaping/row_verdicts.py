@@ -26,6 +26,7 @@ CONFIG: dict[str, str | bool | int | float | list[str]] = {
 TABLES, VIEWS = ("judged", "duplicates", "twice", "keyed", "shared"), ("data", "codes", "stored")
 _shared = threading.local()
 SMALL_ROWS = 5000  # below it planning a query costs more than running it
+WORDS = frozenset({"text", "code", "enum"})
 
 Codes = Mapping[str, npt.NDArray[np.int64]]
 
@@ -37,7 +38,7 @@ class Split:
     Parameters
     ----------
     accepted : pyarrow.Table
-        Typed as the contract says, in file order, without `ROW`.
+        Typed as the contract says, in file order, without `ROW`; words of a large file may be dictionaries.
     accepted_rows : ndarray of int
         Their positions among the data rows.
     quarantined : mapping
@@ -108,11 +109,15 @@ def split_rows(data: pa.Table, contract: Contract, codes: Codes, stored: pa.Tabl
 
 def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
     """Judge rows that share no key with any other: one pass, and no second copy of the raw text."""
-    rows, judged = _in_file_order(_judge_small(data, contract) if len(data) < SMALL_ROWS else _judge(data, contract))
     found: dict[int, tuple[str, ...]] = {}
-    wrong = np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0)
-    for row, reasons in zip(rows[wrong].tolist(), judged["reasons"].take(pa.array(wrong)).to_pylist(), strict=True):
-        found[row] = tuple(reasons)
+    if len(data) < SMALL_ROWS:
+        rows, judged = _in_file_order(_judge_small(data, contract))
+        _add_reasons(found, judged, np.flatnonzero(pc.list_value_length(judged["reasons"]).to_numpy() > 0))
+    else:
+        rows, (judged, wrong) = data[ROW].to_numpy(), _judge_columns(data, contract)
+        if len(wrong):
+            again = _judge(data.take(pa.array(wrong)), contract)
+            _add_reasons(found, again, np.arange(len(again)))
     for code in sorted(codes):
         for row in codes[code].tolist():
             found[row] = (*found.get(row, ()), code)
@@ -130,6 +135,65 @@ def _split_apart(data: pa.Table, contract: Contract, codes: Codes) -> Split:
         quarantined={row: tuple(dict.fromkeys(found[row])) for row in sorted(found)},
         duplicates=np.empty(0, np.int64),
     )
+
+
+def _add_reasons(found: dict[int, tuple[str, ...]], judged: pa.Table, wrong: npt.NDArray[np.int64]) -> None:
+    some = judged.select([ROW, "reasons"]).take(pa.array(wrong))
+    found |= {row: tuple(why) for row, why in zip(*(some[name].to_pylist() for name in some.column_names), strict=True)}
+
+
+def _judge_columns(data: pa.Table, contract: Contract) -> tuple[pa.Table, npt.NDArray[np.int64]]:
+    """Judge columns by their different texts; return all rows, typed, and the positions of those that are wrong.
+
+    What is wrong with them is for the query to say that judges whole rows.
+    """
+    is_wrong = np.zeros(len(data), np.bool_)
+    columns = {}
+    with _database(len(data)) as db:
+        for column in contract.columns:
+            columns[column.name], is_bad = _judge_column(db, data, contract, column)
+            is_wrong |= is_bad
+        judged = pa.table(columns)
+        if contract.rules:
+            db.register("judged", judged.append_column(ROW, pa.array(np.arange(len(data)))))
+            broken = " OR ".join(f"NOT coalesce({rule.sql}, true)" for rule in contract.rules)
+            is_wrong[db.sql(f"SELECT {ROW} FROM judged WHERE {broken}").fetchnumpy()[ROW]] = True  # noqa: S608
+    return judged, np.flatnonzero(is_wrong)
+
+
+def _judge_column(
+    db: duckdb.DuckDBPyConnection, data: pa.Table, contract: Contract, column: ColumnRule
+) -> tuple[pa.Array | pa.ChunkedArray, npt.NDArray[np.bool_] | bool]:
+    """Return a column as its contract types it, and which cells break a rule of the column; False where none does."""
+    texts, places = _find_texts(data, column.name, is_key=contract.key == (column.name,))
+    own = dataclasses.replace(contract, columns=(column,), rules=(), key=())
+    db.register("given", pa.table({**texts, ROW: pa.array(np.arange(len(texts.get(column.name, [0]))))}))
+    _, judged = _in_file_order(db.sql(judge_rows_sql(own, "given", keep=[ROW])).to_arrow_table())
+    values, is_bad = judged[column.name], pc.list_value_length(judged["reasons"]).to_numpy() > 0
+    if places is None:
+        return values, is_bad if is_bad.any() else False
+    if pa.types.is_string(values.type) and column.type in WORDS:
+        encoded = values.combine_chunks().dictionary_encode()
+        taken = encoded.indices.take(pa.array(places))
+        values = pa.DictionaryArray.from_arrays(taken, encoded.dictionary)
+    else:
+        values = values.take(pa.array(places))
+    return values, is_bad[places] if is_bad.any() else False
+
+
+def _find_texts(
+    data: pa.Table, name: str, *, is_key: bool
+) -> tuple[dict[str, pa.Array | pa.ChunkedArray], npt.NDArray[np.int64] | None]:
+    """Return the different texts of a column, and which of them each row holds; of a key the texts as they stand."""
+    if name not in data.column_names:
+        return {}, np.zeros(len(data), np.int64)
+    cells = data[name]
+    if is_key:
+        return {name: cells}, None
+    encoded = pa.chunked_array([cells]) if isinstance(cells, pa.Array) else cells
+    encoded = encoded.dictionary_encode().unify_dictionaries().combine_chunks()
+    texts = pa.concat_arrays([encoded.dictionary, pa.nulls(1, pa.string())])
+    return {name: texts}, pc.fill_null(encoded.indices, len(texts) - 1).to_numpy(zero_copy_only=False)
 
 
 def _judge(data: pa.Table, contract: Contract) -> pa.Table:

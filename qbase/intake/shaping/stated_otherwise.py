@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,7 @@ from qbase.intake.values.written_limits import read_limits
 from qbase.tables import Contract
 
 LIMITS = ("lower_limit", "upper_limit")
+_RECHECK = re.compile("复[查检验]")
 
 
 def add_stated(data: pa.Table, contract: Contract) -> tuple[pa.Table, list[str]]:
@@ -78,9 +80,14 @@ def _with_limits(data: pa.Table) -> pa.Table:
     return data
 
 
+def says_recheck(texts: Sequence[str]) -> bool:
+    """Say whether one of some texts says that a row is a re-check."""
+    return any(_RECHECK.search(text) for text in texts)
+
+
 def mark_rechecks(raw: pa.ChunkedArray) -> pa.Array | None:
     """Return yes for every row whose way of drawing says that it is a re-check; None when there is none."""
-    words = pc.match_substring_regex(raw, "复[查检验]").fill_null(False)
+    words = pc.match_substring_regex(raw, _RECHECK.pattern).fill_null(False)
     if not pc.any(words).as_py():
         return None
     return pc.if_else(words, pa.scalar("true"), pa.scalar(None, pa.string())).combine_chunks()

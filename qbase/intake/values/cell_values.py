@@ -14,6 +14,7 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from qbase.core.values import freeze
 from qbase.intake.values.code_dress import (
@@ -26,6 +27,7 @@ from qbase.intake.values.code_dress import (
 from qbase.intake.values.marked_text import without_marks
 from qbase.intake.values.nothing_words import is_error_text, may_say_nothing, says_nothing
 from qbase.intake.values.number_style import in_style
+from qbase.intake.values.plain_cells import Distinct, find_distinct, plain_pattern
 from qbase.intake.values.written_dates import (
     DATE_FORMS,
     is_own_quarter,
@@ -43,7 +45,6 @@ __all__ = [
 ]  # fmt: skip
 
 Reading = tuple[str | None, str]
-Reader = Callable[[str], Reading]
 
 MISSING = frozenset({"", "/", "—"})
 FATAL = "!"
@@ -95,6 +96,26 @@ class Context:
     style: str = ""
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reader:
+    """What reads the cells of a column.
+
+    Parameters
+    ----------
+    read : callable
+        Raw cell -> one spelling of the value (None when missing) and a code; see the module.
+    plain : str
+        Pattern of texts that are read as they are, see `qbase.intake.values.plain_cells`; empty where none is known.
+    """
+
+    read: Callable[[str], Reading]
+    plain: str = ""
+
+    def __call__(self, raw: str) -> Reading:
+        """Read one cell."""
+        return self.read(raw)
+
+
 def build_reader(
     column: ColumnRule,
     *,
@@ -103,7 +124,7 @@ def build_reader(
     clean: Sequence[tuple[re.Pattern[str], str]] = (),
     context: Context | None = None,
 ) -> Reader:
-    """Return the function that reads one cell of a column.
+    """Return what reads one cell of a column.
 
     Parameters
     ----------
@@ -120,8 +141,8 @@ def build_reader(
 
     Returns
     -------
-    callable
-        Raw cell -> one spelling of the value (None when missing) and a code; see the module.
+    Reader
+        Called with a raw cell it returns one spelling of the value (None when missing) and a code; see the module.
 
     Examples
     --------
@@ -160,7 +181,7 @@ def build_reader(
         value, code = read(shown, plain, code, context)
         return value, code or mark
 
-    return reader
+    return Reader(read=reader, plain="" if meanings or clean else plain_pattern(column, missing))
 
 
 def _plain_word(text: str) -> str:
@@ -284,36 +305,46 @@ class ColumnReading:
 
     Parameters
     ----------
-    values : pyarrow.Array
+    values : pyarrow.Array or pyarrow.ChunkedArray
         R texts, null where missing.
     codes : mapping
         Code -> positions of the rows it applies to.
+    is_changed : bool
+        Some value is not the text that stands there.
     """
 
-    values: pa.Array
+    values: pa.Array | pa.ChunkedArray
     codes: Mapping[str, npt.NDArray[np.int64]]
+    is_changed: bool = True
 
 
-def read_column(raw: pa.ChunkedArray, reader: Reader) -> ColumnReading:
-    """Read a column: every different text once.
+def read_column(raw: pa.ChunkedArray, reader: Reader, distinct: Distinct | None = None) -> ColumnReading:
+    """Read a column: every different text once, and none that is plainly its own value.
 
     Parameters
     ----------
     raw : pyarrow.ChunkedArray
         R texts as they stand.
-    reader : callable
+    reader : Reader
         From `build_reader`.
+    distinct : Distinct or None
+        The different texts, where they are known already.
 
     Returns
     -------
     ColumnReading
         R values and the rows with a code.
     """
-    encoded = raw.combine_chunks().dictionary_encode()
-    readings = [reader(text) for text in encoded.dictionary.to_pylist()]
-    indices = encoded.indices.to_numpy(zero_copy_only=False)
-    values = pa.array([text for text, _ in readings], pa.string()).take(encoded.indices)
-    marks = {code for _, code in readings if code}
+    found = distinct or find_distinct(raw, reader.plain)
+    readings = [reader.read(text) for text in found.texts]
+    texts = [text for text, _ in readings]
     names = np.array([code for _, code in readings], dtype=object)
-    codes = {code: np.flatnonzero((names == code)[indices]) for code in sorted(marks)}
+    codes = {code: found.rows_of(names == code) for code in sorted({code for _, code in readings if code})}
+    if texts == found.texts:
+        return ColumnReading(values=raw, codes=codes, is_changed=False)
+    values = pa.array(texts, pa.string()).take(pa.array(found.places))
+    if found.rows is not None:
+        is_read = np.zeros(len(raw), np.bool_)
+        is_read[found.rows] = True
+        values = pc.replace_with_mask(raw.combine_chunks(), pa.array(is_read), values)
     return ColumnReading(values=values, codes=codes)

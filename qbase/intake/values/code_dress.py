@@ -8,7 +8,8 @@ from qbase.tables import ColumnRule, section_of
 from qbase.tables.credit_code import LENGTH as USCC_LENGTH
 
 # numbers of batches are typed with and without spaces; standards and notices have theirs
-_NUMBERS = frozenset({"sample_no", "parent_no", "record_no", "firm_code", "certificate_no"})
+NUMBERS = frozenset({"sample_no", "parent_no", "record_no", "firm_code", "certificate_no"})
+"""Columns of numbers of batches, records and firms."""
 _QUOTED = re.compile(r'=?\s*"\s*([^"]*?)\s*"')
 _PAIR = re.compile("[‘“]([^‘’“”]+)[’”]")
 _MARK = re.compile(r"^[='‘’`´](?=[\w\"'‘’])")
@@ -58,7 +59,7 @@ def undress_code(text: str, column: ColumnRule) -> str:
     if column.name == "industry_code":
         industry = _INDUSTRY.fullmatch(bare)
         return industry[2] if industry and section_of(industry[2]) == industry[1].upper() else bare
-    if column.name in _NUMBERS:
+    if column.name in NUMBERS:
         return _BLANKS.sub("", _DASHES.sub("-", bare))
     if is_division(column) and _GROUPS.sub("", bare).isdecimal():
         return _GROUPS.sub("", bare)

@@ -26,6 +26,7 @@ Rows: TypeAlias = "pa.Table | pa.RecordBatchReader"
 ORPHANS = ".orphans"
 CHECKPOINT_EVERY = 20  # opening a table reads every commit since its last checkpoint; one costs as much as 5 commits
 ORIGIN = "delivery_sha256"
+BATCH_ROWS = 1 << 20  # handed over as one: of several batches the writer does not keep the order
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
@@ -310,7 +311,7 @@ class _Counter:
 
     def __iter__(self) -> Iterator[Any]:
         for delivery, rows in self._parts:
-            for batch in rows.to_batches() if isinstance(rows, pa.Table) else rows:
+            for batch in _whole_batches(rows) if isinstance(rows, pa.Table) else rows:
                 self.rows[delivery] += batch.num_rows
                 present = set(batch.schema.names)
                 yield pa.record_batch(
@@ -320,6 +321,11 @@ class _Counter:
                     ],
                     schema=self._schema,
                 )
+
+
+def _whole_batches(rows: pa.Table) -> Iterator[pa.RecordBatch]:
+    for start in range(0, len(rows), BATCH_ROWS):
+        yield from rows.slice(start, BATCH_ROWS).combine_chunks().to_batches()
 
 
 def _uri(lake: pathlib.Path, table: str) -> str:
