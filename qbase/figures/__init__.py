@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qbase.figures.comparing.index_tables import tabulate_index_parts as tabulate_index_parts
     from qbase.figures.comparing.index_tables import tabulate_index_steps as tabulate_index_steps
     from qbase.figures.comparing.ledger_figure import plot_dose_ledger as plot_dose_ledger
+    from qbase.figures.comparing.place_figure import plot_tile_map as plot_tile_map
     from qbase.figures.comparing.rank_figure import plot_ranks as plot_ranks
     from qbase.figures.designs.evaluation_figure import plot_evaluation as plot_evaluation
     from qbase.figures.designs.frontier_figure import plot_frontier as plot_frontier

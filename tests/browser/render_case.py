@@ -263,6 +263,11 @@ def effects_table(*results: Result) -> Table:
             "集群与季度双向固定效应；按集群聚类（CRV1）；n = 960。",
             "Cluster and quarter fixed effects; CRV1 by cluster; n = 960.",
         ),
+        data={
+            "outcome": [result.outcome.id for result in results],
+            **{name: [getattr(r["att"], name) for r in results] for name in ("value", "ci_low", "ci_high", "p_value")},
+            "unit": [result.unit for result in results],
+        },
         style="effects",
     )
 

@@ -219,6 +219,13 @@ def test_a_control_of_the_explorer_changes_the_figure_and_the_code_gives_its_num
         patch.setenv("QBASE_HOME", str(workspace))
         exec(code, names)  # noqa: S102  (what the reader copies)
     assert names["result"].say().items[0].zh == told
+    beside.locator("button", has_text=re.compile("^存成报告$")).click()
+    words = beside.locator(".widget-html p", has_text="已写好").inner_text()
+    report = words.rpartition("qbase run ")[2]
+    assert report == "view_D1_batch_K001"
+    asked = [sys.executable, "-m", "qbase", "inspect", report, "--json", "--home", str(workspace)]
+    taken = json.loads(subprocess.run(asked, capture_output=True, check=True).stdout)
+    assert {"K001", "2021Q1", "2025Q4"} <= set(re.findall(r"[\w.]+", json.dumps(taken)))
 
 
 def test_a_form_runs_a_report_and_the_menu_exports_its_page(

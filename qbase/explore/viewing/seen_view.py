@@ -14,8 +14,11 @@ from qbase.explore.everyday import plot
 from qbase.explore.viewing.view import View
 from qbase.figures.surface.canvas import leave_previews
 from qbase.indicators import build_panel, read_firm_counts
+from qbase.indicators.cells.inspection_window import open_rows
 
 if TYPE_CHECKING:
+    from qbase.indicators import FirmCounts
+    from qbase.indicators.whole_series import WholeSeries
     from qbase.lake import Workspace
 
 
@@ -46,7 +49,7 @@ class Seen:
         return self.result.say().items
 
 
-def estimate_view(workspace: Workspace, view: View) -> Seen:
+def estimate_view(workspace: Workspace, view: View, *, series: WholeSeries | None = None) -> Seen:
     """Build the panel of a view, estimate and draw.
 
     Parameters
@@ -55,6 +58,9 @@ def estimate_view(workspace: Workspace, view: View) -> Seen:
         Whose data are looked at.
     view : View
         What is looked at.
+    series : WholeSeries or None
+        Of its indicator, kind of entity and frequency, where it was counted before: windows are then cut from it, and
+        hold what is counted without it.
 
     Returns
     -------
@@ -79,12 +85,24 @@ def estimate_view(workspace: Workspace, view: View) -> Seen:
     """
     way = view.way
     asked: dict[str, Any] = {}
-    panel = build_panel(workspace, view.indicator, **view.window)
+    panel, firms = _cut(workspace, view, series) or _count(workspace, view)
     if way.takes_firms:
-        asked["firms"] = read_firm_counts(workspace, view.indicator, **view.window)
+        asked["firms"] = firms
     if way.takes_subject and view.subject is not None:
         asked["entity"] = view.subject
     result = getattr(importlib.import_module(way.module), way.function)(panel, view.indicator, **asked)
     with leave_previews():
         figure = plot(result) if result.estimates else None
     return Seen(view=view, panel=panel, result=result, figure=figure)
+
+
+def _count(workspace: Workspace, view: View) -> tuple[Panel, FirmCounts | None]:
+    panel = build_panel(workspace, view.indicator, **view.window)
+    return panel, read_firm_counts(workspace, view.indicator, **view.window) if view.way.takes_firms else None
+
+
+def _cut(workspace: Workspace, view: View, series: WholeSeries | None) -> tuple[Panel, FirmCounts | None] | None:
+    if series is None or view.sampling != "naive":
+        return None
+    span: dict[str, Any] = {"snapshot": series.panel.snapshot, "first": view.first, "last": view.last}
+    return series.cut(open_rows(workspace, entity=view.entity, freq=view.freq, **span))

@@ -26,6 +26,8 @@ from qbase.explore.viewing.view_report import write_view_report
 from qbase.explore.widgets.shown_html import code_html, error_html, figure_html, sentences_html
 from qbase.explore.widgets.widget_kit import options, widgets
 from qbase.indicators import build_panel
+from qbase.indicators.kept.kept_values import data_state
+from qbase.indicators.whole_series import WholeSeries, open_series
 from qbase.lake import open_workspace
 
 if TYPE_CHECKING:
@@ -63,7 +65,8 @@ class Explorer:
         kit, lang = widgets(), shown_language()
         self.workspace, self.view = workspace, view
         self.seen: Seen | None = None
-        self._whole: dict[tuple[str, str, str], Panel] = {}
+        self._whole: dict[tuple[str, str, str], Panel | WholeSeries] = {}
+        self._state: list[object] = []
         self._measured: dict[tuple[str, str], tuple[Choice, ...]] = {}
         self._is_settling = False
         self.controls: dict[str, Any] = {
@@ -130,8 +133,11 @@ class Explorer:
         """Let every control offer what the view allows and show what it holds, then draw."""
         self._is_settling = True
         try:
+            self._forget()
             self._offer()
-            self.seen = estimate_view(self.workspace, self.view)
+            whole = self._look()
+            series = None if isinstance(whole, Panel) else whole
+            self.seen = estimate_view(self.workspace, self.view, series=series)
             self.chart.value = figure_html(self.seen.figure) if self.seen.figure else ""
             self.told.value = sentences_html(self.seen.sentences)
             self.numbers.value = self.seen.figure.table.lab()["text/html"] if self.seen.figure else ""
@@ -153,20 +159,32 @@ class Explorer:
         )
         for name, choices in words:
             _set(self.controls[name], options(choices), getattr(self.view, name))
-        span = read_span(self._panel())
+        whole = self._look()
+        span = read_span(whole if isinstance(whole, Panel) else whole.panel)
         subjects = [*options([(ALL, "")]), *options(span.subjects)]
         _set(self.controls["subject"], [(label, value or None) for label, value in subjects], self.view.subject)
         first, last = self.view.first or span.periods[0], self.view.last or span.periods[-1]
         if {first, last} <= set(span.periods):
             _set(self.controls["window"], span.periods, (first, last))
 
-    def _panel(self) -> Panel:
-        """Return the panel over the whole time, which knows whom and when one can choose."""
+    def _look(self) -> Panel | WholeSeries:
+        """Return the panel over the whole time, which knows whom and when one can choose; cut from where it can be."""
         view = self.view
         asked = (view.indicator, view.entity, view.freq)
         if asked not in self._whole:
-            self._whole[asked] = build_panel(self.workspace, view.indicator, entity=view.entity, freq=view.freq)
+            series = open_series(self.workspace, view.indicator, entity=view.entity, freq=view.freq)
+            self._whole[asked] = series or build_panel(
+                self.workspace, view.indicator, entity=view.entity, freq=view.freq
+            )
         return self._whole[asked]
+
+    def _forget(self) -> None:
+        """Look anew at everything once something was loaded, refused or undone."""
+        state = data_state(self.workspace, self.workspace.snapshot())
+        if state != self._state:
+            self._state = state
+            self._whole.clear()
+            self._measured.clear()
 
     def _indicators(self) -> tuple[Choice, ...]:
         asked = (self.view.entity, self.view.freq)

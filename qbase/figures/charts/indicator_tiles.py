@@ -9,31 +9,34 @@ import numpy as np
 from qbase.core.errors import DataError
 from qbase.core.numbers import UNITS_SHORT, declared_digits, interval, number, percent
 from qbase.core.policy import Policy
-from qbase.core.results.result import Criterion, Result, Scorecard
+from qbase.core.results.result import Result
 from qbase.core.results.sentences import VERDICTS, digits_of, target_text, withheld
 from qbase.core.results.told import told_by_row
 from qbase.core.shown.display import Tile, Tiles
 from qbase.core.text import Text, same
 from qbase.core.values import Estimate
-from qbase.figures.charts.drawn_series import Floats, entity_of, read_series, starts_of, targets_of
+from qbase.figures.charts.drawn_series import Floats, entity_of, read_series, starts_of
+from qbase.figures.charts.goal_terms import FAR, Goal, Terms, goals_of
 from qbase.figures.surface.figure_words import bracket, capital, term_of, verdict
 from qbase.figures.surface.period_axis import period_text, position
 
 WIDTH, HEIGHT, EDGE = 120, 34, 4
 RAIL = 240
+FAR_DASH = ";stroke-dasharray:3,2"
 FINAL, WAITING = Text("最终数", "Final"), Text("另有初步季度，未计入", "Preliminary quarters left out")
 NO_CHANGE = Text("未与其他时期比较", "Not compared with another period")
 
 
-def tiles_of(*results: Result, targets: Scorecard | None = None, policy: Policy | None = None) -> Tiles:
+def tiles_of(*results: Result, targets: Terms = None, policy: Policy | None = None) -> Tiles:
     """Put results into tiles; a change of the same indicator and entity joins its level.
 
     Parameters
     ----------
     *results : Result
         Levels, changes and effects, in the order of the tiles.
-    targets : Scorecard or None
-        Its verdicts on these indicators become chips, its targets marks beside the interval.
+    targets : Scorecard, sequence of Scorecard or None
+        Its verdicts on these indicators become chips, its targets marks beside the interval; several from the near to
+        the far term.
     policy : Policy or None
         Its first start is marked in the small line of the series.
 
@@ -79,7 +82,7 @@ def _belongs(change: Result, level: Result) -> bool:
     return change.outcome.id == level.outcome.id and entity_of(change) == entity_of(level)
 
 
-def _tile(result: Result, change: Result | None, targets: Scorecard | None, policy: Policy | None) -> Tile:
+def _tile(result: Result, change: Result | None, targets: Terms, policy: Policy | None) -> Tile:
     spoken = result.estimates[result.spoken[0]]
     digits = digits_of(result, spoken)
     is_level = result.estimand in {"level", "need"}
@@ -90,8 +93,8 @@ def _tile(result: Result, change: Result | None, targets: Scorecard | None, poli
         label = Text(f"把区间控制在 ±{half} 个百分点所需批次", f"batches needed to know it within ±{half} points")
     elif term.zh:
         label += Text(f"（{term.zh}）", f" ({term.en})")
-    goals = targets_of(result, targets) if result.estimand == "level" else ()
-    chips = [*_status(result), *(_chip(c) for c in goals)]
+    goals = goals_of(result, targets) if result.estimand == "level" else ()
+    chips = [*_status(result), *(_chip(goal) for goal in goals)]
     if not is_level:
         chips.append(verdict(result, spoken))
     return Tile(
@@ -145,21 +148,21 @@ def _status(result: Result) -> list[Text]:
     return [] if found is None else [FINAL if found.passed is True else WAITING]
 
 
-def _chip(criterion: Criterion) -> Text:
-    target = target_text(criterion)
-    words = VERDICTS[criterion.verdict]
-    en = {"met": "Meets", "not_met": "Misses", "cannot_tell": "Cannot tell yet:"}[criterion.verdict]
-    return Text(f"{words.zh}目标 {target.zh}", f"{en} target {target.en}")
+def _chip(goal: Goal) -> Text:
+    target = target_text(goal.criterion)
+    words = VERDICTS[goal.criterion.verdict]
+    en = {"met": "Meets", "not_met": "Misses", "cannot_tell": "Cannot tell yet:"}[goal.criterion.verdict]
+    return Text(f"{words.zh}{goal.word.zh} {target.zh}", f"{en} {goal.word.en} {target.en}")
 
 
-def _goal(spoken: Estimate, goals: tuple[Criterion, ...]) -> str:
+def _goal(spoken: Estimate, goals: tuple[Goal, ...]) -> str:
     """Return interval and value on a rail with the targets as marks; empty where there is no target."""
     if not goals or spoken.ci_low is None or spoken.ci_high is None:
         return ""
-    seen = [spoken.ci_low, spoken.ci_high, *(c.target for c in goals)]
+    seen = [spoken.ci_low, spoken.ci_high, *(goal.criterion.target for goal in goals)]
     room = max(0.12 * (max(seen) - min(seen)), 1.0)
     low, high = min(seen) - room, max(seen) + room
-    if goals[0].indicator.unit == "pct":
+    if goals[0].criterion.indicator.unit == "pct":
         low, high = max(low, 0.0), min(high, 100.0)
 
     def at(value: float) -> float:
@@ -169,10 +172,15 @@ def _goal(spoken: Estimate, goals: tuple[Criterion, ...]) -> str:
     parts = [
         f'<rect x="{EDGE}" y="7" width="{RAIL - 2 * EDGE}" height="6" rx="3" style="fill:var(--greyf)" />',
         f'<rect x="{_two(a)}" y="7" width="{_two(max(b - a, 2.0))}" height="6" style="fill:var(--blue);opacity:.35" />',
-        *(f'<path d="M{_two(at(c.target))} 2V18" style="stroke:var(--gold);stroke-width:2.4" />' for c in goals),
+        *(_mark(at(goal.criterion.target), is_far=goal.word == FAR) for goal in goals),
         f'<circle cx="{_two(at(spoken.value))}" cy="10" r="4.6" style="fill:var(--blue)" />',
     ]
     return f'<svg viewBox="0 0 {RAIL} 20" class="goal" aria-hidden="true">{"".join(parts)}</svg>'
+
+
+def _mark(x: float, *, is_far: bool) -> str:
+    """Return the mark of a target, broken where it is that of the far term."""
+    return f'<path d="M{_two(x)} 2V18" style="stroke:var(--gold);stroke-width:2.4{FAR_DASH if is_far else ""}" />'
 
 
 def _spark(result: Result, policy: Policy | None) -> str:

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from qbase.core.numbers import interval, level_text, number
-from qbase.core.results.result import Criterion, Result
+from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.palette import LIGHT
 from qbase.core.text import Text
 from qbase.figures.charts.drawn_series import Series, Young
+from qbase.figures.charts.goal_terms import Goal
 from qbase.figures.surface.canvas import LINE, Sheet, spread
 from qbase.figures.surface.figure_words import capital, with_unit
 from qbase.figures.surface.period_axis import number_ticks, place_ticks, position, shown, tick_digits
@@ -29,7 +30,7 @@ class Trend:
     series: Series
     starts: tuple[tuple[pd.Period, int], ...]
     policy_title: Text
-    targets: tuple[Criterion, ...]
+    targets: tuple[Goal, ...]
 
     @property
     def digits(self) -> int:
@@ -50,7 +51,7 @@ def is_inside(series: Series, start: pd.Period) -> bool:
 def limits_of(trend: Trend) -> tuple[float, float, list[float]]:
     """Return low, high and ticks of the value axis; a percentage never has a tick outside 0 to 100."""
     series, seen = trend.series, trend.series.observed
-    values = [*series.value[seen], *(c.target for c in trend.targets)]
+    values = [*series.value[seen], *(goal.criterion.target for goal in trend.targets)]
     if not series.is_full_count:
         values += [*series.low[seen], *series.high[seen]]
     values += [v for y in series.young for v in y.ends]
@@ -165,11 +166,10 @@ def _end_labels(trend: Trend, sheet: Sheet) -> list[_End]:
         lines.append((prefix + sheet.t(doubt), "mut", False, sheet.small))
     ends = [_End(float(series.value[i]), tuple(lines), "grey", float(series.x[i]))]
     ends += [_young_end(trend, sheet, y) for y in series.young[-1:] if y.ends and y.at == len(series.periods) - 1]
-    for criterion in trend.targets:
-        word = sheet.t(Text("目标", "Target"))
-        ends.append(
-            _End(criterion.target, ((f"{word} {trend.value(criterion.target)}", "gold", False, sheet.size),), "gold")
-        )
+    for goal in trend.targets:
+        target = goal.criterion.target
+        words = f"{sheet.t(capital(goal.word))} {trend.value(target)}"
+        ends.append(_End(target, ((words, "gold", False, sheet.size),), "gold"))
     return ends
 
 
@@ -220,8 +220,8 @@ def _place_ends(sheet: Sheet, ends: list[_End], right: float, top: float, bottom
 
 
 def _draw_targets(trend: Trend, sheet: Sheet, right: float) -> None:
-    for i, criterion in enumerate(trend.targets):
-        y = sheet.py(criterion.target)
+    for i, goal in enumerate(trend.targets):
+        y = sheet.py(goal.criterion.target)
         left = sheet.px(sheet.ax.get_xlim()[0])
         sheet.stroke([left, right], [y, y], "gold", width=1.6, dash=(5, 3) if i == 0 else (1.2, 2))
 

@@ -14,7 +14,8 @@ from qbase.core.results.result import Result, Scorecard
 from qbase.core.results.sentences import digits_of, quantity
 from qbase.core.shown.display import Column, Figure, Table
 from qbase.core.text import Text, join, same
-from qbase.figures.charts.drawn_series import Series, Total, Young, entity_of, read_series, starts_of, targets_of
+from qbase.figures.charts.drawn_series import Series, Total, Young, entity_of, read_series, starts_of
+from qbase.figures.charts.goal_terms import Terms, cards_of, goals_of
 from qbase.figures.charts.trend_drawing import Trend, draw_trend, is_inside, limits_of
 from qbase.figures.surface.canvas import render
 from qbase.figures.surface.figure_words import (
@@ -49,7 +50,7 @@ HOW_FULL = Text(
 
 
 def plot_trend(
-    result: Result, *, policy: Policy | None = None, target: Scorecard | None = None, change: Result | None = None
+    result: Result, *, policy: Policy | None = None, target: Terms = None, change: Result | None = None
 ) -> Figure:
     """Draw a rate over time with the interval of every period.
 
@@ -62,8 +63,8 @@ def plot_trend(
         Of `estimate_level`; its table ``series`` is drawn.
     policy : Policy or None
         Its start is marked; with several starts the first is named and the later ones are thin.
-    target : Scorecard or None
-        Targets for this outcome are drawn.
+    target : Scorecard, sequence of Scorecard or None
+        Targets for this outcome are drawn; several go from the near to the far term, and are called so.
     change : Result or None
         Of `estimate_change`, for the title.
 
@@ -100,7 +101,7 @@ def plot_trend(
         series=series,
         starts=starts_of(result, policy),
         policy_title=policy.title if policy else same(""),
-        targets=targets_of(result, target),
+        targets=goals_of(result, target),
     )
     title, alt = _title(result, change), _alt(trend)
     drawings, preview = render(name, title=title, alt=alt, draw=functools.partial(draw_trend, trend))
@@ -167,7 +168,7 @@ def _subtitle(trend: Trend) -> Text:
     return capital(words.format(subject=result.subject, outcome=outcome, every=every, span=span, n=n))
 
 
-def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text:
+def _note(trend: Trend, policy: Policy | None, target: Terms) -> Text:
     series, result = trend.series, trend.result
     method = METHODS.get(result.method, same(result.method))
     level = level_text(result.estimates[0].ci_level)
@@ -197,8 +198,7 @@ def _note(trend: Trend, policy: Policy | None, target: Scorecard | None) -> Text
     if limits_of(trend)[0] > 0:
         parts.append(Text("纵轴不从 0 开始。", "The vertical axis does not start at 0."))
     parts += _policy_note(trend, policy)
-    if target is not None:
-        parts.append(_target_note(trend, target))
+    parts += [_target_note(trend, card) for card in cards_of(target)]
     return sentences(definition_note(result.outcome), *parts, source_note(result))
 
 
@@ -232,13 +232,15 @@ def _policy_note(trend: Trend, policy: Policy | None) -> list[Text]:
 
 
 def _target_note(trend: Trend, target: Scorecard) -> Text:
-    if not trend.targets:
+    own = [goal for goal in trend.targets if goal.title == target.preset_title]
+    if not own:
         return Text(
             f"{target.preset_title.zh}没有为该指标设目标。",
             f"{target.preset_title.en} sets no target for this indicator.",
         )
-    source = join(list(dict.fromkeys(c.source for c in trend.targets)), zh="；", en="; ")
-    return Text(f"目标：{target.preset_title.zh}（{source.zh}）。", f"Target: {target.preset_title.en} ({source.en}).")
+    source = join(list(dict.fromkeys(goal.criterion.source for goal in own)), zh="；", en="; ")
+    word, title = capital(own[0].word), target.preset_title
+    return Text(f"{word.zh}：{title.zh}（{source.zh}）。", f"{word.en}: {title.en} ({source.en}).")
 
 
 def _alt(trend: Trend) -> Text:
@@ -269,8 +271,9 @@ def _alt(trend: Trend) -> Text:
                 period=both(series.periods[young.at]), doubt=_open(trend, young)
             )
         )
-    for criterion in trend.targets:
-        parts.append(Text(f"目标 {trend.value(criterion.target)}。", f"Target {trend.value(criterion.target)}."))
+    for goal in trend.targets:
+        word, value = capital(goal.word), trend.value(goal.criterion.target)
+        parts.append(Text(f"{word.zh} {value}。", f"{word.en} {value}."))
     inside = [p for p, _ in trend.starts if is_inside(series, p)]
     if inside:
         parts.append(Text("政策自 {start} 起实施。", "The policy started in {start}.").format(start=both(inside[0])))

@@ -7,7 +7,7 @@ some of the rest are missing, so that an account of a complete table costs next 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -64,15 +64,55 @@ def count_fates(
     parts = {"{other_sampling}": _OTHER_SAMPLING.get(sampling, "false")}
     found = _count(rows, _plain(rows, rows.fill(read_sql("fates"), parts)))
     fates = {PLAIN[int(fate)]: int(n) for fate, n in zip(found["fate"], found["n"], strict=True)}
-    missing = fates.pop(DUE, 0) - counted
-    if missing > 0:
+
+    def ask() -> dict[str, int]:
         here = dataclasses.replace(rows, cluster=None)
         lost = _count(rows, here.shard_query(read_sql("lost"), parts=parts))
-        why = {str(fate): int(n) for fate, n in zip(lost["fate"], lost["n"], strict=True)}
-        # what belongs to an entity and was not counted all the same lacks what the count needs, such as a class
-        fates |= why | {"unmeasured": missing - sum(why.values())}
-    whole = Coverage(fates={COUNTED: counted, **fates}, measured=measured)
+        return {str(fate): int(n) for fate, n in zip(lost["fate"], lost["n"], strict=True)}
+
+    whole = Coverage(fates=settle_fates(fates, counted=counted, lost=ask), measured=measured)
     return whole + Coverage(fates=count_set_aside(rows), refused=count_refused(rows))
+
+
+def settle_fates(fates: Mapping[str, int], *, counted: int, lost: Callable[[], Mapping[str, int]]) -> dict[str, int]:
+    """Return the fate of every record of a table.
+
+    Parameters
+    ----------
+    fates : mapping
+        Fate by the plain columns -> records; `DUE` are those that should count.
+    counted : int
+        Of those, the ones that were counted.
+    lost : callable
+        Tells why others were not, where there are any: fate -> records.
+    """
+    rest = dict(fates)
+    missing = rest.pop(DUE, 0) - counted
+    if missing > 0:
+        why = lost()
+        # what belongs to an entity and was not counted all the same lacks what the count needs, such as a class
+        rest |= {**why, "unmeasured": missing - sum(why.values())}
+    return {COUNTED: counted, **rest}
+
+
+def count_fates_by_period(rows: Rows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Count for every period what `count_fates` counts for a window, so that any window is a sum.
+
+    Parameters
+    ----------
+    rows : Rows
+        All that is on record; as drawn.
+
+    Returns
+    -------
+    tuple of pandas.DataFrame
+        Columns delivery, period (nothing without a date), fate (place in `PLAIN`), n; and columns period, fate (a
+        word), n of the records that belong to no entity.
+    """
+    parts = {"{other_sampling}": "false"}
+    plain = _count(rows, _plain(rows, rows.fill(read_sql("fates_by_period"), parts)))
+    lost = _count(rows, rows.shard_query(read_sql("lost_by_period"), parts=parts))
+    return plain, lost
 
 
 def _plain(rows: Rows, sql: str) -> ShardQuery:
@@ -99,11 +139,28 @@ def count_set_aside(rows: Rows) -> dict[str, int]:
 
     They have no day that can be trusted: those of a delivery of which nothing lies in the window lie outside as well.
     """
+    return place_set_aside(find_set_aside(rows), lambda: _outside(rows))
+
+
+def find_set_aside(rows: Rows) -> pd.DataFrame:
+    """Return the standing deliveries that have rows set aside: sha256 and quarantined."""
     sent = rows.workspace.deliveries([TABLE], snapshot=rows.at)
-    sent = sent[(sent["verdict"] != "REJECTED") & (sent["quarantined"] > 0)]
+    return sent.loc[(sent["verdict"] != "REJECTED") & (sent["quarantined"] > 0), ["sha256", "quarantined"]]
+
+
+def place_set_aside(sent: pd.DataFrame, outside: Callable[[], list[str]]) -> dict[str, int]:
+    """Return rows set aside by fate.
+
+    Parameters
+    ----------
+    sent : pandas.DataFrame
+        From `find_set_aside`.
+    outside : callable
+        Names the deliveries of which nothing lies in the window; asked only where rows are set aside.
+    """
     if sent.empty:
         return {}
-    is_outside = sent["sha256"].isin(_outside(rows))
+    is_outside = sent["sha256"].isin(outside())
     return {
         "outside": int(sent.loc[is_outside, "quarantined"].sum()),
         "quarantined": int(sent.loc[~is_outside, "quarantined"].sum()),

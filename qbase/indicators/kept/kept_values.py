@@ -81,9 +81,14 @@ def keep_value(
 
 
 def _key(workspace: Workspace, kind: str, asked: tuple[object, ...], at: Snapshot, rooms: tuple[str, ...]) -> str:
-    # deliveries that brought no row belong to the snapshot before, and coverage counts those that were refused
-    state = [at.id, at.created_at, at.delivery, sorted(at.versions.items()), _deliveries(workspace, at)]
+    state = data_state(workspace, at)
     return hashlib.sha256(repr([_code(), *map(_code_of, rooms), kind, asked, state]).encode()).hexdigest()
+
+
+def data_state(workspace: Workspace, at: Snapshot) -> list[object]:
+    """Return what tells one state of the data from another: two that are equal give the same panels."""
+    # deliveries that brought no row belong to the snapshot before, and coverage counts those that were refused
+    return [at.id, at.created_at, at.delivery, sorted(at.versions.items()), _deliveries(workspace, at)]
 
 
 def _deliveries(workspace: Workspace, at: Snapshot) -> int:

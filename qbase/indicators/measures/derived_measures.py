@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from qbase.core.periods import PER_YEAR, to_periods
 from qbase.indicators.catalogue.indicator_rows import Measured
@@ -60,6 +59,8 @@ def nearest_index(group: pd.DataFrame) -> float:
     places = np.column_stack([lon * KM_PER_DEGREE * np.cos(np.radians(lat.mean())), lat * KM_PER_DEGREE])
     if len(places) < LEAST_FIRMS:
         return float("nan")
+    from scipy.spatial import ConvexHull, QhullError, cKDTree
+
     try:
         area = float(ConvexHull(places).volume)
     except QhullError:

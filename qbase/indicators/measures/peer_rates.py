@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
 
 from qbase.stats.rates.wilson import square_and_add, wilson_interval
 
@@ -91,6 +90,8 @@ def probability_above(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike
     """
     a, m = np.asarray(k1, dtype=float), np.asarray(n1, dtype=float)
     b, o = np.asarray(k2, dtype=float), np.asarray(n2, dtype=float)
+    from scipy.stats import beta
+
     # integrate the chance of lying below over the quantiles of the first: no peak to miss
     q = 0.5 * (_NODES + 1)
     x = beta.ppf(q[None, :], (a + 0.5)[:, None], (m - a + 0.5)[:, None])

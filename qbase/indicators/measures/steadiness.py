@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaln, expit, gammaln, logit
-from scipy.stats import chi2
+from scipy.special import betaln, expit, gammaincinv, gammaln, logit
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +39,7 @@ def spread(k: Floats, n: Floats, *, level: float = 0.95) -> tuple[float, float, 
     profile = _profile(k, n)
     top = int(np.argmax(profile))
     value = _peak(profile, top)
-    inside = 2 * (profile.max() - profile) <= chi2.ppf(level, 1)
+    inside = 2 * (profile.max() - profile) <= 2 * gammaincinv(0.5, level)
     first, last = int(np.argmax(inside)), len(inside) - 1 - int(np.argmax(inside[::-1]))
     low = _SPREADS[max(first - 1, 0)] if first > 0 else 0.0
     high = _SPREADS[min(last + 1, len(_SPREADS) - 1)]

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit
 
 from qbase.core.errors import DataError, UsageError
 from qbase.core.periods import to_periods
@@ -154,7 +154,7 @@ def mean_margins(sums: pd.DataFrame, *, level: float = LEVEL) -> pd.DataFrame:
     pooled, df = _pooled_variance(out)
     is_alone = (firms < 2) | ~(variance > 1e-12)
     variance = np.where(is_alone, pooled / firms, variance)
-    half = t.ppf((1 + level) / 2, np.where(is_alone, df, np.maximum(firms - 1, 1))) * np.sqrt(variance)
+    half = stdtrit(np.where(is_alone, df, np.maximum(firms - 1, 1)), (1 + level) / 2) * np.sqrt(variance)
     out["lo"], out["hi"] = out["value"] - half, out["value"] + half
     kept: pd.DataFrame = out[np.isfinite(half) & (half > 0)].reset_index()
     return kept.loc[:, ["entity", "period", "value", "lo", "hi", "n", "n_firms"]]
@@ -185,7 +185,7 @@ def kept_information(rate: float) -> float:
     Cohen, J. (1983). The cost of dichotomization. Applied Psychological Measurement 7, 249-253. The efficiency of the
     sign for the mean of a normal margin is φ(z)² / (p (1 − p)) with z = Φ⁻¹(p).
     """
-    return float(norm.pdf(norm.ppf(rate)) ** 2 / (rate * (1 - rate)))
+    return float(np.exp(-(ndtri(rate) ** 2)) / (2 * np.pi * rate * (1 - rate)))
 
 
 def _counted(measure: str) -> Callable[[Measured, Scope], pd.DataFrame]:

@@ -16,6 +16,7 @@ from qbase.core.numbers import number, p_value
 from qbase.core.results.sentences import digits_among
 from qbase.core.shown.display import sha256_of
 from qbase.core.shown.palette import contrast
+from qbase.core.shown.row_intervals import place_row_intervals
 from qbase.core.text import Text, split_sentences
 from qbase.core.values import WITHOUT_INTERVAL, CheckResult, Estimate
 from qbase.release.disclosing.private_words import scan_private
@@ -79,6 +80,10 @@ def _wrong_tables(page: Page, record: Mapping[str, Any]) -> Iterator[str]:
             yield f"cells of table {name}"
         elif (shown := sha256_of(payload)) != record["shown"].get(name, shown):
             yield f"caption, header, note or values of table {name}"
+        # a page of an earlier build has none; one that is there shows what the row says
+        drawn = [page.inner(e) for e in root.having("data-interval")]
+        if drawn and drawn != [svg for svg in place_row_intervals(payload)[1] if svg]:
+            yield f"drawn intervals of table {name}"
         if _csv_of(root) != shown_bundles.table_csv(payload):
             yield f"CSV of table {name}"
     yield from (f"table {name} is recorded but not shown" for name in sorted(set(record["tables"]) - seen))

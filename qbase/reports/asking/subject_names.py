@@ -9,10 +9,10 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.errors import UsageError
+from qbase.core.errors import QbaseError, UsageError
 from qbase.core.shown.english_names import name_text
 from qbase.core.text import Text, same
-from qbase.lake.entity_names import NAMED, OWN_PREFIX, names_sql, read_replaced
+from qbase.lake.entity_names import NAMED, OWN_PREFIX, names_sql, read_names, read_replaced
 
 if TYPE_CHECKING:
     from qbase.lake import Snapshot, Workspace
@@ -82,6 +82,32 @@ def _known(workspace: Workspace, entity: str, made: tuple[str, str, str]) -> dic
         for code in subject.codes:
             known.setdefault(code, []).append(subject)
     return known
+
+
+def find_cluster_towns(workspace: Workspace) -> dict[str, tuple[str, Text]]:
+    """Return code and name of the town of every industrial cluster, as the newest tables know them.
+
+    Parameters
+    ----------
+    workspace : Workspace
+        Where they lie; none without a table of clusters, or where it cannot be read: a gallery has to come out when a
+        run failed for that very reason.
+    """
+    try:
+        at = workspace.snapshot()
+        return _towns(workspace, (at.id, at.created_at, at.delivery)) if workspace.has_table("clusters", at) else {}
+    except QbaseError:
+        return {}
+
+
+@functools.lru_cache(maxsize=8)
+def _towns(workspace: Workspace, made: tuple[str, str, str]) -> dict[str, tuple[str, Text]]:
+    at = workspace.snapshot(made[0])
+    # one that is said to lie in two towns is found under neither
+    sql = "SELECT cluster_id, min(town_code) AS town FROM clusters GROUP BY ALL HAVING count(DISTINCT town_code) = 1"
+    names, now = read_names(workspace, TOWN, at), read_replaced(workspace, at)
+    codes = {str(r["cluster_id"]): now.get(r["town"], r["town"]) for r in workspace.arrow(sql, snapshot=at).to_pylist()}
+    return {cluster: (town, names.get(town, same(town))) for cluster, town in codes.items()}
 
 
 def _ask_names(workspace: Workspace, entity: str, at: Snapshot, code: str | None) -> list[Subject]:

@@ -252,11 +252,12 @@ def serve_report(pipe: Connection) -> None:
 def show_batch(workspace: Workspace) -> None:
     """Build the gallery of a batch anew."""
     from qbase.lake import list_runs
+    from qbase.reports.asking.subject_names import find_cluster_towns
     from qbase.reports.comparing.moved_page import show_moves
     from qbase.reports.rendering.gallery import build_gallery
 
     show_moves(workspace)
-    build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT))
+    build_gallery(workspace.site, runs=list_runs(workspace, limit=RECENT), towns=find_cluster_towns(workspace))
 
 
 def _attempt(workspace: Workspace, job: Job, **how: Any) -> Outcome:

@@ -12,18 +12,22 @@ from typing import Any
 from qbase.core.errors import QbaseError
 from qbase.core.results.run_values import UNFINISHED, RunRecord
 from qbase.core.text import Text, same
+from qbase.core.values import EMPTY
 from qbase.core.whole_files import write_atomic
 from qbase.lake.run_slots import read_moment
 from qbase.release import check_svg
 from qbase.reports.asking.page_names import FAILED, REDIRECT, moment_of, read_meta, undated
+from qbase.reports.rendering.gallery_facets import Towns, card_facts, group_cards, write_facets, write_if_changed
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
-from qbase.reports.rendering.page_rendering import PROFILES, date_of, fill, with_font
+from qbase.reports.rendering.page_rendering import PROFILES, date_of
 
 __all__ = ["build_gallery", "report_meta"]
 
 PAGE = "index.html"
 OTHERS = frozenset({"index", "moved"})
 FEED = "feed.json"
+CARDS = 60
+"""So many of the youngest have a card; a thousand would be three megabytes, and nobody reads so far down."""
 FEED_VERSION = "https://jsonfeed.org/version/1.1"
 TITLE = Text("产业集群质量报告", "Reports on the quality of industrial clusters")
 
@@ -73,6 +77,11 @@ class Card:
         return _text(self.meta.get("lead"))
 
     @property
+    def said(self) -> Text | None:
+        """Whom it is about, when it is about one."""
+        return _text(self.meta.get("subject"))
+
+    @property
     def kick(self) -> Text | None:
         """Who may read it."""
         return PROFILES.get(str(self.meta.get("profile")))
@@ -96,7 +105,7 @@ class Card:
             return ""
 
 
-def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib.Path:
+def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = (), *, towns: Towns = EMPTY) -> pathlib.Path:
     """Build the gallery of a site from the meta files beside its pages.
 
     Parameters
@@ -105,11 +114,15 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
         Folder of the published pages.
     runs : sequence of RunRecord
         Known runs in any order; a report whose last run failed says so on its card.
+    towns : mapping
+        Code of an industrial cluster -> code and name of its town, by which its reports are found too.
 
     Returns
     -------
     Path
-        ``index.html``; ``feed.json`` stands beside it. Both are written whole or not at all.
+        ``index.html``: the youngest and the failed as cards. Lists of all by report, cluster, town and year lie in the
+        folder ``by``, and ``feed.json`` stands beside it. Each is written whole or not at all, and only where it
+        changed.
 
     Examples
     --------
@@ -123,14 +136,23 @@ def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = ()) -> pathlib
     cards = _cards(site, runs)
     # how many runs wait for a signature under what moved; nothing where nothing ever did
     waiting = read_meta(site / "moved.html").get("waiting")
-    context = {
-        "lang": "zh", "title": TITLE, "cards": cards, "good": sum(bool(c.meta) for c in cards), "waiting": waiting
-    }  # fmt: skip
-    page = with_font(fill("gallery.html.j2", context), TITLE)
+    facets = group_cards(cards, towns)
+    shown = [*cards[:CARDS], *[card for card in cards[CARDS:] if card.failed is not None][:CARDS]]
+    good = sum(bool(c.meta) for c in cards)
+    ways = facets if len(cards) > 1 else []
+    context = {"lang": "zh", "title": TITLE, "cards": shown, "good": good, "waiting": waiting, "every": len(cards)}
+    context |= {"facets": ways}
+    told = [[f.name, f.reports] for f in facets] + [good, waiting, len(cards), *map(card_facts, shown)]
     site.mkdir(parents=True, exist_ok=True)
-    write_atomic(site / FEED, json.dumps(_feed(cards), ensure_ascii=False, indent=1))
-    write_atomic(site / PAGE, page)
+    _write_feed(site / FEED, json.dumps(_feed(cards), ensure_ascii=False, indent=1))
+    write_facets(site, ways, TITLE)
+    write_if_changed(site / PAGE, "gallery.html.j2", context, TITLE, told)
     return site / PAGE
+
+
+def _write_feed(path: pathlib.Path, feed: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != feed:
+        write_atomic(path, feed)
 
 
 def _cards(site: pathlib.Path, runs: Sequence[RunRecord]) -> list[Card]:

@@ -25,6 +25,7 @@ from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
 from qbase.core.shown.glossary import read_glossary
+from qbase.core.shown.row_intervals import place_row_intervals
 from qbase.core.text import Text, join, same, split_sentences
 from qbase.release.verifying.form_checks import CSP
 from qbase.release.verifying.page_glyphs import find_missing, name_characters
@@ -213,6 +214,7 @@ def _exporter(template: str) -> Any:
         "emphasise": emphasise,
         "headed": mark_head,
         "together": keep_together,
+        "intervals": place_row_intervals,
         "json": _single_quoted,
         "csv": lambda payload: base64.b64encode(table_csv(payload)).decode(),
         "slug": lambda name: re.sub(r"[^\w.-]+", "_", str(name)).strip("_.") or "table",

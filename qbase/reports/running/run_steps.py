@@ -266,12 +266,14 @@ class OneRun(ClaimedRun):
         RunError
             The gallery could not be written (QB822).
         """
+        from qbase.reports.asking.subject_names import find_cluster_towns
         from qbase.reports.comparing.moved_page import show_moves
         from qbase.reports.rendering.gallery import build_gallery
 
         try:
             show_moves(self.workspace)
-            build_gallery(self.workspace.site, runs=list_runs(self.workspace, limit=RECENT))
+            runs, towns = list_runs(self.workspace, limit=RECENT), find_cluster_towns(self.workspace)
+            build_gallery(self.workspace.site, runs=runs, towns=towns)
         except (OSError, QbaseError) as error:
             found = error.found if isinstance(error, QbaseError) else self._plain(error)
             raise RunError(

@@ -10,8 +10,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import betaincinv
-from scipy.stats import norm
+from scipy.special import betaincinv, ndtri
 
 Floats = NDArray[np.float64]
 Limits = tuple[Floats, Floats]
@@ -127,7 +126,7 @@ def design_interval(rate: ArrayLike, n_eff: ArrayLike, *, level: float = 0.95, m
 
 
 def _wilson(p: Floats, n: Floats, level: float) -> Limits:
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     centre = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2, norm, t
+from scipy.special import chdtrc, ndtri, stdtrit
 
 from qbase.core.text import Text
 from qbase.stats.design.design_weights import Floats, Ints, relative_rates
@@ -94,16 +94,16 @@ def compare_draws(cells: pd.DataFrame, *, level: float = 0.95) -> Difference | N
     value = float(gap.sum() / both.sum())
     count = len(np.unique(entities))
     error = math.sqrt(_sato(value, n1, k1, n0, k0)) / both.sum()
-    critical = float(norm.ppf(0.5 + level / 2))
+    critical = float(ndtri(0.5 + level / 2))
     if count >= FEW_ENTITIES:
         score = np.bincount(entities, gap - value * both)[np.unique(entities)]
         error = math.sqrt(count / (count - 1) * float((score**2).sum())) / both.sum()
-        critical = float(t.ppf(0.5 + level / 2, count - 1))
+        critical = float(stdtrit(count - 1, 0.5 + level / 2))
     return Difference(
         value=100 * value,
         std_error=100 * max(error, 1e-9),
         critical=critical,
-        detectable_pp=100 * error * (critical + float(norm.ppf(POWER))),
+        detectable_pp=100 * error * (critical + float(ndtri(POWER))),
         n_random=int(n1.sum()),
         n_directed=int(n0.sum()),
     )
@@ -189,5 +189,5 @@ def compare_fractions(drawn: Floats, frame: Floats) -> ClassFractions:
     covariance = np.diag(total @ share) - share.T @ (share * total[:, None])
     rank = int(np.linalg.matrix_rank(covariance, hermitian=True)) if used.any() else 0
     statistic = float(score @ np.linalg.pinv(covariance, hermitian=True) @ score) if rank else 0.0
-    p = float(chi2.sf(statistic, rank)) if rank else 1.0
+    p = float(chdtrc(rank, statistic)) if rank else 1.0
     return ClassFractions(rates=relative_rates(drawn, frame), p_value=p)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
-from statsmodels.stats.proportion import confint_proportions_2indep
+from scipy.special import ndtr
 
 from qbase.core.errors import UsageError
 from qbase.core.given import read_number
@@ -61,6 +60,9 @@ def newcombe_interval(passed: tuple[int, int], tested: tuple[int, int], *, level
     >>> round(100 * low, 1), round(100 * high, 1)
     (-0.1, 23.7)
     """
+    # statsmodels takes half a second to import, which who asks for a level alone need not wait for
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
     low, high = confint_proportions_2indep(
         passed[0], tested[0], passed[1], tested[1], method="newcomb", compare="diff", alpha=1 - level
     )
@@ -104,7 +106,7 @@ def newcombe_p(passed: tuple[ArrayLike, ArrayLike], tested: tuple[ArrayLike, Arr
         z = (inside + outside) / 2
         arm = np.hypot(upper - _wilson_end(k_up, n_up, -z), _wilson_end(k_down, n_down, z) - (upper - gap))
         inside, outside = np.where(arm < gap, z, inside), np.where(arm < gap, outside, z)
-    return np.asarray(np.where(gap > 0, 2 * norm.sf(inside), 1.0), dtype=float)
+    return np.asarray(np.where(gap > 0, 2 * ndtr(-inside), 1.0), dtype=float)
 
 
 def _wilson_end(k: Floats, n: Floats, z: Floats) -> Floats:

@@ -62,6 +62,14 @@ def test_importing_the_package_imports_nothing_behind_it() -> None:
     assert {m for m in modules if m.startswith("qbase.")} == {"qbase.core", "qbase.core.lazy"}
 
 
+def test_a_first_figure_waits_for_no_library_that_it_does_not_ask() -> None:
+    modules = imported(
+        "import qbase as qb; qb.build_panel, qb.estimate_level, qb.plot; from qbase.figures import plot_trend"
+    )
+    assert modules & {"scipy.stats", "statsmodels", "polars", "seaborn", "matplotlib.pyplot"} == set()
+    assert {"pandas", "qbase.trends.rates.rate_level", "qbase.figures.charts.trend_figure"} <= modules
+
+
 @pytest.mark.parametrize("words", [["--help"], [], ["--lang", "zh"], ["--help", "--lang=en"]])
 def test_the_first_page_needs_the_table_alone(words: list[str]) -> None:
     modules = imported(f"from qbase.cli.main import run; assert run({words!r}) == 0")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
+import pandas as pd
 import pytest
 
 from qbase.core import SetupError
-from qbase.explore import View, open_explorer
+from qbase.explore import View, estimate_view, open_explorer
 from qbase.explore.widgets.explorer import Explorer
 from qbase.lake import Workspace
 
@@ -46,6 +47,26 @@ def test_a_control_that_is_changed_changes_figure_words_and_code(explorer: Explo
     assert "2024Q4" in explorer.code.value
     explorer.controls["method"].value = "control"
     assert 'data-figure="control:D1.batch:K001"' in shown(explorer)
+
+
+def test_a_window_shows_what_its_copied_code_shows(explorer: Explorer, demo_lake: Workspace) -> None:
+    explorer.choose(subject="K003", method="change", **WINDOW)
+    explorer.controls["window"].value = ("2022Q2", "2025Q3")
+    alone = estimate_view(demo_lake, explorer.view)
+    assert explorer.seen is not None
+    assert explorer.seen.result.say().plain() == alone.result.say().plain()
+    pd.testing.assert_frame_equal(explorer.seen.result.tidy(), alone.result.tidy())
+    assert explorer.seen.panel.coverage == alone.panel.coverage
+
+
+def test_what_is_loaded_meanwhile_is_seen(explorer: Explorer, monkeypatch: pytest.MonkeyPatch) -> None:
+    explorer.choose(subject="K003", method="level", **WINDOW)
+    whole = explorer._look()
+    explorer.choose(subject="K001")
+    assert explorer._look() is whole
+    monkeypatch.setattr("qbase.explore.widgets.explorer.data_state", lambda *_: ["another state"])
+    explorer.choose(subject="K003")
+    assert explorer._look() is not whole
 
 
 def test_another_kind_of_entity_or_period_starts_over_where_the_old_choice_means_nothing(explorer: Explorer) -> None:

@@ -54,6 +54,21 @@ def test_a_panel_with_gaps_is_told() -> None:
     assert len(describe_panel(panel).items) == 3
 
 
+def test_where_the_values_lie_is_drawn_in_the_sentence() -> None:
+    rates = [50.0, *[80.0] * 8, *[90.0] * 3, 100.0]
+    rows = [{"cluster_id": f"K{i:02d}", "period": "2022Q1", "D1.batch": rate} for i, rate in enumerate(rates)]
+    panel = Panel.from_frame(
+        pd.DataFrame(rows), entity="cluster_id", period="period", freq="Q", indicators={"D1.batch": RATE}
+    )
+    told = describe_panel(panel).items[2]
+    # steps of five from 50 to 100: one, eight at 80, three at 90, one at the end
+    assert "middle half 80.0% to 90.0%" in told.en
+    assert "10 equal steps from minimum to maximum ▁·····█·▃▁." in told.en
+    assert "▁·····█·▃▁" in told.zh
+    flat = describe_panel(panel_of({"A": ["2022Q1", "2022Q2"]})).items[2]
+    assert "equal steps" not in flat.en, "where all are alike there is nothing to draw"
+
+
 def test_a_balanced_panel_is_called_so() -> None:
     told = describe_panel(panel_of({"A": ["2022Q1", "2022Q2"], "B": ["2022Q1", "2022Q2"]}))
     assert told.items[0].zh.endswith("平衡。")

@@ -20,7 +20,14 @@ from qbase.core import (
     Table,
     Text,
 )
-from qbase.figures import tabulate_accounting, tabulate_checks, tabulate_estimates, tabulate_scorecard, tiles_of
+from qbase.figures import (
+    plot_trend,
+    tabulate_accounting,
+    tabulate_checks,
+    tabulate_estimates,
+    tabulate_scorecard,
+    tiles_of,
+)
 from qbase.figures.surface.figure_words import first_fit, length, verdict
 from qbase.release import check_svg
 
@@ -217,6 +224,32 @@ def test_nothing_gives_no_table() -> None:
         with pytest.raises(DataError) as error:
             make()
         assert error.value.code == "QB707"
+
+
+def test_near_and_far_goals_stand_on_tile_and_chart_and_are_called_so() -> None:
+    def term(preset: str, target: float, verdict: str) -> Scorecard:
+        criterion = Criterion(
+            indicator=RATE, estimate=level().estimates[0], target=target, source=Text("文件", "paper"), verdict=verdict
+        )
+        title = Text(f"{preset} 年目标", f"targets of {preset}")
+        return Scorecard(entity="all", subject=ALL, preset=preset, preset_title=title, criteria=(criterion,))
+
+    terms = (term("2025", 85.0, "met"), term("2030", 98.0, "not_met"))
+    tile = tiles_of(level(), targets=terms).items[0]
+    assert tile.chips == (
+        Text("达到近期目标 85.0%", "Meets near target 85.0%"), Text("未达到远期目标 98.0%", "Misses far target 98.0%"),
+    )  # fmt: skip
+    check_svg(tile.goal)
+    assert (tile.goal.count("var(--gold)"), tile.goal.count("dasharray")) == (2, 1), "the far one is broken"
+    figure = plot_trend(level(), target=terms)
+    drawn = figure.drawings["en_wide"]
+    assert "Near target 85" in drawn
+    assert "Far target 98" in drawn
+    assert "Near target: targets of 2025 (paper). Far target: targets of 2030 (paper)." in figure.note.en
+    assert "近期目标 85.0%。远期目标 98.0%。" in figure.alt.zh
+    alone = plot_trend(level(), target=terms[1])
+    assert "Target: targets of 2030 (paper)." in alone.note.en
+    assert "Far target" not in alone.drawings["en_wide"]
 
 
 def test_a_tile_joins_level_change_and_target() -> None:

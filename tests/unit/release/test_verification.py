@@ -64,6 +64,19 @@ def test_a_sound_report_passes_ten_checks(report: tuple[str, dict[str, Any]], tm
     assert json.loads(json.dumps(outcome.payload()))["passed"] is True
 
 
+def test_rows_of_estimates_carry_their_interval_drawn_and_a_moved_one_is_found(
+    report: tuple[str, dict[str, Any]],
+) -> None:
+    page, record = report
+    drawn = re.findall(r"<span data-interval>(.*?)</span>", page)
+    assert len(drawn) == 2
+    assert all('class="nil"' in svg for svg in drawn), "differences are held against zero"
+    moved = page.replace(drawn[0], drawn[0].replace('cx="', 'cx="9'), 1)
+    found = verify_html(moved, record=record).failed
+    assert [check.name for check in found] == ["numbers"]
+    assert "drawn intervals of table effects" in found[0].text.en
+
+
 def test_without_a_record_two_checks_say_that_they_compared_nothing(report: tuple[str, dict[str, Any]]) -> None:
     outcome = verify_html(report[0])
     assert [c.name for c in outcome.unproven] == ["intervals", "numbers"]

@@ -162,3 +162,73 @@ def test_an_empty_site_has_a_page_and_the_same_input_gives_the_same_bytes(tmp_pa
     assert "还没有报告" in first.decode()
     assert build_gallery(site).read_bytes() == first
     assert sorted(p.name for p in site.iterdir()) == ["feed.json", "index.html"]
+
+
+TOWNS = {"K001": ("970001", Text("望埭镇", "Wangdai Town")), "K002": ("970001", Text("望埭镇", "Wangdai Town"))}
+
+
+def about(site: pathlib.Path, code: str, name: Text, *, entity: str = "cluster_id", slot: str = "2025-12-31") -> None:
+    stem = f"trends~{code}"
+    params = {"entity": entity, "subject": code}
+    meta = publish(site, stem, params=params, slot=slot, title=Text("走势", "Trends"))
+    meta |= {"report_id": "trends", "key": stem, "subject": name.payload()}
+    (site / f"{stem}.json").write_text(json.dumps(meta, ensure_ascii=False), encoding="utf-8")
+
+
+def lines(site: pathlib.Path, facet: str) -> dict[str, list[str]]:
+    """Heading -> reports, over all pages of a list."""
+    found: dict[str, list[str]] = {}
+    for number in range(1, 1 + len(list((site / "by").glob(f"{facet}-*.html")))):
+        text = (site / "by" / f"{facet}-{number}.html").read_text(encoding="utf-8")
+        assert [c.name for c in verify_html(text).failed] == []
+        for group in (e for e in read_page(text).body.tagged("section") if "way" in e.classes):
+            heading = next(iter(group.tagged("h2"))).text()
+            links = [a.attributes["href"] for a in group.tagged("a")]
+            assert all((site / "by" / href.replace("%7E", "~")).resolve().is_file() for href in links)
+            found.setdefault(heading, []).extend(e.attributes["data-report"] for e in group.having("data-report"))
+    return found
+
+
+def test_reports_are_found_by_cluster_town_year_and_failure_without_script(tmp_path: pathlib.Path) -> None:
+    about(tmp_path, "K001", Text("涤纶集群", "Polyester cluster"))
+    about(tmp_path, "K002", Text("五金集群", "Hardware cluster"), slot="2024-12-31")
+    about(tmp_path, "970001", Text("望埭镇", "Wangdai Town"), entity="town_code")
+    publish(tmp_path, "other", slot="2024-06-30")
+    index = build_gallery(tmp_path, [failed("other", "2027-01-01T00:00:00+00:00")], towns=TOWNS)
+    by_cluster = lines(tmp_path, "cluster")
+    assert [group for heading, group in by_cluster.items() if "涤纶集群" in heading] == [["trends~K001"]]
+    (town,) = lines(tmp_path, "town").values()
+    assert town == ["trends~970001", "trends~K001", "trends~K002"]
+    assert list(lines(tmp_path, "year").values()) == [["trends~970001", "trends~K001"], ["other", "trends~K002"]]
+    assert list(lines(tmp_path, "failed").values()) == [["other"]]
+    assert list(lines(tmp_path, "report").values()) == [["other"], ["trends~970001", "trends~K001", "trends~K002"]]
+    shown = read_page(index.read_text(encoding="utf-8")).body.text()
+    for count in ("by industrial cluster (2)", "by town (3)", "by year (4)", "last run failed (1)", "按乡镇"):
+        assert count in shown
+    assert "<script" not in index.read_text(encoding="utf-8")
+
+
+def test_a_large_gallery_is_cut_and_only_what_changed_is_written(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qbase.reports.rendering.gallery_facets.LINES", 3)
+    monkeypatch.setattr("qbase.reports.rendering.gallery.CARDS", 2)
+    for number in range(7):
+        about(tmp_path, f"K00{number}", Text(f"集群{number}", f"Cluster {number}"))
+    build_gallery(tmp_path, towns=TOWNS)
+    stands = {path: path.stat().st_mtime_ns for path in [*tmp_path.glob("*.html"), *tmp_path.glob("by/*")]}
+    assert [len(group) for group in lines(tmp_path, "year").values()] == [7]
+    assert len(list((tmp_path / "by").glob("year-*.html"))) == 3
+    assert len(cards(tmp_path)) == 2
+    assert len(json.loads((tmp_path / "feed.json").read_text("utf-8"))["items"]) == 7
+    build_gallery(tmp_path, towns=TOWNS)
+    assert {path: path.stat().st_mtime_ns for path in stands} == stands, "the same is not written again"
+    about(tmp_path, "K006", Text("改名集群", "Renamed cluster"))
+    build_gallery(tmp_path, towns=TOWNS)
+    moved = {path.name for path, moment in stands.items() if path.stat().st_mtime_ns != moment}
+    assert {"cluster-3.html", "year-3.html"} <= moved
+    assert not moved & {"cluster-1.html", "cluster-2.html", "year-1.html", "year-2.html", "town-1.html"}
+    for number in range(1, 7):
+        (tmp_path / f"trends~K00{number}.html").unlink()
+    build_gallery(tmp_path)
+    assert list(tmp_path.glob("by/*")) == [], "a gallery of one report has no lists"
