@@ -42,7 +42,7 @@ def score_gates(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> tuple[Scorecard, ...]:
-    """Judge every gate of a preset for every cluster.
+    """Judge every gate of a preset for every cluster, or every town.
 
     A sampled rate meets or misses its threshold by one-sided exact limits on the treatment and window the threshold
     is meant for; below the floor on n, and where a quarter of the window is preliminary, there is no verdict. All of
@@ -56,7 +56,7 @@ def score_gates(
     preset : str or Preset
         Named in every verdict.
     clusters : sequence of str or None
-        Whom to judge; None judges all.
+        Whom to judge, by the ids of ``data``: of clusters, or of towns; None judges all.
     draws : int
         Joint draws behind the probabilities of a lead.
     seed : int
@@ -85,7 +85,8 @@ def score_gates(
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
     asked = list(data.names) if clusters is None else [_known(c, data) for c in clusters]
-    found = {_key(t): judge_target(t, data, draws=draws, seed=seed) for t in chosen.targets}
+    judged = [t for t in chosen.targets if data.judges(t.gate_id)]
+    found = {_key(t): judge_target(t, data, draws=draws, seed=seed) for t in judged}
     return tuple(_card(entity, chosen, data, found) for entity in asked)
 
 
@@ -107,6 +108,9 @@ def _card(entity: str, preset: Preset, data: GateData, found: Mapping[tuple[str,
     missing: list[OpenGate] = []
     rows = read_rows()
     for gate in preset.gates:
+        if not data.judges(gate):
+            missing.append(OpenGate(gate=gate, name=rows[gate].name, why=words.OF_CLUSTERS))
+            continue
         targets = preset.of_gate(gate)
         if not targets:
             missing.append(OpenGate(gate=gate, name=rows[gate].name, why=words.NO_THRESHOLD))

@@ -25,6 +25,10 @@ NO_PEERS = Text(
     "全省没有其他集群的同类产品被抽查，领先无从谈起",
     "no other cluster of the product was tested: there is nothing to lead",
 )
+OF_CLUSTERS = Text(
+    "这一关口看一个集群或一种产品，乡镇不作判断，见各集群",
+    "this gate is of one cluster or product: it is not judged for a town, see its clusters",
+)
 PRELIMINARY = Text("窗口含初步季度，不判达标与否。", "The window holds a preliminary quarter: neither met nor missed.")
 NOT_RANDOM = Text(
     "已核企业不是随机选取（或未说明），未核企业的情况不能由已核企业推断。",
