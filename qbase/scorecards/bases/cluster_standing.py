@@ -85,7 +85,7 @@ def judge_standing(card: Scorecard, preset: Preset, *beside: Scorecard) -> Resul
         uncertainty="none_full_count",
     )  # fmt: skip
     changed = [_changed(card, other, states) for other in beside]
-    labels = {"said[gates]": _say(card, table, binding, verdict)}
+    labels = {"said[gates]": _say(card, table, binding, verdict), "preset": card.preset_title}
     labels |= {f"said[changed:{o.preset}]": _say_changed(o, e) for o, e in zip(beside, changed, strict=True)}
     return Result(
         estimand="level",
