@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from qbase.scorecards.county.county_cases import read_cases as read_cases
     from qbase.scorecards.county.county_places import Place as Place
     from qbase.scorecards.county.county_places import find_place as find_place
+    from qbase.scorecards.county.place_followup import estimate_place_followup as estimate_place_followup
+    from qbase.scorecards.county.place_gates import PlaceGates as PlaceGates
+    from qbase.scorecards.county.place_gates import build_place_ledgers as build_place_ledgers
+    from qbase.scorecards.county.place_gates import judge_place as judge_place
     from qbase.scorecards.county.place_records import PlaceRecords as PlaceRecords
     from qbase.scorecards.county.place_records import read_place as read_place
     from qbase.scorecards.county.rate_breakdown import estimate_breakdown as estimate_breakdown

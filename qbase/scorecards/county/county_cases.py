@@ -21,6 +21,8 @@ CASES = Indicator(
 )  # fmt: skip
 OUTCOMES = ("failed_again", "open", "rectified")
 EACH = 1
+COLUMNS = ["outcome", "sample_no", "firm", "firm_name", "product", "sample_date", "items"]
+COLUMNS += ["order_date", "due_date", "recheck_date"]
 _ITEMS = """
 SELECT DISTINCT sample_no, item_name FROM items
 WHERE NOT is_ok AND sample_no IN (SELECT unnest($samples)) ORDER BY ALL
@@ -73,14 +75,13 @@ def read_cases(workspace: Workspace, records: PlaceRecords) -> Result:
         why = NONE_FOUND if has else NO_FOLLOWUP
         short = Text(why.zh.rstrip("。"), why.en.rstrip("."))
         return Result(
-            **about, estimates=(), tables={"cases": pd.DataFrame()}, sources=records.sources,
+            **about, estimates=(), tables={"cases": pd.DataFrame(columns=COLUMNS)}, sources=records.sources,
             labels={"unanswered": short}, unanswered=why,
         )  # fmt: skip
     tally = joined["outcome"].value_counts()
     latest = joined.sort_values(["order_date", "sample_no"])
     chosen = pd.concat([latest[latest["outcome"] == o].tail(EACH) for o in OUTCOMES], ignore_index=True)
     cases = chosen.assign(items=_items(workspace, at, list(chosen["sample_no"])))
-    columns = ["outcome", "sample_no", "firm", "firm_name", "product", "sample_date", "items", "order_date", "due_date"]
     key = {"entity": records.entity, "period": records.year_code}
     return Result(
         **about,
@@ -94,7 +95,7 @@ def read_cases(workspace: Workspace, records: PlaceRecords) -> Result:
                 for o in OUTCOMES
             ),
         ),
-        tables={"cases": cases[[*columns, "recheck_date"]]},
+        tables={"cases": cases[COLUMNS]},
         notes=(CHOSEN,),
         sources=(*records.sources, workspace.source("followup", at)),
         labels={"said[cases]": _say(records, len(failed), len(joined), tally)},
