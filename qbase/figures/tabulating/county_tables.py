@@ -21,8 +21,8 @@ DIMENSIONS = {
     "product": Text("产品", "Product"),
     "period": Text("时间", "Quarter"),
     "entity": Text("地域", "Town"),
-    "sample_type": Text("检验类别·抽样方式", "Kind of inspection, how drawn"),
-    "level": Text("检验类别·抽查级别", "Kind of inspection, ordered by"),
+    "sample_type": Text("检验类别（抽样）", "Kind of inspection, drawn"),
+    "level": Text("检验类别（级别）", "Kind of inspection, by"),
 }
 OUTCOMES = {
     "failed_again": Text("复查仍不合格", "Failed again"),
@@ -44,7 +44,7 @@ def tabulate_breakdown(result: Result) -> Table:
     Returns
     -------
     Table
-        One row per group, headed by its dimension; nothing is ranked. Data: the columns of table ``groups``.
+        One row per group of a dimension; nothing is ranked. Data: the columns of table ``groups``.
 
     Raises
     ------
@@ -57,14 +57,12 @@ def tabulate_breakdown(result: Result) -> Table:
     >>> from qbase.lake import open_workspace
     >>> from qbase.scorecards import estimate_breakdown, read_place
     >>> table = tabulate_breakdown(estimate_breakdown(read_place(open_workspace(), "青棹镇", last="2025Q4")))
-    >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[1]]
-    ['– Polyester fibres', '76.5%', '65.2–85.1', '62 / 81', '44']
+    >>> [cell if isinstance(cell, str) else cell.en for cell in table.rows[0]]
+    ['Industry: Polyester fibres', '76.5%', '65.2–85.1', '62 / 81', '44']
     """
     groups = read_table(result, "groups")
     rows: list[tuple[str | Text, ...]] = []
-    for dimension, own in groups.groupby("dimension", sort=False):
-        rows.append((DIMENSIONS[str(dimension)], NONE, same(NONE), NONE, NONE))
-        rows += [_group_row(row) for row in own.to_dict("records")]
+    rows += [_group_row(row) for row in groups.to_dict("records")]
     if groups.empty:
         rows = [(result.labels["unanswered"], *[NONE] * 4)]
     return Table(
@@ -80,7 +78,6 @@ def tabulate_breakdown(result: Result) -> Table:
         rows=tuple(rows),
         note=sentences(*result.notes, source_note(result)),
         data=_data(groups, result),
-        style="effects",
     )
 
 
@@ -88,7 +85,7 @@ def _group_row(row: dict[Any, Any]) -> tuple[str | Text, ...]:
     name = capital(Text(str(row["label_zh"]), str(row["label_en"])))
     ends = interval(float(row["ci_low"]), float(row["ci_high"]), 1)
     cases = f"{count(int(row['k']))} / {count(int(row['n']))}"
-    label = Text(f"　{name.zh}", f"– {name.en}")
+    label = join([DIMENSIONS[str(row["dimension"])], name], zh="：", en=": ")
     return label, f"{number(float(row['rate_pct']), 1)}%", ends, cases, count(int(row["n_firms"]))
 
 
@@ -151,12 +148,11 @@ def tabulate_red_black(result: Result) -> tuple[Table, ...]:
             rows=tuple(listed) or ((nobody, *[NONE] * 4),),
             note=sentences(*result.notes, *([gone] if len(left) else []), source_note(result)),
             data=_data(black, result),
-            style="effects",
             tells=(result.name,),
         ),
         Table(
             name="red",
-            caption=_caption(result, "质量红榜（两年）", "Red list, two years"),
+            caption=_caption(result, "质量红榜", "Red list", when="two_years"),
             columns=(
                 name,
                 Column(label=Text("合格批次（全部合格）", "Batches, all passed"), numeric=True),
@@ -165,7 +161,6 @@ def tabulate_red_black(result: Result) -> tuple[Table, ...]:
             rows=tuple(praised) or ((nobody, *[NONE] * 2),),
             note=more if len(red) > len(praised) else Text("", ""),
             data=_data(red, result),
-            style="effects",
         ),
     )
 
@@ -206,25 +201,29 @@ def tabulate_cases(result: Result) -> Table:
     cases = read_table(result, "cases")
     rows: list[tuple[str | Text, ...]] = [
         (
-            OUTCOMES[str(row["outcome"])], str(row["firm_name"]), name_text(str(row["product"])),
-            join([name_text(i) for i in row["items"]], zh="、", en=", ") if row["items"] else NONE,
+            OUTCOMES[str(row["outcome"])], str(row["firm_name"]), _what_failed(row),
             str(row["sample_date"]), str(row["order_date"]), str(row["due_date"]), str(row["recheck_date"]) or NONE,
         )
         for row in cases.to_dict("records")
     ]  # fmt: skip
     heads = (
-        Text("处理结果", "Outcome"), Text("企业", "Firm"), Text("产品", "Product"), Text("不合格项目", "Failed items"),
+        Text("处理结果", "Outcome"), Text("企业", "Firm"), Text("产品与不合格项目", "Product and failed items"),
         Text("抽样", "Drawn"), Text("责令改正", "Ordered"), Text("期限", "Due"), Text("复查", "Re-checked"),
     )  # fmt: skip
     return Table(
         name="cases",
         caption=_caption(result, "典型案例", "Cases"),
         columns=tuple(Column(label=head) for head in heads),
-        rows=tuple(rows) or ((result.labels["unanswered"], *[NONE] * 7),),
+        rows=tuple(rows) or ((result.labels["unanswered"], *[NONE] * 6),),
         note=sentences(*result.notes, source_note(result)),
         data=_data(cases, result),
         style="effects",
     )
+
+
+def _what_failed(row: dict[Any, Any]) -> Text:
+    product, items = name_text(str(row["product"])), [name_text(i) for i in row["items"]]
+    return join([product, join(items, zh="、", en=", ")], zh="：", en=": ") if items else product
 
 
 def tabulate_proposals(result: Result) -> Table:
@@ -268,8 +267,8 @@ def tabulate_proposals(result: Result) -> Table:
     )
 
 
-def _caption(result: Result, zh: str, en: str) -> Text:
-    when, who = str(result.settings["period"]), result.subject
+def _caption(result: Result, zh: str, en: str, *, when: str = "period") -> Text:
+    when, who = str(result.settings[when]), result.subject
     return capital(Text(f"{who.zh}：{when} {zh}", f"{en}, {when}: {who.en}"))
 
 

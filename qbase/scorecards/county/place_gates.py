@@ -27,7 +27,7 @@ class PlaceGates:
     Parameters
     ----------
     towns : tuple of Scorecard
-        Of its towns; gates of one cluster or product are open there.
+        Of its towns, by the gates a town can be judged on.
     clusters : tuple of Scorecard
         Of the clusters in it.
     standings : tuple of Result
@@ -89,7 +89,11 @@ def judge_place(workspace: Workspace, records: PlaceRecords, preset: str | Prese
     if records.clusters:
         data = read_gates(workspace, chosen, **window)  # type: ignore[arg-type]
         cards = score_gates(data, chosen, clusters=records.clusters)
-    return PlaceGates(towns=towns, clusters=cards, standings=tuple(judge_standing(card, chosen) for card in cards))
+    # gates of one cluster or product are told with the clusters
+    of_own = [dataclasses.replace(c, missing=tuple(m for m in c.missing if of_towns.judges(m.gate))) for c in towns]
+    return PlaceGates(
+        towns=tuple(of_own), clusters=cards, standings=tuple(judge_standing(card, chosen) for card in cards)
+    )
 
 
 def build_place_ledgers(workspace: Workspace, records: PlaceRecords) -> tuple[Result, ...]:

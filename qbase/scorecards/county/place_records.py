@@ -96,6 +96,11 @@ class PlaceRecords:
         """The year up to the quarter: ``2025Q1–2025Q4``."""
         return f"{code(self.quarter - (YEAR - 1))}–{code(self.quarter)}"
 
+    @property
+    def two_years_code(self) -> str:
+        """The two years up to the quarter: ``2024Q1–2025Q4``."""
+        return f"{code(self.quarter - (LOOK_BACK - 1))}–{code(self.quarter)}"
+
     def __repr__(self) -> str:
         n, own = len(self.batches), len(self.clusters)
         which = "cluster" if own == 1 else "clusters"

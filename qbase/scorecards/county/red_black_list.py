@@ -117,7 +117,8 @@ def judge_red_black(
         "estimand": "level", "outcome": LISTS, "unit": "item", "method": "stated_rules", "subject": records.place.name,
         "coverage": records.panel.coverage_of("D1.batch"),
         "settings": {"entity": records.entity, "entity_kind": records.place.kind, "on": day,
-                     "period": records.year_code, "objection_days": days, "profile": "internal"},
+                     "period": records.year_code, "two_years": records.two_years_code, "objection_days": days,
+                     "profile": "internal"},
     }  # fmt: skip
     if not workspace.has_table("notices", at):
         label = Text("没有公告，不作榜单", "no notices, no lists")
