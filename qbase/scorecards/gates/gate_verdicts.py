@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
@@ -259,6 +260,7 @@ def judge_list(listed: int, verified: int, failed: int, target: Target) -> tuple
     return verdict, words.NOT_RANDOM if verdict == "cannot_tell" else NOTHING
 
 
+@functools.lru_cache(maxsize=4)
 def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Found:
     quarters = data.rates.get((RATE, target.sampling))
     if quarters is None:

@@ -15,7 +15,8 @@ import pytest
 from qbase.core.errors import DataError, UsageError
 from qbase.indicators.kept import kept_values as kept
 from qbase.lake import Workspace
-from qbase.scorecards import read_gates, read_preset, score_gates
+from qbase.scorecards import read_dose_rows, read_gates, read_preset, score_gates
+from qbase.scorecards.doses import dose_rows
 from qbase.scorecards.gates import gate_data
 from tests.unit.indicators.sampled_lake import directed_sample, draw, firms, frame, put
 
@@ -138,3 +139,9 @@ def test_another_kind_of_entity_and_a_lake_without_towns_are_refused(home: Works
     with pytest.raises(DataError) as missing:
         read_gates(workspace, "outline_2025", entity="town_code", as_of="2025Q4")
     assert missing.value.code == "QB403"
+
+
+def test_doses_are_kept_as_they_were_read(demo_lake: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = read_dose_rows(demo_lake)
+    monkeypatch.delattr(dose_rows, "_read")
+    same(first, read_dose_rows(demo_lake))
