@@ -109,7 +109,7 @@ def _value(told: Any, frames: list[pd.DataFrame]) -> Any:
     if kind == "array":
         return frames[told["at"]]["array"].to_numpy().reshape(told["shape"])
     if kind == "periods":
-        return pd.PeriodIndex.from_ordinals(of[0], freq=of[1], name=of[2])
+        return pd.PeriodIndex([pd.Period(ordinal=o, freq=of[1]) for o in of[0]], dtype=f"period[{of[1]}]", name=of[2])
     if kind == "number":
         return np.dtype(told["type"]).type(of)
     if kind == "period":

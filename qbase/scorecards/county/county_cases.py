@@ -81,7 +81,8 @@ def read_cases(workspace: Workspace, records: PlaceRecords) -> Result:
     tally = joined["outcome"].value_counts()
     latest = joined.sort_values(["order_date", "sample_no"])
     chosen = pd.concat([latest[latest["outcome"] == o].tail(EACH) for o in OUTCOMES], ignore_index=True)
-    cases = chosen.assign(items=_items(workspace, at, list(chosen["sample_no"])))
+    failed_items = _items(workspace, at, list(chosen["sample_no"]))
+    cases = chosen.assign(items=pd.Series(failed_items, index=chosen.index, dtype=object))
     key = {"entity": records.entity, "period": records.year_code}
     return Result(
         **about,

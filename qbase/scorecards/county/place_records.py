@@ -15,6 +15,7 @@ from qbase.core.text import Text
 from qbase.core.values import Source
 from qbase.indicators.cells.inspection_window import open_rows
 from qbase.indicators.firm_counts import FirmCounts, read_firm_counts
+from qbase.indicators.kept.kept_values import keep_value
 from qbase.indicators.maturity.maturity_table import Maturity
 from qbase.indicators.maturity.quarter_maturity import read_maturity
 from qbase.indicators.panel_building import build_panel
@@ -187,7 +188,7 @@ def _panel_of(panel: Panel, place: Place) -> Panel:
     k, n = f"{RATE}__k", f"{RATE}__n"
     sums = panel.data[[n, k, f"{RATE}__n_firms"]].groupby(level="period").sum()
     low, high = wilson_interval(sums[k], sums[n])
-    sums = sums.assign(**{RATE: 100 * sums[k] / sums[n], f"{RATE}__lo": 100 * low, f"{RATE}__hi": 100 * high})
+    sums[RATE], sums[f"{RATE}__lo"], sums[f"{RATE}__hi"] = 100 * sums[k] / sums[n], 100 * low, 100 * high
     sums.index = pd.MultiIndex.from_product([[place.code], sums.index], names=["entity", "period"])
     columns = [c for c in panel.data.columns if c in sums]
     return dataclasses.replace(panel, data=sums[columns], labels={place.code: place.name}, cells=None)
@@ -214,22 +215,31 @@ def _last_quarter(panel: Panel, maturity: Maturity, place: Place) -> pd.Period:
     tested = panel.data.index.get_level_values("period")
     young = maturity.of(place.code)["is_preliminary"].reindex(tested).eq(True).to_numpy()
     ripe = tested[~young]
-    return ripe.max() if len(ripe) else tested.max()
+    last: pd.Period = ripe.max() if len(ripe) else tested.max()
+    return last
 
 
 def _read_batches(workspace: Workspace, at: Snapshot, towns: list[str], quarter: pd.Period) -> pd.DataFrame:
-    rows = open_rows(
-        workspace, entity="town_code", freq="Q", snapshot=at.id, first=quarter - (LOOK_BACK - 1), last=quarter
-    )
-    found = rows.query("place_batches", parts={"{more}": _MORE})
-    found = found[found["entity"].astype(str).isin(towns)].reset_index(drop=True)
-    industries: pd.Series = pd.Series(dtype=object)
-    if workspace.has_table("firms", at):
-        register = workspace.query(_INDUSTRIES, snapshot=at)
-        industries = pd.Series(register["industry"].to_numpy(), index=register["firm_id"].astype(str))
-    industry = found["firm"].map(industries.to_dict()).fillna("unknown").astype(str)
-    days = pd.to_datetime(found["sample_date"]).dt.strftime("%Y-%m-%d")
-    return found.assign(industry=industry, sample_date=days, period=to_periods(found["period"], "Q"))
+    first = quarter - (LOOK_BACK - 1)
+
+    def read() -> pd.DataFrame:
+        rows = open_rows(workspace, entity="town_code", freq="Q", snapshot=at.id, first=first, last=quarter)
+        found = rows.query("place_batches", parts={"{more}": _MORE})
+        days = pd.to_datetime(found["sample_date"]).dt.strftime("%Y-%m-%d")
+        return found.assign(sample_date=days, industry=_industry_of(workspace, at, found["firm"]))
+
+    # those of all towns are read once for the pages of a batch
+    whole = keep_value(workspace, "place_batches", (code(first), code(quarter)), at, read, rooms=("scorecards",))
+    own = whole[whole["entity"].astype(str).isin(towns)].reset_index(drop=True)
+    return own.assign(period=to_periods(own["period"], "Q"))
+
+
+def _industry_of(workspace: Workspace, at: Snapshot, firms: pd.Series) -> pd.Series:
+    if not workspace.has_table("firms", at):
+        return pd.Series("unknown", index=firms.index)
+    register = workspace.query(_INDUSTRIES, snapshot=at)
+    industries = dict(zip(register["firm_id"].astype(str), register["industry"], strict=True))
+    return firms.map(industries).fillna("unknown").astype(str)
 
 
 def _clusters(workspace: Workspace, at: Snapshot, place: Place) -> tuple[str, ...]:

@@ -131,7 +131,7 @@ def judge_red_black(
     events = _events(workspace, at, day) if has_events else pd.DataFrame(columns=["firm", "event_date", "kind"])
     black, left = _black(final[final["period"] > records.quarter - YEAR], events)
     red = _red(final, records.batches, events, records) if has_events else _no_lists()["red"]
-    black = black.assign(rectified=_rectified(workspace, at, black, final))
+    black["rectified"] = _rectified(workspace, at, black)
     repairs = NO_REPAIRS if not (events["kind"] == "repair").any() else Text("", "")
     gaps = [t for t in (repairs if has_events else NO_EVENTS,) if t.zh]
     firms = final["firm"].nunique()
@@ -229,12 +229,12 @@ def _red(final: pd.DataFrame, batches: pd.DataFrame, events: pd.DataFrame, recor
     return found.sort_values(["n", "firm"], ascending=[False, True], ignore_index=True)
 
 
-def _rectified(workspace: Workspace, at: Snapshot, black: pd.DataFrame, final: pd.DataFrame) -> list[int | None]:
+def _rectified(workspace: Workspace, at: Snapshot, black: pd.DataFrame) -> pd.Series:
     if not workspace.has_table("followup", at):
-        return [None] * len(black)
+        return pd.Series(None, index=black.index, dtype=object)
     done = workspace.query("SELECT DISTINCT sample_no FROM followup WHERE outcome = 'rectified'", snapshot=at)
     passed = set(done["sample_no"].astype(str))
-    return [sum(sample in passed for sample in samples) for samples in black["samples"]]
+    return black["samples"].map(lambda samples: sum(s in passed for s in samples)).astype(object)
 
 
 def _no_lists() -> dict[str, pd.DataFrame]:
