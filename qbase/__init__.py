@@ -69,6 +69,10 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
     from qbase.figures.tabulating.clause_table import tabulate_clauses as tabulate_clauses
+    from qbase.figures.tabulating.county_tables import tabulate_breakdown as tabulate_breakdown
+    from qbase.figures.tabulating.county_tables import tabulate_cases as tabulate_cases
+    from qbase.figures.tabulating.county_tables import tabulate_proposals as tabulate_proposals
+    from qbase.figures.tabulating.county_tables import tabulate_red_black as tabulate_red_black
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
     from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates
@@ -129,6 +133,14 @@ if TYPE_CHECKING:
     from qbase.scorecards.composite.index_building import build_index as build_index
     from qbase.scorecards.composite.index_designs import read_index_design as read_index_design
     from qbase.scorecards.composite.rank_robustness import estimate_rank_robustness as estimate_rank_robustness
+    from qbase.scorecards.county.county_advice import advise_county as advise_county
+    from qbase.scorecards.county.county_cases import read_cases as read_cases
+    from qbase.scorecards.county.place_followup import estimate_place_followup as estimate_place_followup
+    from qbase.scorecards.county.place_gates import build_place_ledgers as build_place_ledgers
+    from qbase.scorecards.county.place_gates import judge_place as judge_place
+    from qbase.scorecards.county.place_records import read_place as read_place
+    from qbase.scorecards.county.rate_breakdown import estimate_breakdown as estimate_breakdown
+    from qbase.scorecards.county.red_black_list import judge_red_black as judge_red_black
     from qbase.scorecards.doses.dose_ledger import build_dose_ledger as build_dose_ledger
     from qbase.scorecards.doses.dose_rows import read_dose_rows as read_dose_rows
     from qbase.scorecards.gates.gate_data import read_gates as read_gates

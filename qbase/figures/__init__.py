@@ -42,6 +42,10 @@ if TYPE_CHECKING:
     from qbase.figures.tabulating.brief_tables import tabulate_failed_items as tabulate_failed_items
     from qbase.figures.tabulating.brief_tables import tabulate_followup as tabulate_followup
     from qbase.figures.tabulating.clause_table import tabulate_clauses as tabulate_clauses
+    from qbase.figures.tabulating.county_tables import tabulate_breakdown as tabulate_breakdown
+    from qbase.figures.tabulating.county_tables import tabulate_cases as tabulate_cases
+    from qbase.figures.tabulating.county_tables import tabulate_proposals as tabulate_proposals
+    from qbase.figures.tabulating.county_tables import tabulate_red_black as tabulate_red_black
     from qbase.figures.tabulating.design_tables import tabulate_designs as tabulate_designs
     from qbase.figures.tabulating.gate_tables import tabulate_bases as tabulate_bases
     from qbase.figures.tabulating.gate_tables import tabulate_gates as tabulate_gates

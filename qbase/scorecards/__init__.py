@@ -22,6 +22,18 @@ if TYPE_CHECKING:
     from qbase.scorecards.composite.index_designs import read_index_design as read_index_design
     from qbase.scorecards.composite.index_steps import IndexStep as IndexStep
     from qbase.scorecards.composite.rank_robustness import estimate_rank_robustness as estimate_rank_robustness
+    from qbase.scorecards.county.county_advice import advise_county as advise_county
+    from qbase.scorecards.county.county_cases import read_cases as read_cases
+    from qbase.scorecards.county.county_places import Place as Place
+    from qbase.scorecards.county.county_places import find_place as find_place
+    from qbase.scorecards.county.place_followup import estimate_place_followup as estimate_place_followup
+    from qbase.scorecards.county.place_gates import PlaceGates as PlaceGates
+    from qbase.scorecards.county.place_gates import build_place_ledgers as build_place_ledgers
+    from qbase.scorecards.county.place_gates import judge_place as judge_place
+    from qbase.scorecards.county.place_records import PlaceRecords as PlaceRecords
+    from qbase.scorecards.county.place_records import read_place as read_place
+    from qbase.scorecards.county.rate_breakdown import estimate_breakdown as estimate_breakdown
+    from qbase.scorecards.county.red_black_list import judge_red_black as judge_red_black
     from qbase.scorecards.doses.dose_ledger import build_dose_ledger as build_dose_ledger
     from qbase.scorecards.doses.dose_rows import DoseRows as DoseRows
     from qbase.scorecards.doses.dose_rows import read_dose_rows as read_dose_rows

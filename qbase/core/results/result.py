@@ -266,7 +266,8 @@ class Criterion:
     judged : Text
         What was judged: treatment of draws, window, number of draws; or the count on a list.
     why : Text
-        Why there is no verdict, and what is left open; empty where nothing is.
+        Why there is no verdict, and what is left open, or what decided where the value alone does not show it; empty
+        where nothing is.
     n_possible : int or None
         Smallest number of draws at which ``met`` becomes possible, all of them passing.
 

@@ -80,6 +80,12 @@ def _told(value: Any, frames: list[pd.DataFrame]) -> Any:
     if isinstance(value, pd.DataFrame):
         frames.append(value)
         return {MARK: "frame", "at": len(frames) - 1}
+    if type(value) is np.ndarray and value.dtype.kind in "fiub":
+        # a column of its own: its bits come back as they were, and its shape stands beside
+        frames.append(pd.DataFrame({"array": value.ravel()}))
+        return {MARK: "array", "at": len(frames) - 1, "shape": list(value.shape)}
+    if isinstance(value, pd.PeriodIndex):
+        return {MARK: "periods", "of": [value.asi8.tolist(), value.freqstr, value.name]}
     if isinstance(value, pd.Period):
         return {MARK: "period", "of": [value.ordinal, value.freqstr]}
     if type(value) in {tuple, list}:
@@ -100,6 +106,10 @@ def _value(told: Any, frames: list[pd.DataFrame]) -> Any:
     of: Any = told.get("of")
     if kind == "frame":
         return frames[told["at"]]
+    if kind == "array":
+        return frames[told["at"]]["array"].to_numpy().reshape(told["shape"])
+    if kind == "periods":
+        return pd.PeriodIndex([pd.Period(ordinal=o, freq=of[1]) for o in of[0]], dtype=f"period[{of[1]}]", name=of[2])
     if kind == "number":
         return np.dtype(told["type"]).type(of)
     if kind == "period":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, cast
 
 import pandas as pd
@@ -46,6 +47,7 @@ def read_failed_items(
     panel: Panel,
     *,
     subject: str | None = None,
+    members: Collection[str] | None = None,
     period: str | pd.Period | None = None,
     most: int = 6,
     level: float = 0.95,
@@ -60,6 +62,8 @@ def read_failed_items(
         Of `build_panel`: the entities, the snapshot and the periods.
     subject : str or None
         An entity of the panel; None takes all together.
+    members : collection of str or None
+        Ids whose batches are added up under the subject, such as the towns of a county; None is the subject itself.
     period : str, pandas.Period or None
         The last quarter (or year) counted; None is the last one of the panel.
     most : int
@@ -107,7 +111,8 @@ def read_failed_items(
     if not workspace.has_table("items", at):
         return _silent(panel, who, when, NO_ITEMS, pd.DataFrame(columns=COLUMNS))
     found = rows.query("failed_items", parts={"{more}": "m.sample_no, m.product_name,"})
-    found = found if subject is None else found[found["entity"].astype(str) == subject]
+    own = [subject] if members is None else list(members)
+    found = found if subject is None else found[found["entity"].astype(str).isin(own)]
     counted = found.groupby(["product", "item", "is_label"], as_index=False)[["n", "k", "n_firms"]].sum()
     failed = rank_items(counted, level=level)
     if failed.empty:

@@ -61,7 +61,8 @@ def judge_standing(card: Scorecard, preset: Preset, *beside: Scorecard) -> Resul
     Result
         A full count: term ``gates``, how many required gates are met; term ``changed`` for each preset beside, how many
         of them get another verdict there. Table ``standing``: gate, name_zh, name_en, verdict, attained, open_by,
-        is_binding, step_zh, step_en (what follows, or what would settle it), why_zh and why_en (of open gates). Table
+        is_binding, step_zh, step_en (what follows, or what would settle it), why_zh and why_en (of open
+        gates, and of a lead that one window of quarters decided). Table
         ``beside``: gate, preset, title_zh, title_en, verdict.
 
     Examples
@@ -84,7 +85,7 @@ def judge_standing(card: Scorecard, preset: Preset, *beside: Scorecard) -> Resul
         uncertainty="none_full_count",
     )  # fmt: skip
     changed = [_changed(card, other, states) for other in beside]
-    labels = {"said[gates]": _say(card, table, binding, verdict)}
+    labels = {"said[gates]": _say(card, table, binding, verdict), "preset": card.preset_title}
     labels |= {f"said[changed:{o.preset}]": _say_changed(o, e) for o, e in zip(beside, changed, strict=True)}
     return Result(
         estimand="level",
@@ -105,9 +106,15 @@ def judge_standing(card: Scorecard, preset: Preset, *beside: Scorecard) -> Resul
 
 def _row(card: Scorecard, state: GateState, is_binding: bool) -> dict[str, Any]:
     name, step = card.gate_name(state.gate), say_step(state)
-    why = [c.why for c in card.criteria if c.gate == state.gate and c.verdict == "cannot_tell"]
-    why = [t for t in (*why, *(m.why for m in card.missing if m.gate == state.gate)) if t.zh]
-    reason = join(why, zh="；", en="; ") if state.verdict == "cannot_tell" else Text("", "")
+    own = [c for c in card.criteria if c.gate == state.gate]
+    opened = (
+        *(c.why for c in own if c.verdict == "cannot_tell"),
+        *(m.why for m in card.missing if m.gate == state.gate),
+    )
+    # of a gate that is missed only what its value does not show: which quarters trail
+    missed = [c.why for c in own if c.verdict == "not_met" and "window" in c.estimate.key]
+    why = [t for t in (opened if state.verdict == "cannot_tell" else missed) if t.zh]
+    reason = join(why, zh="；", en="; ") if why else Text("", "")
     return {
         "gate": state.gate,
         "name_zh": name.zh,

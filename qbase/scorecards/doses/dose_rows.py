@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from qbase.core.periods import to_periods
 from qbase.core.text import Text
-from qbase.core.values import INSTRUMENTS, Source
+from qbase.core.values import INSTRUMENTS, Source, freeze
 from qbase.indicators.cells.inspection_window import require_table
+from qbase.indicators.kept.kept_values import keep_value
+from qbase.indicators.kept.value_bytes import learn
 from qbase.tables import read_contract
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ _INSTRUMENTS = "SELECT DISTINCT * FROM instruments ORDER BY cluster_id, quarter"
 _PROGRAMME = "SELECT DISTINCT * FROM programme ORDER BY cluster_id, quarter"
 
 
+@learn
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class DoseRows:
     """Doses, safeguards and plans by cluster and quarter.
@@ -54,9 +58,13 @@ class DoseRows:
     """
 
     rows: pd.DataFrame
-    names: dict[str, Text]
-    units: dict[str, str]
+    names: Mapping[str, Text]
+    units: Mapping[str, str]
     sources: tuple[Source, ...]
+
+    def __post_init__(self) -> None:
+        for name in ("names", "units"):
+            object.__setattr__(self, name, freeze(getattr(self, name)))
 
 
 def read_dose_rows(workspace: Workspace, *, snapshot: Snapshot | str | None = None) -> DoseRows:
@@ -88,6 +96,10 @@ def read_dose_rows(workspace: Workspace, *, snapshot: Snapshot | str | None = No
     """
     at = workspace.snapshot(snapshot)
     require_table(workspace, "instruments", at)
+    return keep_value(workspace, "doses", (), at, lambda: _read(workspace, at), rooms=("scorecards",))
+
+
+def _read(workspace: Workspace, at: Snapshot) -> DoseRows:
     contract = read_contract("instruments")
     columns = {f"dose_{code.lower()}": code for code in INSTRUMENTS} | {f"has_{c.lower()}": c for c in SAFEGUARDS}
     parts = [_indexed(workspace.query(_INSTRUMENTS, snapshot=at), columns)]

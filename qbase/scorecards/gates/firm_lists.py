@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from qbase.core.panel import Panel
 from qbase.core.periods import parse_period
+from qbase.intake import read_towns
 from qbase.scorecards.presets.preset_values import Listed
 
 if TYPE_CHECKING:
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
 COLUMNS = ["listed", "verified", "failed"]
 
 _LIVING = """
-SELECT firm_id, cluster_id AS entity FROM firms
-WHERE cluster_id IS NOT NULL AND coalesce(entry_quarter, '') <= $quarter
+SELECT firm_id, {entity} AS entity FROM firms
+WHERE {entity} IS NOT NULL AND coalesce(entry_quarter, '') <= $quarter
     AND (exit_quarter IS NULL OR exit_quarter > $quarter) {above}
 """
 
 
-def read_listed(workspace: Workspace, *, listed: Listed, quarter: str, snapshot: str | None = None) -> pd.Series:
+def read_listed(
+    workspace: Workspace,
+    *,
+    listed: Listed,
+    quarter: str,
+    entity: Literal["cluster_id", "town_code"] = "cluster_id",
+    snapshot: str | None = None,
+) -> pd.Series:
     """Read which living firms stand on a list at the end of a quarter.
 
     Parameters
@@ -34,19 +42,21 @@ def read_listed(workspace: Workspace, *, listed: Listed, quarter: str, snapshot:
         All, or those above scale.
     quarter : str
         ``2025Q4``: the firms that entered by then and had not left.
+    entity : {"cluster_id", "town_code"}
+        Where they are listed; a town goes by the code it has today.
     snapshot : str or None
         Snapshot of the lake.
 
     Returns
     -------
     pandas.Series
-        Firm -> cluster.
+        Firm -> cluster or town.
     """
-    above = "AND is_above_scale" if listed == "above_scale" else ""
-    found = workspace.query(
-        _LIVING.format(above=above), params={"quarter": quarter}, snapshot=workspace.snapshot(snapshot)
-    )
-    return found.astype(str).drop_duplicates("firm_id").set_index("firm_id")["entity"].sort_index()
+    above, at = "AND is_above_scale" if listed == "above_scale" else "", workspace.snapshot(snapshot)
+    # the column is one of two names of ours
+    found = workspace.query(_LIVING.format(above=above, entity=entity), params={"quarter": quarter}, snapshot=at)
+    where = found.astype(str).drop_duplicates("firm_id").set_index("firm_id")["entity"].sort_index()
+    return where.replace(read_towns(workspace, at).renumbered()) if entity == "town_code" else where
 
 
 def count_register(panel: Panel, indicator: str, year: str) -> pd.DataFrame:

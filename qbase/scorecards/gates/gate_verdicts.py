@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
+from qbase.core import periods
 from qbase.core.errors import UsageError
 from qbase.core.nearest_name import suggest_names
 from qbase.core.results.result import Criterion, OpenGate, Scorecard, Verdict
 from qbase.core.text import Text
-from qbase.core.values import Estimate, freeze
+from qbase.core.values import Estimate, Key, freeze
 from qbase.indicators.catalogue.indicator_rows import find_indicator, read_rows
 from qbase.scorecards.gates import gate_words as words
 from qbase.scorecards.gates.exact_verdicts import ROUNDING, estimate_unverified_failures, find_least_n, judge_rates
@@ -23,6 +26,7 @@ from qbase.scorecards.gates.joint_rates import (
     groups_of,
     lead_of,
 )
+from qbase.scorecards.gates.quarter_rates import YEAR
 from qbase.scorecards.presets.preset_files import read_preset
 from qbase.scorecards.presets.preset_values import NOTHING, Preset, Target
 
@@ -39,7 +43,7 @@ def score_gates(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> tuple[Scorecard, ...]:
-    """Judge every gate of a preset for every cluster.
+    """Judge every gate of a preset for every cluster, or every town.
 
     A sampled rate meets or misses its threshold by one-sided exact limits on the treatment and window the threshold
     is meant for; below the floor on n, and where a quarter of the window is preliminary, there is no verdict. All of
@@ -53,7 +57,7 @@ def score_gates(
     preset : str or Preset
         Named in every verdict.
     clusters : sequence of str or None
-        Whom to judge; None judges all.
+        Whom to judge, by the ids of ``data``: of clusters, or of towns; None judges all.
     draws : int
         Joint draws behind the probabilities of a lead.
     seed : int
@@ -82,7 +86,8 @@ def score_gates(
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
     asked = list(data.names) if clusters is None else [_known(c, data) for c in clusters]
-    found = {_key(t): judge_target(t, data, draws=draws, seed=seed) for t in chosen.targets}
+    judged = [t for t in chosen.targets if data.judges(t.gate_id)]
+    found = {_key(t): judge_target(t, data, draws=draws, seed=seed) for t in judged}
     return tuple(_card(entity, chosen, data, found) for entity in asked)
 
 
@@ -104,6 +109,9 @@ def _card(entity: str, preset: Preset, data: GateData, found: Mapping[tuple[str,
     missing: list[OpenGate] = []
     rows = read_rows()
     for gate in preset.gates:
+        if not data.judges(gate):
+            missing.append(OpenGate(gate=gate, name=rows[gate].name, why=words.OF_CLUSTERS))
+            continue
         targets = preset.of_gate(gate)
         if not targets:
             missing.append(OpenGate(gate=gate, name=rows[gate].name, why=words.NO_THRESHOLD))
@@ -252,6 +260,7 @@ def judge_list(listed: int, verified: int, failed: int, target: Target) -> tuple
     return verdict, words.NOT_RANDOM if verdict == "cannot_tell" else NOTHING
 
 
+@functools.lru_cache(maxsize=4)
 def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Found:
     quarters = data.rates.get((RATE, target.sampling))
     if quarters is None:
@@ -259,15 +268,11 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
     held = quarters.keep(target.window)
     groups = groups_of(held.entities, data.products)
     rng = np.random.default_rng(seed)
-    margin, parts = target.margin / 100, []
-    trailing = np.zeros(1)
-    for drawn in draw_rates(held, draws=draws, rng=rng):
-        found_leads = lead_of(drawn, held.n, held.total, groups)
-        trailing = trailing + (found_leads.windows < -margin).sum(axis=1) / draws
-        parts.append((found_leads.lead, found_leads.worst))
-    lead, worst = (np.concatenate(x) for x in zip(*parts, strict=True))
+    margin = target.margin / 100
+    drawn = [lead_of(x, held.n, held.total, groups) for x in draw_rates(held, draws=draws, rng=rng)]
+    lead, windows = np.concatenate([x.lead for x in drawn]), np.concatenate([x.windows for x in drawn], axis=1)
+    worst, trailing = windows.min(axis=0), (windows < -margin).mean(axis=1)
     has = compared_quarters(held.total, groups).sum(axis=1)
-    indicator = dataclasses.replace(find_indicator("L2.lead").indicator, name=LEAD, short=None)
     found: dict[str, Criterion | Text] = {}
     for place, entity in enumerate(held.entities):
         compared, n = int(has[place]), int(held.n[place].sum())
@@ -275,29 +280,68 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
             found[entity] = words.NO_PEERS
             continue
         mine, least = lead[:, place], worst[:, place]
-        above, steady = float((mine > target.value / 100).mean()), float((least >= -margin).mean())
-        late = float(trailing[:, place].max())
+        is_ahead, is_steady = mine > target.value / 100, least >= -margin
+        above, steady = float(is_ahead.mean()), float(is_steady.mean())
+        start = int(trailing[:, place].argmax())
+        late = float(trailing[start, place])
         verdict, why = judge_lead(above, steady, late, target, compared=compared, n=n)
         is_judged = not why.zh and not held.is_young[place].any()
         if held.is_young[place].any():
             verdict, why = "cannot_tell", words.PRELIMINARY
-        both = float(((mine > target.value / 100) & (least >= -margin)).mean())
-        low, middle, high = (100 * float(q) for q in np.quantile(mine, [1 - target.level, 0.5, target.level]))
-        found[entity] = Criterion(
-            indicator=indicator,
-            estimate=Estimate(
-                term="lead", key={"entity": entity, "period": data.as_of}, value=middle, ci_low=low, ci_high=high,
-                ci_level=round(2 * target.level - 1, 6), n_obs=n, uncertainty="model",
-            ),
-            target=target.value,
-            source=target.source,
-            verdict=verdict,
-            probability_met=both if is_judged else None,
-            gate=target.gate_id,
-            judged=words.say_lead(above, steady, target.margin, compared, target.window, n),
-            why=why,
-        )  # fmt: skip
+        judged = words.say_lead(above, steady, target.margin, compared, target.window, n)
+        shown = _Shown(draws=mine, threshold=target.value, n=n)
+        if verdict == "not_met" and above > 1 - target.level + ROUNDING:
+            # not the lead over all quarters but one window decided: the number beside the verdict is that window's
+            ends = held.quarters[start], held.quarters[min(start + YEAR, len(held.quarters)) - 1]
+            window, of = "–".join(map(periods.code, ends)), slice(start, start + YEAR)
+            own = int(held.n[place, of].sum())
+            shown = _Shown(draws=windows[start, :, place], threshold=-target.margin, n=own, window=window)
+            why = words.say_trailing(window, late, above, target.margin)
+        chance = float((is_ahead & is_steady).mean()) if is_judged else None
+        found[entity] = _lead_criterion(entity, data.as_of, target, shown, verdict, chance, judged, why)
     return found
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class _Shown:
+    """The lead shown beside a verdict: over all quarters, or of the window that decided."""
+
+    draws: NDArray[np.float64]
+    threshold: float
+    n: int
+    window: str = ""
+
+
+def _lead_criterion(
+    entity: str,
+    as_of: str,
+    target: Target,
+    shown: _Shown,
+    verdict: Verdict,
+    chance: float | None,
+    judged: Text,
+    why: Text,
+) -> Criterion:
+    low, middle, high = (100 * float(q) for q in np.quantile(shown.draws, [1 - target.level, 0.5, target.level]))
+    key: dict[str, Key] = {"entity": entity, "period": as_of}
+    name = LEAD
+    if shown.window:
+        key["window"] = shown.window
+        name = LEAD + Text(f"（{shown.window}）", f" ({shown.window})")
+    return Criterion(
+        indicator=dataclasses.replace(find_indicator("L2.lead").indicator, name=name, short=None),
+        estimate=Estimate(
+            term="lead", key=key, value=middle, ci_low=low, ci_high=high, ci_level=round(2 * target.level - 1, 6),
+            n_obs=shown.n, uncertainty="model",
+        ),
+        target=shown.threshold,
+        source=target.source,
+        verdict=verdict,
+        probability_met=chance,
+        gate=target.gate_id,
+        judged=judged,
+        why=why,
+    )  # fmt: skip
 
 
 def judge_lead(

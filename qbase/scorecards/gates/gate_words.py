@@ -25,6 +25,10 @@ NO_PEERS = Text(
     "全省没有其他集群的同类产品被抽查，领先无从谈起",
     "no other cluster of the product was tested: there is nothing to lead",
 )
+OF_CLUSTERS = Text(
+    "这一关口看一个集群或一种产品，乡镇不作判断，见各集群",
+    "this gate is of one cluster or product: it is not judged for a town, see its clusters",
+)
 PRELIMINARY = Text("窗口含初步季度，不判达标与否。", "The window holds a preliminary quarter: neither met nor missed.")
 NOT_RANDOM = Text(
     "已核企业不是随机选取（或未说明），未核企业的情况不能由已核企业推断。",
@@ -100,6 +104,17 @@ def say_lead(above: float, steady: float, margin: float, quarters: int, window: 
         f"weighted random draws, {quarters} of {window} quarters with peers of the product, n = {count(n)} batches; "
         f"probability {percent(100 * above, 0)} of a lead and {percent(100 * steady, 0)} that no four quarters trail "
         f"by more than {number(margin, 1)} points",
+    )
+
+
+def say_trailing(window: str, late: float, above: float, margin: float) -> Text:
+    """Say that one window of four quarters trails, whatever the lead over all of them."""
+    limit, shown = number(margin, 1), percent(100 * late, 0)
+    return Text(
+        f"各季度合计的领先概率为 {percent(100 * above, 0)}，但 {window} 落后 {limit} 个百分点以上的概率为 {shown}，"
+        "不算稳定；所列数值是这四个季度的",
+        f"over all quarters a lead has probability {percent(100 * above, 0)}, but {window} trails by more than {limit} "
+        f"points with probability {shown}, which is not stable; the value shown is that of these four quarters",
     )
 
 

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from qbase.core import periods
 from qbase.core.panel import Panel
 from qbase.core.text import Text
+from qbase.indicators.kept.value_bytes import learn
 from qbase.stats.design.design_weights import firm_correlation
 
 Floats = NDArray[np.float64]
 YEAR = 4
 
 
+@learn
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class QuarterRates:
     """Rates by entity (rows) and quarter (columns).

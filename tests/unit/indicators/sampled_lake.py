@@ -15,6 +15,7 @@ TYPES = {
     "sample_date": pa.date32(), "is_recheck": pa.bool_(), "is_lead": pa.bool_(), "n_firms": pa.int64(),
     "inclusion_probability": pa.float64(), "year": pa.int64(), "revenue_wan_cny": pa.float64(),
     "output_wan_cny": pa.float64(), "decision_no": pa.int64(), "dose_w1": pa.float64(), "dose_w3": pa.float64(),
+    "valid_from_date": pa.date32(), "valid_to_date": pa.date32(),
 }  # fmt: skip
 
 

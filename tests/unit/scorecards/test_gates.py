@@ -184,6 +184,18 @@ def test_a_lead_needs_both_probabilities(above, steady, trailing, n, verdict):
     assert judge_lead(above, steady, trailing, LEAD, compared=8, n=n)[0] == verdict
 
 
+def test_a_lead_missed_by_one_window_shows_the_number_of_that_window():
+    rates = np.array([[0.5] * 4 + [1.0] * 4, [0.75] * 8])
+    data = make_data(make_quarters(rates, n=60), {"K1": "x", "K2": "x"})
+    lead = next(c for c in score_gates(data, "policy_text", clusters=["K1"])[0].criteria if c.gate == "L2")
+    assert lead.verdict == "not_met"
+    assert lead.estimate.key["window"] == "2024Q1–2024Q4"
+    # the number contradicts neither its threshold nor its verdict
+    assert lead.estimate.ci_high < lead.target == -2.0
+    assert lead.estimate.n_obs == 240
+    assert "2024Q1–2024Q4" in lead.why.en
+
+
 def test_a_preliminary_quarter_and_the_floor_leave_no_verdict():
     good, bad = [0.99] * 4, [0.4] * 4
     ripe = score_gates(make_data(make_quarters([good, bad], n=100), {}), "outline_2025")
