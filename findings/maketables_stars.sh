@@ -4,7 +4,7 @@
 # for three cut-offs; a plug-in model whose table has no column p raises KeyError although its cells ask for b alone. A
 # column p without values gives a table without stars, and its foot explains stars that are nowhere all the same, unless
 # the format of cells asks for none.
-# Guarded in qbase/core/results/model_table.py: p is given empty, the p value under a name of its own.
+# Guarded in qbase/core/results/shown_cards.py: p is given empty, the p value under a name of its own.
 set -euo pipefail
 folder="$(mktemp -d)"
 trap 'rm -rf "$folder"' EXIT

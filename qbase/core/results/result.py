@@ -11,9 +11,14 @@ import pandas as pd
 from qbase.core.coverage import Coverage
 from qbase.core.errors import DataError
 from qbase.core.results.account_words import say_account
-from qbase.core.results.model_table import ModelTable
 from qbase.core.results.sentences import plain_estimate, say_result, say_scorecard
-from qbase.core.results.shown_cards import build_result_card, build_scorecard_card, build_tidy, say_summary
+from qbase.core.results.shown_cards import (
+    ModelTable,
+    build_result_card,
+    build_scorecard_card,
+    build_tidy,
+    say_summary,
+)
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join
 from qbase.core.values import EMPTY, CheckResult, Estimate, Grade, Indicator, Key, Source, freeze

@@ -5,7 +5,7 @@ from __future__ import annotations
 import maketables
 
 from qbase.core import Estimate, Indicator, Result, Text
-from qbase.core.results.model_table import clean_cell
+from qbase.core.results.shown_cards import clean_cell
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass_rate & more"), unit="pct", better="up")
 NAMES = {"entity[K001]": Text("甲", "A_1 & 50 %")}
