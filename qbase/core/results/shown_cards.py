@@ -1,4 +1,4 @@
-"""A result or a scorecard as it is looked at: estimates with intervals, sentence, checks; as a model to other packages."""
+"""A result or a scorecard as it is looked at: estimates, sentence, checks; and as a model to other packages."""
 
 from __future__ import annotations
 

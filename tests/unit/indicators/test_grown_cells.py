@@ -14,6 +14,7 @@ from qbase.compute import ShardQuery
 from qbase.core.panel import Panel
 from qbase.indicators import Design, build_panel
 from qbase.indicators.cells import grown_cells, record_fates
+from qbase.indicators.cells.snapshot_files import table_files
 from qbase.indicators.kept import kept_counts, kept_values
 from qbase.lake import Workspace
 from tests.unit.indicators.sampled_lake import directed_sample, draw, firms, frame, put
@@ -112,3 +113,16 @@ def test_classes_of_a_base_year_never_grow(home: Workspace, monkeypatch: pytest.
     changed = {"risk_class": "D", "sample_date": datetime.date(2022, 12, 30)}
     put(home, "inspections", [{**draw("K1", 1, 3, passed=True, kind="risk"), **changed}], part="one")
     same(build_panel(home, ["D1.batch", "D1.firm"], **fixed), anew(home, fixed))
+
+
+def test_sums_without_a_date_are_added_like_any_other(home: Workspace) -> None:
+    files = table_files(home, "inspections", home.snapshot())
+    query = ShardQuery(
+        sql="SELECT CASE WHEN is_recheck THEN NULL ELSE sample_type END AS fate, count(*) AS n FROM inspections GROUP BY 1",
+        tables={"inspections": files},
+    )
+    kept = pd.DataFrame({"fate": [None, "risk"], "n": [3, 1]})
+    found = grown_cells.grow_by_sum(kept, query).set_index("fate")["n"]
+    counted = home.query("SELECT count(*) AS n FROM inspections WHERE sample_type = 'risk'")["n"].iloc[0]
+    assert found["risk"] == 1 + counted
+    assert found[found.index.isna()].tolist() == [3]
