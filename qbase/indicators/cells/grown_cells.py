@@ -77,5 +77,6 @@ def grow_by_sum(kept: pd.DataFrame, fresh: ShardQuery) -> pd.DataFrame:
     with open_files(fresh) as ask:
         found = ask(fresh.sql).to_pandas()
     keys = [name for name in kept.columns if name != "n"]
-    whole: pd.DataFrame = pd.concat([kept, found], ignore_index=True).groupby(keys, as_index=False, dropna=False)["n"].sum()
+    both = pd.concat([kept, found], ignore_index=True)
+    whole: pd.DataFrame = both.groupby(keys, as_index=False, dropna=False)["n"].sum()
     return whole
