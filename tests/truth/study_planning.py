@@ -1,6 +1,6 @@
 """Plans carried out in provinces with known truth: promised assurance and power against what came of them.
 
-Run it from the root of the project: ``python tests/truth/study_planning.py``; some six minutes on one core.
+Run it from the root of the project: ``python tests/truth/study_planning.py``; some twenty minutes on one core.
 test_planning_truth.py runs the same on a few provinces. Results in docs/studies/planning.md.
 """
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from qbase.core import Indicator, Text
 from qbase.core.errors import DataError
 from qbase.core.results.result import Result
+from qbase.demo.world.draws import family_draw
 from qbase.demo.world.quarters import World, build_world
 from qbase.demo.world.scenario import Scenario, Streams, read_dimensions
 from qbase.effects.comparison.outcome_grid import OutcomeGrid
@@ -97,7 +98,8 @@ def visit(world: World, cluster: int, t: int, effect: float, rng: np.random.Gene
     """Return batches and passes of firms drawn in a cluster, one batch each; all firms where there are too few.
 
     An effect takes away the same share of every firm's failures, so that the rate of the cluster rises by it: added to
-    each firm alike, most of it would be lost at the bound of those that hardly fail.
+    each firm alike, most of it would be lost at the bound of those that hardly fail. Batches of one product fail
+    together as they did in the past (`family_draw`).
     """
     firms = np.flatnonzero((world.firms.cluster == cluster) & world.is_alive[:, t])
     drawn = firms if len(firms) <= EACH else rng.choice(firms, EACH, replace=False)
@@ -105,15 +107,19 @@ def visit(world: World, cluster: int, t: int, effect: float, rng: np.random.Gene
     fails = 1 - world.p_none[drawn, t]
     share = min(effect / 100 / max(float(1 - world.p_none[firms, t].mean()), 1e-9), 1.0)
     chance = 1 - fails * (1 - share)
-    return EACH, int((rng.random(EACH) < chance).sum())
+    common = rng.random(2)[world.firms.product[drawn]]
+    return EACH, int(family_draw(chance, common, world.scenario.rho, rng).sum())
 
 
 def power_rows(world: World, seed: int) -> list[Kept]:
-    """Plan an evaluation from the past of a province, carry it out, and judge it as a letter would."""
+    """Plan an evaluation from the past of a province, carry it out, and judge it as a letter would.
+
+    As `plan_evaluation` does, the past of all clusters is read, also of those neither treated nor compared.
+    """
     rng = np.random.default_rng(seed)
     clusters = rng.permutation(world.geo.n_clusters)[: TREATED + COMPARED]
     past = past_grid(world, clusters)
-    known = read_past_rates(past, NOW)
+    known = read_past_rates(past_grid(world, np.arange(world.geo.n_clusters)), NOW)
     futures = draw_futures(known, n_entities=len(clusters), quarters=AHEAD, draws=PLAYED, seed=seed)
     history = bare_history(past, len(clusters), NOW + AHEAD)
     rows = []
@@ -273,7 +279,8 @@ def report(found: pd.DataFrame, seconds: float) -> str:
             "",
             f"Each seed is a province without any policy. Plans are made from its first {NOW} quarters for "
             f"{TREATED + COMPARED} of its 36 clusters",
-            "and carried out in what follows: firms are drawn, and pass with their own chance.",
+            "(levels and shocks are read from all 36) and carried out in what follows: firms are drawn, and pass with",
+            "their own chance, batches of one product together as in the past.",
             f"Evaluation: {TREATED} clusters treated in an order by lot, {COMPARED} compared, {EACH} batches in each "
             f"cluster and quarter, judged after {AHEAD} quarters",
             f"by imputation and `infer` with {INFERENCE.permutations} exchanges. Draws: `plan_draws` with assurance "
