@@ -159,6 +159,43 @@ def build_strata(
     return Strata(data=posterior, likeness=float(likeness), labels=labels or {}, outcome=outcome, sources=sources)
 
 
+def merge_list(strata: Strata, listed: pd.DataFrame) -> Strata:
+    """Return strata that hold the firms of a closed list, with what past random draws say of them.
+
+    Parameters
+    ----------
+    strata : Strata
+        Of `read_strata`: its firms are those of the list delivered last.
+    listed : pandas.DataFrame
+        Of `qbase.planning.read_closed_list`; a stratum it does not name is not drawn from.
+
+    Raises
+    ------
+    PanelError
+        A cluster of the list is none of the strata (QB627).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.planning import merge_list, read_strata
+    >>> listed = pd.DataFrame({"firm_id": ["F1", "F2", "F3"], "entity": "K001", "stratum": ["A-small", "A-small", "D"]})
+    >>> merge_list(read_strata(open_workspace()), listed)
+    <Strata D1.batch: 1 entities, 2 strata, 3 firms>
+    """
+    if unknown := sorted(set(listed["entity"]) - set(strata.entities)):
+        raise PanelError(
+            "QB627", found=f"cluster {unknown[0]} on the list", fix="codes of clusters as the workspace has them",
+            expected=f"{strata.entities[0]} … {strata.entities[-1]}",
+        )  # fmt: skip
+    sizes = listed.groupby(["entity", "stratum"], as_index=False).agg(n_firms=("firm_id", "size"))
+    past = strata.data[["entity", "stratum", "n_tested", "n_passed"]]
+    frame = sizes.merge(past, on=["entity", "stratum"], how="left").fillna({"n_tested": 0, "n_passed": 0})
+    return build_strata(
+        frame, likeness=strata.likeness, labels=strata.labels, outcome=strata.outcome, sources=strata.sources
+    )
+
+
 def _check_counts(data: pd.DataFrame) -> None:
     n_firms, n, k = (pd.to_numeric(data[c], errors="coerce") for c in COLUMNS[2:])
     empty = ~(n_firms >= 1) | (n_firms % 1 != 0)
