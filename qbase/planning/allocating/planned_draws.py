@@ -146,8 +146,8 @@ def _asked(
     ):
         if whole is not None and ((n := read_whole(whole)) is None or not 1 <= n <= most):
             raise _refused(option, whole, f"1 to {most}", f"{option}=2")
-    if within is None and budget is None:
-        raise _refused("within_pp", None, "a target, a budget, or both", "plan_draws(strata, within_pp=5)")
+    if budget is None and (within is None or within == {}):
+        raise _refused("within_pp", within, "a target, a budget, or both", "plan_draws(strata, within_pp=5)")
     each = _targets(strata, within)
     b = cheapest_per_firm(by_firm, by_batch, strata.likeness) if per_firm is None else per_firm
     return Asked(

@@ -118,8 +118,8 @@ def build_strata(
     Raises
     ------
     PanelError
-        A column is missing or a stratum doubled (QB620), a stratum without firms or with counts that cannot be
-        (QB621).
+        A column is missing, there is no row, or a stratum twice (QB620), a stratum without firms or with counts that
+        cannot be (QB621).
 
     Examples
     --------
@@ -140,6 +140,8 @@ def build_strata(
         raise PanelError(
             "QB620", found=f"no column {', '.join(missing)}", expected=", ".join(COLUMNS), fix="build_strata(frame)"
         )
+    if frame.empty:
+        raise PanelError("QB620", found="no stratum", expected="one row or more", fix="build_strata(frame)")
     data = frame[list(COLUMNS)].assign(entity=read_ids(frame["entity"]), stratum=frame["stratum"].astype(str))
     data = data.sort_values(["entity", "stratum"]).reset_index(drop=True)
     if (twice := data.duplicated(["entity", "stratum"])).any():
