@@ -59,8 +59,9 @@ other targets, which nobody reads here, are left out."""
 LEARNT = """
 ## Why power was promised too low before
 
-The first run of this study (2026-11-30, seeds 5000 to 5499) promised 60.0 % and realised 70.0 % (z 4.5; by lot 59.6 and 68.0, z 3.9).
-Piece by piece, means over other provinces (seeds 9000 to 9059, the last three columns in points squared):
+The first run of this study (2026-11-30, seeds 5000 to 5499) promised 60.0 % and realised 70.0 % (z 4.5; by lot 59.6
+and 68.0, z 3.9). Piece by piece, in points squared: means over 60 other provinces (seeds 9000 to 9059; the row of
+then over the first 30).
 
 | | variance of true rates over quarters | of cells of 16 batches | of the same under 8 points more |
 |---|---|---|---|
@@ -68,20 +69,21 @@ Piece by piece, means over other provinces (seeds 9000 to 9059, the last three c
 | promised then | 18 | 85 | 46 |
 | promised now | 4 | 69 | 25 |
 
-1. *Shocks were made up.* They are told from differences between quarters, each with a sampling variance of some 200, 500 to 1,000 where a cell
-holds one or two batches. All pairs counted alike, and what came out below 0 was set to 0: the mean of 60 provinces was 19.5 where
-3 to 4 were there. Pairs now count by the inverse of their squared variance, and how shocks last is no longer chosen from the same differences
-(`qbase/planning/evaluating/past_shocks.py`).
-2. *An effect left clusters as far apart as they were.* It was added to shaken rates; a shock of the log-odds moves a rate near 100 % less.
-Effects now move the level about which rates are shaken.
-3. *Levels lay too far apart* by what chance had moved them (24 against 19), so that more clusters than there are stood near 100 %, where an effect
-has no room. The mean of shaken rates lay 0.4 points below the level they were shaken about.
+1. *Shocks were made up.* They are told from differences between quarters, each with a sampling variance of some 200,
+500 to 1,000 where a cell holds one or two batches. All pairs counted alike, and what came out below 0 was set to 0:
+the mean of 60 provinces was 19.5 where 3 to 4 were there. Pairs now count by the inverse of their squared variance,
+and how shocks last is no longer chosen from the same differences (`qbase/planning/evaluating/past_shocks.py`).
+2. *An effect left clusters as far apart as they were.* It was added to shaken rates; a shock of the log-odds moves a
+rate near 100 % less. Effects now move the level about which rates are shaken.
+3. *Levels lay too far apart* by what chance had moved them (24 against 19), so that more clusters than there are
+stood near 100 %, where an effect has no room. The mean of shaken rates lay 0.4 points below the level they were
+shaken about.
 4. *The study planned from the 12 clusters of the evaluation alone*; `plan_evaluation` reads those of the whole panel.
-5. *The study drew batches of one product as independent* when a plan was carried out, which the world does not: variances of cells
-were 62.7 instead of 69.
+5. *The study drew batches of one product as independent* when a plan was carried out, which the world does not:
+variances of cells were 62.7 instead of 69.
 
-What is left: the sum of shocks is told with an error of 7 points squared from 36 clusters and cannot be below 0, so a single province
-may be promised too little; over provinces it is too little to be seen above.
+What is left: the sum of shocks is told with an error of 7 points squared from 36 clusters and cannot be below 0, so a
+single province may be promised too little; over provinces it is too little to be seen above.
 """
 
 RATE = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
