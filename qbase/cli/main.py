@@ -74,6 +74,11 @@ SECTIONS: Sections = {
             "政策各条款的指标及数据情况 | the indicators of every clause and their data",
         ),
         "panel": ("numbers.panel_command", "panel", "建立面板并写成文件 | build a panel and write it as a file"),
+        "plan": (
+            "numbers.plan_command",
+            "plan",
+            "抽查计划：公布种子的摘要、抽取企业、核对 | a plan of draws: publish its seed's hash, draw, verify",
+        ),
     },
     "报告 | Reports": {
         "list": ("reports.report_commands", "list_reports", "列出报告 | list the reports"),

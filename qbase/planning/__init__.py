@@ -10,8 +10,10 @@ if TYPE_CHECKING:
     from qbase.planning.allocating.planned_draws import plan_draws as plan_draws
     from qbase.planning.allocating.sampling_strata import Strata as Strata
     from qbase.planning.allocating.sampling_strata import build_strata as build_strata
+    from qbase.planning.allocating.sampling_strata import merge_list as merge_list
     from qbase.planning.allocating.sampling_strata import read_listed_firms as read_listed_firms
     from qbase.planning.allocating.sampling_strata import read_strata as read_strata
+    from qbase.planning.drawing.closed_list import read_closed_list as read_closed_list
     from qbase.planning.drawing.committed_seed import Commitment as Commitment
     from qbase.planning.drawing.committed_seed import build_commitment as build_commitment
     from qbase.planning.drawing.committed_seed import build_seed as build_seed

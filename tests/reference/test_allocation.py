@@ -19,6 +19,10 @@ SAMPLICS = {"A-large": 3, "A-small": 48, "B-small": 43, "C-small": 20, "D-small"
 """samplics 0.6.1, own run 2026-11-30: allocate("optimum_mean", …, rate=120 / Σ N S, stddev=√(p(1 − p))).
 It rounds every stratum up, so 120 become 122."""
 
+SVY = {"A-large": 2, "A-small": 48, "B-small": 42, "C-small": 20, "D-small": 8}
+"""svy 0.35.0, own run 2026-11-30: SampleSize().allocate(120, method="neyman", sigma=√(p(1 − p))).
+It rounds by largest remainders."""
+
 
 def neyman(n: np.ndarray, variance: np.ndarray, drawn: int, cost: np.ndarray | None = None) -> list[int]:
     asked = Spending(
@@ -36,6 +40,11 @@ def test_an_independent_library_agrees_but_for_its_rounding():
     assert ours.sum() == 120
     assert (theirs >= ours).all()
     assert (theirs - ours <= 1).all()
+
+
+def test_a_library_that_keeps_the_number_agrees_in_every_stratum():
+    n, p = (np.array(list(x.values())) for x in (SIZES, RATES))
+    assert neyman(n, p * (1 - p), 120) == list(SVY.values())
 
 
 def test_neyman_with_costs_follows_the_root_of_the_cost():
@@ -76,6 +85,20 @@ def test_a_budget_too_small_names_the_least_that_would_do(asked):
         plan_draws(strata(), budget=0.9 * least, **asked)
 
 
+def test_what_no_budget_serves_names_the_nearest_for_all():
+    with pytest.raises(QbaseError, match="QB623") as caught:
+        plan_draws(strata(), within_pp=3.0, budget=100)
+    nearest = float(re.search(r"within_pp=([\d.]+) for all", str(caught.value)).group(1))
+    assert len(plan_draws(strata(), within_pp=nearest).tables["allocation"]) == 8
+    with pytest.raises(QbaseError, match="QB623"):
+        plan_draws(strata(), within_pp=nearest - 0.3)
+
+
+def test_neither_a_target_nor_a_budget_is_no_plan():
+    with pytest.raises(QbaseError, match="QB622"):
+        plan_draws(strata(), within_pp={})
+
+
 def test_a_floor_above_the_firms_there_are_takes_all_of_them():
     plan = plan_draws(strata(), budget=600, least_firms=5).tables["allocation"]
     assert (plan.loc[plan["stratum"] == "D", "drawn"] == 3).all()
@@ -86,6 +109,8 @@ def test_a_stratum_without_firms_is_refused_and_one_never_tested_is_not():
     empty = rows.assign(n_firms=[0, *rows["n_firms"][1:]])
     with pytest.raises(QbaseError, match=r"QB621[\s\S]*without firms"):
         build_strata(empty)
+    with pytest.raises(QbaseError, match="QB620"):
+        build_strata(rows[:0])
     untested = rows.assign(n_tested=[0, *rows["n_tested"][1:]], n_passed=[0, *rows["n_passed"][1:]])
     drawn = plan_draws(build_strata(untested), budget=200).tables["allocation"]
     assert (drawn["drawn"] >= 2).all()

@@ -146,8 +146,8 @@ def _asked(
     ):
         if whole is not None and ((n := read_whole(whole)) is None or not 1 <= n <= most):
             raise _refused(option, whole, f"1 to {most}", f"{option}=2")
-    if within is None and budget is None:
-        raise _refused("within_pp", None, "a target, a budget, or both", "plan_draws(strata, within_pp=5)")
+    if budget is None and (within is None or within == {}):
+        raise _refused("within_pp", within, "a target, a budget, or both", "plan_draws(strata, within_pp=5)")
     each = _targets(strata, within)
     b = cheapest_per_firm(by_firm, by_batch, strata.likeness) if per_firm is None else per_firm
     return Asked(
@@ -159,10 +159,11 @@ def _asked(
 def _targets(strata: Strata, within: float | Mapping[str, float] | None) -> dict[str, float]:
     if within is None:
         return {}
-    each = dict(within) if isinstance(within, Mapping) else dict.fromkeys(strata.entities, within)
-    for entity, value in each.items():
-        if entity not in strata.entities:
-            raise _refused("within_pp", entity, "one of " + ", ".join(strata.entities[:6]) + " …", "within_pp=5")
+    known = strata.entities
+    each = dict(within) if isinstance(within, Mapping) else dict.fromkeys(known, within)
+    if unknown := sorted(each.keys() - set(known)):
+        raise _refused("within_pp", unknown[0], "one of " + ", ".join(known[:6]) + " …", "within_pp=5")
+    for value in each.values():
         if read_number(value) is None or not 0.1 <= value <= 50:
             raise _refused("within_pp", value, "0.1 to 50", "within_pp=5")
     return each

@@ -36,6 +36,9 @@ DRAWS, MOST_VALUES = 4000, 6_000_000
 """Draws of next year that tell the chance of keeping a target (error at most .008), fewer of many strata."""
 
 
+NAMED = 20
+"""Entities that fall shortest of a target, of which the nearest that can be reached is worked out."""
+
 POINTS = (-2.0, -1.0, 0.0, 1.0, 2.0, 3.0)
 """Targets, in points beside the one asked for, at which the price is told."""
 
@@ -130,11 +133,13 @@ def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
         return firms
     found = best_firms(spending, asked.budget)
     if found is None:
+        least = float(firms @ spending.cost)
+        targets = f" and the targets of {len(n_eff)} entities" if n_eff else ""
+        other = "a wider within_pp" if n_eff else "a smaller least_firms"
         raise DataError(
             "QB624", found=f"budget {asked.budget:,.0f}",
-            expected=f"{firms @ spending.cost:,.0f} or more for {asked.least} firms of each stratum and the "
-            f"targets of {len(n_eff)} entities",
-            fix=f"plan_draws(strata, …, budget={np.ceil(firms @ spending.cost):.0f}), or a wider within_pp",
+            expected=f"{np.ceil(least):,.0f} or more for {asked.least} firms of each stratum{targets}",
+            fix=f"plan_draws(strata, …, budget={np.ceil(least):.0f}), or {other}",
         )  # fmt: skip
     return found
 
@@ -197,18 +202,26 @@ def _all_drawn(strata: Strata, parts: Parts, firms: Ints, entity: str) -> bool:
 def _refuse_unmet(strata: Strata, parts: Parts, asked: Asked, spending: Spending, wanted: list[str]) -> None:
     if not len(unmet := spending.unmet()):
         return
-    entity = wanted[unmet[0]]
-    reachable = 1 / float((spending.demands @ (1 / spending.most))[unmet[0]])
-    rates = parts.expected[parts.names.index(entity)]
-    nearest = nearest_target(
-        rates, int(reachable), 1, assurance=asked.assurance, arm=asked.arm, level=asked.level, method="jeffreys"
-    )
+    reachable = 1 / (spending.demands @ (1 / spending.most))
+    # which of many fall shortest is told by what is missing; only of these few the nearest is worked out
+    shortest = unmet[np.argsort(reachable[unmet] * spending.limits[unmet], kind="stable")[:NAMED]]
+    nearest = {wanted[i]: _nearest_points(parts, asked, wanted[i], int(reachable[i])) for i in shortest}
+    first = int(shortest[0])
+    entity, points = wanted[first], nearest[wanted[first]]
     raise DataError(
-        "QB623", entity=entity, found=f"{strata.firms_of(entity)} firms, worth {reachable:.0f} batches when all are "
-        f"drawn {asked.per_firm} times ({len(unmet)} entities fall short)",
-        expected=f"{1 / spending.limits[unmet[0]]:.0f} for ±{asked.within[entity]:g} points",
-        fix=f"within_pp={100 * nearest:.1f} for {entity}, the nearest, or batches_per_firm={asked.per_firm + 1}",
+        "QB623", entity=entity, found=f"{strata.firms_of(entity)} firms, worth {reachable[first]:.0f} batches when all "
+        f"are drawn {asked.per_firm} times ({len(unmet)} entities fall short)",
+        expected=f"{1 / spending.limits[first]:.0f} for ±{asked.within[entity]:g} points",
+        fix=f"within_pp={points:.1f} for {entity}, the nearest, within_pp={max(nearest.values()):.1f} for all, or "
+        f"batches_per_firm={asked.per_firm + 1}",
     )  # fmt: skip
+
+
+def _nearest_points(parts: Parts, asked: Asked, entity: str, batches: int) -> float:
+    """Return the shortest arms in tenths of a point that so many effective batches keep."""
+    rates = parts.expected[parts.names.index(entity)]
+    how = {"assurance": asked.assurance, "arm": asked.arm, "level": asked.level}
+    return 100 * nearest_target(rates, batches, 1, **how, method="jeffreys")  # type: ignore[arg-type]
 
 
 def build_precision(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> pd.DataFrame:

@@ -118,8 +118,8 @@ def build_strata(
     Raises
     ------
     PanelError
-        A column is missing or a stratum doubled (QB620), a stratum without firms or with counts that cannot be
-        (QB621).
+        A column is missing, there is no row, or a stratum twice (QB620), a stratum without firms or with counts that
+        cannot be (QB621).
 
     Examples
     --------
@@ -140,6 +140,8 @@ def build_strata(
         raise PanelError(
             "QB620", found=f"no column {', '.join(missing)}", expected=", ".join(COLUMNS), fix="build_strata(frame)"
         )
+    if frame.empty:
+        raise PanelError("QB620", found="no stratum", expected="one row or more", fix="build_strata(frame)")
     data = frame[list(COLUMNS)].assign(entity=read_ids(frame["entity"]), stratum=frame["stratum"].astype(str))
     data = data.sort_values(["entity", "stratum"]).reset_index(drop=True)
     if (twice := data.duplicated(["entity", "stratum"])).any():
@@ -157,6 +159,43 @@ def build_strata(
         alpha=prior.alpha + data["n_passed"], beta=prior.beta + (data["n_tested"] - data["n_passed"])
     )
     return Strata(data=posterior, likeness=float(likeness), labels=labels or {}, outcome=outcome, sources=sources)
+
+
+def merge_list(strata: Strata, listed: pd.DataFrame) -> Strata:
+    """Return strata that hold the firms of a closed list, with what past random draws say of them.
+
+    Parameters
+    ----------
+    strata : Strata
+        Of `read_strata`: its firms are those of the list delivered last.
+    listed : pandas.DataFrame
+        Of `qbase.planning.read_closed_list`; a stratum it does not name is not drawn from.
+
+    Raises
+    ------
+    PanelError
+        A cluster of the list is none of the strata (QB627).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from qbase.lake import open_workspace
+    >>> from qbase.planning import merge_list, read_strata
+    >>> listed = pd.DataFrame({"firm_id": ["F1", "F2", "F3"], "entity": "K001", "stratum": ["A-small", "A-small", "D"]})
+    >>> merge_list(read_strata(open_workspace()), listed)
+    <Strata D1.batch: 1 entities, 2 strata, 3 firms>
+    """
+    if unknown := sorted(set(listed["entity"]) - set(strata.entities)):
+        raise PanelError(
+            "QB627", found=f"cluster {unknown[0]} on the list", fix="codes of clusters as the workspace has them",
+            expected=f"{strata.entities[0]} … {strata.entities[-1]}",
+        )  # fmt: skip
+    sizes = listed.groupby(["entity", "stratum"], as_index=False).agg(n_firms=("firm_id", "size"))
+    past = strata.data[["entity", "stratum", "n_tested", "n_passed"]]
+    frame = sizes.merge(past, on=["entity", "stratum"], how="left").fillna({"n_tested": 0, "n_passed": 0})
+    return build_strata(
+        frame, likeness=strata.likeness, labels=strata.labels, outcome=strata.outcome, sources=strata.sources
+    )
 
 
 def _check_counts(data: pd.DataFrame) -> None:

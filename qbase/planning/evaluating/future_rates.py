@@ -16,13 +16,18 @@ from scipy.stats import binom
 
 from qbase.core.errors import DataError
 from qbase.effects.comparison.outcome_grid import Floats, OutcomeGrid
-from qbase.effects.doubt.history_noise import SAME, fit_noise, two_way_residuals
+from qbase.effects.doubt.history_noise import SAME, USUAL, fit_noise
+from qbase.planning.evaluating.past_shocks import estimate_shocks
 
 Ints = NDArray[np.int64]
 
 LEAST_PERIODS, LEAST_ENTITIES = 4, 4
 EDGE = 0.005
 """Levels stay half a percent away from 0 and 100 %: where nothing failed something can."""
+
+STRETCH = (16 * np.sqrt(3) / (15 * np.pi)) ** 2
+"""The mean of a shaken rate is that of its log-odds divided by √(1 + STRETCH σ²), the logistic curve being nearly the
+normal one (Zeger, Liang and Albert, 1988. Models for longitudinal data. Biometrics 44)."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,10 +85,34 @@ def read_past_rates(grid: OutcomeGrid, before: int) -> PastRates:
     some = grid.keep(kept)
     mine = untreated[kept]
     tested, passed = (np.where(mine, np.asarray(x), 0.0).sum(axis=1) for x in (some.n, some.k))
-    level = np.clip((passed + 0.5) / (tested + 1), EDGE, 1 - EDGE)
-    white, lasting, persistence = _shocks(some, mine, level)
+    level = levels_apart(tested, passed)
+    white, lasting = _shocks(some, mine, level)
     n = np.where(np.isfinite(some.y), np.asarray(some.n), 0.0)[:, -before:].astype(np.int64)
-    return PastRates(level=level, n=n, white=white, lasting=lasting, persistence=persistence)
+    return PastRates(level=level, n=n, white=white, lasting=lasting, persistence=USUAL)
+
+
+def levels_apart(tested: Floats, passed: Floats) -> Floats:
+    """Return levels that lie as far apart as true ones do, shape (N,): of their rates chance has moved some outwards.
+
+    Each is drawn to their mean by the square root of what is not chance in how far rates like its own lie apart. Shrunk
+    in full they would lie too close, as they stand too many would be near 100 %, where an effect has no room.
+
+    Parameters
+    ----------
+    tested, passed : numpy.ndarray, shape (N,)
+
+    References
+    ----------
+    Louis, T. A. (1984). Estimating a population of parameter values using Bayes and empirical Bayes methods. J.
+    American Statistical Association 79.
+    """
+    rate, whole = (passed + 0.5) / (tested + 1), tested.sum()
+    mean = passed.sum() / whole
+    chance = float((tested * rate * (1 - rate)).sum() / whole)
+    apart = (tested * (rate - mean) ** 2).sum() - (len(rate) - 1) * chance
+    between = max(apart / (whole - (tested**2).sum() / whole), 0.0)
+    kept = np.sqrt(between / (between + chance / tested))
+    return np.asarray(np.clip(mean + kept * (rate - mean), EDGE, 1 - EDGE), dtype=float)
 
 
 def _is_rate(grid: OutcomeGrid, seen: NDArray[np.bool_]) -> bool:
@@ -92,18 +121,13 @@ def _is_rate(grid: OutcomeGrid, seen: NDArray[np.bool_]) -> bool:
         return bool(np.allclose(grid.y[seen], 100 * k / n, rtol=SAME, atol=SAME))
 
 
-def _shocks(grid: OutcomeGrid, untreated: NDArray[np.bool_], level: Floats) -> tuple[Floats, Floats, float]:
-    """Return shocks on the log-odds as `fit_noise` finds them; where it finds no size, what batches leave over."""
-    noise, chance = fit_noise(grid), level * (1 - level)
-    if noise.batch is not None and noise.scale is not None:
-        size = noise.batch / 1e4
-        white = np.sqrt(noise.white * size)
-        lasting = np.sqrt(noise.lasting * noise.scale / 1e4)
-        return white / size, lasting / size, noise.persistence
-    rest = two_way_residuals(np.where(untreated, grid.y, np.nan) / 100, np.ones(grid.y.shape))[untreated]
-    drawn = np.broadcast_to(chance[:, None], grid.y.shape)[untreated] / np.asarray(grid.n)[untreated]
-    over = max(float((rest**2).mean() - drawn.mean()), 0.0)
-    return np.sqrt(over) / chance, np.zeros(len(level)), 0.0
+def _shocks(grid: OutcomeGrid, untreated: NDArray[np.bool_], level: Floats) -> tuple[Floats, Floats]:
+    """Return standard deviations of shocks on the log-odds, by the batch variance the letters' inference takes."""
+    batch = fit_noise(grid).batch
+    chance = level * (1 - level) if batch is None else batch / 1e4
+    found = estimate_shocks(np.where(untreated, grid.y, np.nan) / 100, np.asarray(grid.n), chance)
+    white, lasting = (np.sqrt(part) for part in found)
+    return white, lasting
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -112,14 +136,19 @@ class Futures:
 
     Parameters
     ----------
+    level, stretch : numpy.ndarray, shape (A, G)
+        Means of the true rates, as shares, and by what their log-odds are stretched for that: shaken, rates near 100 %
+        fall further than they rise.
     rate : numpy.ndarray, shape (A, G, T)
-        True rates without any policy, as shares.
+        True rates without any policy.
     chance : numpy.ndarray, shape (A, G, T)
         Uniform numbers that decide how many pass.
     n_past : numpy.ndarray of int, shape (A, G, T − H)
         Batches of the past.
     """
 
+    level: Floats
+    stretch: Floats
     rate: Floats
     chance: Floats
     n_past: Ints
@@ -153,8 +182,11 @@ def draw_futures(past: PastRates, *, n_entities: int, quarters: int, draws: int,
     step[..., 0] /= np.sqrt(1 - past.persistence**2)
     shock = lfilter([1.0], [1.0, -past.persistence], step, axis=2)
     shock = past.lasting[who][..., None] * shock + past.white[who][..., None] * rng.standard_normal(shape)
+    level, stretch = past.level[who], np.sqrt(1 + STRETCH * (past.white**2 + past.lasting**2))[who]
     return Futures(
-        rate=np.asarray(expit(logit(past.level[who])[..., None] + shock), dtype=float),
+        level=level,
+        stretch=stretch,
+        rate=np.asarray(expit((stretch * logit(level))[..., None] + shock), dtype=float),
         chance=rng.random(shape),
         n_past=past.n[who],
     )
@@ -175,7 +207,10 @@ class Carried:
 
 
 def carry_out(futures: Futures, start: Floats, effects: Floats, *, n_periods: int, each: int) -> Carried:
-    """Draw the batches of a plan, with effects on the true rates of the treated.
+    """Draw the batches of a plan, with effects on the levels of the treated.
+
+    Shocks stay what they are on the log-odds, so that near 100 % they move rates less: added to shaken rates, an effect
+    would leave the clusters as far apart as they were.
 
     Parameters
     ----------
@@ -198,8 +233,10 @@ def carry_out(futures: Futures, start: Floats, effects: Floats, *, n_periods: in
     for m, effect in enumerate(effects):
         if not effect or not len(entity):
             continue
-        own = rate[:, entity, period]
-        moved = np.clip(own + effect / 100, 0.0, 1.0)
+        own, level = rate[:, entity, period], futures.level[:, entity]
+        with np.errstate(divide="ignore"):
+            up = logit(np.clip(level + effect / 100, 0.0, 1.0)) - logit(level)
+        moved = expit(logit(own) + futures.stretch[:, entity] * up)
         batches = np.maximum(n[:, entity, period], 1)
         y[:, m, entity, period] = 100 * binom.ppf(chance[:, entity, period], batches, moved) / batches
         gain[:, m] = 100 * (moved - own).mean(axis=1)

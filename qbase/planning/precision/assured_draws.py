@@ -177,6 +177,15 @@ def kept_rates(n_eff: Floats, target: Floats, *, arm: Arm, level: float, method:
     """
     if method == "wilson":
         return _kept_by_score(n_eff, target, arm, level)
+    # a thousand entities ask for some forty different numbers, and a quantile of a beta is dear
+    pairs, back = np.unique(np.stack([n_eff, target]), axis=1, return_inverse=True)
+    low, high = _kept_by_quantiles(*pairs, arm=arm, level=level, method=method)
+    return low[back], high[back]
+
+
+def _kept_by_quantiles(
+    n_eff: Floats, target: Floats, *, arm: Arm, level: float, method: Method
+) -> tuple[Floats, Floats]:
     how = {"target": target, "arm": arm, "level": level, "method": method}
     half = np.full(len(n_eff), 0.5)
     is_kept = keeps_target(half, n_eff, **how)  # type: ignore[arg-type]

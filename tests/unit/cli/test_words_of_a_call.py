@@ -21,7 +21,7 @@ HEAVY = ("pandas", "numpy", "matplotlib", "papermill", "nbformat", "duckdb", "ri
 VERBS = {
     "demo", "load", "check", "quarantine", "list", "inspect", "run", "runs", "verify", "doctor", "explain", "new",
     "diff", "moved", "prune", "release", "schedule", "share", "indicators", "ledger", "links", "panel", "places",
-    "policy", "render", "table", "lab",
+    "plan", "policy", "render", "table", "lab",
 }  # fmt: skip
 
 
