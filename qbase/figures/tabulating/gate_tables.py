@@ -8,12 +8,20 @@ from typing import Any
 import pandas as pd
 
 from qbase.core.errors import DataError
-from qbase.core.numbers import count, number, percent
+from qbase.core.numbers import UNITS_SHORT, count, number, percent
 from qbase.core.results.result import Criterion, OpenGate, Result, Scorecard, Verdict
 from qbase.core.results.sentences import criterion_digits, quantity, target_text
 from qbase.core.shown.display import Column, Table
 from qbase.core.text import Text, join, same
-from qbase.figures.surface.figure_words import account_data, bracket, capital, data_row, sentences, source_note
+from qbase.figures.surface.figure_words import (
+    account_data,
+    bracket,
+    capital,
+    data_row,
+    sentences,
+    source_note,
+    uncapital,
+)
 from qbase.figures.tabulating.result_tables import MET, NONE
 
 LIMITS = Text(
@@ -59,7 +67,8 @@ def tabulate_gates(card: Scorecard) -> Table:
         ),
         columns=(
             Column(label=Text("关口", "Gate")),
-            Column(label=Text("实际值", "Value"), numeric=True),
+            # a lead with its interval is long: it may break
+            Column(label=Text("实际值", "Value")),
             Column(label=Text("限值", "Threshold"), numeric=True),
             Column(label=Text("结论", "Verdict")),
             Column(label=Text("依据", "Judged on")),
@@ -76,13 +85,27 @@ def tabulate_gates(card: Scorecard) -> Table:
 
 def _gate_row(c: Criterion) -> tuple[str | Text, ...]:
     digits = criterion_digits(c)
-    value = quantity(c.estimate.value, c.indicator.unit, digits)
+    value = _short(c.estimate.value, c.indicator.unit, digits)
     if c.estimate.ci_low is not None:
         limits = bracket(c.estimate, digits)
         value = join([value, limits], zh="，", en=", ")
-    why = [c.judged, *([c.why] if c.why.zh else [])]
+    why = [c.judged, *([_clause(c.why)] if c.why.zh else [])]
     gate = same(f"{c.gate} ") + capital(c.indicator.label)
-    return gate, value, target_text(c), MET[c.verdict], join(why, zh="；", en="; ")
+    target = target_text(c) if c.indicator.unit != "pp" else _short(c.target, "pp", criterion_digits(c))
+    return gate, value, target, MET[c.verdict], join(why, zh="；", en="; ")
+
+
+def _short(value: float, unit: str, digits: int) -> Text:
+    """Return a number with its unit in few letters where it is a difference of percentages."""
+    if unit != "pp":
+        return quantity(value, unit, digits)
+    shown, short = number(value, digits), UNITS_SHORT[unit]
+    return Text(f"{shown} {short.zh}", f"{shown} {short.en}")
+
+
+def _clause(text: Text) -> Text:
+    """Return a sentence as the later part of one."""
+    return uncapital(Text(text.zh.rstrip("。"), text.en.rstrip(".")))
 
 
 def _open_row(gate: OpenGate) -> tuple[str | Text, ...]:

@@ -41,7 +41,7 @@ def estimate_place_followup(workspace: Workspace, records: PlaceRecords, *, leve
     >>> county = read_place(workspace, "清沅县", kind="county", last="2025Q4")
     >>> found = estimate_place_followup(workspace, county)[0]
     >>> found.subject.en, found.estimates[0].n_obs
-    ('Qingyuan County', 37)
+    ('Qingyuan County', 34)
     """
     snapshot = records.panel.snapshot or None
     whole = read_followup(workspace, entity="town_code", snapshot=snapshot, last=records.quarter)

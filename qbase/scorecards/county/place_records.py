@@ -152,7 +152,7 @@ def read_place(
     >>> from qbase.scorecards import read_place
     >>> records = read_place(open_workspace(), "990021", kind="county")
     >>> records.panel.counts("D1.batch").loc["990021"].tail(1).to_dict("list")
-    {'k': [57], 'n': [70]}
+    {'k': [68], 'n': [85]}
     """
     at = workspace.snapshot(snapshot)
     place = find_place(workspace, word, kind=kind, snapshot=at.id)

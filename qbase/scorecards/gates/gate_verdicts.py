@@ -296,7 +296,7 @@ def _judge_lead(target: Target, data: GateData, *, draws: int, seed: int) -> Fou
             window, of = "–".join(map(periods.code, ends)), slice(start, start + YEAR)
             own = int(held.n[place, of].sum())
             shown = _Shown(draws=windows[start, :, place], threshold=-target.margin, n=own, window=window)
-            why = words.say_trailing(window, late, above, target.margin)
+            why = words.say_trailing(window, late, target.margin)
         chance = float((is_ahead & is_steady).mean()) if is_judged else None
         found[entity] = _lead_criterion(entity, data.as_of, target, shown, verdict, chance, judged, why)
     return found

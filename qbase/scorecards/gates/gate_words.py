@@ -107,14 +107,13 @@ def say_lead(above: float, steady: float, margin: float, quarters: int, window: 
     )
 
 
-def say_trailing(window: str, late: float, above: float, margin: float) -> Text:
+def say_trailing(window: str, late: float, margin: float) -> Text:
     """Say that one window of four quarters trails, whatever the lead over all of them."""
     limit, shown = number(margin, 1), percent(100 * late, 0)
     return Text(
-        f"各季度合计的领先概率为 {percent(100 * above, 0)}，但 {window} 落后 {limit} 个百分点以上的概率为 {shown}，"
-        "不算稳定；所列数值是这四个季度的",
-        f"over all quarters a lead has probability {percent(100 * above, 0)}, but {window} trails by more than {limit} "
-        f"points with probability {shown}, which is not stable; the value shown is that of these four quarters",
+        f"{window} 落后 {limit} 个百分点以上的概率为 {shown}，不算稳定；所列数值是这四个季度的",
+        f"{window} trails by more than {limit} points with probability {shown}: not stable, and the value is that of "
+        "these four quarters",
     )
 
 
