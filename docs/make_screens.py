@@ -44,7 +44,9 @@ def main(site: pathlib.Path) -> int:
                 if is_dark:
                     page.locator("label[for=T-dark]").first.click()
                 page.screenshot(path=f"{folder}/{shot}.png")
-                _reduce(pathlib.Path(folder) / f"{shot}.png", OUT / f"{name}_{shot}.webp", 900 if width == DESK else 390)
+                _reduce(
+                    pathlib.Path(folder) / f"{shot}.png", OUT / f"{name}_{shot}.webp", 900 if width == DESK else 390
+                )
                 page.close()
             for lang in ("zh", "en"):
                 page = browser.new_page()
