@@ -1,8 +1,7 @@
-"""Take docs/screens/*.png: three published reports as a reader meets them, on a desk, a phone, in the dark, on paper.
+"""Take docs/screens/*.webp: three published reports as a reader meets them, on a desk, a phone, in the dark, on paper.
 
 ``python docs/make_screens.py SITE`` takes them from a folder of published pages; it needs Debian's chromium, Playwright
-and, for paper, pypdfium2 (in no lock of ours). Pictures are cut below the first screens and reduced to a palette:
-together below 1.5 MB.
+and, for paper, pypdfium2 (in no lock of ours). Pictures are cut below the first screens: together below 1.5 MB.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OUT = ROOT / "docs" / "screens"
 REPORTS = {"brief": "quarterly_brief*.html", "trends": "quality_trends*.html", "effects": "policy_effects*.html"}
-DESK, PHONE, TALL, COLOURS = 1280, 390, {1280: 1500, 390: 1500}, 64
+DESK, PHONE, TALL, QUALITY = 1280, 390, {1280: 1400, 390: 1400}, 60
 SHOTS = (
     ("desktop_zh", DESK, "zh", False),
     ("desktop_en", DESK, "en", False),
@@ -45,7 +44,9 @@ def main(site: pathlib.Path) -> int:
                 if is_dark:
                     page.locator("label[for=T-dark]").first.click()
                 page.screenshot(path=f"{folder}/{shot}.png")
-                _reduce(pathlib.Path(folder) / f"{shot}.png", OUT / f"{name}_{shot}.png", 960 if width == DESK else 390)
+                _reduce(
+                    pathlib.Path(folder) / f"{shot}.png", OUT / f"{name}_{shot}.webp", 900 if width == DESK else 390
+                )
                 page.close()
             for lang in ("zh", "en"):
                 page = browser.new_page()
@@ -54,7 +55,7 @@ def main(site: pathlib.Path) -> int:
                 page.pdf(path=f"{folder}/{lang}.pdf", prefer_css_page_size=True)
                 page.close()
                 _draw_first(pathlib.Path(folder) / f"{lang}.pdf", pathlib.Path(folder) / f"{lang}.png")
-                _reduce(pathlib.Path(folder) / f"{lang}.png", OUT / f"{name}_print_{lang}.png", 620)
+                _reduce(pathlib.Path(folder) / f"{lang}.png", OUT / f"{name}_print_{lang}.webp", 620)
         browser.close()
     return 0
 
@@ -72,8 +73,8 @@ def _reduce(shot: pathlib.Path, out: pathlib.Path, width: int) -> None:
     with Image.open(shot) as image:
         tall = round(image.height * width / image.width)
         small = image.convert("RGB").resize((width, tall), Image.Resampling.LANCZOS)
-        # the usual median cut loses the few golden and plum strokes
-        small.quantize(COLOURS, method=Image.Quantize.MAXCOVERAGE).save(out, optimize=True)
+        # a palette would lose the pale grounds of boxes
+        small.save(out, quality=QUALITY, method=6)
 
 
 if __name__ == "__main__":

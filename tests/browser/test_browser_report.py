@@ -7,6 +7,7 @@ import importlib.util
 import json
 import pathlib
 import re
+import shutil
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -168,9 +169,14 @@ def test_axe_finds_nothing_in_the_gallery(visit: Any, report: pathlib.Path) -> N
     case = MAKE.make_case()
     meta = report_meta(case.spec, case.run, case.record)
     report.with_suffix(".json").write_text(json.dumps(meta), encoding="utf-8")
-    page = visit(build_gallery(report.parent), script=True, bypass_csp=True)
-    found = {v["id"] for v in Axe().run(page).response["violations"]}
-    assert found <= {"region"}
+    about = {**meta, "params": {"entity": "cluster_id", "subject": "K1"}, "subject": {"zh": "集群", "en": "cluster"}}
+    shutil.copy(report, report.with_name("other.html"))
+    report.with_name("other.json").write_text(json.dumps(about), encoding="utf-8")
+    index = build_gallery(report.parent)
+    for shown in (index, index.parent / "by" / "cluster-1.html", index.parent / "by" / "year-1.html"):
+        page = visit(shown, script=True, bypass_csp=True)
+        found = {v["id"] for v in Axe().run(page).response["violations"]}
+        assert found <= {"region"}
 
 
 def test_the_first_printed_page_is_the_brief_with_key_indicators(

@@ -29,7 +29,7 @@ PARAMETERS = "year: int = 2024  # 年份 | Year | 2016..2025"
 RECORD = "from qbase.core import record\nyear\nrecord()"
 SPEC = 'notebook = "notebooks/{name}.ipynb"\ntitle_zh = "试验"\ntitle_en = "Trial"\n'
 TELL = "import os; print(os.getpid(), file=open(os.environ['QBASE_RUN_DIR'] + '/pid', 'w'), flush=True)"
-MADE_ANEW = {"index.html", "feed.json"}
+MADE_ANEW = {"index.html", "feed.json", "by"}
 ORPHANS_END_S = 1.0
 ORDINARY = 65534
 """The user nobody of every Linux."""

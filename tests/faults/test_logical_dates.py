@@ -34,7 +34,8 @@ def quick(house: House, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("qbase.reports.executing.papermill_engine.execute", quick_schedule.execute)
     house.letter("plain")
     for path in house.workspace.site.iterdir():
-        path.unlink()
+        if path.is_file():
+            path.unlink()
     return house
 
 

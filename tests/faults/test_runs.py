@@ -59,7 +59,7 @@ def letter(workspace: Workspace) -> Letter:
 
 
 def published(workspace: Workspace) -> dict[str, str]:
-    files = [path for path in sorted(workspace.site.iterdir()) if path.name not in {"index.html", "feed.json"}]
+    files = [path for path in sorted(workspace.site.iterdir()) if path.name not in {"index.html", "feed.json", "by"}]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -8,12 +8,15 @@ methods. Statistics in Medicine 17, 873-890, table II, method 10 (score without 
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
+from statsmodels.stats.proportion import proportion_confint
 
 from qbase.core.panel import Panel
 from qbase.core.text import Text
 from qbase.core.values import Indicator
+from qbase.stats import wilson_interval
 from qbase.trends import estimate_change, estimate_level
 
 PRINTED = 0.00005
@@ -51,6 +54,16 @@ def test_wilson_prints_what_newcombe_prints(k, n, low, high):
     rate = estimate_level(make_panel(("2024Q4", k, n)), ID)["rate"]
     assert rate.ci_low / 100 == pytest.approx(low, abs=PRINTED)
     assert rate.ci_high / 100 == pytest.approx(high, abs=PRINTED)
+
+
+@pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
+def test_wilson_is_that_of_statsmodels_to_the_last_bit(level):
+    tested = np.repeat(np.arange(1.0, 200.0), 25)
+    passed = np.floor(np.random.default_rng(7).random(len(tested)) * (tested + 1))
+    low, high = wilson_interval(passed, tested, level=level)
+    theirs = proportion_confint(passed, tested, alpha=1 - level, method="wilson")
+    assert np.array_equal(low, np.where(passed == 0, 0.0, theirs[0]))
+    assert np.array_equal(high, np.where(passed == tested, 1.0, theirs[1]))
 
 
 @pytest.mark.parametrize(("k1", "n1", "k2", "n2", "low", "high"), NEWCOMBE)

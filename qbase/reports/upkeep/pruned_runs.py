@@ -141,7 +141,7 @@ def _find_folders(workspace: Workspace, keep: int, report_id: str | None) -> Ite
 
 
 def _find_staged(workspace: Workspace) -> Iterator[Pruned]:
-    for path in sorted(workspace.site.glob(".*.part")):
+    for path in sorted(workspace.site.rglob(".*.part")):
         if _is_old(path):
             yield Pruned(path=path, run_id="", reason="staged", size=_size(path))
 
