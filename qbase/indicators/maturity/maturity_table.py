@@ -56,7 +56,7 @@ class Maturity:
             return self._whole
         if entity not in self._asked:
             try:
-                self._asked[entity] = self.table.xs(entity, level="entity")
+                self._asked[entity] = self.table.xs(entity, level="entity")  # type: ignore[assignment]
             except KeyError:
                 self._asked[entity] = self.table.iloc[:0].droplevel("entity")
         return self._asked[entity]

@@ -101,7 +101,7 @@ def render_report(
     '<title>How the batch pass rate is changing | 批次合格率的变化'
     """
     check_accounts((*results.get("results", ()), *results.get("scorecards", ())))
-    for error in iter_validate(notebook, relax_add_props=True):
+    for error in iter_validate(notebook, relax_add_props=True):  # type: ignore[no-untyped-call]
         raise error
     context = build_context(notebook, spec, run, results, lang=lang, names=names)
     return with_font(fill("report.html.j2", context), context["title"])

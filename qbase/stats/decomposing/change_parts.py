@@ -283,7 +283,7 @@ def _cell_table(counts: _Counts) -> pd.DataFrame:
     return table.assign(**_rates(table))
 
 
-def _rates(table: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+def _rates(table: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Floats]:
     """Return share of the batches and rate of each group, by period; no rate where nothing was tested."""
     n, k = (np.array([table[f"{name}0"], table[f"{name}1"]], dtype=float) for name in ("n", "k"))
     shares = n / n.sum(axis=1, keepdims=True)

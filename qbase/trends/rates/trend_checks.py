@@ -121,7 +121,8 @@ def check_drawing(panel: Panel, entity: str | None, index: pd.PeriodIndex) -> Ch
     cells = panel.cells[panel.cells["period"].isin(index)]
     is_early = np.asarray(pd.PeriodIndex(cells["period"]) <= index[(len(index) - 1) // 2])
     ordinals = np.where(is_early, first.ordinal, last.ordinal)
-    halves = cells.assign(period=pd.PeriodIndex.from_ordinals(ordinals, freq=index.freqstr))
+    parted: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq=index.freqstr)  # type: ignore[attr-defined]
+    halves = cells.assign(period=parted)
     found = check_same_sampling(dataclasses.replace(panel, cells=halves), entity, first, last)
     return dataclasses.replace(found, text=Text("前后两半时期：", "Earlier and later half: ") + found.text)
 
