@@ -262,10 +262,12 @@ def _rows(
 ) -> list[list[str | Text]]:
     last = code(pd.PeriodIndex(data.index.get_level_values("period")).max())
     rows: list[list[str | Text]] = []
-    for entity, own in data.groupby(level="entity", sort=True):
+    by_entity = data.groupby(level="entity", sort=True)
+    ends = by_entity.tail(1).sort_index()
+    for (entity, period), n, latest in zip(ends.index, by_entity.size(), ends.to_dict("records"), strict=True):
         is_hidden = (str(entity), last) in hidden
-        when, latest = last if is_hidden else code(own.index[-1][1]), own.iloc[-1].to_dict()
-        row: list[str | Text] = [labels.get(str(entity), same(str(entity))), count(len(own)), when]
+        when = last if is_hidden else code(period)
+        row: list[str | Text] = [labels.get(str(entity), same(str(entity))), count(int(n)), when]
         for i in shown:
             row += [HIDDEN, HIDDEN] if is_hidden else _cells(latest, i, indicators[i].unit)
         rows.append(row)

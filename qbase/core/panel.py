@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Mapping
 from typing import Any, Literal, get_args
 
@@ -171,7 +172,11 @@ class Panel:
     @property
     def entities(self) -> list[str]:
         """Entities in the panel, sorted."""
-        return sorted(self.data.index.get_level_values("entity").unique())
+        return list(self._entities)
+
+    @functools.cached_property
+    def _entities(self) -> tuple[str, ...]:
+        return tuple(sorted(self.data.index.get_level_values("entity").unique()))
 
     @property
     def periods(self) -> pd.PeriodIndex:

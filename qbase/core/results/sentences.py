@@ -7,6 +7,7 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 from __future__ import annotations
 
 import re
+import weakref
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -100,10 +101,19 @@ def grade_of(result: SayableResult, estimate: Estimate) -> Grade | None:
     return grade
 
 
+_DIGITS: weakref.WeakKeyDictionary[SayableResult, dict[str, int]] = weakref.WeakKeyDictionary()
+"""Decimals by result and term: of a thousand peers each line would ask all the others again."""
+
+
 def digits_of(result: SayableResult, estimate: Estimate) -> int:
     """Return the decimals of an estimate: one for all estimates of its term, in sentence, table and figure alike."""
-    alike = [e for e in result.estimates if e.term == estimate.term]
-    return digits_among(alike or [estimate], result.unit, result.estimand, result.settings)
+    held = _DIGITS.setdefault(result, {})
+    if estimate.term not in held:
+        alike = [e for e in result.estimates if e.term == estimate.term]
+        if not alike:
+            return digits_among([estimate], result.unit, result.estimand, result.settings)
+        held[estimate.term] = digits_among(alike, result.unit, result.estimand, result.settings)
+    return held[estimate.term]
 
 
 def digits_among(estimates: Sequence[Estimate], unit: str, estimand: str, settings: Mapping[str, Any]) -> int:

@@ -52,12 +52,19 @@ class Maturity:
 
     def of(self, entity: str | None = None) -> pd.DataFrame:
         """Return the rows of one entity by period; with None those of all together, their batches summed."""
-        return self._whole if entity is None else self._by_entity.get(entity, self.table.iloc[:0].droplevel("entity"))
+        if entity is None:
+            return self._whole
+        if entity not in self._asked:
+            try:
+                self._asked[entity] = self.table.xs(entity, level="entity")  # type: ignore[assignment]
+            except KeyError:
+                self._asked[entity] = self.table.iloc[:0].droplevel("entity")
+        return self._asked[entity]
 
     @functools.cached_property
-    def _by_entity(self) -> dict[str, pd.DataFrame]:
-        """Rows by entity: every estimate of a letter asks for them."""
-        return {str(e): rows.droplevel("entity") for e, rows in self.table.groupby(level="entity")}
+    def _asked(self) -> dict[str, pd.DataFrame]:
+        """Rows of the entities that were asked for: every estimate of a letter asks for those of its own."""
+        return {}
 
     @functools.cached_property
     def _whole(self) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -263,28 +263,29 @@ def _doubt(counts: _Counts, firm: Ints | None, level: float) -> Doubt:
 
 def _group_table(counts: _Counts, factor: int, doubt: Doubt) -> pd.DataFrame:
     grouped = counts.grouped([factor])
-    table = pd.DataFrame({"group": counts.labels[factor]})
+    labels = counts.labels[factor]
+    table: dict[str, ArrayLike] = {"group": labels}
     for p in (0, 1):
         for name, x in (("n", counts.tested), ("k", counts.passed)):
-            table[f"{name}{p}"] = np.bincount(counts.codes[:, factor], x[p], len(table))
-    table = _rates(table)
+            table[f"{name}{p}"] = np.bincount(counts.codes[:, factor], x[p], len(labels))
+    table |= _rates(table)
     for name, parts in (("composition", composition_of_groups(grouped)), ("within", within_of_groups(grouped))):
         found = doubt(parts)
-        table[name], table[f"{name}_error"] = found["value"], found["std_error"]
-        table[f"{name}_low"], table[f"{name}_high"] = found["low"], found["high"]
-    return table
+        for column, end in (("value", ""), ("std_error", "_error"), ("low", "_low"), ("high", "_high")):
+            table[name + end] = found[column].to_numpy()
+    return pd.DataFrame(table)
 
 
 def _cell_table(counts: _Counts) -> pd.DataFrame:
     table = pd.DataFrame({j: counts.labels[j][counts.codes[:, j]] for j in range(counts.codes.shape[1])})
     for p in (0, 1):
         table[f"n{p}"], table[f"k{p}"] = counts.tested[p], counts.passed[p]
-    return _rates(table)
+    return table.assign(**_rates(table))
 
 
-def _rates(table: pd.DataFrame) -> pd.DataFrame:
-    for p in (0, 1):
-        table[f"share{p}"] = table[f"n{p}"] / table[f"n{p}"].sum()
-    for p in (0, 1):
-        table[f"rate{p}"] = (table[f"k{p}"] / table[f"n{p}"]).where(table[f"n{p}"] > 0)
-    return table
+def _rates(table: Mapping[str, ArrayLike] | pd.DataFrame) -> dict[str, Floats]:
+    """Return share of the batches and rate of each group, by period; no rate where nothing was tested."""
+    n, k = (np.array([table[f"{name}0"], table[f"{name}1"]], dtype=float) for name in ("n", "k"))
+    shares = n / n.sum(axis=1, keepdims=True)
+    rates = np.divide(k, n, out=np.full(n.shape, np.nan), where=n > 0)
+    return {f"{name}{p}": of[p] for name, of in (("share", shares), ("rate", rates)) for p in (0, 1)}

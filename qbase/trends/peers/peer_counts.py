@@ -159,7 +159,7 @@ def read_compared(
     rows = rows.astype({"n": "int64", "k": "int64", "n_used": "int64"})
     rows.insert(0, "name_en", [name.en for name in names])
     rows.insert(0, "name_zh", [name.zh for name in names])
-    seen = {str(e) for e in counts[counts["n"] > 0].index.get_level_values("entity")}
+    seen = {str(e) for e in counts[counts["n"] > 0].index.get_level_values("entity").unique()}
     return Compared(
         panel=parted.panel, indicator=panel.indicator(outcome), rows=rows.rename_axis("entity").reset_index(),
         first=first, last=last, missing=tuple(sorted(seen - {str(e) for e in rows.index} - set(gone))), level=level,

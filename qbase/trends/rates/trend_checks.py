@@ -120,7 +120,9 @@ def check_drawing(panel: Panel, entity: str | None, index: pd.PeriodIndex) -> Ch
         return check_same_sampling(panel, entity, first, last)
     cells = panel.cells[panel.cells["period"].isin(index)]
     is_early = np.asarray(pd.PeriodIndex(cells["period"]) <= index[(len(index) - 1) // 2])
-    halves = cells.assign(period=pd.PeriodIndex([first if early else last for early in is_early], freq=index.freqstr))
+    ordinals = np.where(is_early, first.ordinal, last.ordinal)
+    parted: pd.PeriodIndex = pd.PeriodIndex.from_ordinals(ordinals, freq=index.freqstr)  # type: ignore[attr-defined]
+    halves = cells.assign(period=parted)
     found = check_same_sampling(dataclasses.replace(panel, cells=halves), entity, first, last)
     return dataclasses.replace(found, text=Text("前后两半时期：", "Earlier and later half: ") + found.text)
 
