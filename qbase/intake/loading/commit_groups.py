@@ -215,6 +215,7 @@ class Group:
             if delivery.verdict == "REJECTED":
                 raise unwritable_error(self._workspace.book.name, str(fault)) from fault
             return self._commit([reject(delivery.file_name, delivery.sha256, self.recipe, fault)])
+        pa.default_memory_pool().release_unused()  # and linking, which follows, as well
         is_whole = bool(snapshots) and all(at.is_new for at in snapshots)
         self.keys.settle(snapshots[-1] if is_whole else None)
         if not snapshots:

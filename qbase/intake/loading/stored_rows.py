@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from qbase.intake.reading.raw_grid import Grid
-from qbase.intake.shaping.canonical_table import Sheets
+from qbase.intake.shaping.canonical_table import Part, Sheets
 from qbase.intake.shaping.recipe_steps import MERGED, Flag
 from qbase.intake.shaping.row_verdicts import Split
 from qbase.intake.values import row_account
@@ -205,6 +205,13 @@ def _printed(sheets: Sheets, column: str) -> pa.ChunkedArray:
     return cells.filter(pa.array(~np.isin(np.arange(len(cells)), filled))) if filled else cells
 
 
+def _raw_of_data(part: Part, aside: Sequence[Aside]) -> list[str]:
+    """Return the data rows of a sheet that are not taken, verbatim."""
+    own = [row for row in aside if row.sheet == part.grid.sheet]
+    is_data = np.isin([row.row_no for row in own], part.grid.row_nos(part.layout.data)) if own else []
+    return [row.raw for row, is_in in zip(own, is_data, strict=True) if is_in]
+
+
 def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) -> None:
     """Check for every numeric column that the sum of all rows is the sum of its parts.
 
@@ -218,8 +225,7 @@ def check_sums(name: str, sheets: Sheets, split: Split, aside: Sequence[Aside]) 
     for column in row_account.numeric_columns(sheets.contract, read):
         outside = Decimal(0)
         for part in sheets.parts:
-            data = set(part.grid.row_nos(part.layout.data).tolist())
-            rows = [row.raw for row in aside if row.sheet == part.grid.sheet and row.row_no in data]
+            rows = _raw_of_data(part, aside)
             position = part.columns.positions.get(column)
             if position is not None:
                 outside += row_account.sum_raw(rows, position, part.readers[column])
