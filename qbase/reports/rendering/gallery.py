@@ -9,17 +9,15 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from qbase.core.errors import QbaseError
 from qbase.core.results.run_values import UNFINISHED, RunRecord
-from qbase.core.text import Text, same
+from qbase.core.text import Text
 from qbase.core.values import EMPTY
 from qbase.core.whole_files import write_atomic
 from qbase.lake.run_slots import read_moment
-from qbase.release import check_svg
 from qbase.reports.asking.page_names import FAILED, REDIRECT, moment_of, read_meta, undated
+from qbase.reports.rendering.gallery_card import Card, read_text
 from qbase.reports.rendering.gallery_facets import Towns, card_facts, group_cards, write_facets, write_if_changed
 from qbase.reports.rendering.page_meta import META_SCHEMA, report_meta
-from qbase.reports.rendering.page_rendering import PROFILES, date_of
 
 __all__ = ["build_gallery", "report_meta"]
 
@@ -30,79 +28,6 @@ CARDS = 60
 """So many of the youngest have a card; a thousand would be three megabytes, and nobody reads so far down."""
 FEED_VERSION = "https://jsonfeed.org/version/1.1"
 TITLE = Text("产业集群质量报告", "Reports on the quality of industrial clusters")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Card:
-    """One report in the gallery.
-
-    Parameters
-    ----------
-    report_id : str
-        File stem of page and meta.
-    meta : mapping
-        As `report_meta` wrote it; empty when no good run was ever published, or when the file is damaged.
-    damaged : bool
-        The page is there, its meta file cannot be read.
-    failed : RunRecord or None
-        The last run, when it failed and is younger than the published one.
-    earlier : tuple of Card
-        Pages of earlier logical dates that were filled in later, newest first.
-    told : mapping
-        What stands beside the page that says that the report failed; empty where there is a good one.
-    """
-
-    report_id: str
-    meta: Mapping[str, Any]
-    damaged: bool = False
-    failed: RunRecord | None = None
-    earlier: tuple[Card, ...] = ()
-    told: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    @property
-    def title(self) -> Text:
-        """Title of the report, or its id."""
-        return _text(self.meta.get("title")) or _text(self.told.get("title")) or same(self.report_id)
-
-    @property
-    def link(self) -> str:
-        """The page: of the report, of its failure, or none."""
-        if self.meta or self.damaged:
-            return f"{self.report_id}.html"
-        return f"{FAILED}/{self.report_id}.html" if self.told else ""
-
-    @property
-    def lead(self) -> Text | None:
-        """First sentence, when there is one."""
-        return _text(self.meta.get("lead"))
-
-    @property
-    def said(self) -> Text | None:
-        """Whom it is about, when it is about one."""
-        return _text(self.meta.get("subject"))
-
-    @property
-    def kick(self) -> Text | None:
-        """Who may read it."""
-        return PROFILES.get(str(self.meta.get("profile")))
-
-    @property
-    def when(self) -> Text:
-        """Day of the published run."""
-        return date_of(str(self.meta.get("slot") or self.meta.get("finished_at") or ""))
-
-    @property
-    def asked(self) -> list[Text]:
-        """What was chosen for it, in words."""
-        return [text for said in self.meta.get("asked") or () if (text := _text(said)) is not None]
-
-    @property
-    def spark(self) -> str:
-        """The small line of its first indicator; empty where there is none, or none that is clean."""
-        try:
-            return check_svg(str(self.meta.get("spark") or "<none/>"))
-        except QbaseError:
-            return ""
 
 
 def build_gallery(site: pathlib.Path, runs: Sequence[RunRecord] = (), *, towns: Towns = EMPTY) -> pathlib.Path:
@@ -239,13 +164,7 @@ def _read_meta(page: pathlib.Path) -> dict[str, Any] | None:
     meta = read_meta(page)
     if meta.get("schema") != META_SCHEMA:
         return None
-    return meta if REDIRECT in meta or _text(meta.get("title")) is not None else None
-
-
-def _text(value: Any) -> Text | None:
-    if not isinstance(value, dict) or not value.get("zh") or not value.get("en"):
-        return None
-    return Text(str(value["zh"]), str(value["en"]))
+    return meta if REDIRECT in meta or read_text(meta.get("title")) is not None else None
 
 
 def _feed(cards: Sequence[Card]) -> dict[str, Any]:

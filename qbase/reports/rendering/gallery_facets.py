@@ -10,27 +10,30 @@ import dataclasses
 import pathlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from qbase.core.lazy import PACKAGE, read_once
 from qbase.core.shown.display import sha256_of
 from qbase.core.text import Text, same
 from qbase.core.whole_files import write_atomic
+from qbase.reports.rendering.gallery_card import Card
 from qbase.reports.rendering.page_rendering import TEMPLATES, fill, with_font
-
-if TYPE_CHECKING:
-    from qbase.reports.rendering.gallery import Card
 
 FOLDER = "by"
 LINES = 200
 """On one page: with both languages and the font about 0.4 MB."""
 STAMP = re.compile(r'<meta name="qbase-gallery" content="([0-9a-f]{64})">')
-CODE = ("rendering/gallery.py", "rendering/gallery_facets.py", "rendering/page_rendering.py")
+CODE = (
+    "rendering/gallery.py",
+    "rendering/gallery_card.py",
+    "rendering/gallery_facets.py",
+    "rendering/page_rendering.py",
+)
 UNDATED, NOWHERE = Text("没有日期", "no date"), Text("不属于某个乡镇", "of no one town")
 
 Value = tuple[str, Text]
 Towns = Mapping[str, Value]
-Part = tuple[Text, int, tuple["Card", ...]]
+Part = tuple[Text, int, tuple[Card, ...]]
 """Heading of a group, how many it has in all, and those on one page."""
 
 
