@@ -148,6 +148,7 @@ def tabulate_red_black(result: Result) -> tuple[Table, ...]:
             rows=tuple(listed) or ((nobody, *[NONE] * 4),),
             note=sentences(*result.notes, *([gone] if len(left) else []), source_note(result)),
             data=_data(black, result),
+            style="effects",
             tells=(result.name,),
         ),
         Table(

@@ -154,7 +154,7 @@ def _name(dimension: str, group: str, records: PlaceRecords) -> Text:
     if group == OTHERS:
         return Text("其余", "All others")
     if dimension == "industry":
-        return read_industries().get(group, Text(f"行业 {group}", f"class {group}"))
+        return read_industries().get(group, Text(f"{group}（GB/T 4754）", f"{group} (GB/T 4754)"))
     if dimension == "product":
         return name_text(group)
     if dimension == "entity":

@@ -160,6 +160,7 @@ def read_gates(
     check_word("entity", entity, KINDS)
     at = workspace.snapshot(snapshot)  # a load under way must not come between two panels
     targets = tuple(_targets(presets, workspace))
+    _require_entities(workspace, at, entity)
     quarter, maturity = _last_quarter(workspace, as_of, at.id, entity)
     young = None if maturity is None else maturity.table["is_preliminary"]
     # what is preliminary is a matter of a day, which need not be the snapshot's
@@ -220,20 +221,24 @@ def _targets(presets: str | Preset | Sequence[str | Preset], workspace: Workspac
     return [t for p in chosen for t in p.targets]
 
 
-def _entities(workspace: Workspace, at: Snapshot, entity: Judged) -> tuple[dict[str, Text], dict[str, str]]:
-    """Return the name of every entity there is, and the product of every cluster."""
-    named = read_names(workspace, entity, at)
+def _require_entities(workspace: Workspace, at: Snapshot, entity: Judged) -> None:
     if entity == "town_code":
         require_table(workspace, "towns", at)
-        now = read_towns(workspace, at).renumbered()
-        found = workspace.query("SELECT DISTINCT town_code AS entity FROM towns ORDER BY 1", snapshot=at)
-        towns = sorted({now.get(code, code) for code in map(str, found["entity"])})
-        return {code: named.get(code, same(code)) for code in towns}, {}
-    if not workspace.has_table("clusters", at):
+    elif not workspace.has_table("clusters", at):
         raise DataError(
             "QB610", found="no table clusters", expected="table clusters: cluster_id, industry_code, cluster_name",
             fix="qbase load the list of clusters",
         )  # fmt: skip
+
+
+def _entities(workspace: Workspace, at: Snapshot, entity: Judged) -> tuple[dict[str, Text], dict[str, str]]:
+    """Return the name of every entity there is, and the product of every cluster."""
+    named = read_names(workspace, entity, at)
+    if entity == "town_code":
+        now = read_towns(workspace, at).renumbered()
+        found = workspace.query("SELECT DISTINCT town_code AS entity FROM towns ORDER BY 1", snapshot=at)
+        towns = sorted({now.get(code, code) for code in map(str, found["entity"])})
+        return {code: named.get(code, same(code)) for code in towns}, {}
     sql = "SELECT cluster_id AS entity, any_value(industry_code) AS product FROM clusters GROUP BY 1 ORDER BY 1"
     clusters = workspace.query(sql, snapshot=at)
     names = {e: named.get(e, same(e)) for e in map(str, clusters["entity"])}
