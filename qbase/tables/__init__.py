@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from qbase.tables.header_match import match_headers as match_headers
     from qbase.tables.header_match import normalise_header as normalise_header
     from qbase.tables.header_match import split_unit as split_unit
+    from qbase.tables.industry_codes import name_industry as name_industry
     from qbase.tables.industry_codes import read_industries as read_industries
     from qbase.tables.industry_codes import section_of as section_of
 

@@ -17,7 +17,6 @@ LAST_DIVISIONS = freeze(
 )  # fmt: skip
 
 
-@functools.cache
 def read_industries() -> Mapping[str, Text]:
     """Return class code -> name in both languages.
 
@@ -32,9 +31,39 @@ def read_industries() -> Mapping[str, Text]:
     >>> read_industries()["2822"]
     Text(zh='涤纶纤维制造', en='Polyester fibres')
     """
-    file = resources.files("qbase.tables").joinpath("codes", "industries.toml")
+    return _read("industries.toml")
+
+
+@functools.cache
+def _read(name: str) -> Mapping[str, Text]:
+    file = resources.files("qbase.tables").joinpath("codes", name)
     raw = tomllib.loads(file.read_text(encoding="utf-8"))
     return freeze({code: Text(entry["zh"], entry["en"]) for code, entry in raw.items()})
+
+
+def name_industry(code: str) -> Text:
+    """Return the name of a class, or that of its division with the code behind it.
+
+    Parameters
+    ----------
+    code : str
+        Class of four digits.
+
+    References
+    ----------
+    GB/T 4754-2017, section C.
+
+    Examples
+    --------
+    >>> from qbase.tables import name_industry
+    >>> name_industry("2822").en, name_industry("2110"), name_industry("0111").en
+    ('Polyester fibres', Text(zh='家具制造业（2110）', en='Furniture (2110)'), 'industry 0111')
+    """
+    division = _read("division_names.toml").get(code[:2])
+    whole = Text(f"行业 {code}", f"industry {code}")
+    if division is not None:
+        whole = Text(f"{division.zh}（{code}）", f"{division.en} ({code})")
+    return read_industries().get(code, whole)
 
 
 def section_of(code: str) -> str:

@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from qbase.core.text import Text, same
+from qbase.core.shown.english_names import name_text
+from qbase.core.text import Text
 from qbase.reports.asking.letter_parameters import TAG, Parameter, parse_source
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def ask(name: str, value: Any, parameter: Parameter | None, said: Text | None = 
     """Put one parameter and its value into words; without a declaration its name stands for them."""
     help_ = parameter.help if parameter is not None else Text("", "")
     label = Text(*(part.split(mark)[0].strip() or name for part, mark in ((help_.zh, "；"), (help_.en, ";"))))
-    words = said or same(written(value))
+    words = said or name_text(written(value))
     if isinstance(value, str) and parameter is not None and parameter.choices:
         words = VALUES.get(value, words)
     is_empty = value is None or value == ""

@@ -16,7 +16,7 @@ from qbase.core.values import CheckResult, Estimate, Key
 from qbase.indicators.catalogue.indicator_rows import find_indicator
 from qbase.scorecards.county.place_records import RATE, PlaceRecords
 from qbase.stats.rates.firm_likeness import FirmLikeness, firm_rate_interval, fit_firm_likeness
-from qbase.tables.industry_codes import read_industries
+from qbase.tables.industry_codes import name_industry
 
 DIMENSIONS = {
     "industry": Text("行业", "Industry"),
@@ -154,7 +154,7 @@ def _name(dimension: str, group: str, records: PlaceRecords) -> Text:
     if group == OTHERS:
         return Text("其余", "All others")
     if dimension == "industry":
-        return read_industries().get(group, Text(f"{group}（GB/T 4754）", f"{group} (GB/T 4754)"))
+        return name_industry(group)
     if dimension == "product":
         return name_text(group)
     if dimension == "entity":
