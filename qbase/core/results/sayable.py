@@ -1,4 +1,4 @@
-"""What a sentence needs to know of a result, a criterion or a scorecard, and the decimals their numbers are told with."""
+"""What a sentence needs to know of a result, a criterion or a scorecard, and the decimals of their numbers."""
 
 from __future__ import annotations
 
