@@ -7,9 +7,7 @@ inside a stated margin; evidence is strong only when every check passed; a causa
 from __future__ import annotations
 
 import re
-import weakref
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from qbase.core import periods
 from qbase.core.numbers import (
@@ -17,12 +15,14 @@ from qbase.core.numbers import (
     UNITS_SHORT,
     count,
     declared_digits,
-    digits_for,
     interval,
     level_text,
     number,
     p_value,
 )
+from qbase.core.results.sayable import criterion_digits as criterion_digits
+from qbase.core.results.sayable import digits_among as digits_among
+from qbase.core.results.sayable import digits_of as digits_of
 from qbase.core.shown.display import Prose
 from qbase.core.text import Text, join, same, spaced
 from qbase.core.values import Estimate, Grade
@@ -101,45 +101,10 @@ def grade_of(result: SayableResult, estimate: Estimate) -> Grade | None:
     return grade
 
 
-_DIGITS: weakref.WeakKeyDictionary[SayableResult, dict[str, int]] = weakref.WeakKeyDictionary()
-"""Decimals by result and term: of a thousand peers each line would ask all the others again."""
-
-
-def digits_of(result: SayableResult, estimate: Estimate) -> int:
-    """Return the decimals of an estimate: one for all estimates of its term, in sentence, table and figure alike."""
-    held = _DIGITS.setdefault(result, {})
-    if estimate.term not in held:
-        alike = [e for e in result.estimates if e.term == estimate.term]
-        if not alike:
-            return digits_among([estimate], result.unit, result.estimand, result.settings)
-        held[estimate.term] = digits_among(alike, result.unit, result.estimand, result.settings)
-    return held[estimate.term]
-
-
-def digits_among(estimates: Sequence[Estimate], unit: str, estimand: str, settings: Mapping[str, Any]) -> int:
-    """Return the decimals that tell every end of some estimates from what the words judge it against: 0, ± margin."""
-    marks: tuple[float, ...] = ()
-    if estimand not in {"level", "need"}:
-        margin = settings.get("margin")
-        marks = (0.0,) if margin is None else (0.0, -margin, margin)
-    return max((_digits(e, unit, marks) for e in estimates), default=1)
-
-
-def criterion_digits(criterion: SayableCriterion) -> int:
-    """Return the decimals of a criterion: those that tell its ends from its target."""
-    return _digits(criterion.estimate, criterion.indicator.unit, (criterion.target,))
-
-
 def target_text(criterion: SayableCriterion) -> Text:
     """Return the target as it was declared, with its unit."""
     unit = criterion.indicator.unit
     return quantity(criterion.target, unit, declared_digits(criterion.target, unit))
-
-
-def _digits(e: Estimate, unit: str, marks: tuple[float, ...]) -> int:
-    own = digits_for(unit, e.std_error, e.ci_low, e.ci_high, marks=marks, value=e.value)
-    joint = digits_for(unit, e.std_error, e.joint_low, e.joint_high, marks=marks)
-    return max(own, joint, digits_for(unit, e.std_error, e.tost_low, e.tost_high, marks=marks))
 
 
 def doubt(result: SayableResult, estimate: Estimate, *, flip: bool = False) -> Text:
