@@ -82,17 +82,21 @@ def plan(
     shell = shell_of(ctx, home, as_json, quiet, lang)
     if action == "commit":
         return _commit(shell, file)
-    given = {"--list": firms, "--secret": secret, "--published": published, "--on": on, "--closed": closed}
     if action == "verify":
         return _verify(shell, file, firms, secret)
-    _refuse_missing(action, given | {"--year": year, "--xlsx": xlsx})
-    if within_pp is None and budget is None:
-        _refuse_missing(action, {"--within-pp | --budget": None})
-    for made in (file, xlsx):
-        _refuse_existing(made)
+    given = {"--list": firms, "--secret": secret, "--published": published, "--on": on, "--closed": closed}
     asked = {"within_pp": within_pp, "budget": budget, "assurance": assurance}
+    _check_draw(given | {"--year": year, "--xlsx": xlsx}, asked, (file, xlsx))
     days = _day("--on", on), _day("--closed", closed)
     return _draw(shell, file, firms, secret, published, days, year, asked, xlsx)
+
+
+def _check_draw(given: dict[str, Any], asked: dict[str, Any], made: tuple[pathlib.Path | None, ...]) -> None:
+    _refuse_missing("draw", given)
+    if asked["within_pp"] is None and asked["budget"] is None:
+        _refuse_missing("draw", {"--within-pp | --budget": None})
+    for file in made:
+        _refuse_existing(file)
 
 
 def _commit(shell: Shell, file: pathlib.Path) -> int:

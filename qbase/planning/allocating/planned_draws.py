@@ -111,7 +111,7 @@ def plan_draws(
     parts = Parts.of(strata)
     firms = choose_firms(strata, parts, asked)
     precision = build_precision(strata, parts, asked, firms)
-    price = build_prices(strata, parts, asked)
+    price = build_prices(strata, parts, asked, firms)
     return _result(strata, parts, asked, firms, precision, price)
 
 

@@ -135,11 +135,11 @@ def choose_firms(strata: Strata, parts: Parts, asked: Asked) -> Ints:
     if found is None:
         least = float(firms @ spending.cost)
         targets = f" and the targets of {len(n_eff)} entities" if n_eff else ""
-        other = "a wider within_pp" if n_eff else "a smaller least_firms"
+        other = "a wider within_pp" if n_eff else "a smaller least_firms" if asked.least > 1 else "fewer strata"
         raise DataError(
             "QB624", found=f"budget {asked.budget:,.0f}",
             expected=f"{np.ceil(least):,.0f} or more for {asked.least} firms of each stratum{targets}",
-            fix=f"plan_draws(strata, …, budget={np.ceil(least):.0f}), or {other}",
+            fix=f"budget={np.ceil(least):.0f}, or {other}",
         )  # fmt: skip
     return found
 
@@ -244,8 +244,8 @@ def build_precision(strata: Strata, parts: Parts, asked: Asked, firms: Ints) -> 
     )
 
 
-def build_prices(strata: Strata, parts: Parts, asked: Asked) -> pd.DataFrame:
-    """Return what other targets would cost, each entity as many points wider or narrower."""
+def build_prices(strata: Strata, parts: Parts, asked: Asked, planned: Ints) -> pd.DataFrame:
+    """Return what other targets would cost, each entity as many points wider or narrower, beside the plan itself."""
     rows = []
     for points in POINTS:
         wanted = {e: w + points for e, w in asked.within.items() if w + points >= 1}
@@ -256,7 +256,8 @@ def build_prices(strata: Strata, parts: Parts, asked: Asked) -> pd.DataFrame:
         names = sorted(needed)
         beyond = {names[i] for i in full.unmet()}
         some = {e: n for e, n in needed.items() if e not in beyond}
-        firms = cheapest_firms(build_spending(strata, parts, asked, some))
+        is_planned = not points and asked.budget is None
+        firms = planned if is_planned else cheapest_firms(build_spending(strata, parts, asked, some))
         n = int(firms.sum())
         rows.append((points, len(some), len(wanted), n, n * asked.per_firm, n * asked.cost))
     return pd.DataFrame(rows, columns=["points", "reachable", "entities", "firms", "batches", "cost"])

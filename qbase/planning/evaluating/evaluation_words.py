@@ -11,6 +11,7 @@ import pandas as pd
 from qbase.core.numbers import count, interval, level_text, number, percent
 from qbase.core.text import Text, join
 from qbase.core.values import CheckResult
+from qbase.effects.lab.design_scores import share_of
 from qbase.planning.evaluating.evaluation_designs import NAMES
 
 TOLERATED = 2.0
@@ -20,9 +21,10 @@ MOST_SILENT = 50.0
 
 HOW = Text(
     "未来各季按历史排演：各集群的水平、单季波动和持续波动取自没有政策的时期，过去的批次照原样，将来的批次按计划；"
-    "效果加在真实合格率上，不超过 100%。",
+    "效果改变的是真实合格率的水平，不超过 100%，波动仍围绕它。",
     "Quarters to come are played out as the past was: levels, shocks of one quarter and shocks that last are those of "
-    "untreated periods; batches are those there were, then those planned; effects act on true rates, up to 100%.",
+    "untreated periods; batches are those there were, then those planned; effects move the levels of true rates, up to "
+    "100%.",
 )
 JUDGED = Text(
     "每次排演都用将来报告真正要用的估计和置换推断来判断，不套公式；所列为真正实现的平均效果。",
@@ -98,13 +100,17 @@ def _years(years: int) -> str:
     return f"{years} year" if years == 1 else f"{years} years"
 
 
-def check_size(table: pd.DataFrame, level: float) -> CheckResult:
-    """Say whether the inference keeps its size in every plan (``planned_size``)."""
-    worst = table.iloc[int(np.argmax(table["size_low_pct"]))]
+def check_size(table: pd.DataFrame, level: float, draws: int) -> CheckResult:
+    """Say whether the inference keeps its size in every plan (``planned_size``).
+
+    The worst of many plans is worse by chance; its bounds are those that hold for all of them at once (Bonferroni).
+    """
+    worst = table.iloc[int(np.argmax(table["size_pct"]))]
     allowed = 100 * (1 - level)
-    kept = bool(worst["size_low_pct"] <= allowed + TOLERATED)
-    shown = percent(worst["size_pct"], 1)
-    ends = interval(worst["size_low_pct"], worst["size_high_pct"], 1)
+    share = share_of(round(worst["size_pct"] * draws / 100), draws, level=1 - (1 - level) / len(table))
+    kept = bool(share.low <= allowed + TOLERATED)
+    shown = percent(share.value, 1)
+    ends = interval(share.low, share.high, 1)
     name, limit = NAMES[worst["design"]], percent(allowed, 0)
     return CheckResult(
         name="planned_size",

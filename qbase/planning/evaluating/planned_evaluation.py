@@ -253,7 +253,7 @@ def _result(
         subject=policy.title if subject is None else read_text("subject", subject),
         tables={"evaluation": table, "power": pd.DataFrame([row for item in found for row in _curve(*item)])},
         checks=(
-            words.check_size(table, inference.level), words.check_answers(table),
+            words.check_size(table, inference.level, asked.draws), words.check_answers(table),
             words.check_clusters(table, untreated),
         ),
         notes=(words.HOW, words.JUDGED, words.error_note(asked.draws, inference.level)),
