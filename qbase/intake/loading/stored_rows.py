@@ -208,7 +208,9 @@ def _printed(sheets: Sheets, column: str) -> pa.ChunkedArray:
 def _raw_of_data(part: Part, aside: Sequence[Aside]) -> list[str]:
     """Return the data rows of a sheet that are not taken, verbatim."""
     own = [row for row in aside if row.sheet == part.grid.sheet]
-    is_data = np.isin([row.row_no for row in own], part.grid.row_nos(part.layout.data)) if own else []
+    if not own:
+        return []
+    is_data = np.isin([row.row_no for row in own], part.grid.row_nos(part.layout.data))
     return [row.raw for row, is_in in zip(own, is_data, strict=True) if is_in]
 
 

@@ -147,6 +147,7 @@ def _judge_columns(data: pa.Table, contract: Contract) -> tuple[pa.Table, npt.ND
 
     What is wrong with them is for the query to say that judges whole rows.
     """
+    pa.default_memory_pool().release_unused()
     is_wrong = np.zeros(len(data), np.bool_)
     columns = {}
     with _database(len(data)) as db:

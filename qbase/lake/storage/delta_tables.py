@@ -14,7 +14,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    PostCommitHookProperties,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from qbase.core.errors import DataError, SetupError
@@ -30,6 +37,8 @@ BATCH_ROWS = 1 << 20  # handed over as one: of several batches the writer does n
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _HOOKS = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
+# a writer holds a group of rows in memory, and readers share the groups out among them
+_WRITING = WriterProperties(compression="SNAPPY", max_row_group_size=1 << 17)
 _REFUSED = {"deletionVectors", "columnMapping"}
 
 
@@ -178,6 +187,7 @@ def append(
             pa.RecordBatchReader.from_batches(schema, iter(counter)),
             mode="append",
             schema_mode="merge",
+            writer_properties=_WRITING,
             commit_properties=CommitProperties(
                 custom_metadata={"qbase_delivery": " ".join(counter.rows)},
                 app_transactions=[Transaction(app_id=delivery, version=number) for delivery in counter.rows],

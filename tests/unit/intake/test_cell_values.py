@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import random
+
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from qbase.core.text import Text
 from qbase.intake.values import row_account as account
 from qbase.intake.values.cell_values import build_reader, plain_number, read_column
-from qbase.tables import ColumnRule, read_contract
+from qbase.intake.values.nothing_words import is_ditto, refers_elsewhere
+from qbase.intake.values.plain_cells import SAMPLE
+from qbase.tables import ColumnRule, list_contracts, read_contract
 
 
 def column(kind: str, **fields: object) -> ColumnRule:
@@ -136,3 +141,42 @@ def test_a_column_is_read_with_the_rows_of_every_code() -> None:
 def test_plain_number_keeps_the_value() -> None:
     assert plain_number("00012.500") == "12.5"
     assert plain_number("1e400") is None
+
+
+ODD = (
+    "同上 以上同 见上表 如上左 同第1行 同左侧 仝上 上同 无 空白 暂无数据 不详 NULL n/a -- 0 000 0000000 1E05 1E5 12E03 9.11E+17 3-1 "
+    '12-Jan 2022-08-10 合计 全县合计 其中：甲厂 注：本表 total Err:502 #N/A ="0012" \'S1-01 S–1 LX001-复 甲厂¹ 甲乙丙¹ 甲乙丙（东） '
+    "甲乙丙(东) ＬＸ００１ C2822 2822 2022E00123 99002110 990021000 91990021ma01 甲乙\u200b丙 甲乙丙\x07 见山公司 如意公司 A-1-1"
+).split(" ")
+
+
+def test_what_a_pattern_takes_for_plain_is_read_as_it_is_and_points_nowhere() -> None:
+    chance = random.Random(7)
+    signs = "09189AEZaers-. /()（甲乙同上以见如无空厂"
+    texts = [*ODD, *("".join(chance.choices(signs, k=chance.randrange(1, 9))) for _ in range(4000))]
+    taken = 0
+    for table in ("inspections", "firms", "town_year", "items", "certifications"):
+        for rule in read_contract(table).columns if table in list_contracts() else ():
+            reader = build_reader(rule)
+            if not reader.plain:
+                continue
+            is_plain = pc.match_substring_regex(pa.array(texts), f"^(?:{reader.plain})$").to_pylist()
+            plain = [text for text, is_so in zip(texts, is_plain, strict=True) if is_so]
+            taken += len(plain)
+            assert [reader(text) for text in plain] == [(text, "") for text in plain], rule.name
+            assert not [text for text in plain if is_ditto(text) or refers_elsewhere(text)], rule.name
+    assert taken > 500  # the patterns do take texts
+
+
+@pytest.mark.parametrize("name", ["sample_no", "uscc", "firm_name", "town_code"])
+def test_a_long_column_is_read_like_its_cells(name: str) -> None:
+    reader = build_reader(read_contract("inspections").column(name))
+    many = {"firm_name": "清沅第{}化纤厂", "town_code": "9{:08d}"}.get(name, "YZ{:08d}")
+    texts = [many.format(i + 1) if i % 7 else ODD[i % len(ODD)] for i in range(2 * SAMPLE)]
+    read = read_column(pa.chunked_array([texts[:SAMPLE], texts[SAMPLE:]]), reader)
+    alone = [reader(text) for text in texts]
+    assert read.values.to_pylist() == [value for value, _ in alone]
+    marks = {code for _, code in alone if code}
+    assert {code: rows.tolist() for code, rows in read.codes.items()} == {
+        code: [row for row, (_, own) in enumerate(alone) if own == code] for code in marks
+    }
