@@ -79,7 +79,7 @@ def test_cards_link_to_their_pages_youngest_first(tmp_path: pathlib.Path) -> Non
         "已核验",
         "S0003",
         "name：甲",
-        "name: 甲",
+        "name: Jia",
         "24 November 2026",
         "虚构省份",
     ):
