@@ -239,7 +239,11 @@ def distinct_checks(*results: Result) -> list[CheckResult]:
         c
         for c in checks.values()
         if not any(
-            o.name == c.name and o.passed == c.passed and c.text.en in o.text.en and len(c.text.en) < len(o.text.en)
+            # what follows on a few words begins with a small letter there
+            o.name == c.name
+            and o.passed == c.passed
+            and len(c.text.en) < len(o.text.en)
+            and c.text.en.casefold() in o.text.en.casefold()
             for o in checks.values()
         )
     ]

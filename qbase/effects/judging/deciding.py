@@ -164,7 +164,7 @@ def _cannot_say(result: Result, others: Sequence[Result], verdict: DecisionVerdi
     apart = [_named(other) for other in others if judge_verdict(judge_evidence(other)) != verdict]
     if apart:
         names = join(apart, zh="、", en=" and ")
-        other = f"That all estimates agree: by {names.en} other words follow."
+        other = f"That all estimates agree: by {names.en} the verdict differs."
         said.append(Text(f"各种估计一致：{names.zh}的结论不同。", other))
     if any(c.passed is False for c in result.checks):
         said.append(Text("不带保留的结论：", "Anything without reservations: ") + FAILED)

@@ -230,7 +230,8 @@ def failed_beside(results: Mapping[str, Any], said: Sequence[Text]) -> list[Text
     known = {part.zh for text in said for part in split_sentences(text)}
     left: list[Text] = []
     for check in (c for r in results.get("results", ()) for c in r["checks"] if c["passed"] is False):
-        new = [part for part in split_sentences(Text(**check["text"])) if part.zh not in known]
+        # one that was said with the sample it is on before it has been said
+        new = [p for p in split_sentences(Text(**check["text"])) if not any(k.endswith(p.zh) for k in known)]
         known |= {part.zh for part in new}
         left += [join(new, zh="", en=" ")] if new else []
     return left

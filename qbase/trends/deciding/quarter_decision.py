@@ -49,12 +49,12 @@ NOTHING_BEFORE = Text(
     "A comparison takes the inspections of the same quarter a year ago, complete and on record.",
 )
 POOLED = Text(
-    "更可行的是合并同类集群，或看多年趋势。", "Pooling like clusters, or the trend over years, is the nearer way."
+    "更可行的是合并同类集群，或看多年趋势。", "Pooling like clusters, or the trend over years, is more promising."
 )
 FAULTLESS = Text("“数据没有问题”：", "That nothing is wrong with the data: ")
 NO_CAUSE = Text(
     "变化的原因：同比只说升降，不说是不是政策带来的。",
-    "Why it changed: a comparison with a year ago says that a rate moved, not that a policy moved it.",
+    "What lies behind a change: a comparison with a year ago cannot tell a policy from other causes.",
 )
 
 
@@ -222,7 +222,7 @@ def _would_settle(change: Result, level: Result, need: Result | None, verdict: Q
     far = Text(
         f"按现有批次，需合并约 {number(years, 0)} 年的抽查；更可行的是合并同类集群，或看多年趋势。",
         f"At the present pace that is about {number(years, 0)} years of inspections; pooling like clusters, or the "
-        "trend over years, is the nearer way.",
+        "trend over years, is more promising.",
     )
     return [text, far] if years >= 2 else [text]
 

@@ -101,7 +101,7 @@ def test_a_clear_effect_is_said_with_its_grade_and_settles() -> None:
 def test_failed_checks_are_pointed_at_and_other_estimates_named() -> None:
     decision = decide([effect(6, 1), effect(1, 4, method="group_time")], [check("spillover")])
     said = " ".join(t.en for t in decision.cannot_say)
-    assert "by group-time effects other words follow" in said
+    assert "by group-time effects the verdict differs" in said
     assert "checks did not pass" in said
     assert "spillover failed" not in said, "the reminders of the page say it"
     assert "agree" not in " ".join(t.en for t in decide([effect(6, 1), effect(5, 1, method="group_time")]).cannot_say)

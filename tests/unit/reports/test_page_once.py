@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from qbase.core import MIME, Decision, Text
+from qbase.core import MIME, CheckResult, Decision, Estimate, Indicator, Result, Text
+from qbase.core.results.result import distinct_checks
 from qbase.release.verifying.page_reading import Element, Page, read_page
 from qbase.release.verifying.shown_bundles import read_text
 from qbase.release.verifying.verification import verify_html
-from qbase.reports.rendering.page_rendering import render_report
+from qbase.reports.rendering.page_rendering import failed_beside, render_report
 
 
 def load_case() -> Any:
@@ -69,6 +70,23 @@ def test_what_failed_beside_the_conclusion_joins_the_reminders_sentence_by_sente
     assert "numbers" not in [c.name for c in verify_html(text, record=record).failed]
     kept = text.replace("One thing more.", "Nothing more.")
     assert "numbers" in [c.name for c in verify_html(kept, record=record).failed]
+
+
+def test_a_check_said_with_its_sample_is_not_said_again_without() -> None:
+    said = [
+        Text("以全部批次计：占比变化 3 个百分点。", "On all batches: the share moved by 3 points."),
+        Text("占比变化 3 个百分点。", "The share moved by 3 points."),
+    ]
+    checks = [CheckResult(name="same_sampling", passed=False, text=text) for text in said]
+    results = {"results": [{"checks": [c.payload()]} for c in checks]}
+    assert failed_beside(results, []) == said[:1]
+    rate = Indicator(id="D1.batch", name=Text("合格率", "pass rate"), unit="pct", better="up")
+    value = Estimate(term="rate", value=90.0, ci_low=85.0, ci_high=95.0)
+    result = Result(
+        estimand="level", outcome=rate, unit="pct", method="wilson", estimates=(value,), subject=Text("甲", "A")
+    )
+    twice = [dataclasses.replace(result, checks=(check,)) for check in checks]
+    assert [c.text for c in distinct_checks(*twice) if c.name == "same_sampling"] == said[:1]
 
 
 def test_a_sentence_of_the_first_page_is_not_said_again_below(page: Page) -> None:
