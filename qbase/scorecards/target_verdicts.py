@@ -96,7 +96,8 @@ def score_targets(
     >>> card
     <Scorecard K001 under outline_2025: D1.batch cannot_tell>
     >>> print(card.criteria[0].why.en)
-    Batches as drawn, directed ones included, lie below a target meant for weighted random draws: no verdict.
+    Some of these batches were drawn where failures were expected, which tends to lower the rate; the target is meant
+        for weighted random draws, so there is no verdict.
     """
     chosen = read_preset(preset) if isinstance(preset, str) else preset
     results = [results] if isinstance(results, Result) else list(results)

@@ -58,8 +58,9 @@ def say_not_meant(sampling: str) -> Text:
     """Say that batches as drawn are not what a target is meant for."""
     how = TREATMENTS[sampling]
     return Text(
-        f"全部批次含定向抽查，低于按{how.zh}设定的目标所指的水平，不作判断。",
-        f"Batches as drawn, directed ones included, lie below a target meant for {how.en}: no verdict.",
+        f"全部批次里有专查问题企业的，合格率往往偏低；目标说的是{how.zh}的合格率，所以不作判断。",
+        "Some of these batches were drawn where failures were expected, which tends to lower the rate; the target is "
+        f"meant for {how.en}, so there is no verdict.",
     )
 
 
