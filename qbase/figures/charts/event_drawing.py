@@ -191,9 +191,10 @@ def _draw_words(study: Study, sheet: Sheet, left: float, top: float, right: floa
     start = sheet.px(-0.5)
     y = top + sheet.size * 0.8
     before = [Text("实施前：应接近 0", "Before: should be near 0"), Text("实施前", "Before")]
-    after = [Text("实施后：政策效果", "After: policy effect"), Text("实施后", "After")][leads_failed(study.result) :]
+    # whether that change is an effect is for the sentence to say
+    after = [Text("实施后：差异变化", "After: change of the difference"), Text("实施后", "After")]
     _one_of(sheet, before, start - left - 12, left + 6, y, "mut", bold=False)
-    _one_of(sheet, after, right - start - 12, start + 8, y, "blue", bold=True)
+    _one_of(sheet, after[leads_failed(study.result) :], right - start - 12, start + 8, y, "blue", bold=True)
     when = "" if study.start is None else shown(study.start, sheet.lang)
     labels = [Text(f"{when} 政策实施".strip(), f"Policy starts {when}".strip()), Text("实施", "Start")]
     fits = next((t for t in labels if sheet.wide(sheet.t(t), bold=True) <= start - left - 8), None)
