@@ -119,7 +119,8 @@ def test_a_drawing_that_passes_is_inert_in_a_page(inner: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(HOSTILE, HOSTILE)
 def test_a_title_never_leaves_its_style_string(zh: str, en: str) -> None:
-    page = fill("gallery.html.j2", {"lang": "zh", "title": Text(zh, en), "cards": [], "good": 0, "waiting": 0})
+    nothing = {"lang": "zh", "cards": [], "facets": [], "every": 0, "good": 0, "waiting": 0}
+    page = fill("gallery.html.j2", {**nothing, "title": Text(zh, en)})
     tree = html5lib.parse(page, namespaceHTMLElements=False)
     (style,) = tree.iter("style")
     assert (style.text or "").rstrip().endswith("}")
