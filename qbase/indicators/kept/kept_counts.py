@@ -1,8 +1,8 @@
 """Counted cells are kept beside the lake: files of a table are never rewritten, so the same count gives the same cells.
 
-A report run for every cluster of a province then counts once instead of a thousand times, and a delivery into a nation
-costs what it brings. What is kept can always be counted again: a file that is damaged, foreign or gone changes nothing
-but the time.
+A report run for every cluster of a province then counts once instead of a thousand times, and a delivery is counted in
+the periods of its rows alone. What is kept can always be counted again: a file that is damaged, foreign or gone changes
+nothing but the time.
 """
 
 from __future__ import annotations
