@@ -159,6 +159,19 @@ def test_a_county_is_the_sum_of_its_towns(demo_lake: Workspace, county: PlaceRec
     assert items[0]["k"].sum() > items[1]["k"].sum() > 0
 
 
+def test_cases_count_every_followed_failure_of_the_year_by_its_outcome(
+    demo_lake: Workspace, town: PlaceRecords
+) -> None:
+    found = read_cases(demo_lake, town)
+    failed = set(town.year.loc[~town.year["is_pass"].astype(bool), "sample_no"])
+    told = dict(demo_lake.query("SELECT DISTINCT sample_no, outcome FROM followup").itertuples(index=False, name=None))
+    followed = [outcome for sample, outcome in told.items() if sample in failed]
+    counted = {e.key.get("outcome"): (e.value, e.n_obs) for e in found.estimates}
+    assert len(followed) > 1
+    assert counted.pop(None) == (len(followed), len(failed))
+    assert counted == {o: (followed.count(o), len(followed)) for o in ("failed_again", "open", "rectified")}
+
+
 def test_places_are_found_by_code_and_name_and_the_rest_is_refused(demo_lake: Workspace) -> None:
     # a merged town is its successor
     assert find_place(demo_lake, "990022105").code == find_place(demo_lake, "竹桁").code == "990022104"
