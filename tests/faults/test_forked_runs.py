@@ -14,6 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from typing import Any
@@ -124,6 +125,22 @@ def test_the_exception_of_a_thread_is_an_error(workspace: Workspace, letter: Let
         "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor(1).submit(lambda: 1 / 0).exception()"
     )
     assert run_report(workspace, letter("handled", handled), engine=engine).state == "ok"  # type: ignore[arg-type]
+
+
+@BOTH
+def test_nothing_of_a_run_is_left_in_the_temporary_folder(
+    workspace: Workspace, letter: Letter, engine: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    look = "import os, json; from IPython.paths import get_ipython_dir; where = get_ipython_dir()"
+    tell = "json.dump({'where': where}, open(os.environ['QBASE_RUN_DIR'] + '/seen.json', 'w'))"
+    where = pathlib.Path(seen(workspace, letter("neat", look, tell), engine)["where"])
+    assert where.parent == scratch
+    fail(workspace, letter("dead", "import os; os._exit(0)"), engine)
+    assert list(scratch.glob("qb-*")) == []
 
 
 @BOTH

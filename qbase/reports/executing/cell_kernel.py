@@ -13,7 +13,6 @@ import json
 import logging
 import os
 import pathlib
-import shutil
 import signal
 import sys
 import tempfile
@@ -113,17 +112,14 @@ def serve_cells(pipe: Connection) -> None:
         plan = json.loads(pipe.recv_bytes())
     except (EOFError, OSError):
         os._exit(0)
-    scratch = tempfile.mkdtemp(prefix="qb-")
     try:
         settle(plan)
-        os.environ["IPYTHONDIR"] = scratch
         asyncio.run(_serve(pipe))
     except Exception:
         told = {"content": {"trace": traceback.format_exc()}, "channel": IOPUB, "parent_header": {}, "buffers": []}
         with contextlib.suppress(OSError):
             pipe.send_bytes(json.dumps({**told, "msg_type": "failed"}).encode())
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
         # what a cell has left running must not keep the process alive
         os._exit(0)
 

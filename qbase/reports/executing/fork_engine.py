@@ -14,6 +14,7 @@ import logging
 import os
 import pathlib
 import queue
+import tempfile
 import uuid
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -84,14 +85,19 @@ def _run(nb_man: Any, fork: Fork, job: Job) -> None:
     def ready(notebook: NotebookNode) -> None:
         job.started, job.group = True, fork.pid
 
-    fork.settle(allowed_environment(job.environment) | {THREAD_LOG: str(job.folder / FILE)}, str(job.root))
     client = CellClient(nb_man, job, km=fork, on_notebook_start=ready)
     client.owns_km = True
     fork.on_death = lambda: client.task_poll_for_reply and client.task_poll_for_reply.cancel()
     try:
-        client.execute()
+        # of this side, since the fork is killed at the end and clears nothing away
+        with tempfile.TemporaryDirectory(prefix="qb-", ignore_cleanup_errors=True) as scratch:
+            own = {"IPYTHONDIR": scratch, THREAD_LOG: str(job.folder / FILE)}
+            fork.settle(allowed_environment(job.environment) | own, str(job.root))
+            try:
+                client.execute()
+            finally:
+                fork.end()
     finally:
-        fork.end()
         end_leftovers(job.environment.get("QBASE_RUN_ID", ""))
         join_streams(nb_man.nb)
         job.executed = nb_man.nb
