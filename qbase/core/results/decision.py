@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from qbase.core.given import check_word
@@ -28,6 +29,7 @@ VERDICTS: dict[DecisionVerdict, Text] = {
     "not_met": Text("未达到条件", "conditions not met"),
 }
 HEADS = {
+    "next_step": Text("待决定", "To decide"),
     "can_say": Text("可以说", "What can be said"),
     "cannot_say": Text("不能说", "What cannot"),
     "would_settle": Text("怎样才能判断", "What would settle it"),
@@ -52,6 +54,9 @@ class Decision(Bundle):
         Statements they do not, each with the reason.
     would_settle : tuple of Text
         The route, with the number of draws or clusters it takes.
+    next_step : Text or None
+        What there is to decide or to do now, what holds meanwhile, and when to look again: a page says it below its
+        first sentence.
     words : Text or None
         The verdict in words, where it is about no effect of a policy; None takes those of `VERDICTS`.
 
@@ -68,12 +73,15 @@ class Decision(Bundle):
     ...     can_say=((Text("提高超过 9 个百分点可以排除。", "A rise of more than 9 points is ruled out."), "limited"),),
     ...     cannot_say=(Text("没有效果。", "That there is no effect."),),
     ...     would_settle=(Text("每季每个集群抽查 40 批。", "40 batches a cluster and quarter."),),
+    ...     next_step=Text("要不要加抽；之前目标照旧。", "Whether to draw more; until then targets stand."),
     ... )
     合格率：尚无法判断。
+    待决定：要不要加抽；之前目标照旧。
     可以说：提高超过 9 个百分点可以排除。
     不能说：没有效果。
     怎样才能判断：每季每个集群抽查 40 批。
     Pass rate: cannot tell yet.
+    To decide: Whether to draw more; until then targets stand.
     What can be said: A rise of more than 9 points is ruled out.
     What cannot: That there is no effect.
     What would settle it: 40 batches a cluster and quarter.
@@ -84,6 +92,7 @@ class Decision(Bundle):
     can_say: tuple[tuple[Text, Grade | None], ...] = ()
     cannot_say: tuple[Text, ...] = ()
     would_settle: tuple[Text, ...] = ()
+    next_step: Text | None = None
     words: Text | None = None
 
     def __post_init__(self) -> None:
@@ -101,8 +110,9 @@ class Decision(Bundle):
         return Text(f"{subject.zh}：{said.zh}。", f"{subject.en[:1].upper()}{subject.en[1:]}: {said.en}.")
 
     def items(self) -> tuple[tuple[Text, Grade | None], ...]:
-        """Return every paragraph with its grade: the lead, then each statement under its head."""
+        """Return every paragraph with its grade: the lead, the next step, then each statement under its head."""
         parts: list[tuple[Text, Grade | None]] = [(self.lead, None)]
+        parts += [(_headed("next_step", self.next_step), None)] if self.next_step else []
         parts += [(_headed("can_say", text), grade) for text, grade in self.can_say]
         parts += [(_headed("cannot_say", text), None) for text in self.cannot_say]
         parts += [(_headed("would_settle", text), None) for text in self.would_settle]
@@ -121,6 +131,7 @@ class Decision(Bundle):
             "can_say": [{**text.payload(), "grade": grade} for text, grade in self.can_say],
             "cannot_say": [text.payload() for text in self.cannot_say],
             "would_settle": [text.payload() for text in self.would_settle],
+            "next_step": self.next_step.payload() if self.next_step else None,
         }
 
     def plain(self) -> str:
@@ -137,6 +148,11 @@ class Decision(Bundle):
 
 FAILED = Text("有检查未通过，列在“阅读提醒”里。", "checks did not pass; they stand under Read with care.")
 """What a decision says of failed checks: each is said in full once, among the reminders of the page."""
+
+
+def is_next_step(text: Mapping[str, str]) -> bool:
+    """Whether a paragraph of a decision, by language, is its next step."""
+    return text["zh"].startswith(f"{HEADS['next_step'].zh}：")
 
 
 def _headed(part: str, text: Text) -> Text:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import level_text
+from qbase.core.panel import Panel
 from qbase.core.policy import Plan
 from qbase.core.results.decision import FAILED, Decision, DecisionVerdict
 from qbase.core.results.result import Result
@@ -14,6 +15,7 @@ from qbase.core.results.sentences import digits_of, direction_of, grade_of, quan
 from qbase.core.text import Text, join, spaced
 from qbase.core.values import CheckResult, Grade
 from qbase.effects.judging.advice import Advice
+from qbase.effects.judging.effect_next_step import say_effect_step
 from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import Headroom
 from qbase.effects.judging.reconciled import SAMPLINGS, method_text
@@ -35,6 +37,7 @@ def decide(
     advice: Advice | None = None,
     *,
     plan: Plan | None = None,
+    panel: Panel | None = None,
 ) -> Decision:
     """Decide from effects of one policy on one outcome, by these rules, the first that holds.
 
@@ -54,9 +57,11 @@ def decide(
     headroom : Headroom or None
         Of the leading result; without it a route is looked for in the advice's own.
     plan : Plan or None
-        Of the policy, for the evidence grade; None is one set afterwards.
+        Of the policy, for the evidence grade and its dates of decision; None is one set afterwards.
     advice : Advice or None
         Its facts say how many draws or clusters would settle the question.
+    panel : Panel or None
+        What the effects were estimated from: its last period says when to judge again.
 
     A described path, without an estimate, is what the data cannot decide.
 
@@ -82,7 +87,7 @@ def decide(
     ('cannot_tell', 'Batch pass rate of treated clusters: cannot tell yet.')
     """
     if results and not results[0].estimates:
-        return _undecided(results[0], headroom, advice)
+        return _undecided(results[0], headroom, advice, say_effect_step("data_cannot_decide", panel, plan))
     if not results or any(all(e.term != ATT for e in r.estimates) for r in results):
         raise DataError(
             "QB564", found=f"{len(results)} results", expected="at least one effect with a term att",
@@ -99,10 +104,11 @@ def decide(
         can_say=tuple(_can_say(lead, verdict)),
         cannot_say=tuple(_cannot_say(lead, others, verdict)),
         would_settle=tuple(_would_settle(headroom, advice, verdict)),
+        next_step=say_effect_step(verdict, panel, plan),
     )
 
 
-def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None) -> Decision:
+def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None, step: Text) -> Decision:
     """Return the decision on a described path: what cannot be said and what would settle it."""
     return Decision(
         name="decision",
@@ -110,6 +116,7 @@ def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None)
         subject=spaced(Text("{who}的{what}", "{what} of {who}").format(who=result.subject, what=result.outcome.label)),
         cannot_say=tuple(result.say().items),
         would_settle=tuple(_would_settle(headroom, advice, "data_cannot_decide")),
+        next_step=step,
     )
 
 
@@ -187,9 +194,4 @@ def _would_settle(headroom: Headroom | None, advice: Advice | None, verdict: Dec
         said.append(Text(f"有对照的估计现缺：{why.zh}。", f"An estimate with controls lacks: {why.en}."))
     if said:
         return said
-    return [
-        Text(
-            "更多时期或更多采用者；按方案约定的日期再判断。",
-            "More periods or more treated; judge again on the dates of the plan.",
-        )
-    ]
+    return [Text("更多时期或更多采用者。", "More periods or more treated.")]

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from nbformat.validator import iter_validate
 
 from qbase.core.errors import RunError
+from qbase.core.results.decision import is_next_step
 from qbase.core.results.run_values import ReportSpec, RunRecord
 from qbase.core.results.sentences import GRADES
 from qbase.core.shown import fonts, palette
@@ -213,6 +214,7 @@ def _exporter(template: str) -> Any:
         "code": lambda source: as_inert(highlight(source, language="python3")),
         "emphasise": emphasise,
         "headed": mark_head,
+        "is_next": is_next_step,
         "together": keep_together,
         "intervals": place_row_intervals,
         "json": _single_quoted,

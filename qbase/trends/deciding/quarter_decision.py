@@ -12,6 +12,7 @@ from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of, grade_of, withheld
 from qbase.core.text import Text, spaced
 from qbase.core.values import CheckResult, Estimate
+from qbase.trends.deciding.quarter_next_step import is_far, say_next_step
 from qbase.trends.rates.change_verdicts import judge_change
 
 QuarterVerdict = Literal["improved", "worsened", "no_effect", "cannot_tell"]
@@ -48,9 +49,6 @@ NOTHING_BEFORE = Text(
     "上年同期的抽查记录完整入库之后，才能同比。",
     "A comparison takes the inspections of the same quarter a year ago, complete and on record.",
 )
-POOLED = Text(
-    "更可行的是合并同类集群，或看多年趋势。", "Pooling like clusters, or the trend over years, is more promising."
-)
 FAULTLESS = Text("“数据没有问题”：", "That nothing is wrong with the data: ")
 NO_CAUSE = Text(
     "变化的原因：同比只说升降，不说是不是政策带来的。",
@@ -85,6 +83,7 @@ def decide_quarter(change: Result, *beside: Result, level: Result, need: Result 
     Decision
         ``improved worsened no_effect cannot_tell``. What can be said: the comparisons, and what changes are ruled out.
         What cannot: whether checks failed, preliminary periods, causes. What would settle it: batches a quarter.
+        The next step: what there is to decide, what holds meanwhile, which period to look at next.
 
     Raises
     ------
@@ -113,6 +112,7 @@ def decide_quarter(change: Result, *beside: Result, level: Result, need: Result 
         can_say=tuple((text, grade_of(r, _spoken(r))) for text, r in _can_say(change, beside, why)),
         cannot_say=tuple(_cannot_say(change, beside, level, why)),
         would_settle=tuple(_would_settle(change, level, need, verdict)),
+        next_step=say_next_step(verdict, change, level, need),
     )
 
 
@@ -204,7 +204,7 @@ def _would_settle(change: Result, level: Result, need: Result | None, verdict: Q
         return []
     now = level.estimates[level.spoken[0]].n_obs or 0
     if not need.estimates:
-        return [need.say().items[0], POOLED]
+        return [need.say().items[0]]
     wanted = need.estimates[0]
     half = float(wanted.key["half_width_pp"])
     both, shown, firms = number(half * 2**0.5, 1), number(half, 1), count(int(wanted.key["firms"]))
@@ -216,15 +216,13 @@ def _would_settle(change: Result, level: Result, need: Result | None, verdict: Q
         f"{count(now)}): with a chance of {chance} each rate is then known within ±{shown} points, their difference "
         f"within about ±{both}.",
     )
-    if now and wanted.value <= 4 * now:
+    if not is_far(need, now):
         return [text]
-    years = wanted.value / max(4 * now, 1)
+    years = number(wanted.value / max(4 * now, 1), 0)
     far = Text(
-        f"按现有批次，需合并约 {number(years, 0)} 年的抽查；更可行的是合并同类集群，或看多年趋势。",
-        f"At the present pace that is about {number(years, 0)} years of inspections; pooling like clusters, or the "
-        "trend over years, is more promising.",
+        f"按现有批次，需合并约 {years} 年的抽查。", f"At the present pace that is about {years} years of inspections."
     )
-    return [text, far] if years >= 2 else [text]
+    return [text, far]
 
 
 def _spoken(result: Result) -> Estimate:

@@ -7,6 +7,7 @@ import json
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from qbase.core import (
@@ -16,6 +17,7 @@ from qbase.core import (
     Estimate,
     Indicator,
     Margin,
+    Panel,
     Plan,
     Result,
     Text,
@@ -190,6 +192,25 @@ def test_a_decision_is_prose_for_reports_json_for_records_and_html_for_lab() -> 
     assert record(decision).facts
     zh, en = decision.plain().split("\nPass rate", 1)
     assert zh.count("：") >= en.count(": ") - 1
+
+
+def test_the_next_step_of_an_effect_names_the_date_of_the_plan_else_the_next_period() -> None:
+    rows = pd.DataFrame({"cluster": "K1", "quarter": ["2025Q3", "2025Q4"], "D1.batch": 90.0})
+    panel = Panel.from_frame(rows, entity="cluster", period="quarter", freq="Q", indicators={"D1.batch": RATE})
+    words = dict.fromkeys(["population", "weight", "window", "comparator", "inference"], "")
+    plan = Plan(outcome="D1.batch", decision_dates=("2025-12-31", "2026-12-31"), post_hoc=False, **words)
+    open_now = decide([effect(1, 2)], panel=panel).next_step
+    assert open_now.en.endswith(
+        "Judge again once 2026 Q1 is on record, and agree on the date of the verdict beforehand."
+    )
+    assert "neither extending nor ending it" in open_now.en
+    assert decide([effect(1, 2)], panel=panel, plan=plan).next_step.en.endswith("on 2026-12-31, as the plan says.")
+    before = decide([effect(6, 1)], [check("decision_date")], panel=panel, plan=plan).next_step
+    assert (before.en.startswith("Nothing before the declared date"), "2026-12-31" in before.zh) == (True, True)
+    for value, said in ((6, "extend the policy to places like"), (-6, "change or end the policy")):
+        settled = decide([effect(value, 1)], panel=panel).next_step
+        assert said in settled.en
+        assert "2026" not in settled.zh
 
 
 def test_a_verdict_that_is_none_is_refused() -> None:

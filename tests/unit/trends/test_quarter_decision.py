@@ -147,11 +147,40 @@ def test_the_way_to_an_answer_names_the_batches_of_the_plan_and_is_left_out_wher
     few = plan_batches(level, half_width_pp=2.0, firms=46)
     told = decide_quarter(change, year, before, level=level, need=few).would_settle
     assert "The 46 firms do not suffice" in told[0].en
-    assert "Pooling like clusters" in told[1].en
+    assert len(told) == 1
     assert f"about {need['batches'].value / 160:.0f} years" in settle[1].en
     change, year, before, level = read(two(1000, 800, 900))
     need = plan_batches(level, half_width_pp=2.0)
     assert decide_quarter(change, year, before, level=level, need=need).would_settle == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "passed", "said"),
+    [
+        (40, (32, 33), "Whether to judge by the trend over years or by pooling like clusters"),
+        (1000, (800, 900), "Nothing new: one good period is no trend"),
+        (1000, (900, 800), "Whether to look into the cause now"),
+        (20000, (16000, 16010), "Nothing new: targets and measures stand"),
+        (400, (320, 330), "Whether to draw more: it takes {wanted} random batches in each of two periods (now 400)"),
+    ],
+)
+def test_the_next_step_says_what_to_decide_what_holds_and_when_to_look_again(n, passed, said) -> None:
+    change, *_, level = read(two(n, *passed))
+    need = plan_batches(level, half_width_pp=2.0)
+    step = decide_quarter(change, level=level, need=need).next_step
+    assert step is not None
+    assert step.en.startswith(said.format(wanted=f"{need['batches'].value:,.0f}"))
+    assert step.en.endswith(" Look again once inspections of 2025 Q1 are on record.")
+    assert step.zh.endswith("2025 年第 1 季度的抽查入库后再看。")
+    # what stands in front is not said again below
+    assert step.en not in " ".join(t.en for t in decide_quarter(change, level=level, need=need).would_settle)
+
+
+def test_the_next_step_without_a_year_ago_is_to_wait_for_it() -> None:
+    change, *_, level = read(panel_of(("2024Q3", 40, 36), (NOW, 40, 30)))
+    step = decide_quarter(change, level=level).next_step
+    assert step is not None
+    assert "cannot be compared" in step.en
 
 
 def test_a_change_on_the_quarter_before_is_said_with_its_season() -> None:
