@@ -57,7 +57,7 @@ BLOCK = 6
 TOLERANCE = 15.0
 """Largest difference of the mean of a block of 6 by 6 pixels, of 255. Storing 256 colours costs 2; flags of Chromium
 that change how letters are smoothed change nothing, since the fonts come with the page. A font two pixels larger
-differs by 24, a label or a dash gone by 40 and more; one digit for another (7) is for the tests that compare numbers."""
+differs by 24, a label or a dash gone by 40 and more; one digit for another (7) is for tests of numbers."""
 
 
 def places() -> Panel:
