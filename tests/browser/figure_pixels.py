@@ -10,6 +10,7 @@ import io
 import pathlib
 import shutil
 import tempfile
+import unittest.mock
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -31,6 +32,7 @@ from qbase.figures import (
     plot_paths,
     plot_tile_map,
 )
+from qbase.figures.surface import canvas
 from qbase.figures.surface.canvas import leave_previews
 from qbase.lake import Workspace
 from qbase.reports.rendering.page_fonts import font_faces
@@ -136,7 +138,8 @@ PICTURES: Mapping[str, Callable[[], Figure]] = {
 
 def draw_all() -> dict[str, str]:
     """Return the SVG of every figure."""
-    with leave_previews():
+    one = tuple(variant for variant in canvas.VARIANTS if variant.key == KEY)
+    with leave_previews(), unittest.mock.patch.object(canvas, "VARIANTS", one):
         return {name: make().drawings[KEY] for name, make in PICTURES.items()}
 
 
