@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import json
 import pathlib
@@ -12,10 +11,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-import nbformat
 import pytest
 
-from qbase.core import Column, Table, Text
 from qbase.reports.rendering.gallery import build_gallery, report_meta
 from qbase.reports.rendering.page_rendering import render_report
 
@@ -193,56 +190,6 @@ def test_the_first_printed_page_is_the_brief_with_key_indicators(
     assert shown(page, ".bar") == [False]
     pdf = page.pdf(prefer_css_page_size=True)
     assert len(re.findall(rb"/Type\s*/Page\b", pdf)) >= 3
-
-
-MARKER = "<img src=x onerror=alert({0})><script>alert({0})</script><svg onload=alert({0})>\"'--></style></title>"
-
-
-def hostile_report(folder: pathlib.Path) -> pathlib.Path:
-    """Return a page with a marker that would speak up in each of twelve places."""
-    marks = [MARKER.format(n) for n in range(12)]
-    case = MAKE.make_case(title=Text(marks[0], marks[0]))
-    table = Table(
-        name=marks[1], caption=Text(marks[2], marks[2] + "e"), note=Text(marks[3], marks[3] + "e"),
-        columns=(Column(label=Text(marks[4], marks[4] + "e")), Column(label=Text("b", "c"))),
-        rows=((marks[5], Text(marks[5], marks[5] + "e")),), data={marks[6]: [marks[6]]}, style="effects",
-    )  # fmt: skip
-    html = f"<table><thead><tr><th>{marks[7]}</th></tr></thead><tr><td>{marks[7]}</td></tr></table>"
-    outputs = [
-        nbformat.v4.new_output("display_data", data={"text/html": html}),
-        nbformat.v4.new_output("display_data", data={"text/markdown": f"**b** {marks[8]} [x](javascript:alert(8))"}),
-        nbformat.v4.new_output("stream", text=marks[9]),
-        nbformat.v4.new_output("display_data", data={"image/svg+xml": f"<svg onload='alert(10)'>{marks[10]}</svg>"}),
-    ]
-    cells = [
-        *MAKE.pair(f"## {marks[8]}\n\n{marks[8]}", f"## {marks[8]}\n\n{marks[8]}"),
-        MAKE.code(marks[9], table),
-        nbformat.v4.new_code_cell("x", outputs=outputs),
-    ]
-    sources = [{"path": marks[11], "producer": marks[11], "licence": "", "retrieved_on": "", "sha256": ""}]
-    run = dataclasses.replace(case.run, params={marks[11]: marks[11]})
-    page = render_report(
-        nbformat.v4.new_notebook(cells=cells), spec=case.spec, run=run, results={**case.record, "sources": sources}
-    )
-    path = folder / "hostile.html"
-    path.write_text(page, encoding="utf-8")
-    meta = report_meta(dataclasses.replace(case.spec, report_id="hostile"), run, case.record)
-    (folder / "hostile.json").write_text(json.dumps(meta), encoding="utf-8")
-    return path
-
-
-def test_twelve_hostile_texts_execute_nothing_even_without_the_policy(visit: Any, tmp_path: pathlib.Path) -> None:
-    path = hostile_report(tmp_path)
-    build_gallery(tmp_path)
-    for file in (path, tmp_path / "index.html"):
-        for bypass in (False, True):
-            page = visit(file, script=True, bypass_csp=bypass)
-            page.click("label[for=L-en]")
-            page.wait_for_timeout(50)
-            assert page.said == []
-            assert page.asked == [file.as_uri()]
-            assert page.evaluate("document.scripts.length") == 0
-    assert "alert(5)" in visit(path).locator("tbody").first.inner_text()
 
 
 def test_the_policy_alone_stops_a_script_and_a_picture(

@@ -10,10 +10,12 @@ from typing import Any
 
 from qbase.core.errors import UsageError
 from qbase.reports.asking.letter_parameters import Parameter, as_declared, fault, read_one
+from qbase.reports.asking.report_spec import PROFILES
 
 # "yeer" is near "year"; "clster" is not near "last"
 NEAR = 0.7
 ANY = "REPORT"
+PROFILE = "profile"
 CODES = {"type": "QB805", "range": "QB806", "json": "QB807"}
 
 
@@ -38,7 +40,7 @@ def check_params(parameters: Sequence[Parameter], given: Mapping[str, Any], *, r
     ------
     UsageError
         Unknown name (QB803), missing value (QB804), wrong type (QB805), outside range or
-        choices (QB806), not JSON or not finite (QB807).
+        choices (QB806), for readers outside whom the letter has no page for (QB913), not JSON or not finite (QB807).
 
     Examples
     --------
@@ -282,12 +284,25 @@ def _again(declared: Mapping[str, Parameter], given: Mapping[str, Any], report_i
 
 def wrong_value(parameter: Parameter, value: Any, wrong: str, report_id: str, fix: str = "") -> UsageError:
     """Return what to say of a value that breaks a rule of `fault`."""
+    if parameter.name == PROFILE and wrong == "range" and value in PROFILES:
+        return _inside_only(parameter, value, report_id)
     return UsageError(
         CODES[wrong],
         name=parameter.name,
         found=f"{parameter.name} = {_short(value)}",
         expected=parameter.describe(),
         fix=fix or f"qbase run {report_id} -p {parameter.name}={example(parameter)}",
+    )
+
+
+def _inside_only(parameter: Parameter, value: Any, report_id: str) -> UsageError:
+    """Return why a letter has no page for outside, in the words of its own parameter, and which page there is."""
+    return UsageError(
+        "QB913",
+        report=report_id,
+        found=f"{parameter.name} = {_short(value)}",
+        expected=f"{parameter.name} = {', '.join(parameter.choices)} ({parameter.help.en})",
+        fix=f"qbase run trends -p {parameter.name}={value} after qbase release pattern: rates, changes and targets",
     )
 
 

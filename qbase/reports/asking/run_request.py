@@ -15,13 +15,13 @@ from qbase.reports.asking.letter_parameters import Parameter, parse_cells, read_
 from qbase.reports.asking.letter_reading import check_letter
 from qbase.reports.asking.page_names import key_of, name_page
 from qbase.reports.asking.report_spec import read_spec
-from qbase.reports.asking.run_arguments import check_params
+from qbase.reports.asking.run_arguments import PROFILE, check_params
 from qbase.reports.asking.subject_names import SUBJECT, KnownSubjects, Subject, entity_of
 
 if TYPE_CHECKING:
     from qbase.lake import Workspace
 
-PROFILE, INTERNAL = "profile", "internal"
+INTERNAL = "internal"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -8,6 +8,7 @@ import pathlib
 import pytest
 
 from qbase.core.errors import UsageError
+from qbase.reports.asking.given_check import check_given
 from qbase.reports.asking.letter_parameters import Parameter, parse_cells, parse_source, read_parameters
 from qbase.reports.asking.run_arguments import check_params, example, read_words
 
@@ -257,3 +258,32 @@ def test_the_example_can_be_typed_back(declared: tuple[Parameter, ...]) -> None:
         word = f"{parameter.name}={example(parameter).strip(chr(39))}"
         given = read_words(declared, [word], report_id="trends")
         check_params(declared, {"must": 1} | given, report_id="trends")
+
+
+OUTSIDE = {"10_quarterly_brief", "20_quality_trends", "60_county_analysis"}
+"""Letters with a page for outside: all they show there is computed from the counts a pattern leaves."""
+
+
+@pytest.mark.parametrize("profile", ["external", "statutory_public"])
+def test_letters_without_a_page_for_outside_say_so_before_anything_runs(
+    project_root: pathlib.Path, profile: str
+) -> None:
+    offered = set()
+    for path in sorted((project_root / "notebooks").glob("[1-9]*.ipynb")):
+        asked = {p.name: p for p in read_parameters(path)}
+        if profile in asked["profile"].choices:
+            offered.add(path.stem)
+            continue
+        with pytest.raises(UsageError, match="QB913") as refused:
+            check_params(tuple(asked.values()), {"profile": profile}, report_id="any")
+        told = str(refused.value)
+        assert asked["profile"].help.en in told
+        assert f"qbase run trends -p profile={profile}" in told
+        with pytest.raises(UsageError, match="QB913"):
+            check_given({"In": [_cell(path)], **{n: p.default for n, p in asked.items()}, "profile": profile})
+    assert offered == OUTSIDE
+
+
+def _cell(path: pathlib.Path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "".join(next(c["source"] for c in cells if "parameters" in c["metadata"].get("tags", [])))
