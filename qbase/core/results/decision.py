@@ -119,8 +119,9 @@ class Decision(Bundle):
         return tuple(parts)
 
     def body(self) -> dict[str, Any]:
-        """Return the paragraphs as prose."""
-        return {"role": "decision", "items": [{**text.payload(), "grade": grade} for text, grade in self.items()]}
+        """Return the paragraphs as prose in the order of a page, where the next step stands above the box."""
+        items = [{**text.payload(), "grade": grade} for text, grade in self.items()]
+        return {"role": "decision", "items": sorted(items, key=lambda item: not is_next_step(item))}
 
     def document(self) -> dict[str, Any]:
         """Return verdict and statements as plain values for JSON."""
