@@ -14,8 +14,8 @@ from qbase.core.results.result import Result
 from qbase.core.results.sentences import digits_of, direction_of, grade_of, quantity, withheld
 from qbase.core.text import Text, join, spaced
 from qbase.core.values import CheckResult, Grade
+from qbase.effects.comparison.effect_next_step import say_effect_step
 from qbase.effects.judging.advice import Advice
-from qbase.effects.judging.effect_next_step import say_effect_step
 from qbase.effects.judging.evidence_grade import judge_evidence
 from qbase.effects.judging.headroom import Headroom
 from qbase.effects.judging.reconciled import SAMPLINGS, method_text
@@ -61,7 +61,8 @@ def decide(
     advice : Advice or None
         Its facts say how many draws or clusters would settle the question.
     panel : Panel or None
-        What the effects were estimated from: its last period says when to judge again.
+        What the effects were estimated from: its last period says when to judge again. None leaves the next step out,
+        as for a published case, whose policy is past.
 
     A described path, without an estimate, is what the data cannot decide.
 
@@ -108,7 +109,7 @@ def decide(
     )
 
 
-def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None, step: Text) -> Decision:
+def _undecided(result: Result, headroom: Headroom | None, advice: Advice | None, step: Text | None) -> Decision:
     """Return the decision on a described path: what cannot be said and what would settle it."""
     return Decision(
         name="decision",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from qbase.core.errors import DataError
 from qbase.core.numbers import count, level_text, number, percent
@@ -12,10 +11,8 @@ from qbase.core.results.result import Result, distinct_checks
 from qbase.core.results.sentences import digits_of, grade_of, withheld
 from qbase.core.text import Text, spaced
 from qbase.core.values import CheckResult, Estimate
-from qbase.trends.deciding.quarter_next_step import is_far, say_next_step
+from qbase.trends.deciding.quarter_next_step import QuarterVerdict, is_far, say_next_step
 from qbase.trends.rates.change_verdicts import judge_change
-
-QuarterVerdict = Literal["improved", "worsened", "no_effect", "cannot_tell"]
 
 WORDS: Mapping[QuarterVerdict, Text] = {
     "improved": Text("与上年同期相比改善", "improved on a year ago"),

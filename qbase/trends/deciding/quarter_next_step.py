@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import Literal
 
 from qbase.core import periods
 from qbase.core.numbers import count
 from qbase.core.results.result import Result
 from qbase.core.text import Text
 
-if TYPE_CHECKING:
-    from qbase.trends.deciding.quarter_decision import QuarterVerdict
+QuarterVerdict = Literal["improved", "worsened", "no_effect", "cannot_tell"]
 
 SOON = 2.0
 """From so many years of inspections on, drawing more is no way to an answer."""

@@ -36,11 +36,11 @@ SIDES = {
 WORSE_FIRST = ("low_998", "low_95", "high_998", "high_95")
 
 
-def expected_text(value: float) -> str:
-    """Write how many would be outside by chance."""
-    if value < 0.01:
-        return "< 0.01"
-    return number(value, 1 if value >= 0.95 else 2)
+def say_expected(value: float) -> Text:
+    """Say how many would be outside by chance, as a reader counts: nobody has met half a cluster."""
+    if value < 0.05:
+        return Text("几乎没有", "hardly any")
+    return Text("不到 1 个", "fewer than one") if value < 0.95 else Text(f"约 {value:.0f} 个", f"about {value:.0f}")
 
 
 def counted(n: int, indicator: Indicator) -> Text:
@@ -51,14 +51,14 @@ def counted(n: int, indicator: Indicator) -> Text:
 
 def say_chance(settings: Mapping[str, Any], n: int) -> Text:
     """Say how many of n would lie outside though none differs."""
-    wide, far = (expected_text(float(settings[f"expected_{end}"])) for end in ("95", "998"))
-    phi = number(float(settings["phi"]), 1)
-    spread = Text(f"界限已按过度离散放宽（φ = {phi}）；", f"Limits are widened for over-dispersion (φ = {phi}). ")
+    wide, far = (say_expected(float(settings[f"expected_{end}"])) for end in ("95", "998"))
+    # how much they are widened stands among the limits of the method
+    spread = Text("界限已按各对象本来的差别放宽；", "Limits are widened by how far all lie apart anyway. ")
     if not is_widened(settings):
         spread = Text("", "")
     return spread + Text(
-        f"仅凭偶然，{count(n)} 个中约有 {wide} 个在 95% 界限之外、{far} 个在 99.8% 界限之外。",
-        f"By chance alone about {wide} of {count(n)} would lie outside the 95% limits and {far} outside the 99.8% "
+        f"仅凭偶然，{count(n)} 个中{wide.zh}在 95% 界限之外，{far.zh}在 99.8% 界限之外。",
+        f"By chance alone {wide.en} of {count(n)} would lie outside the 95% limits and {far.en} outside the 99.8% "
         "limits.",
     )
 

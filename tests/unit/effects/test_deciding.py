@@ -199,6 +199,8 @@ def test_the_next_step_of_an_effect_names_the_date_of_the_plan_else_the_next_per
     panel = Panel.from_frame(rows, entity="cluster", period="quarter", freq="Q", indicators={"D1.batch": RATE})
     words = dict.fromkeys(["population", "weight", "window", "comparator", "inference"], "")
     plan = Plan(outcome="D1.batch", decision_dates=("2025-12-31", "2026-12-31"), post_hoc=False, **words)
+    # a published case is past: nothing is left to decide
+    assert decide([effect(1, 2)]).next_step is None
     open_now = decide([effect(1, 2)], panel=panel).next_step
     assert open_now.en.endswith(
         "Judge again once 2026 Q1 is on record, and agree on the date of the verdict beforehand."

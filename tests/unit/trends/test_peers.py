@@ -12,6 +12,7 @@ from qbase.core.results.records import record
 from qbase.figures import plot_funnel, tabulate_estimates
 from qbase.stats import newcombe_interval, wilson_interval
 from qbase.trends import compare_peers, estimate_gap, rank_entities
+from qbase.trends.peers.peer_words import say_expected
 
 RATE = Indicator(id="y", name=Text("合格率", "pass rate"), unit="pct", better="up")
 Rows = list[tuple[str, str, int, int]]
@@ -52,15 +53,23 @@ def test_a_funnel_names_who_lies_outside_and_says_what_chance_would_do() -> None
     assert 0.2 < expected < 0.6
     assert result.say().items[0] == Text(
         "2024 年 12 个产业集群中 11 个的合格率与平均 91.1%（n = 1,200 批）的差别属正常波动。低于 99.8% 下限：乙镇集群"
-        f"（70.0%，n = 100）。界限已按过度离散放宽（φ = {result.settings['phi']:.1f}）；仅凭偶然，12 个中约有 "
-        f"{expected:.2f} 个在 95% 界限之外、{result.settings['expected_998']:.2f} 个在 99.8% 界限之外。",
+        "（70.0%，n = 100）。界限已按各对象本来的差别放宽；"
+        "仅凭偶然，12 个中不到 1 个在 95% 界限之外，几乎没有在 99.8% 界限之外。",
         "In 2024 the pass rate of 11 of 12 clusters differs from their mean of 91.1% (n = 1,200 batches) by no more "
-        "than routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened for "
-        f"over-dispersion (φ = {result.settings['phi']:.1f}). By chance alone about {expected:.2f} of 12 would lie "
-        f"outside the 95% limits and {result.settings['expected_998']:.2f} outside the 99.8% limits.",
+        "than routine variation. Below the 99.8% limit: Beta cluster (70.0%, n = 100). Limits are widened by "
+        "how far all lie apart anyway. By chance alone fewer than one of 12 would lie outside the 95% limits and "
+        "hardly any outside the 99.8% limits.",
     )
     for row in rows.itertuples():
         assert row.low_998_pct <= row.low_95_pct <= result["mean"].value <= row.high_95_pct <= row.high_998_pct
+
+
+def test_how_many_lie_outside_by_chance_is_said_as_a_reader_counts() -> None:
+    said = [say_expected(value).en for value in (0.01, 0.46, 0.96, 2.6, 52.3)]
+    assert said == ["hardly any", "fewer than one", "about 1", "about 3", "about 52"]
+    # how much limits were widened stands among the limits of the method
+    notes = compare_peers(panel_of(year(LOW), freq="A"), "y").notes
+    assert any("φ = " in note.zh for note in notes)
 
 
 def test_where_nobody_lies_outside_nobody_is_named() -> None:
@@ -69,7 +78,7 @@ def test_where_nobody_lies_outside_nobody_is_named() -> None:
     assert "all 12 clusters" in said.en
     assert "Alpha" not in said.en
     assert "均属正常波动" in said.zh
-    assert "over-dispersion" not in said.en
+    assert "widened" not in said.en
     assert conclude(result).lead == said
 
 

@@ -43,7 +43,7 @@ AGREE = Text(
 UNDECIDED = frozenset({"cannot_tell", "hint", "data_cannot_decide", "monitoring"})
 
 
-def say_effect_step(verdict: DecisionVerdict, panel: Panel | None, plan: Plan | None) -> Text:
+def say_effect_step(verdict: DecisionVerdict, panel: Panel | None, plan: Plan | None) -> Text | None:
     """Return what an effect leaves to decide.
 
     Parameters
@@ -51,12 +51,14 @@ def say_effect_step(verdict: DecisionVerdict, panel: Panel | None, plan: Plan | 
     verdict : str
         Of `decide`.
     panel : Panel or None
-        Its last period says what comes next.
+        Its last period says what comes next; without it nothing is said.
     plan : Plan or None
         Its dates of decision, where it has any.
     """
+    if panel is None or panel.periods.empty:
+        return None
     step = STEPS.get(verdict, NOT_YET)
-    if verdict not in UNDECIDED or panel is None or panel.periods.empty:
+    if verdict not in UNDECIDED:
         return step
     last = panel.periods.max()
     later = [day for day in (plan.decision_dates if plan else ()) if pd.Timestamp(day) > last.end_time]
