@@ -108,7 +108,7 @@ def test_a_funnel_says_no_more_than_its_sentence(drawn: dict[str, Figure]) -> No
     assert f"n = {total:,} batches" in figure.subtitle.en
     assert f"n = {total:,} 批" in figure.subtitle.zh
     assert result.labels["chance"].zh in figure.note.zh
-    assert f"φ = {result.settings['phi']:.1f}" in figure.note.en
+    assert "widened by how far all lie apart anyway" in figure.note.en
     assert "Below 99.8%: Hengzhu 0 valves and cocks cluster" in figure.alt.en
     # a thousand clusters with seventeen digits would make a page too large
     assert figure.table.data["rate_pct"] == [float(f"{v:.6g}") for v in result.tables["peers"]["rate_pct"]]
