@@ -65,15 +65,9 @@ class Letter:
     parameters: tuple[Parameter, ...]
 
 
-def read_request(
-    workspace: Workspace, report_id: str, params: Mapping[str, Any], *, is_one_of_many: bool = False
-) -> Request:
-    """Read and check everything a run needs, before anything is started (QB801-QB809, QB827-QB831).
-
-    One of many runs of a process finds its subject among all, which are read once a snapshot.
-    """
-    known = KnownSubjects(workspace, are_many=is_one_of_many)
-    return ask_letter(workspace, read_letter(workspace, report_id), params, known=known)
+def read_request(workspace: Workspace, report_id: str, params: Mapping[str, Any]) -> Request:
+    """Read and check everything a run needs, before anything is started (QB801-QB809, QB827-QB831)."""
+    return ask_letter(workspace, read_letter(workspace, report_id), params)
 
 
 def read_letter(workspace: Workspace, report_id: str) -> Letter:

@@ -177,13 +177,10 @@ class KnownSubjects:
     ----------
     workspace : Workspace
         Whose tables know the names.
-    are_many : bool
-        Many are going to be asked for in this process, so that not even the first is looked up alone.
     """
 
-    def __init__(self, workspace: Workspace, *, are_many: bool = False) -> None:
+    def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
-        self._are_many = are_many
         self._all: dict[str, list[Subject]] = {}
         self._coded: dict[str, dict[str, list[Subject]]] = {}
         self._asked: dict[tuple[str, str], list[Subject]] = {}
@@ -212,8 +209,7 @@ class KnownSubjects:
         raise _no_subject(named, known, word, report_id)
 
     def _with_code(self, entity: str, word: str) -> list[Subject]:
-        is_alone = entity == FIRM or not self._are_many
-        if is_alone and not self._asked and entity not in self._all:
+        if not self._asked and entity not in self._all:
             return list_subjects(self.workspace, entity, code=word)
         self._everyone(entity)
         return self._coded[entity].get(word, [])

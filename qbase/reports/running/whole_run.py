@@ -131,7 +131,7 @@ def attempt_report(
     KeyboardInterrupt
         The run was interrupted; recorded as failed (QB818).
     """
-    request = read_request(workspace, report_id, params or {}, is_one_of_many=is_one_of_many)
+    request = read_request(workspace, report_id, params or {})
     if not is_one_of_many:
         tell_runs(workspace, close_dead_runs(workspace, report_id))
     watch = on_progress or (lambda step, done, total: None)

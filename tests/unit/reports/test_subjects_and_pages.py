@@ -15,7 +15,6 @@ from qbase.core.errors import UsageError
 from qbase.core.text import Text, same
 from qbase.lake import Delivery, Workspace, list_runs
 from qbase.reports import build_gallery, find_pages
-from qbase.reports.asking import subject_names
 from qbase.reports.asking.page_names import key_of, name_page
 from qbase.reports.asking.run_request import read_request
 from qbase.reports.asking.subject_names import Subject, find_subject, list_subjects
@@ -86,25 +85,12 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_code_name_or_part_of_a_name_mean_the_same_subject(home: Workspace, word: str) -> None:
     request = read_request(home, "trends", {"subject": word})
-    assert read_request(home, "trends", {"subject": word}, is_one_of_many=True) == request
     assert request.params["subject"] == "K003"
     assert request.page_id == "trends~K003-棹湾镇化纤产业集群"
     assert request.page_key == "trends~K003"
     assert request.spec.title == Text(
         "质量走势：棹湾镇化纤产业集群 (K003)", "Quality trends: Zhaowan chemical fibre (K003)"
     )
-
-
-def test_a_batch_reads_the_names_once_and_again_after_a_delivery(home: Workspace, monkeypatch: Any) -> None:
-    asked, real = [], subject_names._ask_names
-    monkeypatch.setattr(subject_names, "_ask_names", lambda *given: asked.append(given) or real(*given))
-    for code in ("K002", "K003", "K031", "K001"):
-        assert read_request(home, "trends", {"subject": code}, is_one_of_many=True).params["subject"] == code
-    assert len(asked) == 1
-    put(home, "clusters", [{"cluster_id": "K003", "cluster_name": "新名集群", "cluster_name_en": "New name"}])
-    request = read_request(home, "trends", {"subject": "K003"}, is_one_of_many=True)
-    assert request.page_id == read_request(home, "trends", {"subject": "K003"}).page_id
-    assert len(asked) == 3
 
 
 def test_the_subject_of_the_specification_by_its_name_is_the_page_of_the_report(home: Workspace) -> None:
