@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import html
 import http.server
-import importlib.util
 import json
 import pathlib
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -19,24 +17,13 @@ import pytest
 from qbase.core import Column, Table, Text
 from qbase.reports.rendering.gallery import build_gallery, report_meta
 from qbase.reports.rendering.page_rendering import render_report
+from tests.browser.hostile_texts import HOSTILE
+from tests.browser.render_case import code, make_case, pair
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 LIVE_AT_LEAST = 36
 """Of the forty, those a browser acts upon where nothing is cleaned (all forty in Chromium 156)."""
-
-
-def load(name: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
-    spec.loader.exec_module(module)
-    return module
-
-
-MAKE, TEXTS = load("render_case"), load("hostile_texts").HOSTILE
 
 
 @pytest.fixture(scope="module")
@@ -61,17 +48,7 @@ def counter() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def marks(counter: tuple[str, list[str]]) -> list[str]:
-    return [text.format(n=n, at=counter[0]) for n, text in enumerate(TEXTS)]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
+    return [text.format(n=n, at=counter[0]) for n, text in enumerate(HOSTILE)]
 
 
 def open_page(browser: Any, path: pathlib.Path, *, bypass: bool) -> tuple[Any, set[int]]:
@@ -90,7 +67,7 @@ def test_the_texts_are_alive_where_nothing_cleans_them(
     browser: Any, counter: tuple[str, list[str]], marks: list[str], tmp_path: pathlib.Path
 ) -> None:
     asked = counter[1]
-    assert len({*TEXTS}) == len(TEXTS) == 40
+    assert len({*HOSTILE}) == len(HOSTILE) == 40
     frames = [f"<!doctype html><body><table><tr><td>{mark}</td></tr></table>" for mark in marks]
     path = tmp_path / "raw.html"
     path.write_text("".join(f'<iframe srcdoc="{html.escape(frame)}"></iframe>' for frame in frames), encoding="utf-8")
@@ -104,7 +81,7 @@ def test_the_texts_are_alive_where_nothing_cleans_them(
 
 def hostile_report(folder: pathlib.Path, marks: list[str]) -> pathlib.Path:
     """Return a page with each text in foreign and own tables, Markdown, a stream, a drawing and the source."""
-    case = MAKE.make_case(title=Text(marks[26], marks[27]))
+    case = make_case(title=Text(marks[26], marks[27]))
     table = Table(
         name="own", caption=Text(marks[0], marks[8]), note=Text(marks[11], marks[29]),
         columns=(Column(label=Text(marks[25], marks[28])), Column(label=Text("b", "c"))),
@@ -123,8 +100,8 @@ def hostile_report(folder: pathlib.Path, marks: list[str]) -> pathlib.Path:
         ]
     outputs.append(shown("stream", text="\n".join(marks)))
     cells = [
-        *MAKE.pair("# a\n\n" + "\n\n".join(marks), "# a\n\n" + "\n\n".join(marks)),
-        MAKE.code("\n".join(marks), table),
+        *pair("# a\n\n" + "\n\n".join(marks), "# a\n\n" + "\n\n".join(marks)),
+        code("\n".join(marks), table),
         nbformat.v4.new_code_cell("x", outputs=outputs),
     ]
     sources = [{"path": m, "producer": m, "licence": "", "retrieved_on": "", "sha256": ""} for m in marks]

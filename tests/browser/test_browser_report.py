@@ -2,57 +2,27 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import pathlib
 import re
 import shutil
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from qbase.reports.rendering.gallery import build_gallery, report_meta
 from qbase.reports.rendering.page_rendering import render_report
+from tests.browser.render_case import make_case
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 
 
-def load_case() -> Any:
-    path = pathlib.Path(__file__).with_name("render_case.py")
-    spec = importlib.util.spec_from_file_location("render_case", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault("render_case", importlib.util.module_from_spec(spec))
-    if not hasattr(module, "make_case"):
-        spec.loader.exec_module(module)
-    return module
-
-
-MAKE = load_case()
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield launched
-        launched.close()
-
-
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    case = MAKE.make_case()
+    case = make_case()
     path = tmp_path_factory.mktemp("site") / "trends.html"
     path.write_text(render_report(case.notebook, spec=case.spec, run=case.run, results=case.record), encoding="utf-8")
     return path
@@ -163,7 +133,7 @@ def test_axe_finds_nothing(visit: Any, report: pathlib.Path, variant: str) -> No
 def test_axe_finds_nothing_in_the_gallery(visit: Any, report: pathlib.Path) -> None:
     from axe_playwright_python.sync_playwright import Axe
 
-    case = MAKE.make_case()
+    case = make_case()
     meta = report_meta(case.spec, case.run, case.record)
     report.with_suffix(".json").write_text(json.dumps(meta), encoding="utf-8")
     about = {**meta, "params": {"entity": "cluster_id", "subject": "K1"}, "subject": {"zh": "集群", "en": "cluster"}}

@@ -6,14 +6,12 @@ Firefox is driven through Marionette, its own protocol: JSON with its length bef
 from __future__ import annotations
 
 import base64
-import importlib.util
 import itertools
 import json
 import pathlib
 import re
 import socket
 import subprocess
-import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from typing import Any
 import pytest
 
 from qbase.reports.rendering.page_rendering import render_report
+from tests.browser.render_case import make_case
 
 pytestmark = pytest.mark.browser
 
@@ -92,14 +91,7 @@ def firefox(firefox_program: str, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 def write_report(folder: pathlib.Path) -> pathlib.Path:
-    path = pathlib.Path(__file__).with_name("render_case.py")
-    spec = importlib.util.spec_from_file_location("render_case", path)
-    assert spec is not None
-    assert spec.loader is not None
-    made = sys.modules.setdefault("render_case", importlib.util.module_from_spec(spec))
-    if not hasattr(made, "make_case"):
-        spec.loader.exec_module(made)
-    case = made.make_case()
+    case = make_case()
     page = folder / "trends.html"
     page.write_text(render_report(case.notebook, spec=case.spec, run=case.run, results=case.record), encoding="utf-8")
     return page

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 import json
 import pathlib
 import shutil
-import sys
 import zipfile
 
 import numpy as np
@@ -21,24 +19,12 @@ from qbase.release.verifying.page_reading import read_page
 from qbase.reports.releasing import release_requests, shared_pages
 from qbase.reports.releasing.automatic_checks import find_reasons
 from qbase.reports.releasing.context_records import build_contexts
+from tests.truth.published_site import read_counts
 from tests.unit.reports.test_subjects_and_pages import put
 
 RULES = read_disclosure_preset("opensafely")
 FIRMS = {"K001": 20, "K002": 20, "K003": 20, "K004": 20, "K005": 4}
 """Of the last cluster hardly a count may be shown; with it goes one more, or its town would give it back."""
-
-
-def load(name: str):
-    spec = importlib.util.spec_from_file_location(name, pathlib.Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules.setdefault(name, importlib.util.module_from_spec(spec))
-    if not hasattr(module, "read_counts"):
-        spec.loader.exec_module(module)
-    return module
-
-
-site = load("published_site")
 
 
 def fill(home: Workspace) -> None:
@@ -97,7 +83,7 @@ def test_a_brief_under_opensafely_goes_all_the_way(
 
     cells = find_pattern(home, record["snapshot"], RULES.edition, 2025).cells
     cells = cells[(cells["group"] == "*") & (cells["kind"] == "cluster")].set_index(["place", "period"])
-    seen = list(site.read_counts(read_page(source), "K001"))
+    seen = list(read_counts(read_page(source), "K001"))
     assert len({place for place, *_ in seen}) == 3
     for place, period, n, _ in seen:
         assert cells.loc[(place, period), "state"] == "shown"
