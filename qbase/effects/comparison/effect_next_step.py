@@ -64,5 +64,4 @@ def say_effect_step(verdict: DecisionVerdict, panel: Panel | None, plan: Plan | 
     later = [day for day in (plan.decision_dates if plan else ()) if pd.Timestamp(day) > last.end_time]
     if later:
         return step + AGAIN.format(when=PLANNED.format(day=later[0]))
-    after = periods.from_ordinal(periods.ordinal(last) + 1, periods.freq_of(last))
-    return step + AGREE.format(when=periods.label(after))
+    return step + AGREE.format(when=periods.label(last + 1))

@@ -69,8 +69,7 @@ def say_next_step(verdict: QuarterVerdict, change: Result, level: Result, need: 
     last = periods.read_period(level.settings.get("period"))
     if last is None:
         return step
-    after = periods.from_ordinal(periods.ordinal(last) + 1, periods.freq_of(last))
-    return step + AGAIN.format(when=periods.label(after))
+    return step + AGAIN.format(when=periods.label(last + 1))
 
 
 def is_far(need: Result, now: int) -> bool:

@@ -24,6 +24,7 @@ from qbase.core import (
     UsageError,
     record,
 )
+from qbase.core.periods import Freq
 from qbase.core.results.records import build_record
 from qbase.effects import Headroom, add_margin, decide
 from qbase.effects.comparison.untreated_facts import UntreatedFacts
@@ -213,6 +214,18 @@ def test_the_next_step_of_an_effect_names_the_date_of_the_plan_else_the_next_per
         settled = decide([effect(value, 1)], panel=panel).next_step
         assert said in settled.en
         assert "2026" not in settled.zh
+
+
+@pytest.mark.parametrize(
+    ("freq", "last", "after"),
+    [("Q", "2025Q3", "2025 Q4"), ("H", "2025H1", "the second half of 2025"), ("H", "2025H2", "the first half of 2026"),
+     ("A", "2025", "2026")],
+)  # fmt: skip
+def test_the_period_after_the_data_is_of_their_frequency(freq: Freq, last: str, after: str) -> None:
+    rows = pd.DataFrame({"cluster": ["K1"], "when": [last], "D1.batch": [90.0]})
+    panel = Panel.from_frame(rows, entity="cluster", period="when", freq=freq, indicators={"D1.batch": RATE})
+    step = decide([effect(1, 2)], panel=panel).next_step
+    assert f"Judge again once {after} is on record" in step.en
 
 
 def test_a_verdict_that_is_none_is_refused() -> None:

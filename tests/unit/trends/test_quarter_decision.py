@@ -173,7 +173,18 @@ def test_the_next_step_says_what_to_decide_what_holds_and_when_to_look_again(n, 
     assert step.en.endswith(" Look again once inspections of 2025 Q1 are on record.")
     assert step.zh.endswith("2025 年第 1 季度的抽查入库后再看。")
     # what stands in front is not said again below
+    assert "pooling" not in " ".join(t.en for t in decide_quarter(change, level=level, need=need).would_settle)
     assert step.en not in " ".join(t.en for t in decide_quarter(change, level=level, need=need).would_settle)
+
+
+def test_a_year_is_followed_by_the_next_and_the_number_to_draw_is_said_in_both_languages() -> None:
+    panel = build([("K1", y, "F", n, k) for y, n, k in (("2023", 400, 320), ("2024", 400, 330))], freq="A")[0]
+    change, level = estimate_change(panel, ID, against="year_ago", margin=TWO), estimate_level(panel, ID)
+    need = plan_batches(level, half_width_pp=2.0)
+    step = decide_quarter(change, level=level, need=need).next_step
+    assert step is not None
+    assert step.en.endswith("once inspections of 2025 are on record.")
+    assert f"各随机抽 {need['batches'].value:,.0f} 批（现有 400 批）" in step.zh
 
 
 def test_the_next_step_without_a_year_ago_is_to_wait_for_it() -> None:
